@@ -1,0 +1,563 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'sessionctl'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'sessionctl' {
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List sessions')
+            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Show sessions whole: dates, user, and the decoded payload with secrets masked')
+            [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'End sessions now and keep their documents')
+            [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete sessions, in batches')
+            [CompletionResult]::new('sweep', 'sweep', [CompletionResultType]::ParameterValue, 'Purge expired sessions again and again: the daemon')
+            [CompletionResult]::new('index', 'index', [CompletionResultType]::ParameterValue, 'Look after the TTL index, with which the server itself deletes expired sessions')
+            [CompletionResult]::new('collections', 'collections', [CompletionResultType]::ParameterValue, 'Find the collections on the server that hold sessions, and which layout each has')
+            [CompletionResult]::new('layouts', 'layouts', [CompletionResultType]::ParameterValue, 'List the layouts that sessionctl knows, or print one')
+            [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Start a throwaway MongoDB with sample sessions and take the tour')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'sessionctl;list' {
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Print at most so many sessions; 0 is all [default: 50 in a table, else 0]')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by this; unsorted is fastest')
+            [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Print these columns, in this order')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Sessions of this user')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'Sessions whose payload says so; repeatable')
+            [CompletionResult]::new('--expires-before', '--expires-before', [CompletionResultType]::ParameterName, 'Sessions that expire before it, such as +1h')
+            [CompletionResult]::new('--expires-after', '--expires-after', [CompletionResultType]::ParameterName, 'Sessions that expire then or later')
+            [CompletionResult]::new('--idle', '--idle', [CompletionResultType]::ParameterName, 'Sessions not touched for so long, such as 7d')
+            [CompletionResult]::new('--older', '--older', [CompletionResultType]::ParameterName, 'Sessions created so long ago, or earlier')
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--reverse', '--reverse', [CompletionResultType]::ParameterName, 'Print them the other way round')
+            [CompletionResult]::new('--expired', '--expired', [CompletionResultType]::ParameterName, 'Sessions whose expiry is past')
+            [CompletionResult]::new('--live', '--live', [CompletionResultType]::ParameterName, 'Sessions whose expiry is to come')
+            [CompletionResult]::new('--endless', '--endless', [CompletionResultType]::ParameterName, 'Sessions that the store keeps for ever')
+            [CompletionResult]::new('--malformed', '--malformed', [CompletionResultType]::ParameterName, 'Sessions whose expiry nothing can act on')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Every session of the collection')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;inspect' {
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--reveal', '--reveal', [CompletionResultType]::ParameterName, 'Show values that look like secrets, too')
+            [CompletionResult]::new('--raw', '--raw', [CompletionResultType]::ParameterName, 'Print the documents as they are stored, in canonical Extended JSON, unmasked')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;expire' {
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Count as expired only what has been so for this long')
+            [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions in a batch')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Sessions of this user')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'Sessions whose payload says so; repeatable')
+            [CompletionResult]::new('--expires-before', '--expires-before', [CompletionResultType]::ParameterName, 'Sessions that expire before it, such as +1h')
+            [CompletionResult]::new('--expires-after', '--expires-after', [CompletionResultType]::ParameterName, 'Sessions that expire then or later')
+            [CompletionResult]::new('--idle', '--idle', [CompletionResultType]::ParameterName, 'Sessions not touched for so long, such as 7d')
+            [CompletionResult]::new('--older', '--older', [CompletionResultType]::ParameterName, 'Sessions created so long ago, or earlier')
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only count the sessions that are meant')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--expired', '--expired', [CompletionResultType]::ParameterName, 'Sessions whose expiry is past')
+            [CompletionResult]::new('--live', '--live', [CompletionResultType]::ParameterName, 'Sessions whose expiry is to come')
+            [CompletionResult]::new('--endless', '--endless', [CompletionResultType]::ParameterName, 'Sessions that the store keeps for ever')
+            [CompletionResult]::new('--malformed', '--malformed', [CompletionResultType]::ParameterName, 'Sessions whose expiry nothing can act on')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Every session of the collection')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;purge' {
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Count as expired only what has been so for this long')
+            [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions in a batch')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Sessions of this user')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'Sessions whose payload says so; repeatable')
+            [CompletionResult]::new('--expires-before', '--expires-before', [CompletionResultType]::ParameterName, 'Sessions that expire before it, such as +1h')
+            [CompletionResult]::new('--expires-after', '--expires-after', [CompletionResultType]::ParameterName, 'Sessions that expire then or later')
+            [CompletionResult]::new('--idle', '--idle', [CompletionResultType]::ParameterName, 'Sessions not touched for so long, such as 7d')
+            [CompletionResult]::new('--older', '--older', [CompletionResultType]::ParameterName, 'Sessions created so long ago, or earlier')
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only count the sessions that are meant')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--expired', '--expired', [CompletionResultType]::ParameterName, 'Sessions whose expiry is past')
+            [CompletionResult]::new('--live', '--live', [CompletionResultType]::ParameterName, 'Sessions whose expiry is to come')
+            [CompletionResult]::new('--endless', '--endless', [CompletionResultType]::ParameterName, 'Sessions that the store keeps for ever')
+            [CompletionResult]::new('--malformed', '--malformed', [CompletionResultType]::ParameterName, 'Sessions whose expiry nothing can act on')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Every session of the collection')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;sweep' {
+            [CompletionResult]::new('--interval', '--interval', [CompletionResultType]::ParameterName, 'Begin a pass this often')
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Delete only what has been expired for this long')
+            [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions in a batch')
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Do one pass, then end')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;index' {
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Say whether the TTL index that the layout needs is there')
+            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Create the TTL index, or convert the plain index in its place')
+            [CompletionResult]::new('replace', 'replace', [CompletionResultType]::ParameterValue, 'Put the wanted TTL index in the place of one that differs')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Drop the TTL index, so that the server deletes nothing by itself any more')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'sessionctl;index;status' {
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Exit with 4 if the index is missing or differs')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;index;install' {
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;index;replace' {
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;index;remove' {
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;index;help' {
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Say whether the TTL index that the layout needs is there')
+            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Create the TTL index, or convert the plain index in its place')
+            [CompletionResult]::new('replace', 'replace', [CompletionResultType]::ParameterValue, 'Put the wanted TTL index in the place of one that differs')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Drop the TTL index, so that the server deletes nothing by itself any more')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'sessionctl;index;help;status' {
+            break
+        }
+        'sessionctl;index;help;install' {
+            break
+        }
+        'sessionctl;index;help;replace' {
+            break
+        }
+        'sessionctl;index;help;remove' {
+            break
+        }
+        'sessionctl;index;help;help' {
+            break
+        }
+        'sessionctl;collections' {
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;layouts' {
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a layout as TOML, ready to be changed and passed to --layout-file')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'sessionctl;layouts;show' {
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;layouts;help' {
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a layout as TOML, ready to be changed and passed to --layout-file')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'sessionctl;layouts;help;show' {
+            break
+        }
+        'sessionctl;layouts;help;help' {
+            break
+        }
+        'sessionctl;demo' {
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Port to listen on [default: a free one]')
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--exit', '--exit', [CompletionResultType]::ParameterName, 'End after the tour; without a terminal that is the default')
+            [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Keep the data folder and print its path')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;completions' {
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;help' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List sessions')
+            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Show sessions whole: dates, user, and the decoded payload with secrets masked')
+            [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'End sessions now and keep their documents')
+            [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete sessions, in batches')
+            [CompletionResult]::new('sweep', 'sweep', [CompletionResultType]::ParameterValue, 'Purge expired sessions again and again: the daemon')
+            [CompletionResult]::new('index', 'index', [CompletionResultType]::ParameterValue, 'Look after the TTL index, with which the server itself deletes expired sessions')
+            [CompletionResult]::new('collections', 'collections', [CompletionResultType]::ParameterValue, 'Find the collections on the server that hold sessions, and which layout each has')
+            [CompletionResult]::new('layouts', 'layouts', [CompletionResultType]::ParameterValue, 'List the layouts that sessionctl knows, or print one')
+            [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Start a throwaway MongoDB with sample sessions and take the tour')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'sessionctl;help;list' {
+            break
+        }
+        'sessionctl;help;inspect' {
+            break
+        }
+        'sessionctl;help;expire' {
+            break
+        }
+        'sessionctl;help;purge' {
+            break
+        }
+        'sessionctl;help;sweep' {
+            break
+        }
+        'sessionctl;help;index' {
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Say whether the TTL index that the layout needs is there')
+            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Create the TTL index, or convert the plain index in its place')
+            [CompletionResult]::new('replace', 'replace', [CompletionResultType]::ParameterValue, 'Put the wanted TTL index in the place of one that differs')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Drop the TTL index, so that the server deletes nothing by itself any more')
+            break
+        }
+        'sessionctl;help;index;status' {
+            break
+        }
+        'sessionctl;help;index;install' {
+            break
+        }
+        'sessionctl;help;index;replace' {
+            break
+        }
+        'sessionctl;help;index;remove' {
+            break
+        }
+        'sessionctl;help;collections' {
+            break
+        }
+        'sessionctl;help;layouts' {
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a layout as TOML, ready to be changed and passed to --layout-file')
+            break
+        }
+        'sessionctl;help;layouts;show' {
+            break
+        }
+        'sessionctl;help;demo' {
+            break
+        }
+        'sessionctl;help;completions' {
+            break
+        }
+        'sessionctl;help;help' {
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

@@ -1,0 +1,424 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_sessionctl_global_optspecs
+    string join \n uri= uri-file= d/db= c/collection= layout= layout-file= lifetime= o/format= full-ids color= q/quiet v/verbose h/help V/version
+end
+
+function __fish_sessionctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_sessionctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_sessionctl_using_subcommand
+    set -l cmd (__fish_sessionctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s V -l version -d 'Print version'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "list" -d 'List sessions'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "inspect" -d 'Show sessions whole: dates, user, and the decoded payload with secrets masked'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "expire" -d 'End sessions now and keep their documents'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "purge" -d 'Delete sessions, in batches'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "sweep" -d 'Purge expired sessions again and again: the daemon'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "index" -d 'Look after the TTL index, with which the server itself deletes expired sessions'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "collections" -d 'Find the collections on the server that hold sessions, and which layout each has'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "layouts" -d 'List the layouts that sessionctl knows, or print one'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions and take the tour'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l limit -d 'Print at most so many sessions; 0 is all [default: 50 in a table, else 0]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l sort -d 'Sort by this; unsorted is fastest' -r -f -a "expires\t''
+touched\t''
+created\t''
+bytes\t''
+id\t''"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l columns -d 'Print these columns, in this order' -r -f -a "id\t''
+state\t''
+expires\t''
+touched\t''
+created\t''
+user\t''
+bytes\t''"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user -d 'Sessions of this user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l where -d 'Sessions whose payload says so; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-before -d 'Sessions that expire before it, such as +1h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-after -d 'Sessions that expire then or later' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l idle -d 'Sessions not touched for so long, such as 7d' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l older -d 'Sessions created so long ago, or earlier' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l reverse -d 'Print them the other way round'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expired -d 'Sessions whose expiry is past'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l live -d 'Sessions whose expiry is to come'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l endless -d 'Sessions that the store keeps for ever'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l malformed -d 'Sessions whose expiry nothing can act on'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l all -d 'Every session of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l reveal -d 'Show values that look like secrets, too'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l raw -d 'Print the documents as they are stored, in canonical Extended JSON, unmasked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l grace -d 'Count as expired only what has been so for this long' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l batch-size -d 'Sessions in a batch' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of this user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l where -d 'Sessions whose payload says so; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-before -d 'Sessions that expire before it, such as +1h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-after -d 'Sessions that expire then or later' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l idle -d 'Sessions not touched for so long, such as 7d' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l older -d 'Sessions created so long ago, or earlier' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l dry-run -d 'Only count the sessions that are meant'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s y -l yes -d 'Confirm beforehand: nothing is asked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expired -d 'Sessions whose expiry is past'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l live -d 'Sessions whose expiry is to come'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l endless -d 'Sessions that the store keeps for ever'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l malformed -d 'Sessions whose expiry nothing can act on'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l all -d 'Every session of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l grace -d 'Count as expired only what has been so for this long' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l batch-size -d 'Sessions in a batch' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of this user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l where -d 'Sessions whose payload says so; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-before -d 'Sessions that expire before it, such as +1h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-after -d 'Sessions that expire then or later' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l idle -d 'Sessions not touched for so long, such as 7d' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l older -d 'Sessions created so long ago, or earlier' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l dry-run -d 'Only count the sessions that are meant'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s y -l yes -d 'Confirm beforehand: nothing is asked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expired -d 'Sessions whose expiry is past'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l live -d 'Sessions whose expiry is to come'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l endless -d 'Sessions that the store keeps for ever'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l malformed -d 'Sessions whose expiry nothing can act on'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l all -d 'Every session of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l interval -d 'Begin a pass this often' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l grace -d 'Delete only what has been expired for this long' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l batch-size -d 'Sessions in a batch' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l once -d 'Do one pass, then end'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -f -a "status" -d 'Say whether the TTL index that the layout needs is there'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -f -a "install" -d 'Create the TTL index, or convert the plain index in its place'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -f -a "replace" -d 'Put the wanted TTL index in the place of one that differs'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -f -a "remove" -d 'Drop the TTL index, so that the server deletes nothing by itself any more'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l check -d 'Exit with 4 if the index is missing or differs'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s y -l yes -d 'Confirm beforehand: nothing is asked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s y -l yes -d 'Confirm beforehand: nothing is asked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Confirm beforehand: nothing is asked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "status" -d 'Say whether the TTL index that the layout needs is there'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "install" -d 'Create the TTL index, or convert the plain index in its place'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "replace" -d 'Put the wanted TTL index in the place of one that differs'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Drop the TTL index, so that the server deletes nothing by itself any more'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'Print a layout as TOML, ready to be changed and passed to --layout-file'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print a layout as TOML, ready to be changed and passed to --layout-file'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l port -d 'Port to listen on [default: a free one]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l exit -d 'End after the tour; without a terminal that is the default'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l keep -d 'Keep the data folder and print its path'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "list" -d 'List sessions'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "inspect" -d 'Show sessions whole: dates, user, and the decoded payload with secrets masked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "expire" -d 'End sessions now and keep their documents'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "purge" -d 'Delete sessions, in batches'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "sweep" -d 'Purge expired sessions again and again: the daemon'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "index" -d 'Look after the TTL index, with which the server itself deletes expired sessions'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "collections" -d 'Find the collections on the server that hold sessions, and which layout each has'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "layouts" -d 'List the layouts that sessionctl knows, or print one'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions and take the tour'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "status" -d 'Say whether the TTL index that the layout needs is there'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "install" -d 'Create the TTL index, or convert the plain index in its place'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "replace" -d 'Put the wanted TTL index in the place of one that differs'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "remove" -d 'Drop the TTL index, so that the server deletes nothing by itself any more'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from layouts" -f -a "show" -d 'Print a layout as TOML, ready to be changed and passed to --layout-file'

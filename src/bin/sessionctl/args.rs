@@ -1,0 +1,478 @@
+//! What was typed. Parsing reads nothing but the command line and the environment.
+
+#![expect(clippy::doc_markdown, reason = "these texts are the help, and not rendered")]
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bson::DateTime;
+use clap::builder::FalseyValueParser;
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
+
+use crate::commands::Command;
+use crate::output::Format;
+use crate::text::without_password;
+
+/// List, inspect, expire, purge and sweep the web sessions that any framework keeps in MongoDB.
+///
+/// Without options sessionctl works on the collection test.sessions of mongodb://localhost:27017,
+/// and finds out by itself which of forty session stores wrote it (see sessionctl layouts). The
+/// server's clock decides what is expired.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sessionctl",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  sessionctl list
+  sessionctl purge --expired
+  sessionctl sweep --interval 60
+  sessionctl list --help"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The options of every command, before or after its name.
+#[derive(Debug, Clone, Args)]
+#[command(
+    next_help_heading = "Global options, each also a variable (SESSIONCTL_URI, SESSIONCTL_DB, ...)"
+)]
+pub struct Global {
+    /// Connection string; - reads it from stdin [default: mongodb://localhost:27017]
+    #[arg(long, global = true, env = "SESSIONCTL_URI", hide_env = true, value_name = "URI")]
+    uri: Option<Secret>,
+
+    /// File with the connection string, so that ps does not show it
+    #[arg(long, global = true, env = "SESSIONCTL_URI_FILE", hide_env = true, value_name = "FILE")]
+    uri_file: Option<PathBuf>,
+
+    /// Database [default: the connection string's, else test]
+    #[arg(short, long, global = true, env = "SESSIONCTL_DB", hide_env = true, value_name = "NAME")]
+    pub db: Option<String>,
+
+    /// Collection that holds the sessions
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "SESSIONCTL_COLLECTION",
+        hide_env = true,
+        default_value = "sessions",
+        value_name = "NAME"
+    )]
+    pub collection: String,
+
+    /// How the sessions are written, by name (see sessionctl layouts); auto finds out
+    #[arg(
+        long,
+        global = true,
+        env = "SESSIONCTL_LAYOUT",
+        hide_env = true,
+        default_value = "auto",
+        value_name = "NAME"
+    )]
+    pub layout: String,
+
+    /// A layout of your own, as TOML (begin with sessionctl layouts show NAME)
+    #[arg(
+        long,
+        global = true,
+        env = "SESSIONCTL_LAYOUT_FILE",
+        hide_env = true,
+        value_name = "FILE"
+    )]
+    pub layout_file: Option<PathBuf>,
+
+    /// Lifetime after the last touch, where neither the document nor a TTL index tells it
+    #[arg(
+        long,
+        global = true,
+        env = "SESSIONCTL_LIFETIME",
+        hide_env = true,
+        value_name = "DURATION",
+        value_parser = interval
+    )]
+    pub lifetime: Option<Duration>,
+
+    /// What to print on stdout: table (for people), json, ndjson or csv
+    #[arg(
+        short = 'o',
+        long,
+        global = true,
+        env = "SESSIONCTL_FORMAT",
+        hide_env = true,
+        value_enum,
+        hide_possible_values = true,
+        default_value_t = Format::Table,
+        value_name = "FORMAT"
+    )]
+    pub format: Format,
+
+    /// Print whole session ids; anyone who sees one may be able to log in with it
+    #[arg(long, global = true, env = "SESSIONCTL_FULL_IDS", hide_env = true, value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub full_ids: bool,
+
+    /// Colors: auto (on a terminal), always or never; NO_COLOR turns them off too
+    #[arg(long, global = true, env = "SESSIONCTL_COLOR", hide_env = true, hide_possible_values = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+
+    /// Print only failures: no notes, and no report in table format
+    #[arg(short, long, global = true, env = "SESSIONCTL_QUIET", hide_env = true, value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub quiet: bool,
+
+    /// Say more: why this layout, and the driver's own words on a failure
+    #[arg(short, long, global = true, env = "SESSIONCTL_VERBOSE", hide_env = true, value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub verbose: bool,
+}
+
+/// When to use colors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal
+    Auto,
+    /// In files and pipes too
+    Always,
+    /// Nowhere
+    Never,
+}
+
+/// Text that no output may show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::str::FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(redacted)")
+    }
+}
+
+/// Where the connection string is to be found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Uri {
+    Given(Secret),
+    File(PathBuf),
+    Stdin,
+}
+
+/// Why the command line cannot be used.
+#[derive(Debug)]
+pub enum Refusal {
+    /// clap says it, or `--help` and `--version` are answered.
+    Clap(clap::Error),
+    /// One sentence and a hint of our own.
+    Own(String, &'static str),
+}
+
+/// Reads the command line and the environment.
+pub fn parse() -> Result<(Cli, Uri), Refusal> {
+    let mut command = definition();
+    let matches = command.try_get_matches_from_mut(std::env::args_os()).map_err(without_secrets)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(Refusal::Clap)?;
+    choose_layout(&mut cli.global, &matches)?;
+    let uri = uri(&cli.global, &matches)?;
+    if uri == Uri::Stdin && cli.command.reads_stdin() {
+        let hint = "put the connection string into a file and use --uri-file";
+        return Err(Refusal::Own(
+            "stdin cannot give both the ids and the connection string".into(),
+            hint,
+        ));
+    }
+    Ok((cli, uri))
+}
+
+/// The one definition, from which help, completions and man pages are made.
+pub fn definition() -> clap::Command {
+    compact(Cli::command())
+}
+
+/// Help that fits a screen: the whole description, then each option on a line or two. clap's own
+/// long form takes four lines an option. `-h` and `--help` are the same.
+fn compact(command: clap::Command) -> clap::Command {
+    const TEMPLATE: &str = "{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+    let description = command.get_long_about().or(command.get_about()).cloned();
+    let mut command = command.help_template(TEMPLATE).long_about(None::<&str>);
+    if let Some(description) = description {
+        command = command.before_help(description);
+    }
+    let names: Vec<String> =
+        command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, compact))
+}
+
+/// clap repeats an argument it does not know, which may be a session id or hold a password.
+fn without_secrets(error: clap::Error) -> Refusal {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    const HINT: &str =
+        "a session id that begins with - goes after --, or comes through stdin with -";
+    if error.use_stderr()
+        && without_password(&error.render().to_string()) != error.render().to_string()
+    {
+        let hint = "it goes after --uri, or into a file that --uri-file names";
+        return Refusal::Own("a connection string stands where none is expected".into(), hint);
+    }
+    let argument = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => argument.clone(),
+        _ => return Refusal::Clap(error),
+    };
+    if error.kind() == ErrorKind::UnknownArgument && !is_option(&argument) {
+        return Refusal::Own(
+            format!("unexpected argument {}...", sessionctl::session::shorten(&argument)),
+            HINT,
+        );
+    }
+    Refusal::Clap(error)
+}
+
+/// Whether it can only be meant as a long option: an id hardly has nothing but small letters.
+fn is_option(argument: &str) -> bool {
+    let small = |letter: u8| letter.is_ascii_lowercase() || letter == b'-';
+    argument.strip_prefix("--").is_some_and(|name| name.bytes().all(small))
+}
+
+/// A flag beats a variable here too.
+fn choose_layout(global: &mut Global, matches: &ArgMatches) -> Result<(), Refusal> {
+    let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    match (typed("layout"), typed("layout_file")) {
+        (true, true) => {
+            let sentence = "--layout and --layout-file were both given".into();
+            Err(Refusal::Own(sentence, "give one of them"))
+        }
+        (true, false) => {
+            global.layout_file = None;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A flag beats a variable, whichever of the forms it is.
+fn uri(global: &Global, matches: &ArgMatches) -> Result<Uri, Refusal> {
+    let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let text = global
+        .uri
+        .clone()
+        .map(|uri| if uri.expose() == "-" { Uri::Stdin } else { Uri::Given(uri) });
+    let file = global.uri_file.clone().map(Uri::File);
+    if typed("uri") && typed("uri_file") {
+        return Err(Refusal::Own(
+            "--uri and --uri-file were both given".into(),
+            "give one of them",
+        ));
+    }
+    let chosen = if typed("uri_file") { file.or(text) } else { text.or(file) };
+    Ok(chosen.unwrap_or_else(|| Uri::Given(Secret("mongodb://localhost:27017".to_owned()))))
+}
+
+/// The sessions a command works on: ids are alternatives, everything else must hold.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct Selection {
+    /// Session ids, whole or unique beginnings of at least 8 characters. A lone - reads ids from
+    /// stdin, one a line; ids that begin with - go after --
+    #[arg(value_name = "ID", help_heading = None::<&str>)]
+    pub ids: Vec<String>,
+
+    /// Sessions whose expiry is past
+    #[arg(long, group = "state")]
+    pub expired: bool,
+
+    /// Sessions whose expiry is to come
+    #[arg(long, group = "state")]
+    pub live: bool,
+
+    /// Sessions that the store keeps for ever
+    #[arg(long, group = "state")]
+    pub endless: bool,
+
+    /// Sessions whose expiry nothing can act on
+    #[arg(long, group = "state")]
+    pub malformed: bool,
+
+    /// Sessions of this user
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+
+    /// Sessions whose payload says so; repeatable
+    #[arg(long = "where", value_name = "PATH=VALUE", value_parser = path_value)]
+    pub payload: Vec<(String, String)>,
+
+    /// Sessions that expire before it, such as +1h
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    pub expires_before: Option<Time>,
+
+    /// Sessions that expire then or later
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    pub expires_after: Option<Time>,
+
+    /// Sessions not touched for so long, such as 7d
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub idle: Option<Duration>,
+
+    /// Sessions created so long ago, or earlier
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub older: Option<Duration>,
+
+    /// Every session of the collection
+    #[arg(long, conflicts_with_all = ["ids", "state", "user", "payload", "expires_before", "expires_after", "idle", "older"])]
+    pub all: bool,
+}
+
+impl Selection {
+    /// Whether nothing was said, so that it could mean everything.
+    pub fn is_empty(&self) -> bool {
+        !self.all
+            && self.ids.is_empty()
+            && !(self.expired || self.live || self.endless || self.malformed)
+            && self.user.is_none()
+            && self.payload.is_empty()
+            && self.expires_before.is_none()
+            && self.expires_after.is_none()
+            && self.idle.is_none()
+            && self.older.is_none()
+    }
+
+    pub fn reads_stdin(&self) -> bool {
+        self.ids.iter().any(|id| id == "-")
+    }
+}
+
+/// A time as typed: absolute, or relative to the server's now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Time {
+    At(DateTime),
+    /// Milliseconds from now; negative is ago.
+    FromNow(i64),
+}
+
+impl Time {
+    pub fn resolve(self, now: DateTime) -> DateTime {
+        match self {
+            Self::At(time) => time,
+            Self::FromNow(millis) => {
+                DateTime::from_millis(now.timestamp_millis().saturating_add(millis))
+            }
+        }
+    }
+}
+
+/// `60`, `90s`, `15m`, `24h`, `7d`, `2w`, `500ms`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit_millis: u64 = match unit {
+        "" | "s" => 1000,
+        "ms" => 1,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        "w" => 604_800_000,
+        _ => return Err("a duration is a number of seconds, or like 90s, 15m, 24h, 7d".to_owned()),
+    };
+    let number: u64 =
+        number.parse().map_err(|_| "a duration begins with a whole number".to_owned())?;
+    number
+        .checked_mul(unit_millis)
+        // A thousand years; the server's dates go further, but nobody's sessions do.
+        .filter(|millis| *millis <= 31_536_000_000_000)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "that is longer than a thousand years".to_owned())
+}
+
+/// A duration that is not zero.
+pub fn interval(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|duration| match duration.is_zero() {
+        true => Err("an interval is longer than zero".to_owned()),
+        false => Ok(duration),
+    })
+}
+
+fn time(text: &str) -> Result<Time, String> {
+    const FORMS: &str =
+        "a time is RFC 3339 (2026-11-23T10:00:00Z), a date (2026-11-23), or like -7d and +1h";
+    if let Some(ago) = text.strip_prefix('-') {
+        return duration(ago).map(|ago| Time::FromNow(-(ago.as_millis() as i64)));
+    }
+    if let Some(ahead) = text.strip_prefix('+') {
+        return duration(ahead).map(|ahead| Time::FromNow(ahead.as_millis() as i64));
+    }
+    let timestamp: Option<jiff::Timestamp> = text.parse().ok().or_else(|| {
+        let date: jiff::civil::Date = text.parse().ok()?;
+        date.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    });
+    timestamp
+        .map(|timestamp| Time::At(DateTime::from_millis(timestamp.as_millisecond())))
+        .ok_or_else(|| FORMS.to_owned())
+}
+
+fn path_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((path, value)) if !path.is_empty() => Ok((path.to_owned(), value.to_owned())),
+        _ => Err("a condition is PATH=VALUE, such as cart.total=0".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn a_duration_is_seconds_or_has_a_unit() {
+        assert_eq!(duration("60"), Ok(Duration::from_secs(60)));
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
+        assert_eq!(duration("24h"), Ok(Duration::from_secs(86_400)));
+        assert_eq!(duration("7d"), Ok(Duration::from_secs(604_800)));
+        for wrong in ["", "s", "1y", "-1", "1.5h", "99999999999999999999", "9999999999w"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        assert!(interval("0").is_err());
+    }
+
+    #[test]
+    fn a_time_is_absolute_or_relative() {
+        let ten = DateTime::from_millis(1_795_428_000_000);
+        assert_eq!(time("2026-11-23T10:00:00Z"), Ok(Time::At(ten)));
+        assert_eq!(time("2026-11-23T11:00:00+01:00"), Ok(Time::At(ten)));
+        assert_eq!(time("2026-11-23"), Ok(Time::At(DateTime::from_millis(1_795_392_000_000))));
+        assert_eq!(time("-7d"), Ok(Time::FromNow(-604_800_000)));
+        assert_eq!(time("+1h"), Ok(Time::FromNow(3_600_000)));
+        assert!(time("yesterday").is_err());
+    }
+
+    #[test]
+    fn a_connection_string_is_never_debugged() {
+        let secret: Secret = "mongodb://user:password@host".parse().unwrap();
+        assert_eq!(format!("{secret:?}"), "(redacted)");
+    }
+}

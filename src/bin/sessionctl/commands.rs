@@ -1,0 +1,89 @@
+//! The commands: one file each, with its arguments, its work and its rows.
+
+use clap::Subcommand;
+
+use crate::args::{Cli, Uri, definition};
+use crate::context::Context;
+use crate::report::{Exit, Failure};
+
+mod collections;
+mod completions;
+mod demo;
+mod ending;
+mod expire;
+mod index;
+mod inspect;
+mod layouts;
+mod list;
+mod purge;
+mod sweep;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    List(list::Args),
+    Inspect(inspect::Args),
+    Expire(expire::Args),
+    Purge(purge::Args),
+    Sweep(sweep::Args),
+    Index(index::Args),
+    Collections(collections::Args),
+    Layouts(layouts::Args),
+    Demo(demo::Args),
+    Completions(completions::Args),
+}
+
+impl Command {
+    /// Whether ids are read from stdin.
+    pub fn reads_stdin(&self) -> bool {
+        match self {
+            Self::List(args) => args.selection.reads_stdin(),
+            Self::Inspect(args) => args.ids.iter().any(|id| id == "-"),
+            Self::Expire(args) => args.ending.selection.reads_stdin(),
+            Self::Purge(args) => args.ending.selection.reads_stdin(),
+            _ => false,
+        }
+    }
+}
+
+/// Carries a command out.
+pub fn run(cli: Cli, uri: Uri) -> Result<Exit, Failure> {
+    // These need neither a server nor a runtime.
+    match &cli.command {
+        Command::Completions(args) => return completions::run(args, &mut definition()),
+        Command::Layouts(args) => return layouts::run(args, &cli.global),
+        _ => {}
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        Failure::new(Exit::Failed, format!("could not start: {}", error.kind()))
+    })?;
+    let outcome = runtime.block_on(async {
+        let context = Context::new(cli.global, uri)?;
+        match &cli.command {
+            Command::List(args) => reading(&context, list::run(&context, args)).await,
+            Command::Inspect(args) => reading(&context, inspect::run(&context, args)).await,
+            Command::Expire(args) => expire::run(&context, args).await,
+            Command::Purge(args) => purge::run(&context, args).await,
+            Command::Sweep(args) => sweep::run(&context, args).await,
+            Command::Index(args) => index::run(&context, args).await,
+            Command::Collections(_) => reading(&context, collections::run(&context)).await,
+            Command::Demo(args) => demo::run(&context, args).await,
+            Command::Layouts(_) | Command::Completions(_) => Ok(Exit::Done),
+        }
+    });
+    // A prompt or a reader of stdin may still be waiting; nobody wants its answer any more.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Runs what only reads until the first signal: nothing is left half done by leaving it.
+async fn reading(
+    context: &Context,
+    command: impl Future<Output = Result<Exit, Failure>>,
+) -> Result<Exit, Failure> {
+    match context.signals.asked.run_until_cancelled(command).await {
+        Some(outcome) => outcome,
+        None => Ok(Exit::Signal(context.signals.received().unwrap_or_default())),
+    }
+}

@@ -1,0 +1,45 @@
+//! `sessionctl collections`
+
+use sessionctl::connection::Surveyed;
+use sessionctl::layout::Layout;
+
+use crate::context::Context;
+use crate::output::{Cell, Row, Shape};
+use crate::report::{Doing as _, Exit, Failure};
+
+/// Find the collections on the server that hold sessions, and which layout each has
+///
+/// All databases that this login may see are looked at, or the one that -d names.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl collections
+  sessionctl collections -d shop -o ndjson")]
+pub struct Args {}
+
+const HEADER: &[&str] = &["namespace", "layout", "certainty", "documents", "bytes", "ttl"];
+
+pub async fn run(context: &Context) -> Result<Exit, Failure> {
+    let connection = context.connect().await?;
+    let all = context.global.db.is_none();
+    let surveyed = connection.survey(all).await.doing("look for collections")?;
+    let mut rows = context.rows(Shape::Many, HEADER);
+    if surveyed.is_empty() {
+        context.note("note", "no collection here holds sessions of a layout that sessionctl knows");
+    }
+    for collection in surveyed {
+        rows.row(row(&collection))?;
+    }
+    rows.finish().map(|()| Exit::Done)
+}
+
+fn row(found: &Surveyed) -> Row {
+    let name = |layout: &Layout| Cell::Text(layout.name.clone());
+    Row(vec![
+        ("namespace", Cell::Text(found.verdict.namespace.clone())),
+        ("layout", Cell::maybe(found.verdict.likeliest(), name)),
+        ("certainty", Cell::Text(found.verdict.certainty.name().to_owned())),
+        ("documents", Cell::maybe(found.documents, Cell::Count)),
+        ("bytes", Cell::maybe(found.bytes, Cell::Count)),
+        ("ttl", Cell::maybe(found.ttl, |ttl| Cell::Text(ttl.name().to_owned()))),
+    ])
+}

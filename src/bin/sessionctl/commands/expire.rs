@@ -1,0 +1,29 @@
+//! `sessionctl expire`
+
+use sessionctl::purge::Fate;
+
+use super::ending;
+use crate::context::Context;
+use crate::report::{Exit, Failure};
+
+/// End sessions now and keep their documents
+///
+/// The store refuses the sessions from now on; their documents stay until they are swept. Sessions
+/// that are expired already are left as they are. With a store that does not look at the expiry
+/// when it reads, this cannot work, and the command says so.
+///
+/// A TIME is RFC 3339 (2026-11-23T10:00:00Z), a date (2026-11-23, in UTC), or a duration ago or
+/// ahead (-7d, +1h). A DURATION is a number of seconds, or like 90s, 15m, 24h, 7d.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl expire 7ZQOhQlxWzrh
+  sessionctl expire --user 42 --yes
+  sessionctl expire --live --idle 8h")]
+pub struct Args {
+    #[command(flatten)]
+    pub ending: ending::Args,
+}
+
+pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    ending::run(context, &args.ending, Fate::Ended).await
+}

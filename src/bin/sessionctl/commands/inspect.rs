@@ -1,0 +1,140 @@
+//! `sessionctl inspect`
+
+use bson::{Bson, RawDocument};
+use sessionctl::payload::{Payload, mask};
+use sessionctl::store::{Reading, documents};
+use sessionctl::{Session, Store};
+
+use super::list;
+use crate::args::Selection;
+use crate::context::{Context, Purpose};
+use crate::output::{self, Cell, Format, Row, Shape};
+use crate::report::{Doing as _, Exit, Failure};
+
+/// Show sessions whole: dates, user, and the decoded payload with secrets masked
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl inspect 7ZQOhQlxWzrh
+  sessionctl inspect --reveal -- -3FhWn2_q9Zk
+  sessionctl inspect - < ids.txt")]
+pub struct Args {
+    /// Session ids, whole or unique beginnings of at least 8 characters. A lone - reads ids from
+    /// stdin, one a line; ids that begin with - go after --
+    #[arg(value_name = "ID", required = true)]
+    pub ids: Vec<String>,
+
+    /// Show values that look like secrets, too
+    #[arg(long)]
+    reveal: bool,
+
+    /// Print the documents as they are stored, in canonical Extended JSON, unmasked
+    #[arg(long)]
+    raw: bool,
+}
+
+const HEADER: &[&str] = &[
+    "id",
+    "state",
+    "expires",
+    "touched",
+    "created",
+    "user",
+    "bytes",
+    "layout",
+    "namespace",
+    "payload",
+    "payload_error",
+];
+
+pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    let Some(store) = context.store("inspect", Purpose::Reading).await? else {
+        let sentence = format!("could not inspect: {} is empty", context.collection());
+        return Err(Failure::new(Exit::Failed, sentence));
+    };
+    let action = format!("inspect {}", store.namespace());
+    let now = store.now().await.doing(&action)?;
+    let selection = Selection { ids: args.ids.clone(), ..Selection::default() };
+    let selected = context.selected("inspect", &store, &selection, now).await?;
+    if args.raw {
+        context.note(
+            "warning",
+            "--raw masks nothing: whoever sees this may be able to log in with it",
+        );
+    }
+    let filter = selected.filter(&store, now).doing(&action)?;
+    let mut batches = store.read(filter, &Reading::default()).await.doing(&action)?;
+    let shape = match context.global.format {
+        Format::Table => Shape::One,
+        _ => Shape::Many,
+    };
+    let mut rows = context.rows(shape, HEADER).now(now);
+    let mut raw = Vec::new();
+    while let Some(batch) = batches.next().await.doing(&action)? {
+        for document in documents(&batch) {
+            if args.raw {
+                raw.push(canonical(document));
+                continue;
+            }
+            let payload = store.layout().payload(document);
+            let session = store.layout().session(document, &payload, now);
+            if shape == Shape::One && rows.printed() > 0 {
+                rows.gap()?;
+            }
+            rows.row(row(context, args, &store, &session, payload))?;
+        }
+    }
+    if args.raw {
+        print_raw(context, raw)?;
+    } else {
+        rows.finish()?;
+    }
+    selected.exit(&store.namespace())
+}
+
+fn row(context: &Context, args: &Args, store: &Store, session: &Session, payload: Payload) -> Row {
+    let error = payload.error();
+    let value = match payload {
+        Payload::Value(mut value) => {
+            if !args.reveal {
+                mask(&mut value);
+            }
+            Some(value)
+        }
+        _ => None,
+    };
+    let mut row = list::row(session, context.global.full_ids);
+    row.0.extend([
+        ("layout", Cell::Text(store.layout().name.clone())),
+        ("namespace", Cell::Text(store.namespace())),
+        ("payload", Cell::maybe(value, Cell::Json)),
+        ("payload_error", Cell::maybe(error, Cell::Text)),
+    ]);
+    row
+}
+
+/// The document as canonical Extended JSON. Text that is not UTF-8 has no such form; it is shown
+/// with replacement characters.
+fn canonical(document: &RawDocument) -> serde_json::Value {
+    let lossy = || bson::Utf8Lossy::<bson::Document>::try_from(document).map(|lossy| lossy.0).ok();
+    bson::Document::try_from(document)
+        .ok()
+        .or_else(lossy)
+        .map_or(serde_json::Value::Null, |document| {
+            Bson::Document(document).into_canonical_extjson()
+        })
+}
+
+fn print_raw(context: &Context, documents: Vec<serde_json::Value>) -> Result<(), Failure> {
+    match context.global.format {
+        Format::Json => output::text(&output::pretty_text(&serde_json::Value::Array(documents))),
+        Format::Table | Format::Csv => {
+            let texts: Vec<_> = documents.iter().map(output::pretty_text).collect();
+            output::text(&texts.concat())
+        }
+        Format::Ndjson => {
+            let lines: Vec<_> =
+                documents.iter().map(|document| output::json_text(document) + "\n").collect();
+            output::text(&lines.concat())
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `sessionctl layouts`
+
+use std::io::IsTerminal as _;
+
+use clap::Subcommand;
+use sessionctl::Layout;
+use sessionctl::layout::Kind;
+
+use crate::args::{Color, Global};
+use crate::output::{self, Cell, Format, Row, Rows, Shape, Style};
+use crate::report::{Doing as _, Exit, Failure};
+
+/// List the layouts that sessionctl knows, or print one
+///
+/// A layout says how one session store writes its documents: where the id, the payload, the expiry,
+/// the last touch and the user are.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl layouts
+  sessionctl layouts show connect-mongo-json > my.toml
+  sessionctl list --layout-file my.toml")]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print a layout as TOML, ready to be changed and passed to --layout-file
+    #[command(after_help = "Examples:
+  sessionctl layouts show connect-mongo-json > my.toml
+  sessionctl list --layout-file my.toml")]
+    Show {
+        /// The layout's name
+        name: String,
+    },
+}
+
+/// What a table has room for on a line; the other formats give the whole row.
+const TABLE: [&str; 3] = ["layout", "expiry", "stores"];
+const HEADER: &[&str] = &["layout", "collections", "id", "payload", "expiry", "user", "stores"];
+
+pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    if let Some(Command::Show { name }) = &args.command {
+        let source = Layout::source(name).doing("show the layout")?;
+        return output::text(source).map(|()| Exit::Done);
+    }
+    let terminal = std::io::stdout().is_terminal();
+    let style = Style {
+        format: global.format,
+        color: terminal && global.color != Color::Never,
+        width: console::Term::stdout()
+            .size_checked()
+            .map(|(_, columns)| columns)
+            .filter(|_| terminal),
+    };
+    let columns = match global.format {
+        Format::Table => TABLE.map(str::to_owned).to_vec(),
+        _ => Vec::new(),
+    };
+    let mut rows = Rows::stdout(style, Shape::Many, HEADER).columns(&columns);
+    for layout in Layout::known() {
+        rows.row(row(layout))?;
+    }
+    rows.finish()?;
+    Ok(Exit::Done)
+}
+
+fn row(layout: &Layout) -> Row {
+    let rule = &layout.expiry[0];
+    let kind = match rule.kind {
+        Kind::None => "never".to_owned(),
+        kind => format!(
+            "{} ({})",
+            rule.path.as_deref().unwrap_or_default(),
+            format!("{kind:?}").to_lowercase()
+        ),
+    };
+    let texts = |list: &[String]| Cell::Text(list.join(", "));
+    Row(vec![
+        ("layout", Cell::Text(layout.name.clone())),
+        ("collections", texts(&layout.collections)),
+        ("id", Cell::Text(layout.id.path.clone())),
+        ("payload", Cell::maybe(layout.payload.path.clone(), Cell::Text)),
+        ("expiry", Cell::Text(kind)),
+        ("user", Cell::maybe(layout.user.first().cloned(), Cell::Text)),
+        ("stores", texts(&layout.stores)),
+    ])
+}

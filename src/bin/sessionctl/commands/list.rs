@@ -1,0 +1,201 @@
+//! `sessionctl list`
+
+use bson::DateTime;
+use clap::ValueEnum;
+use mongodb::raw_batch_cursor::RawBatch;
+use sessionctl::store::{Reading, SortKey, documents};
+use sessionctl::{Query, Session, Store};
+use tokio::sync::mpsc;
+
+use crate::args::Selection;
+use crate::context::{Context, Purpose};
+use crate::output::{Cell, Format, Row, Rows, Shape};
+use crate::progress::Progress;
+use crate::report::{Doing as _, Exit, Failure};
+use crate::text::sessions;
+
+/// List sessions
+///
+/// Without a selection all sessions are listed, in the order in which they are stored. A table
+/// shows the first 50; the other formats give all, streaming.
+///
+/// A TIME is RFC 3339 (2026-11-23T10:00:00Z), a date (2026-11-23, in UTC), or a duration ago or
+/// ahead (-7d, +1h). A DURATION is a number of seconds, or like 90s, 15m, 24h, 7d.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl list
+  sessionctl list --live --user 42 -d shop
+  sessionctl list --idle 30d -o csv --columns id,user,touched > idle.csv")]
+pub struct Args {
+    /// Print at most so many sessions; 0 is all [default: 50 in a table, else 0]
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+
+    /// Sort by this; unsorted is fastest
+    #[arg(long, value_enum, value_name = "KEY")]
+    sort: Option<Sort>,
+
+    /// Print them the other way round
+    #[arg(long)]
+    reverse: bool,
+
+    /// Print these columns, in this order
+    #[arg(long, value_delimiter = ',', value_name = "NAME,...", value_parser = clap::builder::PossibleValuesParser::new(HEADER))]
+    columns: Vec<String>,
+
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Sort {
+    Expires,
+    Touched,
+    Created,
+    Bytes,
+    Id,
+}
+
+impl From<Sort> for SortKey {
+    fn from(sort: Sort) -> Self {
+        match sort {
+            Sort::Expires => Self::Expires,
+            Sort::Touched => Self::Touched,
+            Sort::Created => Self::Created,
+            Sort::Bytes => Self::Bytes,
+            Sort::Id => Self::Id,
+        }
+    }
+}
+
+/// The keys of a session's row.
+pub const HEADER: [&str; 7] = ["id", "state", "expires", "touched", "created", "user", "bytes"];
+
+/// The row of a session.
+pub fn row(session: &Session, full_ids: bool) -> Row {
+    let id = if full_ids { session.id.full() } else { session.id.short() };
+    Row(vec![
+        ("id", Cell::Id(id)),
+        ("state", Cell::State(session.state)),
+        ("expires", Cell::maybe(session.expires, Cell::Time)),
+        ("touched", Cell::maybe(session.touched, Cell::Time)),
+        ("created", Cell::maybe(session.created, Cell::Time)),
+        ("user", Cell::maybe(session.user.clone(), Cell::Text)),
+        ("bytes", Cell::Count(session.bytes)),
+    ])
+}
+
+/// How many sessions a table shows unless told otherwise.
+const TABLE_LIMIT: u64 = 50;
+/// Batches that wait for the printer at most: memory stays flat.
+const AHEAD: usize = 2;
+
+pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    let rows = context.rows(Shape::Many, &HEADER).columns(&args.columns);
+    let Some(store) = context.store("list", Purpose::Reading).await? else {
+        context.note("note", format!("{} is empty", context.collection()));
+        rows.finish()?;
+        return context.selected_of_nothing(&args.selection)?.exit(context.collection());
+    };
+    let action = format!("list {}", store.namespace());
+    let now = store.now().await.doing(&action)?;
+    let selected = context.selected("list", &store, &args.selection, now).await?;
+    let limit = args.limit.unwrap_or(match context.global.format {
+        Format::Table => TABLE_LIMIT,
+        _ => 0,
+    });
+    let reading = Reading {
+        sort: args.sort.map(SortKey::from),
+        reverse: args.reverse,
+        // One more than is shown tells that there are more. Where payloads are judged here, the
+        // server cannot count for us.
+        limit: if limit == 0 || selected.query.needs_payload() {
+            0
+        } else {
+            limit.saturating_add(1)
+        },
+    };
+    let filter = selected.filter(&store, now).doing(&action)?;
+    let mut batches = store.read(filter, &reading).await.doing(&action)?;
+
+    let progress = Progress::new("sessions", None, context.global.quiet || shows_rows());
+    let _cleared = progress.cleared();
+    let printer = Printer {
+        store: store.clone(),
+        query: selected.query.clone(),
+        now,
+        limit,
+        full_ids: context.global.full_ids,
+        rows: rows.now(now),
+        progress,
+    };
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let printing = tokio::task::spawn_blocking(move || printer.print(receiver));
+    let read = async {
+        while let Some(batch) = batches.next().await? {
+            if sender.send(batch).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    };
+    let read = read.await.doing(&action);
+    drop(sender);
+    let (printed, more) = printing.await.unwrap_or_else(|error| {
+        Err(Failure::new(Exit::Failed, format!("could not print: {error}")))
+    })?;
+    read?;
+    if printed == 0 && context.global.format == Format::Table {
+        context.note("note", "no session matches");
+    }
+    if more {
+        let hint =
+            if context.global.format == Format::Table { "; --limit 0 shows all" } else { "" };
+        context.note("note", format!("there are more than these {}{hint}", sessions(limit)));
+    }
+    selected.exit(&store.namespace())
+}
+
+/// Whether something may be shown of the rows themselves: on a terminal, or by what reads the pipe,
+/// whose lines and ours would mix.
+fn shows_rows() -> bool {
+    let file = rustix::fs::fstat(std::io::stdout());
+    !file.is_ok_and(|file| rustix::fs::FileType::from_raw_mode(file.st_mode).is_file())
+}
+
+/// Decodes and prints on a thread of its own, so that the cursor need not wait for it.
+struct Printer {
+    store: Store,
+    query: Query,
+    now: DateTime,
+    limit: u64,
+    full_ids: bool,
+    rows: Rows<std::io::Stdout>,
+    progress: Progress,
+}
+
+impl Printer {
+    /// Prints what comes: how many rows, and whether there was more than the limit.
+    fn print(mut self, mut batches: mpsc::Receiver<RawBatch>) -> Result<(u64, bool), Failure> {
+        let layout = self.store.layout().clone();
+        while let Some(batch) = batches.blocking_recv() {
+            let before = self.rows.printed();
+            for document in documents(&batch) {
+                let payload = self.query.payload(&layout, document);
+                let session = layout.session(document, &payload, self.now);
+                if self.query.needs_payload() && !self.query.admits(&session, &payload) {
+                    continue;
+                }
+                if self.limit > 0 && self.rows.printed() == self.limit {
+                    self.rows.finish()?;
+                    return Ok((self.limit, true));
+                }
+                self.rows.row(row(&session, self.full_ids))?;
+            }
+            self.progress.advance(self.rows.printed() - before);
+        }
+        let printed = self.rows.printed();
+        self.rows.finish()?;
+        Ok((printed, false))
+    }
+}

@@ -1,0 +1,30 @@
+//! `sessionctl purge`
+
+use sessionctl::purge::Fate;
+
+use super::ending;
+use crate::context::Context;
+use crate::report::{Exit, Failure};
+
+/// Delete sessions, in batches
+///
+/// Each delete repeats its condition, so a session that is renewed meanwhile lives. Anything is
+/// confirmed first, on the terminal or with --yes; only expired sessions need no confirmation where
+/// there is no terminal.
+///
+/// A TIME is RFC 3339 (2026-11-23T10:00:00Z), a date (2026-11-23, in UTC), or a duration ago or
+/// ahead (-7d, +1h). A DURATION is a number of seconds, or like 90s, 15m, 24h, 7d.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl purge --expired
+  sessionctl purge --expired --dry-run -o json
+  sessionctl purge --user 42 --yes
+  sessionctl purge --idle 90d")]
+pub struct Args {
+    #[command(flatten)]
+    pub ending: ending::Args,
+}
+
+pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    ending::run(context, &args.ending, Fate::Deleted).await
+}

@@ -1,0 +1,109 @@
+//! Asking before sessions are ended. A [`Confirmed`] can be made only here, and whatever destroys
+//! takes one.
+
+use std::io::{self, IsTerminal as _};
+use std::time::Duration;
+
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+
+use crate::report::{Exit, Failure, is_seen, line};
+use crate::signals::Signals;
+use crate::text::neutral;
+
+/// Proof that destruction was confirmed, or needs no confirmation.
+#[derive(Debug)]
+pub struct Confirmed(());
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub enum Question {
+    /// Yes or no.
+    YesNo(String),
+    /// The namespace is to be typed, after this has been said.
+    TypeNamespace(String, String),
+}
+
+impl Confirmed {
+    /// Nothing is selected, so nothing can be lost.
+    pub fn nothing_matched() -> Self {
+        Self(())
+    }
+
+    /// These sessions are dead already, and nobody is there to be asked.
+    pub fn already_dead() -> Self {
+        Self(())
+    }
+
+    /// `--yes` was given.
+    pub fn by_flag() -> Self {
+        Self(())
+    }
+}
+
+/// Whether somebody is there to be asked. Where stdin gives the ids, the terminal itself is read.
+pub fn can_ask(stdin_gives_ids: bool) -> bool {
+    is_seen() && (io::stdin().is_terminal() || stdin_gives_ids)
+}
+
+/// Asks, if somebody is there.
+pub async fn ask(
+    question: Question,
+    stdin_gives_ids: bool,
+    signals: &Signals,
+) -> Result<Confirmed, Failure> {
+    let (text, namespace) = match &question {
+        Question::YesNo(text) => (text, None),
+        Question::TypeNamespace(text, namespace) => (text, Some(namespace.clone())),
+    };
+    if !can_ask(stdin_gives_ids) {
+        return Err(refused(text, "pass --yes to confirm it without a terminal"));
+    }
+    // The question stands on lines of its own, however long; what is typed stands on a short one.
+    line(&neutral(text));
+    let prompt = match &namespace {
+        None => "Go on? [y/N]".to_owned(),
+        Some(namespace) => format!("Type {} to go on", neutral(namespace)),
+    };
+    let before = tcgetattr(io::stderr()).ok();
+    // A whole line: a key that was typed ahead must not answer.
+    let asking = tokio::task::spawn_blocking(move || {
+        let input = dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true);
+        input.interact_text().map(|typed| match namespace {
+            None => ["y", "yes"].contains(&&*typed.trim().to_lowercase()),
+            Some(namespace) => typed.trim() == namespace,
+        })
+    });
+    let answer = tokio::select! {
+        answer = asking => answer,
+        () = signals.asked.cancelled() => {
+            // The prompt put the terminal into raw mode and is left in the middle.
+            if let Some(before) = before {
+                let _ = tcsetattr(io::stderr(), OptionalActions::Now, &before);
+            }
+            return Err(interrupted(signals));
+        }
+    };
+    match answer {
+        Ok(Ok(true)) => Ok(Confirmed(())),
+        Ok(Ok(false)) => Err(refused(text, "nothing was done")),
+        // At Ctrl-C the prompt gives up and sends us the signal, which is about to be heard.
+        Ok(Err(_)) | Err(_) => {
+            let moment = tokio::time::sleep(Duration::from_millis(200));
+            match signals.asked.run_until_cancelled(moment).await {
+                None => Err(interrupted(signals)),
+                Some(()) => Err(refused(text, "nothing was done")),
+            }
+        }
+    }
+}
+
+fn interrupted(signals: &Signals) -> Failure {
+    // The cursor still stands behind the question.
+    line("");
+    let exit = Exit::Signal(signals.received().unwrap_or_default());
+    Failure::new(exit, "interrupted before anything was done")
+}
+
+fn refused(text: &str, hint: &str) -> Failure {
+    Failure::new(Exit::Refused, format!("not confirmed: {text}")).hint(hint)
+}

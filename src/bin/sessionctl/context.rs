@@ -1,0 +1,296 @@
+//! What every command needs, built once: the connection, the layout, and how to answer.
+
+use std::cell::OnceCell;
+use std::io::{self, IsTerminal as _, Read as _};
+
+use bson::{DateTime, Document};
+use sessionctl::connection::{Connection, Thoroughness};
+use sessionctl::layout::detect::{Certainty, Verdict, detect};
+use sessionctl::purge::{BATCH_SIZE, Fate, Purge};
+use sessionctl::session::shorten;
+use sessionctl::{Error, Layout, Query, State, Store};
+
+use crate::args::{Color, Global, Secret, Selection, Uri};
+use crate::output::{Rows, Shape, Style};
+use crate::report::{Doing as _, Exit, Failure, say};
+use crate::signals::Signals;
+use crate::text::counted;
+
+/// The options of all commands, the signals, and the connection that is opened when it is needed.
+#[derive(Debug)]
+pub struct Context {
+    pub global: Global,
+    uri: Uri,
+    /// The connection string that stdin gave: it gives it only once.
+    read: OnceCell<Secret>,
+    pub signals: Signals,
+}
+
+/// What a command is going to do with the layout it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Read: a likely layout will do, with a warning.
+    Reading,
+    /// Delete or change: only a certain layout, or the operator's word.
+    Changing,
+}
+
+impl Context {
+    pub fn new(global: Global, uri: Uri) -> Result<Self, Failure> {
+        let colors = |stream_is_terminal: bool| match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                stream_is_terminal
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        };
+        console::set_colors_enabled(colors(io::stdout().is_terminal()));
+        console::set_colors_enabled_stderr(colors(io::stderr().is_terminal()));
+        let signals = Signals::listen().map_err(|error| {
+            Failure::new(Exit::Failed, format!("could not listen for signals: {}", error.kind()))
+        })?;
+        Ok(Self { global, uri, read: OnceCell::new(), signals })
+    }
+
+    /// `database.collection` as far as it is known without a connection.
+    pub fn collection(&self) -> &str {
+        &self.global.collection
+    }
+
+    /// How rows are printed.
+    pub fn style(&self) -> Style {
+        let terminal = io::stdout().is_terminal();
+        let width = console::Term::stdout().size_checked().map(|(_, columns)| columns);
+        Style {
+            format: self.global.format,
+            color: console::colors_enabled(),
+            width: width.filter(|_| terminal),
+        }
+    }
+
+    /// Rows on stdout.
+    pub fn rows(&self, shape: Shape, header: &'static [&'static str]) -> Rows<io::Stdout> {
+        Rows::stdout(self.style(), shape, header)
+    }
+
+    /// Says something that is not a failure, unless `-q`.
+    pub fn note(&self, label: &str, text: impl std::fmt::Display) {
+        if !self.global.quiet {
+            say(label, text);
+        }
+    }
+
+    /// The connection that the options describe.
+    pub async fn connect(&self) -> Result<Connection, Failure> {
+        let uri = self.read_uri()?;
+        Connection::open(uri.trim(), self.global.db.as_deref()).await.doing("connect")
+    }
+
+    fn read_uri(&self) -> Result<String, Failure> {
+        let unreadable = |what: &str, error: &io::Error| {
+            let sentence =
+                format!("could not read the connection string from {what}: {}", error.kind());
+            Failure::new(Exit::Failed, sentence)
+        };
+        match &self.uri {
+            Uri::Given(uri) => Ok(uri.expose().to_owned()),
+            Uri::File(path) => std::fs::read_to_string(path)
+                .map_err(|error| unreadable(&path.display().to_string(), &error)),
+            Uri::Stdin => {
+                if let Some(read) = self.read.get() {
+                    return Ok(read.expose().to_owned());
+                }
+                let mut text = String::new();
+                let read = io::stdin().read_to_string(&mut text);
+                read.map_err(|error| unreadable("stdin", &error))?;
+                Ok(self.read.get_or_init(|| text.into()).expose().to_owned())
+            }
+        }
+    }
+
+    /// The layout that was named, if one was.
+    pub fn named_layout(&self) -> Result<Option<Layout>, Failure> {
+        if let Some(path) = &self.global.layout_file {
+            let action = format!("use {}", path.display());
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Failure::new(Exit::Failed, format!("could not {action}: {}", error.kind()))
+            })?;
+            return Layout::from_toml(&text).map(Some).doing(&action);
+        }
+        match self.global.layout.as_str() {
+            "auto" => Ok(None),
+            name => Layout::named(name).cloned().map(Some).doing("choose a layout"),
+        }
+    }
+
+    /// The store of the collection, or `None` where the collection is empty and no layout was
+    /// named: then there is nothing to do, and nothing to tell the layout by.
+    pub async fn store(&self, action: &str, purpose: Purpose) -> Result<Option<Store>, Failure> {
+        let named = self.named_layout()?;
+        let connection = self.connect().await?;
+        let how = match purpose {
+            Purpose::Reading => Thoroughness::FirstPage,
+            Purpose::Changing => Thoroughness::Throughout,
+        };
+        let action = format!("{action} {}.{}", connection.database(), self.collection());
+        let sample = connection.sample(self.collection(), how).await.doing(&action)?;
+        if let Some(layout) = named {
+            match (sample.allows(&layout), purpose) {
+                (Err(error), Purpose::Changing) => return Err(Failure::of(&action, &error)),
+                (Err(error), Purpose::Reading) => self.note("warning", error),
+                (Ok(()), _) => {}
+            }
+            let layout = layout.resolved(self.global.lifetime, &sample.indexes);
+            return Ok(Some(connection.store(self.collection(), layout)));
+        }
+        let verdict = detect(&sample, Layout::known());
+        self.explain(&verdict, purpose);
+        let chosen = match purpose {
+            Purpose::Reading => verdict.likeliest(),
+            Purpose::Changing => verdict.certain(),
+        };
+        let store = |layout: &Layout| {
+            let layout = layout.clone().resolved(self.global.lifetime, &sample.indexes);
+            connection.store(self.collection(), layout)
+        };
+        match (chosen, verdict.certainty) {
+            (_, Certainty::Empty) => {
+                Ok(verdict.likeliest().filter(|_| verdict.candidates.len() == 1).map(store))
+            }
+            (Some(layout), _) => Ok(Some(store(layout))),
+            (None, _) => Err(Failure::of(&action, &Error::Undetected(Box::new(verdict)))),
+        }
+    }
+
+    fn explain(&self, verdict: &Verdict, purpose: Purpose) {
+        match verdict.certainty {
+            // Whoever changes is refused with the same words.
+            Certainty::Ambiguous if purpose == Purpose::Reading => {
+                self.note("warning", format!("{verdict}; reading it as the first"));
+            }
+            Certainty::Weak if purpose == Purpose::Reading => self.note("warning", verdict),
+            Certainty::Certain if self.global.verbose => say("note", verdict),
+            Certainty::Certain if verdict.strangers() > 0 => {
+                let (strangers, sampled) = (verdict.strangers(), verdict.sampled);
+                self.note(
+                    "note",
+                    format!("{strangers} of {sampled} documents looked at are not of this layout"),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// What is meant where there are no sessions: no id that was typed is known.
+    pub fn selected_of_nothing(&self, selection: &Selection) -> Result<Selected, Failure> {
+        let typed = typed_ids(&selection.ids)?;
+        let unknown = typed.iter().map(|id| shorten(id)).collect();
+        Ok(Selected { query: Query::default(), ids: None, unknown })
+    }
+
+    /// From what was typed to what is meant, with the ids looked up.
+    pub async fn selected(
+        &self,
+        action: &str,
+        store: &Store,
+        selection: &Selection,
+        now: DateTime,
+    ) -> Result<Selected, Failure> {
+        let mut selected =
+            Selected { query: query(selection, now), ids: None, unknown: Vec::new() };
+        if !selection.ids.is_empty() {
+            let typed = typed_ids(&selection.ids)?;
+            let action = format!("{action} {}", store.namespace());
+            let resolved = store.resolve(&typed).await.doing(&action)?;
+            if !resolved.ambiguous.is_empty() {
+                return Err(Failure::of(&action, &Error::AmbiguousIds(resolved.ambiguous)));
+            }
+            selected.ids = Some(resolved.keys);
+            selected.unknown = resolved.unknown;
+        }
+        Ok(selected)
+    }
+}
+
+/// What is meant by a selection.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    pub query: Query,
+    /// The `_id`s of the sessions that were named, if any were.
+    pub ids: Option<Vec<bson::Bson>>,
+    /// Ids that no session has, shortened.
+    pub unknown: Vec<String>,
+}
+
+impl Selected {
+    /// As something to be done to these sessions.
+    pub fn purge(&self, fate: Fate, now: DateTime, cutoff: DateTime) -> Purge {
+        Purge {
+            query: self.query.clone(),
+            keys: self.ids.clone(),
+            now,
+            cutoff,
+            fate,
+            batch_size: BATCH_SIZE,
+        }
+    }
+
+    /// What the server can select by.
+    pub fn filter(&self, store: &Store, now: DateTime) -> sessionctl::Result<Document> {
+        store.matching(&self.purge(Fate::Deleted, now, now))
+    }
+
+    /// Names the ids that were not found; then the command fails, having done the others.
+    pub fn exit(&self, namespace: &str) -> Result<Exit, Failure> {
+        if self.unknown.is_empty() {
+            return Ok(Exit::Done);
+        }
+        let ids = self.unknown.join("..., ");
+        let sentence = format!(
+            "could not find {} in {namespace}: {ids}...",
+            counted(self.unknown.len() as u64, "id")
+        );
+        let others = self.ids.as_ref().is_some_and(|ids| !ids.is_empty());
+        Err(Failure::new(Exit::Failed, sentence).hint(if others {
+            "the other sessions that were named are done"
+        } else {
+            "give the whole id, or at least its first 8 characters"
+        }))
+    }
+}
+
+fn query(selection: &Selection, now: DateTime) -> Query {
+    let states = [
+        (selection.expired, State::Expired),
+        (selection.live, State::Live),
+        (selection.endless, State::Endless),
+        (selection.malformed, State::Malformed),
+    ];
+    Query {
+        state: states.into_iter().find(|(asked, _)| *asked).map(|(_, state)| state),
+        user: selection.user.clone(),
+        payload: selection.payload.clone(),
+        expires_before: selection.expires_before.map(|time| time.resolve(now)),
+        expires_after: selection.expires_after.map(|time| time.resolve(now)),
+        idle: selection.idle,
+        older: selection.older,
+    }
+}
+
+/// The ids that were typed, and those that stdin gives if one of them is `-`.
+fn typed_ids(ids: &[String]) -> Result<Vec<String>, Failure> {
+    let mut typed: Vec<String> = ids.iter().filter(|id| *id != "-").cloned().collect();
+    if typed.len() < ids.len() {
+        for line in io::stdin().lines() {
+            let line = line.map_err(|error| {
+                Failure::new(
+                    Exit::Failed,
+                    format!("could not read ids from stdin: {}", error.kind()),
+                )
+            })?;
+            typed.extend(Some(line.trim().to_owned()).filter(|line| !line.is_empty()));
+        }
+    }
+    Ok(typed)
+}

@@ -1,0 +1,216 @@
+//! completions/ and man/ are what clap would generate. `UPDATE=1 cargo test` renews them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use clap::{Arg, Command};
+use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use crate::args::definition;
+
+/// File names and contents.
+type Files = BTreeMap<String, Vec<u8>>;
+
+#[test]
+fn the_completions_are_what_clap_generates() {
+    let shells = [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh];
+    let scripts = shells.into_iter().map(|shell| {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut definition(), "sessionctl", &mut script);
+        (clap_complete::Generator::file_name(&shell, "sessionctl"), script)
+    });
+    assert_committed("completions", &scripts.collect());
+}
+
+#[test]
+fn the_man_pages_are_what_clap_generates() {
+    let mut command = definition().disable_help_subcommand(true);
+    // Now each command has the global options too.
+    command.build();
+    let mut pages = Files::new();
+    add_pages(&command, None, &mut pages);
+    assert_committed("man", &pages);
+}
+
+#[test]
+fn the_readme_names_every_variable() {
+    let readme =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let mut command = definition();
+    command.build();
+    assert_variables(&command, &readme);
+}
+
+fn assert_variables(command: &Command, readme: &str) {
+    for arg in command.get_arguments() {
+        let Some(variable) = arg.get_env().map(|name| name.to_string_lossy()) else { continue };
+        assert!(readme.contains(&format!("`{variable}`")), "README.md lacks {variable}");
+    }
+    command.get_subcommands().for_each(|subcommand| assert_variables(subcommand, readme));
+}
+
+/// Compares a folder with what it should hold, or makes it so.
+#[track_caller]
+fn assert_committed(folder: &str, wanted: &Files) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let names: BTreeSet<String> = fs::read_dir(&path)
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::create_dir_all(&path).unwrap();
+        for stale in names.iter().filter(|name| !wanted.contains_key(*name)) {
+            fs::remove_file(path.join(stale)).unwrap();
+        }
+        for (name, content) in wanted {
+            fs::write(path.join(name), content).unwrap();
+        }
+        return;
+    }
+    let is_stale = |name: &&String| fs::read(path.join(name)).ok().as_ref() != wanted.get(*name);
+    let stale: BTreeSet<_> = names.iter().chain(wanted.keys()).filter(is_stale).collect();
+    assert!(stale.is_empty(), "stale in {folder}/: {stale:?}; `UPDATE=1 cargo test` renews them");
+}
+
+fn add_pages(command: &Command, parent: Option<&Command>, pages: &mut Files) {
+    let name = page(command);
+    pages.insert(format!("{name}.1"), man_page(command, parent));
+    for subcommand in command.get_subcommands() {
+        add_pages(subcommand, Some(command), pages);
+    }
+}
+
+/// The name of a command's page, such as `sessionctl-index-install`.
+fn page(command: &Command) -> &str {
+    command.get_display_name().unwrap_or_else(|| command.get_name())
+}
+
+fn man_page(command: &Command, parent: Option<&Command>) -> Vec<u8> {
+    let mut described = command.clone().override_usage(synopsis(command));
+    if let Some(description) = command.get_before_help() {
+        described = described.long_about(description.clone());
+    }
+    let man = Man::new(described)
+        // Without the quotes an empty date would make the source the date.
+        .date("\"\"")
+        .source(concat!("sessionctl ", env!("CARGO_PKG_VERSION")))
+        .manual("sessionctl");
+    let mut page = Vec::new();
+    man.render_title(&mut page).unwrap();
+    man.render_name_section(&mut page).unwrap();
+    man.render_synopsis_section(&mut page).unwrap();
+    man.render_description_section(&mut page).unwrap();
+    man.render_options_section(&mut page).unwrap();
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page).unwrap();
+    }
+    let sections = [environment(command), exit_status(command), examples(command)];
+    for section in sections.into_iter().chain([see_also(command, parent)]) {
+        section.to_writer(&mut page).unwrap();
+    }
+    // The preamble that each section repeats is needed once.
+    let text = String::from_utf8(page).unwrap();
+    let (preamble, _) = text.split_once(".TH").unwrap();
+    let lines = text.replace(preamble, "");
+    let lines = lines.lines().map(|line| match line.starts_with(".SH \"GLOBAL OPTIONS") {
+        // What the heading says about variables has a section of its own here.
+        true => ".SH \"GLOBAL OPTIONS\"\n".to_owned(),
+        false => format!("{line}\n"),
+    });
+    (preamble.to_owned() + &lines.collect::<String>()).into_bytes()
+}
+
+/// `sessionctl list [OPTIONS] [ID]...`, where `clap_mangen` would name each of two dozen options.
+fn synopsis(command: &Command) -> String {
+    let usage = command.clone().render_usage().to_string();
+    usage.trim_start_matches("Usage: ").to_owned()
+}
+
+fn environment(command: &Command) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["ENVIRONMENT"]);
+    roff.text([roman("An option on the command line beats its variable.")]);
+    let with_variable = command.get_arguments().filter_map(|arg| Some((arg.get_env()?, arg)));
+    for (variable, arg) in with_variable {
+        entry(&mut roff, &variable.to_string_lossy(), &set_by(arg));
+    }
+    entry(&mut roff, "NO_COLOR", "If it is not empty, there are no colors.");
+    if command.get_name() == "demo" {
+        entry(&mut roff, "SESSIONCTL_MONGOD", "The mongod to start.");
+        let cache = "The fetched server is kept in its folder sessionctl, else in ~/.cache.";
+        entry(&mut roff, "XDG_CACHE_HOME", cache);
+    }
+    roff
+}
+
+/// What a variable is for: the option that it sets.
+fn set_by(arg: &Arg) -> String {
+    let option = arg.get_long().unwrap_or_default();
+    if arg.get_num_args().is_some_and(|number| number.takes_values()) {
+        format!("The value of --{option}.")
+    } else {
+        format!("1 or true is --{option}.")
+    }
+}
+
+fn exit_status(command: &Command) -> Roff {
+    let path = page(command).trim_start_matches("sessionctl").trim_start_matches('-');
+    let whole = path.is_empty();
+    let changes = ["expire", "purge", "index", "index-install", "index-replace", "index-remove"];
+    let offline = path.starts_with("layouts") || path == "completions";
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXIT STATUS"]);
+    entry(&mut roff, "0", if path == "sweep" { "Done, or ended by a signal." } else { "Done." });
+    entry(&mut roff, "1", "Failed.");
+    entry(&mut roff, "2", "The command line is wrong.");
+    if whole || changes.contains(&path) {
+        entry(&mut roff, "3", "A confirmation was needed and not given. Nothing was done.");
+    }
+    if whole || path == "index" || path == "index-status" {
+        entry(&mut roff, "4", "index status --check found the index missing or different.");
+    }
+    if !offline && path != "sweep" {
+        let signals = "Interrupted by SIGHUP, SIGINT or SIGTERM, after saying how far it came.";
+        entry(&mut roff, "129, 130, 143", signals);
+    }
+    roff
+}
+
+fn examples(command: &Command) -> Roff {
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let examples = help.strip_prefix("Examples:\n");
+    let examples = examples.unwrap_or_else(|| panic!("{} has no examples", page(command)));
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXAMPLES"]).control("nf", []);
+    for line in examples.lines() {
+        roff.text([roman(line.strip_prefix("  ").unwrap_or(line))]);
+    }
+    roff.control("fi", []);
+    roff
+}
+
+fn see_also(command: &Command, parent: Option<&Command>) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["SEE ALSO"]).control("ad", ["l"]).control("nh", []);
+    let relatives = parent.into_iter().flat_map(Command::get_subcommands);
+    let pages: Vec<&str> = parent
+        .into_iter()
+        .chain(relatives)
+        .chain(command.get_subcommands())
+        .map(page)
+        .filter(|name| *name != page(command))
+        .collect();
+    for (number, name) in pages.iter().enumerate() {
+        let comma = if number + 1 < pages.len() { "," } else { "" };
+        roff.text([bold(*name), roman(format!("(1){comma}"))]);
+    }
+    roff
+}
+
+fn entry(roff: &mut Roff, term: &str, text: &str) {
+    roff.control("TP", []).text([bold(term)]).text([roman(text)]);
+}

@@ -1,0 +1,584 @@
+//! The only writer of stdout: one row, four formats. Every number is printed from one cell, and what
+//! is absent is absent in all of them.
+
+use std::io::{self, BufWriter, Write};
+
+use bson::DateTime;
+use clap::ValueEnum;
+use comfy_table::{
+    Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, presets,
+};
+use serde::Serialize as _;
+use serde_json::Value;
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
+use sessionctl::State;
+use sessionctl::payload::time;
+
+use crate::report::Failure;
+use crate::text::{escape, grouped, is_hostile, neutral};
+
+/// The format of what is printed on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people: times relative to now, columns that fit the terminal
+    Table,
+    /// One JSON array or object
+    Json,
+    /// One JSON object a line
+    Ndjson,
+    /// A header and lines of comma-separated values
+    Csv,
+}
+
+/// One value of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    Null,
+    Text(String),
+    /// An id: printed as it is in CSV, where other text is guarded against formulas.
+    Id(String),
+    State(State),
+    Time(DateTime),
+    Count(u64),
+    /// Seconds.
+    Seconds(f64),
+    Flag(bool),
+    Json(Value),
+}
+
+impl Cell {
+    /// A cell for what may be absent.
+    pub fn maybe<T>(value: Option<T>, cell: impl FnOnce(T) -> Self) -> Self {
+        value.map_or(Self::Null, cell)
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Text(text) | Self::Id(text) => text.as_str().into(),
+            Self::State(state) => state.name().into(),
+            Self::Time(date) => time(*date).map_or(Value::Null, Value::String),
+            Self::Count(count) => (*count).into(),
+            Self::Seconds(seconds) => ((seconds * 1000.0).round() / 1000.0).into(),
+            Self::Flag(flag) => (*flag).into(),
+            Self::Json(value) => value.clone(),
+        }
+    }
+
+    fn csv(&self) -> String {
+        match self.json() {
+            Value::Null => String::new(),
+            Value::String(text) => {
+                let text = neutral(&text).into_owned();
+                // A spreadsheet would carry out what begins so.
+                let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+                if formula && !self.is_plain_id() { format!("'{text}") } else { text }
+            }
+            value => neutral(&json_text(&value)).into_owned(),
+        }
+    }
+
+    fn is_plain_id(&self) -> bool {
+        let plain = |letter: u8| letter.is_ascii_alphanumeric() || b"_.:-".contains(&letter);
+        match self {
+            Self::Id(text) => text.bytes().all(plain),
+            Self::Time(_) | Self::State(_) => true,
+            _ => false,
+        }
+    }
+
+    /// For people, at the server's `now`.
+    fn shown(&self, now: Option<DateTime>) -> String {
+        match self {
+            Self::Null => "-".to_owned(),
+            Self::Text(text) | Self::Id(text) => neutral(text).into_owned(),
+            Self::State(state) => state.name().to_owned(),
+            Self::Time(date) => match now {
+                Some(now) => relative(*date, now),
+                None => time(*date).unwrap_or_else(|| "beyond the year 9999".to_owned()),
+            },
+            Self::Count(count) => grouped(*count),
+            Self::Seconds(seconds) => format!("{seconds:.2}"),
+            Self::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
+            Self::Json(value) => neutral(&json_text(value)).into_owned(),
+        }
+    }
+
+    fn is_number(&self) -> bool {
+        matches!(self, Self::Count(_) | Self::Seconds(_))
+    }
+}
+
+/// One row: names and cells, in the order of the contract.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row(pub Vec<(&'static str, Cell)>);
+
+impl Row {
+    /// Only these columns, in this order.
+    pub fn pick(self, columns: &[String]) -> Self {
+        if columns.is_empty() {
+            return self;
+        }
+        let pick = |name: &String| self.0.iter().find(|(key, _)| key == name).cloned();
+        Self(columns.iter().filter_map(pick).collect())
+    }
+
+    fn json(&self) -> Value {
+        Value::Object(self.0.iter().map(|(key, cell)| ((*key).to_owned(), cell.json())).collect())
+    }
+
+    /// The same as compact text, without a value in between: a million rows are written so.
+    fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
+        for (at, (key, cell)) in self.0.iter().enumerate() {
+            out.write_all(if at == 0 { b"{\"" } else { b",\"" })?;
+            out.write_all(key.as_bytes())?;
+            out.write_all(b"\":")?;
+            match cell {
+                Cell::Null => out.write_all(b"null")?,
+                Cell::Text(text) | Cell::Id(text) => {
+                    text.serialize(&mut Serializer::with_formatter(
+                        &mut *out,
+                        Safe(CompactFormatter),
+                    ))?;
+                }
+                cell => compact(out, &cell.json())?,
+            }
+        }
+        out.write_all(if self.0.is_empty() { b"{}" } else { b"}" })
+    }
+}
+
+/// Whether a command answers with any number of rows, with one, or with one now and then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// An array in JSON.
+    Many,
+    /// One object in JSON.
+    One,
+    /// One object a line, in JSON too.
+    Stream,
+}
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    pub format: Format,
+    /// Whether stdout is colored.
+    pub color: bool,
+    /// Columns of the terminal; `None` where stdout is none.
+    pub width: Option<u16>,
+}
+
+/// Rows a chunk of a table: the first chunk's widths are known before it is printed, and memory stays flat.
+const CHUNK: usize = 1000;
+
+/// Prints rows as they come. `W` is stdout but in tests.
+pub struct Rows<W: Write> {
+    out: BufWriter<W>,
+    style: Style,
+    shape: Shape,
+    header: &'static [&'static str],
+    columns: Vec<String>,
+    now: Option<DateTime>,
+    printed: u64,
+    chunk: Vec<Row>,
+}
+
+impl Rows<io::Stdout> {
+    /// Rows on stdout. `header` names the columns even if no row comes.
+    pub fn stdout(style: Style, shape: Shape, header: &'static [&'static str]) -> Self {
+        Self::new(io::stdout(), style, shape, header)
+    }
+}
+
+impl<W: Write> Rows<W> {
+    fn new(out: W, style: Style, shape: Shape, header: &'static [&'static str]) -> Self {
+        let out = BufWriter::with_capacity(64 << 10, out);
+        Self {
+            out,
+            style,
+            shape,
+            header,
+            columns: Vec::new(),
+            now: None,
+            printed: 0,
+            chunk: Vec::new(),
+        }
+    }
+
+    /// Only these columns.
+    pub fn columns(mut self, columns: &[String]) -> Self {
+        self.columns = columns.to_vec();
+        self
+    }
+
+    /// The server's clock, to which the table's times are relative.
+    pub fn now(mut self, now: DateTime) -> Self {
+        self.now = Some(now);
+        self
+    }
+
+    /// How many rows came so far.
+    pub fn printed(&self) -> u64 {
+        self.printed
+    }
+
+    /// An empty line between objects of a table.
+    pub fn gap(&mut self) -> Result<(), Failure> {
+        writeln!(self.out).map_err(|error| Failure::stdout(&error))
+    }
+
+    pub fn row(&mut self, row: Row) -> Result<(), Failure> {
+        let row = row.pick(&self.columns);
+        self.write(row).map_err(|error| Failure::stdout(&error))
+    }
+
+    fn write(&mut self, row: Row) -> io::Result<()> {
+        let first = self.printed == 0;
+        self.printed += 1;
+        match self.style.format {
+            Format::Table if self.shape == Shape::One => self.vertical(&row),
+            Format::Table => {
+                self.chunk.push(row);
+                if self.chunk.len() >= CHUNK { self.table() } else { Ok(()) }
+            }
+            Format::Json => match self.shape {
+                Shape::One => {
+                    pretty(&mut self.out, &row.json())?;
+                    self.out.write_all(b"\n")
+                }
+                Shape::Many => {
+                    self.out.write_all(if first { b"[\n" } else { b",\n" })?;
+                    row.write_json(&mut self.out)
+                }
+                Shape::Stream => self.line(&row),
+            },
+            Format::Ndjson => self.line(&row),
+            Format::Csv => {
+                if first {
+                    self.csv(row.0.iter().map(|(key, _)| (*key).to_owned()).collect())?;
+                }
+                self.csv(row.0.iter().map(|(_, cell)| cell.csv()).collect())
+            }
+        }?;
+        // Whoever follows a stream wants each line at once.
+        if self.shape == Shape::Stream { self.out.flush() } else { Ok(()) }
+    }
+
+    fn line(&mut self, row: &Row) -> io::Result<()> {
+        row.write_json(&mut self.out)?;
+        self.out.write_all(b"\n")
+    }
+
+    fn csv(&mut self, fields: Vec<String>) -> io::Result<()> {
+        let mut writer = csv::WriterBuilder::new().from_writer(&mut self.out);
+        writer.write_record(fields).map_err(io::Error::other)?;
+        writer.flush()
+    }
+
+    /// Ends the output: what is buffered is printed, an empty answer too.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        self.end().map_err(|error| Failure::stdout(&error))
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        match (self.style.format, self.shape, self.printed) {
+            (Format::Table, ..) if !self.chunk.is_empty() => self.table()?,
+            (Format::Json, Shape::Many, 0) => self.out.write_all(b"[]\n")?,
+            (Format::Json, Shape::Many, _) => self.out.write_all(b"\n]\n")?,
+            (Format::Csv, Shape::Many | Shape::Stream, 0) => {
+                let picked = if self.columns.is_empty() {
+                    self.header.iter().map(|name| (*name).to_owned()).collect()
+                } else {
+                    self.columns.clone()
+                };
+                self.csv(picked)?;
+            }
+            _ => {}
+        }
+        self.out.flush()
+    }
+
+    fn table(&mut self) -> io::Result<()> {
+        let rows = std::mem::take(&mut self.chunk);
+        let first = self.printed <= CHUNK as u64;
+        let mut table = self.blank();
+        if let (true, Some(row)) = (first, rows.first()) {
+            let names = row.0.iter().map(|(key, cell)| {
+                let cell_style = comfy_table::Cell::new(key.to_uppercase());
+                if cell.is_number() {
+                    cell_style.set_alignment(CellAlignment::Right)
+                } else {
+                    cell_style
+                }
+            });
+            let mut header = comfy_table::Row::from(names);
+            header.max_height(1);
+            table.set_header(header);
+        }
+        for row in &rows {
+            let cells = row.0.iter().map(|(_, cell)| self.table_cell(cell));
+            let mut line = comfy_table::Row::from(cells);
+            line.max_height(1);
+            table.add_row(line);
+        }
+        // What names the row is not shortened before everything else is, unless it fills the line.
+        let longest = table.column_max_content_widths().first().copied().unwrap_or_default();
+        let width = self.style.width.unwrap_or(u16::MAX);
+        if let Some(first) = table.column_mut(0).filter(|_| longest <= width / 2) {
+            first.set_constraint(ColumnConstraint::ContentWidth);
+        }
+        self.print(&table)
+    }
+
+    /// One object: a line for each key.
+    fn vertical(&mut self, row: &Row) -> io::Result<()> {
+        let mut table = self.blank();
+        for (key, cell) in &row.0 {
+            let value = match cell {
+                Cell::Json(value) => {
+                    let mut text = Vec::new();
+                    pretty(&mut text, value)?;
+                    comfy_table::Cell::new(String::from_utf8_lossy(&text))
+                }
+                cell => self.table_cell(cell).set_alignment(CellAlignment::Left),
+            };
+            table.add_row([comfy_table::Cell::new(key), value]);
+        }
+        self.print(&table)
+    }
+
+    fn blank(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        match self.style.width {
+            Some(width) => {
+                table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+            }
+            None => {
+                table.set_content_arrangement(ContentArrangement::Disabled);
+            }
+        }
+        if self.style.color {
+            table.enforce_styling()
+        } else {
+            table.force_no_tty()
+        };
+        table
+    }
+
+    fn table_cell(&self, cell: &Cell) -> comfy_table::Cell {
+        let shown = comfy_table::Cell::new(cell.shown(self.now));
+        match cell {
+            Cell::Null => shown.add_attribute(Attribute::Dim),
+            Cell::State(State::Live) => shown.fg(Color::Green),
+            Cell::State(State::Expired) => shown.fg(Color::Yellow),
+            Cell::State(State::Malformed) => shown.fg(Color::Red),
+            Cell::State(State::Endless) => shown.fg(Color::Blue),
+            cell if cell.is_number() => shown.set_alignment(CellAlignment::Right),
+            _ => shown,
+        }
+    }
+
+    /// Without the padding that would make every line as wide as the widest.
+    fn print(&mut self, table: &Table) -> io::Result<()> {
+        for line in table.lines() {
+            let line = line.strip_prefix(' ').unwrap_or(&line);
+            writeln!(self.out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Prints text that is no row, such as a layout's record or a completion script.
+pub fn text(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::stdout(&error))
+}
+
+/// How long ago or how far ahead, in the largest unit that says enough.
+pub fn relative(time: DateTime, now: DateTime) -> String {
+    let millis = time.timestamp_millis().saturating_sub(now.timestamp_millis());
+    let amount = short_duration(millis.unsigned_abs() / 1000);
+    if millis < 0 { format!("{amount} ago") } else { format!("in {amount}") }
+}
+
+fn short_duration(seconds: u64) -> String {
+    const UNITS: [(u64, &str); 5] =
+        [(31_536_000, "y"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    // Two of a unit say enough; below that the next smaller one says more.
+    let (size, name) = UNITS.into_iter().find(|(size, _)| seconds >= size * 2).unwrap_or((1, "s"));
+    format!("{}{name}", seconds / size)
+}
+
+/// JSON on one line, with everything hostile escaped.
+pub fn json_text(value: &Value) -> String {
+    let mut text = Vec::new();
+    // Writing to a Vec cannot fail.
+    let _ = compact(&mut text, value);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn compact(out: &mut impl Write, value: &Value) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(out, Safe(CompactFormatter)))?;
+    Ok(())
+}
+
+fn pretty(out: &mut impl Write, value: &Value) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(out, Safe(PrettyFormatter::new())))?;
+    Ok(())
+}
+
+/// Pretty JSON with everything hostile escaped, and a line end.
+pub fn pretty_text(value: &Value) -> String {
+    let mut text = Vec::new();
+    let _ = pretty(&mut text, value);
+    text.push(b'\n');
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// JSON that a terminal cannot take for anything else: C1 controls and bidirectional overrides are
+/// escaped besides what JSON itself escapes.
+struct Safe<F>(F);
+
+impl<F: Formatter> Formatter for Safe<F> {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        text: &str,
+    ) -> io::Result<()> {
+        // Nearly all text is plain, and this is the innermost loop of a long list.
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return out.write_all(text.as_bytes());
+        }
+        let mut rest = text;
+        while let Some(at) = rest.find(is_hostile) {
+            out.write_all(&rest.as_bytes()[..at])?;
+            let mut letters = rest[at..].chars();
+            let mut escaped = String::new();
+            letters.next().into_iter().for_each(|letter| escape(letter, &mut escaped));
+            out.write_all(escaped.as_bytes())?;
+            rest = letters.as_str();
+        }
+        out.write_all(rest.as_bytes())
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_array(out)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array(out)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_array_value(out, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array_value(out)
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object(out)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object(out)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(out, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(out)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_value(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn print(format: Format, shape: Shape, rows: Vec<Row>) -> String {
+        print_at(None, format, shape, rows)
+    }
+
+    fn print_at(width: Option<u16>, format: Format, shape: Shape, rows: Vec<Row>) -> String {
+        let mut out = Vec::new();
+        let style = Style { format, color: false, width };
+        let mut printer = Rows::new(&mut out, style, shape, &["id", "user"]);
+        for row in rows {
+            printer.row(row).unwrap();
+        }
+        printer.finish().unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn row(id: &str, user: &str) -> Row {
+        Row(vec![("id", Cell::Id(id.into())), ("user", Cell::Text(user.into()))])
+    }
+
+    #[test]
+    fn an_answer_without_rows_is_still_an_answer() {
+        assert_eq!(print(Format::Json, Shape::Many, vec![]), "[]\n");
+        assert_eq!(print(Format::Ndjson, Shape::Many, vec![]), "");
+        assert_eq!(print(Format::Csv, Shape::Many, vec![]), "id,user\n");
+        assert_eq!(print(Format::Table, Shape::Many, vec![]), "");
+    }
+
+    #[test]
+    fn json_escapes_what_a_terminal_would_obey() {
+        let printed =
+            print(Format::Ndjson, Shape::Many, vec![row("a", "x\u{1b}\u{9b}\u{202e}\u{7f}\"")]);
+        assert_eq!(printed, "{\"id\":\"a\",\"user\":\"x\\u001b\\u009b\\u202e\\u007f\\\"\"}\n");
+    }
+
+    #[test]
+    fn csv_guards_formulas_in_users_and_leaves_ids_alone() {
+        let rows = vec![row("-3Fh_.:x", "=cmd()"), row("a", "-1+2"), row("=1", "a,\"b\"")];
+        let printed = print(Format::Csv, Shape::Many, rows);
+        assert_eq!(printed, "id,user\n-3Fh_.:x,'=cmd()\na,'-1+2\n'=1,\"a,\"\"b\"\"\"\n");
+    }
+
+    #[test]
+    fn a_table_shows_nothing_that_a_terminal_would_obey() {
+        let printed = print(Format::Table, Shape::Many, vec![row("ab", "\u{1b}[2J\nx")]);
+        assert_eq!(printed, "ID  USER\nab  \\u001b[2J\\u000ax\n");
+    }
+
+    #[test]
+    fn a_row_is_a_line_of_the_terminal_and_begins_with_its_whole_name() {
+        let table = |rows| print_at(Some(40), Format::Table, Shape::Many, rows);
+        let printed = table(vec![row("connect-mongo-json", &"wide ".repeat(20))]);
+        let (name, rest) = printed.lines().nth(1).unwrap().split_once("  ").unwrap();
+        assert_eq!(name, "connect-mongo-json");
+        assert!(rest.starts_with("wide wide") && rest.ends_with('…'), "{printed}");
+        let printed = table(vec![row(&"long".repeat(100), "u"), row("short", "u")]);
+        assert_eq!(printed.lines().count(), 3);
+        assert!(printed.lines().all(|line| line.chars().count() <= 40), "{printed}");
+        let printed = print_at(Some(10), Format::Table, Shape::Many, vec![row("ab", "42")]);
+        assert_eq!(printed.lines().count(), 2, "{printed}");
+        let printed = print_at(Some(6), Format::Table, Shape::Many, vec![row("ab", "42")]);
+        assert_eq!(printed.lines().count(), 2, "{printed}");
+    }
+
+    #[test]
+    fn times_are_relative_in_the_unit_that_says_enough() {
+        let now = DateTime::from_millis(1_795_428_000_000);
+        let at = |seconds: i64| {
+            relative(DateTime::from_millis(now.timestamp_millis() + seconds * 1000), now)
+        };
+        assert_eq!(at(0), "in 0s");
+        assert_eq!(at(-119), "119s ago");
+        assert_eq!(at(7200), "in 2h");
+        assert_eq!(at(-86_400 * 13), "13d ago");
+        assert_eq!(at(86_400 * 800), "in 2y");
+    }
+}

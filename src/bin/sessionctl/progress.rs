@@ -1,0 +1,62 @@
+//! Progress on a terminal: a bar where the total is known, a count where it is not.
+
+use std::fmt;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use crate::report;
+use crate::text::grouped;
+
+/// A bar on stderr, or nothing where nobody sees it.
+#[derive(Debug)]
+pub struct Progress(ProgressBar);
+
+impl Progress {
+    /// For `total` sessions, or for as many as there are.
+    pub fn new(what: &'static str, total: Option<u64>, quiet: bool) -> Self {
+        if quiet || !report::is_seen() {
+            return Self(ProgressBar::hidden());
+        }
+        let (bar, template) = match total {
+            Some(total) => (
+                ProgressBar::new(total),
+                "{msg} {wide_bar:.dim} {human_pos} of {human_len}  {rate:.dim}  {eta} left",
+            ),
+            None => (ProgressBar::new_spinner(), "{spinner} {msg} {human_pos}  {rate:.dim}"),
+        };
+        // Five frames a second: enough to see, little enough for a slow link.
+        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.with_key("rate", rate));
+        }
+        bar.set_message(what);
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Self(bar)
+    }
+
+    pub fn advance(&self, sessions: u64) {
+        self.0.inc(sessions);
+    }
+
+    pub fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+
+    /// Takes the bar away when it is dropped, also where what advances it is left in the middle.
+    pub fn cleared(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// Whole sessions a second.
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    // What cannot be written is not shown.
+    let _ = write!(out, "{}/s", grouped(state.per_sec() as u64));
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}

@@ -1,0 +1,231 @@
+//! The only writer of stderr: errors, hints, warnings, and the exit codes.
+//!
+//! An error is one sentence and at most one hint. Writing never panics: with a closed stderr the
+//! exit code still says it all.
+
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use sessionctl::Error;
+use sessionctl::layout::detect::Certainty;
+
+use crate::args::Refusal;
+use crate::text::{is_hostile, neutral, without_password};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// Failed.
+    Failed,
+    /// The command line is wrong.
+    Usage,
+    /// A confirmation was needed and not given.
+    Refused,
+    /// It looked, and found problems.
+    Problems,
+    /// Interrupted by this signal, after saying how far it came.
+    Signal(i32),
+}
+
+impl Exit {
+    fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::Problems => 4,
+            Self::Signal(signal) => 128_u8.saturating_add(u8::try_from(signal).unwrap_or(0)),
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+/// Why a command failed: what it was doing, why that could not be done, and what to do about it.
+#[derive(Debug)]
+pub struct Failure {
+    sentence: String,
+    hint: Option<String>,
+    exit: Exit,
+    /// The driver's own words, for `-v`.
+    details: Option<String>,
+    /// Nobody reads stdout any more: that is no failure, and nothing is said.
+    silent: bool,
+}
+
+impl Failure {
+    pub fn new(exit: Exit, sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), hint: None, exit, details: None, silent: false }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// `could not ACTION: why`, with the hint that fits the error.
+    pub fn of(action: &str, error: &Error) -> Self {
+        Self {
+            sentence: format!("could not {action}: {error}"),
+            hint: hint(error),
+            exit: Exit::Failed,
+            details: error.driver().map(|driver| format!("{driver:?}")),
+            silent: false,
+        }
+    }
+
+    /// What became of writing to stdout.
+    pub fn stdout(error: &io::Error) -> Self {
+        let mut failure =
+            Self::new(Exit::Failed, format!("could not write to stdout: {}", error.kind()));
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            (failure.exit, failure.silent) = (Exit::Done, true);
+        }
+        failure
+    }
+
+    /// Whether it only says that nobody reads stdout any more.
+    pub fn is_closed_pipe(&self) -> bool {
+        self.silent
+    }
+}
+
+/// Says what is being done when a library call fails.
+pub trait Doing<T> {
+    fn doing(self, action: &str) -> Result<T, Failure>;
+}
+
+impl<T> Doing<T> for sessionctl::Result<T> {
+    fn doing(self, action: &str) -> Result<T, Failure> {
+        self.map_err(|error| Failure::of(action, &error))
+    }
+}
+
+fn hint(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::Unreachable { .. } => {
+            "is the server running, and is the address in --uri right?".to_owned()
+        }
+        Error::Uri(_) => {
+            "it is of the form mongodb://user:password@host:port/database; see --uri and --uri-file"
+                .to_owned()
+        }
+        Error::Authentication(_) => {
+            "check the user, the password and authSource in the connection string".to_owned()
+        }
+        Error::Unauthorized { .. } => {
+            "the README lists the rights that each command needs, as createRole commands".to_owned()
+        }
+        Error::NoCollection { session_collections, .. } if session_collections.is_empty() => {
+            "choose the database with -d and the collection with -c".to_owned()
+        }
+        Error::NoCollection { session_collections, .. } => {
+            format!("these hold sessions: {}", session_collections.join(", "))
+        }
+        Error::NotPrimary { .. } => {
+            "connect to the replica set, or to its primary".to_owned()
+        }
+        Error::UnknownLayout(_) => "`sessionctl layouts` lists the layouts".to_owned(),
+        Error::LayoutFile(_) => {
+            "`sessionctl layouts show NAME` prints one that is right".to_owned()
+        }
+        Error::Undetected(verdict) => match verdict.certainty {
+            Certainty::Nothing => {
+                "describe the documents in a file and pass it with --layout-file".to_owned()
+            }
+            _ => "say which it is with --layout NAME".to_owned(),
+        },
+        Error::Misnamed { .. } => {
+            "leave --layout away, and sessionctl finds out; a layout of your own goes into --layout-file"
+                .to_owned()
+        }
+        Error::AmbiguousIds(_) => "give more characters of the id; nothing was done".to_owned(),
+        Error::IndexDiffers(_) => {
+            "`sessionctl index status` shows both, `sessionctl index replace` puts the wanted one in its place".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// Prints a failure, if any, and gives the exit code.
+pub fn finish(verbose: bool, outcome: Result<Exit, Failure>) -> ExitCode {
+    let failure = match outcome {
+        Ok(exit) => return exit.into(),
+        Err(failure) => failure,
+    };
+    if !failure.silent {
+        say("error", &failure.sentence);
+        if let Some(hint) = &failure.hint {
+            say("hint", hint);
+        }
+        if let Some(details) = failure.details.filter(|_| verbose) {
+            say("driver", &details);
+        }
+    }
+    failure.exit.into()
+}
+
+/// Prints what is wrong with the command line, or the help that was asked for.
+pub fn usage(refusal: &Refusal) -> ExitCode {
+    match refusal {
+        Refusal::Clap(error) if error.use_stderr() && repeats_hostile(error) => {
+            let text = error.render().to_string();
+            text.lines().for_each(|text| line(&neutral(text)));
+            Exit::Usage.into()
+        }
+        Refusal::Clap(error) => {
+            let printed = error.print();
+            if error.use_stderr() {
+                return Exit::Usage.into();
+            }
+            match printed {
+                Ok(()) => Exit::Done.into(),
+                Err(error) => finish(false, Err(Failure::stdout(&error))),
+            }
+        }
+        Refusal::Own(sentence, hint) => {
+            finish(false, Err(Failure::new(Exit::Usage, sentence).hint(*hint)))
+        }
+    }
+}
+
+/// Whether clap's words repeat something typed that a terminal would obey.
+fn repeats_hostile(error: &clap::Error) -> bool {
+    error.render().to_string().lines().any(|line| line.contains(is_hostile))
+}
+
+/// One line to the person, such as `warning: ...`.
+pub fn say(label: &str, text: impl fmt::Display) {
+    let text = text.to_string();
+    line(&format!("{}: {}", styled(label), neutral(&without_password(&text))));
+}
+
+/// One line to the person, as it is.
+pub fn line(text: &str) {
+    // A closed stderr must not end the command.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+fn styled(label: &str) -> String {
+    let style = console::Style::new().for_stderr().bold();
+    match label {
+        "error" => style.red(),
+        "warning" => style.yellow(),
+        _ => style,
+    }
+    .apply_to(label)
+    .to_string()
+}
+
+/// Whether a person sees stderr.
+pub fn is_seen() -> bool {
+    io::stderr().is_terminal()
+}

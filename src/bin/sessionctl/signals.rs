@@ -1,0 +1,45 @@
+//! SIGINT, SIGTERM and SIGHUP: the first asks to stop, the second leaves at once.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// What was asked by signals so far.
+#[derive(Debug, Clone)]
+pub struct Signals {
+    /// Cancelled by the first signal.
+    pub asked: CancellationToken,
+    first: Arc<AtomicI32>,
+}
+
+impl Signals {
+    /// Begins to listen. Wants a runtime.
+    pub fn listen() -> io::Result<Self> {
+        let signals = Self { asked: CancellationToken::new(), first: Arc::new(AtomicI32::new(0)) };
+        let armed = Arc::new(AtomicBool::new(false));
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            // Registered before the listener: a second signal then does what it does by default.
+            signal_hook::flag::register_conditional_default(number, Arc::clone(&armed))?;
+            signal_hook::flag::register(number, Arc::clone(&armed))?;
+            let mut stream = signal(SignalKind::from_raw(number))?;
+            let heard = signals.clone();
+            tokio::spawn(async move {
+                if stream.recv().await.is_some() {
+                    let _ =
+                        heard.first.compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst);
+                    heard.asked.cancel();
+                }
+            });
+        }
+        Ok(signals)
+    }
+
+    /// The number of the first signal, if there was one.
+    pub fn received(&self) -> Option<i32> {
+        Some(self.first.load(Ordering::SeqCst)).filter(|number| *number != 0)
+    }
+}

@@ -1,0 +1,363 @@
+//! A connection to a MongoDB deployment: the server's clock, commands, and what is on it.
+
+use std::time::Duration;
+
+use bson::raw::RawDocumentBuf;
+use bson::{Bson, DateTime, Document, doc};
+use mongodb::options::{ClientOptions, ServerAddress};
+use mongodb::{Client, Collection, Database};
+
+use crate::error::{Error, Result, Scene, without_values};
+use crate::index::{self, IndexSpec, TtlState};
+use crate::layout::Layout;
+use crate::layout::detect::{Sample, Verdict, detect};
+use crate::store::{Store, affected};
+
+/// How long a command waits for a server, unless the connection string says otherwise. The
+/// driver's own 30 s are too long for somebody who waits at a prompt.
+const SERVER_SELECTION: Duration = Duration::from_secs(5);
+/// How many documents a layout is judged by.
+const SAMPLE: i64 = 100;
+/// `NamespaceNotFound`.
+const NAMESPACE_NOT_FOUND: i32 = 26;
+
+/// A connection to one database of a MongoDB deployment.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    client: Client,
+    database: Database,
+    address: String,
+    within: Duration,
+}
+
+/// The server's clock, and whether it may write.
+#[derive(Debug, Clone, Copy)]
+pub struct Hello {
+    /// The server's clock when it answered.
+    pub now: DateTime,
+    /// Whether it is a primary, a standalone or a `mongos`.
+    pub writable: bool,
+}
+
+/// How a layout is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thoroughness {
+    /// By the first hundred documents: enough to read with.
+    FirstPage,
+    /// By a hundred documents from all over the collection, as deleting demands.
+    Throughout,
+}
+
+impl Connection {
+    /// Takes a connection string. This does not talk to the server yet, except that a
+    /// `mongodb+srv` string is looked up. The database is `database`, else the string's own,
+    /// else `test`.
+    ///
+    /// # Errors
+    /// [`Error::Uri`], which never repeats the string, or [`Error::Unreachable`] for its DNS name.
+    pub async fn open(uri: &str, database: Option<&str>) -> Result<Self> {
+        let mut options = ClientOptions::parse(uri).await.map_err(|error| uri_error(uri, error))?;
+        let within = *options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+        options.app_name.get_or_insert_with(|| "sessionctl".to_owned());
+        let address = addresses(&options.hosts);
+        let database = database
+            .map(str::to_owned)
+            .or_else(|| options.default_database.clone())
+            .unwrap_or_else(|| "test".to_owned());
+        let client = Client::with_options(options).map_err(|error| uri_error(uri, error))?;
+        Ok(Self { database: client.database(&database), client, address, within })
+    }
+
+    /// The database.
+    pub fn database(&self) -> &str {
+        self.database.name()
+    }
+
+    /// The hosts, without any credentials.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(crate) fn collection(&self, name: &str) -> Collection<RawDocumentBuf> {
+        self.database.collection(name)
+    }
+
+    fn namespace(&self, collection: &str) -> String {
+        format!("{}.{collection}", self.database())
+    }
+
+    pub(crate) fn scene<'a>(&'a self, command: &'a str, namespace: &'a str) -> Scene<'a> {
+        Scene { command, namespace, address: &self.address, within: self.within }
+    }
+
+    /// Asks the primary for its clock.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn hello(&self) -> Result<Hello> {
+        let reply = self.client.database("admin").run_command(doc! { "hello": 1 }).await;
+        let reply = reply.map_err(|error| self.scene("hello", "admin").error(error))?;
+        let now = reply.get_datetime("localTime").copied();
+        Ok(Hello {
+            now: now.map_err(|_| Error::Unsupported("the server tells no time".into()))?,
+            writable: reply.get_bool("isWritablePrimary").unwrap_or(false),
+        })
+    }
+
+    /// The primary's clock, which alone decides what is expired.
+    ///
+    /// # Errors
+    /// [`Error::NotPrimary`] on a direct connection to a secondary.
+    pub async fn primary_now(&self) -> Result<DateTime> {
+        let hello = self.hello().await?;
+        if hello.writable {
+            Ok(hello.now)
+        } else {
+            Err(Error::NotPrimary { address: self.address.clone() })
+        }
+    }
+
+    /// Runs a command on the database, on the primary. A reply that carries write errors or a write
+    /// concern error inside is an error.
+    pub(crate) async fn run(
+        &self,
+        name: &str,
+        collection: &str,
+        command: Document,
+    ) -> Result<Document> {
+        let namespace = self.namespace(collection);
+        let reply = self.database.run_command(command).await;
+        let reply = reply.map_err(|error| self.scene(name, &namespace).error(error))?;
+        match refusal(&reply) {
+            Some(error) => Err(error),
+            None => Ok(reply),
+        }
+    }
+
+    /// The raw specs of a collection's indexes; none if there is no such collection.
+    pub(crate) async fn indexes(&self, collection: &str) -> Result<Option<Vec<IndexSpec>>> {
+        let command = doc! { "listIndexes": collection, "cursor": { "batchSize": 1000 } };
+        match self.run("listIndexes", collection, command).await {
+            // A collection has at most 64 indexes, so the first batch is all of them.
+            Ok(reply) => Ok(Some(first_batch(&reply).into_iter().map(IndexSpec).collect())),
+            Err(error) if error.code() == Some(NAMESPACE_NOT_FOUND) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A look at a collection, to judge its layout by.
+    ///
+    /// # Errors
+    /// [`Error::NoCollection`], which names the session collections that there are.
+    pub async fn sample(&self, collection: &str, how: Thoroughness) -> Result<Sample> {
+        let Some(indexes) = self.indexes(collection).await? else {
+            return Err(Error::NoCollection {
+                namespace: self.namespace(collection),
+                session_collections: self.session_collections().await.unwrap_or_default(),
+            });
+        };
+        self.sample_with(collection, indexes, how, SAMPLE).await
+    }
+
+    async fn sample_with(
+        &self,
+        collection: &str,
+        indexes: Vec<IndexSpec>,
+        how: Thoroughness,
+        size: i64,
+    ) -> Result<Sample> {
+        let pick = match how {
+            Thoroughness::FirstPage => doc! { "$limit": size },
+            Thoroughness::Throughout => doc! { "$sample": { "size": size } },
+        };
+        let namespace = self.namespace(collection);
+        let scene = self.scene("aggregate", &namespace);
+        let mut cursor = self
+            .collection(collection)
+            .aggregate([pick])
+            .with_type::<RawDocumentBuf>()
+            .await
+            .map_err(|error| scene.error(error))?;
+        let mut documents = Vec::new();
+        while cursor.advance().await.map_err(|error| scene.error(error))? {
+            documents.push(cursor.current().to_owned());
+        }
+        Ok(Sample { namespace, documents, indexes })
+    }
+
+    /// The namespaces of this database whose documents are sessions.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn session_collections(&self) -> Result<Vec<String>> {
+        // Enough to tell a layout, little enough for a database of a thousand collections.
+        const LOOK: i64 = 5;
+        let mut found = Vec::new();
+        for name in self.collections().await? {
+            if let Ok(verdict) = self.judge(&name, LOOK).await
+                && verdict.1.is_sessions()
+            {
+                found.push(verdict.1.namespace);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn judge(&self, collection: &str, look: i64) -> Result<(Vec<IndexSpec>, Verdict)> {
+        let indexes = self.indexes(collection).await?.unwrap_or_default();
+        let how = Thoroughness::FirstPage;
+        let sample = self.sample_with(collection, indexes.clone(), how, look).await?;
+        Ok((indexes, detect(&sample, Layout::known())))
+    }
+
+    /// The collections of this database that this login may see, in order.
+    async fn collections(&self) -> Result<Vec<String>> {
+        let command = doc! {
+            "listCollections": 1, "nameOnly": true, "authorizedCollections": true,
+            "filter": { "type": "collection" }, "cursor": { "batchSize": 100_000 },
+        };
+        let reply = self.run("listCollections", "", command).await?;
+        let name = |entry: Document| entry.get_str("name").map(str::to_owned).ok();
+        let mut names: Vec<_> = first_batch(&reply).into_iter().filter_map(name).collect();
+        names.retain(|name| !name.starts_with("system."));
+        names.sort();
+        Ok(names)
+    }
+
+    /// The databases that this login may see, but the server's own.
+    async fn databases(&self) -> Result<Vec<String>> {
+        let command = doc! { "listDatabases": 1, "nameOnly": true, "authorizedDatabases": true };
+        let admin = self.on("admin");
+        let reply = admin.run("listDatabases", "", command).await?;
+        let databases = reply.get_array("databases").cloned().unwrap_or_default();
+        let name = |entry: &Bson| entry.as_document()?.get_str("name").map(str::to_owned).ok();
+        let mut names: Vec<_> = databases.iter().filter_map(name).collect();
+        names.retain(|name| !["admin", "config", "local"].contains(&name.as_str()));
+        Ok(names)
+    }
+
+    /// The same connection, on another database.
+    fn on(&self, database: &str) -> Self {
+        Self { database: self.client.database(database), ..self.clone() }
+    }
+
+    /// Every collection that holds sessions: of this database, or of all that this login may see.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn survey(&self, all_databases: bool) -> Result<Vec<Surveyed>> {
+        const LOOK: i64 = 50;
+        let databases = match all_databases {
+            true => self.databases().await?,
+            false => vec![self.database().to_owned()],
+        };
+        let mut found = Vec::new();
+        for database in databases {
+            let connection = self.on(&database);
+            for collection in connection.collections().await? {
+                let Ok((indexes, verdict)) = connection.judge(&collection, LOOK).await else {
+                    continue;
+                };
+                if verdict.is_sessions() {
+                    found.push(connection.surveyed(&collection, &indexes, verdict).await?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn surveyed(
+        &self,
+        collection: &str,
+        indexes: &[IndexSpec],
+        verdict: Verdict,
+    ) -> Result<Surveyed> {
+        // Without the right to collStats the sizes stay unknown.
+        let stats = self.run("collStats", collection, doc! { "collStats": collection }).await.ok();
+        let number = |field| stats.as_ref().map(|stats| affected(stats, field));
+        let layout = verdict.likeliest();
+        Ok(Surveyed {
+            documents: number("count"),
+            bytes: number("size"),
+            ttl: layout.map(|layout| index::status(layout, indexes, None).state),
+            verdict,
+        })
+    }
+
+    /// The store that keeps its sessions in `collection`, written in `layout`.
+    pub fn store(&self, collection: &str, layout: Layout) -> Store {
+        Store::new(self.clone(), collection, layout)
+    }
+}
+
+/// A collection that holds sessions.
+#[derive(Debug, Clone)]
+pub struct Surveyed {
+    /// Its layout, and how sure that is.
+    pub verdict: Verdict,
+    /// How many documents it has, if this login may know.
+    pub documents: Option<u64>,
+    /// Their size in bytes, uncompressed.
+    pub bytes: Option<u64>,
+    /// The state of the TTL index that the likeliest layout wants.
+    pub ttl: Option<TtlState>,
+}
+
+fn addresses(hosts: &[ServerAddress]) -> String {
+    hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// The documents of the first batch of a cursor reply.
+fn first_batch(reply: &Document) -> Vec<Document> {
+    let cursor = reply.get_document("cursor");
+    let batch = cursor.and_then(|cursor| cursor.get_array("firstBatch"));
+    batch.map_or_else(
+        |_| Vec::new(),
+        |batch| batch.iter().filter_map(Bson::as_document).cloned().collect(),
+    )
+}
+
+/// An error inside a reply that says `ok: 1`.
+fn refusal(reply: &Document) -> Option<Error> {
+    let write_error = reply
+        .get_array("writeErrors")
+        .ok()
+        .and_then(|errors| errors.first())
+        .and_then(Bson::as_document);
+    let error = write_error.or_else(|| reply.get_document("writeConcernError").ok())?;
+    let code = error.get_i32("code").unwrap_or_default();
+    Some(Error::Server {
+        code,
+        name: error.get_str("codeName").unwrap_or("WriteError").to_owned(),
+        message: without_values(error.get_str("errmsg").unwrap_or_default()),
+        source: None,
+    })
+}
+
+/// The driver's message may repeat parts of the string, so it is replaced.
+fn uri_error(uri: &str, error: mongodb::error::Error) -> Error {
+    use mongodb::error::ErrorKind;
+    if let ErrorKind::DnsResolve { .. } = error.kind.as_ref() {
+        return Error::Driver {
+            what: "the name in the mongodb+srv connection string cannot be looked up".into(),
+            source: error,
+        };
+    }
+    let message = error.to_string();
+    Error::Uri(if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
+        "it begins with neither mongodb:// nor mongodb+srv://"
+    } else if message.contains("percent")
+        || message.contains("userinfo")
+        || message.contains("URL encoded")
+    {
+        "a user name or password in it has characters that must be percent-encoded"
+    } else if message.contains("namespace") || message.contains("database name") {
+        "its database name is not one that MongoDB allows"
+    } else if message.contains("port") {
+        "a port in it is not a number from 1 to 65535"
+    } else if message.contains("option") || message.contains("timeout") {
+        "one of its options is unknown, or has a value that the option does not take"
+    } else {
+        "it is not of the form mongodb://user:password@host:port/database?options"
+    })
+}

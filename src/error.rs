@@ -1,0 +1,299 @@
+//! What can go wrong, in words that complete "could not ...", and whether trying again may help.
+//!
+//! Messages are lower-case fragments without a stop. They never hold a password, a full session id
+//! or the driver's own dump; the driver's error stays reachable as the source.
+
+use std::time::Duration;
+
+use mongodb::error::{CommandError, ErrorKind, WriteFailure};
+
+use crate::layout::detect::Verdict;
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No server could be selected in time.
+    #[error("no server answered at {address} within {} s", .within.as_secs_f32())]
+    Unreachable {
+        /// The hosts of the connection string.
+        address: String,
+        /// The server selection timeout.
+        within: Duration,
+        /// The driver's account of it.
+        #[source]
+        source: mongodb::error::Error,
+    },
+    /// The connection string cannot be used. The message does not repeat it.
+    #[error("the connection string is not usable: {0}")]
+    Uri(&'static str),
+    /// The server does not know this login.
+    #[error("the server refused the login")]
+    Authentication(#[source] mongodb::error::Error),
+    /// The login lacks a right.
+    #[error("this login may not run {command} on {namespace}")]
+    Unauthorized {
+        /// The server command, such as `delete`.
+        command: String,
+        /// `database.collection`.
+        namespace: String,
+        /// The driver's account of it.
+        #[source]
+        source: mongodb::error::Error,
+    },
+    /// The server answered with an error.
+    #[error("the server said: {message} ({name}, code {code})")]
+    Server {
+        /// The server's numeric code, such as 85.
+        code: i32,
+        /// The code's name, such as `IndexOptionsConflict`.
+        name: String,
+        /// The server's own sentence, without values of documents.
+        message: String,
+        /// The driver's account of it.
+        #[source]
+        source: Option<mongodb::error::Error>,
+    },
+    /// The connection broke, or the driver failed in another way.
+    #[error("{what}")]
+    Driver {
+        /// What happened, in our words.
+        what: String,
+        /// The driver's account of it.
+        #[source]
+        source: mongodb::error::Error,
+    },
+    /// The collection does not exist.
+    #[error("there is no collection {namespace}")]
+    NoCollection {
+        /// `database.collection`.
+        namespace: String,
+        /// Namespaces on this server that hold sessions.
+        session_collections: Vec<String>,
+    },
+    /// It answered, but only as a secondary.
+    #[error("{address} is a secondary, and only a primary can delete or tell the time")]
+    NotPrimary {
+        /// The hosts of the connection string.
+        address: String,
+    },
+    /// No layout of this name.
+    #[error("there is no layout named {0}")]
+    UnknownLayout(String),
+    /// A layout file cannot be used.
+    #[error("the layout file is not usable: {0}")]
+    LayoutFile(String),
+    /// The documents do not say clearly enough which store wrote them.
+    #[error("{0}")]
+    Undetected(Box<Verdict>),
+    /// The layout that was named is not that of the documents.
+    #[error(
+        "none of the {sampled} documents of {namespace} that were looked at fits the layout {layout}"
+    )]
+    Misnamed {
+        /// `database.collection`.
+        namespace: String,
+        /// The layout that was named.
+        layout: String,
+        /// How many documents were looked at.
+        sampled: usize,
+    },
+    /// The layout cannot do this.
+    #[error("{0}")]
+    Unsupported(String),
+    /// A prefix that several sessions share.
+    #[error("{} {} the beginning of more than one session id", .0.join(", "), if .0.len() == 1 { "is" } else { "are each" })]
+    AmbiguousIds(Vec<String>),
+    /// A TTL index stands in the way.
+    #[error("{0}")]
+    IndexDiffers(String),
+    /// A document that cannot be read at all.
+    #[error("a document cannot be read: {0}")]
+    Document(String),
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anybody changing anything: the server is
+    /// away, changes its primary, is overloaded or gave up after `maxTimeMS`.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Driver { source, .. } => is_transient(source),
+            Self::Server { code, source, .. } => {
+                TRANSIENT_CODES.contains(code) || source.as_ref().is_some_and(is_transient)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the command was certainly not carried out, in no part: it was never sent, or refused
+    /// before it began.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Authentication(_)
+            | Self::Unauthorized { .. }
+            | Self::NotPrimary { .. } => true,
+            Self::Server { code, .. } => REFUSALS.contains(code),
+            _ => false,
+        }
+    }
+
+    /// The server's code, if a server answered.
+    pub fn code(&self) -> Option<i32> {
+        match self {
+            Self::Server { code, .. } => Some(*code),
+            Self::Unauthorized { .. } => Some(UNAUTHORIZED),
+            _ => None,
+        }
+    }
+
+    /// What the driver made of it, for `-v`.
+    pub fn driver(&self) -> Option<&mongodb::error::Error> {
+        match self {
+            Self::Unreachable { source, .. }
+            | Self::Authentication(source)
+            | Self::Unauthorized { source, .. }
+            | Self::Driver { source, .. } => Some(source),
+            Self::Server { source, .. } => source.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+const UNAUTHORIZED: i32 = 13;
+const AUTHENTICATION_FAILED: i32 = 18;
+
+/// `NotWritablePrimary` and `NotPrimaryNoSecondaryOk`, which are found out before anything is
+/// written; one that steps down in mid-write says `PrimarySteppedDown` (189) or 11602.
+const REFUSALS: [i32; 2] = [10107, 13435];
+
+/// The retryable codes of the drivers' "retryable writes" and "retryable reads" specifications,
+/// `MaxTimeMSExpired` (50), `CursorNotFound` (43), `CursorKilled` (237) and `Interrupted` (11601).
+const TRANSIENT_CODES: [i32; 18] =
+    [6, 7, 43, 50, 64, 89, 91, 134, 189, 237, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436];
+
+fn is_transient(error: &mongodb::error::Error) -> bool {
+    match error.kind.as_ref() {
+        ErrorKind::Io(_)
+        | ErrorKind::ConnectionPoolCleared { .. }
+        | ErrorKind::ServerSelection { .. }
+        | ErrorKind::DnsResolve { .. } => true,
+        ErrorKind::Command(command) => TRANSIENT_CODES.contains(&command.code),
+        _ => error.contains_label(mongodb::error::RETRYABLE_WRITE_ERROR),
+    }
+}
+
+/// Where a call was made, to name it in an error.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) command: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) address: &'a str,
+    pub(crate) within: Duration,
+}
+
+impl Scene<'_> {
+    /// The driver's error in our words.
+    pub(crate) fn error(self, source: mongodb::error::Error) -> Error {
+        let unreachable = |source| Error::Unreachable {
+            address: self.address.to_owned(),
+            within: self.within,
+            source,
+        };
+        match source.kind.as_ref() {
+            // A login that fails while the pool connects comes back as a failed server selection.
+            ErrorKind::Authentication { .. } => Error::Authentication(source),
+            ErrorKind::ServerSelection { message, .. } if message.contains("SCRAM failure") => {
+                Error::Authentication(source)
+            }
+            ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } => unreachable(source),
+            ErrorKind::Command(command) => self.command_error(command.clone(), source),
+            ErrorKind::Write(WriteFailure::WriteError(error)) => Error::Server {
+                code: error.code,
+                name: error.code_name.clone().unwrap_or_else(|| "WriteError".into()),
+                message: without_values(&error.message),
+                source: Some(source),
+            },
+            ErrorKind::Write(WriteFailure::WriteConcernError(error)) => Error::Server {
+                code: error.code,
+                name: error.code_name.clone(),
+                message: without_values(&error.message),
+                source: Some(source),
+            },
+            ErrorKind::Io(error) => Error::Driver {
+                what: format!("the connection to {} broke: {}", self.address, error.kind()),
+                source,
+            },
+            ErrorKind::ConnectionPoolCleared { .. } => Error::Driver {
+                what: format!("the connections to {} were closed", self.address),
+                source,
+            },
+            ErrorKind::InvalidTlsConfig { .. } => Error::Driver {
+                what: "the TLS options of the connection string are not usable".into(),
+                source,
+            },
+            ErrorKind::IncompatibleServer { .. } => Error::Driver {
+                what: format!("the server at {} is too old for this driver", self.address),
+                source,
+            },
+            _ => Error::Driver {
+                what: format!("the driver failed while it ran {}", self.command),
+                source,
+            },
+        }
+    }
+
+    fn command_error(self, command: CommandError, source: mongodb::error::Error) -> Error {
+        match command.code {
+            UNAUTHORIZED => Error::Unauthorized {
+                command: self.command.to_owned(),
+                namespace: self.namespace.to_owned(),
+                source,
+            },
+            AUTHENTICATION_FAILED => Error::Authentication(source),
+            code => Error::Server {
+                code,
+                name: command.code_name,
+                message: without_values(&command.message),
+                source: Some(source),
+            },
+        }
+    }
+}
+
+/// A server's sentence without the values it quotes: a duplicate key error repeats the key, which
+/// may be a session id.
+pub(crate) fn without_values(message: &str) -> String {
+    const LONGEST: usize = 200;
+    let end = ["dup key:", "{ ", "{\"", " doc: ", "key: "]
+        .iter()
+        .filter_map(|start| message.find(start))
+        .min()
+        .unwrap_or(message.len());
+    let mut short: String = message[..end].chars().take(LONGEST).collect();
+    short.truncate(short.trim_end_matches([' ', ':', '.', ',']).len());
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duplicate_key_error_does_not_repeat_the_key() {
+        let message = "E11000 duplicate key error collection: test.sessions index: _id_ dup key: { _id: \"secret\" }";
+        assert_eq!(
+            without_values(message),
+            "E11000 duplicate key error collection: test.sessions index: _id_"
+        );
+    }
+
+    #[test]
+    fn a_long_message_is_cut() {
+        assert_eq!(without_values(&"é".repeat(500)).chars().count(), 200);
+    }
+}

@@ -1,0 +1,326 @@
+//! The TTL index that a layout's documents want, and what stands in its place.
+//!
+//! Rules of the server that shape this (mongod 6.0.5): the same key with other options or another
+//! name is refused (85, 86); `collMod` turns a plain index into a TTL index in place and would as
+//! happily convert one whose name or options the application does not expect; options of an odd
+//! type (NaN, a double) are dropped by the driver's own `list_indexes`, so specs are read raw.
+
+use std::time::Duration;
+
+use bson::{Bson, Document, doc};
+
+use crate::error::{Error, Result};
+use crate::layout::{Layout, TtlIndex};
+use crate::store::Store;
+
+/// The longest `expireAfterSeconds` that the server takes.
+pub const LONGEST_TTL: u64 = 2_147_483_647;
+
+/// One index as `listIndexes` describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IndexSpec(pub Document);
+
+impl IndexSpec {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.0.get_str("name").unwrap_or_default()
+    }
+
+    /// Whether its only key is `field`, in either direction.
+    pub fn is_on(&self, field: &str) -> bool {
+        self.0.get_document("key").is_ok_and(|key| key.len() == 1 && key.contains_key(field))
+    }
+
+    /// Whether the server deletes by it.
+    pub fn is_ttl(&self) -> bool {
+        self.0.contains_key("expireAfterSeconds")
+    }
+
+    /// Its `expireAfterSeconds`, if that is a whole number the server acts on.
+    pub fn seconds(&self) -> Option<u64> {
+        let seconds = match self.0.get("expireAfterSeconds")? {
+            Bson::Int32(seconds) => u64::try_from(*seconds).ok()?,
+            Bson::Int64(seconds) => u64::try_from(*seconds).ok()?,
+            Bson::Double(seconds) if seconds.fract() == 0.0 && *seconds >= 0.0 => *seconds as u64,
+            _ => return None,
+        };
+        (seconds <= LONGEST_TTL).then_some(seconds)
+    }
+
+    fn is_ascending(&self, field: &str) -> bool {
+        let direction = self.0.get_document("key").ok().and_then(|key| key.get(field));
+        match direction {
+            Some(Bson::Int32(number)) => *number == 1,
+            Some(Bson::Int64(number)) => *number == 1,
+            Some(Bson::Double(number)) => *number == 1.0,
+            _ => false,
+        }
+    }
+
+    /// Whether nothing but `expireAfterSeconds` sets it apart from the wanted index.
+    fn has_shape_of(&self, wanted: &TtlIndex) -> bool {
+        // These do not count when the application asks for its index again.
+        const INDIFFERENT: [&str; 7] =
+            ["v", "key", "name", "ns", "background", "expireAfterSeconds", "hidden"];
+        let is_sparse = self.0.get("sparse").is_some_and(truthy);
+        let other = self.0.iter().any(|(option, value)| {
+            !INDIFFERENT.contains(&option.as_str()) && option != "sparse" && truthy(value)
+        });
+        self.is_on(&wanted.key)
+            && self.is_ascending(&wanted.key)
+            && self.name() == wanted.name
+            && is_sparse == wanted.sparse
+            && !other
+    }
+}
+
+fn truthy(value: &Bson) -> bool {
+    !matches!(value, Bson::Boolean(false) | Bson::Int32(0) | Bson::Int64(0) | Bson::Null)
+}
+
+/// Whether a collection has the TTL index that its layout wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TtlState {
+    /// It has.
+    Installed,
+    /// It has not; a plain index that `install` converts may be there.
+    Missing,
+    /// An index stands in its place that is not the wanted one.
+    Differs,
+    /// No TTL index can expire these sessions.
+    Unsupported,
+}
+
+impl TtlState {
+    /// The word for it in rows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Installed => "installed",
+            Self::Missing => "missing",
+            Self::Differs => "differs",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// What is wanted and what is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TtlStatus {
+    /// The outcome of comparing the two.
+    pub state: TtlState,
+    /// The spec of the wanted index, if the layout has one.
+    pub wanted: Option<Document>,
+    /// The index that is there for this field, if any.
+    pub found: Option<IndexSpec>,
+    /// Why no index will do.
+    pub reason: Option<String>,
+}
+
+/// Compares what `layout` wants with `indexes`. Pure.
+pub fn status(layout: &Layout, indexes: &[IndexSpec], lifetime: Option<Duration>) -> TtlStatus {
+    let unsupported = |reason: String| TtlStatus {
+        state: TtlState::Unsupported,
+        wanted: None,
+        found: None,
+        reason: Some(reason),
+    };
+    let Some(ttl) = &layout.ttl_index else {
+        return unsupported(format!(
+            "the expiry of {} is no date, and a TTL index acts on dates only",
+            layout.name
+        ));
+    };
+    let on_key = |index: &&IndexSpec| index.is_on(&ttl.key) || index.name() == ttl.name;
+    let candidates: Vec<_> = indexes.iter().filter(on_key).collect();
+    // Where the index says the lifetime, the application chose it: any will do but the one given.
+    let says_lifetime = layout.lifetime_from_index();
+    let given = lifetime.filter(|_| says_lifetime).map(|lifetime| lifetime.as_secs());
+    let wanted_seconds = given.or(ttl.seconds);
+    let is_wanted = |index: &&&IndexSpec| {
+        let seconds = index.seconds();
+        index.has_shape_of(ttl)
+            && match wanted_seconds {
+                Some(wanted) if given.is_some() || !says_lifetime => seconds == Some(wanted),
+                _ => seconds.is_some_and(|seconds| seconds > 0),
+            }
+    };
+    let plain = |index: &&&IndexSpec| index.has_shape_of(ttl) && !index.is_ttl();
+    let (state, found) = if let Some(index) = candidates.iter().find(is_wanted) {
+        (TtlState::Installed, Some(*index))
+    } else if let Some(index) = candidates.iter().find(|index| !plain(index)) {
+        (TtlState::Differs, Some(*index))
+    } else {
+        (TtlState::Missing, candidates.first().copied())
+    };
+    if wanted_seconds.is_none() && state != TtlState::Installed {
+        return unsupported(format!(
+            "the store keeps the lifetime of {} to itself; say it with --lifetime",
+            layout.name
+        ));
+    }
+    let installed = found.filter(|_| state == TtlState::Installed).and_then(IndexSpec::seconds);
+    let seconds = installed.or(wanted_seconds).unwrap_or(0);
+    TtlStatus { state, wanted: Some(spec(ttl, seconds)), found: found.cloned(), reason: None }
+}
+
+fn spec(ttl: &TtlIndex, seconds: u64) -> Document {
+    let seconds = i32::try_from(seconds.min(LONGEST_TTL)).unwrap_or(i32::MAX);
+    let mut spec = doc! {
+        "name": &ttl.name,
+        "key": { &ttl.key: 1 },
+        "expireAfterSeconds": seconds,
+    };
+    if ttl.sparse {
+        spec.insert("sparse", true);
+    }
+    spec
+}
+
+/// What `install` did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Installed {
+    /// The index was there.
+    Already,
+    /// It was created.
+    Created,
+    /// A plain index was converted in place.
+    Converted,
+}
+
+impl Store {
+    /// The state of the TTL index.
+    ///
+    /// # Errors
+    /// What reading the indexes meets.
+    pub async fn index_status(&self, lifetime: Option<Duration>) -> Result<TtlStatus> {
+        Ok(status(self.layout(), &self.indexes().await?, lifetime))
+    }
+
+    /// Creates the TTL index, or converts the plain one in its place. Once this returns the server
+    /// deletes expired sessions by itself.
+    ///
+    /// # Errors
+    /// [`Error::IndexDiffers`] if another index stands in its place: that one is not touched.
+    pub async fn index_install(&self, lifetime: Option<Duration>) -> Result<Installed> {
+        let status = self.index_status(lifetime).await?;
+        match (status.state, status.wanted, status.found) {
+            (TtlState::Installed, ..) => Ok(Installed::Already),
+            (TtlState::Missing, Some(wanted), None) => {
+                self.create_index(wanted).await?;
+                Ok(Installed::Created)
+            }
+            (TtlState::Missing, Some(wanted), Some(_)) => {
+                self.set_ttl(&wanted).await?;
+                Ok(Installed::Converted)
+            }
+            (_, _, found) => Err(self.in_the_way(found.as_ref(), status.reason)),
+        }
+    }
+
+    /// Puts the wanted TTL index in the place of the one that differs. Where only the seconds
+    /// differ they are changed in place; else the old index is dropped first, and for as long as the
+    /// new one builds the server deletes nothing.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn index_replace(&self, lifetime: Option<Duration>) -> Result<Installed> {
+        let status = self.index_status(lifetime).await?;
+        let (TtlState::Differs, Some(wanted), Some(found)) =
+            (status.state, status.wanted, &status.found)
+        else {
+            return self.index_install(lifetime).await;
+        };
+        let ttl = self.layout().ttl_index.as_ref();
+        if ttl.is_some_and(|ttl| found.has_shape_of(ttl)) {
+            self.set_ttl(&wanted).await?;
+            return Ok(Installed::Converted);
+        }
+        self.drop_index(found.name()).await?;
+        self.create_index(wanted).await?;
+        Ok(Installed::Created)
+    }
+
+    /// Drops the index named `name`.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn index_remove(&self, name: &str) -> Result<()> {
+        self.drop_index(name).await
+    }
+
+    fn in_the_way(&self, found: Option<&IndexSpec>, reason: Option<String>) -> Error {
+        match (found, reason) {
+            (Some(found), _) => Error::IndexDiffers(format!(
+                "the index {} of {} is not the one that {} wants",
+                found.name(),
+                self.namespace(),
+                self.layout().name
+            )),
+            (None, reason) => Error::Unsupported(reason.unwrap_or_default()),
+        }
+    }
+
+    async fn create_index(&self, spec: Document) -> Result<()> {
+        let command = doc! { "createIndexes": self.name(), "indexes": [spec] };
+        self.run("createIndexes", command).await.map(drop)
+    }
+
+    /// By name: with two indexes on a key, `collMod` refuses to choose (181).
+    async fn set_ttl(&self, wanted: &Document) -> Result<()> {
+        let command = doc! {
+            "collMod": self.name(),
+            "index": {
+                "name": wanted.get_str("name").unwrap_or_default(),
+                "expireAfterSeconds": wanted.get("expireAfterSeconds"),
+            },
+        };
+        self.run("collMod", command).await.map(drop)
+    }
+
+    async fn drop_index(&self, name: &str) -> Result<()> {
+        let command = doc! { "dropIndexes": self.name(), "index": name };
+        self.run("dropIndexes", command).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(index: Document) -> (TtlState, bool) {
+        let layout = Layout::named("connect-mongo-json").unwrap();
+        let id = IndexSpec(doc! { "v": 2, "key": { "_id": 1 }, "name": "_id_" });
+        let status = status(layout, &[id, IndexSpec(index)], None);
+        (status.state, status.found.is_some())
+    }
+
+    #[test]
+    fn the_stores_own_index_is_installed() {
+        let of_store = doc! { "v": 2, "key": { "expires": 1 }, "name": "expires_1", "background": true, "expireAfterSeconds": 0 };
+        assert_eq!(state(of_store), (TtlState::Installed, true));
+    }
+
+    #[test]
+    fn only_a_plain_index_with_the_wanted_name_direction_and_options_is_convertible() {
+        let plain = doc! { "key": { "expires": 1 }, "name": "expires_1" };
+        assert_eq!(state(plain), (TtlState::Missing, true));
+        for differing in [
+            doc! { "key": { "expires": 1 }, "name": "mine" },
+            doc! { "key": { "expires": -1 }, "name": "expires_1" },
+            doc! { "key": { "expires": 1 }, "name": "expires_1", "unique": true },
+            doc! { "key": { "expires": 1 }, "name": "expires_1", "sparse": true },
+            doc! { "key": { "expires": 1 }, "name": "expires_1", "partialFilterExpression": { "a": 1 } },
+            doc! { "key": { "expires": 1 }, "name": "expires_1", "expireAfterSeconds": 60 },
+            doc! { "key": { "expires": 1 }, "name": "expires_1", "expireAfterSeconds": f64::NAN },
+            doc! { "key": { "other": 1 }, "name": "expires_1" },
+        ] {
+            assert_eq!(state(differing.clone()), (TtlState::Differs, true), "{differing}");
+        }
+    }
+
+    #[test]
+    fn a_compound_index_does_not_stand_in_the_way() {
+        let compound = doc! { "key": { "expires": 1, "user": 1 }, "name": "expires_1_user_1" };
+        assert_eq!(state(compound), (TtlState::Missing, false));
+    }
+}

@@ -1,0 +1,52 @@
+//! A MongoDB session store for Rust that knows every other store's documents.
+//!
+//! Web frameworks keep sessions in a MongoDB collection, each in its own way. A [`Layout`] is the
+//! record of one such way; a [`Store`] reads and writes sessions by it, so that the store whose
+//! layout it is (connect-mongo, express-mongodb, tower-sessions, ...) can read what it wrote.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use sessionctl::{Expiry, Store};
+//!
+//! # async fn example() -> sessionctl::Result<()> {
+//! // express-mongodb's options: a collection, and an interval at which expired sessions go.
+//! let (store, _clear_interval) = Store::builder()
+//!     .uri("mongodb://localhost:27017/shop")
+//!     .collection("mysession")
+//!     .layout("express-mongodb-1")
+//!     .clear_interval(Duration::from_secs(60))
+//!     .open()
+//!     .await?;
+//!
+//! let visits = serde_json::json!({ "visits": 1 });
+//! store.set("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN", &visits, Expiry::After(Duration::from_secs(3600))).await?;
+//! let again: Option<serde_json::Value> = store.get("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN").await?;
+//! assert_eq!(again.unwrap()["visits"], 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What decides whether a session is over is the server's clock, never this process's. Deleting
+//! goes through [`purge`], which repeats its predicate in every delete: a session renewed between
+//! the read and the delete lives.
+
+pub mod connection;
+pub mod error;
+pub mod index;
+pub mod layout;
+#[cfg(feature = "demo")]
+pub mod mongod;
+pub mod payload;
+pub mod purge;
+pub mod query;
+pub mod session;
+pub mod store;
+pub mod sweep;
+
+pub use connection::Connection;
+pub use error::{Error, Result};
+pub use layout::Layout;
+pub use query::Query;
+pub use session::{Session, SessionId, State};
+pub use store::{Expiry, Store};

@@ -1,0 +1,182 @@
+//! A session as every store has it: an id, a state, some dates, perhaps a user.
+
+use std::fmt;
+
+use bson::{Bson, DateTime, oid::ObjectId, spec::BinarySubtype};
+
+/// Whether a session still logs somebody in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// Its expiry is before the cutoff.
+    Expired,
+    /// Its expiry is usable and not before the cutoff.
+    Live,
+    /// The store keeps it for ever.
+    Endless,
+    /// Neither the store nor a TTL index can act on its expiry: it never goes away by itself.
+    Malformed,
+}
+
+impl State {
+    /// All of them, in the order in which they are reported.
+    pub const ALL: [Self; 4] = [Self::Expired, Self::Live, Self::Endless, Self::Malformed];
+
+    /// The word for it in rows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Live => "live",
+            Self::Endless => "endless",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The id by which a store looks a session up. It is as good as a password for many stores, so
+/// `Debug` and `Display` give the short form; [`SessionId::full`] is the only way to all of it.
+#[derive(Clone, PartialEq)]
+pub struct SessionId {
+    value: Bson,
+    /// Bytes at the front that the store puts before every id, such as `session:`.
+    fixed: usize,
+}
+
+/// How many characters of an id are shown.
+const SHOWN: usize = 12;
+
+impl SessionId {
+    /// The id `value` of a store that begins every id with `prefix`.
+    pub fn new(value: Bson, prefix: &str) -> Self {
+        let fixed = match &value {
+            Bson::String(text) if text.starts_with(prefix) => prefix.len(),
+            Bson::Binary(binary) if binary.bytes.starts_with(prefix.as_bytes()) => prefix.len(),
+            _ => 0,
+        };
+        Self { value, fixed }
+    }
+
+    /// The value in the document.
+    pub fn value(&self) -> &Bson {
+        &self.value
+    }
+
+    /// The whole id: text as it is, an `ObjectId`, UUID or other bytes in hexadecimal digits.
+    pub fn full(&self) -> String {
+        match &self.value {
+            Bson::String(text) => text.clone(),
+            Bson::ObjectId(id) => id.to_hex(),
+            Bson::Binary(binary) => match std::str::from_utf8(&binary.bytes) {
+                Ok(text) if is_plain(text) => text.to_owned(),
+                _ if binary.subtype == BinarySubtype::Uuid => {
+                    binary.to_uuid().map_or_else(|_| hex(&binary.bytes), |uuid| uuid.to_string())
+                }
+                _ => hex(&binary.bytes),
+            },
+            Bson::Null => String::new(),
+            other => other.to_string(),
+        }
+    }
+
+    /// Twelve characters after the store's fixed prefix, never more than half of what is there.
+    /// Enough to name a session with, not enough to be one.
+    pub fn short(&self) -> String {
+        if let Bson::String(text) = &self.value {
+            return shorten(text.get(self.fixed..).unwrap_or(text));
+        }
+        let full = self.full();
+        shorten(full.get(self.fixed..).unwrap_or(&full))
+    }
+}
+
+/// The first twelve characters of `text`, or its first half if that is less.
+pub fn shorten(text: &str) -> String {
+    if text.is_ascii() {
+        return text[..SHOWN.min(text.len() / 2)].to_owned();
+    }
+    let half = text.chars().count() / 2;
+    text.chars().take(SHOWN.min(half)).collect()
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.short())
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({}...)", self.short())
+    }
+}
+
+impl From<&str> for SessionId {
+    fn from(text: &str) -> Self {
+        Self::new(Bson::String(text.to_owned()), "")
+    }
+}
+
+impl From<ObjectId> for SessionId {
+    fn from(id: ObjectId) -> Self {
+        Self::new(Bson::ObjectId(id), "")
+    }
+}
+
+/// What can be said of one session without its payload.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Session {
+    /// What the store looks it up by.
+    pub id: SessionId,
+    /// Its state at the cutoff it was read with.
+    pub state: State,
+    /// The instant after which the store treats it as over; the earliest, if there are several.
+    pub expires: Option<DateTime>,
+    /// When the store last wrote or touched it.
+    pub touched: Option<DateTime>,
+    /// When the store created it.
+    pub created: Option<DateTime>,
+    /// Who is logged in, as text: a string, a number, an `ObjectId` or a UUID in the document.
+    pub user: Option<String>,
+    /// BSON size of the document, in bytes.
+    pub bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_shows_twelve_characters_and_never_more_than_half() {
+        let id = |text: &str| SessionId::from(text).short();
+        assert_eq!(id("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN"), "7ZQOhQlxWzrh");
+        assert_eq!(id("PCsaD56NfGtaTx59C5w6Lw"), "PCsaD56NfGt");
+        assert_eq!(id("abc"), "a");
+        assert_eq!(id("a"), "");
+    }
+
+    #[test]
+    fn the_fixed_prefix_is_not_counted() {
+        let value = Bson::String("session:0123456789abcdefghijklmnopqrstuv".into());
+        assert_eq!(SessionId::new(value, "session:").short(), "0123456789ab");
+    }
+
+    #[test]
+    fn debugging_an_id_does_not_give_it_away() {
+        let id = SessionId::from("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN");
+        assert_eq!(format!("{id:?}"), "SessionId(7ZQOhQlxWzrh...)");
+    }
+}

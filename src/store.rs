@@ -1,0 +1,534 @@
+//! The session store: what express-mongodb offers (get, set, touch, destroy, all, length, clear and
+//! a clear interval), for every layout that can be written, and the reading that the commands do.
+
+use std::time::Duration;
+
+use bson::raw::RawDocumentBuf;
+use bson::{Bson, DateTime, Document, doc};
+use futures_util::StreamExt as _;
+use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::connection::Connection;
+use crate::error::{Error, Result};
+use crate::index::IndexSpec;
+use crate::layout::Layout;
+use crate::payload::write;
+use crate::session::{SessionId, State};
+use crate::sweep::{ClearInterval, Sweep};
+
+mod ids;
+pub use ids::Resolved;
+
+/// Documents a batch of a cursor: large enough to be as fast as the driver's default, small enough
+/// that a million sessions need no more memory than a thousand.
+const READ_BATCH: u32 = 1000;
+
+/// How long a session lives that is set without an expiry, in connect-mongo as here: 14 days.
+pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(1_209_600);
+
+/// Sessions of one layout in one collection.
+#[derive(Debug, Clone)]
+pub struct Store {
+    connection: Connection,
+    collection: String,
+    layout: Layout,
+    comment: String,
+}
+
+/// When a session that is set will be over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// So long after the server's now.
+    After(Duration),
+    /// At this instant.
+    At(DateTime),
+    /// Never, where the layout has a way to say so.
+    Never,
+}
+
+/// In which order sessions are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortKey {
+    /// By expiry; those without one come last.
+    Expires,
+    /// By last touch.
+    Touched,
+    /// By creation.
+    Created,
+    /// By the size of the document.
+    Bytes,
+    /// By the id.
+    Id,
+}
+
+/// How sessions are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The order; the natural one is fastest.
+    pub sort: Option<SortKey>,
+    /// The other way round.
+    pub reverse: bool,
+    /// At most so many; 0 is all.
+    pub limit: u64,
+}
+
+impl Store {
+    /// The store of `layout` in `collection`. [`Connection::store`] does the same.
+    pub fn new(connection: Connection, collection: &str, layout: Layout) -> Self {
+        let comment = format!("sessionctl {}", env!("CARGO_PKG_VERSION"));
+        Self { connection, collection: collection.to_owned(), layout, comment }
+    }
+
+    /// Starts describing a store, as express-mongodb's options do.
+    pub fn builder() -> StoreBuilder {
+        StoreBuilder::default()
+    }
+
+    /// How its sessions are written.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The connection it uses.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The name of its collection.
+    pub fn name(&self) -> &str {
+        &self.collection
+    }
+
+    /// `database.collection`.
+    pub fn namespace(&self) -> String {
+        format!("{}.{}", self.connection.database(), self.collection)
+    }
+
+    /// What its operations say in `currentOp` and the profiler. No session ids in it.
+    pub(crate) fn comment(&self) -> &str {
+        &self.comment
+    }
+
+    /// The server's clock.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn now(&self) -> Result<DateTime> {
+        Ok(self.connection.hello().await?.now)
+    }
+
+    pub(crate) async fn run(&self, name: &str, command: Document) -> Result<Document> {
+        self.connection.run(name, &self.collection, command).await
+    }
+
+    pub(crate) async fn indexes(&self) -> Result<Vec<IndexSpec>> {
+        let indexes = self.connection.indexes(&self.collection).await?;
+        indexes.ok_or_else(|| Error::NoCollection {
+            namespace: self.namespace(),
+            session_collections: Vec::new(),
+        })
+    }
+
+    /// The payload of the session `id`, or `None` if there is none or it is over. One round trip:
+    /// the server sends its clock along.
+    ///
+    /// # Errors
+    /// What the connection meets, or a payload that does not decode into `T`.
+    pub async fn get<T: DeserializeOwned>(&self, id: &str) -> Result<Option<T>> {
+        let pipeline = [
+            doc! { "$match": { &self.layout.id.path: id } },
+            doc! { "$limit": 1 },
+            doc! { "$project": { "_id": 0, "session": "$$ROOT", "now": "$$NOW" } },
+        ];
+        let mut found = self.aggregate(pipeline.into()).await?;
+        let Some(batch) = found.next().await? else { return Ok(None) };
+        let Some(row) = documents(&batch).next() else { return Ok(None) };
+        let (Ok(session), Ok(now)) = (row.get_document("session"), row.get_datetime("now")) else {
+            return Ok(None);
+        };
+        let payload = self.layout.payload(session);
+        let state = self.layout.session(session, &payload, now).state;
+        if !matches!(state, State::Live | State::Endless) {
+            return Ok(None);
+        }
+        match (payload.value(), payload.error()) {
+            (Some(value), _) => self.typed(value.clone()).map(Some),
+            (None, reason) => Err(Error::Document(reason.unwrap_or_else(|| "no payload".into()))),
+        }
+    }
+
+    fn typed<T: DeserializeOwned>(&self, value: Value) -> Result<T> {
+        serde_json::from_value(value)
+            .map_err(|error| Error::Document(format!("the payload is of another type: {error}")))
+    }
+
+    /// Writes the session `id`, new or not, as the store of this layout would. Where that store is
+    /// express-session's, the cookie that it cannot do without is added if `payload` has none.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the layout cannot be written, or cannot keep a session for ever.
+    pub async fn set<T: Serialize>(&self, id: &str, payload: &T, expiry: Expiry) -> Result<()> {
+        let payload = serde_json::to_value(payload)
+            .map_err(|error| Error::Unsupported(format!("the payload is no JSON: {error}")))?;
+        let now = self.connection.primary_now().await?;
+        let update = write::session(&self.layout, id, payload, expiry, now)?;
+        let command = doc! {
+            "update": &self.collection,
+            "updates": [{ "q": { &self.layout.id.path: id }, "u": update, "upsert": true }],
+            "comment": &self.comment,
+        };
+        self.run("update", command).await.map(drop)
+    }
+
+    /// Gives the session `id` a new expiry. A session that [`Store::get`] does not give, because it
+    /// is gone, over or malformed, stays so; `false` says that it was.
+    ///
+    /// # Errors
+    /// As for [`Store::set`].
+    pub async fn touch(&self, id: &str, expiry: Expiry) -> Result<bool> {
+        let now = self.connection.primary_now().await?;
+        let mut query = self.not_over(now);
+        query.insert(&self.layout.id.path, id);
+        let Some(found) = self.find_one(query.clone()).await? else { return Ok(false) };
+        let touch = write::touch(&self.layout, &found, expiry, now)?;
+        let mut unchanged = query;
+        unchanged.extend(touch.unchanged);
+        let command = doc! {
+            "update": &self.collection,
+            "updates": [{ "q": unchanged, "u": touch.update }],
+            "comment": &self.comment,
+        };
+        Ok(self.run("update", command).await?.get_i32("n").unwrap_or(0) > 0)
+    }
+
+    /// Inserts documents as they are, all of them or, at the first that the server refuses, none
+    /// after it.
+    ///
+    /// # Errors
+    /// What the server says, such as a duplicate id.
+    pub async fn insert_documents(&self, documents: Vec<Document>) -> Result<()> {
+        // The server takes up to 100,000 documents and 48 MB in one command; a body holds 16 MB.
+        for chunk in documents.chunks(100) {
+            let command = doc! {
+                "insert": &self.collection,
+                "documents": chunk.to_vec(),
+                "comment": &self.comment,
+            };
+            self.run("insert", command).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the session `id`; whether there was one.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn destroy(&self, id: &str) -> Result<bool> {
+        Ok(self.delete(doc! { &self.layout.id.path: id }).await? > 0)
+    }
+
+    /// Deletes every session; how many there were. For more than a few thousand sessions
+    /// [`crate::purge`] is the gentle way.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn clear(&self) -> Result<u64> {
+        self.delete(Document::new()).await
+    }
+
+    async fn delete(&self, query: Document) -> Result<u64> {
+        let command = doc! {
+            "delete": &self.collection,
+            "deletes": [{ "q": query, "limit": 0 }],
+            "comment": &self.comment,
+            "writeConcern": { "w": "majority" },
+        };
+        Ok(affected(&self.run("delete", command).await?, "n"))
+    }
+
+    /// All sessions that are not over, with their ids.
+    ///
+    /// # Errors
+    /// What the connection meets, or a payload that does not decode into `T`.
+    pub async fn all<T: DeserializeOwned>(&self) -> Result<Vec<(SessionId, T)>> {
+        let now = self.now().await?;
+        let mut batches = self.read(self.not_over(now), &Reading::default()).await?;
+        let mut all = Vec::new();
+        while let Some(batch) = batches.next().await? {
+            for document in documents(&batch) {
+                if let Some(value) = self.layout.payload(document).value() {
+                    all.push((self.layout.id_of(document), self.typed(value.clone())?));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// How many sessions are not over.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn length(&self) -> Result<u64> {
+        let now = self.now().await?;
+        self.count(self.not_over(now)).await
+    }
+
+    fn not_over(&self, now: DateTime) -> Document {
+        let states = [State::Live, State::Endless];
+        doc! { "$or": states.map(|state| self.layout.filter(state, now)).to_vec() }
+    }
+
+    /// Purges expired sessions now and every `interval`, in a task of its own, for as long as the
+    /// returned guard lives. Nothing stops it but the guard: a server that is away is waited for.
+    pub fn clear_interval(&self, interval: Duration) -> ClearInterval {
+        let sweep = Sweep { interval, ..Sweep::default() };
+        ClearInterval::start(self, sweep, CancellationToken::new())
+    }
+
+    /// How many sessions match `filter`.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn count(&self, filter: Document) -> Result<u64> {
+        // Without a filter the server knows the number; with one it must be counted exactly.
+        if filter.is_empty() {
+            let reply = self.run("count", doc! { "count": &self.collection }).await?;
+            return Ok(affected(&reply, "n"));
+        }
+        let pipeline = [doc! { "$match": filter }, doc! { "$count": "n" }];
+        let mut counted = self.aggregate(pipeline.into()).await?;
+        let Some(batch) = counted.next().await? else { return Ok(0) };
+        let count = documents(&batch)
+            .next()
+            .map(|row| row.get_i32("n").map_or_else(|_| row.get_i64("n").unwrap_or(0), i64::from));
+        Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
+    }
+
+    /// The raw documents that match `filter`, in batches as the server sends them.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn read(&self, filter: Document, reading: &Reading) -> Result<Batches> {
+        let Some(sort) = reading.sort else {
+            return self.read_as_stored(filter, reading, READ_BATCH).await;
+        };
+        const KEY: &str = "__sessionctl_key";
+        let direction = if reading.reverse { -1 } else { 1 };
+        let mut pipeline = vec![
+            doc! { "$match": filter },
+            doc! { "$addFields": { KEY: self.sort_key(sort) } },
+            // Sessions without the date come last in either direction.
+            doc! { "$addFields": { format!("{KEY}_none"): { "$lte": [format!("${KEY}"), Bson::Null] } } },
+            doc! { "$sort": { format!("{KEY}_none"): 1, KEY: direction } },
+        ];
+        if reading.limit > 0 {
+            pipeline.push(doc! { "$limit": i64::try_from(reading.limit).unwrap_or(i64::MAX) });
+        }
+        pipeline.push(doc! { "$unset": [KEY, format!("{KEY}_none")] });
+        self.aggregate(pipeline).await
+    }
+
+    /// The whole documents that match `filter`, in batches of `size`.
+    pub(crate) async fn read_whole(&self, filter: Document, size: u32) -> Result<Batches> {
+        self.read_as_stored(filter, &Reading::default(), size).await
+    }
+
+    async fn read_as_stored(
+        &self,
+        filter: Document,
+        reading: &Reading,
+        size: u32,
+    ) -> Result<Batches> {
+        let collection = self.connection.collection(&self.collection);
+        let mut find = collection.find(filter).comment(self.comment.as_str()).batch_size(size);
+        if reading.reverse {
+            find = find.sort(doc! { "$natural": -1 });
+        }
+        if reading.limit > 0 {
+            find = find.limit(i64::try_from(reading.limit).unwrap_or(i64::MAX));
+        }
+        let cursor = find.batch().await.map_err(|error| self.error("find", error))?;
+        Ok(Batches { cursor, store: self.clone(), command: "find" })
+    }
+
+    fn sort_key(&self, sort: SortKey) -> Bson {
+        match sort {
+            SortKey::Expires => self.layout.expiry_key(),
+            SortKey::Touched => self.layout.touched_key(),
+            SortKey::Created => self.layout.created_key(),
+            SortKey::Bytes => doc! { "$bsonSize": "$$ROOT" }.into(),
+            SortKey::Id => format!("${}", self.layout.id.path).into(),
+        }
+    }
+
+    /// The `_id`s that match `filter`, in batches of `size`, with the fields of `also`.
+    pub(crate) async fn read_ids(
+        &self,
+        filter: Document,
+        also: &[&str],
+        size: u32,
+    ) -> Result<Batches> {
+        let mut projection = doc! { "_id": 1 };
+        projection.extend(also.iter().map(|path| ((*path).to_owned(), Bson::Int32(1))));
+        let collection = self.connection.collection(&self.collection);
+        let find = collection
+            .find(filter)
+            .projection(projection)
+            .comment(self.comment.as_str())
+            .batch_size(size);
+        let cursor = find.batch().await.map_err(|error| self.error("find", error))?;
+        Ok(Batches { cursor, store: self.clone(), command: "find" })
+    }
+
+    pub(crate) async fn aggregate(&self, pipeline: Vec<Document>) -> Result<Batches> {
+        let collection = self.connection.collection(&self.collection);
+        let aggregate = collection
+            .aggregate(pipeline)
+            .allow_disk_use(true)
+            .comment(self.comment.as_str())
+            .batch_size(READ_BATCH);
+        let cursor = aggregate.batch().await.map_err(|error| self.error("aggregate", error))?;
+        Ok(Batches { cursor, store: self.clone(), command: "aggregate" })
+    }
+
+    async fn find_one(&self, filter: Document) -> Result<Option<RawDocumentBuf>> {
+        let collection = self.connection.collection(&self.collection);
+        let found = collection.find_one(filter).comment(self.comment.as_str()).await;
+        found.map_err(|error| self.error("find", error))
+    }
+
+    pub(crate) fn error(&self, command: &str, error: mongodb::error::Error) -> Error {
+        let namespace = self.namespace();
+        self.connection.scene(command, &namespace).error(error)
+    }
+}
+
+/// A number of a reply, which may be of either integer type.
+pub(crate) fn affected(reply: &Document, field: &str) -> u64 {
+    match reply.get(field) {
+        Some(Bson::Int32(number)) => u64::try_from(*number).unwrap_or(0),
+        Some(Bson::Int64(number)) => u64::try_from(*number).unwrap_or(0),
+        Some(Bson::Double(number)) => *number as u64,
+        _ => 0,
+    }
+}
+
+/// The `_id` of a document, by which it is written whatever its store looks it up by.
+pub(crate) fn key_of(document: &bson::RawDocument) -> Option<Bson> {
+    Bson::try_from(document.get("_id").ok()??).ok()
+}
+
+/// The documents of a batch; one that is not BSON ends it.
+pub fn documents(batch: &RawBatch) -> impl Iterator<Item = &bson::RawDocument> {
+    let slices = batch.doc_slices().ok();
+    slices.into_iter().flat_map(|slices| slices.into_iter().map_while(Result::ok)).filter_map(
+        |value| match value {
+            bson::raw::RawBsonRef::Document(document) => Some(document),
+            _ => None,
+        },
+    )
+}
+
+/// Batches of raw documents, as the server sends them.
+pub struct Batches {
+    cursor: RawBatchCursor,
+    store: Store,
+    command: &'static str,
+}
+
+impl Batches {
+    /// The next batch that has documents; `None` at the end.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn next(&mut self) -> Result<Option<RawBatch>> {
+        while let Some(batch) = self.cursor.next().await {
+            let batch = batch.map_err(|error| self.store.error(self.command, error))?;
+            if documents(&batch).next().is_some() {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl std::fmt::Debug for Batches {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Batches of {}", self.store.namespace())
+    }
+}
+
+/// The options of a store: express-mongodb's `collection` and `clear_interval`, and where it is.
+#[derive(Debug, Clone)]
+pub struct StoreBuilder {
+    uri: String,
+    database: Option<String>,
+    collection: String,
+    layout: String,
+    clear_interval: Option<Duration>,
+}
+
+impl Default for StoreBuilder {
+    fn default() -> Self {
+        Self {
+            uri: "mongodb://localhost:27017".to_owned(),
+            database: None,
+            collection: "sessions".to_owned(),
+            layout: "express-mongodb-1".to_owned(),
+            clear_interval: None,
+        }
+    }
+}
+
+impl StoreBuilder {
+    /// The connection string; `mongodb://localhost:27017` unless set.
+    #[must_use]
+    pub fn uri(mut self, uri: &str) -> Self {
+        uri.clone_into(&mut self.uri);
+        self
+    }
+
+    /// The database; the connection string's own, else `test`, unless set.
+    #[must_use]
+    pub fn database(mut self, database: &str) -> Self {
+        self.database = Some(database.to_owned());
+        self
+    }
+
+    /// The collection; `sessions` unless set.
+    #[must_use]
+    pub fn collection(mut self, collection: &str) -> Self {
+        collection.clone_into(&mut self.collection);
+        self
+    }
+
+    /// The layout's name; `express-mongodb-1` unless set.
+    #[must_use]
+    pub fn layout(mut self, layout: &str) -> Self {
+        layout.clone_into(&mut self.layout);
+        self
+    }
+
+    /// How often expired sessions are purged; never unless set.
+    #[must_use]
+    pub fn clear_interval(mut self, interval: Duration) -> Self {
+        self.clear_interval = Some(interval);
+        self
+    }
+
+    /// The store, and the guard of its clear interval if it has one: dropping the guard stops it.
+    ///
+    /// # Errors
+    /// [`Error::Uri`] or [`Error::UnknownLayout`]. The server is not asked yet.
+    pub async fn open(self) -> Result<(Store, Option<ClearInterval>)> {
+        let layout = Layout::named(&self.layout)?.clone();
+        let connection = Connection::open(&self.uri, self.database.as_deref()).await?;
+        let store = connection.store(&self.collection, layout);
+        let guard = self.clear_interval.map(|interval| store.clear_interval(interval));
+        Ok((store, guard))
+    }
+}

@@ -1,0 +1,239 @@
+//! From what somebody typed to the sessions meant: a whole id, or a prefix that only one session
+//! has. A prefix is a range of strings or of `ObjectId`s, never a regular expression.
+
+use std::collections::BTreeMap;
+
+use bson::{Bson, Document, doc, oid::ObjectId};
+
+use super::{Store, documents, key_of};
+use crate::error::Result;
+use crate::layout::BsonType;
+use crate::session::{SessionId, shorten};
+
+/// The least that can be typed of an id whose short form is longer.
+const LEAST_PREFIX: usize = 8;
+/// The longest id of bytes that is found by a prefix.
+const LONGEST_BINARY: usize = 64;
+/// Ids asked for in one query.
+const AT_ONCE: usize = 1000;
+
+/// What typed ids turned out to be.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Resolved {
+    /// The `_id`s of the documents found.
+    pub keys: Vec<Bson>,
+    /// What was found nowhere, shortened.
+    pub unknown: Vec<String>,
+    /// Prefixes that more than one session has.
+    pub ambiguous: Vec<String>,
+}
+
+impl Resolved {
+    /// The filter that selects the sessions found.
+    pub fn filter(&self) -> Document {
+        doc! { "_id": { "$in": &self.keys } }
+    }
+}
+
+impl Store {
+    /// Finds the sessions that `typed` names: whole ids first, the rest as prefixes.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn resolve(&self, typed: &[String]) -> Result<Resolved> {
+        let mut resolved = Resolved::default();
+        for chunk in typed.chunks(AT_ONCE) {
+            let exact = self.exact(chunk).await?;
+            for text in chunk {
+                match exact.get(text) {
+                    Some(key) => resolved.keys.push(key.clone()),
+                    None => self.by_prefix(text, &mut resolved).await?,
+                }
+            }
+        }
+        dedup(&mut resolved.keys);
+        Ok(resolved)
+    }
+
+    /// The `_id`s of the sessions whose whole id was typed.
+    async fn exact(&self, typed: &[String]) -> Result<BTreeMap<String, Bson>> {
+        let path = &self.layout.id.path;
+        let values: Vec<Bson> = typed.iter().flat_map(|text| self.values_of(text)).collect();
+        let filter = doc! { path: { "$in": values } };
+        let mut exact = BTreeMap::new();
+        let mut batches = self.read_ids(filter, &[path], AT_ONCE as u32).await?;
+        while let Some(batch) = batches.next().await? {
+            for document in documents(&batch) {
+                let Some(key) = key_of(document) else { continue };
+                let full = self.layout.id_of(document).full();
+                if let Some(own) = full.strip_prefix(&self.layout.id.prefix) {
+                    exact.insert(own.to_owned(), key.clone());
+                }
+                exact.insert(full, key);
+            }
+        }
+        Ok(exact)
+    }
+
+    /// The values that `text` can stand for, one for each type that the layout's ids have.
+    fn values_of(&self, text: &str) -> Vec<Bson> {
+        let prefix = &self.layout.id.prefix;
+        let with_prefix = (!prefix.is_empty()).then(|| format!("{prefix}{text}"));
+        let texts: Vec<String> = std::iter::once(text.to_owned()).chain(with_prefix).collect();
+        let mut values: Vec<Bson> = texts.iter().map(|text| Bson::String(text.clone())).collect();
+        for kind in &self.layout.id.types {
+            match kind {
+                BsonType::ObjectId => values.extend(ObjectId::parse_str(text).map(Bson::ObjectId)),
+                BsonType::BinData => values.extend(texts.iter().flat_map(|text| binaries(text))),
+                _ => {}
+            }
+        }
+        // A document without the store's own id field is named by its `_id`.
+        if self.layout.id.path == "_id" {
+            values.extend(ObjectId::parse_str(text).map(Bson::ObjectId));
+        }
+        values
+    }
+
+    async fn by_prefix(&self, text: &str, resolved: &mut Resolved) -> Result<()> {
+        let matches = match self.prefix_filter(text) {
+            Some(filter) => self.some_ids(filter, text).await?,
+            None => Vec::new(),
+        };
+        match matches.as_slice() {
+            [] => resolved.unknown.push(shorten(text)),
+            [key] => resolved.keys.push(key.clone()),
+            _ => resolved.ambiguous.push(shorten_prefix(text)),
+        }
+        Ok(())
+    }
+
+    fn prefix_filter(&self, text: &str) -> Option<Document> {
+        let path = &self.layout.id.path;
+        let prefix = &self.layout.id.prefix;
+        let mut ranges = Vec::new();
+        if self.layout.id.types.contains(&BsonType::String) && !text.is_empty() {
+            ranges.extend(range(path, text));
+            if !prefix.is_empty() && !text.starts_with(prefix) {
+                ranges.extend(range(path, &format!("{prefix}{text}")));
+            }
+        }
+        if self.layout.id.types.contains(&BsonType::ObjectId) && text.len() >= LEAST_PREFIX {
+            ranges.extend(object_id_range(path, text));
+        }
+        if self.layout.id.types.contains(&BsonType::BinData) && !text.is_empty() {
+            ranges.extend(binary_ranges(path, text));
+            if !prefix.is_empty() && !text.starts_with(prefix) {
+                ranges.extend(binary_ranges(path, &format!("{prefix}{text}")));
+            }
+        }
+        (!ranges.is_empty()).then(|| doc! { "$or": ranges })
+    }
+
+    /// At most two sessions whose ids begin so. Fewer than eight characters are taken only where
+    /// they are the whole short form of a short id.
+    async fn some_ids(&self, mut filter: Document, text: &str) -> Result<Vec<Bson>> {
+        let path = &self.layout.id.path;
+        if text.chars().count() < LEAST_PREFIX {
+            let longest = 2 * text.chars().count() + 1 + self.layout.id.prefix.chars().count();
+            // Where there is no index on the id, the server may judge the lengths of other ids first.
+            let id = doc! { "$convert": { "input": format!("${path}"), "to": "string", "onError": "", "onNull": "" } };
+            filter.insert("$expr", doc! { "$lte": [{ "$strLenCP": id }, longest as i64] });
+        }
+        let mut batches = self.read_ids(filter, &[path], AT_ONCE as u32).await?;
+        let mut keys = Vec::new();
+        while let Some(batch) = batches.next().await? {
+            for document in documents(&batch) {
+                let id: SessionId = self.layout.id_of(document);
+                if text.chars().count() < LEAST_PREFIX && id.short() != text {
+                    continue;
+                }
+                keys.extend(key_of(document));
+                if keys.len() > 1 {
+                    return Ok(keys);
+                }
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// What an error may repeat of a prefix: all of it if it is no longer than a short form.
+fn shorten_prefix(text: &str) -> String {
+    text.chars().take(12).collect()
+}
+
+fn binaries(text: &str) -> Vec<Bson> {
+    let mut values = vec![Bson::Binary(bson::Binary {
+        subtype: bson::spec::BinarySubtype::Generic,
+        bytes: text.as_bytes().to_vec(),
+    })];
+    values.extend(bson::Uuid::parse_str(text).map(Bson::from));
+    let digits: Option<Vec<u8>> = text
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect();
+    values.extend(digits.map(|bytes| {
+        Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes })
+    }));
+    values
+}
+
+/// The strings that begin with `text`: from it to the next string that does not.
+fn range(path: &str, text: &str) -> Option<Document> {
+    let mut next: Vec<char> = text.chars().collect();
+    while let Some(last) = next.pop() {
+        // The server compares strings by their bytes, and UTF-8 keeps the order of characters.
+        if let Some(after) = (u32::from(last) + 1..=0x0010_FFFF).find_map(char::from_u32) {
+            next.push(after);
+            let end: String = next.into_iter().collect();
+            return Some(doc! { path: { "$gte": text, "$lt": end } });
+        }
+    }
+    None
+}
+
+fn object_id_range(path: &str, text: &str) -> Option<Document> {
+    let edge = |fill: char| {
+        let digits: String = text.chars().chain(std::iter::repeat(fill)).take(24).collect();
+        ObjectId::parse_str(digits).ok()
+    };
+    Some(doc! { path: { "$gte": edge('0')?, "$lte": edge('f')? } })
+}
+
+/// The bytes that begin with `text`. The server compares lengths first, so each has its own range.
+fn binary_ranges(path: &str, text: &str) -> impl Iterator<Item = Document> {
+    let edge = |length: usize, fill: u8| {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.resize(length, fill);
+        Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes })
+    };
+    let range =
+        move |length| doc! { path: { "$gte": edge(length, 0), "$lte": edge(length, 0xFF) } };
+    (text.len()..=LONGEST_BINARY).map(range)
+}
+
+fn dedup(keys: &mut Vec<Bson>) {
+    let mut seen = std::collections::HashSet::new();
+    keys.retain(|key| seen.insert(key.to_string()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_a_range_that_ends_before_the_next_string() {
+        assert_eq!(range("_id", "ab"), Some(doc! { "_id": { "$gte": "ab", "$lt": "ac" } }));
+        assert_eq!(
+            range("_id", "a\u{10FFFF}"),
+            Some(doc! { "_id": { "$gte": "a\u{10FFFF}", "$lt": "b" } })
+        );
+        assert_eq!(range("_id", "\u{10FFFF}"), None);
+        assert_eq!(
+            range("_id", "\u{D7FF}"),
+            Some(doc! { "_id": { "$gte": "\u{D7FF}", "$lt": "\u{E000}" } })
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! `sessionctl demo`: the tour, and that nothing is left of it.
+
+use std::collections::HashSet;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+
+use sessionctl::mongod::Options;
+
+use crate::support::{Db, Program, Run, eventually, mongod_binary, own_server};
+
+/// The demo, with its temporary files in a folder of its own.
+fn demo(temporary: &Path, arguments: &[&str]) -> Program {
+    Program::new(&[&["demo"], arguments].concat())
+        .env("SESSIONCTL_MONGOD", mongod_binary().to_str().unwrap())
+        .env("TMPDIR", temporary.to_str().unwrap())
+}
+
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).unwrap().next().is_none()
+}
+
+/// The processes that were started with that folder.
+fn processes_on(folder: &Path) -> usize {
+    let of = |path: &Path| std::fs::read_to_string(path.join("cmdline")).unwrap_or_default();
+    let all = std::fs::read_dir("/proc").unwrap();
+    let folder = folder.to_str().unwrap();
+    all.filter(|entry| of(&entry.as_ref().unwrap().path()).contains(folder)).count()
+}
+
+fn took_the_tour(run: &Run) {
+    let commands: Vec<_> =
+        run.stdout.lines().filter_map(|line| line.strip_prefix("$ sessionctl ")).collect();
+    for command in
+        ["list ", "inspect ", "purge --expired --dry-run", "purge --expired ", "index install"]
+    {
+        assert!(commands.iter().any(|typed| typed.starts_with(command)), "{command}: {run:#?}");
+    }
+    assert!(commands.last().unwrap().starts_with("list "), "{run:#?}");
+    for word in ["expired", "live", "deleted", "installed"] {
+        assert!(run.stdout.contains(word), "{word}: {run:#?}");
+    }
+}
+
+#[test]
+fn the_tour_shows_each_command_with_its_output_and_leaves_nothing() {
+    let temporary = tempfile::tempdir().unwrap();
+    let run = demo(temporary.path(), &["--exit"]).run().exits(0);
+    took_the_tour(&run);
+    assert!(is_empty(temporary.path()));
+    eventually(|| processes_on(temporary.path()) == 0);
+}
+
+#[test]
+fn without_a_terminal_it_leaves_by_itself_and_on_one_it_stays_until_ctrl_c() {
+    let temporary = tempfile::tempdir().unwrap();
+    demo(temporary.path(), &[]).run().exits(0);
+    let staying = demo(temporary.path(), &[]);
+    let run = staying.on_terminal("$sessionctl", &[("until Ctrl-C", "\x03")]).exits(0);
+    assert!(run.stdout.contains("mongodb://127.0.0.1:"), "{run:#?}");
+    assert!(is_empty(temporary.path()));
+}
+
+#[test]
+fn a_demo_that_is_killed_leaves_nothing() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut demo = demo(temporary.path(), &["--exit"]).start();
+    let mut said = BufReader::new(demo.child().stdout.take().unwrap());
+    said.read_line(&mut String::new()).unwrap();
+    assert!(processes_on(temporary.path()) > 0 && !is_empty(temporary.path()));
+    demo.signal("KILL");
+    assert_eq!(demo.wait().signal, Some(9));
+    eventually(|| is_empty(temporary.path()) && processes_on(temporary.path()) == 0);
+}
+
+#[test]
+fn a_demo_that_is_interrupted_leaves_nothing() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut demo = demo(temporary.path(), &["--exit"]).start();
+    let mut said = BufReader::new(demo.child().stdout.take().unwrap());
+    said.read_line(&mut String::new()).unwrap();
+    demo.signal("TERM");
+    demo.wait().exits(143);
+    eventually(|| is_empty(temporary.path()) && processes_on(temporary.path()) == 0);
+}
+
+#[test]
+fn what_is_kept_is_told_and_holds_four_layouts_and_all_states() {
+    let temporary = tempfile::tempdir().unwrap();
+    let run = demo(temporary.path(), &["--exit", "--keep"]).run().exits(0);
+    let kept = run.stdout.lines().find_map(|line| line.strip_prefix("The data is kept in "));
+    let kept = Path::new(kept.unwrap());
+    assert!(kept.starts_with(temporary.path()) && kept.join("WiredTiger").exists());
+    eventually(|| processes_on(temporary.path()) == 0);
+
+    let server = own_server(Options { data: Some(kept.to_owned()), ..Options::default() });
+    let client = Db::on(&server.uri());
+    let shop = client.client.database("shop");
+    let collections = client.runtime.block_on(shop.list_collection_names().into_future()).unwrap();
+    let (mut layouts, mut states, mut sessions) = (HashSet::new(), HashSet::new(), 0);
+    for collection in collections {
+        let on_shop = |arguments: &[&str]| {
+            let place = ["-d", "shop", "-c", &collection, "-o", "json"];
+            client.sessionctl(&[arguments, &place].concat()).exits(0).json()
+        };
+        layouts.insert(on_shop(&["index", "status"])["layout"].to_string());
+        let rows = on_shop(&["list"]);
+        sessions += rows.as_array().unwrap().len();
+        states.extend(rows.as_array().unwrap().iter().map(|row| row["state"].to_string()));
+    }
+    // The tour purged the expired ones of one collection.
+    assert!(
+        layouts.len() >= 4 && states.len() == 4 && sessions > 200,
+        "{layouts:?} {states:?} {sessions}"
+    );
+}
+
+#[test]
+fn a_port_in_use_is_said() {
+    let temporary = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    demo(temporary.path(), &["--exit", "--port", &port])
+        .run()
+        .exits(1)
+        .says(&format!("port {port} of 127.0.0.1 is in use"));
+    assert!(is_empty(temporary.path()));
+    drop(taken);
+    let run = demo(temporary.path(), &["--exit", "--port", &port]).run().exits(0);
+    took_the_tour(&run);
+}

@@ -1,0 +1,126 @@
+//! `sessionctl expire`: the store refuses the session, and the document stays.
+
+use bson::{Document, doc};
+
+use crate::support::{Db, LAYOUTS, at, now, session};
+
+const IDS: [&str; 3] =
+    ["AAAAAAAAAAAAAAAAAAAAAA", "BBBBBBBBBBBBBBBBBBBBBB", "CCCCCCCCCCCCCCCCCCCCCC"];
+
+/// What the store itself asks for when it reads the session `id`, and what it then lets pass.
+pub fn read_by_its_store(db: &Db, layout: &str, id: &str) -> Option<Document> {
+    let by_expires = doc! { "_id": id, "$or": [{ "expires": { "$exists": false } }, { "expires": { "$gt": now() } }] };
+    let query = match layout {
+        // connect-mongo src/lib/MongoStore.ts get
+        "connect-mongo-json" | "express-session-object" => by_expires,
+        // express-mongodb 0.0.4: !session.expires || new Date < session.expires
+        "express-mongodb-legacy" => {
+            doc! { "sid": id, "$or": [{ "expires": null }, { "expires": { "$gt": now() } }] }
+        }
+        "express-mongodb-1" => {
+            doc! { "_id": id, "$or": [{ "expiresAt": { "$exists": false } }, { "expiresAt": { "$gt": now() } }] }
+        }
+        // tower-sessions-mongodb-store load
+        "tower-sessions" => doc! { "_id": id, "expireAt": { "$gt": now() } },
+        _ => panic!("{layout}"),
+    };
+    db.find("sessions", query).into_iter().next()
+}
+
+#[test]
+fn after_expire_no_store_lets_the_session_in_and_the_document_stays() {
+    for (layout, id, expires) in LAYOUTS {
+        let db = Db::new();
+        let lives = [at(600), at(601), at(-600)];
+        db.insert("sessions", IDS.iter().zip(lives).map(|(id, at)| session(layout, id, at)));
+        let before = db.one("sessions", id, IDS[0]);
+        assert!(read_by_its_store(&db, layout, IDS[0]).is_some(), "{layout}");
+
+        let run = db.sessionctl(&["expire", IDS[0], "--yes", "-o", "json"]).exits(0).json();
+        assert_eq!(run["expired"], 1, "{layout}");
+        assert!(read_by_its_store(&db, layout, IDS[0]).is_none(), "{layout}");
+        assert!(read_by_its_store(&db, layout, IDS[1]).is_some(), "{layout}");
+
+        // Nothing but the expiry has changed.
+        let mut after = db.one("sessions", id, IDS[0]);
+        assert!(after.get_datetime(expires).unwrap() < &at(0), "{layout}");
+        after.insert(expires, before.get(expires).unwrap());
+        assert_eq!(after, before, "{layout}");
+        assert_eq!(db.count("sessions", doc! {}), 3);
+    }
+}
+
+#[test]
+fn what_is_expired_already_is_left_as_it_is() {
+    let db = Db::new();
+    let sessions = [at(600), at(-7), at(-600)];
+    let layout = "connect-mongo-json";
+    db.insert("sessions", IDS.iter().zip(sessions).map(|(id, at)| session(layout, id, at)));
+    let before = db.find("sessions", doc! { "_id": { "$ne": IDS[0] } });
+    let run = db.sessionctl(&["expire", "--all", "--yes", "-o", "json"]).exits(0).json();
+    assert_eq!((&run["matched"], &run["expired"]), (&1.into(), &1.into()));
+    assert_eq!(db.find("sessions", doc! { "_id": { "$ne": IDS[0] } }), before);
+    let run = db.sessionctl(&["expire", "--all", "-o", "json"]).exits(0).json();
+    assert_eq!(run["expired"], 0, "a second time there is nothing to do, and nothing is asked");
+}
+
+#[test]
+fn endless_and_malformed_sessions_can_be_ended() {
+    let db = Db::new();
+    let mut endless = session("connect-mongo-json", "endless", at(0));
+    endless.remove("expires");
+    let malformed = session("connect-mongo-json", "malformed", "2020-01-01");
+    db.insert("sessions", [endless, malformed, session("connect-mongo-json", "live", at(600))]);
+    db.sessionctl(&["expire", "--endless", "--yes"]).exits(0);
+    assert_eq!(db.count("sessions", doc! { "expires": { "$lt": now() } }), 1);
+    db.sessionctl(&["expire", "--malformed", "--yes"]).exits(0);
+    assert_eq!(db.count("sessions", doc! { "expires": { "$lt": now() } }), 2);
+    assert_eq!(db.count("sessions", doc! { "_id": "live", "expires": { "$gt": now() } }), 1);
+}
+
+#[test]
+fn ending_sessions_wants_a_confirmation() {
+    let db = Db::new();
+    db.insert("sessions", [session("connect-mongo-json", "live", at(600))]);
+    let before = db.find("sessions", doc! {});
+    db.sessionctl(&["expire", "--user", "42"]).exits(3).says("expire 1 session of ").says("--yes");
+    assert_eq!(db.find("sessions", doc! {}), before);
+    let asked = db.command(&["expire", "--user", "42"]);
+    asked.on_terminal("$sessionctl", &[("Go on?", "n\r")]).exits(3);
+    assert_eq!(db.find("sessions", doc! {}), before);
+    let asked = db.command(&["expire", "--user", "42"]);
+    asked.on_terminal("$sessionctl", &[("Go on?", "y\r")]).exits(0);
+    assert_ne!(db.find("sessions", doc! {}), before);
+}
+
+#[test]
+fn the_report_says_expired_where_purge_says_deleted() {
+    let db = Db::new();
+    db.insert("sessions", [session("connect-mongo-json", "live", at(600))]);
+    let report = db.sessionctl(&["expire", "--live", "--dry-run", "-o", "json"]).exits(0).json();
+    let keys: Vec<_> = report.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(
+        keys.join(" "),
+        "namespace layout cutoff matched expired exact archived renewed reappeared batches seconds stopped"
+    );
+    assert!(report["expired"].is_null());
+}
+
+#[test]
+fn where_the_store_does_not_look_at_the_expiry_only_purge_helps() {
+    let db = Db::new();
+    db.insert("sessions", [session("connect-mongo-json", "live", at(600))]);
+    let before = db.find("sessions", doc! {});
+    let record = db.sessionctl(&["layouts", "show", "connect-mongo-json"]).exits(0).stdout;
+    let record = record.replace("checks_expiry_on_read = true", "checks_expiry_on_read = false");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), record).unwrap();
+    let layout = file.path().to_str().unwrap();
+    db.sessionctl(&["expire", "--live", "--yes", "--layout-file", layout])
+        .exits(1)
+        .says("still logs in")
+        .says("purge");
+    assert_eq!(db.find("sessions", doc! {}), before);
+    db.sessionctl(&["purge", "--live", "--yes", "--layout-file", layout]).exits(0);
+    assert_eq!(db.count("sessions", doc! {}), 0);
+}

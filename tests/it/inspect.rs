@@ -1,0 +1,115 @@
+//! `inspect`: whole sessions, with their secrets masked.
+
+use bson::doc;
+use serde_json::{Value, json};
+
+use crate::support::{Db, at, connect_mongo, with};
+
+const ID: &str = "7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN";
+
+/// One session with secrets in it.
+fn secretive() -> Db {
+    let db = Db::new();
+    let session = json!({
+        "cookie": { "path": "/" },
+        "userId": 42,
+        "csrfSecret": "q3J9x0mZ",
+        "oauth": { "access_token": "ya29.hush", "scopes": ["mail"] },
+        "name": "Åsa",
+    });
+    db.insert(
+        "sessions",
+        [with(connect_mongo(ID, at(60)), doc! { "session": session.to_string() })],
+    );
+    db
+}
+
+#[test]
+fn the_keys_come_in_the_order_of_the_contract() {
+    let db = secretive();
+    let rows = db.sessionctl(&["inspect", "-o", "json", ID]).exits(0).json();
+    let keys: Vec<_> = rows[0].as_object().unwrap().keys().map(String::as_str).collect();
+    let contract =
+        "id state expires touched created user bytes layout namespace payload payload_error";
+    assert_eq!(keys.join(" "), contract);
+    assert_eq!(rows[0]["id"], &ID[..12]);
+    assert_eq!(rows[0]["layout"], "connect-mongo-json");
+    assert_eq!(rows[0]["namespace"], format!("{}.sessions", db.name));
+    assert_eq!(rows[0]["user"], "42");
+    assert!(rows[0]["payload_error"].is_null());
+    let csv = db.sessionctl(&["inspect", "-o", "csv", ID]).exits(0).stdout;
+    assert_eq!(csv.lines().next().map(|line| line.replace(',', " ")).as_deref(), Some(contract));
+    let table = db.sessionctl(&["inspect", ID]).exits(0).stdout;
+    let shown: Vec<_> = table
+        .lines()
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(shown.join(" "), contract);
+}
+
+#[test]
+fn secrets_are_masked_unless_revealed() {
+    let db = secretive();
+    for format in ["table", "json", "ndjson", "csv"] {
+        let run = db.sessionctl(&["inspect", "-o", format, ID]).exits(0);
+        let run = run.never_shows("q3J9x0mZ").never_shows("ya29.hush").never_shows(ID);
+        assert!(run.stdout.contains("Åsa") && run.stdout.contains("mail"), "{run:?}");
+        let run = db.sessionctl(&["inspect", "--reveal", "-o", format, ID]).exits(0);
+        assert!(run.stdout.contains("q3J9x0mZ") && run.stdout.contains("ya29.hush"), "{run:?}");
+        assert!(!run.stdout.contains(ID), "{run:?}");
+    }
+    db.sessionctl(&["list", "-o", "json"]).exits(0).never_shows("q3J9x0mZ");
+}
+
+#[test]
+fn raw_is_the_document_as_canonical_extended_json_and_says_that_nothing_is_masked() {
+    let db = secretive();
+    let stored = db.find("sessions", doc! {}).remove(0);
+    let expected = bson::Bson::Document(stored).into_canonical_extjson();
+    let run = db.sessionctl(&["inspect", "--raw", "-o", "json", ID]).exits(0);
+    assert_eq!(run.says("--raw masks nothing").json(), json!([expected.clone()]));
+    for format in ["table", "ndjson"] {
+        let run = db.sessionctl(&["inspect", "--raw", "-o", format, ID]).exits(0);
+        let shown: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(shown, expected);
+    }
+    let quiet = db.sessionctl(&["inspect", "--raw", "-q", ID]).exits(0);
+    assert_eq!(quiet.stderr, "");
+}
+
+#[test]
+fn a_payload_that_cannot_be_decoded_is_shown_with_the_reason() {
+    let db = Db::new();
+    let broken =
+        |id: &str, session: &str| with(connect_mongo(id, at(60)), doc! { "session": session });
+    db.insert(
+        "sessions",
+        [connect_mongo("whole-session", at(60)), broken("torn-session", r#"{"cookie":{"#)],
+    );
+    let run = db.sessionctl(&["inspect", "--full-ids", "-o", "json", "torn-session"]).exits(0);
+    let row = &run.json()[0];
+    assert!(row["payload"].is_null());
+    assert_eq!(row["payload_error"], "json: the JSON ends in the middle at byte 11");
+    assert_eq!((&row["state"], row["user"].is_null()), (&json!("live"), true));
+}
+
+#[test]
+fn inspect_wants_an_id() {
+    let db = secretive();
+    let run = db.sessionctl(&["inspect"]).exits(2);
+    assert_eq!(run.stdout, "");
+}
+
+#[test]
+fn several_sessions_are_several_objects() {
+    let db = Db::new();
+    db.insert("sessions", ["first-session", "second-session"].map(|id| connect_mongo(id, at(60))));
+    let typed = ["first-session", "second-session"];
+    let print =
+        |format| db.sessionctl(&["inspect", "-o", format, typed[0], typed[1]]).exits(0).stdout;
+    assert_eq!(print("ndjson").lines().count(), 2);
+    assert_eq!(print("csv").lines().count(), 3);
+    assert_eq!(print("table").split("\n\n").count(), 2);
+    assert_eq!(serde_json::from_str::<Value>(&print("json")).unwrap().as_array().unwrap().len(), 2);
+}

@@ -1,0 +1,25 @@
+//! What sessionctl does to a real MongoDB. Tests are named as sentences, and look in the database
+//! rather than at our own report.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+mod bad_input;
+mod clock;
+mod demo;
+mod expire;
+mod index;
+mod inspect;
+mod layouts;
+mod list;
+mod mongod;
+mod output;
+mod purge;
+mod readme;
+mod rights;
+mod selection;
+mod smoke;
+mod store;
+mod stores;
+mod sweep;

@@ -1,0 +1,126 @@
+//! The rights that the README's createRole commands grant are enough, and each of them is needed.
+
+use bson::{Bson, Document, doc};
+use sessionctl::mongod::Options;
+
+use crate::readme;
+use crate::support::{Db, Program, at, connect_mongo, own_server};
+
+/// What the collection's index on the expiry is like before the command.
+#[derive(Clone, Copy)]
+enum Index {
+    None,
+    Plain,
+    Different,
+    Wanted,
+}
+
+/// The roles of the README, and every command that its user is said to be able to run.
+const USES: &[(&str, Index, &[&str])] = &[
+    ("sessionctl-read", Index::None, &["list"]),
+    ("sessionctl-read", Index::None, &["list", "--user", "42", "--sort", "expires"]),
+    ("sessionctl-read", Index::None, &["inspect", "live-00000000"]),
+    ("sessionctl-read", Index::None, &["inspect", "--raw", "live-000"]),
+    ("sessionctl-read", Index::Wanted, &["index", "status"]),
+    ("sessionctl-read", Index::None, &["purge", "--expired", "--dry-run"]),
+    ("sessionctl-read", Index::None, &["expire", "--user", "42", "--dry-run"]),
+    ("sessionctl-collections", Index::Wanted, &["collections", "-d", "test"]),
+    ("sessionctl-purge", Index::None, &["purge", "--expired"]),
+    ("sessionctl-purge", Index::None, &["purge", "--user", "42", "--yes"]),
+    ("sessionctl-purge", Index::None, &["purge", "live-000", "--yes"]),
+    ("sessionctl-purge", Index::None, &["purge", "--all", "--yes"]),
+    ("sessionctl-purge", Index::None, &["sweep", "--once"]),
+    ("sessionctl-expire", Index::None, &["expire", "--user", "42", "--yes"]),
+    ("sessionctl-expire", Index::None, &["expire", "live-000", "--yes"]),
+    ("sessionctl-index", Index::None, &["index", "install", "--yes"]),
+    ("sessionctl-index", Index::Plain, &["index", "install", "--yes"]),
+    ("sessionctl-index", Index::Different, &["index", "replace", "--yes"]),
+    ("sessionctl-index", Index::Wanted, &["index", "remove", "--yes"]),
+];
+
+#[test]
+fn each_role_of_the_readme_is_enough_for_its_commands_and_no_right_can_be_left_out() {
+    let server = own_server(Options { args: vec!["--auth".to_owned()], ..Options::default() });
+    // The first user may be made without one.
+    Db::on(&server.uri()).admin(doc! { "createUser": "root", "pwd": "root", "roles": ["root"] });
+    let uri =
+        |user: &str| format!("mongodb://{user}:{user}@{}/?authSource=admin", server.address());
+    let mut db = Db::on(&uri("root"));
+    db.name = "test".to_owned();
+
+    let roles = roles(&readme::read());
+    assert_eq!(roles.len(), 5, "{roles:?}");
+    for role in &roles {
+        let name = role.get_str("createRole").unwrap();
+        db.admin(role.clone());
+        db.admin(doc! { "createUser": name, "pwd": name, "roles": [name] });
+        let uses: Vec<_> = USES.iter().filter(|(role, ..)| *role == name).collect();
+        assert!(!uses.is_empty(), "{name} is good for nothing");
+        let run = |index: Index, arguments: &[&str]| {
+            prepare(&db, index);
+            Program::new(arguments).env("SESSIONCTL_URI", &uri(name)).run()
+        };
+        let full: Vec<_> = uses
+            .iter()
+            .map(|(_, index, arguments)| run(*index, arguments).exits(0).stdout)
+            .collect();
+        let actions = actions(role);
+        for action in &actions {
+            let fewer: Vec<_> = actions.iter().filter(|other| *other != action).cloned().collect();
+            grant(&db, role, fewer);
+            let suffices = uses.iter().zip(&full).all(|((_, index, arguments), full)| {
+                let ran = run(*index, arguments);
+                assert!(!ran.stderr.contains(&format!("{name}:{name}")), "{ran:#?}");
+                // What it may not look at, `collections` passes over.
+                ran.code == Some(0) && (arguments[0] != "collections" || ran.stdout == *full)
+            });
+            assert!(!suffices, "{name} does not need the right {action}");
+        }
+        grant(&db, role, actions);
+    }
+}
+
+/// The createRole commands of the README, as the server takes them.
+fn roles(readme: &str) -> Vec<Document> {
+    let bodies = readme.split("db.createRole(").skip(1);
+    bodies
+        .map(|rest| {
+            let body = rest.split_once("\n})").unwrap().0.to_owned() + "}";
+            let json: serde_json::Value = serde_json::from_str(&body).unwrap();
+            let name = json["role"].as_str().unwrap();
+            let privileges = Bson::try_from(json["privileges"].clone()).unwrap();
+            doc! { "createRole": name, "privileges": privileges, "roles": [] }
+        })
+        .collect()
+}
+
+fn actions(role: &Document) -> Vec<Bson> {
+    let privileges = role.get_array("privileges").unwrap();
+    assert_eq!(privileges.len(), 1);
+    privileges[0].as_document().unwrap().get_array("actions").unwrap().clone()
+}
+
+fn grant(db: &Db, role: &Document, actions: Vec<Bson>) {
+    let mut privilege = role.get_array("privileges").unwrap()[0].as_document().unwrap().clone();
+    privilege.insert("actions", actions);
+    let name = role.get_str("createRole").unwrap();
+    db.admin(doc! { "updateRole": name, "privileges": [privilege] });
+}
+
+fn prepare(db: &Db, index: Index) {
+    let collection = db.collection("sessions");
+    db.runtime.block_on(collection.drop().into_future()).unwrap();
+    db.insert(
+        "sessions",
+        [connect_mongo("expired-00000000", at(-60)), connect_mongo("live-00000000000", at(3600))],
+    );
+    let options = match index {
+        Index::None => return,
+        Index::Plain => doc! {},
+        Index::Different => doc! { "expireAfterSeconds": 86_400 },
+        Index::Wanted => doc! { "expireAfterSeconds": 0 },
+    };
+    let mut spec = doc! { "key": { "expires": 1 }, "name": "expires_1" };
+    spec.extend(options);
+    db.run(doc! { "createIndexes": "sessions", "indexes": [spec] });
+}

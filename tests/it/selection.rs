@@ -1,0 +1,199 @@
+//! Ids, as typed: whole, short, through stdin, wrong.
+
+use bson::{doc, oid::ObjectId};
+use serde_json::Value;
+
+use crate::support::{Db, at, connect_mongo, long_id};
+
+/// Sessions that begin with these, of 32 characters.
+fn sessions(names: &[&str]) -> Db {
+    let db = Db::new();
+    db.insert("sessions", names.iter().map(|name| connect_mongo(&long_id(name), at(60))));
+    db
+}
+
+/// In the order of the text: ids are looked up by an index.
+fn ids(rows: &Value) -> Vec<String> {
+    let mut ids: Vec<_> =
+        rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
+    ids.sort();
+    ids
+}
+
+#[test]
+fn a_whole_id_and_a_prefix_of_eight_characters_name_a_session() {
+    let db = sessions(&["alpha-one", "alpha-two", "beta-one"]);
+    for typed in [long_id("alpha-one").as_str(), "alpha-one", "alpha-o"] {
+        let list = db.sessionctl(&["list", "-o", "json", typed]);
+        let inspect = db.sessionctl(&["inspect", "-o", "json", typed]);
+        if typed.len() < 8 {
+            list.exits(1).says("could not find 1 id");
+            assert_eq!(inspect.exits(1).says("could not find 1 id").json(), serde_json::json!([]));
+        } else {
+            assert_eq!(ids(&list.exits(0).json()), ["alpha-one000"]);
+            assert_eq!(ids(&inspect.exits(0).json()), ["alpha-one000"]);
+        }
+    }
+}
+
+#[test]
+fn ids_are_alternatives_and_a_session_named_twice_is_one() {
+    let db = sessions(&["alpha-one", "alpha-two", "beta-one"]);
+    let run =
+        db.sessionctl(&["list", "-o", "json", "alpha-one", "beta-one", "beta-one0", "--live"]);
+    assert_eq!(ids(&run.exits(0).json()), ["alpha-one000", "beta-one0000"]);
+    let run = db.sessionctl(&["list", "-o", "json", "alpha-one", "beta-one", "--expired"]);
+    assert_eq!(ids(&run.exits(0).json()), [""; 0]);
+}
+
+#[test]
+fn an_ambiguous_prefix_does_nothing_at_all() {
+    let db = sessions(&["alpha-one-1", "alpha-one-2", "beta-one"]);
+    let before = db.find("sessions", doc! {});
+    for command in ["list", "inspect"] {
+        let run = db.sessionctl(&[command, "beta-one", "alpha-one"]).exits(1);
+        let run = run.fails_in_one_sentence().says("alpha-one is the beginning of more than one");
+        assert_eq!(run.stdout, "");
+    }
+    for command in ["purge", "expire"] {
+        let run = db.sessionctl(&[command, "--yes", "beta-one", "alpha-one"]).exits(1);
+        run.fails_in_one_sentence().says("more than one session id");
+    }
+    assert_eq!(db.find("sessions", doc! {}), before);
+}
+
+#[test]
+fn a_whole_id_that_begins_another_is_not_ambiguous() {
+    let db = Db::new();
+    db.insert(
+        "sessions",
+        [connect_mongo("alpha-one", at(60)), connect_mongo("alpha-one-more", at(60))],
+    );
+    let run = db.sessionctl(&["list", "--full-ids", "-o", "json", "alpha-one"]).exits(0);
+    assert_eq!(ids(&run.json()), ["alpha-one"]);
+}
+
+#[test]
+fn unknown_ids_are_named_in_short_and_the_others_are_done() {
+    let db = sessions(&["alpha-one", "beta-one"]);
+    let unknown = long_id("gamma-one-secret-");
+    for command in ["list", "inspect"] {
+        let run = db.sessionctl(&[command, "-o", "json", "alpha-one", &unknown]).exits(1);
+        assert_eq!(ids(&run.json()), ["alpha-one000"]);
+        let run = run.fails_in_one_sentence().says("gamma-one-se...");
+        run.never_shows("gamma-one-sec");
+    }
+    let run = db.sessionctl(&["purge", "--yes", "alpha-one", &unknown]).exits(1);
+    run.says("gamma-one-se...").never_shows("gamma-one-sec");
+    assert_eq!(db.ids("sessions"), [long_id("beta-one")]);
+}
+
+#[test]
+fn ids_come_through_stdin_one_a_line() {
+    let db = sessions(&["-alpha-one", "--beta-one", "gamma-one"]);
+    let input = "-alpha-one\r\n\n  --beta-one  \n";
+    let run = db.command(&["list", "-o", "json", "-"]).stdin(input).run().exits(0);
+    assert_eq!(ids(&run.json()), ["--beta-one00", "-alpha-one00"]);
+    let run = db.command(&["list", "-o", "json", "-", "gamma-one"]).stdin("-alpha-one").run();
+    assert_eq!(ids(&run.exits(0).json()), ["-alpha-one00", "gamma-one000"]);
+    let run = db.command(&["inspect", "-o", "json", "-"]).stdin("").run().exits(0);
+    assert_eq!(run.stdout, "[]\n");
+    let run = db.command(&["purge", "--yes", "-"]).stdin("").run();
+    assert_eq!(db.count("sessions", doc! {}), 3, "{run:?}");
+}
+
+#[test]
+fn stdin_that_is_no_text_is_an_error_and_no_panic() {
+    let db = sessions(&["alpha-one"]);
+    let run = db.command(&["list", "-"]).stdin([0xFF, 0xFE, b'\n']).run().exits(1);
+    run.fails_in_one_sentence().says("could not read ids from stdin");
+}
+
+#[test]
+fn stdin_cannot_give_both_the_ids_and_the_connection_string() {
+    let db = sessions(&["alpha-one"]);
+    let run = db.command(&["list", "-", "--uri", "-"]).stdin("x").run().exits(2);
+    run.fails_in_one_sentence().says("both the ids and the connection string");
+}
+
+#[test]
+fn an_id_that_begins_with_a_hyphen_goes_after_two_of_them() {
+    for id in ["-3FhWn2_q9ZkLkvaGwkpcSgvFQS0ZtwN", "--FhWn2_q9ZkLkvaGwkpcSgvFQS0ZtwN"] {
+        let db = Db::new();
+        db.insert("sessions", [connect_mongo(id, at(60))]);
+        for command in ["list", "inspect", "purge", "expire"] {
+            let run = db.sessionctl(&[command, id]).exits(2).fails_in_one_sentence();
+            let run = run.says("begins with - goes after --").never_shows(&id[8..]);
+            assert_eq!(run.stdout, "");
+        }
+        assert_eq!(db.count("sessions", doc! {}), 1);
+        let run = db.sessionctl(&["inspect", "-o", "json", "--", id]).exits(0);
+        assert_eq!(ids(&run.json()), [&id[..12]]);
+        // A hyphen swallows no option that comes before.
+        db.sessionctl(&["purge", "--dry-run", "--", id]).exits(0);
+        assert_eq!(db.count("sessions", doc! {}), 1);
+    }
+}
+
+#[test]
+fn a_misspelt_option_is_still_called_by_its_name() {
+    let db = sessions(&["alpha-one"]);
+    db.sessionctl(&["list", "--expierd"]).exits(2).says("--expired");
+}
+
+#[test]
+fn a_prefix_is_never_a_pattern() {
+    let db = sessions(&["alpha-one", "alpha-two"]);
+    for pattern in
+        [".*......", "^alpha-one", "alpha-o.e", "[a]lpha-one", "alpha-one$", "{\"$ne\":1}"]
+    {
+        let run = db.sessionctl(&["list", "-o", "json", "--", pattern]).exits(1);
+        assert_eq!(run.says("could not find 1 id").stdout, "[]\n", "{pattern}");
+    }
+}
+
+#[test]
+fn the_short_form_of_every_row_names_its_session() {
+    let db = Db::new();
+    let names = [
+        "7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN",
+        "PCsaD56NfGtaTx59C5w6Lw",
+        "ab12",
+        "xyz",
+        "Åsa-Åsa-Åsa",
+    ];
+    db.insert("sessions", names.map(|id| connect_mongo(id, at(60))));
+    let short = ids(&db.sessionctl(&["list", "-o", "json"]).exits(0).json());
+    assert_eq!(short, ["7ZQOhQlxWzrh", "PCsaD56NfGt", "ab", "x", "Åsa-Å"]);
+    for (short, full) in short.iter().zip(names) {
+        let run = db.sessionctl(&["inspect", "--full-ids", "-o", "json", "--", short]).exits(0);
+        assert_eq!(ids(&run.json()), [full]);
+    }
+}
+
+#[test]
+fn a_short_prefix_is_looked_for_among_ids_of_any_type() {
+    let db = Db::new();
+    let legacy = |sid: bson::Bson| {
+        let data = doc! { "cookie": {}, "userId": 42 };
+        doc! { "_id": ObjectId::new(), "sid": sid, "data": data, "lastAccess": at(0), "expires": at(60) }
+    };
+    let sids = ["abcd".into(), 7.into(), bson::Bson::Null, vec!["abcd"].into(), doc! {}.into()];
+    db.insert("sessions", sids.map(legacy));
+    db.insert("sessions", (0..60).map(|n| legacy(long_id(&format!("other-{n}")).into())));
+    let run = db.sessionctl(&["inspect", "-o", "json", "ab"]);
+    assert!(run.stderr.contains("more than one") || run.code == Some(0), "{run:?}");
+    db.sessionctl(&["inspect", "zz"]).exits(1).says("could not find 1 id");
+}
+
+#[test]
+fn sessions_whose_id_is_a_field_of_their_own_are_found_by_it() {
+    let db = Db::new();
+    let data = doc! { "cookie": {}, "userId": 42 };
+    let session = doc! { "_id": ObjectId::new(), "sid": long_id("alpha-one"), "data": data, "lastAccess": at(0), "expires": null };
+    db.insert("sessions", [session.clone()]);
+    let run = db.sessionctl(&["inspect", "-o", "json", "alpha-one"]).exits(0);
+    assert_eq!(ids(&run.json()), ["alpha-one000"]);
+    let key = session.get_object_id("_id").unwrap().to_hex();
+    db.sessionctl(&["inspect", &key]).exits(1).says("could not find");
+}

@@ -1,0 +1,235 @@
+//! `sessionctl sweep`: the daemon.
+
+use std::time::Duration;
+
+use bson::doc;
+use sessionctl::mongod::Options;
+
+use crate::support::{Db, Program, Running, at, connect_mongo, eventually, own_server, session};
+
+const EVERY_SECOND: [&str; 3] = ["sweep", "--interval", "1"];
+
+fn expired(db: &Db, id: &str) {
+    db.insert("sessions", [connect_mongo(id, at(-60))]);
+}
+
+fn is_gone(db: &Db, id: &str) -> bool {
+    db.count("sessions", doc! { "_id": id }) == 0
+}
+
+/// A sweep of sessions that are there, after its first pass.
+fn sweeping(db: &Db) -> Running {
+    db.insert("sessions", [connect_mongo("live", at(600))]);
+    expired(db, "first");
+    let sweep = db.command(&EVERY_SECOND).start();
+    eventually(|| is_gone(db, "first"));
+    sweep
+}
+
+#[test]
+fn a_sweep_removes_what_expires_while_it_runs_and_ends_with_0_when_told_to() {
+    for name in ["TERM", "INT"] {
+        let db = Db::new();
+        let mut sweep = sweeping(&db);
+        db.insert("sessions", [connect_mongo("second", at(2))]);
+        eventually(|| is_gone(&db, "second"));
+        expired(&db, "third");
+        eventually(|| is_gone(&db, "third"));
+        sweep.signal(name);
+        sweep.wait().exits(0).soon();
+        assert_eq!(db.ids("sessions"), ["live"]);
+    }
+}
+
+#[test]
+fn a_sweep_whose_terminal_is_gone_says_so() {
+    let db = Db::new();
+    let mut sweep = sweeping(&db);
+    sweep.signal("HUP");
+    sweep.wait().exits(129).soon();
+}
+
+#[test]
+fn a_sweep_survives_its_server_being_killed_and_stopped() {
+    let mut server = own_server(Options::default());
+    let db = Db::on(&server.uri());
+    db.insert("sessions", [connect_mongo("live", at(600))]);
+    expired(&db, "first");
+    // It gives up soon, and so comes back by itself rather than by the driver's patience.
+    let uri = format!("{}&serverSelectionTimeoutMS=200", db.uri);
+    let mut sweep = db.command(&EVERY_SECOND).env("SESSIONCTL_URI", &uri).start();
+    eventually(|| is_gone(&db, "first"));
+    for (id, stop) in [("after-kill", true), ("after-stop", false)] {
+        if stop {
+            server.kill();
+        } else {
+            server.stop();
+        }
+        std::thread::sleep(Duration::from_millis(1500));
+        assert!(!sweep.has_ended());
+        server.restart().unwrap();
+        expired(&db, id);
+        eventually(|| is_gone(&db, id));
+    }
+    sweep.signal("TERM");
+    sweep.wait().exits(0).soon().says("trying again");
+}
+
+#[test]
+fn a_sweep_can_be_ended_while_its_server_is_unreachable() {
+    let mut server = own_server(Options::default());
+    let db = Db::on(&server.uri());
+    let mut sweep = sweeping(&db);
+    server.stop();
+    std::thread::sleep(Duration::from_millis(1200));
+    sweep.signal("TERM");
+    sweep.wait().exits(0).soon();
+
+    let mut sweep = db.command(&EVERY_SECOND).start();
+    std::thread::sleep(Duration::from_millis(700));
+    sweep.signal("TERM");
+    sweep.wait().exits(0).soon();
+    server.restart().unwrap();
+}
+
+#[test]
+fn a_sweep_can_be_ended_while_its_server_does_not_answer() {
+    let mut server = own_server(Options::default());
+    let db = Db::on(&server.uri());
+    let mut sweep = sweeping(&db);
+    // The session is gone a moment before the sweep is told so; a batch under way is waited for.
+    std::thread::sleep(Duration::from_millis(500));
+    server.pause().unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    sweep.signal("TERM");
+    sweep.wait().exits(0).soon();
+    let mut late = db.command(&EVERY_SECOND).start();
+    std::thread::sleep(Duration::from_millis(500));
+    late.signal("INT");
+    late.wait().exits(0).soon();
+    server.resume().unwrap();
+}
+
+#[test]
+fn a_sweep_that_is_told_to_end_in_a_pass_finishes_the_batch() {
+    let db = Db::new();
+    db.insert("sessions", (0..95).map(|number| connect_mongo(&format!("{number:05}"), at(-60))));
+    let data = doc! { "failCommands": ["delete"], "blockConnection": true, "blockTimeMS": 100 };
+    let slow = db.fail_commands("alwaysOn", data);
+    let arguments = [&EVERY_SECOND[..], &["--batch-size", "10", "-o", "ndjson"]].concat();
+    let mut sweep = db.command(&arguments).start();
+    slow.wait(2);
+    sweep.signal("TERM");
+    let pass = sweep.wait().exits(0).json();
+    let left = db.count("sessions", doc! {});
+    assert_eq!(pass["stopped"], "signal");
+    assert_eq!(pass["deleted"].as_u64().unwrap() + left, 95);
+    assert!((1..90).contains(&left) && left % 10 == 5, "{left}");
+}
+
+#[test]
+fn a_pass_that_breaks_off_is_gone_on_with() {
+    let db = Db::new();
+    expired(&db, "one");
+    let data = doc! { "failCommands": ["delete"], "errorCode": 10107 };
+    let failing = db.fail_commands("alwaysOn", data);
+    let mut sweep = db.command(&EVERY_SECOND).start();
+    failing.wait(3);
+    drop(failing);
+    eventually(|| is_gone(&db, "one"));
+    sweep.signal("TERM");
+    sweep.wait().exits(0);
+}
+
+#[test]
+fn a_sweep_waits_for_a_collection_that_is_not_there_or_empty() {
+    let db = Db::new();
+    let mut sweep = db.command(&EVERY_SECOND).start();
+    std::thread::sleep(Duration::from_millis(1200));
+    assert!(!sweep.has_ended() && db.collections().is_empty());
+    db.run(doc! { "create": "sessions" });
+    std::thread::sleep(Duration::from_millis(1200));
+    assert!(!sweep.has_ended());
+    expired(&db, "first");
+    eventually(|| is_gone(&db, "first"));
+    sweep.signal("TERM");
+    sweep.wait().exits(0).soon().says("waiting for");
+}
+
+#[test]
+fn what_waiting_cannot_mend_ends_a_sweep() {
+    let db = Db::new();
+    db.insert("sessions", [doc! { "order": 1 }, doc! { "order": 2 }]);
+    db.sessionctl(&EVERY_SECOND).exits(1).says("layout");
+    assert_eq!(db.count("sessions", doc! {}), 2);
+
+    let uri = db.uri.replace("mongodb://", "mongodb://somebody:wr0ng-secret@");
+    let run = Program::new(&EVERY_SECOND).env("SESSIONCTL_URI", &uri).run().exits(1);
+    assert!(run.stderr.contains("user"), "{run:#?}");
+    assert!(!run.stderr.contains("wr0ng-secret"), "{run:#?}");
+}
+
+#[test]
+fn once_is_one_pass_and_silent_if_asked() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo("live", at(600))]);
+    expired(&db, "first");
+    let run = db.sessionctl(&["sweep", "--once", "-q"]).exits(0);
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+    assert_eq!(db.ids("sessions"), ["live"]);
+    expired(&db, "second");
+    db.sessionctl(&["sweep", "--once"]).exits(0).says("deleted 1 session");
+    assert_eq!(db.ids("sessions"), ["live"]);
+}
+
+#[test]
+fn once_on_an_empty_collection_is_fine_and_on_none_is_not() {
+    let db = Db::new();
+    db.sessionctl(&["sweep", "--once", "-q"]).exits(1).says("there is no collection");
+    db.run(doc! { "create": "sessions" });
+    db.sessionctl(&["sweep", "--once", "-q"]).exits(0);
+    let pass = db.sessionctl(&["sweep", "--once", "-o", "ndjson"]).exits(0).json();
+    assert_eq!((&pass["layout"], &pass["deleted"]), (&serde_json::Value::Null, &0.into()));
+}
+
+#[test]
+fn a_program_reads_one_row_a_pass() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo("live", at(600))]);
+    expired(&db, "first");
+    let arguments = [&EVERY_SECOND[..], &["-o", "ndjson"]].concat();
+    let mut sweep = db.command(&arguments).start();
+    eventually(|| is_gone(&db, "first"));
+    expired(&db, "second");
+    eventually(|| is_gone(&db, "second"));
+    sweep.signal("TERM");
+    let run = sweep.wait().exits(0);
+    let rows: Vec<serde_json::Value> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(rows.len() >= 2, "{run:#?}");
+    assert_eq!(rows.iter().map(|row| row["deleted"].as_u64().unwrap()).sum::<u64>(), 2);
+    let keys: Vec<_> = rows[0].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(
+        keys.join(" "),
+        "namespace layout cutoff matched deleted exact archived renewed reappeared batches seconds stopped"
+    );
+}
+
+#[test]
+fn a_sweep_knows_its_layout_when_it_is_told() {
+    let db = Db::new();
+    let id = "AAAAAAAAAAAAAAAAAAAAAA";
+    db.insert("sessions", [session("tower-sessions", id, at(-60))]);
+    let arguments = ["sweep", "--once", "--layout", "tower-sessions", "-o", "ndjson"];
+    let pass = db.sessionctl(&arguments).exits(0).json();
+    assert_eq!(pass["layout"], "tower-sessions");
+    assert_eq!(db.count("sessions", doc! {}), 0);
+}
+
+#[test]
+fn grace_spares_what_an_application_may_be_about_to_touch() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo("old", at(-7200)), connect_mongo("new", at(-60))]);
+    db.sessionctl(&["sweep", "--once", "--grace", "1h"]).exits(0);
+    assert_eq!(db.ids("sessions"), ["new"]);
+}

@@ -1,0 +1,34 @@
+// Makes the lines of java.txt that are not from a store: javac -d out Gen.java && java -cp out app.Gen
+package app;
+import java.io.*; import java.util.*; import java.util.concurrent.*; import java.util.concurrent.atomic.*; import java.time.*; import java.math.*;
+public class Gen {
+  enum Role { ADMIN, EDITOR { int x(){return 1;} } }
+  static class Base implements Serializable { private static final long serialVersionUID=1; private int x=1; private String s="base"; char c='Å'; byte b=-1; short sh=-300; long l=1L<<40; float f=1.5f; double d=Double.NaN; boolean z=true; }
+  static class Kid extends Base { private static final long serialVersionUID=1; private int x=2; Object self; int[] ints={1,2,3}; byte[] bytes={(byte)0xff,1}; char[] chars={'a','Å'}; String[] strs={"p",null,"q"}; int[][] grid={{1},{2,3}}; double[] ds={Double.POSITIVE_INFINITY,0.5}; }
+  static class Ext implements Externalizable { private static final long serialVersionUID=1; public Ext(){} public void writeExternal(ObjectOutput o) throws IOException { o.writeInt(7); o.writeObject("inside"); o.writeUTF("tail"); } public void readExternal(ObjectInput i){} }
+  static class Wr implements Serializable { private static final long serialVersionUID=1; int a=3; private void writeObject(ObjectOutputStream o) throws IOException { o.defaultWriteObject(); o.writeInt(9); o.writeObject("extra"); } }
+  static class Cart extends HashMap<String,Object> { private static final long serialVersionUID=1; String owner="åsa"; }
+  static class Items extends ArrayList<String> { private static final long serialVersionUID=1; int version=2; }
+  record Pt(int x, String name) implements Serializable {}
+  interface Greeter { String hi(); }
+  static class H implements java.lang.reflect.InvocationHandler, Serializable { private static final long serialVersionUID=1; String tag="handler"; public Object invoke(Object p, java.lang.reflect.Method m, Object[] a){return null;} }
+  static void put(String n, Object o) throws Exception { ByteArrayOutputStream b=new ByteArrayOutputStream(); ObjectOutputStream s=new ObjectOutputStream(b); s.writeObject(o); s.close(); System.out.println(n+" "+Base64.getEncoder().encodeToString(b.toByteArray())); }
+  static Map<String,Object> m(Object... kv){ Map<String,Object> m=new LinkedHashMap<>(); for(int i=0;i<kv.length;i+=2) m.put((String)kv[i],kv[i+1]); return m; }
+  public static void main(String[] x) throws Exception {
+    put("boxed", m("int",42,"long",1L<<60,"short",(short)3,"byte",(byte)-4,"double",7.5,"float",0.1f,"nan",Double.NaN,"bool",true,"char",'Å',"null",null,"big",new BigInteger("-123456789012345678901234567890"),"small",BigInteger.TEN,"zero",BigInteger.ZERO,"dec",new BigDecimal("-12.50"),"tiny",new BigDecimal("0.005"),"e",new BigDecimal("1E+3"),"atomic",new AtomicLong(5),"ab",new AtomicBoolean(true),"ai",new AtomicInteger(6),"uuid",UUID.fromString("89e602bc-50b6-412e-bef8-2a751bacba11"),"locale",new Locale("sv","SE"),"lang",Locale.ENGLISH,"uri",java.net.URI.create("http://x/å"),"enum",Role.ADMIN,"enum2",Role.EDITOR,"enum3",Role.ADMIN,"class",String.class,"emoji","Åsa 🎉 \0nul"));
+    List<Object> base=new ArrayList<>(List.of("a","b"));
+    Map<String,Object> c=m("array",base,"linked",new LinkedList<>(base),"aslist",Arrays.asList("a",1),"hashset",new HashSet<>(Set.of("one")),"lhs",new LinkedHashSet<>(base),"treeset",new TreeSet<>(Set.of("a","b")),"deque",new ArrayDeque<>(base),"vector",new Vector<>(base),"stack",new Stack<>(),"cow",new CopyOnWriteArrayList<>(base),"pq",new PriorityQueue<>(List.of(2,1)),"unl",Collections.unmodifiableList(new ArrayList<>(base)),"uns",Collections.unmodifiableSet(new HashSet<>(Set.of("u"))),"unc",Collections.unmodifiableCollection(new ArrayList<>(base)),"sync",Collections.synchronizedList(new ArrayList<>(base)),"syncmap",Collections.synchronizedMap(new HashMap<>(Map.of("k",1))),"single",Collections.singletonList("s"),"singleset",Collections.singleton("s"),"empty",Collections.emptyList(),"emptyset",Collections.emptySet(),"of",List.of("x","y"),"of1",List.of("x"),"setof",Set.of("x"),"stream",List.of(1,2,3,4),"tolist",java.util.stream.Stream.of("q",null).toList(),"sets",sfm(),"keyset",ConcurrentHashMap.newKeySet(),"skipset",new ConcurrentSkipListSet<>(Set.of("k")),"enumset",EnumSet.of(Role.ADMIN,Role.EDITOR),"bits",BitSet.valueOf(new long[]{5}),"again",base,"items",items());
+    put("lists", c);
+    Properties p=new Properties(); p.setProperty("pk","pv"); EnumMap<Role,Object> em=new EnumMap<>(Role.class); em.put(Role.ADMIN,1);
+    put("maps", m("hash",new HashMap<>(Map.of("k",1)),"table",new Hashtable<>(Map.of("k",1)),"conc",new ConcurrentHashMap<>(Map.of("k",1)),"tree",new TreeMap<>(Map.of("a",1,"b",2)),"skip",new ConcurrentSkipListMap<>(Map.of("a",1)),"props",p,"enummap",em,"unm",Collections.unmodifiableMap(new HashMap<>(Map.of("k",1))),"sm",Collections.singletonMap("k",1),"em",Collections.emptyMap(),"of",Map.of("k",1),"of0",Map.of(),"intkeys",new TreeMap<>(Map.of(1,"one")),"ident",new IdentityHashMap<>(Map.of("k",1)),"enumkey",new HashMap<>(Map.of(Role.ADMIN,1)),"listkey",new HashMap<>(Map.of(List.of(1),1)),"nullkey",nk(),"cart",cart()));
+    Kid k=new Kid(); k.self=k;
+    Object pr=java.lang.reflect.Proxy.newProxyInstance(Gen.class.getClassLoader(),new Class<?>[]{Greeter.class},new H());
+    put("objects", m("kid",k,"again",k,"ext",new Ext(),"wr",new Wr(),"rec",new Pt(1,"två"),"proxy",pr,"long","x".repeat(70000).substring(69990),"objs",new Object[]{1,"a",null}));
+    put("times", m("date",new Date(1795441122123L),"sql",new java.sql.Timestamp(1795441122123L),"sqld",new java.sql.Date(1795441122000L),"cal",cal(),"instant",Instant.ofEpochSecond(1795441122,123456789),"neg",Instant.ofEpochMilli(-1),"duration",Duration.ofSeconds(90,500000000),"dneg",Duration.ofMillis(-1500),"period",Period.of(1,2,3),"ld",LocalDate.of(2026,11,23),"lt",LocalTime.of(10,5,6,7000000),"lt0",LocalTime.of(10,0),"ldt",LocalDateTime.of(2026,11,23,10,30),"zdt",ZonedDateTime.of(2026,11,23,10,30,0,0,ZoneId.of("Europe/Stockholm")),"odt",OffsetDateTime.of(2026,11,23,10,30,0,5000000,ZoneOffset.ofHours(2)),"ot",OffsetTime.of(10,30,0,0,ZoneOffset.ofHours(-3)),"zid",ZoneId.of("Europe/Stockholm"),"zo",ZoneOffset.ofHoursMinutes(5,30),"zos",ZoneOffset.ofTotalSeconds(61),"year",Year.of(2026),"ym",YearMonth.of(2026,11),"md",MonthDay.of(11,23),"utc",ZoneOffset.UTC,"zutc",Instant.EPOCH.atZone(ZoneOffset.UTC),"same",new Date(0)));
+  }
+  static Set<String> sfm(){ Set<String> s=Collections.newSetFromMap(new HashMap<>()); s.add("k"); return s; }
+  static Map<String,Object> nk(){ Map<String,Object> m=new HashMap<>(); m.put(null,1); return m; }
+  static Items items(){ Items i=new Items(); i.add("i1"); return i; }
+  static Cart cart(){ Cart i=new Cart(); i.put("sku",new ArrayList<>(List.of("本-42"))); return i; }
+  static Calendar cal(){ Calendar c=new GregorianCalendar(TimeZone.getTimeZone("UTC")); c.setTimeInMillis(1795441122123L); return c; }
+}
