@@ -30,11 +30,24 @@ pub struct Connection {
     within: Duration,
 }
 
-/// The server's clock, and whether it may write.
+/// What a deployment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One server by itself.
+    Standalone,
+    /// A replica set.
+    ReplicaSet,
+    /// A sharded cluster, seen through a `mongos`.
+    Sharded,
+}
+
+/// The server's clock, what it is, and whether it may write.
 #[derive(Debug, Clone, Copy)]
 pub struct Hello {
     /// The server's clock when it answered.
     pub now: DateTime,
+    /// What it is part of.
+    pub kind: Kind,
     /// Whether it is a primary, a standalone or a `mongos`.
     pub writable: bool,
 }
@@ -59,6 +72,9 @@ impl Connection {
         let mut options = ClientOptions::parse(uri).await.map_err(|error| uri_error(uri, error))?;
         let within = *options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
         options.app_name.get_or_insert_with(|| "sessionctl".to_owned());
+        // As many as a purge may have batches in flight, and one to look with. They are made when
+        // they are needed.
+        options.max_pool_size.get_or_insert(crate::purge::MOST_JOBS + 1);
         let address = addresses(&options.hosts);
         let database = database
             .map(str::to_owned)
@@ -100,6 +116,11 @@ impl Connection {
         let now = reply.get_datetime("localTime").copied();
         Ok(Hello {
             now: now.map_err(|_| Error::Unsupported("the server tells no time".into()))?,
+            kind: match (reply.get_str("msg"), reply.contains_key("setName")) {
+                (Ok("isdbgrid"), _) => Kind::Sharded,
+                (_, true) => Kind::ReplicaSet,
+                (_, false) => Kind::Standalone,
+            },
             writable: reply.get_bool("isWritablePrimary").unwrap_or(false),
         })
     }
@@ -125,13 +146,21 @@ impl Connection {
         collection: &str,
         command: Document,
     ) -> Result<Document> {
+        let Reply { document, refusal } = self.reply(name, collection, command).await?;
+        refusal.map_or(Ok(document), Err)
+    }
+
+    /// The same, for a write whose reply counts also when a part of it failed.
+    pub(crate) async fn reply(
+        &self,
+        name: &str,
+        collection: &str,
+        command: Document,
+    ) -> Result<Reply> {
         let namespace = self.namespace(collection);
         let reply = self.database.run_command(command).await;
-        let reply = reply.map_err(|error| self.scene(name, &namespace).error(error))?;
-        match refusal(&reply) {
-            Some(error) => Err(error),
-            None => Ok(reply),
-        }
+        let document = reply.map_err(|error| self.scene(name, &namespace).error(error))?;
+        Ok(Reply { refusal: refusal(&document), document })
     }
 
     /// The raw specs of a collection's indexes; none if there is no such collection.
@@ -288,6 +317,13 @@ impl Connection {
     pub fn store(&self, collection: &str, layout: Layout) -> Store {
         Store::new(self.clone(), collection, layout)
     }
+}
+
+/// A reply that says `ok: 1`, and the error that it may carry all the same.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) document: Document,
+    pub(crate) refusal: Option<Error>,
 }
 
 /// A collection that holds sessions.

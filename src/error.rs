@@ -129,6 +129,21 @@ impl Error {
         }
     }
 
+    /// Whether a server that answers has too much to do, so that it should be asked less. A refused
+    /// connection carries the same label, and proves nothing of the kind.
+    pub(crate) fn is_overload(&self) -> bool {
+        let is_labelled = |source: &mongodb::error::Error| {
+            matches!(*source.kind, ErrorKind::Command(_))
+                && source.contains_label("SystemOverloadedError")
+        };
+        match self {
+            Self::Server { code, source, .. } => {
+                OVERLOADS.contains(code) || source.as_ref().is_some_and(is_labelled)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the command was certainly not carried out, in no part: it was never sent, or refused
     /// before it began.
     pub(crate) fn is_refusal(&self) -> bool {
@@ -171,10 +186,16 @@ const AUTHENTICATION_FAILED: i32 = 18;
 /// written; one that steps down in mid-write says `PrimarySteppedDown` (189) or 11602.
 const REFUSALS: [i32; 2] = [10107, 13435];
 
+/// `MaxTimeMSExpired`, `WriteConcernTimeout`, `ExceededTimeLimit`, `IngressRequestRateLimitExceeded`
+/// and Cosmos DB's `RequestRateTooLarge`.
+const OVERLOADS: [i32; 5] = [50, 64, 262, 462, 16500];
+
 /// The retryable codes of the drivers' "retryable writes" and "retryable reads" specifications,
 /// `MaxTimeMSExpired` (50), `CursorNotFound` (43), `CursorKilled` (237) and `Interrupted` (11601).
-const TRANSIENT_CODES: [i32; 18] =
-    [6, 7, 43, 50, 64, 89, 91, 134, 189, 237, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436];
+const TRANSIENT_CODES: [i32; 20] = [
+    6, 7, 43, 50, 64, 89, 91, 134, 189, 237, 262, 462, 9001, 10107, 11600, 11601, 11602, 13435,
+    13436, 16500,
+];
 
 fn is_transient(error: &mongodb::error::Error) -> bool {
     match error.kind.as_ref() {

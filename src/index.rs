@@ -47,6 +47,16 @@ impl IndexSpec {
         (seconds <= LONGEST_TTL).then_some(seconds)
     }
 
+    /// Whether it leads along the values of `field`, for all documents that have one: its first key
+    /// is that field, and the planner may use it.
+    pub(crate) fn leads_along(&self, field: &str) -> bool {
+        let key = self.0.get_document("key").ok().and_then(|key| key.iter().next());
+        let ordered = |value: &Bson| matches!(value, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
+        key.is_some_and(|(first, value)| first == field && ordered(value))
+            && !self.0.contains_key("partialFilterExpression")
+            && !self.0.get("hidden").is_some_and(truthy)
+    }
+
     fn is_ascending(&self, field: &str) -> bool {
         let direction = self.0.get_document("key").ok().and_then(|key| key.get(field));
         match direction {

@@ -382,6 +382,17 @@ impl Layout {
         alternatives
     }
 
+    /// What the expired sessions are made up of: those whose value at a path is below a limit, and
+    /// those that other filters find.
+    pub(crate) fn expired_parts(&self, cutoff: DateTime) -> (Vec<(String, Bson)>, Vec<Document>) {
+        let ranges: Vec<_> = self.expiry.iter().filter_map(|rule| rule.range(cutoff)).collect();
+        let is_range = |clause: &Document| {
+            ranges.iter().any(|(path, limit)| *clause == doc! { path: { "$lt": limit } })
+        };
+        let others = self.expired(cutoff).into_iter().filter(|clause| !is_range(clause)).collect();
+        (ranges, others)
+    }
+
     /// The sessions whose expiry is an instant before `time`.
     pub fn expires_before(&self, time: DateTime) -> Document {
         any(self.expiry.iter().flat_map(|rule| rule.before(time)).collect())

@@ -31,6 +31,7 @@
 //! goes through [`purge`], which repeats its predicate in every delete: a session renewed between
 //! the read and the delete lives.
 
+pub mod archive;
 pub mod connection;
 pub mod error;
 pub mod index;

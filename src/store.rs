@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Reply};
 use crate::error::{Error, Result};
 use crate::index::IndexSpec;
 use crate::layout::Layout;
@@ -123,6 +123,10 @@ impl Store {
 
     pub(crate) async fn run(&self, name: &str, command: Document) -> Result<Document> {
         self.connection.run(name, &self.collection, command).await
+    }
+
+    pub(crate) async fn reply(&self, name: &str, command: Document) -> Result<Reply> {
+        self.connection.reply(name, &self.collection, command).await
     }
 
     pub(crate) async fn indexes(&self) -> Result<Vec<IndexSpec>> {

@@ -16,7 +16,7 @@ use crate::connection::{Connection, Thoroughness};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::layout::detect::{Certainty, detect};
-use crate::purge::{BATCH_SIZE, Purge, jittered};
+use crate::purge::{Purge, Step, jittered};
 use crate::query::ago;
 use crate::store::Store;
 
@@ -33,8 +33,8 @@ pub struct Sweep {
     /// Sessions are spared until they have been expired for so long, because an application may be
     /// about to touch them.
     pub grace: Duration,
-    /// Sessions a batch.
-    pub batch_size: u32,
+    /// Sessions a batch; see [`Purge::batch_size`].
+    pub batch_size: Option<u32>,
     /// End after one pass that was carried out.
     pub once: bool,
 }
@@ -44,7 +44,7 @@ impl Default for Sweep {
         Self {
             interval: Duration::from_secs(60),
             grace: Duration::ZERO,
-            batch_size: BATCH_SIZE,
+            batch_size: None,
             once: false,
         }
     }
@@ -63,8 +63,9 @@ pub struct Pass {
     pub deleted: u64,
     /// Whether `deleted` is exact, or "at least".
     pub exact: bool,
-    /// Sessions that were renewed or removed between the read and the delete.
-    pub spared: u64,
+    /// Sessions that were renewed or removed between the read and the delete; none where the
+    /// sessions were not read.
+    pub spared: Option<u64>,
     /// Batches.
     pub batches: u64,
     /// How long it took.
@@ -83,7 +84,7 @@ impl Pass {
             cutoff,
             deleted: 0,
             exact: true,
-            spared: 0,
+            spared: None,
             batches: 0,
             took: Duration::ZERO,
             interrupted: false,
@@ -227,12 +228,15 @@ impl Sweep {
         loop {
             match purging.next().await {
                 Ok(None) => break,
-                Ok(Some(batch)) => {
+                Ok(Some(Step::Batch(batch))) => {
                     pass.deleted += batch.done;
-                    pass.spared += batch.spared;
+                    pass.spared = batch.spared.map_or(pass.spared, |spared| {
+                        Some(pass.spared.unwrap_or(0) + spared)
+                    });
                     pass.exact &= batch.exact;
                     pass.batches += 1;
                 }
+                Ok(Some(Step::Paused(_))) => {}
                 Err(error) => {
                     pass.exact = purging.is_exact();
                     pass.error = Some(error);

@@ -198,9 +198,15 @@ impl Rule {
     /// The documents whose instant is before `time`.
     pub(crate) fn before(&self, time: DateTime) -> Option<Document> {
         let within = |path: &str| self.with_own_lifetime(path, "$lt", time);
-        let own = self.lifetime_path.as_deref().map(within);
-        self.is_bounded()
-            .then(|| own.unwrap_or_else(|| doc! { self.path(): { "$lt": self.limit(time) } }))
+        let own = self.lifetime_path.as_deref().map(within).filter(|_| self.is_bounded());
+        own.or_else(|| self.range(time).map(|(path, limit)| doc! { path: { "$lt": limit } }))
+    }
+
+    /// The path, and the limit below which its value means an instant before `time`, where the
+    /// value alone decides.
+    pub(crate) fn range(&self, time: DateTime) -> Option<(String, Bson)> {
+        let decides = self.is_bounded() && self.lifetime_path.is_none();
+        decides.then(|| (self.path().to_owned(), self.limit(time)))
     }
 
     /// The documents whose flag says that they are over.
