@@ -3,6 +3,7 @@
 //! Messages are lower-case fragments without a stop. They never hold a password, a full session id
 //! or the driver's own dump; the driver's error stays reachable as the source.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mongodb::error::{CommandError, ErrorKind, WriteFailure};
@@ -110,6 +111,20 @@ pub enum Error {
     /// A TTL index stands in the way.
     #[error("{0}")]
     IndexDiffers(String),
+    /// There is an archive file of this name, and none is ever overwritten.
+    #[error("the archive {} exists already", .path.display())]
+    ArchiveExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An archive file cannot be used.
+    #[error("the archive {} {what}", .path.display())]
+    Archive {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, such as `is damaged at byte 77: ...`.
+        what: String,
+    },
     /// A document that cannot be read at all.
     #[error("a document cannot be read: {0}")]
     Document(String),
