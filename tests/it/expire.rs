@@ -86,10 +86,10 @@ fn ending_sessions_wants_a_confirmation() {
     db.sessionctl(&["expire", "--user", "42"]).exits(3).says("expire 1 session of ").says("--yes");
     assert_eq!(db.find("sessions", doc! {}), before);
     let asked = db.command(&["expire", "--user", "42"]);
-    asked.on_terminal("$sessionctl", &[("Go on?", "n\r")]).exits(3);
+    asked.on_terminal(&[("Go on?", "n\r")]).exits(3);
     assert_eq!(db.find("sessions", doc! {}), before);
     let asked = db.command(&["expire", "--user", "42"]);
-    asked.on_terminal("$sessionctl", &[("Go on?", "y\r")]).exits(0);
+    asked.on_terminal(&[("Go on?", "y\r")]).exits(0);
     assert_ne!(db.find("sessions", doc! {}), before);
 }
 

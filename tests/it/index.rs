@@ -118,7 +118,7 @@ fn before_the_server_deletes_a_backlog_it_is_said_and_confirmed() {
     db.sessionctl(&["index", "install"]).exits(3).says("deletes 3 expired sessions");
     assert!(db.indexes("sessions").is_empty());
     let asked = db.command(&["index", "install"]);
-    asked.on_terminal("$sessionctl", &[("Go on?", "n\r")]).exits(3);
+    asked.on_terminal(&[("Go on?", "n\r")]).exits(3);
     assert!(db.indexes("sessions").is_empty());
     db.sessionctl(&["index", "install", "--yes"]).exits(0).says("deletes 3 expired sessions");
     eventually(|| db.ids("sessions") == [LIVE]);

@@ -475,13 +475,13 @@ fn a_question_on_the_terminal_is_asked_with_count_and_namespace() {
     of_every_state(&db);
     let question = format!("delete 2 expired sessions of {}.sessions?", db.name);
     let asked = db.command(&["purge", "--expired"]);
-    asked.on_terminal("$sessionctl", &[(&question, ""), ("Go on?", "n\r")]).exits(3);
+    asked.on_terminal(&[(&question, ""), ("Go on?", "n\r")]).exits(3);
     assert_eq!(db.count("sessions", doc! {}), 7);
     let asked = db.command(&["purge", "--expired"]);
-    asked.on_terminal("$sessionctl", &[("Go on?", "maybe\r")]).exits(3);
+    asked.on_terminal(&[("Go on?", "maybe\r")]).exits(3);
     assert_eq!(db.count("sessions", doc! {}), 7);
     let asked = db.command(&["purge", "--expired"]);
-    asked.on_terminal("$sessionctl", &[("Go on?", "y\r")]).exits(0);
+    asked.on_terminal(&[("Go on?", "y\r")]).exits(0);
     assert_eq!(db.count("sessions", doc! {}), 5);
 }
 
@@ -489,9 +489,7 @@ fn a_question_on_the_terminal_is_asked_with_count_and_namespace() {
 fn all_wants_the_namespace_typed() {
     let db = Db::new();
     of_every_state(&db);
-    let ask = |answer: &str| {
-        db.command(&["purge", "--all"]).on_terminal("$sessionctl", &[("to go on", answer)])
-    };
+    let ask = |answer: &str| db.command(&["purge", "--all"]).on_terminal(&[("to go on", answer)]);
     ask("y\r").exits(3);
     ask("sessions\r").exits(3);
     assert_eq!(db.count("sessions", doc! {}), 7);
@@ -504,7 +502,7 @@ fn an_interrupted_question_deletes_nothing() {
     let db = Db::new();
     of_every_state(&db);
     let asked = db.command(&["purge", "--live"]);
-    let run = asked.on_terminal("$sessionctl", &[("Go on?", "\x03")]);
+    let run = asked.on_terminal(&[("Go on?", "\x03")]);
     run.exits(130);
     assert_eq!(db.count("sessions", doc! {}), 7);
 }
@@ -515,7 +513,7 @@ fn with_ids_from_stdin_the_terminal_is_asked() {
     of_every_state(&db);
     let ask = |answer: &str| {
         db.command(&["purge", "-"])
-            .on_terminal("printf 'live-42\\n' | $sessionctl", &[("Go on?", answer)])
+            .typed_on_terminal("printf 'live-42\\n' | $sessionctl", &[("Go on?", answer)])
     };
     ask("n\r").exits(3);
     assert_eq!(db.count("sessions", doc! {}), 7);

@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -293,15 +294,24 @@ impl Program {
     }
 
     /// Runs it on a terminal of its own and types each answer when its question is on the screen.
-    /// `shell` is what a user typed; `$sessionctl` is the program with its arguments.
-    pub fn on_terminal(self, shell: &str, answers: &[(&str, &str)]) -> Run {
+    ///
+    /// An answer that is a signal, such as Ctrl-C, makes the terminal drop what nobody has read yet:
+    /// its question has to be the last thing that the program prints.
+    pub fn on_terminal(self, answers: &[(&str, &str)]) -> Run {
+        // Some shells stay beside the program, and a Ctrl-C ends them before it.
+        self.typed_on_terminal("exec $sessionctl", answers)
+    }
+
+    /// The same for a whole line of shell, in which `$sessionctl` is the program with its arguments.
+    pub fn typed_on_terminal(self, shell: &str, answers: &[(&str, &str)]) -> Run {
         let words: Vec<_> = std::iter::once(self.command.get_program())
             .chain(self.command.get_args())
             .map(|word| format!("'{}'", word.to_str().unwrap()))
             .collect();
         let shell = shell.replace("$sessionctl", &words.join(" "));
         let mut script = Command::new("script");
-        script.args(["-q", "-e", "-c", &shell, "/dev/null"]).env("TERM", "xterm");
+        script.args(["-q", "-e", "-c", &shell, "/dev/null"]);
+        script.env("TERM", "xterm").env("SHELL", "/bin/sh");
         for (name, value) in self.command.get_envs() {
             match value {
                 Some(value) => script.env(name, value),
@@ -312,18 +322,19 @@ impl Program {
         let child = script.spawn().expect("these tests need script (Debian: bsdutils)");
         let mut running = Running { child: Some(child) };
         let child = running.child.as_mut().unwrap();
-        let (mut keyboard, mut screen) =
-            (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let (mut keyboard, screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let screen = pieces(screen);
         let mut seen = Vec::new();
         let mut answers = answers.iter();
         let mut next = answers.next();
-        let mut some = [0; 4096];
         loop {
-            let count = screen.read(&mut some).unwrap_or(0);
-            if count == 0 {
-                break;
+            match screen.recv_timeout(LONG) {
+                Ok(piece) => seen.extend(piece),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{next:?} is still due: {}", String::from_utf8_lossy(&seen))
+                }
             }
-            seen.extend_from_slice(&some[..count]);
             if let Some((question, answer)) = next
                 && String::from_utf8_lossy(&seen).contains(question)
             {
@@ -425,6 +436,20 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String>
         }
         String::from_utf8_lossy(&bytes).into_owned()
     })
+}
+
+/// What comes out of a pipe, as it comes.
+fn pieces(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut some = [0; 4096];
+        while let Ok(count @ 1..) = pipe.read(&mut some) {
+            if sender.send(some[..count].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
 }
 
 /// How long anything may take on a busy machine.
