@@ -1,0 +1,63 @@
+//! The table of ratios. Machines are shared and noisy, so the two sides of a ratio take turns, and
+//! what counts is the best of each.
+
+use std::time::{Duration, Instant};
+
+use crate::setting;
+
+/// One section's lines of the table.
+pub struct Ratios {
+    rounds: usize,
+}
+
+impl Ratios {
+    /// Begins the table of a section.
+    pub fn of(section: &str) -> Self {
+        let rounds = setting("SESSIONCTL_BENCH_ROUNDS", 5).max(1) as usize;
+        println!(
+            "\n{:<44} {:>9} {:>9} {:>7} {:>7} {:>7}",
+            format!("{section}, best of {rounds}"),
+            "plain",
+            "ours",
+            "ratio",
+            "median",
+            "wanted"
+        );
+        Self { rounds }
+    }
+
+    /// Measures both sides in turns and prints the line: the best of each, the ratio of these, and
+    /// the median of the ratios of single turns. Each side says how long it took, so that what
+    /// prepares it need not count; see [`timed`].
+    pub fn compare(
+        &self,
+        what: &str,
+        wanted: f64,
+        mut plain: impl FnMut() -> Duration,
+        mut ours: impl FnMut() -> Duration,
+    ) {
+        // The first of each warms the server's cache.
+        let _ = (plain(), ours());
+        let turns: Vec<(f64, f64)> =
+            (0..self.rounds).map(|_| (plain().as_secs_f64(), ours().as_secs_f64())).collect();
+        let plain = turns.iter().map(|turn| turn.0).fold(f64::INFINITY, f64::min);
+        let ours = turns.iter().map(|turn| turn.1).fold(f64::INFINITY, f64::min);
+        let mut ratios: Vec<f64> = turns.iter().map(|(plain, ours)| ours / plain).collect();
+        ratios.sort_by(f64::total_cmp);
+        let (ratio, median) = (ours / plain, ratios[self.rounds / 2]);
+        println!("{what:<44} {plain:>8.3}s {ours:>8.3}s {ratio:>7.2} {median:>7.2} {wanted:>7.2}");
+    }
+
+    /// A line for what is no ratio, such as an amount of memory.
+    pub fn amount(&self, what: &str, ours: f64, unit: &str, wanted: f64) {
+        let ours = format!("{ours:.1} {unit}");
+        println!("{what:<44} {:>9} {ours:>9} {:>7} {:>7} {wanted:>7.0}", "", "", "");
+    }
+}
+
+/// How long `work` takes.
+pub fn timed(work: impl FnOnce()) -> Duration {
+    let started = Instant::now();
+    work();
+    started.elapsed()
+}
