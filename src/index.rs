@@ -51,7 +51,8 @@ impl IndexSpec {
     /// is that field, and the planner may use it.
     pub(crate) fn leads_along(&self, field: &str) -> bool {
         let key = self.0.get_document("key").ok().and_then(|key| key.iter().next());
-        let ordered = |value: &Bson| matches!(value, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
+        let ordered =
+            |value: &Bson| matches!(value, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
         key.is_some_and(|(first, value)| first == field && ordered(value))
             && !self.0.contains_key("partialFilterExpression")
             && !self.0.get("hidden").is_some_and(truthy)

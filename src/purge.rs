@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Error, Result};
 use crate::query::{Query, all};
 use crate::session::State;
-use crate::store::{Reading, Store, documents};
+use crate::store::{Reading, Store, documents, key_of};
 
 mod pace;
 mod plan;
@@ -117,11 +117,16 @@ impl Store {
     fn condition(&self, purge: &Purge) -> Result<Document> {
         let mut clauses = vec![self.meant(purge)?];
         clauses.extend(self.spared(purge).map(|some| doc! { "$nor": [some] }));
-        if purge.fate == Fate::Ended {
-            // What is over already is left as it is.
-            clauses.push(doc! { "$nor": [self.layout().filter(State::Expired, purge.now)] });
-        }
+        clauses.push(self.not_ended(purge));
         Ok(all(clauses))
+    }
+
+    /// Where sessions are ended, what is over already is left as it is.
+    fn not_ended(&self, purge: &Purge) -> Document {
+        match purge.fate {
+            Fate::Deleted => Document::new(),
+            Fate::Ended => doc! { "$nor": [self.layout().filter(State::Expired, purge.now)] },
+        }
     }
 
     /// Credentials of programs are ended by name only; an expired one is dead like any other.
@@ -174,6 +179,26 @@ impl Store {
         let payload = purge.query.payload(self.layout(), document);
         let session = self.layout().session(document, &payload, purge.cutoff);
         purge.query.admits(&session, &payload)
+    }
+
+    /// The `_id`s of sessions that match a purge although it ended them: of those that their store
+    /// looks up by `ids`.
+    ///
+    /// # Errors
+    /// As for [`Store::purge`].
+    pub async fn reappeared(&self, purge: &Purge, ids: &[Bson]) -> Result<Vec<Bson>> {
+        let condition = self.meant(purge)?;
+        let mut keys = Vec::new();
+        for some in ids.chunks(KEYS_AT_ONCE) {
+            let these = doc! { &self.layout().id.path: { "$in": some } };
+            let filter = all(vec![these, condition.clone(), self.not_ended(purge)]);
+            let mut batches = self.read(filter, &Reading::default()).await?;
+            while let Some(batch) = batches.next().await? {
+                let admitted = documents(&batch).filter(|document| self.admits(purge, document));
+                keys.extend(admitted.filter_map(key_of));
+            }
+        }
+        Ok(keys)
     }
 
     /// Starts a purge: nothing is read or written before its first batch is pulled.

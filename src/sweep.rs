@@ -230,9 +230,9 @@ impl Sweep {
                 Ok(None) => break,
                 Ok(Some(Step::Batch(batch))) => {
                     pass.deleted += batch.done;
-                    pass.spared = batch.spared.map_or(pass.spared, |spared| {
-                        Some(pass.spared.unwrap_or(0) + spared)
-                    });
+                    pass.spared = batch
+                        .spared
+                        .map_or(pass.spared, |spared| Some(pass.spared.unwrap_or(0) + spared));
                     pass.exact &= batch.exact;
                     pass.batches += 1;
                 }

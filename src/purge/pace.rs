@@ -122,7 +122,9 @@ impl Overload {
     /// A batch was carried out: the next pause is half as long, and then there is none.
     pub(super) fn eased(&self) {
         let mut state = self.lock();
-        *state = state.map(|(pause, until)| (pause / 2, until)).filter(|(pause, _)| *pause >= PAUSES.0 / 2);
+        *state = state
+            .map(|(pause, until)| (pause / 2, until))
+            .filter(|(pause, _)| *pause >= PAUSES.0 / 2);
     }
 
     /// How long to wait, if at all.

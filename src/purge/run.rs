@@ -5,17 +5,18 @@ use std::time::{Duration, Instant};
 use bson::{Bson, Document, RawDocument};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+use super::Purge;
 use super::pace::{Cause, Overload, Throttle, Throttled};
 use super::plan::Strategy;
 use super::source::{Candidates, Scope, Source};
 use super::write::{Retries, Writer, Written};
-use super::Purge;
 use crate::archive::Archive;
 use crate::connection::Kind;
 use crate::error::{Error, Result};
+use crate::query::Query;
 use crate::store::Store;
 
 /// How often a rate starts batches at the least, in a second: smaller ones, rather than bursts.
@@ -144,6 +145,13 @@ impl Purging {
         self.finished
     }
 
+    /// Whether no index leads to the sessions, so that the collection is walked.
+    pub fn walks(&self) -> bool {
+        self.source.is_some()
+            && self.strategy == Strategy::IdWindows
+            && self.purge.query != Query::default()
+    }
+
     /// How long it waited so far, and for what.
     pub fn throttled(&self) -> Throttled {
         self.throttled
@@ -160,7 +168,10 @@ impl Purging {
             let stops = self.failure.is_some() || self.cancel.is_cancelled();
             if stops || self.dry || self.flights.len() >= self.allowed() {
                 match self.flights.next().await {
-                    Some(flight) => return Ok(Some(Step::Batch(self.landed(flight)))),
+                    Some(flight) => match self.landed(flight) {
+                        Some(batch) => return Ok(Some(Step::Batch(batch))),
+                        None => continue,
+                    },
                     None if stops => return self.failure.take().map_or(Ok(None), Err),
                     None => {}
                 }
@@ -216,7 +227,7 @@ impl Purging {
             () = cancel.cancelled() => None,
         };
         self.throttled.add(cause, began.elapsed());
-        landed.map(|flight| Step::Batch(self.landed(flight)))
+        landed.and_then(|flight| self.landed(flight)).map(Step::Batch)
     }
 
     /// How long the next batch must wait, and for what.
@@ -305,11 +316,12 @@ impl Purging {
         self.flights.push(tokio::spawn(async move { (landing, writer.write(candidates).await) }));
     }
 
-    fn landed(&mut self, flight: Result<(Landing, Written), tokio::task::JoinError>) -> Batch {
+    /// What a batch came to; nothing, where it failed as a whole.
+    fn landed(&mut self, flight: Result<(Landing, Written), JoinError>) -> Option<Batch> {
         let Ok((landing, written)) = flight else {
             self.exact = false;
             self.failure = Some(lost());
-            return Batch::default();
+            return None;
         };
         self.throttle.end(Instant::now(), landing.expected, written.done, written.took);
         self.exact &= written.exact;
@@ -324,10 +336,9 @@ impl Purging {
         if self.dry && self.flights.is_empty() {
             self.dry = false;
         }
-        if self.failure.is_none() {
-            self.failure = written.error;
-        }
-        Batch {
+        let failed = written.error.is_some();
+        self.failure = self.failure.take().or(written.error);
+        let batch = Batch {
             done: written.done,
             spared,
             exact: written.exact,
@@ -335,7 +346,8 @@ impl Purging {
             kept: landing.kept,
             ids: landing.ids,
             took: written.took,
-        }
+        };
+        (!failed || batch.done > 0).then_some(batch)
     }
 }
 

@@ -463,7 +463,8 @@ impl Store {
             self.read_whole(filter, size).await
         } else {
             let also = [&*self.layout().id.path];
-            self.read_ids(filter, &also[..usize::from(purge.tells_ids && also[0] != "_id")], size).await
+            self.read_ids(filter, &also[..usize::from(purge.tells_ids && also[0] != "_id")], size)
+                .await
         }
     }
 

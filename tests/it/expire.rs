@@ -97,13 +97,17 @@ fn ending_sessions_wants_a_confirmation() {
 fn the_report_says_expired_where_purge_says_deleted() {
     let db = Db::new();
     db.insert("sessions", [session("connect-mongo-json", "live", at(600))]);
-    let report = db.sessionctl(&["expire", "--live", "--dry-run", "-o", "json"]).exits(0).json();
-    let keys: Vec<_> = report.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(
-        keys.join(" "),
-        "namespace layout cutoff matched expired exact archived renewed reappeared batches seconds stopped"
-    );
-    assert!(report["expired"].is_null());
+    let keys = "namespace layout cutoff matched expired exact archived renewed reappeared batches seconds stopped";
+    let report = |arguments: &[&str]| {
+        let report = db.sessionctl(arguments).exits(0).json();
+        let found: Vec<_> = report.as_object().unwrap().keys().map(String::as_str).collect();
+        (found.join(" "), report)
+    };
+    let (found, dry) = report(&["expire", "--live", "--dry-run", "-o", "json"]);
+    assert_eq!(found, format!("{keys} strategy plan estimate sample"));
+    assert!(dry["expired"].is_null());
+    let (found, wet) = report(&["expire", "--live", "--yes", "-o", "json"]);
+    assert_eq!((&*found, &wet["expired"]), (keys, &1.into()));
 }
 
 #[test]

@@ -412,7 +412,8 @@ pub fn interval(text: &str) -> Result<Duration, String> {
     })
 }
 
-fn time(text: &str) -> Result<Time, String> {
+/// An instant, or a duration from now.
+pub fn time(text: &str) -> Result<Time, String> {
     const FORMS: &str =
         "a time is RFC 3339 (2026-11-23T10:00:00Z), a date (2026-11-23), or like -7d and +1h";
     if let Some(ago) = text.strip_prefix('-') {

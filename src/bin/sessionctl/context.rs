@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _, Read as _};
 use bson::{DateTime, Document};
 use sessionctl::connection::{Connection, Thoroughness};
 use sessionctl::layout::detect::{Certainty, Verdict, detect};
-use sessionctl::purge::{BATCH_SIZE, Fate, Purge};
+use sessionctl::purge::{Fate, Purge};
 use sessionctl::session::shorten;
 use sessionctl::{Error, Layout, Query, State, Store};
 
@@ -226,14 +226,8 @@ pub struct Selected {
 impl Selected {
     /// As something to be done to these sessions.
     pub fn purge(&self, fate: Fate, now: DateTime, cutoff: DateTime) -> Purge {
-        Purge {
-            query: self.query.clone(),
-            keys: self.ids.clone(),
-            now,
-            cutoff,
-            fate,
-            batch_size: BATCH_SIZE,
-        }
+        let purge = Purge::new(self.query.clone(), fate, now, cutoff);
+        Purge { keys: self.ids.clone(), ..purge }
     }
 
     /// What the server can select by.

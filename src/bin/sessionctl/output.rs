@@ -123,7 +123,8 @@ impl Row {
         Self(columns.iter().filter_map(pick).collect())
     }
 
-    fn json(&self) -> Value {
+    /// As a JSON object.
+    pub fn json(&self) -> Value {
         Value::Object(self.0.iter().map(|(key, cell)| ((*key).to_owned(), cell.json())).collect())
     }
 

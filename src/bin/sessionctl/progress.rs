@@ -39,6 +39,11 @@ impl Progress {
         self.0.inc(sessions);
     }
 
+    /// Says something while the bar is out of the way.
+    pub fn aside(&self, say: impl FnOnce()) {
+        self.0.suspend(say);
+    }
+
     pub fn finish(&self) {
         self.0.finish_and_clear();
     }

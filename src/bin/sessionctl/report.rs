@@ -26,6 +26,8 @@ pub enum Exit {
     Refused,
     /// It looked, and found problems.
     Problems,
+    /// Stopped as asked, with work left.
+    WorkLeft,
     /// Interrupted by this signal, after saying how far it came.
     Signal(i32),
 }
@@ -38,6 +40,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Refused => 3,
             Self::Problems => 4,
+            Self::WorkLeft => 5,
             Self::Signal(signal) => 128_u8.saturating_add(u8::try_from(signal).unwrap_or(0)),
         }
     }

@@ -1,26 +1,40 @@
-//! What `purge` and `expire` share: select, count, ask, go through the batches, report.
+//! What `purge` and `expire` share: select, count, ask, go through the batches, look again, report.
 
 use std::time::{Duration, Instant};
 
-use bson::DateTime;
-use sessionctl::purge::{Fate, Purge};
+use bson::{Bson, DateTime};
+use sessionctl::archive::Archive;
+use sessionctl::purge::{Fate, Purge, Step};
 use sessionctl::query::ago;
 use sessionctl::store::{Reading, documents};
 use sessionctl::{Error, Store};
+use tokio_util::sync::CancellationToken;
 
-use crate::args::{Selection, duration};
+use crate::args::{Selection, Time, duration, time};
 use crate::confirm::{Confirmed, Question, ask, can_ask};
 use crate::context::{Context, Purpose, Selected};
-use crate::output::{Cell, Format, Row, Shape};
+use crate::output::{Format, Shape};
 use crate::progress::Progress;
 use crate::report::{Doing as _, Exit, Failure, say};
 use crate::text::{counted, sessions};
+
+use again::Verifying;
+
+mod again;
+mod archiving;
+mod pacing;
+mod preview;
+mod report;
+
+pub use archiving::Archiving;
+pub use pacing::{Pacing, pause};
+pub use report::{HEADER, Report};
 
 /// The arguments of a command that ends sessions.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// Only count the sessions that are meant
+    /// Change nothing: show how many sessions are meant, some of them, and how they would be found
     #[arg(long)]
     dry_run: bool,
 
@@ -32,66 +46,18 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration)]
     grace: Duration,
 
-    /// Sessions in a batch
-    #[arg(long, value_name = "N", default_value_t = sessionctl::purge::BATCH_SIZE, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    batch_size: u32,
+    /// Count as expired what was so then, such as the cutoff of an earlier report
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true, conflicts_with = "grace")]
+    cutoff: Option<Time>,
+
+    #[command(flatten)]
+    verifying: Verifying,
+
+    #[command(flatten)]
+    pacing: Pacing,
 
     #[command(flatten)]
     pub selection: Selection,
-}
-
-/// What was done.
-#[derive(Debug, Clone)]
-struct Report {
-    namespace: String,
-    layout: Option<String>,
-    cutoff: DateTime,
-    matched: Option<u64>,
-    done: Option<u64>,
-    exact: Option<bool>,
-    batches: u64,
-    spared: u64,
-    took: Duration,
-    stopped: Option<&'static str>,
-}
-
-/// The keys of a report's row.
-pub const PURGE_HEADER: &[&str] = &[
-    "namespace",
-    "layout",
-    "cutoff",
-    "matched",
-    "deleted",
-    "exact",
-    "archived",
-    "renewed",
-    "reappeared",
-    "batches",
-    "seconds",
-    "stopped",
-];
-
-impl Report {
-    fn row(&self, fate: Fate) -> Row {
-        let done = match fate {
-            Fate::Deleted => "deleted",
-            Fate::Ended => "expired",
-        };
-        Row(vec![
-            ("namespace", Cell::Text(self.namespace.clone())),
-            ("layout", Cell::maybe(self.layout.clone(), Cell::Text)),
-            ("cutoff", Cell::Time(self.cutoff)),
-            ("matched", Cell::maybe(self.matched, Cell::Count)),
-            (done, Cell::maybe(self.done, Cell::Count)),
-            ("exact", Cell::maybe(self.exact, Cell::Flag)),
-            ("archived", Cell::Null),
-            ("renewed", Cell::maybe(self.done.map(|_| self.spared), Cell::Count)),
-            ("reappeared", Cell::Null),
-            ("batches", Cell::Count(self.batches)),
-            ("seconds", Cell::Seconds(self.took.as_secs_f64())),
-            ("stopped", Cell::maybe(self.stopped, |why| Cell::Text(why.to_owned()))),
-        ])
-    }
 }
 
 /// The word for what happens.
@@ -103,16 +69,23 @@ fn verb(fate: Fate) -> &'static str {
 }
 
 /// Carries `purge` or `expire` out.
-pub async fn run(context: &Context, args: &Args, fate: Fate) -> Result<Exit, Failure> {
+pub async fn run(
+    context: &Context,
+    args: &Args,
+    fate: Fate,
+    archiving: &Archiving,
+) -> Result<Exit, Failure> {
     if args.selection.is_empty() {
         let sentence = format!("{} wants to know which sessions", verb(fate));
         return Err(Failure::new(Exit::Usage, sentence).hint(
             "name ids, or use --expired, --user USER, --idle DURATION, ...; --all means all",
         ));
     }
+    args.verifying.check(&args.selection)?;
+    archiving.check()?;
     let action = format!("{} sessions of", verb(fate));
     // Until something is written, a signal ends the command at once.
-    let prepared = prepare(context, args, fate, &action);
+    let prepared = prepare(context, args, fate, archiving, &action);
     let prepared = match context.signals.asked.run_until_cancelled(prepared).await {
         Some(prepared) => prepared?,
         None => return Ok(Exit::Signal(context.signals.received().unwrap_or_default())),
@@ -126,22 +99,28 @@ pub async fn run(context: &Context, args: &Args, fate: Fate) -> Result<Exit, Fai
         }
     };
     let matched = report.matched.unwrap_or_default();
+    let namespace = store.namespace();
+    let action = format!("{action} {namespace}");
     if args.dry_run {
-        let outcome = selected.exit(&store.namespace());
-        return finish(context, &report, fate, outcome);
+        preview::print(context, &store, &purge, &report).await.doing(&action)??;
+        return selected.exit(&namespace);
     }
-    let confirmed = confirm(context, args, &store, &purge, fate, matched).await?;
+    let confirmed = confirm(context, args, &store, &purge, matched).await?;
     if matched == 0 {
-        (report.done, report.exact) = (Some(0), Some(true));
-        return finish(context, &report, fate, selected.exit(&store.namespace()));
+        return finish(context, &report.nothing_done(), fate, selected.exit(&namespace));
     }
-    let outcome = destroy(context, &store, purge, &mut report, confirmed).await;
-    let outcome = match outcome {
-        Ok(None) => selected.exit(&store.namespace()),
-        Ok(Some(signal)) => Ok(Exit::Signal(signal)),
-        Err(error) => Err(Failure::of(&format!("{action} {}", store.namespace()), &error)),
+    let archive = archiving.open(context).doing(&action)?;
+    let ending = Ending { context, store: &store, pacing: &args.pacing };
+    let ended = ending.carry_out(purge.clone(), archive, &mut report, &confirmed).await;
+    let ended = match ended {
+        Ok(Ended { stopped: None, ids }) => {
+            let verified = args.verifying.look_again(&ending, &purge, ids, &mut report, &confirmed);
+            verified.await.and_then(|()| selected.exit(&namespace))
+        }
+        Ok(Ended { stopped: Some(exit), .. }) => Ok(exit),
+        Err(error) => Err(Failure::of(&action, &error)),
     };
-    finish(context, &report, fate, outcome)
+    finish(context, &report, fate, ended)
 }
 
 /// Everything that is known before anything is written.
@@ -157,33 +136,28 @@ async fn prepare(
     context: &Context,
     args: &Args,
     fate: Fate,
+    archiving: &Archiving,
     action: &str,
 ) -> Result<Result<Prepared, Report>, Failure> {
     let started = Instant::now();
-    let report = |namespace: String, layout, cutoff| Report {
-        namespace,
-        layout,
-        cutoff,
-        matched: Some(0),
-        done: Some(0),
-        exact: Some(true),
-        batches: 0,
-        spared: 0,
-        took: started.elapsed(),
-        stopped: None,
-    };
     let Some(store) = context.store(action, Purpose::Changing).await? else {
         let connection = context.connect().await?;
         let now = connection.primary_now().await.doing(action)?;
         let namespace = format!("{}.{}", connection.database(), context.collection());
-        return Ok(Err(report(namespace, None, ago(now, args.grace))));
+        let mut report = Report::new(namespace, None, args.cutoff(action, now)?);
+        report.matched = Some(0);
+        return Ok(Err(report.nothing_done()));
     };
     let full_action = format!("{action} {}", store.namespace());
     let now = store.connection().primary_now().await.doing(&full_action)?;
-    let cutoff = ago(now, args.grace);
+    let cutoff = args.cutoff(&full_action, now)?;
     let selected = context.selected(action, &store, &args.selection, now).await?;
     let mut purge = selected.purge(fate, now, cutoff);
-    purge.batch_size = args.batch_size;
+    purge.batch_size = args.pacing.batch_size;
+    purge.jobs = args.pacing.jobs;
+    purge.pace = args.pacing.pace();
+    purge.archive = archiving.is_wanted();
+    purge.tells_ids = args.verifying.is_wanted();
     // Says at once where ending a session cannot work.
     store
         .purge(purge.clone(), context.signals.asked.clone())
@@ -195,9 +169,22 @@ async fn prepare(
         let how = format!("left alone; {} them by their ids", verb(fate));
         context.note("note", format!("{those} of programs, not logins, {how}"));
     }
-    let mut report = report(store.namespace(), Some(store.layout().name.clone()), cutoff);
-    (report.matched, report.done, report.exact) = (Some(matched), None, None);
+    let mut report = Report::new(store.namespace(), Some(store.layout().name.clone()), cutoff);
+    (report.matched, report.took) = (Some(matched), started.elapsed());
     Ok(Ok(Prepared { store, selected, purge, report }))
+}
+
+impl Args {
+    /// What decides what is expired.
+    fn cutoff(&self, action: &str, now: DateTime) -> Result<DateTime, Failure> {
+        let cutoff = self.cutoff.map_or_else(|| ago(now, self.grace), |time| time.resolve(now));
+        if cutoff > now {
+            let sentence = format!("could not {action}: the cutoff is after the server's now");
+            return Err(Failure::new(Exit::Failed, sentence)
+                .hint("a session that expires later is alive; choose a cutoff that is past"));
+        }
+        Ok(cutoff)
+    }
 }
 
 fn cannot(fate: Fate, action: &str, error: &Error) -> Failure {
@@ -212,7 +199,7 @@ fn cannot(fate: Fate, action: &str, error: &Error) -> Failure {
 
 /// How many sessions are meant. Where every candidate is decoded, that is shown on a terminal.
 async fn count(context: &Context, store: &Store, purge: &Purge) -> sessionctl::Result<u64> {
-    if !purge.query.needs_payload() {
+    if !purge.query.needs_payload() || purge.keys.is_some() {
         return store.count_selected(purge).await;
     }
     let progress = Progress::new("sessions looked at", None, context.global.quiet);
@@ -231,7 +218,6 @@ async fn confirm(
     args: &Args,
     store: &Store,
     purge: &Purge,
-    fate: Fate,
     matched: u64,
 ) -> Result<Confirmed, Failure> {
     if matched == 0 {
@@ -246,7 +232,7 @@ async fn confirm(
         return Ok(Confirmed::already_dead());
     }
     let what = if only_dead { "expired " } else { "" };
-    let verb = if fate == Fate::Deleted { "delete" } else { "expire" };
+    let verb = if purge.fate == Fate::Deleted { "delete" } else { "expire" };
     let namespace = store.namespace();
     let text =
         format!("{verb} {} of {namespace}?", sessions(matched).replace(' ', &format!(" {what}")));
@@ -258,40 +244,113 @@ async fn confirm(
     ask(question, stdin_gives_ids, &context.signals).await
 }
 
-/// Goes through the batches. The number of the signal that stopped it, if one did.
-async fn destroy(
-    context: &Context,
-    store: &Store,
-    purge: Purge,
-    report: &mut Report,
-    _: Confirmed,
-) -> sessionctl::Result<Option<i32>> {
-    let started = Instant::now();
-    let progress = Progress::new("sessions", report.matched, context.global.quiet);
-    (report.done, report.exact) = (Some(0), Some(true));
-    let mut purging = store.purge(purge, context.signals.asked.clone())?;
-    let outcome = loop {
-        match purging.next().await {
-            Ok(None) => break Ok(()),
-            Ok(Some(batch)) => {
-                report.done = report.done.map(|done| done + batch.done);
-                report.exact = report.exact.map(|exact| exact && batch.exact);
-                report.spared += batch.spared;
-                report.batches += 1;
-                progress.advance(batch.done);
-            }
-            Err(error) => break Err(error),
+/// Goes through the batches of purges, and says how it goes.
+struct Ending<'a> {
+    context: &'a Context,
+    store: &'a Store,
+    pacing: &'a Pacing,
+}
+
+/// How it ended, without a failure.
+struct Ended {
+    /// What the command exits with, where work may be left.
+    stopped: Option<Exit>,
+    /// What the sessions are looked up by, if that was asked for.
+    ids: Vec<Bson>,
+}
+
+impl Ending<'_> {
+    /// Ends the sessions of `purge`, and adds what was done to the report.
+    async fn carry_out(
+        &self,
+        purge: Purge,
+        archive: Option<Archive>,
+        report: &mut Report,
+        _: &Confirmed,
+    ) -> sessionctl::Result<Ended> {
+        let started = Instant::now();
+        let signals = &self.context.signals;
+        let progress = Progress::new("sessions", report.matched, self.context.global.quiet);
+        // A signal, or the end of the time.
+        let stop = signals.asked.child_token();
+        let _timer = self.pacing.run_time.map(|time| Timer::start(time, &stop));
+        let mut purging = self.store.purge(purge, stop)?;
+        if let Some(archive) = archive {
+            purging = purging.archive_to(archive);
         }
-    };
-    progress.finish();
-    report.took = started.elapsed();
-    if let Err(error) = outcome {
-        (report.stopped, report.exact) = (Some("error"), Some(purging.is_exact()));
-        return Err(error);
+        let mut ids = Vec::new();
+        let (mut kept, mut warned) = (0, false);
+        let outcome = loop {
+            match purging.next().await {
+                Ok(None) => break Ok(()),
+                Ok(Some(Step::Paused(cause))) => self.say(&progress, "note", &pause(cause)),
+                Ok(Some(Step::Batch(batch))) => {
+                    report.add(&batch);
+                    kept += batch.kept;
+                    ids.extend(batch.ids);
+                    progress.advance(batch.done);
+                }
+                Err(error) => break Err(error),
+            }
+            if !warned && purging.walks() {
+                warned = true;
+                let text = "no index leads to these sessions: the whole collection is walked once";
+                self.say(&progress, "warning", text);
+            }
+        };
+        progress.finish();
+        report.took += started.elapsed();
+        report.exact = Some(purging.is_exact());
+        report.done = Some(report.done.unwrap_or(0));
+        if kept > 0 {
+            let those = sessions(kept);
+            say(
+                "warning",
+                format!("{those} kept, because the archive's format has no form for them"),
+            );
+        }
+        if let Err(error) = outcome {
+            report.stopped = Some("error");
+            return Err(error);
+        }
+        let stopped = match signals.received() {
+            Some(signal) => Some(("signal", Exit::Signal(signal))),
+            None if purging.is_finished() => None,
+            None => Some(("run-time", Exit::WorkLeft)),
+        };
+        if stopped.is_none() && report.renewed.is_none() {
+            // Nobody read them one by one, but what was counted and not deleted lives or was gone.
+            let done = report.done.unwrap_or(0);
+            report.renewed = report.matched.map(|matched| matched.saturating_sub(done + kept));
+        }
+        report.stopped = stopped.as_ref().map(|(why, _)| *why);
+        Ok(Ended { stopped: stopped.map(|(_, exit)| exit), ids })
     }
-    let signal = context.signals.received();
-    report.stopped = signal.map(|_| "signal");
-    Ok(signal)
+
+    fn say(&self, progress: &Progress, label: &str, text: &str) {
+        if !self.context.global.quiet {
+            progress.aside(|| say(label, text));
+        }
+    }
+}
+
+/// Cancels a token after a while, unless it is dropped before.
+struct Timer(tokio::task::JoinHandle<()>);
+
+impl Timer {
+    fn start(time: Duration, stop: &CancellationToken) -> Self {
+        let stop = stop.clone();
+        Self(tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            stop.cancel();
+        }))
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Prints the report, whatever the outcome.
@@ -304,7 +363,7 @@ fn finish(
     if context.global.format == Format::Table && context.global.quiet {
         return outcome;
     }
-    let mut rows = context.rows(Shape::One, PURGE_HEADER);
+    let mut rows = context.rows(Shape::One, HEADER);
     let printed = rows.row(report.row(fate)).and_then(|()| rows.finish());
     match (outcome, printed) {
         (Err(failure), Err(unprinted)) if !unprinted.is_closed_pipe() => {

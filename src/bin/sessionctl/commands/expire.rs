@@ -2,7 +2,7 @@
 
 use sessionctl::purge::Fate;
 
-use super::ending;
+use super::ending::{self, Archiving};
 use crate::context::Context;
 use crate::report::{Exit, Failure};
 
@@ -25,5 +25,5 @@ pub struct Args {
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    ending::run(context, &args.ending, Fate::Ended).await
+    ending::run(context, &args.ending, Fate::Ended, &Archiving::default()).await
 }

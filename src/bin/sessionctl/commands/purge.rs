@@ -2,7 +2,7 @@
 
 use sessionctl::purge::Fate;
 
-use super::ending;
+use super::ending::{self, Archiving};
 use crate::context::Context;
 use crate::report::{Exit, Failure};
 
@@ -22,9 +22,12 @@ use crate::report::{Exit, Failure};
   sessionctl purge --idle 90d")]
 pub struct Args {
     #[command(flatten)]
+    archiving: Archiving,
+
+    #[command(flatten)]
     pub ending: ending::Args,
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    ending::run(context, &args.ending, Fate::Deleted).await
+    ending::run(context, &args.ending, Fate::Deleted, &args.archiving).await
 }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use sessionctl::purge::Fate;
 use sessionctl::sweep::{Event, Pass, Sweep, Target};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::ending::PURGE_HEADER;
+use super::ending::{HEADER, Report};
 use crate::args::{duration, interval};
 use crate::context::Context;
-use crate::output::{Cell, Format, Row, Rows, Shape};
+use crate::output::{Format, Row, Rows, Shape};
 use crate::report::{Exit, Failure, line, say};
 use crate::text::{neutral, sessions};
 
@@ -35,9 +36,9 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", default_value = "0", env = "SESSIONCTL_GRACE", hide_env = true, value_parser = duration)]
     grace: Duration,
 
-    /// Sessions in a batch
-    #[arg(long, value_name = "N", default_value_t = sessionctl::purge::BATCH_SIZE, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    batch_size: u32,
+    /// Sessions in a batch [default: 1000, or 5000 where no ids are needed]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    batch_size: Option<u32>,
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
@@ -59,7 +60,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let mut teller = Teller {
         context,
         namespace: namespace.clone(),
-        rows: context.rows(Shape::Stream, PURGE_HEADER),
+        rows: context.rows(Shape::Stream, HEADER),
         unprinted: None,
         last: None,
     };
@@ -134,8 +135,8 @@ impl Teller<'_> {
 fn sentence(pass: &Pass) -> String {
     let at_least = if pass.exact { "" } else { "at least " };
     let renewed = match pass.spared {
-        0 => String::new(),
-        spared => format!(", {} renewed or gone meanwhile", sessions(spared)),
+        None | Some(0) => String::new(),
+        Some(spared) => format!(", {} renewed or gone meanwhile", sessions(spared)),
     };
     format!(
         "{}: deleted {at_least}{} in {:.2} s{renewed}",
@@ -151,18 +152,14 @@ fn row(pass: &Pass) -> Row {
         (None, true) => Some("signal"),
         (None, false) => None,
     };
-    Row(vec![
-        ("namespace", Cell::Text(pass.namespace.clone())),
-        ("layout", Cell::maybe(pass.layout.clone(), Cell::Text)),
-        ("cutoff", Cell::Time(pass.cutoff)),
-        ("matched", Cell::Null),
-        ("deleted", Cell::Count(pass.deleted)),
-        ("exact", Cell::Flag(pass.exact)),
-        ("archived", Cell::Null),
-        ("renewed", Cell::Count(pass.spared)),
-        ("reappeared", Cell::Null),
-        ("batches", Cell::Count(pass.batches)),
-        ("seconds", Cell::Seconds(pass.took.as_secs_f64())),
-        ("stopped", Cell::maybe(stopped, |why| Cell::Text(why.to_owned()))),
-    ])
+    let report = Report {
+        done: Some(pass.deleted),
+        exact: Some(pass.exact),
+        renewed: pass.spared,
+        batches: pass.batches,
+        took: pass.took,
+        stopped,
+        ..Report::new(pass.namespace.clone(), pass.layout.clone(), pass.cutoff)
+    };
+    report.row(Fate::Deleted)
 }

@@ -1,0 +1,84 @@
+//! Looking again: a request in flight while its session was ended writes it back.
+
+use std::time::Duration;
+
+use bson::Bson;
+use sessionctl::purge::Purge;
+
+use super::{Ending, Report, verb};
+use crate::args::{Selection, interval};
+use crate::confirm::Confirmed;
+use crate::report::{Doing as _, Exit, Failure};
+use crate::text::sessions;
+
+/// How often sessions that come back are ended again.
+const ROUNDS: u32 = 3;
+
+/// Whether to look again.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct Verifying {
+    /// Look again after so long: sessions that were written back meanwhile are ended again
+    #[arg(long, value_name = "DURATION", value_parser = interval)]
+    verify: Option<Duration>,
+
+    /// Only report the sessions that reappeared
+    #[arg(long, requires = "verify")]
+    no_repeat: bool,
+}
+
+impl Verifying {
+    pub fn is_wanted(&self) -> bool {
+        self.verify.is_some()
+    }
+
+    /// It remembers the ids of what was ended, so it is for people, not for a million sessions.
+    pub fn check(&self, selection: &Selection) -> Result<(), Failure> {
+        if self.is_wanted() && selection.user.is_none() && selection.ids.is_empty() {
+            let sentence = "--verify looks again for the sessions of a user, or for those named";
+            return Err(Failure::new(Exit::Usage, sentence).hint("use it with --user or with ids"));
+        }
+        Ok(())
+    }
+
+    /// Waits, looks, and ends what came back, until nothing does.
+    pub(super) async fn look_again(
+        &self,
+        ending: &Ending<'_>,
+        purge: &Purge,
+        mut ids: Vec<Bson>,
+        report: &mut Report,
+        confirmed: &Confirmed,
+    ) -> Result<(), Failure> {
+        let Some(wait) = self.verify else { return Ok(()) };
+        let (store, asked) = (ending.store, &ending.context.signals.asked);
+        let action = format!("{} sessions of {}", verb(purge.fate), store.namespace());
+        for round in 0..=ROUNDS {
+            if asked.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+                report.stopped = Some("signal");
+                let exit = Exit::Signal(ending.context.signals.received().unwrap_or_default());
+                return Err(Failure::new(exit, "interrupted before it was looked again"));
+            }
+            let keys = store.reappeared(purge, &ids).await.doing(&action)?;
+            let count = keys.len() as u64;
+            report.reappeared = Some(report.reappeared.unwrap_or(0) + count);
+            if count == 0 {
+                return Ok(());
+            }
+            if self.no_repeat || round == ROUNDS {
+                let sentence =
+                    format!("could not {action} for good: {} came back", sessions(count));
+                return Err(Failure::new(Exit::Failed, sentence).hint(
+                    "the application wrote them back; run it again when its requests are through",
+                ));
+            }
+            let again = Purge { keys: Some(keys), ..purge.clone() };
+            let ended = ending.carry_out(again, None, report, confirmed).await.doing(&action)?;
+            if let Some(exit) = ended.stopped {
+                return Err(Failure::new(exit, "stopped before it was looked again"));
+            }
+            ids.extend(ended.ids);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! How gently sessions are ended: what was typed, and what is said when it waits.
+
+use std::time::Duration;
+
+use sessionctl::purge::{Cause, MOST_JOBS, Pace};
+
+use crate::args::{duration, interval};
+
+/// The options for going gently.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+#[command(next_help_heading = "Pace")]
+pub struct Pacing {
+    /// Sessions in a batch [default: 1000, or 5000 where no ids are needed]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub batch_size: Option<u32>,
+
+    /// Batches in flight [default: 2 on a standalone, 8 on a replica set]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_JOBS)))]
+    pub jobs: Option<u32>,
+
+    /// At most so many sessions a second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: Option<u32>,
+
+    /// Rest so many times as long as each batch took, such as 0.5
+    #[arg(long, value_name = "X", default_value = "0", hide_default_value = true, value_parser = factor)]
+    pub sleep_factor: f64,
+
+    /// Pause while a member of the replica set is further behind than this
+    #[arg(long, value_name = "DURATION", value_parser = interval)]
+    pub max_lag: Option<Duration>,
+
+    /// Stop after so long, at the end of a batch; with work left the exit code is 5
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub run_time: Option<Duration>,
+}
+
+impl Pacing {
+    pub fn pace(&self) -> Pace {
+        Pace { rate: self.rate, sleep_factor: self.sleep_factor, max_lag: self.max_lag }
+    }
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if (0.0..=1000.0).contains(&factor) => Ok(factor),
+        _ => Err("a factor is a number from 0 to 1000, such as 0.5".to_owned()),
+    }
+}
+
+/// Why it waits, to a person.
+pub fn pause(cause: Cause) -> String {
+    match cause {
+        Cause::Lag(lag) => {
+            format!("paused: a member of the replica set is {} s behind", lag.as_secs())
+        }
+        Cause::LagUnknown => "paused: the replication lag cannot be read any more".to_owned(),
+        Cause::Overload => "slowing down: the server says that it has too much to do".to_owned(),
+        _ => "waiting".to_owned(),
+    }
+}

@@ -1,0 +1,99 @@
+//! What a dry run shows: the report of nothing done, a sample, and how the sessions would be found.
+
+use std::time::{Duration, Instant};
+
+use sessionctl::Store;
+use sessionctl::purge::{Purge, Strategy};
+use sessionctl::store::{Reading, documents};
+
+use super::{HEADER, Report};
+use crate::commands::list;
+use crate::context::Context;
+use crate::output::{Cell, Format, Row, Shape};
+use crate::report::Failure;
+
+/// Sessions that are shown.
+const SAMPLE: usize = 5;
+/// Sessions whose reading is timed.
+const TIMED: u64 = 2000;
+/// How much longer deleting a session takes than reading it (measured on mongod 6.0.5).
+const DELETING: f64 = 5.0;
+
+/// Prints what would be done.
+pub async fn print(
+    context: &Context,
+    store: &Store,
+    purge: &Purge,
+    report: &Report,
+) -> sessionctl::Result<Result<(), Failure>> {
+    let plan = store.plan(purge).await?;
+    let (sample, reading) = sample(context, store, purge).await?;
+    let estimate = estimate(purge, report.matched.unwrap_or(0), reading);
+    let mut row = report.row(purge.fate);
+    let strategy = plan.strategy.to_string();
+    row.0.push(("strategy", Cell::Text(strategy)));
+    row.0.push(("plan", Cell::maybe(plan.winning, Cell::Text)));
+    row.0.push(("estimate", Cell::Seconds(estimate)));
+    if plan.strategy == Strategy::IdWindows {
+        context.note(
+            "warning",
+            "no index leads to these sessions: the whole collection is walked once",
+        );
+    }
+    Ok(write(context, row, sample, purge))
+}
+
+fn write(context: &Context, mut row: Row, sample: Vec<Row>, purge: &Purge) -> Result<(), Failure> {
+    let is_table = context.global.format == Format::Table;
+    if is_table && context.global.quiet {
+        return Ok(());
+    }
+    if !is_table {
+        row.0.push(("sample", Cell::Json(sample.iter().map(Row::json).collect())));
+    }
+    let mut rows = context.rows(Shape::One, HEADER).now(purge.now);
+    rows.row(row)?;
+    if !is_table || sample.is_empty() {
+        return rows.finish();
+    }
+    rows.gap()?;
+    rows.finish()?;
+    let mut rows = context.rows(Shape::Many, &list::HEADER).now(purge.now);
+    sample.into_iter().try_for_each(|session| rows.row(session))?;
+    rows.finish()
+}
+
+/// Some of the sessions, and how long it takes to read one.
+async fn sample(
+    context: &Context,
+    store: &Store,
+    purge: &Purge,
+) -> sessionctl::Result<(Vec<Row>, Duration)> {
+    let limit = if purge.query.needs_payload() { 0 } else { TIMED };
+    let began = Instant::now();
+    let reading = Reading { limit, ..Reading::default() };
+    let mut batches = store.read(store.selection(purge)?, &reading).await?;
+    let (mut rows, mut read) = (Vec::new(), 0_u32);
+    while let Some(batch) = batches.next().await? {
+        for document in documents(&batch) {
+            read += 1;
+            if rows.len() < SAMPLE && store.admits(purge, document) {
+                let payload = store.layout().glance(document);
+                let session = store.layout().session(document, &payload, purge.cutoff);
+                rows.push(list::row(&session, context.global.full_ids));
+            }
+        }
+        if u64::from(read) >= TIMED && rows.len() == SAMPLE {
+            break;
+        }
+    }
+    Ok((rows, began.elapsed().div_f64(f64::from(read.max(1)))))
+}
+
+/// Seconds that it would take: a rough figure, from how long reading takes and what holds it back.
+fn estimate(purge: &Purge, matched: u64, reading: Duration) -> f64 {
+    let deleting = matched as f64 * reading.as_secs_f64() * DELETING;
+    let resting = deleting * (1.0 + purge.pace.sleep_factor);
+    let at_rate = purge.pace.rate.map_or(0.0, |rate| matched as f64 / f64::from(rate));
+    resting.max(at_rate)
+}
