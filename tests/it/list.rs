@@ -281,6 +281,28 @@ fn an_empty_selection_has_no_rows_and_is_fine() {
     assert_eq!(print("table"), "");
 }
 
+#[test]
+fn a_list_into_a_file_shows_on_the_terminal_how_far_it_is() {
+    let db = Db::new();
+    db.insert("sessions", (0..1200).map(|n| dated(&format!("session-{n}"), n)));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sessions.csv");
+    let listed = |arguments: &[&str]| {
+        let shell = format!("$sessionctl >{}", file.display());
+        let run = db.command(&[&["list", "-o", "csv"], arguments].concat());
+        (run.typed_on_terminal(&shell, &[]).exits(0).stdout, std::fs::read_to_string(&file))
+    };
+    let (screen, rows) = listed(&[]);
+    assert!(screen.contains(" of 1,200  ") && screen.contains(" left"), "{screen}");
+    assert_eq!(rows.unwrap().lines().count(), 1201);
+    let (screen, _) = listed(&["--limit", "20"]);
+    assert!(screen.contains(" of 20  "), "{screen}");
+    // Only reading them would tell how many match.
+    let (screen, _) = listed(&["--live"]);
+    assert!(screen.contains("/s") && !screen.contains(" left"), "{screen}");
+    assert_eq!(listed(&["-q"]).0, "");
+}
+
 /// The most memory that the program had resident when it had printed all but the last `rest` bytes
 /// of `lines` lines, in kB.
 fn peak(mut child: Child, lines: usize) -> u64 {

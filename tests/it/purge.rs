@@ -490,7 +490,8 @@ fn a_question_on_the_terminal_is_asked_with_count_and_namespace() {
     asked.on_terminal(&[("Go on?", "maybe\r")]).exits(3);
     assert_eq!(db.count("sessions", doc! {}), 7);
     let asked = db.command(&["purge", "--expired"]);
-    asked.on_terminal(&[("Go on?", "y\r")]).exits(0);
+    let run = asked.on_terminal(&[("Go on?", "y\r")]).exits(0);
+    assert!(run.stdout.contains("0 of 2 ") && run.stdout.contains(" left"), "{run:#?}");
     assert_eq!(db.count("sessions", doc! {}), 5);
 }
 

@@ -15,7 +15,7 @@ pub struct Progress(ProgressBar);
 impl Progress {
     /// For `total` sessions, or for as many as there are.
     pub fn new(what: &'static str, total: Option<u64>, quiet: bool) -> Self {
-        if quiet || !report::is_seen() {
+        if !Self::is_seen(quiet) {
             return Self(ProgressBar::hidden());
         }
         let (bar, template) = match total {
@@ -33,6 +33,11 @@ impl Progress {
         bar.set_message(what);
         bar.enable_steady_tick(Duration::from_millis(500));
         Self(bar)
+    }
+
+    /// Whether somebody would see it.
+    pub fn is_seen(quiet: bool) -> bool {
+        !quiet && report::is_seen()
     }
 
     pub fn advance(&self, sessions: u64) {

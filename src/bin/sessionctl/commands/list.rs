@@ -1,6 +1,6 @@
 //! `sessionctl list`
 
-use bson::DateTime;
+use bson::{DateTime, Document};
 use clap::ValueEnum;
 use mongodb::raw_batch_cursor::RawBatch;
 use sessionctl::store::{Reading, SortKey, documents};
@@ -28,7 +28,7 @@ use crate::text::sessions;
   sessionctl list --idle 30d -o csv --columns id,user,touched > idle.csv")]
 pub struct Args {
     /// Print at most so many sessions; 0 is all [default: 50 in a table, else 0]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<u64>,
 
     /// Sort by this; unsorted is fastest
@@ -116,9 +116,18 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         },
     };
     let filter = selected.filter(&store, now).doing(&action)?;
+    let quiet = context.global.quiet || shows_rows();
+    let total = match Progress::is_seen(quiet) {
+        // Without a filter the server knows the number; to count matches it would have to read them.
+        true if filter.is_empty() && !selected.query.needs_payload() => {
+            let count = store.count(Document::new()).await.doing(&action)?;
+            Some(if limit == 0 { count } else { count.min(limit) })
+        }
+        _ => None,
+    };
     let mut batches = store.read(filter, &reading).await.doing(&action)?;
 
-    let progress = Progress::new("sessions", None, context.global.quiet || shows_rows());
+    let progress = Progress::new("sessions", total, quiet);
     let _cleared = progress.cleared();
     let printer = Printer {
         store: store.clone(),
