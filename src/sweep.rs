@@ -259,7 +259,9 @@ fn is_empty(error: &Error) -> bool {
     matches!(error, Error::Undetected(verdict) if verdict.certainty == Certainty::Empty)
 }
 
-fn may_pass(error: &Error) -> bool {
+/// Whether waiting can mend it: then the sweep goes on.
+#[must_use]
+pub fn may_pass(error: &Error) -> bool {
     error.is_transient() || matches!(error, Error::NotPrimary { .. })
 }
 

@@ -142,6 +142,19 @@ fn a_pass_that_breaks_off_is_gone_on_with() {
 }
 
 #[test]
+fn a_right_that_is_missing_in_a_pass_is_said_once() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo("live", at(600))]);
+    expired(&db, "one");
+    let _failing =
+        db.fail_commands("alwaysOn", doc! { "failCommands": ["delete"], "errorCode": 13 });
+    for arguments in [["sweep", "--once", "-q"], ["sweep", "--interval=1", "-q"]] {
+        db.sessionctl(&arguments).exits(1).fails_in_one_sentence().says("may not run delete");
+    }
+    assert_eq!(db.count("sessions", doc! {}), 2);
+}
+
+#[test]
 fn a_sweep_waits_for_a_collection_that_is_not_there_or_empty() {
     let db = Db::new();
     let mut sweep = db.command(&EVERY_SECOND).start();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sessionctl::purge::Fate;
-use sessionctl::sweep::{Event, Pass, Sweep, Target};
+use sessionctl::sweep::{Event, Pass, Sweep, Target, may_pass};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::ending::{HEADER, Report};
@@ -25,7 +25,7 @@ use crate::text::{neutral, sessions};
   sessionctl sweep --interval 5m --grace 10m -o ndjson")]
 pub struct Args {
     /// Begin a pass this often
-    #[arg(long, value_name = "DURATION", default_value = "60", env = "SESSIONCTL_INTERVAL", hide_env = true, value_parser = interval)]
+    #[arg(long, value_name = "DURATION", default_value = "60", env = "SESSIONCTL_INTERVAL", hide_env = true, value_parser = interval, allow_negative_numbers = true)]
     interval: Duration,
 
     /// Do one pass, then end
@@ -33,11 +33,11 @@ pub struct Args {
     once: bool,
 
     /// Delete only what has been expired for this long
-    #[arg(long, value_name = "DURATION", default_value = "0", env = "SESSIONCTL_GRACE", hide_env = true, value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "0", env = "SESSIONCTL_GRACE", hide_env = true, value_parser = duration, allow_negative_numbers = true)]
     grace: Duration,
 
     /// Sessions in a batch [default: 1000, or 5000 where no ids are needed]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true)]
     batch_size: Option<u32>,
 }
 
@@ -61,6 +61,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         context,
         namespace: namespace.clone(),
         rows: context.rows(Shape::Stream, HEADER),
+        once: args.once,
         unprinted: None,
         last: None,
     };
@@ -85,6 +86,7 @@ struct Teller<'a> {
     context: &'a Context,
     namespace: String,
     rows: Rows<std::io::Stdout>,
+    once: bool,
     unprinted: Option<Failure>,
     /// The last thing that was waited for, so that it is said once.
     last: Option<String>,
@@ -118,7 +120,8 @@ impl Teller<'_> {
     }
 
     fn passed(&mut self, pass: &Pass) {
-        if let Some(error) = &pass.error {
+        // What ends the sweep is said once, when it has ended.
+        if let Some(error) = pass.error.as_ref().filter(|error| !self.once && may_pass(error)) {
             say("warning", format!("a pass over {} broke off: {error}", pass.namespace));
         }
         if self.context.global.format == Format::Table {
