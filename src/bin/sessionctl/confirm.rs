@@ -85,15 +85,16 @@ pub async fn ask(
     };
     match answer {
         Ok(Ok(true)) => Ok(Confirmed(())),
-        Ok(Ok(false)) => Err(refused(text, "nothing was done")),
-        // At Ctrl-C the prompt gives up and sends us the signal, which is about to be heard.
-        Ok(Err(_)) | Err(_) => {
-            let moment = tokio::time::sleep(Duration::from_millis(200));
+        // At Ctrl-C the prompt gives up and sends us the signal, which is about to be heard: how
+        // soon depends on how busy the machine is.
+        Ok(Err(dialoguer::Error::IO(error))) if error.kind() == io::ErrorKind::Interrupted => {
+            let moment = tokio::time::sleep(Duration::from_secs(5));
             match signals.asked.run_until_cancelled(moment).await {
                 None => Err(interrupted(signals)),
                 Some(()) => Err(refused(text, "nothing was done")),
             }
         }
+        Ok(Ok(false) | Err(_)) | Err(_) => Err(refused(text, "nothing was done")),
     }
 }
 
@@ -105,5 +106,6 @@ fn interrupted(signals: &Signals) -> Failure {
 }
 
 fn refused(text: &str, hint: &str) -> Failure {
-    Failure::new(Exit::Refused, format!("not confirmed: {text}")).hint(hint)
+    // A question may be a whole sentence; an error ends without a stop.
+    Failure::new(Exit::Refused, format!("not confirmed: {}", text.trim_end_matches('.'))).hint(hint)
 }
