@@ -323,9 +323,18 @@ fn a_mixed_collection_is_read_with_a_warning_and_never_deleted() {
     let new = |n: i32| doc! { "_id": format!("new-{n}"), "session": {}, "expiresAt": at(-60) };
     db.insert("sessions", (0..5).flat_map(|n| [old(n), new(n)]));
     let run = db.sessionctl(&["list", "-o", "json"]).exits(0).says("warning: ");
-    assert_eq!(run.json().as_array().unwrap().len(), 10);
+    assert_eq!(run.says("reading it as the first").json().as_array().unwrap().len(), 10);
     db.sessionctl(&["purge", "--expired"]).exits(1).says("connect-mongo-json");
     assert_eq!(db.count("sessions", doc! {}), 10);
+}
+
+#[test]
+fn a_collection_with_many_strangers_is_read_by_the_one_layout_that_fits_some() {
+    let db = Db::new();
+    db.insert("sessions", (0..6).map(|n| connect_mongo(&format!("one-{n}"), at(60))));
+    db.insert("sessions", (0..4).map(|n| doc! { "order": n }));
+    let run = db.sessionctl(&["list", "-o", "json"]).exits(0).says("(6 of 10); reading it so");
+    assert_eq!(run.json().as_array().unwrap().len(), 10);
 }
 
 #[test]
@@ -507,12 +516,15 @@ fn durations_times_and_numbers_that_are_none_are_usage_errors() {
         ["list", "--limit", "-1"],
         ["list", "--sort", "age"],
         ["list", "--where", "total"],
-        ["list", "-o", "xml"],
+        ["list", "--format", "xml"],
         ["sweep", "--interval", "0"],
+        ["sweep", "--interval", "-60"],
         ["purge", "--grace", "-1"],
+        ["purge", "--batch-size", "-1"],
     ] {
         let run = without_server(&arguments, uri).exits(2);
-        assert!(run.stderr.starts_with("error: ") && run.stdout.is_empty(), "{run:?}");
+        let named = format!("error: invalid value '{}' for '{}", arguments[2], arguments[1]);
+        assert!(run.stderr.starts_with(&named) && run.stdout.is_empty(), "{run:?}");
     }
     for command in ["purge", "expire"] {
         let run = without_server(&[command], uri).exits(2).fails_in_one_sentence();

@@ -96,7 +96,8 @@ pub struct Global {
         env = "SESSIONCTL_LIFETIME",
         hide_env = true,
         value_name = "DURATION",
-        value_parser = interval
+        value_parser = interval,
+        allow_negative_numbers = true
     )]
     pub lifetime: Option<Duration>,
 
@@ -331,11 +332,11 @@ pub struct Selection {
     pub expires_after: Option<Time>,
 
     /// Sessions not touched for so long, such as 7d
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
     pub idle: Option<Duration>,
 
     /// Sessions created so long ago, or earlier
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
     pub older: Option<Duration>,
 
     /// Every session of the collection

@@ -167,7 +167,11 @@ impl Context {
         match verdict.certainty {
             // Whoever changes is refused with the same words.
             Certainty::Ambiguous if purpose == Purpose::Reading => {
-                self.note("warning", format!("{verdict}; reading it as the first"));
+                let so = match verdict.candidates.as_slice() {
+                    [_] => "so",
+                    _ => "as the first",
+                };
+                self.note("warning", format!("{verdict}; reading it {so}"));
             }
             Certainty::Weak if purpose == Purpose::Reading => self.note("warning", verdict),
             Certainty::Certain if self.global.verbose => say("note", verdict),

@@ -33,7 +33,7 @@ pub struct Args {
     keep: bool,
 
     /// Port to listen on [default: a free one]
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
     port: Option<u16>,
 }
 

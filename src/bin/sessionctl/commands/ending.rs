@@ -43,7 +43,7 @@ pub struct Args {
     yes: bool,
 
     /// Count as expired only what has been so for this long
-    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, allow_negative_numbers = true)]
     grace: Duration,
 
     /// Count as expired what was so then, such as the cutoff of an earlier report
