@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../rig/replica.rs"]
+mod rig;
 mod support;
 
 mod bad_input;
@@ -17,6 +19,7 @@ mod mongod;
 mod output;
 mod purge;
 mod readme;
+mod replica;
 mod rights;
 mod selection;
 mod smoke;

@@ -96,6 +96,19 @@ impl Db {
         self.runtime.block_on(database.run_command(command).into_future()).unwrap()
     }
 
+    /// The server that is the primary now, and no other later.
+    fn primary(&self) -> Client {
+        match self.admin(doc! { "hello": 1 }).get_str("me") {
+            Ok(address) => {
+                let uri = format!("mongodb://{address}/?directConnection=true");
+                let uri = with_option(&uri, "serverSelectionTimeoutMS=5000");
+                self.runtime.block_on(Client::with_uri_str(uri)).unwrap()
+            }
+            // No replica set.
+            Err(_) => self.client.clone(),
+        }
+    }
+
     /// Inserts one document after every `?` in it became a byte that is not UTF-8.
     pub fn insert_broken(&self, collection: &str, document: Document) {
         let command = doc! { "insert": collection, "documents": [document] };
@@ -208,10 +221,12 @@ impl Drop for Db {
     }
 }
 
-/// A fail point of the server, which ends with this. A server has one of each name, so a test that
-/// has one keeps the others waiting.
+/// A fail point of the server, of a replica set's primary, which ends with this. A server has one of
+/// each name, so a test that has one keeps the others waiting.
 pub struct FailPoint<'a> {
     db: &'a Db,
+    /// To the server that has it, even when another becomes the primary.
+    server: Client,
     name: &'static str,
     /// How often it had been entered before.
     entered: i64,
@@ -222,29 +237,34 @@ impl<'a> FailPoint<'a> {
     fn on(db: &'a Db, name: &'static str, mode: impl Into<Bson>, data: Document) -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let server = db.primary();
+        let command = doc! { "configureFailPoint": name, "mode": mode.into(), "data": data };
         let reply =
-            db.admin(doc! { "configureFailPoint": name, "mode": mode.into(), "data": data });
+            db.runtime.block_on(server.database("admin").run_command(command).into_future());
+        let reply = reply.unwrap();
         let entered = reply.get("count").map_or(0, |count| match count {
             Bson::Int32(count) => i64::from(*count),
             Bson::Int64(count) => *count,
             _ => 0,
         });
-        Self { db, name, entered, _turn: turn }
+        Self { db, server, name, entered, _turn: turn }
     }
 
     /// Waits until it was met so many times.
     pub fn wait(&self, times: i64) {
         let times = self.entered + times;
-        let name = self.name;
-        self.db
-            .admin(doc! { "waitForFailPoint": name, "timesEntered": times, "maxTimeMS": 30_000 });
+        let command = doc! {
+            "waitForFailPoint": self.name, "timesEntered": times, "maxTimeMS": 30_000,
+        };
+        let admin = self.server.database("admin");
+        self.db.runtime.block_on(admin.run_command(command).into_future()).unwrap();
     }
 }
 
 impl Drop for FailPoint<'_> {
     fn drop(&mut self) {
         let command = doc! { "configureFailPoint": self.name, "mode": "off" };
-        let database = self.db.client.database("admin");
+        let database = self.server.database("admin");
         let _ = self.db.runtime.block_on(database.run_command(command).into_future());
     }
 }

@@ -1,0 +1,273 @@
+//! A replica set of real servers on this machine, for the tests and the benchmarks: its primary can
+//! be moved, killed and held, and everything dies with this process.
+//!
+//! It speaks through the driver, which is why it is not part of `src/mongod.rs`.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bson::oid::ObjectId;
+use bson::{Bson, Document, doc};
+use mongodb::Client;
+use sessionctl::mongod::{Mongod, Options, find_or_fetch};
+use tokio::runtime::Runtime;
+
+const NAME: &str = "rig";
+/// How long anything may take on a busy machine.
+const LONG: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(25);
+
+/// What a member is to the set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It may become the primary.
+    Electable,
+    /// It has the data and a vote, and clients do not see it.
+    Hidden,
+    /// Hidden, without a vote (a majority would wait for it), and so far behind on purpose.
+    Delayed(Duration),
+    /// It has a vote and no data.
+    Arbiter,
+}
+
+/// A running replica set. Dropping it kills its servers and removes their data.
+pub struct ReplicaSet {
+    members: Vec<Member>,
+    runtime: Runtime,
+}
+
+struct Member {
+    role: Role,
+    server: Mongod,
+    /// To this member and no other.
+    client: Client,
+    paused: bool,
+}
+
+impl ReplicaSet {
+    /// A set of `count` equal members, with names and values for `--setParameter`.
+    pub fn start(count: usize, parameters: &[(&str, &str)]) -> Self {
+        Self::of(&vec![Role::Electable; count], parameters, &[])
+    }
+
+    /// A set of these members, with further arguments of `mongod`. The first is the primary, and
+    /// every member is healthy.
+    pub fn of(roles: &[Role], parameters: &[(&str, &str)], args: &[&str]) -> Self {
+        assert_eq!(roles.first(), Some(&Role::Electable), "the first member is to be the primary");
+        let binary = find_or_fetch(&mut |_| {})
+            .unwrap_or_else(|error| panic!("a replica set needs a mongod: {error}"));
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let options = Options {
+            replica_set: Some(NAME.to_owned()),
+            parameters: parameters.iter().map(pair).collect(),
+            args: args.iter().map(|argument| (*argument).to_owned()).collect(),
+            ..Options::default()
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap_or_else(|error| panic!("a runtime: {error}"));
+        let servers = start_servers(&binary, &options, roles.len());
+        let members = roles.iter().zip(servers).map(|(role, server)| {
+            let uri = format!("{}/?directConnection=true&connectTimeoutMS=5000", server.uri());
+            let client = runtime.block_on(Client::with_uri_str(uri));
+            let client = client.unwrap_or_else(|error| panic!("a client: {error}"));
+            Member { role: *role, server, client, paused: false }
+        });
+        let set = Self { members: members.collect(), runtime };
+        set.initiate();
+        set
+    }
+
+    fn initiate(&self) {
+        let members = self.members.iter().enumerate().map(|(index, member)| {
+            let mut config = doc! { "_id": index as i32, "host": member.server.address() };
+            config.extend(match member.role {
+                Role::Electable => doc! {},
+                Role::Hidden => doc! { "priority": 0, "hidden": true },
+                Role::Delayed(by) => {
+                    let by = by.as_secs() as i64;
+                    doc! { "priority": 0, "votes": 0, "hidden": true, "secondaryDelaySecs": by }
+                }
+                Role::Arbiter => doc! { "arbiterOnly": true },
+            });
+            Bson::Document(config)
+        });
+        let config = doc! {
+            "_id": NAME,
+            "members": members.collect::<Vec<_>>(),
+            "settings": {
+                "electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 200,
+                "heartbeatTimeoutSecs": 5,
+            },
+        };
+        self.admin(0, doc! { "replSetInitiate": config });
+        // It would wait for its election timeout first. Until it has read its config it refuses.
+        wait("the first member is the primary", || {
+            let _ = self.try_admin(0, doc! { "replSetStepUp": 1 });
+            self.leads(0).is_some()
+        });
+        self.await_health();
+    }
+
+    /// The connection string, with all members that clients may see.
+    pub fn uri(&self) -> String {
+        let seen = self.members.iter().filter(|member| member.role == Role::Electable);
+        let hosts: Vec<_> = seen.map(|member| member.server.address()).collect();
+        format!("mongodb://{}/?replicaSet={NAME}", hosts.join(","))
+    }
+
+    /// The connection string of one member alone.
+    pub fn direct_uri(&self, index: usize) -> String {
+        format!("{}/?directConnection=true", self.members[index].server.uri())
+    }
+
+    /// The member that is the primary, as soon as there is one.
+    pub fn primary(&self) -> usize {
+        let mut found = None;
+        wait("there is a primary", || {
+            // One that was paused or cut off believes it still is; the later election counts.
+            let leading = (0..self.members.len())
+                .filter_map(|index| self.leads(index).map(|election| (election, index)));
+            found = leading.max().map(|(_, index)| index);
+            found.is_some()
+        });
+        found.unwrap_or_default()
+    }
+
+    /// Makes the primary a secondary for ten seconds, and returns the new primary.
+    pub fn step_down(&self) -> usize {
+        let old = self.primary();
+        let command = doc! { "replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 5 };
+        self.admin(old, command);
+        let mut new = old;
+        wait("another member is the primary", || {
+            new = self.primary();
+            new != old
+        });
+        new
+    }
+
+    /// Kills the primary (SIGKILL) and returns which it was; the others elect another within about
+    /// three seconds.
+    pub fn kill_primary(&mut self) -> usize {
+        let primary = self.primary();
+        self.members[primary].server.kill();
+        primary
+    }
+
+    /// Starts a member again, and waits until it follows or leads.
+    pub fn restart(&mut self, index: usize) {
+        let member = &mut self.members[index];
+        member.server.restart().unwrap_or_else(|error| panic!("member {index}: {error}"));
+        member.paused = false;
+        self.await_health_of(&[index]);
+    }
+
+    /// Suspends a member (SIGSTOP). The others hold it for healthy for some five seconds more.
+    pub fn pause(&mut self, index: usize) {
+        let member = &mut self.members[index];
+        member.server.pause().unwrap_or_else(|error| panic!("member {index}: {error}"));
+        member.paused = true;
+    }
+
+    /// Wakes a member up (SIGCONT).
+    pub fn resume(&mut self, index: usize) {
+        let member = &mut self.members[index];
+        member.server.resume().unwrap_or_else(|error| panic!("member {index}: {error}"));
+        member.paused = false;
+    }
+
+    /// Makes a secondary stay where it is, healthy, until [`catch_up`](Self::catch_up). Needs the
+    /// parameter `enableTestCommands`.
+    pub fn fall_behind(&self, index: usize) {
+        self.admin(index, doc! { "configureFailPoint": "rsSyncApplyStop", "mode": "alwaysOn" });
+    }
+
+    /// Ends [`fall_behind`](Self::fall_behind).
+    pub fn catch_up(&self, index: usize) {
+        self.admin(index, doc! { "configureFailPoint": "rsSyncApplyStop", "mode": "off" });
+    }
+
+    /// A member's server.
+    pub fn server(&mut self, index: usize) -> &mut Mongod {
+        &mut self.members[index].server
+    }
+
+    /// Waits until there is a primary that sees every member lead, follow or vote.
+    pub fn await_health(&self) {
+        self.await_health_of(&(0..self.members.len()).collect::<Vec<_>>());
+    }
+
+    fn await_health_of(&self, indexes: &[usize]) {
+        wait("the members are healthy", || {
+            let primary = self.primary();
+            let status = self.try_admin(primary, doc! { "replSetGetStatus": 1 });
+            let members = status.as_ref().and_then(|status| status.get_array("members").ok());
+            let healthy = |index: &usize| {
+                let address = self.members[*index].server.address();
+                members.into_iter().flatten().filter_map(Bson::as_document).any(|member| {
+                    member.get_str("name").is_ok_and(|name| name == address)
+                        && matches!(
+                            member.get_str("stateStr"),
+                            Ok("PRIMARY" | "SECONDARY" | "ARBITER")
+                        )
+                })
+            };
+            indexes.iter().all(healthy)
+        });
+    }
+
+    /// The election that made it the primary, if it believes it is.
+    fn leads(&self, index: usize) -> Option<ObjectId> {
+        let hello = self.try_admin(index, doc! { "hello": 1 })?;
+        let leads = hello.get_bool("isWritablePrimary").unwrap_or(false);
+        hello.get_object_id("electionId").ok().filter(|_| leads)
+    }
+
+    /// A command on the database `admin` of one member, which succeeds.
+    pub fn admin(&self, index: usize, command: Document) -> Document {
+        let database = self.members[index].client.database("admin");
+        let reply = self.runtime.block_on(database.run_command(command).into_future());
+        reply.unwrap_or_else(|error| panic!("member {index}: {error}"))
+    }
+
+    fn try_admin(&self, index: usize, command: Document) -> Option<Document> {
+        let member = &self.members[index];
+        // A dead one is soon known for dead, a paused one would never answer.
+        let database = member.client.database("admin");
+        let asked = (!member.paused && is_open(member.server.port()))
+            .then(|| self.runtime.block_on(database.run_command(command).into_future()));
+        asked?.ok()
+    }
+}
+
+/// Starts them all at once.
+fn start_servers(binary: &Path, options: &Options, count: usize) -> Vec<Mongod> {
+    thread::scope(|scope| {
+        let start = || Mongod::start(binary, options.clone());
+        let starting: Vec<_> = (0..count).map(|_| scope.spawn(start)).collect();
+        let servers = starting.into_iter().map(|server| match server.join() {
+            Ok(Ok(server)) => server,
+            Ok(Err(error)) => panic!("mongod: {error}"),
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        servers.collect()
+    })
+}
+
+fn is_open(port: u16) -> bool {
+    std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
+
+/// Waits until it is true, not for ever.
+#[track_caller]
+fn wait(what: &str, mut is_true: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_true() {
+        assert!(began.elapsed() < LONG, "it never came true that {what}");
+        thread::sleep(POLL);
+    }
+}
