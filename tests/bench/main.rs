@@ -8,7 +8,11 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod list;
+mod purge;
 mod ratios;
+#[expect(dead_code, reason = "the tests use the rest")]
+#[path = "../rig/replica.rs"]
+mod replica;
 mod server;
 
 use std::process::ExitCode;
@@ -19,20 +23,28 @@ use server::Server;
 /// Fills a server of its own and measures.
 type Section = fn(&Server, &Ratios);
 
-const SECTIONS: &[(&str, Section)] = &[("list", list::measure)];
+/// What a section is measured on.
+type Deployment = fn() -> Server;
+
+const SECTIONS: &[(&str, Deployment, Section)] = &[
+    ("list", Server::standalone, list::measure),
+    ("purge", Server::standalone, purge::measure),
+    ("replica", Server::replica_set, purge::measure_replica_set),
+    ("large", Server::standalone, purge::measure_large),
+];
 
 fn main() -> ExitCode {
     // Cargo itself adds `--bench`.
     let named: Vec<String> = std::env::args().skip(1).filter(|name| name != "--bench").collect();
-    let is_section = |name: &&String| SECTIONS.iter().any(|(section, _)| section == name);
+    let is_section = |name: &&String| SECTIONS.iter().any(|(section, ..)| section == name);
     if let Some(unknown) = named.iter().find(|name| !is_section(name)) {
-        let sections: Vec<&str> = SECTIONS.iter().map(|(section, _)| *section).collect();
+        let sections: Vec<&str> = SECTIONS.iter().map(|(section, ..)| *section).collect();
         println!("there is no section {unknown}, only {}", sections.join(", "));
         return ExitCode::FAILURE;
     }
-    for (section, measure) in SECTIONS {
+    for (section, start, measure) in SECTIONS {
         if named.is_empty() || named.iter().any(|name| name == section) {
-            let server = Server::start();
+            let server = start();
             measure(&server, &Ratios::of(section));
         }
     }

@@ -48,6 +48,13 @@ impl Ratios {
         println!("{what:<44} {plain:>8.3}s {ours:>8.3}s {ratio:>7.2} {median:>7.2} {wanted:>7.2}");
     }
 
+    /// A line for one measurement of each.
+    pub fn pair(&self, what: &str, wanted: f64, plain: Duration, ours: Duration) {
+        let (plain, ours) = (plain.as_secs_f64() * 1e3, ours.as_secs_f64() * 1e3);
+        let ratio = ours / plain;
+        println!("{what:<44} {plain:>7.2}ms {ours:>7.2}ms {ratio:>7.2} {:>7} {wanted:>7.2}", "");
+    }
+
     /// A line for what is no ratio, such as an amount of memory.
     pub fn amount(&self, what: &str, ours: f64, unit: &str, wanted: f64) {
         let ours = format!("{ours:.1} {unit}");

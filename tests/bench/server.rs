@@ -10,26 +10,51 @@ use mongodb::{Client, Collection};
 use sessionctl::mongod::{Mongod, Options, find_or_fetch};
 use tokio::runtime::Runtime;
 
+use crate::replica::ReplicaSet;
 use crate::setting;
 
-/// A throwaway server and the driver's connection to it. The database is `test`.
+/// A throwaway server, or a set of them, and the driver's connection to it. The database is `test`.
 pub struct Server {
-    mongod: Mongod,
+    _deployment: Deployment,
+    uri: String,
     client: Client,
     runtime: Runtime,
 }
 
+/// What lives as long as the measuring.
+#[expect(dead_code, reason = "they are held, and not asked")]
+enum Deployment {
+    Standalone(Mongod),
+    ReplicaSet(Box<ReplicaSet>),
+}
+
+/// Everything stays in memory, as on a machine made for it.
+const CACHE: &str = "cache_size=2G";
+
 impl Server {
-    pub fn start() -> Self {
+    pub fn standalone() -> Self {
         let binary: PathBuf = find_or_fetch(&mut |what| println!("{what}")).expect("a mongod");
         let mongod = Mongod::start(&binary, Options::default()).expect("a server");
-        let runtime = Runtime::new().expect("a runtime");
-        let client = runtime.block_on(Client::with_uri_str(mongod.uri())).expect("a client");
-        let server = Self { mongod, client, runtime };
-        // Everything stays in memory, as on a machine made for it.
-        let cache = doc! { "setParameter": 1, "wiredTigerEngineRuntimeConfig": "cache_size=2G" };
+        let uri = mongod.uri();
+        let server = Self::at(uri, Deployment::Standalone(mongod));
+        let cache = doc! { "setParameter": 1, "wiredTigerEngineRuntimeConfig": CACHE };
         server.command("admin", cache);
         server
+    }
+
+    /// Three equal members.
+    pub fn replica_set() -> Self {
+        let set = ReplicaSet::start(3, &[]);
+        for member in 0..3 {
+            set.admin(member, doc! { "setParameter": 1, "wiredTigerEngineRuntimeConfig": CACHE });
+        }
+        Self::at(set.uri(), Deployment::ReplicaSet(Box::new(set)))
+    }
+
+    fn at(uri: String, deployment: Deployment) -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        let client = runtime.block_on(Client::with_uri_str(&uri)).expect("a client");
+        Self { _deployment: deployment, uri, client, runtime }
     }
 
     /// How many sessions there are to be in a collection.
@@ -69,6 +94,21 @@ impl Server {
                 chunk.iter().map(|_| session(now, next(), next(), u64::from(sessions))).collect();
             self.wait(filled.insert_many(documents).into_future()).expect("insert");
         }
+        self.index(collection);
+    }
+
+    /// Makes `to` what `from` is, with an index on the expiry or without.
+    pub fn copy(&self, from: &str, to: &str, indexed: bool) {
+        self.wait(self.collection(to).drop().into_future()).expect("a drop");
+        let out = [doc! { "$match": {} }, doc! { "$out": to }];
+        let copied = self.wait(self.collection(from).aggregate(out).into_future());
+        copied.expect("a copy");
+        if indexed {
+            self.index(to);
+        }
+    }
+
+    fn index(&self, collection: &str) {
         let index = doc! { "key": { "expires": 1 }, "name": "expires_1" };
         self.command("test", doc! { "createIndexes": collection, "indexes": [index] });
     }
@@ -96,7 +136,7 @@ impl Server {
 
     fn command_line(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sessionctl"));
-        command.args(arguments).env("SESSIONCTL_URI", self.mongod.uri()).stdout(Stdio::null());
+        command.args(arguments).env("SESSIONCTL_URI", &self.uri).stdout(Stdio::null());
         command
     }
 }

@@ -19,7 +19,7 @@ const ROUNDS: u32 = 3;
 #[group(skip)]
 pub struct Verifying {
     /// Look again after so long: sessions that were written back meanwhile are ended again
-    #[arg(long, value_name = "DURATION", value_parser = interval)]
+    #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true)]
     verify: Option<Duration>,
 
     /// Only report the sessions that reappeared

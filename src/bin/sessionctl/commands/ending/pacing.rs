@@ -12,27 +12,27 @@ use crate::args::{duration, interval};
 #[command(next_help_heading = "Pace")]
 pub struct Pacing {
     /// Sessions in a batch [default: 1000, or 5000 where no ids are needed]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true)]
     pub batch_size: Option<u32>,
 
     /// Batches in flight [default: 2 on a standalone, 8 on a replica set]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_JOBS)))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_JOBS)), allow_negative_numbers = true)]
     pub jobs: Option<u32>,
 
     /// At most so many sessions a second
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
     pub rate: Option<u32>,
 
     /// Rest so many times as long as each batch took, such as 0.5
-    #[arg(long, value_name = "X", default_value = "0", hide_default_value = true, value_parser = factor)]
+    #[arg(long, value_name = "X", default_value = "0", hide_default_value = true, value_parser = factor, allow_negative_numbers = true)]
     pub sleep_factor: f64,
 
     /// Pause while a member of the replica set is further behind than this
-    #[arg(long, value_name = "DURATION", value_parser = interval)]
+    #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true)]
     pub max_lag: Option<Duration>,
 
     /// Stop after so long, at the end of a batch; with work left the exit code is 5
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
     pub run_time: Option<Duration>,
 }
 
