@@ -98,7 +98,7 @@ impl Connection {
         self.database.collection(name)
     }
 
-    fn namespace(&self, collection: &str) -> String {
+    pub(crate) fn namespace(&self, collection: &str) -> String {
         format!("{}.{collection}", self.database())
     }
 
@@ -161,6 +161,19 @@ impl Connection {
         let reply = self.database.run_command(command).await;
         let document = reply.map_err(|error| self.scene(name, &namespace).error(error))?;
         Ok(Reply { refusal: refusal(&document), document })
+    }
+
+    /// Runs a command that is BSON already, because its documents may not survive being decoded.
+    /// Errors inside the reply are left to the caller.
+    pub(crate) async fn run_raw(
+        &self,
+        name: &str,
+        collection: &str,
+        command: RawDocumentBuf,
+    ) -> Result<Document> {
+        let namespace = self.namespace(collection);
+        let reply = self.database.run_raw_command(command).await;
+        reply.map_err(|error| self.scene(name, &namespace).error(error))
     }
 
     /// The raw specs of a collection's indexes; none if there is no such collection.
@@ -354,7 +367,7 @@ fn first_batch(reply: &Document) -> Vec<Document> {
 }
 
 /// An error inside a reply that says `ok: 1`.
-fn refusal(reply: &Document) -> Option<Error> {
+pub(crate) fn refusal(reply: &Document) -> Option<Error> {
     let write_error = reply
         .get_array("writeErrors")
         .ok()

@@ -41,6 +41,7 @@ pub mod mongod;
 pub mod payload;
 pub mod purge;
 pub mod query;
+pub mod restore;
 pub mod session;
 pub mod store;
 pub mod sweep;

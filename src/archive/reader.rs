@@ -63,13 +63,13 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// Reads through the archive at `path` and checks it.
+    /// Reads through the archive at `path` and checks it; `seen` hears of each document.
     ///
     /// # Errors
     /// [`Error::Archive`] where it cannot be opened. What is wrong inside is its `damage`.
-    pub fn of(path: &Path) -> Result<Self> {
+    pub fn of(path: &Path, mut seen: impl FnMut()) -> Result<Self> {
         let mut reader = Reader::open(path)?;
-        let damage = reader.by_ref().find_map(Result::err);
+        let damage = reader.by_ref().inspect(|_| seen()).find_map(Result::err);
         let documents = match damage {
             // What a checksum has not confirmed yet may be damaged too.
             Some(_) => reader.sound.documents,

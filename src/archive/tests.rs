@@ -119,7 +119,7 @@ fn every_format_gives_every_fixture_back_byte_by_byte() {
         let length = write(&path, &[first, &[], second]);
         assert_eq!(fs::metadata(&path).unwrap().len(), length, "{name}");
         assert!(read(&path) == documents, "{name}");
-        let contents = once_free(|| Contents::of(&path)).unwrap();
+        let contents = once_free(|| Contents::of(&path, || {})).unwrap();
         assert_eq!((contents.documents, contents.torn), (documents.len() as u64, 0), "{name}");
         assert!(contents.damage.is_none(), "{name}");
     }
@@ -297,7 +297,7 @@ fn what_comes_before_the_damage_can_be_had() {
         let middle = bytes.len() * 3 / 4;
         bytes[middle..middle + 8].copy_from_slice(b"\n\xFF\xFF\xFF\xFF\xFF\xFF\xFF");
         fs::write(&path, &bytes).unwrap();
-        let contents = once_free(|| Contents::of(&path)).unwrap();
+        let contents = once_free(|| Contents::of(&path, || {})).unwrap();
         assert!((4..8).contains(&contents.documents), "{name} {contents:?}");
         let damage = contents.damage.unwrap().to_string();
         assert!(damage.contains("is damaged "), "{damage}");
@@ -534,7 +534,7 @@ fn no_change_to_an_archive_makes_reading_it_panic() {
                     }
                 }
                 fs::write(&path, &bytes).unwrap();
-                let contents = once_free(|| Contents::of(&path)).unwrap();
+                let contents = once_free(|| Contents::of(&path, || {})).unwrap();
                 let sound = open(&path).take(contents.documents as usize);
                 // What is called right is a document, and can be read a second time.
                 for document in sound {
