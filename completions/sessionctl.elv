@@ -43,6 +43,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand inspect 'Show sessions whole: dates, user, and the decoded payload with secrets masked'
             cand expire 'End sessions now and keep their documents'
             cand purge 'Delete sessions, in batches'
+            cand restore 'Put back the sessions that a purge archived'
             cand sweep 'Purge expired sessions again and again: the daemon'
             cand index 'Look after the TTL index, with which the server itself deletes expired sessions'
             cand collections 'Find the collections on the server that hold sessions, and which layout each has'
@@ -176,6 +177,31 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --endless 'Sessions that the store keeps for ever'
             cand --malformed 'Sessions whose expiry nothing can act on'
             cand --all 'Every session of the collection'
+            cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
+            cand -q 'Print only failures: no notes, and no report in table format'
+            cand --quiet 'Print only failures: no notes, and no report in table format'
+            cand -v 'Say more: why this layout, and the driver''s own words on a failure'
+            cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'sessionctl;restore'= {
+            cand --batch-size 'Sessions in a batch'
+            cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
+            cand --uri-file 'File with the connection string, so that ps does not show it'
+            cand -d 'Database [default: the connection string''s, else test]'
+            cand --db 'Database [default: the connection string''s, else test]'
+            cand -c 'Collection that holds the sessions'
+            cand --collection 'Collection that holds the sessions'
+            cand --layout 'How the sessions are written, by name (see sessionctl layouts); auto finds out'
+            cand --layout-file 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)'
+            cand --lifetime 'Lifetime after the last touch, where neither the document nor a TTL index tells it'
+            cand -o 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
+            cand --dry-run 'Only count the sessions of the archive, and those of them that are there already'
+            cand -y 'Confirm beforehand: nothing is asked'
+            cand --yes 'Confirm beforehand: nothing is asked'
             cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
             cand -q 'Print only failures: no notes, and no report in table format'
             cand --quiet 'Print only failures: no notes, and no report in table format'
@@ -466,6 +492,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand inspect 'Show sessions whole: dates, user, and the decoded payload with secrets masked'
             cand expire 'End sessions now and keep their documents'
             cand purge 'Delete sessions, in batches'
+            cand restore 'Put back the sessions that a purge archived'
             cand sweep 'Purge expired sessions again and again: the daemon'
             cand index 'Look after the TTL index, with which the server itself deletes expired sessions'
             cand collections 'Find the collections on the server that hold sessions, and which layout each has'
@@ -481,6 +508,8 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
         &'sessionctl;help;expire'= {
         }
         &'sessionctl;help;purge'= {
+        }
+        &'sessionctl;help;restore'= {
         }
         &'sessionctl;help;sweep'= {
         }

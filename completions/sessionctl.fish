@@ -47,6 +47,7 @@ complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "list" -d 'Lis
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "inspect" -d 'Show sessions whole: dates, user, and the decoded payload with secrets masked'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "expire" -d 'End sessions now and keep their documents'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "purge" -d 'Delete sessions, in batches'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "restore" -d 'Put back the sessions that a purge archived'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "sweep" -d 'Purge expired sessions again and again: the daemon'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "index" -d 'Look after the TTL index, with which the server itself deletes expired sessions'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "collections" -d 'Find the collections on the server that hold sessions, and which layout each has'
@@ -183,6 +184,27 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l full-ids
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l batch-size -d 'Sessions in a batch' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l dry-run -d 'Only count the sessions of the archive, and those of them that are there already'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s y -l yes -d 'Confirm beforehand: nothing is asked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l interval -d 'Begin a pass this often' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l grace -d 'Delete only what has been expired for this long' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l batch-size -d 'Sessions in a batch' -r
@@ -406,17 +428,18 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l fu
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "list" -d 'List sessions'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "inspect" -d 'Show sessions whole: dates, user, and the decoded payload with secrets masked'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "expire" -d 'End sessions now and keep their documents'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "purge" -d 'Delete sessions, in batches'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "sweep" -d 'Purge expired sessions again and again: the daemon'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "index" -d 'Look after the TTL index, with which the server itself deletes expired sessions'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "collections" -d 'Find the collections on the server that hold sessions, and which layout each has'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "layouts" -d 'List the layouts that sessionctl knows, or print one'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions and take the tour'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge sweep index collections layouts demo completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "list" -d 'List sessions'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "inspect" -d 'Show sessions whole: dates, user, and the decoded payload with secrets masked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "expire" -d 'End sessions now and keep their documents'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "purge" -d 'Delete sessions, in batches'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "restore" -d 'Put back the sessions that a purge archived'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "sweep" -d 'Purge expired sessions again and again: the daemon'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "index" -d 'Look after the TTL index, with which the server itself deletes expired sessions'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "collections" -d 'Find the collections on the server that hold sessions, and which layout each has'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "layouts" -d 'List the layouts that sessionctl knows, or print one'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions and take the tour'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "status" -d 'Say whether the TTL index that the layout needs is there'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "install" -d 'Create the TTL index, or convert the plain index in its place'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "replace" -d 'Put the wanted TTL index in the place of one that differs'

@@ -20,6 +20,7 @@ mod output;
 mod purge;
 mod readme;
 mod replica;
+mod restore;
 mod rights;
 mod selection;
 mod smoke;

@@ -9,11 +9,12 @@ use snapbox::{assert_data_eq, file};
 
 use crate::support::{Db, Program, at, connect_mongo, long_id, with};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "list",
     "inspect",
     "expire",
     "purge",
+    "restore",
     "sweep",
     "index",
     "collections",

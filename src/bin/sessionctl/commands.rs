@@ -16,6 +16,7 @@ mod inspect;
 mod layouts;
 mod list;
 mod purge;
+mod restore;
 mod sweep;
 
 /// What to do.
@@ -25,6 +26,7 @@ pub enum Command {
     Inspect(inspect::Args),
     Expire(expire::Args),
     Purge(purge::Args),
+    Restore(restore::Args),
     Sweep(sweep::Args),
     Index(index::Args),
     Collections(collections::Args),
@@ -65,6 +67,7 @@ pub fn run(cli: Cli, uri: Uri) -> Result<Exit, Failure> {
             Command::Inspect(args) => reading(&context, inspect::run(&context, args)).await,
             Command::Expire(args) => expire::run(&context, args).await,
             Command::Purge(args) => purge::run(&context, args).await,
+            Command::Restore(args) => restore::run(&context, args).await,
             Command::Sweep(args) => sweep::run(&context, args).await,
             Command::Index(args) => index::run(&context, args).await,
             Command::Collections(_) => reading(&context, collections::run(&context)).await,

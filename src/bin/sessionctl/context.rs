@@ -11,7 +11,7 @@ use sessionctl::session::shorten;
 use sessionctl::{Error, Layout, Query, State, Store};
 
 use crate::args::{Color, Global, Secret, Selection, Uri};
-use crate::output::{Rows, Shape, Style};
+use crate::output::{Format, Row, Rows, Shape, Style};
 use crate::report::{Doing as _, Exit, Failure, say};
 use crate::signals::Signals;
 use crate::text::counted;
@@ -72,6 +72,29 @@ impl Context {
     /// Rows on stdout.
     pub fn rows(&self, shape: Shape, header: &'static [&'static str]) -> Rows<io::Stdout> {
         Rows::stdout(self.style(), shape, header)
+    }
+
+    /// Prints the one row of a report, whatever the outcome, which it gives back: a report that could
+    /// not be printed is a failure only where nothing else is.
+    pub fn finish(
+        &self,
+        header: &'static [&'static str],
+        row: Row,
+        outcome: Result<Exit, Failure>,
+    ) -> Result<Exit, Failure> {
+        if self.global.format == Format::Table && self.global.quiet {
+            return outcome;
+        }
+        let mut rows = self.rows(Shape::One, header);
+        let printed = rows.row(row).and_then(|()| rows.finish());
+        match (outcome, printed) {
+            (Err(failure), Err(unprinted)) if !unprinted.is_closed_pipe() => {
+                say("warning", "the report could not be printed");
+                Err(failure)
+            }
+            (Ok(_), Err(unprinted)) if !unprinted.is_closed_pipe() => Err(unprinted),
+            (outcome, _) => outcome,
+        }
     }
 
     /// Says something that is not a failure, unless `-q`.

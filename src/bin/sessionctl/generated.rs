@@ -160,7 +160,8 @@ fn set_by(arg: &Arg) -> String {
 fn exit_status(command: &Command) -> Roff {
     let path = page(command).trim_start_matches("sessionctl").trim_start_matches('-');
     let whole = path.is_empty();
-    let changes = ["expire", "purge", "index", "index-install", "index-replace", "index-remove"];
+    let changes =
+        ["expire", "purge", "restore", "index", "index-install", "index-replace", "index-remove"];
     let offline = path.starts_with("layouts") || path == "completions";
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);

@@ -150,6 +150,9 @@ fn hint(error: &Error) -> Option<String> {
             "leave --layout away, and sessionctl finds out; a layout of your own goes into --layout-file"
                 .to_owned()
         }
+        Error::ArchiveExists { .. } => {
+            "choose another name, or add to it with --archive-append".to_owned()
+        }
         Error::AmbiguousIds(_) => "give more characters of the id; nothing was done".to_owned(),
         Error::IndexDiffers(_) => {
             "`sessionctl index status` shows both, `sessionctl index replace` puts the wanted one in its place".to_owned()

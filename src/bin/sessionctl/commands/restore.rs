@@ -1,0 +1,224 @@
+//! `sessionctl restore`
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sessionctl::archive::{Contents, Reader};
+use sessionctl::restore::BATCH_SIZE;
+use sessionctl::{Connection, Error};
+
+use crate::confirm::{Confirmed, Question, ask};
+use crate::context::Context;
+use crate::output::{Cell, Row};
+use crate::progress::Progress;
+use crate::report::{Doing as _, Exit, Failure};
+use crate::text::{counted, sessions};
+
+/// Put back the sessions that a purge archived
+///
+/// They go into the collection of -d and -c, which is created if it does not exist. A session whose
+/// id is there already is left as it is, so a restore can be repeated. Where an archive has a session
+/// twice, the first one counts. Sessions that are expired come back too, until the next sweep, or a
+/// TTL index, removes them again.
+///
+/// FILE ends with .bson or .ndjson, or with either of them and .gz or .zst.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl restore purged.bson --dry-run
+  sessionctl restore purged.bson
+  sessionctl restore purged.ndjson.zst -d shop -c sessions --yes")]
+pub struct Args {
+    /// The archive
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Only count the sessions of the archive, and those of them that are there already
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Confirm beforehand: nothing is asked
+    #[arg(short, long, env = "SESSIONCTL_YES", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    yes: bool,
+
+    /// Sessions in a batch
+    #[arg(long, value_name = "N", default_value_t = BATCH_SIZE, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    batch_size: u32,
+}
+
+const HEADER: &[&str] =
+    &["namespace", "file", "read", "restored", "skipped", "exact", "batches", "seconds", "stopped"];
+
+/// What was done.
+#[derive(Debug, Clone)]
+struct Report {
+    namespace: String,
+    file: String,
+    read: u64,
+    restored: Option<u64>,
+    skipped: u64,
+    exact: Option<bool>,
+    batches: u64,
+    took: Duration,
+    stopped: Option<&'static str>,
+}
+
+impl Report {
+    fn row(&self) -> Row {
+        Row(vec![
+            ("namespace", Cell::Text(self.namespace.clone())),
+            ("file", Cell::Text(self.file.clone())),
+            ("read", Cell::Count(self.read)),
+            ("restored", Cell::maybe(self.restored, Cell::Count)),
+            ("skipped", Cell::Count(self.skipped)),
+            ("exact", Cell::maybe(self.exact, Cell::Flag)),
+            ("batches", Cell::Count(self.batches)),
+            ("seconds", Cell::Seconds(self.took.as_secs_f64())),
+            ("stopped", Cell::maybe(self.stopped, |why| Cell::Text(why.to_owned()))),
+        ])
+    }
+}
+
+pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    // Until something is written, a signal ends the command at once.
+    let prepared = context.signals.asked.run_until_cancelled(prepare(context, args)).await;
+    let Some(prepared) = prepared else {
+        return Ok(Exit::Signal(context.signals.received().unwrap_or_default()));
+    };
+    let Prepared { connection, action, contents, mut report } = prepared?;
+    let mut outcome = Ok(Exit::Done);
+    if !args.dry_run {
+        let confirmed = confirm(context, args, &report.namespace, contents.documents).await?;
+        let restored =
+            restore(context, args, &connection, contents.documents, &mut report, confirmed);
+        outcome = restored.await.doing(&action);
+    }
+    if let (Ok(Exit::Done), Some(damage)) = (&outcome, &contents.damage) {
+        report.stopped = Some("error");
+        outcome = Err(Failure::of(&action, damage).hint(if args.dry_run {
+            "what comes before that can be restored"
+        } else {
+            "what comes before that is restored"
+        }));
+    }
+    context.finish(HEADER, report.row(), outcome)
+}
+
+/// Everything that is known before anything is written.
+struct Prepared {
+    connection: Connection,
+    action: String,
+    contents: Contents,
+    report: Report,
+}
+
+async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
+    let started = Instant::now();
+    let file = args.file.display().to_string();
+    // A name or a file that cannot be right is said before a server is asked.
+    drop(Reader::open(&args.file).doing(&format!("restore {file}"))?);
+    let connection = context.connect().await?;
+    let namespace = format!("{}.{}", connection.database(), context.collection());
+    let action = format!("restore {namespace}");
+    connection.primary_now().await.doing(&action)?;
+    let contents = look_through(context, &args.file).await.doing(&action)?;
+    if contents.torn > 0 {
+        let bytes = counted(contents.torn, "byte");
+        context.note(
+            "warning",
+            format!(
+                "the last {bytes} of {file} are of a batch that was not finished, and left out"
+            ),
+        );
+    }
+    if let Some(damage) = &contents.damage {
+        let before = sessions(contents.documents);
+        context.note("warning", format!("{damage}; only the {before} before that can be restored"));
+    }
+    let mut report = Report {
+        namespace,
+        file,
+        read: 0,
+        restored: None,
+        skipped: 0,
+        exact: None,
+        batches: 0,
+        took: Duration::ZERO,
+        stopped: None,
+    };
+    if args.dry_run {
+        let documents = Reader::open(&args.file).doing(&action)?.take(whole(contents.documents));
+        let existing = connection.count_existing(context.collection(), documents).await;
+        (report.read, report.skipped) = (contents.documents, existing.doing(&action)?);
+    }
+    report.took = started.elapsed();
+    Ok(Prepared { connection, action, contents, report })
+}
+
+/// Reads the archive through, beside the runtime that hears the signals.
+async fn look_through(context: &Context, file: &Path) -> sessionctl::Result<Contents> {
+    let progress = Progress::new("sessions looked at", None, context.global.quiet);
+    let (seen, path) = (progress.cleared(), file.to_owned());
+    let looking = tokio::task::spawn_blocking(move || Contents::of(&path, || seen.advance(1)));
+    looking.await.unwrap_or_else(|_| {
+        let what = "could not be read through".to_owned();
+        Err(Error::Archive { path: file.to_owned(), what })
+    })
+}
+
+fn whole(documents: u64) -> usize {
+    usize::try_from(documents).unwrap_or(usize::MAX)
+}
+
+async fn confirm(
+    context: &Context,
+    args: &Args,
+    namespace: &str,
+    documents: u64,
+) -> Result<Confirmed, Failure> {
+    if documents == 0 {
+        return Ok(Confirmed::nothing_matched());
+    }
+    if args.yes {
+        return Ok(Confirmed::by_flag());
+    }
+    let text = format!("restore {} into {namespace}?", sessions(documents));
+    ask(Question::YesNo(text), false, &context.signals).await
+}
+
+/// Goes through the batches, unless a signal stops it.
+async fn restore(
+    context: &Context,
+    args: &Args,
+    connection: &Connection,
+    documents: u64,
+    report: &mut Report,
+    _: Confirmed,
+) -> sessionctl::Result<Exit> {
+    let started = Instant::now();
+    let progress = Progress::new("sessions", Some(documents), context.global.quiet);
+    let archive = Reader::open(&args.file)?.take(whole(documents));
+    let asked = context.signals.asked.clone();
+    let mut restoring = connection.restore(context.collection(), archive, args.batch_size, asked);
+    let outcome = loop {
+        match restoring.next().await {
+            Ok(Some(batch)) => {
+                report.batches += 1;
+                progress.advance(batch.read);
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    progress.finish();
+    report.took = started.elapsed();
+    let total = restoring.total();
+    (report.read, report.restored) = (total.read, Some(total.inserted));
+    (report.skipped, report.exact) = (total.skipped, Some(total.exact));
+    if let Err(error) = outcome {
+        report.stopped = Some("error");
+        return Err(error);
+    }
+    let signal = context.signals.received();
+    report.stopped = signal.map(|_| "signal");
+    Ok(signal.map_or(Exit::Done, Exit::Signal))
+}
