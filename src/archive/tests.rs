@@ -129,18 +129,17 @@ fn every_format_gives_every_fixture_back_byte_by_byte() {
 fn the_files_are_what_other_programs_read() {
     let folder = folder();
     let documents = some();
-    for (name, program) in [("a.bson.gz", "gzip"), ("a.bson.zst", "zstd"), ("a.ndjson.gz", "gzip")]
-    {
-        let path = folder.path().join(name);
-        write(&path, &[&documents[..2], &documents[2..]]);
-        let plain = path.with_extension("");
-        write(&plain, &[&documents]);
-        // What is not installed cannot be asked.
-        let Ok(unpacked) = Command::new(program).arg("-dc").arg(&path).output() else { continue };
-        assert!(unpacked.status.success(), "{unpacked:?}");
-        assert!(unpacked.stdout == fs::read(&plain).unwrap(), "{name}");
-        fs::remove_file(&plain).unwrap();
-    }
+    let plain = folder.path().join("plain.bson");
+    write(&plain, &[&documents]);
+    let plain = fs::read(&plain).unwrap();
+    assert!(plain == documents.iter().flat_map(|raw| raw.as_bytes().to_vec()).collect::<Vec<_>>());
+    let path = folder.path().join("a.bson.gz");
+    write(&path, &[&documents[..2], &documents[2..]]);
+    let unpacked = Command::new("gzip").arg("-dc").arg(&path).output().unwrap();
+    assert!(unpacked.status.success() && unpacked.stdout == plain, "{unpacked:?}");
+    let path = folder.path().join("a.bson.zst");
+    write(&path, &[&documents[..2], &documents[2..]]);
+    assert!(zstd::decode_all(File::open(&path).unwrap()).unwrap() == plain);
     let lines = folder.path().join("a.ndjson");
     write(&lines, &[&documents]);
     assert_eq!(
@@ -454,8 +453,8 @@ fn an_archive_that_was_removed_or_shortened_takes_no_more() {
     assert!(archive.write(&refs(&some())).is_err());
 }
 
-/// The test below, in a process that cannot write files of more than 4 KiB: the same as a full disk,
-/// and nobody needs to be root for it.
+/// In a process that cannot write files of more than 4 KiB: the same as a full disk, and nobody needs
+/// to be root for it.
 #[test]
 fn a_batch_that_does_not_fit_is_taken_back_and_said() {
     const INSIDE: &str = "SESSIONCTL_TEST_FULL_DISK";
@@ -498,7 +497,8 @@ fn fill_the_disk(folder: &Path) {
         let length = archive.length();
         for _ in 0..2 {
             let error = archive.write(&refs(&[large()])).unwrap_err().to_string();
-            assert!(error.ends_with("could not be written: file too large"), "{error}");
+            let full = ["file too large", "no storage space"];
+            assert!(full.iter().any(|full| error.ends_with(full)), "{error}");
             assert_eq!(fs::metadata(&path).unwrap().len(), length, "{name}");
         }
         // A smaller batch still fits.
