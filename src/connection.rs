@@ -111,8 +111,7 @@ impl Connection {
     /// # Errors
     /// What the connection meets.
     pub async fn hello(&self) -> Result<Hello> {
-        let reply = self.client.database("admin").run_command(doc! { "hello": 1 }).await;
-        let reply = reply.map_err(|error| self.scene("hello", "admin").error(error))?;
+        let reply = self.run_on_admin("hello", doc! { "hello": 1 }).await?;
         let now = reply.get_datetime("localTime").copied();
         Ok(Hello {
             now: now.map_err(|_| Error::Unsupported("the server tells no time".into()))?,
@@ -123,6 +122,12 @@ impl Connection {
             },
             writable: reply.get_bool("isWritablePrimary").unwrap_or(false),
         })
+    }
+
+    /// Runs a command on the database `admin`, on the primary.
+    pub(crate) async fn run_on_admin(&self, name: &str, command: Document) -> Result<Document> {
+        let reply = self.client.database("admin").run_command(command).await;
+        reply.map_err(|error| self.scene(name, "admin").error(error))
     }
 
     /// The primary's clock, which alone decides what is expired.

@@ -81,6 +81,12 @@ pub enum Error {
         /// The hosts of the connection string.
         address: String,
     },
+    /// The replica set is between two primaries.
+    #[error("the replica set at {address} has no primary now")]
+    NoPrimary {
+        /// The hosts of the connection string.
+        address: String,
+    },
     /// No layout of this name.
     #[error("there is no layout named {0}")]
     UnknownLayout(String),
@@ -135,7 +141,7 @@ impl Error {
     /// away, changes its primary, is overloaded or gave up after `maxTimeMS`.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } => true,
+            Self::Unreachable { .. } | Self::NoPrimary { .. } => true,
             Self::Driver { source, .. } => is_transient(source),
             Self::Server { code, source, .. } => {
                 TRANSIENT_CODES.contains(code) || source.as_ref().is_some_and(is_transient)

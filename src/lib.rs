@@ -42,6 +42,7 @@ pub mod payload;
 pub mod purge;
 pub mod query;
 pub mod restore;
+pub mod replication;
 pub mod session;
 pub mod store;
 pub mod sweep;

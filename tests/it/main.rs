@@ -13,6 +13,7 @@ mod demo;
 mod expire;
 mod index;
 mod inspect;
+mod lag;
 mod layouts;
 mod list;
 mod mongod;

@@ -100,8 +100,11 @@ impl Db {
     fn primary(&self) -> Client {
         match self.admin(doc! { "hello": 1 }).get_str("me") {
             Ok(address) => {
-                let uri = format!("mongodb://{address}/?directConnection=true");
-                let uri = with_option(&uri, "serverSelectionTimeoutMS=5000");
+                let login = self.uri.rsplit_once('@').map_or("mongodb://", |(login, _)| login);
+                let at = if login == "mongodb://" { "" } else { "@" };
+                let uri = format!(
+                    "{login}{at}{address}/?directConnection=true&serverSelectionTimeoutMS=5000"
+                );
                 self.runtime.block_on(Client::with_uri_str(uri)).unwrap()
             }
             // No replica set.
@@ -212,11 +215,12 @@ impl Db {
 
 impl Drop for Db {
     fn drop(&mut self) {
-        // The server may be gone already.
+        // The server may be gone already, or its set be without a majority.
+        let drop = doc! { "dropDatabase": 1, "maxTimeMS": 5000 };
         let database = self.client.database(&self.name);
         let _ = self.runtime.block_on(async {
             tokio::time::sleep(std::time::Duration::ZERO).await;
-            if std::thread::panicking() { Ok(()) } else { database.drop().await }
+            if std::thread::panicking() { None } else { database.run_command(drop).await.ok() }
         });
     }
 }

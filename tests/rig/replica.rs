@@ -3,6 +3,7 @@
 //!
 //! It speaks through the driver, which is why it is not part of `src/mongod.rs`.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 use mongodb::Client;
 use sessionctl::mongod::{Mongod, Options, find_or_fetch};
+use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
 
 const NAME: &str = "rig";
@@ -35,6 +37,10 @@ pub enum Role {
 pub struct ReplicaSet {
     members: Vec<Member>,
     runtime: Runtime,
+    /// `user:password@` where logins are needed.
+    login: &'static str,
+    /// The members' own password.
+    _key: Option<NamedTempFile>,
 }
 
 struct Member {
@@ -54,6 +60,39 @@ impl ReplicaSet {
     /// A set of these members, with further arguments of `mongod`. The first is the primary, and
     /// every member is healthy.
     pub fn of(roles: &[Role], parameters: &[(&str, &str)], args: &[&str]) -> Self {
+        let set = Self::uninitiated(roles, parameters, args);
+        set.initiate();
+        // It would wait for its election timeout first. Until it has read its config it refuses.
+        wait("the first member is the primary", || {
+            let _ = set.try_admin(0, doc! { "replSetStepUp": 1 });
+            set.leads(0).is_some()
+        });
+        set.await_replication();
+        set
+    }
+
+    /// A set of `count` equal members that demands logins, and knows `root` with the password `root`;
+    /// [`uri`](Self::uri) has it.
+    pub fn guarded(count: usize) -> Self {
+        // mongod takes no key file that others may read, and a temporary file is its owner's alone.
+        let mut key = NamedTempFile::new().unwrap_or_else(|error| panic!("a key file: {error}"));
+        writeln!(key, "{}", "rig".repeat(8)).unwrap_or_else(|error| panic!("a key file: {error}"));
+        let args = ["--auth", "--keyFile", &key.path().to_string_lossy()];
+        let mut set = Self::uninitiated(&vec![Role::Electable; count], &[], &args);
+        set._key = Some(key);
+        // Without a login a local client may initiate a set and make its first user, no more.
+        set.initiate();
+        let primary = set.primary();
+        set.admin(primary, doc! { "createUser": "root", "pwd": "root", "roles": ["root"] });
+        set.login = "root:root@";
+        for index in 0..count {
+            set.members[index].client = connect(&set.runtime, &set.direct_uri(index));
+        }
+        set.await_replication();
+        set
+    }
+
+    fn uninitiated(roles: &[Role], parameters: &[(&str, &str)], args: &[&str]) -> Self {
         assert_eq!(roles.first(), Some(&Role::Electable), "the first member is to be the primary");
         let binary = find_or_fetch(&mut |_| {})
             .unwrap_or_else(|error| panic!("a replica set needs a mongod: {error}"));
@@ -71,14 +110,11 @@ impl ReplicaSet {
             .unwrap_or_else(|error| panic!("a runtime: {error}"));
         let servers = start_servers(&binary, &options, roles.len());
         let members = roles.iter().zip(servers).map(|(role, server)| {
-            let uri = format!("{}/?directConnection=true&connectTimeoutMS=5000", server.uri());
-            let client = runtime.block_on(Client::with_uri_str(uri));
-            let client = client.unwrap_or_else(|error| panic!("a client: {error}"));
+            let client = connect(&runtime, &format!("{}/?directConnection=true", server.uri()));
             Member { role: *role, server, client, paused: false }
         });
-        let set = Self { members: members.collect(), runtime };
-        set.initiate();
-        set
+        let members = members.collect();
+        Self { members, runtime, login: "", _key: None }
     }
 
     fn initiate(&self) {
@@ -101,27 +137,37 @@ impl ReplicaSet {
             "settings": {
                 "electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 200,
                 "heartbeatTimeoutSecs": 5,
+                // One that is held holds nobody else.
+                "chainingAllowed": false,
             },
         };
         self.admin(0, doc! { "replSetInitiate": config });
-        // It would wait for its election timeout first. Until it has read its config it refuses.
-        wait("the first member is the primary", || {
-            let _ = self.try_admin(0, doc! { "replSetStepUp": 1 });
-            self.leads(0).is_some()
-        });
+    }
+
+    /// A member that has just been initiated is healthy a second before it begins to follow.
+    fn await_replication(&self) {
         self.await_health();
+        let follows = |member: &&Member| matches!(member.role, Role::Electable | Role::Hidden);
+        let all = self.members.iter().filter(follows).count() as i32;
+        let note = doc! {
+            "appendOplogNote": 1, "data": { "rig": "ready" },
+            "writeConcern": { "w": all, "wtimeout": 30_000 },
+        };
+        let reply = self.admin(self.primary(), note);
+        assert!(!reply.contains_key("writeConcernError"), "{reply}");
     }
 
     /// The connection string, with all members that clients may see.
     pub fn uri(&self) -> String {
         let seen = self.members.iter().filter(|member| member.role == Role::Electable);
         let hosts: Vec<_> = seen.map(|member| member.server.address()).collect();
-        format!("mongodb://{}/?replicaSet={NAME}", hosts.join(","))
+        format!("mongodb://{}{}/?replicaSet={NAME}", self.login, hosts.join(","))
     }
 
     /// The connection string of one member alone.
     pub fn direct_uri(&self, index: usize) -> String {
-        format!("{}/?directConnection=true", self.members[index].server.uri())
+        let address = self.members[index].server.address();
+        format!("mongodb://{}{address}/?directConnection=true", self.login)
     }
 
     /// The member that is the primary, as soon as there is one.
@@ -242,6 +288,11 @@ impl ReplicaSet {
             .then(|| self.runtime.block_on(database.run_command(command).into_future()));
         asked?.ok()
     }
+}
+
+fn connect(runtime: &Runtime, uri: &str) -> Client {
+    let client = runtime.block_on(Client::with_uri_str(uri));
+    client.unwrap_or_else(|error| panic!("a client: {error}"))
 }
 
 /// Starts them all at once.
