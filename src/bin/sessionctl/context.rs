@@ -8,6 +8,7 @@ use sessionctl::connection::{Connection, Thoroughness};
 use sessionctl::layout::detect::{Certainty, Verdict, detect};
 use sessionctl::purge::{Fate, Purge};
 use sessionctl::session::shorten;
+use sessionctl::store::{Reading, documents};
 use sessionctl::{Error, Layout, Query, State, Store};
 
 use crate::args::{Color, Global, Secret, Selection, Uri};
@@ -25,6 +26,9 @@ pub struct Context {
     read: OnceCell<Secret>,
     pub signals: Signals,
 }
+
+/// How many sessions are looked at to learn whether payloads can be read.
+const LOOKED_AT: u64 = 100;
 
 /// What a command is going to do with the layout it asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,7 +240,43 @@ impl Context {
             selected.ids = Some(resolved.keys);
             selected.unknown = resolved.unknown;
         }
+        if selected.query.needs_payload() {
+            let action = format!("{action} {}", store.namespace());
+            self.warn_of_the_unreadable(store, &selected.query, now).await.doing(&action)?;
+        }
         Ok(selected)
+    }
+
+    /// "Nothing matched" must not look like an answer where the payloads cannot be read.
+    async fn warn_of_the_unreadable(
+        &self,
+        store: &Store,
+        query: &Query,
+        now: DateTime,
+    ) -> sessionctl::Result<()> {
+        let reading = Reading { limit: LOOKED_AT, ..Reading::default() };
+        let mut batches = store.read(Document::new(), &reading).await?;
+        let (mut sampled, mut reasons) = (0_u64, Vec::new());
+        while let Some(batch) = batches.next().await? {
+            for document in documents(&batch) {
+                let payload = store.layout().payload(document);
+                let session = store.layout().session(document, &payload, now);
+                sampled += 1;
+                // Some stores keep the user beside the payload.
+                let is_judged = query.payload.is_empty() && session.user.is_some();
+                reasons.extend(payload.error().filter(|_| !is_judged));
+            }
+        }
+        if let Some(reason) = reasons.first() {
+            let blind = counted(reasons.len() as u64, "session");
+            self.note(
+                "warning",
+                format!(
+                    "--user and --where cannot see into {blind} of {sampled} looked at: {reason}"
+                ),
+            );
+        }
+        Ok(())
     }
 }
 
