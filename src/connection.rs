@@ -41,6 +41,19 @@ pub enum Kind {
     Sharded,
 }
 
+impl Kind {
+    /// Reads the reply to `hello`.
+    fn of(hello: &Document) -> Self {
+        if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
+            Self::Sharded
+        } else if hello.contains_key("setName") || hello.contains_key("isreplicaset") {
+            Self::ReplicaSet
+        } else {
+            Self::Standalone
+        }
+    }
+}
+
 /// The server's clock, what it is, and whether it may write.
 #[derive(Debug, Clone, Copy)]
 pub struct Hello {
@@ -115,11 +128,7 @@ impl Connection {
         let now = reply.get_datetime("localTime").copied();
         Ok(Hello {
             now: now.map_err(|_| Error::Unsupported("the server tells no time".into()))?,
-            kind: match (reply.get_str("msg"), reply.contains_key("setName")) {
-                (Ok("isdbgrid"), _) => Kind::Sharded,
-                (_, true) => Kind::ReplicaSet,
-                (_, false) => Kind::Standalone,
-            },
+            kind: Kind::of(&reply),
             writable: reply.get_bool("isWritablePrimary").unwrap_or(false),
         })
     }
@@ -414,4 +423,21 @@ fn uri_error(uri: &str, error: mongodb::error::Error) -> Error {
     } else {
         "it is not of the form mongodb://user:password@host:port/database?options"
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_answers_hello_is_told_apart() {
+        let mongos = doc! { "isWritablePrimary": true, "msg": "isdbgrid", "maxWireVersion": 17 };
+        assert_eq!(Kind::of(&mongos), Kind::Sharded);
+        let member = doc! { "setName": "rig", "isWritablePrimary": true, "maxWireVersion": 17 };
+        assert_eq!(Kind::of(&member), Kind::ReplicaSet);
+        let not_initiated = doc! { "isreplicaset": true, "isWritablePrimary": false };
+        assert_eq!(Kind::of(&not_initiated), Kind::ReplicaSet);
+        let standalone = doc! { "isWritablePrimary": true, "maxWireVersion": 17 };
+        assert_eq!(Kind::of(&standalone), Kind::Standalone);
+    }
 }

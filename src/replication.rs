@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bson::{Bson, Document, doc};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Kind};
 use crate::error::{Error, Result};
 
 /// How far the members are behind.
@@ -75,10 +75,10 @@ impl Connection {
 
     async fn followers(&self) -> Result<Option<Followers>> {
         // Anybody may ask it; the others tell a standalone only to those who have the right.
-        match Deployment::of(&self.admin("hello").await?) {
-            Deployment::Standalone => return Ok(None),
-            Deployment::ReplicaSet => {}
-            Deployment::Sharded => {
+        match self.hello().await?.kind {
+            Kind::Standalone => return Ok(None),
+            Kind::ReplicaSet => {}
+            Kind::Sharded => {
                 let why = "a mongos does not tell how far the members of its shards are behind";
                 return Err(Error::Unsupported(why.into()));
             }
@@ -102,26 +102,6 @@ impl Connection {
     /// A command without arguments, on the database `admin` of the primary.
     async fn admin(&self, name: &str) -> Result<Document> {
         self.run_on_admin(name, doc! { name: 1 }).await
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Deployment {
-    Standalone,
-    ReplicaSet,
-    Sharded,
-}
-
-impl Deployment {
-    /// Reads the reply to `hello`.
-    fn of(hello: &Document) -> Self {
-        if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
-            Self::Sharded
-        } else if hello.contains_key("setName") || hello.contains_key("isreplicaset") {
-            Self::ReplicaSet
-        } else {
-            Self::Standalone
-        }
     }
 }
 
@@ -376,18 +356,6 @@ mod tests {
         status.get_array_mut("members").unwrap().truncate(1);
         let followers = read(&status, Some(&recorded(CONFIG)));
         assert_eq!((followers.behind, followers.slowest), (Duration::ZERO, None));
-    }
-
-    #[test]
-    fn what_answers_hello_is_told_apart() {
-        let mongos = doc! { "isWritablePrimary": true, "msg": "isdbgrid", "maxWireVersion": 17 };
-        assert_eq!(Deployment::of(&mongos), Deployment::Sharded);
-        let member = doc! { "setName": "rig", "isWritablePrimary": true, "maxWireVersion": 17 };
-        assert_eq!(Deployment::of(&member), Deployment::ReplicaSet);
-        let not_initiated = doc! { "isreplicaset": true, "isWritablePrimary": false };
-        assert_eq!(Deployment::of(&not_initiated), Deployment::ReplicaSet);
-        let standalone = doc! { "isWritablePrimary": true, "maxWireVersion": 17 };
-        assert_eq!(Deployment::of(&standalone), Deployment::Standalone);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::archive::Archive;
 use crate::connection::Kind;
 use crate::error::{Error, Result};
 use crate::query::Query;
+use crate::replication::Lag;
 use crate::store::Store;
 
 /// How often a rate starts batches at the least, in a second: smaller ones, rather than bursts.
@@ -42,6 +43,9 @@ pub struct Batch {
     /// How long its write took.
     pub took: Duration,
 }
+
+/// How often the replication lag is asked for.
+const LAG_EVERY: Duration = Duration::from_secs(1);
 
 /// What happens next in a purge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +90,9 @@ pub struct Purging {
     exact: bool,
     throttle: Throttle,
     throttled: Throttled,
+    /// When the lag was last asked for, and whether it was ever told.
+    lag_asked: Option<Instant>,
+    lag_told: bool,
     /// What was said to be waited for.
     paused: Option<Cause>,
     cancel: CancellationToken,
@@ -120,6 +127,8 @@ impl Purging {
             failure: None,
             exact: true,
             throttled: Throttled::default(),
+            lag_asked: None,
+            lag_told: false,
             paused: None,
             cancel,
         }
@@ -234,7 +243,35 @@ impl Purging {
     async fn delay(&mut self) -> Result<Option<(Duration, Cause)>> {
         let now = Instant::now();
         let overload = self.writer.overload.delay(now).map(|wait| (wait, Cause::Overload));
-        Ok(overload.or_else(|| self.throttle.delay(now)))
+        match overload.or_else(|| self.throttle.delay(now)) {
+            Some(wait) => Ok(Some(wait)),
+            None => self.lag(now).await,
+        }
+    }
+
+    /// Whether the members are too far behind. Whoever may not know it at the start must not begin;
+    /// what cannot be told on the way is waited for.
+    async fn lag(&mut self, now: Instant) -> Result<Option<(Duration, Cause)>> {
+        let Some(most) = self.purge.pace.max_lag else { return Ok(None) };
+        let asked_lately =
+            self.lag_asked.is_some_and(|asked| now.duration_since(asked) < LAG_EVERY);
+        if asked_lately && self.paused.is_none() {
+            return Ok(None);
+        }
+        let cancel = self.cancel.clone();
+        let connection = self.store.connection().clone();
+        let Some(lag) = cancel.run_until_cancelled(connection.lag()).await else { return Ok(None) };
+        self.lag_asked = Some(Instant::now());
+        let wait = |cause| Ok(Some((LAG_EVERY, cause)));
+        match lag {
+            Lag::Standalone => Ok(None),
+            Lag::Behind(followers) => {
+                self.lag_told = true;
+                if followers.behind > most { wait(Cause::Lag(followers.behind)) } else { Ok(None) }
+            }
+            Lag::Unknown(error) if self.lag_told || error.is_transient() => wait(Cause::LagUnknown),
+            Lag::Unknown(error) => Err(error),
+        }
     }
 
     /// The next candidates, or `None` at the end and when it was cancelled. Reading changes

@@ -162,6 +162,7 @@ async fn prepare(
     store
         .purge(purge.clone(), context.signals.asked.clone())
         .map_err(|error| cannot(fate, &full_action, &error))?;
+    args.pacing.check_lag(context, &store, &full_action).await?;
     let matched = count(context, &store, &purge).await.doing(&full_action)?;
     let spared = store.count_spared(&purge).await.doing(&full_action)?;
     if spared > 0 {

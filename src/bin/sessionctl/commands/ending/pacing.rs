@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use sessionctl::purge::{Cause, MOST_JOBS, Pace};
+use sessionctl::replication::Lag;
+use sessionctl::{Error, Store};
 
 use crate::args::{duration, interval};
+use crate::context::Context;
+use crate::report::Failure;
 
 /// The options for going gently.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,6 +43,40 @@ pub struct Pacing {
 impl Pacing {
     pub fn pace(&self) -> Pace {
         Pace { rate: self.rate, sleep_factor: self.sleep_factor, max_lag: self.max_lag }
+    }
+}
+
+impl Pacing {
+    /// Says at once where the lag cannot be told, or means nothing.
+    pub async fn check_lag(
+        &self,
+        context: &Context,
+        store: &Store,
+        action: &str,
+    ) -> Result<(), Failure> {
+        if self.max_lag.is_none() {
+            return Ok(());
+        }
+        match store.connection().lag().await {
+            Lag::Standalone => {
+                context.note("warning", "--max-lag means nothing here: this is no replica set");
+            }
+            Lag::Behind(followers) => {
+                if !followers.absent.is_empty() {
+                    let absent: Vec<_> = followers.absent.iter().map(ToString::to_string).collect();
+                    let text = format!("--max-lag does not wait for {}", absent.join(", "));
+                    context.note("warning", text);
+                }
+            }
+            Lag::Unknown(error @ Error::Unauthorized { .. }) => {
+                let failure = Failure::of(action, &error);
+                return Err(
+                    failure.hint("--max-lag needs the role clusterMonitor; or leave it away")
+                );
+            }
+            Lag::Unknown(error) => return Err(Failure::of(action, &error)),
+        }
+        Ok(())
     }
 }
 
