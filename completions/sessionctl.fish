@@ -119,7 +119,14 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s q -l q
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l grace -d 'Count as expired only what has been so for this long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l batch-size -d 'Sessions in a batch' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l cutoff -d 'Count as expired what was so then, such as the cutoff of an earlier report' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after so long: sessions that were written back meanwhile are ended again' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l rate -d 'At most so many sessions a second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l run-time -d 'Stop after so long, at the end of a batch; with work left the exit code is 5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of this user' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l where -d 'Sessions whose payload says so; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-before -d 'Sessions that expire before it, such as +1h' -r
@@ -140,8 +147,9 @@ csv\t'A header and lines of comma-separated values'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l dry-run -d 'Only count the sessions that are meant'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l dry-run -d 'Change nothing: show how many sessions are meant, some of them, and how they would be found'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s y -l yes -d 'Confirm beforehand: nothing is asked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l no-repeat -d 'Only report the sessions that reappeared'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expired -d 'Sessions whose expiry is past'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l live -d 'Sessions whose expiry is to come'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l endless -d 'Sessions that the store keeps for ever'
@@ -152,13 +160,21 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s q -l qu
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l grace -d 'Count as expired only what has been so for this long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l batch-size -d 'Sessions in a batch' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l cutoff -d 'Count as expired what was so then, such as the cutoff of an earlier report' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after so long: sessions that were written back meanwhile are ended again' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l rate -d 'At most so many sessions a second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l run-time -d 'Stop after so long, at the end of a batch; with work left the exit code is 5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of this user' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l where -d 'Sessions whose payload says so; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-before -d 'Sessions that expire before it, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-after -d 'Sessions that expire then or later' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l idle -d 'Sessions not touched for so long, such as 7d' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l older -d 'Sessions created so long ago, or earlier' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive -d 'Write each batch into this new file before it is deleted; its name ends with .bson or .ndjson, or either of them and .gz or .zst' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
@@ -173,13 +189,15 @@ csv\t'A header and lines of comma-separated values'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l dry-run -d 'Only count the sessions that are meant'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l dry-run -d 'Change nothing: show how many sessions are meant, some of them, and how they would be found'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s y -l yes -d 'Confirm beforehand: nothing is asked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l no-repeat -d 'Only report the sessions that reappeared'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expired -d 'Sessions whose expiry is past'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l live -d 'Sessions whose expiry is to come'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l endless -d 'Sessions that the store keeps for ever'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l malformed -d 'Sessions whose expiry nothing can act on'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l all -d 'Every session of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive-append -d 'Add to the file if there is one'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
@@ -207,7 +225,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s v -l v
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l interval -d 'Begin a pass this often' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l grace -d 'Delete only what has been expired for this long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l batch-size -d 'Sessions in a batch' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r

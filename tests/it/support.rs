@@ -356,10 +356,11 @@ impl Program {
                 Ok(piece) => seen.extend(piece),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    panic!("{next:?} is still due: {}", String::from_utf8_lossy(&seen))
+                    panic!("{next:?} is still due: {:?}", String::from_utf8_lossy(&seen))
                 }
             }
-            if let Some((question, answer)) = next
+            // Two of them may come in one piece.
+            while let Some((question, answer)) = next
                 && String::from_utf8_lossy(&seen).contains(question)
             {
                 keyboard.write_all(answer.as_bytes()).unwrap();

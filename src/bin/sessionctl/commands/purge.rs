@@ -22,10 +22,10 @@ use crate::report::{Exit, Failure};
   sessionctl purge --idle 90d")]
 pub struct Args {
     #[command(flatten)]
-    archiving: Archiving,
+    pub ending: ending::Args,
 
     #[command(flatten)]
-    pub ending: ending::Args,
+    archiving: Archiving,
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
