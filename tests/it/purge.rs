@@ -301,7 +301,7 @@ fn a_session_renewed_between_the_read_and_the_delete_lives() {
     let held = db.hold_deletes();
     let purge = db.command(&["purge", "--expired", "-o", "json"]).start();
     // The ids were read, and the delete stands at the server.
-    held.wait(1);
+    held.wait_for_a_delete();
     db.update("sessions", doc! { "_id": "expired-00001" }, doc! { "$set": { "expires": at(600) } });
     drop(held);
     let report = purge.wait().exits(0).json();
@@ -322,7 +322,7 @@ fn the_library_spares_a_session_renewed_meanwhile_too() {
         let mut purging = store.purge(purge, cancel).unwrap();
         let held = db.hold_deletes();
         let step = db.runtime.spawn(async move { purging.next().await });
-        held.wait(1);
+        held.wait_for_a_delete();
         let renewed = doc! { "$set": { "expires": at(600) } };
         db.update("sessions", doc! { "_id": "expired-00002" }, renewed);
         drop(held);
@@ -340,7 +340,7 @@ fn a_session_that_became_another_users_meanwhile_is_judged_again() {
     db.insert("sessions", ["other", "same", "still"].map(|id| connect_mongo(id, at(600))));
     let held = db.hold_deletes();
     let purge = db.command(&["purge", "--where", "userId=42", "--yes", "-o", "json"]).start();
-    held.wait(1);
+    held.wait_for_a_delete();
     let payload = |text: &str| doc! { "$set": { "session": text } };
     db.update("sessions", doc! { "_id": "other" }, payload(r#"{"userId":7}"#));
     db.update("sessions", doc! { "_id": "same" }, payload(r#"{"userId":42,"visits":2}"#));
@@ -385,7 +385,7 @@ fn a_second_signal_leaves_at_once() {
     many(&db, 3);
     let held = db.hold_deletes();
     let mut purge = db.command(&["purge", "--expired"]).start();
-    held.wait(1);
+    held.wait_for_a_delete();
     purge.signal("TERM");
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert!(!purge.has_ended(), "the first lets the batch finish");

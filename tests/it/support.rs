@@ -254,6 +254,17 @@ impl<'a> FailPoint<'a> {
         Self { db, server, name, entered, _turn: turn }
     }
 
+    /// Waits until a delete from this database's `sessions` stands at the server. The count of a fail
+    /// point is no help: deletes of other tests count too.
+    pub fn wait_for_a_delete(&self) {
+        let namespace = format!("{}.sessions", self.db.name);
+        eventually(|| {
+            let held = doc! { "currentOp": 1, "ns": &namespace, "failpointMsg": self.name };
+            let reply = self.db.admin(held);
+            !reply.get_array("inprog").unwrap().is_empty()
+        });
+    }
+
     /// Waits until it was met so many times.
     pub fn wait(&self, times: i64) {
         let times = self.entered + times;
