@@ -27,6 +27,7 @@ pub struct Connection {
     client: Client,
     database: Database,
     address: String,
+    login: Option<String>,
     within: Duration,
 }
 
@@ -89,12 +90,13 @@ impl Connection {
         // they are needed.
         options.max_pool_size.get_or_insert(crate::purge::MOST_JOBS + 1);
         let address = addresses(&options.hosts);
+        let login = options.credential.as_ref().and_then(|login| login.username.clone());
         let database = database
             .map(str::to_owned)
             .or_else(|| options.default_database.clone())
             .unwrap_or_else(|| "test".to_owned());
         let client = Client::with_options(options).map_err(|error| uri_error(uri, error))?;
-        Ok(Self { database: client.database(&database), client, address, within })
+        Ok(Self { database: client.database(&database), client, address, login, within })
     }
 
     /// The database.
@@ -105,6 +107,11 @@ impl Connection {
     /// The hosts, without any credentials.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The user who is logged in, if the connection string names one.
+    pub fn login(&self) -> Option<&str> {
+        self.login.as_deref()
     }
 
     pub(crate) fn collection(&self, name: &str) -> Collection<RawDocumentBuf> {

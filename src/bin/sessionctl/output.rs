@@ -123,7 +123,7 @@ impl Row {
         Self(columns.iter().filter_map(pick).collect())
     }
 
-    /// As a JSON object.
+    /// As the JSON object that is printed.
     pub fn json(&self) -> Value {
         Value::Object(self.0.iter().map(|(key, cell)| ((*key).to_owned(), cell.json())).collect())
     }

@@ -101,6 +101,13 @@ impl Failure {
     }
 }
 
+/// The sentence, without the hint.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
 /// Says what is being done when a library call fails.
 pub trait Doing<T> {
     fn doing(self, action: &str) -> Result<T, Failure>;

@@ -1,0 +1,644 @@
+//! The audit file: a line of JSON before anything is deleted, and one after, with the same run id.
+//!
+//! Who cannot write the first deletes nothing. A first line without a second is a run that was
+//! killed. No line holds a connection string, a whole session id or a value that looks secret.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use bson::DateTime;
+use bson::oid::ObjectId;
+use clap::{Arg, Command};
+use nix::unistd::{Uid, User, gethostname};
+use serde_json::{Map, Value, json};
+use sessionctl::payload::{mask, time};
+use sessionctl::session::shorten;
+
+use crate::args::{Selection, definition};
+use crate::output::{Row, json_text};
+use crate::report::{Exit, Failure};
+use crate::text::without_password;
+
+/// Where what is done is written down.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct AuditArgs {
+    /// Append who does what to FILE, a line of JSON before and one after; if it cannot be written,
+    /// nothing is done
+    #[arg(long, env = "SESSIONCTL_AUDIT", hide_env = true, value_name = "FILE")]
+    pub audit: Option<PathBuf>,
+}
+
+/// The audit file, or nothing where none is wanted.
+#[derive(Debug)]
+pub struct Audit(Option<Sink>);
+
+#[derive(Debug)]
+struct Sink {
+    path: PathBuf,
+    file: File,
+}
+
+/// What is about to be done, in words of its own: it holds no secret.
+#[derive(Debug, Clone)]
+pub struct Intent<'a> {
+    /// From [`run_id`].
+    pub run: &'a str,
+    /// The server's clock.
+    pub now: DateTime,
+    /// The hosts, without any credentials.
+    pub server: &'a str,
+    /// The user of the database.
+    pub login: Option<&'a str>,
+    /// `purge`, `expire`, `restore`, `sweep`, ...
+    pub command: &'a str,
+    /// `database.collection`.
+    pub namespace: &'a str,
+    pub layout: Option<&'a str>,
+    /// From [`selection`].
+    pub selection: Value,
+    pub cutoff: Option<DateTime>,
+    /// How many sessions are meant, if that was counted.
+    pub planned: Option<u64>,
+}
+
+/// Something that was written down before it was done.
+#[derive(Debug)]
+#[must_use = "how it ended is to be written down, too"]
+pub struct Began<'a> {
+    sink: Option<&'a Sink>,
+    run: String,
+    now: DateTime,
+    since: Instant,
+}
+
+/// A name for a run that says nothing about it.
+pub fn run_id() -> String {
+    ObjectId::new().to_hex()
+}
+
+impl Audit {
+    /// Opens the file, making it (mode 0600) if there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be appended to.
+    pub fn open(args: &AuditArgs) -> Result<Self, Failure> {
+        let Some(path) = &args.audit else {
+            return Ok(Self(None));
+        };
+        let file = open(path).map_err(|error| unwritten(path, &error).hint(UNDONE))?;
+        Ok(Self(Some(Sink { path: path.clone(), file })))
+    }
+
+    /// Writes down what is about to be done.
+    ///
+    /// # Errors
+    /// Where that cannot be written and synced: then it must not be done.
+    pub fn before(&self, intent: &Intent<'_>) -> Result<Began<'_>, Failure> {
+        let began = Began {
+            sink: self.0.as_ref(),
+            run: intent.run.to_owned(),
+            now: intent.now,
+            since: Instant::now(),
+        };
+        if let Some(sink) = &self.0 {
+            let argv = argv(std::env::args_os(), &definition());
+            let line = json!({
+                "event": "began",
+                "run": intent.run,
+                "time": time(intent.now),
+                "who": who(intent.login),
+                "host": gethostname().ok().map(|name| name.to_string_lossy().into_owned()),
+                "pid": std::process::id(),
+                "argv": argv,
+                "server": intent.server,
+                "command": intent.command,
+                "namespace": intent.namespace,
+                "layout": intent.layout,
+                "selection": intent.selection,
+                "cutoff": intent.cutoff.and_then(time),
+                "planned": intent.planned,
+            });
+            sink.append(&line).map_err(|error| unwritten(&sink.path, &error).hint(UNDONE))?;
+        }
+        Ok(began)
+    }
+}
+
+impl Began<'_> {
+    /// Writes down how it ended: the row of the report, and the failure if it failed.
+    ///
+    /// # Errors
+    /// Where that cannot be written and synced.
+    pub fn after(self, result: &Row, failure: Option<&Failure>) -> Result<(), Failure> {
+        let Some(sink) = self.sink else {
+            return Ok(());
+        };
+        // The server may be away by now. Its clock goes on like ours.
+        let took = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let now = DateTime::from_millis(self.now.timestamp_millis().saturating_add(took));
+        let result = result.json();
+        let line = json!({
+            "event": "ended",
+            "run": self.run,
+            "time": time(now),
+            "stopped": result.get("stopped").cloned().unwrap_or(Value::Null),
+            "error": failure.map(|failure| without_password(&failure.to_string()).into_owned()),
+            "result": result,
+        });
+        sink.append(&line).map_err(|error| {
+            let hint =
+                format!("what was done is done: only the end of run {} is missing", self.run);
+            unwritten(&sink.path, &error).hint(hint)
+        })
+    }
+}
+
+const UNDONE: &str = "nothing was done; --audit and SESSIONCTL_AUDIT name that file";
+
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    let sentence =
+        format!("could not write to the audit file {}: {}", path.display(), error.kind());
+    Failure::new(Exit::Failed, sentence)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    // A pipe that nobody reads is an error, and not waited for.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file =
+        OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
+    // A name that was just made is not lost either, where its folder may be read.
+    if let Some(folder) = path.parent() {
+        let here = Path::new(".");
+        let folder = if folder.as_os_str().is_empty() { here } else { folder };
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+    Ok(file)
+}
+
+impl Sink {
+    /// One line in one write, so that those of several processes do not mix.
+    fn append(&self, line: &Value) -> io::Result<()> {
+        let is_file = self.file.metadata()?.is_file();
+        let end_of_torn = if is_file && is_torn(&self.path) { "\n" } else { "" };
+        (&self.file).write_all(format!("{end_of_torn}{}\n", json_text(line)).as_bytes())?;
+        // Pipes and terminals cannot be synced.
+        if is_file { self.file.sync_data() } else { Ok(()) }
+    }
+}
+
+/// Whether a write before was cut off by a full disk. A file that may only be appended to cannot be
+/// looked at.
+fn is_torn(path: &Path) -> bool {
+    let last = File::open(path).and_then(|mut file| {
+        let mut last = [0];
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+        Ok(last[0])
+    });
+    last.is_ok_and(|last| last != b'\n')
+}
+
+/// The user of this machine, as whom the program acts, who called sudo, and the database's user.
+fn who(login: Option<&str>) -> Value {
+    let name = |uid: Uid| User::from_uid(uid).ok().flatten().map(|user| user.name);
+    let (real, effective) = (Uid::current(), Uid::effective());
+    json!({
+        "user": name(real),
+        "uid": real.as_raw(),
+        "effective_user": name(effective),
+        "effective_uid": effective.as_raw(),
+        "sudo_user": std::env::var("SUDO_USER").ok(),
+        "login": login,
+    })
+}
+
+/// What was selected, with the times made absolute. An empty object where nothing was.
+pub fn selection(selection: &Selection, now: DateTime) -> Value {
+    // Whoever adds a way to select is told to write it down here.
+    let Selection {
+        ids,
+        expired,
+        live,
+        endless,
+        malformed,
+        user,
+        payload,
+        expires_before,
+        expires_after,
+        idle,
+        older,
+        all,
+    } = selection;
+    let mut shown = Map::new();
+    let mut put = |name: &str, value: Option<Value>| {
+        shown.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    let some = |is: bool, value: Value| is.then_some(value);
+    let ids: Vec<_> = ids.iter().map(|id| short_id(id)).collect();
+    put("ids", some(!ids.is_empty(), json!(ids)));
+    let states =
+        [(expired, "expired"), (live, "live"), (endless, "endless"), (malformed, "malformed")];
+    put("state", states.iter().find(|(is, _)| **is).map(|(_, name)| json!(name)));
+    put("user", user.as_ref().map(|user| json!(user)));
+    let payload: Vec<_> =
+        payload.iter().map(|(path, value)| json!({ path: condition(path, value) })).collect();
+    put("where", some(!payload.is_empty(), json!(payload)));
+    put("expires_before", expires_before.map(|at| json!(time(at.resolve(now)))));
+    put("expires_after", expires_after.map(|at| json!(time(at.resolve(now)))));
+    put("idle_seconds", idle.map(|idle| json!(idle.as_secs_f64())));
+    put("older_seconds", older.map(|older| json!(older.as_secs_f64())));
+    put("all", some(*all, json!(true)));
+    Value::Object(shown)
+}
+
+/// The command line without secrets: no connection string, no whole id, no long value of a payload.
+fn argv(words: impl IntoIterator<Item = OsString>, definition: &Command) -> Vec<String> {
+    let mut words = words.into_iter().map(|word| word.to_string_lossy().into_owned());
+    let mut shown: Vec<String> =
+        words.next().map(|program| harmless(&program)).into_iter().collect();
+    // A command's options may follow its name, and the global ones stand anywhere.
+    let mut commands = vec![definition];
+    let (mut positionals, mut only_positionals) = (0, false);
+    while let Some(word) = words.next() {
+        let command = commands[commands.len() - 1];
+        let is_option = word.len() > 1 && word.starts_with('-') && !only_positionals;
+        if word == "--" && is_option {
+            only_positionals = true;
+            shown.push(word);
+        } else if is_option {
+            let typed = Typed::of(&word, &commands);
+            match typed.value_at {
+                Some(at) => {
+                    let (name, value) = word.split_at(at);
+                    shown.push(format!("{}{}", harmless(name), argument(typed.arg, value)));
+                }
+                None => shown.push(harmless(&word)),
+            }
+            if typed.value_follows {
+                shown.extend(words.next().map(|value| argument(typed.arg, &value)));
+            }
+        } else if let Some(command) = command.find_subcommand(&word).filter(|_| !only_positionals) {
+            commands.push(command);
+            shown.push(word);
+        } else {
+            let arg = command.get_positionals().nth(positionals);
+            // The last takes all the rest.
+            let arg = arg.or_else(|| command.get_positionals().last());
+            shown.push(argument(arg, &word));
+            positionals += 1;
+        }
+    }
+    shown
+}
+
+/// A word that begins with a hyphen.
+struct Typed<'a> {
+    /// The option that takes the value, if one does.
+    arg: Option<&'a Arg>,
+    /// Where in the word its value begins.
+    value_at: Option<usize>,
+    /// Whether its value is the next word.
+    value_follows: bool,
+}
+
+impl<'a> Typed<'a> {
+    fn of(word: &str, commands: &[&'a Command]) -> Self {
+        let find = |is_it: &dyn Fn(&Arg) -> bool| {
+            commands.iter().rev().flat_map(|command| command.get_arguments()).find(|arg| is_it(arg))
+        };
+        let takes_next =
+            |arg: &Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
+        if let Some(long) = word.strip_prefix("--") {
+            let name = long.split('=').next().unwrap_or_default();
+            let arg = find(&|arg| {
+                arg.get_long() == Some(name)
+                    || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&name))
+            });
+            let value_at = word.find('=').map(|at| at + 1);
+            let value_follows = value_at.is_none() && arg.is_some_and(takes_next);
+            return Self { arg, value_at, value_follows };
+        }
+        // `-qv`, `-cNAME`, `-qc NAME`: flags, until one of them takes a value.
+        for (at, letter) in word.char_indices().skip(1) {
+            let arg = find(&|arg| {
+                arg.get_short_and_visible_aliases().is_some_and(|all| all.contains(&letter))
+            });
+            if let Some(arg) = arg.filter(|arg| arg.get_action().takes_values()) {
+                let end = at + letter.len_utf8();
+                let equals = usize::from(word[end..].starts_with('='));
+                let value_at = Some(end + equals).filter(|_| end < word.len());
+                let value_follows = value_at.is_none() && takes_next(arg);
+                return Self { arg: Some(arg), value_at, value_follows };
+            }
+        }
+        Self { arg: None, value_at: None, value_follows: false }
+    }
+}
+
+/// The value of an argument, without what is secret about it.
+fn argument(arg: Option<&Arg>, value: &str) -> String {
+    match arg.map(|arg| arg.get_id().as_str()) {
+        Some("uri") if value != "-" => "(redacted)".to_owned(),
+        Some("ids") => short_id(value),
+        Some("payload") => match value.split_once('=') {
+            Some((path, value)) => format!("{}={}", harmless(path), condition(path, value)),
+            None => harmless(value),
+        },
+        _ => harmless(value),
+    }
+}
+
+fn short_id(id: &str) -> String {
+    if id == "-" { id.to_owned() } else { format!("{}...", harmless(&shorten(id))) }
+}
+
+/// What a payload is asked for: nothing of what looks like a secret, of anything else so much that
+/// no token is whole.
+fn condition(path: &str, value: &str) -> String {
+    const SHOWN: usize = 12;
+    let mut masked = json!({ path: value });
+    mask(&mut masked);
+    match masked.get(path).and_then(Value::as_str) {
+        Some(kept) if kept.chars().count() > SHOWN => {
+            format!("{}...", harmless(&kept.chars().take(SHOWN).collect::<String>()))
+        }
+        kept => harmless(kept.unwrap_or_default()),
+    }
+}
+
+/// `text` up to the connection string in it. Its options may be as secret as its password.
+fn harmless(text: &str) -> String {
+    let schemes = ["mongodb://", "mongodb+srv://"];
+    let lower = text.to_ascii_lowercase();
+    let starts = schemes.iter().filter_map(|scheme| Some((lower.find(scheme)?, scheme.len())));
+    match starts.min() {
+        Some((at, length)) => format!("{}...", &text[..at + length]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::args::Time;
+    use crate::output::Cell;
+
+    const ID: &str = "7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN";
+
+    fn audit(path: &Path) -> Audit {
+        Audit::open(&AuditArgs { audit: Some(path.to_owned()) }).unwrap()
+    }
+
+    fn intent(run: &str) -> Intent<'_> {
+        Intent {
+            run,
+            now: DateTime::from_millis(1_795_428_000_000),
+            server: "db1:27017",
+            login: Some("app"),
+            command: "purge",
+            namespace: "app.sessions",
+            layout: Some("connect-mongo-json"),
+            selection: json!({ "state": "expired" }),
+            cutoff: Some(DateTime::from_millis(1_795_427_990_000)),
+            planned: Some(12),
+        }
+    }
+
+    fn result(stopped: Cell) -> Row {
+        Row(vec![("deleted", Cell::Count(11)), ("stopped", stopped)])
+    }
+
+    fn lines(path: &Path) -> Vec<Value> {
+        let text = fs::read_to_string(path).unwrap();
+        assert!(text.ends_with('\n'));
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn shown(line: &[&str]) -> Vec<String> {
+        argv(line.iter().map(OsString::from), &definition())
+    }
+
+    #[test]
+    fn a_line_is_written_before_and_one_after_and_both_name_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.ndjson");
+        let audit = audit(&path);
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let began = audit.before(&intent("6b05f81620104eab71dd2b49")).unwrap();
+        assert_eq!(lines(&path).len(), 1);
+        let failure = Failure::new(Exit::Failed, "could not purge mongodb://u:secret@h: gone");
+        began.after(&result(Cell::Text("error".into())), Some(&failure)).unwrap();
+        let lines = lines(&path);
+        assert_eq!(lines.len(), 2);
+        let keys: Vec<_> = lines[0].as_object().unwrap().keys().map(String::as_str).collect();
+        let wanted = "event run time who host pid argv server command namespace layout selection \
+                      cutoff planned";
+        assert_eq!(keys, wanted.split_whitespace().collect::<Vec<_>>());
+        assert_eq!(lines[0]["event"], "began");
+        assert_eq!(lines[0]["time"], "2026-11-23T10:00:00.000Z");
+        assert_eq!(lines[0]["cutoff"], "2026-11-23T09:59:50.000Z");
+        assert_eq!(lines[0]["who"]["uid"], Uid::current().as_raw());
+        assert_eq!(lines[0]["who"]["login"], "app");
+        assert!(lines[0]["host"].is_string() && lines[0]["argv"].is_array());
+        assert_eq!(lines[1]["event"], "ended");
+        assert_eq!(lines[1]["run"], lines[0]["run"]);
+        assert!(lines[1]["time"].as_str() >= lines[0]["time"].as_str());
+        assert_eq!(lines[1]["stopped"], "error");
+        assert_eq!(lines[1]["result"]["deleted"], 11);
+        assert_eq!(lines[1]["error"], "could not purge mongodb://...@h: gone");
+    }
+
+    #[test]
+    fn lines_are_appended_and_a_torn_one_is_ended_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.ndjson");
+        fs::write(&path, "{\"event\":\"beg").unwrap();
+        for run in ["a", "b"] {
+            let audit = audit(&path);
+            let began = audit.before(&intent(run)).unwrap();
+            began.after(&result(Cell::Null), None).unwrap();
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!((lines.len(), lines[0]), (5, "{\"event\":\"beg"));
+        for line in &lines[1..] {
+            assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_down_fails_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = |path: &Path| AuditArgs { audit: Some(path.to_owned()) };
+        let missing = Audit::open(&args(&folder.path().join("none/audit"))).unwrap_err();
+        assert!(missing.to_string().ends_with("none/audit: entity not found"), "{missing}");
+        assert!(Audit::open(&args(folder.path())).is_err());
+        let full = audit(Path::new("/dev/full"));
+        let refused = full.before(&intent("a")).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "could not write to the audit file /dev/full: no storage space"
+        );
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        assert!(Audit::open(&AuditArgs { audit: Some(path) }).is_err());
+    }
+
+    #[test]
+    fn without_a_file_nothing_is_written() {
+        let audit = Audit::open(&AuditArgs::default()).unwrap();
+        let began = audit.before(&intent("a")).unwrap();
+        began.after(&result(Cell::Null), None).unwrap();
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.ndjson");
+        let audit = audit(&path);
+        let hostile = Intent { namespace: "a\u{1b}[2J\u{202e}.b\n", ..intent("a") };
+        let _ = audit.before(&hostile).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 1);
+        assert!(!text.trim_end().contains(crate::text::is_hostile), "{text}");
+    }
+
+    #[test]
+    fn no_form_of_a_connection_string_is_in_the_command_line() {
+        const URI: &str = "mongodb://app:hunter2@db1/shop?proxyPassword=hunter2";
+        let srv = URI.replace("mongodb", "MongoDB+srv");
+        let glued = format!("--uri={URI}");
+        let in_option = format!("--db={URI}");
+        let in_short = format!("-c{URI}");
+        for line in [
+            vec!["sessionctl", "--uri", URI, "purge", "--expired"],
+            vec!["sessionctl", "purge", "--expired", "--uri", URI],
+            vec!["sessionctl", "purge", &glued],
+            vec!["sessionctl", "purge", "--uri", "app:hunter2@db1"],
+            vec!["sessionctl", "purge", "--uri=app:hunter2@db1"],
+            vec!["sessionctl", "purge", "--uri", &srv],
+            vec!["sessionctl", "purge", &in_option],
+            vec!["sessionctl", "purge", "-d", &srv],
+            vec!["sessionctl", "purge", &in_short],
+            vec!["sessionctl", "purge", "-qc", URI],
+            vec!["sessionctl", "purge", "--user", URI],
+            vec!["sessionctl", "purge", "--where", &format!("a={URI}")],
+            vec!["sessionctl", "purge", URI],
+            vec!["sessionctl", "purge", "--", URI],
+            vec![URI],
+        ] {
+            let shown = shown(&line);
+            assert_eq!(shown.len(), line.len());
+            assert!(!shown.concat().contains("hunter2"), "{shown:?}");
+            assert!(!shown.concat().contains("app:"), "{shown:?}");
+        }
+        assert_eq!(
+            shown(&["sessionctl", "--uri", URI, &in_option]),
+            ["sessionctl", "--uri", "(redacted)", "--db=mongodb://..."]
+        );
+        assert_eq!(shown(&["sessionctl", "--uri", "-"])[2], "-");
+    }
+
+    #[test]
+    fn ids_are_shortened_wherever_they_stand_and_the_rest_is_kept() {
+        let line =
+            ["sessionctl", "-c", "sess", "purge", ID, "--yes", ID, "-", "--", "-7ZQOhQlxWzr"];
+        let wanted = [
+            "sessionctl",
+            "-c",
+            "sess",
+            "purge",
+            "7ZQOhQlxWzrh...",
+            "--yes",
+            "7ZQOhQlxWzrh...",
+            "-",
+            "--",
+            "-7ZQOh...",
+        ];
+        assert_eq!(shown(&line), wanted);
+        let kept = [
+            "sessionctl",
+            "-qv",
+            "-ojson",
+            "purge",
+            "--expires-before",
+            "-7d",
+            "--user",
+            "42",
+            "--grace=10m",
+            "--batch-size",
+            "500",
+            "--uri-file",
+            "/run/uri",
+            "--idle",
+            "90d",
+        ];
+        assert_eq!(shown(&kept), kept);
+        let nested = ["sessionctl", "index", "install", "--yes", "-d", "index"];
+        assert_eq!(shown(&nested), nested);
+        // The value of an option is no command, and a command's name may be an id's beginning.
+        assert_eq!(shown(&["sessionctl", "-d", "purge", "purge", "purge"])[4], "pu...");
+    }
+
+    #[test]
+    fn a_condition_shows_no_secret_and_of_anything_else_only_the_beginning() {
+        let shown = |condition: &str| {
+            let glued = shown(&["sessionctl", "purge", &format!("--where={condition}")]);
+            let apart = shown(&["sessionctl", "purge", "--where", condition]);
+            assert_eq!(glued[2], format!("--where={}", apart[3]));
+            apart[3].clone()
+        };
+        assert_eq!(shown("cart.total=0"), "cart.total=0");
+        assert_eq!(shown("auth.csrfToken=q3J9"), "auth.csrfToken=********");
+        assert_eq!(shown("returnTo=/checkout?x=1"), "returnTo=/checkout?x=...");
+    }
+
+    #[test]
+    fn a_selection_is_written_down_with_absolute_times() {
+        let typed = Selection {
+            ids: vec![ID.into(), "-".into()],
+            live: true,
+            user: Some("42".into()),
+            payload: vec![("otp".into(), "123456".into()), ("plan".into(), "free".into())],
+            expires_before: Some(Time::FromNow(-1000)),
+            idle: Some(Duration::from_millis(1500)),
+            ..Selection::default()
+        };
+        let now = DateTime::from_millis(1_795_428_000_000);
+        assert_eq!(
+            selection(&typed, now),
+            json!({
+                "ids": ["7ZQOhQlxWzrh...", "-"],
+                "state": "live",
+                "user": "42",
+                "where": [{ "otp": "********" }, { "plan": "free" }],
+                "expires_before": "2026-11-23T09:59:59.000Z",
+                "idle_seconds": 1.5,
+            })
+        );
+        let all = Selection { all: true, ..Selection::default() };
+        assert_eq!(selection(&all, now), json!({ "all": true }));
+    }
+
+    #[test]
+    fn a_run_has_a_name_of_its_own() {
+        let (one, other) = (run_id(), run_id());
+        assert_ne!(one, other);
+        assert!(one.len() == 24 && one.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    }
+}
