@@ -4,6 +4,7 @@
 //! (connect-mongo 6) and 3.4.0 (5.1): base64 of a DER sequence, `MII...`; connect-mongo 6
 //! `createWebCryptoAdapter`, and `axum_session` with a `database_key`: base64 of nonce, ciphertext
 //! and tag without a header; Laravel `SESSION_ENCRYPT`: base64 of JSON `{iv, value, mac, tag}`.
+//! connect-mongo's two also write hexadecimal digits, and kruptein bytes as letters (`encodeas`).
 
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
@@ -56,7 +57,12 @@ pub fn encryption(bytes: &[u8]) -> Option<&'static str> {
         Ok(Sealed::Value(_)) => return None,
         Err(_) => {}
     }
-    let bytes = BASE64.decode(text).or_else(|_| BASE64_URL.decode(text)).ok()?;
+    if is_der_in_letters(text) {
+        return Some("kruptein");
+    }
+    // Before base64, of which some hexadecimal texts would be one too.
+    let bytes = from_hex(text).or_else(|| BASE64.decode(text).ok());
+    let bytes = bytes.or_else(|| BASE64_URL.decode(text).ok())?;
     if bytes.starts_with(b"{") {
         return is_laravel(&bytes).then_some("laravel");
     }
@@ -71,6 +77,20 @@ pub fn encryption(bytes: &[u8]) -> Option<&'static str> {
         [0x30, 0x81 | 0x82, ..] => Some("kruptein"),
         _ => Some("AES"),
     }
+}
+
+/// Whether `text` is a DER sequence whose bytes were written as letters: as they are (Node's
+/// `latin1`), or with U+FFFD for what is not UTF-8, from which the application cannot read it back.
+fn is_der_in_letters(text: &[u8]) -> bool {
+    let sequence = text.strip_prefix(b"0").unwrap_or_default();
+    ["\u{81}", "\u{82}", "\u{fffd}"].iter().any(|length| sequence.starts_with(length.as_bytes()))
+}
+
+fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let byte = |pair: &[u8; 2]| Some(digit(pair[0])? << 4 | digit(pair[1])?);
+    let (pairs, rest) = text.as_chunks::<2>();
+    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
 }
 
 /// Whether JSON is a ciphertext: as text, or as an object of nothing else.
@@ -100,6 +120,7 @@ mod tests {
     fn seeds() -> Vec<Vec<u8>> {
         let mut seeds = stored("connect-mongo-3-secret", "session");
         seeds.extend(stored("connect-mongo-6-crypto", "session"));
+        seeds.extend(stored("connect-mongo-6-crypto-hex", "session"));
         seeds.extend(stored("go-securecookie", "data"));
         seeds
     }
@@ -115,6 +136,9 @@ mod tests {
                 assert_eq!(encryption(&payload), Some("kruptein"), "{fixture}");
             }
         }
+        let hex = stored("connect-mongo-6-crypto-hex", "session");
+        let named: Vec<_> = hex.iter().map(|payload| encryption(payload)).collect();
+        assert_eq!(named, [Some("kruptein"), Some("kruptein"), Some("AES"), Some("AES")]);
         assert_eq!(encryption(&stored("go-securecookie", "data")[1]), Some("securecookie"));
         let laravel = br#"{"iv":"q3J9x0mZQ1yB6m2rVtY7sw==","value":"x","mac":"9d3c","tag":""}"#;
         assert_eq!(encryption(BASE64_STANDARD.encode(laravel).as_bytes()), Some("laravel"));
@@ -125,12 +149,24 @@ mod tests {
         assert_eq!(encryption(beaker), Some("beaker"));
     }
 
+    /// kruptein 3.4.0 with `encodeas: "latin1"`, and what `"utf8"` leaves.
+    #[test]
+    fn bytes_written_as_letters_are_a_ciphertext_too() {
+        let latin1 = "0\u{82}\u{1}4\u{4}+Ö\u{9b}º¦eÁüÏ\u{98}PUv\u{1d}\t¦Ïæ\u{8e}K¿~[\u{8}¦\u{1b}é";
+        assert_eq!(encryption(latin1.as_bytes()), Some("kruptein"));
+        let lossy = String::from_utf8_lossy(b"0\x82\x01|\x04#0\xacBE\x8f\xee\x92Vs\x97H]{");
+        assert_eq!(encryption(lossy.as_bytes()), Some("kruptein"));
+        assert_eq!(encryption(b"0"), None);
+        assert_eq!(encryption("0å".as_bytes()), None);
+    }
+
     #[test]
     fn what_is_not_encrypted_is_not_said_to_be() {
         let broken = br#"{"cookie":{"originalMaxAge":null"#;
         let serialized = BASE64_STANDARD.encode(br#"a:1:{s:7:"user_id";s:12:"64f1c0ffee0d";}"#);
-        let plain: [&[u8]; 6] =
-            [b"", b"hello", broken, b"{}", serialized.as_bytes(), &b"[".repeat(100_000)];
+        let hex = b"7b22636f6f6b6965223a7b7d2c2276696577733a317d7b22636f6f6b6965223a7b7d";
+        let plain: [&[u8]; 7] =
+            [b"", b"hello", broken, b"{}", serialized.as_bytes(), hex, &b"[".repeat(100_000)];
         for bytes in plain {
             assert_eq!(encryption(bytes), None);
         }

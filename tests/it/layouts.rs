@@ -42,7 +42,7 @@ impl Fixture {
                 all.push(Self::read(&entry.unwrap().path(), layout, expiry));
             }
         }
-        assert_eq!(all.len(), 14, "every file of the five layouts");
+        assert_eq!(all.len(), 15, "every file of the five layouts");
         all
     }
 
