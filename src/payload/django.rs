@@ -50,7 +50,7 @@ fn unpack(reader: &mut Reader, packed: &[u8]) -> Decoded<Value> {
     }
 }
 
-fn inflate(reader: &Reader, bytes: &[u8]) -> Decoded<Vec<u8>> {
+pub(super) fn inflate(reader: &Reader, bytes: &[u8]) -> Decoded<Vec<u8>> {
     let limit = bytes.len().saturating_mul(INFLATED_RATIO).clamp(INFLATED_SMALL, INFLATED_MAX);
     let mut inflated = Vec::new();
     let mut decoder = ZlibDecoder::new(bytes).take(limit as u64 + 1);

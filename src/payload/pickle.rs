@@ -15,6 +15,7 @@ use base64::Engine as _;
 use serde_json::{Map, Value};
 
 use self::node::{Id, Node, Object};
+use super::django::inflate;
 use super::encrypted::{BASE64, Sealed};
 use super::reader::{Decoded, MAX_DEPTH, Reader};
 use super::{json, shape};
@@ -29,8 +30,8 @@ pub(super) fn read(reader: &mut Reader) -> Decoded<Value> {
     Unfold { nodes: &nodes, reader, path: Vec::new() }.value(root)
 }
 
-/// Beaker's `value`: a pickle of the base64 of a pickle or of JSON (beaker 1.14
-/// `beaker/session.py`, `beaker/ext/mongodb.py`). What encryption leaves is a nonce in base64
+/// Beaker's `value`: a pickle of the base64 of a pickle or of JSON, which its `data_serializer` of
+/// that name also compresses (beaker 1.14 `beaker/session.py`, `beaker/ext/mongodb.py`). What encryption leaves is a nonce in base64
 /// before the base64 of the ciphertext.
 pub fn beaker(bytes: &[u8]) -> Decoded<Sealed> {
     let mut reader = Reader::new("beaker", bytes);
@@ -48,10 +49,16 @@ pub fn beaker(bytes: &[u8]) -> Decoded<Sealed> {
     match inner.first() {
         Some(0x80) => reader.inside("pickle", &inner, read).map(Sealed::Value),
         Some(b'{') => reader.inside("json", &inner, json::read).map(Sealed::Value),
+        Some(&ZLIB) if let Ok(json) = inflate(&reader, &inner) => {
+            reader.inside("json", &json, json::read).map(Sealed::Value)
+        }
         _ if sealed.len() > NONCE && sealed.iter().all(is_base64) => Ok(Sealed::Encrypted),
         _ => Err(reader.error("the session is not base64")),
     }
 }
+
+/// What zlib's streams begin with at Python's level of compression.
+const ZLIB: u8 = 0x78;
 
 /// The shortest nonce of Beaker's: six bytes in base64.
 const NONCE: usize = 8;

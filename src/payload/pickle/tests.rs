@@ -54,6 +54,14 @@ fn beaker_sessions_may_be_json_plain_or_encrypted() {
 }
 
 #[test]
+fn beakers_json_is_compressed() {
+    let payloads = stored("beaker-ext-mongodb-1.14-json", "value");
+    let session = beaker_value(&payloads[0]);
+    assert_eq!((&session["user_id"], &session["roles"]), (&json!(42), &json!(["admin"])));
+    assert_eq!(beaker_value(&payloads[1])["views"], 1);
+}
+
+#[test]
 fn plain_values_are_the_same_in_every_protocol() {
     for shapes in shapes() {
         assert_eq!(shapes["user_id"], "42");
@@ -287,6 +295,7 @@ fn damage_is_survived() {
     seeds.push(b"(ishop\nOld\n(dS'a'\nI1\nsbPkey\n\x82\x05)\x81h\x07.".to_vec());
     survives_damage(&seeds, pickle);
     let mut sealed = stored("beaker-ext-mongodb-1.14", "value");
+    sealed.extend(stored("beaker-ext-mongodb-1.14-json", "value"));
     sealed.push(base64("gAJVFGV5SjFjMlZ5WDJsa0lqbzBNbjA9Lg=="));
     survives_damage(&sealed, |bytes| beaker(bytes).map(Sealed::shown));
 }
