@@ -145,6 +145,8 @@ fn in_document(codecs: &[Codec], document: &RawDocument) -> Payload {
 fn in_bytes(codecs: &[Codec], bytes: &[u8]) -> Payload {
     let readers = || codecs.iter().filter(|codec| codec.reads_bytes());
     let marked = readers().find(|codec| codec.marks(bytes));
+    // What bears a mark is no ciphertext, however damaged.
+    let readers = || readers().filter(|codec| marked.is_none() || **codec != Codec::Encrypted);
     let mut reasons = Vec::new();
     for codec in marked.into_iter().chain(readers().filter(|codec| Some(*codec) != marked)) {
         match codec.read(bytes) {
@@ -192,6 +194,9 @@ impl Codec {
             Self::MsgpackTower => value(msgpack::tower(bytes)),
             Self::Pickle => value(pickle::pickle(bytes)),
             Self::DjangoSigned => value(django::signed(bytes)),
+            Self::PhpSession | Self::PhpValue if php::is_igbinary(bytes) => {
+                return Some(Payload::Undecodable(opaque("igbinary", bytes)));
+            }
             Self::PhpSession => value(php::session(bytes)),
             Self::PhpValue => value(php::value(bytes)),
             Self::Java => value(java::serialized(bytes)),
@@ -235,7 +240,11 @@ impl Codec {
             Self::Java => bytes.starts_with(&[0xac, 0xed, 0, 5]),
             Self::RubyMarshal => bytes.starts_with(&[4, 8]),
             Self::Gob => gob::looks_like_gob(bytes),
-            Self::PhpValue => matches!(bytes, [b'a' | b'O' | b'C', b':', b'0'..=b'9', ..]),
+            Self::PhpSession => php::is_igbinary(bytes),
+            Self::PhpValue => {
+                matches!(bytes, [b'a' | b'O' | b'C', b':', b'0'..=b'9', ..])
+                    || php::is_igbinary(bytes)
+            }
             Self::Base64(inner) => decoded_base64(bytes).is_some_and(|bytes| inner.marks(&bytes)),
             _ => false,
         }

@@ -23,6 +23,12 @@ pub fn value(bytes: &[u8]) -> Decoded<Value> {
     whole(&mut Reader::new(CODEC, bytes), Tokens::Unfold)
 }
 
+/// Whether PHP's igbinary extension wrote `bytes`, which is another format: nothing but its version
+/// is at its beginning (`igbinary_unserialize_header`).
+pub fn is_igbinary(bytes: &[u8]) -> bool {
+    matches!(bytes, [0, 0, 0, 1 | 2, _, ..])
+}
+
 /// Whether strings under `_security_<firewall>` are decoded in place: Symfony's `ContextListener`
 /// serializes its token before it puts it into the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

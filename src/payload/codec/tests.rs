@@ -121,6 +121,26 @@ fn what_no_codec_reads_says_why_and_where() {
     assert_eq!(number.error().as_deref(), Some("the payload is an int32"));
 }
 
+/// PHP 8.2 with igbinary 3.2.13: `{"_token": "q3J9x0mZ", "user_id": 42}`.
+#[test]
+fn igbinary_is_opaque_wherever_php_may_be() {
+    let text = b"AAAAAhQCEQZfdG9rZW4RCHEzSjl4MG1aEQd1c2VyX2lkBio=";
+    let bytes = BASE64_STANDARD.decode(text).unwrap();
+    let opaque = "opaque: igbinary, 35 bytes";
+    assert_eq!(reason(&["php:session"], &bytes), opaque);
+    assert_eq!(reason(&["php:value", "json", "encrypted"], &bytes), opaque);
+    let laravel = ["base64>php:value", "base64>json", "encrypted"];
+    assert_eq!(reason(&laravel, text), opaque);
+}
+
+#[test]
+fn damage_does_not_make_a_ciphertext() {
+    let broken = BASE64_STANDARD.encode("a:2:{s:4:\"name\";s:24:\"Åsa Łuczak 🎉\";s:4:\"cart\"");
+    let laravel = ["base64>php:value", "base64>json", "encrypted"];
+    let reason = reason(&laravel, broken.as_bytes());
+    assert!(reason.starts_with("php: "), "{reason}");
+}
+
 #[test]
 fn the_users_of_real_stores_are_found() {
     type Case = (&'static str, &'static str, &'static [&'static str], &'static str, &'static str);
