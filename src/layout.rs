@@ -103,6 +103,13 @@ pub struct PayloadPlace {
     pub cookie: Option<String>,
 }
 
+impl PayloadPlace {
+    /// Whether it can be a document, where the server finds a value by its path.
+    pub(crate) fn is_document(&self) -> bool {
+        self.codecs.iter().any(|codec| matches!(codec, Codec::Document | Codec::Flat))
+    }
+}
+
 /// A date, or a number that counts from 1970.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -504,12 +511,24 @@ impl Layout {
                 Found::One(value) => text_of(value),
                 _ => None,
             },
-            None => payload.value().and_then(|value| user_text(payload::get(value, path)?)),
+            None => payload.value().and_then(|value| self.user_text(payload::get(value, path)?)),
         })?;
         Some(match text.strip_prefix(&self.user_prefix) {
             Some(own) if own.len() < text.len() => own.to_owned(),
             _ => text,
         })
+    }
+
+    fn user_text(&self, value: &Value) -> Option<String> {
+        match value {
+            Value::String(text) if !text.is_empty() => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            // serde writes an `ObjectId` so, where it cannot write BSON.
+            Value::Object(map) if map.len() == 1 && !self.payload.is_document() => {
+                map.get("$oid")?.as_str().map(str::to_owned)
+            }
+            _ => None,
+        }
     }
 
     /// Whether the user is known without decoding a payload, and where.
@@ -586,14 +605,6 @@ fn first_key(instants: &[Instant]) -> Bson {
 
 fn first_instant(instants: &[Instant], fields: &Fields<'_>) -> Option<DateTime> {
     instants.iter().find_map(|at| instant(fields.find(&at.path), at.unit))
-}
-
-fn user_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

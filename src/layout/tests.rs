@@ -223,6 +223,87 @@ fn the_earliest_of_two_rules_counts() {
     assert_eq!(read(1000, Bson::String("x".into())), (State::Live, Some(1000)));
 }
 
+fn user_of(layout: &str, document: Document) -> Option<String> {
+    let layout = Layout::named(layout).unwrap();
+    let document = RawDocumentBuf::try_from(&document).unwrap();
+    let glance = layout.session(&document, &layout.glance(&document), then()).user;
+    let whole = layout.session(&document, &layout.payload(&document), then()).user;
+    assert_eq!(glance, whole, "{document:?}");
+    whole
+}
+
+/// What the examples of Passport's own documentation do: `cb(null, { id: user.id, ... })`.
+#[test]
+fn a_user_that_passport_keeps_as_an_object_is_its_id() {
+    let user = || doc! { "id": 77, "username": "asa" };
+    let json = r#"{"cookie":{},"passport":{"user":{"id":77,"username":"asa"}}}"#;
+    let text = doc! { "_id": "a", "session": json };
+    assert_eq!(user_of("connect-mongo-json", text).as_deref(), Some("77"));
+    let object = doc! { "_id": "a", "session": { "cookie": {}, "passport": { "user": user() } } };
+    assert_eq!(user_of("express-session-object", object).as_deref(), Some("77"));
+    let id = bson::oid::ObjectId::parse_str("64f1c0ffee0ddba11c0ffee0").unwrap();
+    let payload = doc! { "passport": { "user": { "_id": id } } };
+    let legacy = doc! { "sid": "a", "data": payload };
+    assert_eq!(user_of("express-mongodb-legacy", legacy), Some(id.to_hex()));
+    let name = doc! { "_id": "a", "session": r#"{"cookie":{},"user":"asa"}"# };
+    assert_eq!(user_of("connect-mongo-json", name).as_deref(), Some("asa"));
+}
+
+/// tower-sessions keeps what `serde_json` makes of an `ObjectId` of the `bson` crate.
+#[test]
+fn an_object_id_that_serde_wrote_is_a_user() {
+    let id = "64f1c0ffee0ddba11c0ffee0";
+    let mut record = vec![0x93, 0xc4, 16];
+    record.extend([7; 16]);
+    record.extend(b"\x81\xafaxum-login.data\x81\xa7user_id\x81\xa4$oid\xb8");
+    record.extend(id.bytes());
+    record.extend([0x99, 0xcd, 0x07, 0xea, 0xcd, 0x01, 0x4a, 0, 0, 0, 0, 0, 0, 0]);
+    let data = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: record };
+    assert_eq!(user_of("tower-sessions", doc! { "_id": "a", "data": data }).as_deref(), Some(id));
+    let text = format!(r#"{{"data":{{"user_auth_session_id":{{"$oid":"{id}"}}}}}}"#);
+    let axum = doc! { "id": "a", "session": text };
+    assert_eq!(user_of("axum-session", axum).as_deref(), Some(id));
+}
+
+#[test]
+fn a_spring_session_without_a_principal_has_the_user_of_its_context() {
+    let context = doc! { "authentication": { "principal": "asa" } };
+    let attrs = doc! { "SPRING_SECURITY_CONTEXT": context };
+    let session = doc! { "_id": "a", "principal": null, "attrs": attrs };
+    assert_eq!(user_of("spring-jackson", session).as_deref(), Some("asa"));
+}
+
+#[test]
+fn accounts_js_may_keep_dates_where_it_keeps_numbers() {
+    let layout = Layout::named("accounts-js").unwrap();
+    for (created, updated) in [
+        (Bson::Double(1e12), Bson::Double(2e12)),
+        (DateTime::from_millis(1e12 as i64).into(), DateTime::from_millis(2e12 as i64).into()),
+    ] {
+        let document = doc! { "token": "a", "createdAt": created, "updatedAt": updated };
+        let document = RawDocumentBuf::try_from(&document).unwrap();
+        let session = layout.session(&document, &layout.payload(&document), then());
+        assert_eq!(session.created.map(DateTime::timestamp_millis), Some(1_000_000_000_000));
+        assert_eq!(session.touched.map(DateTime::timestamp_millis), Some(2_000_000_000_000));
+    }
+}
+
+/// With `expiresKey: "expiresAt"` it does not look at the expiry, so it must not pass for a store
+/// that does.
+#[test]
+fn a_renamed_connect_mongodb_session_is_not_taken_for_express_mongodb() {
+    let session = doc! {
+        "_id": "x", "session": { "cookie": { "expires": then() } }, "expiresAt": then(),
+    };
+    let sample = Sample {
+        namespace: "app.mySessions".to_owned(),
+        documents: vec![RawDocumentBuf::try_from(&session).unwrap(); 3],
+        indexes: Vec::new(),
+    };
+    let verdict = detect(&sample, Layout::known());
+    assert_eq!(verdict.certainty, Certainty::Nothing, "{verdict}");
+}
+
 #[test]
 fn ending_a_session_writes_the_past_in_the_type_of_its_expiry() {
     let now = DateTime::from_millis(1_795_441_200_000);

@@ -32,9 +32,7 @@ pub(super) fn value(layout: &Layout, path: &str, value: &str) -> Option<Document
         return None;
     }
     // A dot may also stand inside a key of a document, where the server would not look.
-    let is_document =
-        layout.payload.codecs.iter().any(|codec| matches!(codec, Codec::Document | Codec::Flat));
-    if is_document && path.contains('.') {
+    if layout.payload.is_document() && path.contains('.') {
         return None;
     }
     payload(layout, &[path], value).map(|clauses| doc! { "$or": clauses })
