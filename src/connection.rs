@@ -1,5 +1,6 @@
 //! A connection to a MongoDB deployment: the server's clock, commands, and what is on it.
 
+use std::slice;
 use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
@@ -10,7 +11,7 @@ use mongodb::{Client, Collection, Database};
 use crate::error::{Error, Result, Scene, without_values};
 use crate::index::{self, IndexSpec, TtlState};
 use crate::layout::Layout;
-use crate::layout::detect::{Sample, Verdict, detect};
+use crate::layout::detect::{Certainty, Sample, Verdict, detect};
 use crate::store::{Store, affected};
 
 /// How long a command waits for a server, unless the connection string says otherwise. The
@@ -257,7 +258,7 @@ impl Connection {
         const LOOK: i64 = 5;
         let mut found = Vec::new();
         for name in self.collections().await? {
-            if let Ok(verdict) = self.judge(&name, LOOK).await
+            if let Ok(verdict) = self.judge(&name, LOOK, None).await
                 && verdict.1.is_sessions()
             {
                 found.push(verdict.1.namespace);
@@ -266,11 +267,21 @@ impl Connection {
         Ok(found)
     }
 
-    async fn judge(&self, collection: &str, look: i64) -> Result<(Vec<IndexSpec>, Verdict)> {
+    /// By the built-in layouts, and before them by the one of the operator.
+    async fn judge(
+        &self,
+        collection: &str,
+        look: i64,
+        own: Option<&Layout>,
+    ) -> Result<(Vec<IndexSpec>, Verdict)> {
         let indexes = self.indexes(collection).await?.unwrap_or_default();
         let how = Thoroughness::FirstPage;
         let sample = self.sample_with(collection, indexes.clone(), how, look).await?;
-        Ok((indexes, detect(&sample, Layout::known())))
+        let by_own = own.map(|layout| detect(&sample, slice::from_ref(layout)));
+        let whole =
+            |verdict: &Verdict| matches!(verdict.certainty, Certainty::Certain | Certainty::Weak);
+        let verdict = by_own.filter(whole).unwrap_or_else(|| detect(&sample, Layout::known()));
+        Ok((indexes, verdict))
     }
 
     /// The collections of this database that this login may see, in order.
@@ -305,10 +316,11 @@ impl Connection {
     }
 
     /// Every collection that holds sessions: of this database, or of all that this login may see.
+    /// What fits the layout `own` is said to have it, rather than a built-in one.
     ///
     /// # Errors
     /// What the connection meets.
-    pub async fn survey(&self, all_databases: bool) -> Result<Vec<Surveyed>> {
+    pub async fn survey(&self, all_databases: bool, own: Option<&Layout>) -> Result<Vec<Surveyed>> {
         const LOOK: i64 = 50;
         let databases = match all_databases {
             true => self.databases().await?,
@@ -318,7 +330,7 @@ impl Connection {
         for database in databases {
             let connection = self.on(&database);
             for collection in connection.collections().await? {
-                let Ok((indexes, verdict)) = connection.judge(&collection, LOOK).await else {
+                let Ok((indexes, verdict)) = connection.judge(&collection, LOOK, own).await else {
                     continue;
                 };
                 if verdict.is_sessions() {

@@ -72,6 +72,11 @@ fn a_renamed_connect_mongodb_session_is_a_few_changed_lines() {
         doc! { "sid": long_id(id), "session": payload, "expireAt": at(seconds) }
     };
     db.insert("sessions", [session("dead", -700), session("late", -500), session("live", 900)]);
+    let run = with_file(&db, &path, &["collections", "-d", &db.name, "-o", "json"]).exits(0);
+    assert_eq!(
+        (&run.json()[0]["layout"], &run.json()[0]["documents"]),
+        (&"ours".into(), &3.into())
+    );
     let run = with_file(&db, &path, &["list", "--full-ids", "-o", "json"]).exits(0);
     assert_eq!(run.stderr, "");
     assert_eq!(states(&run), ["expired", "live", "live"]);

@@ -19,9 +19,10 @@ pub struct Args {}
 const HEADER: &[&str] = &["namespace", "layout", "certainty", "documents", "bytes", "ttl"];
 
 pub async fn run(context: &Context) -> Result<Exit, Failure> {
+    let own = context.named_layout()?;
     let connection = context.connect().await?;
     let all = context.global.db.is_none();
-    let surveyed = connection.survey(all).await.doing("look for collections")?;
+    let surveyed = connection.survey(all, own.as_ref()).await.doing("look for collections")?;
     let mut rows = context.rows(Shape::Many, HEADER);
     if surveyed.is_empty() {
         context.note("note", "no collection here holds sessions of a layout that sessionctl knows");
