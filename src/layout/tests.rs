@@ -223,9 +223,9 @@ fn the_earliest_of_two_rules_counts() {
     assert_eq!(read(1000, Bson::String("x".into())), (State::Live, Some(1000)));
 }
 
-fn user_of(layout: &str, document: Document) -> Option<String> {
+fn user_of(layout: &str, document: &Document) -> Option<String> {
     let layout = Layout::named(layout).unwrap();
-    let document = RawDocumentBuf::try_from(&document).unwrap();
+    let document = RawDocumentBuf::try_from(document).unwrap();
     let glance = layout.session(&document, &layout.glance(&document), then()).user;
     let whole = layout.session(&document, &layout.payload(&document), then()).user;
     assert_eq!(glance, whole, "{document:?}");
@@ -238,15 +238,15 @@ fn a_user_that_passport_keeps_as_an_object_is_its_id() {
     let user = || doc! { "id": 77, "username": "asa" };
     let json = r#"{"cookie":{},"passport":{"user":{"id":77,"username":"asa"}}}"#;
     let text = doc! { "_id": "a", "session": json };
-    assert_eq!(user_of("connect-mongo-json", text).as_deref(), Some("77"));
+    assert_eq!(user_of("connect-mongo-json", &text).as_deref(), Some("77"));
     let object = doc! { "_id": "a", "session": { "cookie": {}, "passport": { "user": user() } } };
-    assert_eq!(user_of("express-session-object", object).as_deref(), Some("77"));
+    assert_eq!(user_of("express-session-object", &object).as_deref(), Some("77"));
     let id = bson::oid::ObjectId::parse_str("64f1c0ffee0ddba11c0ffee0").unwrap();
     let payload = doc! { "passport": { "user": { "_id": id } } };
     let legacy = doc! { "sid": "a", "data": payload };
-    assert_eq!(user_of("express-mongodb-legacy", legacy), Some(id.to_hex()));
+    assert_eq!(user_of("express-mongodb-legacy", &legacy), Some(id.to_hex()));
     let name = doc! { "_id": "a", "session": r#"{"cookie":{},"user":"asa"}"# };
-    assert_eq!(user_of("connect-mongo-json", name).as_deref(), Some("asa"));
+    assert_eq!(user_of("connect-mongo-json", &name).as_deref(), Some("asa"));
 }
 
 /// tower-sessions keeps what `serde_json` makes of an `ObjectId` of the `bson` crate.
@@ -259,10 +259,10 @@ fn an_object_id_that_serde_wrote_is_a_user() {
     record.extend(id.bytes());
     record.extend([0x99, 0xcd, 0x07, 0xea, 0xcd, 0x01, 0x4a, 0, 0, 0, 0, 0, 0, 0]);
     let data = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: record };
-    assert_eq!(user_of("tower-sessions", doc! { "_id": "a", "data": data }).as_deref(), Some(id));
+    assert_eq!(user_of("tower-sessions", &doc! { "_id": "a", "data": data }).as_deref(), Some(id));
     let text = format!(r#"{{"data":{{"user_auth_session_id":{{"$oid":"{id}"}}}}}}"#);
     let axum = doc! { "id": "a", "session": text };
-    assert_eq!(user_of("axum-session", axum).as_deref(), Some(id));
+    assert_eq!(user_of("axum-session", &axum).as_deref(), Some(id));
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn a_spring_session_without_a_principal_has_the_user_of_its_context() {
     let context = doc! { "authentication": { "principal": "asa" } };
     let attrs = doc! { "SPRING_SECURITY_CONTEXT": context };
     let session = doc! { "_id": "a", "principal": null, "attrs": attrs };
-    assert_eq!(user_of("spring-jackson", session).as_deref(), Some("asa"));
+    assert_eq!(user_of("spring-jackson", &session).as_deref(), Some("asa"));
 }
 
 #[test]
