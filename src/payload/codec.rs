@@ -240,7 +240,10 @@ impl Codec {
             Self::Java => bytes.starts_with(&[0xac, 0xed, 0, 5]),
             Self::RubyMarshal => bytes.starts_with(&[4, 8]),
             Self::Gob => gob::looks_like_gob(bytes),
-            Self::PhpSession => php::is_igbinary(bytes),
+            // The handler php_serialize; the others begin with a name.
+            Self::PhpSession => {
+                matches!(bytes, [b'a', b':', b'0'..=b'9', ..]) || php::is_igbinary(bytes)
+            }
             Self::PhpValue => {
                 matches!(bytes, [b'a' | b'O' | b'C', b':', b'0'..=b'9', ..])
                     || php::is_igbinary(bytes)

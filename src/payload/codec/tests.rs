@@ -134,6 +134,13 @@ fn igbinary_is_opaque_wherever_php_may_be() {
 }
 
 #[test]
+fn a_session_of_php_serialize_that_breaks_off_says_where() {
+    let broken = stored("symfony-mongodbsessionhandler-7-php_serialize", "data").remove(0);
+    let reason = reason(&["php:session"], &broken[..100]);
+    assert!(reason.starts_with("php: ") && reason.contains(" at byte "), "{reason}");
+}
+
+#[test]
 fn damage_does_not_make_a_ciphertext() {
     let broken = BASE64_STANDARD.encode("a:2:{s:4:\"name\";s:24:\"Åsa Łuczak 🎉\";s:4:\"cart\"");
     let laravel = ["base64>php:value", "base64>json", "encrypted"];
