@@ -1,6 +1,7 @@
 //! The rights that the README's createRole commands grant are enough, and each of them is needed.
 
-use bson::{Bson, Document, doc};
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use sessionctl::archive::Archive;
 use sessionctl::mongod::Options;
 
 use crate::readme;
@@ -15,6 +16,9 @@ enum Index {
     Wanted,
 }
 
+/// An archive of a session that is there and one that is not.
+const ARCHIVE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/rights.bson");
+
 /// The roles of the README, and every command that its user is said to be able to run.
 const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-read", Index::None, &["list"]),
@@ -24,6 +28,8 @@ const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-read", Index::Wanted, &["index", "status"]),
     ("sessionctl-read", Index::None, &["purge", "--expired", "--dry-run"]),
     ("sessionctl-read", Index::None, &["expire", "--user", "42", "--dry-run"]),
+    ("sessionctl-read", Index::None, &["restore", ARCHIVE, "--dry-run"]),
+    ("sessionctl-restore", Index::None, &["restore", ARCHIVE, "--yes"]),
     ("sessionctl-collections", Index::Wanted, &["collections", "-d", "test"]),
     ("sessionctl-purge", Index::None, &["purge", "--expired"]),
     ("sessionctl-purge", Index::None, &["purge", "--user", "42", "--yes"]),
@@ -48,8 +54,9 @@ fn each_role_of_the_readme_is_enough_for_its_commands_and_no_right_can_be_left_o
     let mut db = Db::on(&uri("root"));
     db.name = "test".to_owned();
 
+    archive();
     let roles = roles(&readme::read());
-    assert_eq!(roles.len(), 5, "{roles:?}");
+    assert_eq!(roles.len(), 6, "{roles:?}");
     for role in &roles {
         let name = role.get_str("createRole").unwrap();
         db.admin(role.clone());
@@ -80,6 +87,15 @@ fn each_role_of_the_readme_is_enough_for_its_commands_and_no_right_can_be_left_o
     }
 }
 
+fn archive() {
+    // What an earlier run left.
+    let _ = std::fs::remove_file(ARCHIVE);
+    let documents = ["live-00000000000", "gone-00000000000"].map(|id| connect_mongo(id, at(60)));
+    let documents = documents.map(|document| RawDocumentBuf::try_from(&document).unwrap());
+    let mut archive = Archive::create(ARCHIVE.as_ref()).unwrap();
+    assert!(archive.write(&documents.each_ref().map(AsRef::as_ref)).unwrap().is_all());
+}
+
 /// The createRole commands of the README, as the server takes them.
 fn roles(readme: &str) -> Vec<Document> {
     let bodies = readme.split("db.createRole(").skip(1);
@@ -102,9 +118,11 @@ fn actions(role: &Document) -> Vec<Bson> {
 
 fn grant(db: &Db, role: &Document, actions: Vec<Bson>) {
     let mut privilege = role.get_array("privileges").unwrap()[0].as_document().unwrap().clone();
+    // No rights at all are no privilege; one without rights is refused.
+    let some = !actions.is_empty();
     privilege.insert("actions", actions);
     let name = role.get_str("createRole").unwrap();
-    db.admin(doc! { "updateRole": name, "privileges": [privilege] });
+    db.admin(doc! { "updateRole": name, "privileges": some.then_some(privilege).as_slice() });
 }
 
 fn prepare(db: &Db, index: Index) {
