@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::index::IndexSpec;
-use crate::payload::{self, Codec, Payload};
+use crate::payload::{self, Codec, Glance, Payload};
 use crate::session::{Session, SessionId, State};
 
 pub mod detect;
@@ -445,29 +445,51 @@ impl Layout {
 
     /// The session in `document`, as it stands at `cutoff`, with the user that `payload` tells.
     pub fn session(&self, document: &RawDocument, payload: &Payload, cutoff: DateTime) -> Session {
+        let user = |path: &str| self.user_text(payload::get(payload.value()?, path)?);
+        self.session_of(document, &Fields::of(document), user, cutoff)
+    }
+
+    /// The session in `document`, as it stands at `cutoff`. No more of the payload is decoded than
+    /// tells the user.
+    pub fn glance(&self, document: &RawDocument, cutoff: DateTime) -> Session {
         let fields = Fields::of(document);
-        let (state, expires) = self.state(&fields, cutoff);
+        let glance = self
+            .user_needs_payload()
+            .then(|| Glance::at(&self.payload, document, &fields, &self.user));
+        let user = |path: &str| self.user_text(glance.as_ref()?.get(path)?.as_ref());
+        self.session_of(document, &fields, user, cutoff)
+    }
+
+    fn session_of(
+        &self,
+        document: &RawDocument,
+        fields: &Fields<'_>,
+        user_in_payload: impl Fn(&str) -> Option<String>,
+        cutoff: DateTime,
+    ) -> Session {
+        let (state, expires) = self.state(fields, cutoff);
         Session {
-            id: self.id_in(&fields),
+            id: self.id_in(fields),
             state,
             expires,
-            touched: first_instant(&self.touched, &fields),
-            created: first_instant(&self.created, &fields),
-            user: self.user_in(&fields, payload),
+            touched: first_instant(&self.touched, fields),
+            created: first_instant(&self.created, fields),
+            user: self.user_in(fields, user_in_payload),
             bytes: document.as_bytes().len() as u64,
         }
     }
 
     fn state(&self, fields: &Fields<'_>, cutoff: DateTime) -> (State, Option<DateTime>) {
-        let findings: Vec<_> = self.expiry.iter().map(|rule| rule.read(fields, cutoff)).collect();
-        let expires = findings.iter().filter_map(|finding| finding.at).min();
-        let state = if findings[0].meaning == Some(Meaning::Expired)
-            || findings.iter().any(|finding| finding.over)
-        {
+        let mut findings = self.expiry.iter().map(|rule| rule.read(fields, cutoff));
+        let first = findings.next().unwrap_or_default();
+        let (over, expires) = findings.fold((first.over, first.at), |(over, expires), finding| {
+            (over || finding.over, expires.into_iter().chain(finding.at).min())
+        });
+        let state = if over || first.meaning == Some(Meaning::Expired) {
             State::Expired
         } else if expires.is_some() {
             State::Live
-        } else if findings[0].meaning == Some(Meaning::Endless) {
+        } else if first.meaning == Some(Meaning::Endless) {
             State::Endless
         } else {
             State::Malformed
@@ -496,22 +518,17 @@ impl Layout {
         payload::decode(&self.payload, document)
     }
 
-    /// So much of the payload of `document` that [`Layout::session`] finds the user in it.
-    pub fn glance(&self, document: &RawDocument) -> Payload {
-        if self.user_needs_payload() {
-            payload::glance(&self.payload, document, &self.user)
-        } else {
-            Payload::Absent
-        }
-    }
-
-    fn user_in(&self, fields: &Fields<'_>, payload: &Payload) -> Option<String> {
+    fn user_in(
+        &self,
+        fields: &Fields<'_>,
+        in_payload: impl Fn(&str) -> Option<String>,
+    ) -> Option<String> {
         let text = self.user.iter().find_map(|path| match path.strip_prefix('/') {
             Some(path) => match fields.find(path) {
                 Found::One(value) => text_of(value),
                 _ => None,
             },
-            None => payload.value().and_then(|value| self.user_text(payload::get(value, path)?)),
+            None => in_payload(path),
         })?;
         Some(match text.strip_prefix(&self.user_prefix) {
             Some(own) if own.len() < text.len() => own.to_owned(),

@@ -29,9 +29,11 @@ mod samples;
 mod secrets;
 mod securecookie;
 mod shape;
+mod skim;
 pub(crate) mod write;
 
 pub use codec::Codec;
+pub(crate) use glance::Glance;
 pub use secrets::mask;
 
 /// A payload after decoding.
@@ -77,17 +79,6 @@ pub(crate) fn decode(place: &PayloadPlace, document: &RawDocument) -> Payload {
     }
 }
 
-/// The payload, or so much of it that the values at `paths` can be got.
-pub(crate) fn glance(place: &PayloadPlace, document: &RawDocument, paths: &[String]) -> Payload {
-    if let (Some(path), [Codec::Json, ..]) = (&place.path, place.codecs.as_slice())
-        && let Found::One(RawBsonRef::String(text)) = find(document, path)
-        && let Some(value) = glance::glance(text.as_bytes(), paths)
-    {
-        return Payload::Value(value);
-    }
-    decode(place, document)
-}
-
 fn flat(place: &PayloadPlace, document: &RawDocument) -> Payload {
     if place.codecs.contains(&Codec::Absent) {
         return Payload::Absent;
@@ -105,15 +96,24 @@ fn flat(place: &PayloadPlace, document: &RawDocument) -> Payload {
 /// that begins so; a number is an array's index; and where an object has a key with dots in it,
 /// such as `axum-login.data`, that key counts first.
 pub fn get<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
-    let ends = path.match_indices('.').map(|(at, _)| at).chain([path.len()]).rev();
-    ends.filter_map(|end| {
-        let child = child(value, &path[..end])?;
+    along(path, |key| child(value, key), get)
+}
+
+/// What `path` leads to: to the `child` of a key that it begins with, the longest first, and from
+/// there by `get` along the rest.
+fn along<T>(
+    path: &str,
+    child: impl Fn(&str) -> Option<T>,
+    get: impl Fn(T, &str) -> Option<T>,
+) -> Option<T> {
+    let is_end = |at: &usize| path.as_bytes().get(*at).is_none_or(|byte| *byte == b'.');
+    (0..=path.len()).rev().filter(is_end).find_map(|end| {
+        let child = child(&path[..end])?;
         match path.get(end + 1..) {
             Some(rest) => get(child, rest),
             None => Some(child),
         }
     })
-    .next()
 }
 
 fn child<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
@@ -131,11 +131,13 @@ fn child<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
 
 /// RFC 3339 in UTC with milliseconds; `None` for a year beyond 9999.
 pub fn time(date: DateTime) -> Option<String> {
-    jiff::Timestamp::from_millisecond(date.timestamp_millis()).ok().map(shape::rfc3339)
+    let instant = jiff::Timestamp::from_millisecond(date.timestamp_millis()).ok()?;
+    Some(shape::rfc3339(instant))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -170,5 +172,14 @@ mod tests {
         let date = DateTime::from_millis(1_795_428_000_000);
         assert_eq!(time(date).as_deref(), Some("2026-11-23T10:00:00.000Z"));
         assert_eq!(time(DateTime::MAX), None);
+    }
+
+    proptest! {
+        #[test]
+        fn dates_are_written_as_jiff_writes_them(millis in -70_000_000_000_000..260_000_000_000_000_i64) {
+            let instant = jiff::Timestamp::from_millisecond(millis).ok();
+            let written = instant.map(|instant| format!("{instant:.3}"));
+            prop_assert_eq!(time(DateTime::from_millis(millis)), written);
+        }
     }
 }

@@ -176,9 +176,7 @@ impl Store {
 
     /// Whether a session that matched the server's part of a selection is meant.
     pub fn admits(&self, purge: &Purge, document: &RawDocument) -> bool {
-        let payload = purge.query.payload(self.layout(), document);
-        let session = self.layout().session(document, &payload, purge.cutoff);
-        purge.query.admits(&session, &payload)
+        purge.query.admit(self.layout(), document, purge.cutoff).is_some()
     }
 
     /// The `_id`s of sessions that match a purge although it ended them: of those that their store

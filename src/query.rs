@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::layout::Layout;
-use crate::payload::{self, Payload};
+use crate::payload;
 use crate::session::{Session, State};
 
 mod search;
@@ -79,21 +79,26 @@ impl Query {
         Ok(all(clauses))
     }
 
-    /// So much of the payload of `document` that a row can be made and [`Query::admits`] asked.
-    pub fn payload(&self, layout: &Layout, document: &RawDocument) -> Payload {
-        if self.payload.is_empty() { layout.glance(document) } else { layout.payload(document) }
-    }
-
-    /// Whether a session that matched the filter is meant.
-    pub fn admits(&self, session: &Session, payload: &Payload) -> bool {
-        let is_user = |user: &String| session.user.as_ref() == Some(user);
-        let has = |(path, wanted): &(String, String)| {
-            payload
-                .value()
-                .and_then(|value| payload::get(value, path))
-                .is_some_and(|value| equals(value, wanted))
+    /// The session in `document`, which matched the filter, if it is meant; as it stands at
+    /// `cutoff`, and with no more of the payload decoded than must be.
+    pub fn admit(
+        &self,
+        layout: &Layout,
+        document: &RawDocument,
+        cutoff: DateTime,
+    ) -> Option<Session> {
+        let session = if self.payload.is_empty() {
+            layout.glance(document, cutoff)
+        } else {
+            let payload = layout.payload(document);
+            let has = |(path, wanted): &(String, String)| {
+                let value = payload.value().and_then(|value| payload::get(value, path));
+                value.is_some_and(|value| equals(value, wanted))
+            };
+            self.payload.iter().all(has).then(|| layout.session(document, &payload, cutoff))?
         };
-        self.user.as_ref().is_none_or(is_user) && self.payload.iter().all(has)
+        let is_meant = self.user.is_none() || session.user == self.user;
+        is_meant.then_some(session)
     }
 }
 

@@ -149,6 +149,17 @@ fn every_fixture_has_dates_and_users_where_its_store_writes_them() {
 }
 
 #[test]
+fn a_glance_at_any_fixture_sees_what_the_decoded_payload_says() {
+    for fixture in fixtures() {
+        let layout = fixture.layout();
+        for document in &fixture.sample.documents {
+            let whole = layout.session(document, &layout.payload(document), then());
+            assert_eq!(layout.glance(document, then()), whole, "{}", fixture.file.display());
+        }
+    }
+}
+
+#[test]
 fn a_weak_signature_becomes_certain_by_the_stores_own_index() {
     let koa =
         fixtures().into_iter().find(|fixture| fixture.layout == "koa-session-mongoose").unwrap();
@@ -226,7 +237,7 @@ fn the_earliest_of_two_rules_counts() {
 fn user_of(layout: &str, document: &Document) -> Option<String> {
     let layout = Layout::named(layout).unwrap();
     let document = RawDocumentBuf::try_from(document).unwrap();
-    let glance = layout.session(&document, &layout.glance(&document), then()).user;
+    let glance = layout.glance(&document, then()).user;
     let whole = layout.session(&document, &layout.payload(&document), then()).user;
     assert_eq!(glance, whole, "{document:?}");
     whole

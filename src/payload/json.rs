@@ -26,6 +26,12 @@ pub fn read(reader: &mut Reader) -> Decoded<Value> {
     parse(reader, text)
 }
 
+/// The value that is all of `text`, which is part of good JSON.
+pub fn value(text: &str) -> Option<Value> {
+    let value = serde_json::from_str(text);
+    value.or_else(|_| serde_json::from_str(&mended(text.as_bytes()))).ok()
+}
+
 /// How many values and keys there can be in `text`.
 fn count(text: &[u8]) -> usize {
     let (mut count, mut in_string, mut escaped) = (1, false, false);

@@ -2,9 +2,12 @@
 //! in UTC with milliseconds, bytes as `{"$binary": "<base64>"}`, ids as their hexadecimal digits,
 //! numbers beyond 64 bits and `NaN`, `Infinity` and `-Infinity` as text.
 
+use std::ops::Range;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
+use jiff::tz::Offset;
 use serde_json::{Map, Number, Value};
 
 /// The longest magnitude shown in decimal: the conversion is quadratic.
@@ -100,7 +103,27 @@ pub fn date(instant: Timestamp) -> Value {
 
 /// In UTC with milliseconds.
 pub fn rfc3339(instant: Timestamp) -> String {
-    format!("{instant:.3}")
+    let at = Offset::UTC.to_datetime(instant);
+    let year = at.year();
+    if year < 0 {
+        return format!("{instant:.3}");
+    }
+    // Digit by digit: a list of a million sessions would spend a tenth of its time in `format!`.
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    let mut put = |range: Range<usize>, mut number: i16| {
+        for digit in text[range].iter_mut().rev() {
+            *digit += (number % 10) as u8;
+            number /= 10;
+        }
+    };
+    put(0..4, year);
+    put(5..7, at.month().into());
+    put(8..10, at.day().into());
+    put(11..13, at.hour().into());
+    put(14..16, at.minute().into());
+    put(17..19, at.second().into());
+    put(20..23, at.millisecond());
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// [`date`], from seconds since 1970 and the nanoseconds after them; none beyond the year 9999.

@@ -80,7 +80,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             if shape == Shape::One && rows.printed() > 0 {
                 rows.gap()?;
             }
-            rows.row(row(context, args, &store, &session, payload))?;
+            rows.row(row(context, args, &store, session, payload))?;
         }
     }
     if args.raw {
@@ -91,7 +91,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     selected.exit(&store.namespace())
 }
 
-fn row(context: &Context, args: &Args, store: &Store, session: &Session, payload: Payload) -> Row {
+fn row(context: &Context, args: &Args, store: &Store, session: Session, payload: Payload) -> Row {
     let error = payload.error();
     let value = match payload {
         Payload::Value(mut value) => {

@@ -72,7 +72,7 @@ impl From<Sort> for SortKey {
 pub const HEADER: [&str; 7] = ["id", "state", "expires", "touched", "created", "user", "bytes"];
 
 /// The row of a session.
-pub fn row(session: &Session, full_ids: bool) -> Row {
+pub fn row(session: Session, full_ids: bool) -> Row {
     let id = if full_ids { session.id.full() } else { session.id.short() };
     Row(vec![
         ("id", Cell::Id(id)),
@@ -80,7 +80,7 @@ pub fn row(session: &Session, full_ids: bool) -> Row {
         ("expires", Cell::maybe(session.expires, Cell::Time)),
         ("touched", Cell::maybe(session.touched, Cell::Time)),
         ("created", Cell::maybe(session.created, Cell::Time)),
-        ("user", Cell::maybe(session.user.clone(), Cell::Text)),
+        ("user", Cell::maybe(session.user, Cell::Text)),
         ("bytes", Cell::Count(session.bytes)),
     ])
 }
@@ -190,16 +190,14 @@ impl Printer {
         while let Some(batch) = batches.blocking_recv() {
             let before = self.rows.printed();
             for document in documents(&batch) {
-                let payload = self.query.payload(&layout, document);
-                let session = layout.session(document, &payload, self.now);
-                if self.query.needs_payload() && !self.query.admits(&session, &payload) {
+                let Some(session) = self.query.admit(&layout, document, self.now) else {
                     continue;
-                }
+                };
                 if self.limit > 0 && self.rows.printed() == self.limit {
                     self.rows.finish()?;
                     return Ok((self.limit, true));
                 }
-                self.rows.row(row(&session, self.full_ids))?;
+                self.rows.row(row(session, self.full_ids))?;
             }
             self.progress.advance(self.rows.printed() - before);
         }

@@ -78,9 +78,8 @@ async fn sample(
         for document in documents(&batch) {
             read += 1;
             if rows.len() < SAMPLE && store.admits(purge, document) {
-                let payload = store.layout().glance(document);
-                let session = store.layout().session(document, &payload, purge.cutoff);
-                rows.push(list::row(&session, context.global.full_ids));
+                let session = store.layout().glance(document, purge.cutoff);
+                rows.push(list::row(session, context.global.full_ids));
             }
         }
         if u64::from(read) >= TIMED && rows.len() == SAMPLE {
