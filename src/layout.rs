@@ -530,10 +530,10 @@ impl Layout {
             },
             None => in_payload(path),
         })?;
-        Some(match text.strip_prefix(&self.user_prefix) {
-            Some(own) if own.len() < text.len() => own.to_owned(),
-            _ => text,
-        })
+        // Nothing is not compared with, as in `SessionId::new`.
+        let own = Some(&self.user_prefix).filter(|prefix| !prefix.is_empty());
+        let own = own.and_then(|prefix| text.strip_prefix(prefix)).map(str::to_owned);
+        Some(own.unwrap_or(text))
     }
 
     fn user_text(&self, value: &Value) -> Option<String> {

@@ -108,6 +108,13 @@ impl Store {
         format!("{}.{}", self.connection.database(), self.collection)
     }
 
+    /// The same store for one run, whose name its operations carry in `currentOp` and the profiler.
+    #[must_use]
+    pub fn for_run(mut self, run: &str) -> Self {
+        self.comment = format!("{} {run}", self.comment);
+        self
+    }
+
     /// What its operations say in `currentOp` and the profiler. No session ids in it.
     pub(crate) fn comment(&self) -> &str {
         &self.comment

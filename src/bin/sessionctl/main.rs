@@ -1,7 +1,6 @@
 //! sessionctl: web sessions in MongoDB, whoever wrote them.
 
 mod args;
-#[cfg_attr(not(test), expect(dead_code, reason = "the commands are yet to write to it"))]
 mod audit;
 mod commands;
 mod confirm;

@@ -11,9 +11,9 @@ use sessionctl::{Error, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Selection, Time, duration, time};
+use crate::audit::{self, Audit, AuditArgs, Intent, run_id};
 use crate::confirm::{Confirmed, Question, ask, can_ask};
 use crate::context::{Context, Purpose, Selected};
-use crate::output::{Format, Shape};
 use crate::progress::Progress;
 use crate::report::{Doing as _, Exit, Failure, say};
 use crate::text::{counted, sessions};
@@ -49,6 +49,9 @@ pub struct Args {
     /// Count as expired what was so then, such as the cutoff of an earlier report
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true, conflicts_with = "grace")]
     cutoff: Option<Time>,
+
+    #[command(flatten)]
+    audit: AuditArgs,
 
     #[command(flatten)]
     verifying: Verifying,
@@ -95,7 +98,7 @@ pub async fn run(
         Err(nothing) => {
             let selected = context.selected_of_nothing(&args.selection);
             let outcome = selected.and_then(|selected| selected.exit(&nothing.namespace));
-            return finish(context, &nothing, fate, outcome);
+            return context.finish(HEADER, nothing.row(fate), outcome);
         }
     };
     let matched = report.matched.unwrap_or_default();
@@ -107,9 +110,27 @@ pub async fn run(
     }
     let confirmed = confirm(context, args, &store, &purge, matched).await?;
     if matched == 0 {
-        return finish(context, &report.nothing_done(), fate, selected.exit(&namespace));
+        let row = report.nothing_done().row(fate);
+        return context.finish(HEADER, row, selected.exit(&namespace));
     }
+    let audit = Audit::open(&args.audit)?;
+    let run = run_id();
+    let store = store.for_run(&format!("{} {run}", verb(fate)));
+    let intent = Intent {
+        run: &run,
+        now: purge.now,
+        server: store.connection().address(),
+        login: store.connection().login(),
+        command: verb(fate),
+        namespace: &namespace,
+        layout: report.layout.as_deref(),
+        selection: audit::selection(&args.selection, purge.now),
+        cutoff: Some(purge.cutoff),
+        planned: Some(matched),
+    };
+    // What cannot be put aside, or written down, is not done.
     let archive = archiving.open(context).doing(&action)?;
+    let began = audit.before(&intent)?;
     let ending = Ending { context, store: &store, pacing: &args.pacing };
     let ended = ending.carry_out(purge.clone(), archive, &mut report, &confirmed).await;
     let ended = match ended {
@@ -120,7 +141,9 @@ pub async fn run(
         Ok(Ended { stopped: Some(exit), .. }) => Ok(exit),
         Err(error) => Err(Failure::of(&action, &error)),
     };
-    finish(context, &report, fate, ended)
+    let row = report.row(fate);
+    let written = began.after(&row, ended.as_ref().err());
+    context.finish(HEADER, row, ended.and_then(|exit| written.map(|()| exit)))
 }
 
 /// Everything that is known before anything is written.
@@ -351,29 +374,5 @@ impl Timer {
 impl Drop for Timer {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// Prints the report, whatever the outcome.
-fn finish(
-    context: &Context,
-    report: &Report,
-    fate: Fate,
-    outcome: Result<Exit, Failure>,
-) -> Result<Exit, Failure> {
-    if context.global.format == Format::Table && context.global.quiet {
-        return outcome;
-    }
-    let mut rows = context.rows(Shape::One, HEADER);
-    let printed = rows.row(report.row(fate)).and_then(|()| rows.finish());
-    match (outcome, printed) {
-        (Err(failure), Err(unprinted)) if !unprinted.is_closed_pipe() => {
-            say("warning", "the report could not be printed");
-            Err(failure)
-        }
-        (Err(failure), _) => Err(failure),
-        (Ok(exit), Err(unprinted)) if unprinted.is_closed_pipe() => Ok(exit),
-        (Ok(_), Err(unprinted)) => Err(unprinted),
-        (Ok(exit), Ok(())) => Ok(exit),
     }
 }
