@@ -29,6 +29,9 @@ type Deployment = fn() -> Server;
 const SECTIONS: &[(&str, Deployment, Section)] = &[
     ("list", Server::standalone, list::measure),
     ("purge", Server::standalone, purge::measure),
+    ("archive", Server::standalone, purge::measure_archive),
+    ("walk", Server::standalone, purge::measure_walk),
+    ("gentle", Server::standalone, purge::measure_gentleness),
     ("replica", Server::replica_set, purge::measure_replica_set),
     ("large", Server::standalone, purge::measure_large),
 ];

@@ -9,59 +9,76 @@ use bson::{DateTime, doc};
 use crate::ratios::{Ratios, timed};
 use crate::server::Server;
 
-/// On a standalone.
+/// Quietly, as what it says is no part of the table.
+const PURGE: [&str; 3] = ["purge", "--expired", "-q"];
+
+/// On a standalone, along the index of the expiry.
 pub fn measure(server: &Server, ratios: &Ratios) {
-    let sessions = Server::sessions();
-    server.fill("master", sessions);
+    server.fill("master", Server::sessions());
+    ratios.compare(
+        "purge / one deleteMany",
+        0.75,
+        || unbounded(server, true),
+        || purge(server, true, &[]),
+    );
+    server.copy("master", "sessions", true);
+    let memory = server.peak_memory(&PURGE);
+    ratios.amount("memory of purge", memory, "MB", 40.0);
+}
+
+/// With the documents put aside first.
+pub fn measure_archive(server: &Server, ratios: &Ratios) {
+    server.fill("master", Server::sessions());
     let folder = tempfile::tempdir().expect("a folder");
     let archive = |name: &str| {
         let path = folder.path().join(name);
         let _ = std::fs::remove_file(&path);
         path.to_str().expect("a path of text").to_owned()
     };
-    let purge = |more: &[&str]| {
-        server.copy("master", "sessions", true);
-        timed(|| server.sessionctl(&[&["purge", "--expired", "-o", "json"], more].concat()))
-    };
-    let unbounded = || {
-        server.copy("master", "sessions", true);
-        timed(|| delete_many(server))
-    };
-    ratios.compare("purge / one deleteMany", 0.75, unbounded, || purge(&[]));
-    ratios.compare("purge --archive x.bson / deleteMany", 1.2, unbounded, || {
-        purge(&["--archive", &archive("x.bson")])
-    });
-    ratios.compare("purge --archive x.ndjson / deleteMany", f64::NAN, unbounded, || {
-        purge(&["--archive", &archive("x.ndjson")])
-    });
-    ratios.compare(
-        "no index: purge / deleteMany",
-        1.1,
-        || {
-            server.copy("master", "sessions", false);
-            timed(|| delete_many(server))
-        },
-        || {
-            server.copy("master", "sessions", false);
-            timed(|| server.sessionctl(&["purge", "--expired", "-o", "json"]))
-        },
-    );
+    for (name, wanted) in [("x.bson", 1.2), ("x.ndjson", f64::NAN), ("x.bson.zst", f64::NAN)] {
+        ratios.compare(
+            &format!("purge --archive {name} / deleteMany"),
+            wanted,
+            || unbounded(server, true),
+            || purge(server, true, &["--archive", &archive(name)]),
+        );
+    }
     server.copy("master", "sessions", true);
-    let plain = latency(server, || delete_many(server));
-    server.copy("master", "sessions", true);
-    let ours = latency(server, || server.sessionctl(&["purge", "--expired"]));
-    ratios.pair("p99 of a find_one meanwhile", 1.0, plain, ours);
+    let memory = server.peak_memory(&[&PURGE[..], &["--archive", &archive("x.bson")]].concat());
+    ratios.amount("memory of purge --archive x.bson", memory, "MB", 40.0);
+}
 
+/// Without an index on the expiry.
+pub fn measure_walk(server: &Server, ratios: &Ratios) {
+    server.fill("master", Server::sessions());
+    ratios.compare(
+        "no index: purge / one deleteMany",
+        1.1,
+        || unbounded(server, false),
+        || purge(server, false, &[]),
+    );
+}
+
+/// What others notice of it, and whether it keeps to a rate.
+pub fn measure_gentleness(server: &Server, ratios: &Ratios) {
+    server.fill("master", Server::sessions());
+    let mut waits: [Vec<Duration>; 2] = Default::default();
+    for _ in 0..3 {
+        server.copy("master", "sessions", true);
+        waits[0].extend(latencies(server, || delete_many(server)));
+        server.copy("master", "sessions", true);
+        waits[1].extend(latencies(server, || server.sessionctl(&PURGE)));
+    }
+    let [plain, ours] = waits.map(|mut waits| {
+        waits.sort();
+        waits[waits.len() * 99 / 100]
+    });
+    ratios.pair("p99 of a find_one meanwhile", 1.0, plain, ours);
     server.copy("master", "sessions", true);
     let expired = expired(server);
-    let rate = expired as f64 / purge_at(server, 20_000).as_secs_f64();
+    let took = timed(|| server.sessionctl(&[&PURGE[..], &["--rate", "20000"]].concat()));
+    let rate = expired as f64 / took.as_secs_f64();
     ratios.amount("purge --rate 20000: sessions a second", rate, "/s", 20_000.0);
-    server.copy("master", "sessions", true);
-    let memory = server.peak_memory(&["purge", "--expired"]);
-    ratios.amount("memory of purge", memory, "MB", 40.0);
-    server.copy("master", "sessions", true);
-    let memory = server.peak_memory(&["purge", "--expired", "--archive", &archive("x.bson")]);
-    ratios.amount("memory of purge --archive", memory, "MB", 40.0);
 }
 
 /// On a replica set of three, where a delete waits for the majority.
@@ -70,21 +87,15 @@ pub fn measure_replica_set(server: &Server, ratios: &Ratios) {
     ratios.compare(
         "three nodes: purge / one deleteMany",
         0.9,
-        || {
-            server.copy("master", "sessions", true);
-            timed(|| delete_many(server))
-        },
-        || {
-            server.copy("master", "sessions", true);
-            timed(|| server.sessionctl(&["purge", "--expired"]))
-        },
+        || unbounded(server, true),
+        || purge(server, true, &[]),
     );
 }
 
 /// Memory with five times as many sessions.
 pub fn measure_large(server: &Server, ratios: &Ratios) {
     server.fill("sessions", 5 * Server::sessions());
-    let memory = server.peak_memory(&["purge", "--expired"]);
+    let memory = server.peak_memory(&PURGE);
     ratios.amount("memory of purge, five times as many", memory, "MB", 40.0);
 }
 
@@ -108,12 +119,18 @@ fn expired(server: &Server) -> u64 {
     server.wait(count.into_future()).expect("a count")
 }
 
-fn purge_at(server: &Server, rate: u32) -> Duration {
-    timed(|| server.sessionctl(&["purge", "--expired", "--rate", &rate.to_string()]))
+fn unbounded(server: &Server, indexed: bool) -> Duration {
+    server.copy("master", "sessions", indexed);
+    timed(|| delete_many(server))
 }
 
-/// The 99th percentile of what another client waits for one session while `work` is done.
-fn latency(server: &Server, work: impl FnOnce()) -> Duration {
+fn purge(server: &Server, indexed: bool, more: &[&str]) -> Duration {
+    server.copy("master", "sessions", indexed);
+    timed(|| server.sessionctl(&[&PURGE[..], more].concat()))
+}
+
+/// What another client waits for one session, again and again, while `work` is done.
+fn latencies(server: &Server, work: impl FnOnce()) -> Vec<Duration> {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let looking = scope.spawn(|| {
@@ -126,8 +143,7 @@ fn latency(server: &Server, work: impl FnOnce()) -> Duration {
                 waits.push(began.elapsed());
                 std::thread::sleep(Duration::from_millis(2));
             }
-            waits.sort();
-            waits[waits.len() * 99 / 100]
+            waits
         });
         work();
         done.store(true, Ordering::SeqCst);
