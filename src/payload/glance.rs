@@ -10,6 +10,9 @@ use serde_json::Value;
 use super::{Codec, Payload, along, decode, get, json, skim};
 use crate::layout::{Fields, Found, PayloadPlace};
 
+/// Members that are kept at most: each is compared with those before it.
+const MOST: usize = 16;
+
 /// A payload in which the values at certain paths can be found.
 pub(crate) enum Glance<'a> {
     /// Names and values, still as text, of the members of a JSON object with which a path begins.
@@ -53,13 +56,14 @@ fn members<'a>(text: &'a str, paths: &[impl AsRef<str>]) -> Option<Vec<(&'a str,
     skim::members(text, |name, value| {
         if paths.iter().any(|path| begins(path.as_ref(), name)) {
             // Of two with one name the last counts, in the place of the first.
-            match members.iter_mut().find(|(known, _)| *known == name) {
-                Some(known) => known.1 = value,
-                None => members.push((name, value)),
+            match members.iter().position(|(known, _)| *known == name) {
+                Some(known) => members[known].1 = value,
+                None if members.len() <= MOST => members.push((name, value)),
+                None => {}
             }
         }
     })?;
-    Some(members)
+    (members.len() <= MOST).then_some(members)
 }
 
 /// What stands at `path` of the value in `text`, as [`get`] finds it.
@@ -128,6 +132,18 @@ mod tests {
         let (at_a_glance, whole) = both(text);
         assert_eq!(at_a_glance.as_ref(), Some(&whole));
         assert_eq!(whole[3..5], [Some(5.into()), Some(6.into())]);
+    }
+
+    #[test]
+    fn a_million_members_that_may_tell_the_user_are_left_to_the_codecs() {
+        let text = |count: usize| {
+            let members = (0..count).map(|at| format!("\"login_web_{at}\":{at}"));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        };
+        let (at_a_glance, whole) = both(&text(MOST));
+        assert_eq!(at_a_glance, Some(whole));
+        assert_eq!(members(&text(MOST + 1), &PATHS), None);
+        assert_eq!(members(&text(1_000_000), &PATHS), None);
     }
 
     #[test]
