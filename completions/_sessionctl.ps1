@@ -120,6 +120,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
         'sessionctl;expire' {
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Count as expired only what has been so for this long')
             [CompletionResult]::new('--cutoff', '--cutoff', [CompletionResultType]::ParameterName, 'Count as expired what was so then, such as the cutoff of an earlier report')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done')
             [CompletionResult]::new('--verify', '--verify', [CompletionResultType]::ParameterName, 'Look again after so long: sessions that were written back meanwhile are ended again')
             [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Batches in flight [default: 2 on a standalone, 8 on a replica set]')
@@ -166,6 +167,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
         'sessionctl;purge' {
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Count as expired only what has been so for this long')
             [CompletionResult]::new('--cutoff', '--cutoff', [CompletionResultType]::ParameterName, 'Count as expired what was so then, such as the cutoff of an earlier report')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done')
             [CompletionResult]::new('--verify', '--verify', [CompletionResultType]::ParameterName, 'Look again after so long: sessions that were written back meanwhile are ended again')
             [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Batches in flight [default: 2 on a standalone, 8 on a replica set]')

@@ -114,6 +114,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
         &'sessionctl;expire'= {
             cand --grace 'Count as expired only what has been so for this long'
             cand --cutoff 'Count as expired what was so then, such as the cutoff of an earlier report'
+            cand --audit 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done'
             cand --verify 'Look again after so long: sessions that were written back meanwhile are ended again'
             cand --batch-size 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]'
             cand --jobs 'Batches in flight [default: 2 on a standalone, 8 on a replica set]'
@@ -159,6 +160,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
         &'sessionctl;purge'= {
             cand --grace 'Count as expired only what has been so for this long'
             cand --cutoff 'Count as expired what was so then, such as the cutoff of an earlier report'
+            cand --audit 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done'
             cand --verify 'Look again after so long: sessions that were written back meanwhile are ended again'
             cand --batch-size 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]'
             cand --jobs 'Batches in flight [default: 2 on a standalone, 8 on a replica set]'

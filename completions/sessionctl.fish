@@ -120,6 +120,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s v -l v
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l grace -d 'Count as expired only what has been so for this long' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l cutoff -d 'Count as expired what was so then, such as the cutoff of an earlier report' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after so long: sessions that were written back meanwhile are ended again' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
@@ -161,6 +162,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s v -l ve
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l grace -d 'Count as expired only what has been so for this long' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l cutoff -d 'Count as expired what was so then, such as the cutoff of an earlier report' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after so long: sessions that were written back meanwhile are ended again' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r

@@ -50,9 +50,10 @@ fn every_example_of_the_readme_prints_what_the_readme_says() {
     assert!(blocks.len() >= 6, "where have the examples gone?");
     for block in blocks {
         seed(&db);
+        let here = tempfile::tempdir().unwrap();
         let commands = block.lines().filter_map(|line| line.strip_prefix("$ "));
         let printed: String = commands
-            .map(|command| format!("$ {command}\n{}", shell(command, &server.uri())))
+            .map(|command| format!("$ {command}\n{}", shell(command, &server.uri(), here.path())))
             .collect();
         if comparable(&printed) != comparable(block) {
             renew_or_fail(block, &printed);
@@ -96,7 +97,7 @@ fn the_librarys_example_is_the_one_that_its_documentation_compiles() {
 }
 
 /// Runs a command line as a user of a shell would, with both outputs in the order they come.
-fn shell(command: &str, uri: &str) -> String {
+fn shell(command: &str, uri: &str, here: &Path) -> String {
     let folder = Path::new(env!("CARGO_BIN_EXE_sessionctl")).parent().unwrap();
     let mut path = folder.as_os_str().to_owned();
     path.push(":");
@@ -111,6 +112,7 @@ fn shell(command: &str, uri: &str) -> String {
         .args(["-c", &format!("exec 2>&1\n{command}")])
         .env("PATH", path)
         .env("SESSIONCTL_URI", uri)
+        .current_dir(here)
         .stdin(Stdio::null())
         .output()
         .unwrap();

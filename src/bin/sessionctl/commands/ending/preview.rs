@@ -51,7 +51,7 @@ fn write(context: &Context, mut row: Row, sample: Vec<Row>, purge: &Purge) -> Re
     if !is_table {
         row.0.push(("sample", Cell::Json(sample.iter().map(Row::json).collect())));
     }
-    let mut rows = context.rows(Shape::One, HEADER).now(purge.now);
+    let mut rows = context.rows(Shape::One, HEADER);
     rows.row(row)?;
     if !is_table || sample.is_empty() {
         return rows.finish();
