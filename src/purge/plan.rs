@@ -68,6 +68,13 @@ pub(super) enum Part {
     Keys { keys: Vec<Bson>, filter: Document },
 }
 
+impl Plan {
+    /// Whether the whole collection is walked for some of its sessions, for want of an index.
+    pub fn walks_for(&self, purge: &Purge) -> bool {
+        self.strategy == Strategy::IdWindows && purge.query != Query::default()
+    }
+}
+
 impl Part {
     pub(super) fn strategy(&self) -> Strategy {
         match self {

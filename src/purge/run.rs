@@ -16,7 +16,6 @@ use super::write::{Retries, Writer, Written};
 use crate::archive::Archive;
 use crate::connection::Kind;
 use crate::error::{Error, Result};
-use crate::query::Query;
 use crate::replication::Lag;
 use crate::store::Store;
 
@@ -81,6 +80,7 @@ pub struct Purging {
     source: Option<Source>,
     /// How sessions are found, once that is known.
     strategy: Strategy,
+    walks: bool,
     jobs: usize,
     flights: FuturesUnordered<Flight>,
     /// Whether the source gave its last batch.
@@ -120,6 +120,7 @@ impl Purging {
             archive: None,
             source: None,
             strategy: Strategy::Ids,
+            walks: false,
             jobs: 1,
             flights: FuturesUnordered::new(),
             dry: false,
@@ -156,9 +157,7 @@ impl Purging {
 
     /// Whether no index leads to the sessions, so that the collection is walked.
     pub fn walks(&self) -> bool {
-        self.source.is_some()
-            && self.strategy == Strategy::IdWindows
-            && self.purge.query != Query::default()
+        self.walks
     }
 
     /// How long it waited so far, and for what.
@@ -298,6 +297,7 @@ impl Purging {
             let kind = self.store.connection().hello().await?.kind;
             let plan = self.store.plan(&self.purge).await?;
             self.jobs = self.purge.jobs.map_or_else(|| self.usual_jobs(kind), |jobs| jobs as usize);
+            self.walks = plan.walks_for(&self.purge);
             self.strategy = plan.strategy;
             self.source = Some(Source::new(plan.parts));
         }

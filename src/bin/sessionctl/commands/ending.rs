@@ -63,6 +63,9 @@ pub struct Args {
     pub selection: Selection,
 }
 
+/// Said where there is no index.
+const WALK: &str = "no index leads to these sessions: the whole collection is walked once";
+
 /// The word for what happens.
 fn verb(fate: Fate) -> &'static str {
     match fate {
@@ -318,8 +321,7 @@ impl Ending<'_> {
             }
             if !warned && purging.walks() {
                 warned = true;
-                let text = "no index leads to these sessions: the whole collection is walked once";
-                self.say(&progress, "warning", text);
+                self.say(&progress, "warning", WALK);
             }
         };
         progress.finish();

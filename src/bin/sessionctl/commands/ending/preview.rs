@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sessionctl::Store;
-use sessionctl::purge::{Purge, Strategy};
+use sessionctl::purge::Purge;
 use sessionctl::store::{Reading, documents};
 
 use super::{HEADER, Report};
@@ -30,15 +30,12 @@ pub async fn print(
     let (sample, reading) = sample(context, store, purge).await?;
     let estimate = estimate(purge, report.matched.unwrap_or(0), reading);
     let mut row = report.row(purge.fate);
-    let strategy = plan.strategy.to_string();
+    let (strategy, walks) = (plan.strategy.to_string(), plan.walks_for(purge));
     row.0.push(("strategy", Cell::Text(strategy)));
     row.0.push(("plan", Cell::maybe(plan.winning, Cell::Text)));
     row.0.push(("estimate", Cell::Seconds(estimate)));
-    if plan.strategy == Strategy::IdWindows {
-        context.note(
-            "warning",
-            "no index leads to these sessions: the whole collection is walked once",
-        );
+    if walks {
+        context.note("warning", super::WALK);
     }
     Ok(write(context, row, sample, purge))
 }
