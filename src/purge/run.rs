@@ -287,6 +287,11 @@ impl Purging {
                         self.writer.overload.met(Instant::now());
                     }
                     retries.pause(&cancel, error).await?;
+                    // A lost cursor begins again, and would find what is in flight once more: first
+                    // that lands.
+                    if !self.flights.is_empty() {
+                        return Ok(None);
+                    }
                 }
             }
         }
