@@ -344,7 +344,7 @@ impl Ending<'_> {
             None if purging.is_finished() => None,
             None => Some(("run-time", Exit::WorkLeft)),
         };
-        if stopped.is_none() && report.renewed.is_none() {
+        if stopped.is_none() && report.renewed.is_none() && purging.is_exact() {
             // Nobody read them one by one, but what was counted and not deleted lives or was gone.
             let done = report.done.unwrap_or(0);
             report.renewed = report.matched.map(|matched| matched.saturating_sub(done + kept));
