@@ -5,6 +5,8 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bson::{Document, doc};
 use sessionctl::archive::{Archive, Reader};
@@ -16,6 +18,11 @@ use crate::rig::ReplicaSet;
 use crate::support::{Db, at, connect_mongo, eventually, now};
 
 const TEST_COMMANDS: &[(&str, &str)] = &[("enableTestCommands", "1")];
+/// Makes the tests of chance go on for longer.
+fn is_long() -> bool {
+    std::env::var_os("SESSIONCTL_LONG_TESTS").is_some_and(|value| value == "1")
+}
+
 const STRATEGIES: [Strategy; 3] = [Strategy::ExpiryWindows, Strategy::IdWindows, Strategy::Ids];
 
 /// So many dead sessions, each of its own instant, and so many live ones.
@@ -276,4 +283,265 @@ fn a_primary_that_is_killed_in_the_middle_is_followed_and_nothing_is_lost() {
         set.await_health();
     };
     while_the_primary_goes_away(&mut set, &mut kill, &mut restart);
+}
+
+// The program that is killed
+
+/// Numbers that look random, the same in each run.
+struct Chance(u64);
+
+impl Chance {
+    /// From 0 to 1.
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.0 >> 40) as f64 / (1 << 24) as f64
+    }
+}
+
+#[test]
+fn a_purge_that_is_killed_leaves_each_session_in_the_collection_or_in_the_archive() {
+    let wanted = if is_long() { 60 } else { 8 };
+    let began = Instant::now();
+    let db = Db::new();
+    db.insert("sessions", sessions(3000, 100));
+    let before = by_id(db.find("sessions", doc! {}));
+    let all: HashSet<String> =
+        before.iter().map(|session| session.get_str("_id").unwrap().to_owned()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let mut chance = Chance(7);
+    // How long it takes from the first batch, if nothing stops it.
+    let mut whole = Duration::from_millis(600);
+    let (mut kills, mut midway, mut both, mut rounds) = (0, 0, 0, 0);
+    while kills < wanted {
+        let name = if rounds % 2 == 0 { "x.bson" } else { "x.ndjson.zst" };
+        let path = folder.path().join(name);
+        let text = path.to_str().unwrap();
+        let arguments = [
+            "purge",
+            "--expired",
+            "--archive",
+            text,
+            "--archive-append",
+            "--batch-size",
+            "20",
+            "--jobs",
+            "4",
+            "-o",
+            "json",
+        ];
+        loop {
+            let length = || std::fs::metadata(&path).map_or(0, |about| about.len());
+            let had = length();
+            let started = Instant::now();
+            let mut purge = db.command(&arguments).start();
+            // Sometimes before it has begun, mostly after.
+            if chance.next() > 0.1 {
+                while length() <= had && !purge.has_ended() {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+            let began = Instant::now();
+            let wait = whole.mul_f64(0.7 * chance.next());
+            while kills < wanted && began.elapsed() < wait && !purge.has_ended() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            if kills < wanted && !purge.has_ended() {
+                purge.signal("KILL");
+            }
+            let run = purge.wait();
+            if run.signal != Some(9) {
+                let run = run.exits(0);
+                if had == 0 {
+                    whole = started.elapsed();
+                }
+                assert!(run.json()["stopped"].is_null(), "{run:#?}");
+                break;
+            }
+            kills += 1;
+            // The collection first: what is deleted after this was archived before.
+            let left: HashSet<String> = db.ids("sessions").into_iter().collect();
+            let aside = if path.exists() { archived(&path) } else { HashSet::new() };
+            let lost: Vec<_> =
+                all.iter().filter(|id| !left.contains(*id) && !aside.contains(*id)).collect();
+            assert!(lost.is_empty(), "kill {kills}: {lost:?}");
+            midway += usize::from(left.len() < all.len());
+            both += left.intersection(&aside).count();
+        }
+        assert_eq!(db.count("sessions", doc! {}), 100, "only the live ones");
+        db.sessionctl(&["restore", text, "--yes"]).exits(0);
+        assert!(by_id(db.find("sessions", doc! {})) == before);
+        std::fs::remove_file(&path).unwrap();
+        rounds += 1;
+    }
+    assert!(midway > wanted / 2, "{midway} of {kills} kills were in the middle");
+    let took = began.elapsed();
+    println!(
+        "{kills} kills in {rounds} purges, {midway} after the first delete, {both} times a session \
+         in both places, none in neither; {took:?}"
+    );
+}
+
+// The application that goes on
+
+/// Renews these sessions one after the other; those of which the server said that it did.
+async fn renew(sessions: mongodb::Collection<Document>, ids: Vec<String>) -> Vec<String> {
+    let mut renewed = Vec::new();
+    for id in ids {
+        let later = doc! { "$set": { "expires": at(3600) } };
+        let done = sessions.update_one(doc! { "_id": &id }, later).await.unwrap();
+        if done.matched_count == 1 {
+            renewed.push(id);
+        }
+    }
+    renewed
+}
+
+#[test]
+fn no_session_that_is_renewed_before_its_delete_is_lost() {
+    const WRITERS: usize = 8;
+    const AT_ONCE: usize = 6000;
+    let wanted = if is_long() { 100_000 } else { 5000 };
+    let began = Instant::now();
+    let (mut renewed, mut deleted, mut rounds) = (0, 0, 0);
+    while renewed < wanted {
+        let strategy = STRATEGIES[rounds % STRATEGIES.len()];
+        let db = Db::new();
+        db.insert("sessions", sessions(AT_ONCE, 0));
+        let place = arrange(&db, strategy);
+        let gently = ["--batch-size", "25", "--jobs", "4"];
+        let purge = db.command(&purging(place.as_ref(), &gently)).start();
+        eventually(|| dead(&db) < AT_ONCE as u64);
+        // Half of them meet the purge from the other end, half go the same way.
+        let mut writers = Vec::new();
+        for writer in 0..WRITERS {
+            let mine = (0..AT_ONCE).skip(writer).step_by(WRITERS);
+            let mut ids: Vec<_> = mine.map(|n| format!("dead-{n:06}")).collect();
+            if writer % 2 == 0 {
+                ids.reverse();
+            }
+            writers.push(db.runtime.spawn(renew(db.collection("sessions"), ids)));
+        }
+        let mut alive = Vec::new();
+        for writer in writers {
+            alive.extend(db.runtime.block_on(writer).unwrap());
+        }
+        let report = purge.wait().exits(0).json();
+        alive.sort();
+        let there = db.ids("sessions");
+        let is_there: HashSet<_> = there.iter().collect();
+        let lost = alive.iter().filter(|id| !is_there.contains(id)).count();
+        assert_eq!(lost, 0, "{strategy} {report}");
+        assert!(there == alive, "{strategy}: nobody renewed what is left {report}");
+        assert_eq!(report["deleted"], AT_ONCE - alive.len(), "{strategy} {report}");
+        renewed += alive.len();
+        deleted += AT_ONCE - alive.len();
+        rounds += 1;
+    }
+    assert!(deleted > 0);
+    let took = began.elapsed();
+    println!("{renewed} renewed, {deleted} deleted in {rounds} purges, none lost; {took:?}");
+}
+
+// Whoever stops it
+
+/// Stopped by each signal while it waits: it leaves soon, with its report.
+fn leaves_soon(db: &Db, arguments: &[&str], is_waiting: &mut dyn FnMut() -> bool) {
+    for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let mut purge = db.command(arguments).start();
+        eventually(&mut *is_waiting);
+        thread::sleep(Duration::from_millis(200));
+        assert!(!purge.has_ended(), "{arguments:?}");
+        purge.signal(name);
+        let report = purge.wait().soon().exits(code).json();
+        assert_eq!(report["stopped"], "signal", "{arguments:?} {report}");
+        assert_eq!(report["exact"], true, "{arguments:?} {report}");
+    }
+}
+
+#[test]
+fn a_signal_while_it_counts_ends_a_purge_before_it_has_begun() {
+    for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let db = Db::new();
+        db.insert("sessions", sessions(100, 0));
+        let data =
+            doc! { "failCommands": ["aggregate"], "blockConnection": true, "blockTimeMS": 5000 };
+        let slow = db.fail_commands("alwaysOn", data);
+        let mut purge = db.command(&["purge", "--expired", "-o", "json"]).start();
+        slow.wait(1);
+        purge.signal(name);
+        let run = purge.wait().soon().exits(code);
+        assert_eq!(run.stdout, "");
+        drop(slow);
+        assert_eq!(db.count("sessions", doc! {}), 100);
+    }
+}
+
+#[test]
+fn a_signal_while_a_rate_is_waited_for_ends_a_purge_soon() {
+    let db = Db::new();
+    db.insert("sessions", sessions(100, 0));
+    let mut last = 100;
+    leaves_soon(&db, &["purge", "--expired", "--rate", "1", "-o", "json"], &mut || {
+        let now = dead(&db);
+        let went = now < last;
+        last = now;
+        went
+    });
+    assert!(db.count("sessions", doc! {}) > 80);
+}
+
+#[test]
+fn a_signal_while_it_waits_to_look_again_ends_a_purge_soon() {
+    let db = Db::new();
+    let arguments = ["purge", "--user", "42", "--verify", "60s", "--yes", "-o", "json"];
+    for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        db.insert("sessions", sessions(3, 3));
+        let mut purge = db.command(&arguments).start();
+        eventually(|| db.count("sessions", doc! {}) == 0);
+        thread::sleep(Duration::from_millis(200));
+        purge.signal(name);
+        let report = purge.wait().soon().exits(code).json();
+        assert_eq!((&report["stopped"], &report["deleted"]), (&"signal".into(), &6.into()));
+    }
+}
+
+#[test]
+fn a_signal_while_an_overloaded_server_is_left_alone_ends_a_purge_soon() {
+    let db = Db::new();
+    db.insert("sessions", sessions(100, 0));
+    let data = doc! { "failCommands": ["delete"], "errorCode": 462 };
+    let failing = db.fail_commands("alwaysOn", data);
+    for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let mut purge = db.command(&["purge", "--expired", "-o", "json"]).start();
+        failing.wait(1);
+        thread::sleep(Duration::from_millis(800));
+        purge.signal(name);
+        let run = purge.wait().soon().exits(code);
+        assert_eq!(run.json()["deleted"], 0, "{run:#?}");
+    }
+    drop(failing);
+    assert_eq!(db.count("sessions", doc! {}), 100);
+}
+
+#[test]
+fn a_ctrl_c_leaves_the_terminal_as_it_was() {
+    let db = Db::new();
+    db.insert("sessions", sessions(500, 10));
+    // The shell stays, to look at the terminal afterwards.
+    let shell = "trap : INT; stty -a > $BEFORE; $sessionctl; echo code $?; stty -a > $AFTER";
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (before, after) = (file("before"), file("after"));
+    let purge = db.command(&["purge", "--expired", "--rate", "20", "--yes"]);
+    let purge = purge.env("BEFORE", &before).env("AFTER", &after);
+    let run = purge.typed_on_terminal(shell, &[("15 of 500 ", "\x03")]);
+    assert!(run.stdout.contains("code 130"), "{run:#?}");
+    assert!(run.stdout.contains("signal"), "the report: {run:#?}");
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    assert_eq!(read(&before), read(&after));
+    // A cursor that was hidden is shown again.
+    let (hidden, shown) = (run.stdout.rfind("\x1b[?25l"), run.stdout.rfind("\x1b[?25h"));
+    assert!(hidden <= shown, "{run:#?}");
+    let left = db.count("sessions", doc! {});
+    assert!((11..510).contains(&left), "{left}");
 }
