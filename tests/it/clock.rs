@@ -86,6 +86,37 @@ fn a_client_clock_that_is_a_day_wrong_changes_nothing() {
 }
 
 #[test]
+fn what_a_purge_decides_keeps_and_repeats_is_by_the_servers_clock_too() {
+    for offset in [DAY, -DAY] {
+        let db = Db::new();
+        let hour = |hours: i64| connect_mongo(&format!("{hours:+}"), at(hours * 3600));
+        db.insert("sessions", [-36, -12, -1, 1, 12, 36].map(hour));
+        let run = |arguments: &[&str]| with_clock(db.command(arguments), offset).run();
+        let purge = |more: &[&str]| run(&[&["purge", "--expired", "-o", "json"], more].concat());
+
+        let dry = purge(&["--dry-run"]).exits(0).json();
+        assert_eq!(dry["matched"], 3, "{offset} {dry}");
+        for ahead in ["+1h", "+25h"] {
+            purge(&["--cutoff", ahead]).exits(1).says("after the server's now");
+        }
+        assert_eq!(db.count("sessions", doc! {}), 6, "{offset}");
+        purge(&["--cutoff", "-6h"]).exits(0);
+        assert_eq!(db.ids("sessions"), ["+1", "+12", "+36", "-1"], "{offset}");
+
+        db.insert("sessions", [-36, -12].map(hour));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bson");
+        let (cutoff, archive) = (dry["cutoff"].as_str().unwrap(), path.to_str().unwrap());
+        let report = purge(&["--cutoff", cutoff, "--archive", archive]).exits(0).json();
+        assert_eq!((&report["cutoff"], &report["archived"]), (&dry["cutoff"], &3.into()));
+        assert_eq!(db.ids("sessions"), ["+1", "+12", "+36"], "{offset}");
+        assert_eq!(sessionctl::archive::Reader::open(&path).unwrap().count(), 3, "{offset}");
+        run(&["restore", archive, "--yes"]).exits(0);
+        assert_eq!(db.count("sessions", doc! {}), 6, "{offset}");
+    }
+}
+
+#[test]
 fn a_daemon_with_a_wrong_clock_sweeps_by_the_servers() {
     let db = Db::new();
     db.insert("sessions", [connect_mongo("live", at(3600)), connect_mongo("soon", at(2))]);

@@ -20,6 +20,7 @@ mod list;
 mod mongod;
 mod output;
 mod purge;
+mod purge_options;
 mod readme;
 mod replica;
 mod restore;
