@@ -157,7 +157,7 @@ impl Retries {
         error: Error,
     ) -> Result<(), Error> {
         let may_help = error.is_transient() || matches!(error, Error::NotPrimary { .. });
-        if !may_help || self.0 + 1 >= ATTEMPTS || cancel.is_cancelled() {
+        if !may_help || self.0 + 1 >= ATTEMPTS {
             return Err(error);
         }
         let pause = jittered(PAUSE * 2_u32.pow(self.0));
