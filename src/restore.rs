@@ -151,7 +151,11 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
         let mut restored = Restored { read: batch.len() as u64, ..Restored::NONE };
         let outcome = self.insert_with_retries(&batch, &mut restored).await;
         self.total.add(restored);
-        outcome.map(|()| Some(restored))
+        match outcome {
+            // Interrupted while its server was away: a failure is not what ended it.
+            Err(error) if self.cancel.is_cancelled() && may_help(&error) => Ok(None),
+            outcome => outcome.map(|()| Some(restored)),
+        }
     }
 
     fn read(&mut self) -> Vec<RawDocumentBuf> {
@@ -254,17 +258,19 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
 
     /// Sleeps before another attempt, or gives the error back where there is no point in one.
     async fn pause(&self, attempt: &mut u32, error: Error) -> Result<()> {
-        let may_help = error.is_transient() || matches!(error, Error::NotPrimary { .. });
-        if !may_help || *attempt + 1 >= ATTEMPTS {
+        if !may_help(&error) || *attempt + 1 >= ATTEMPTS {
             return Err(error);
         }
         let pause = jittered(PAUSE * 2_u32.pow(*attempt));
         *attempt += 1;
-        match self.cancel.run_until_cancelled(tokio::time::sleep(pause)).await {
-            Some(()) => Ok(()),
-            None => Err(error),
-        }
+        self.cancel.run_until_cancelled(tokio::time::sleep(pause)).await;
+        Ok(())
     }
+}
+
+/// Whether it may succeed when it is tried again.
+fn may_help(error: &Error) -> bool {
+    error.is_transient() || matches!(error, Error::NotPrimary { .. })
 }
 
 /// What the server said of a batch.

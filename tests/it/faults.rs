@@ -545,3 +545,24 @@ fn a_ctrl_c_leaves_the_terminal_as_it_was() {
     let left = db.count("sessions", doc! {});
     assert!((11..510).contains(&left), "{left}");
 }
+
+#[test]
+fn a_signal_while_a_delete_is_under_way_that_fails_then_ends_a_purge_as_asked() {
+    for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let db = Db::new();
+        db.insert("sessions", sessions(100, 0));
+        let data = doc! {
+            "failCommands": ["delete"], "blockConnection": true, "blockTimeMS": 500,
+            "errorCode": 10107,
+        };
+        let failing = db.fail_commands("alwaysOn", data);
+        let mut purge = db.command(&["purge", "--expired", "-o", "json"]).start();
+        failing.wait(1);
+        purge.signal(name);
+        let report = purge.wait().soon().exits(code).json();
+        drop(failing);
+        assert_eq!(report["stopped"], "signal", "{report}");
+        assert_eq!((&report["deleted"], &report["exact"]), (&0.into(), &true.into()), "{report}");
+        assert_eq!(db.count("sessions", doc! {}), 100);
+    }
+}

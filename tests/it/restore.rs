@@ -463,9 +463,8 @@ fn while_no_server_is_there_an_interrupted_restore_leaves_soon() {
     std::thread::sleep(std::time::Duration::from_millis(1500));
     assert!(!restore.has_ended());
     restore.signal("TERM");
-    let run = restore.wait().soon();
-    assert!(run.code.is_some(), "{run:#?}");
-    let report = run.json();
+    let report = restore.wait().soon().exits(143).json();
+    assert_eq!(report["stopped"], "signal", "{report}");
     assert!(report["restored"].as_u64().unwrap() >= 10, "{report}");
     drop(slow);
 }
