@@ -18,6 +18,12 @@ use crate::rig::ReplicaSet;
 use crate::support::{Db, at, connect_mongo, eventually, now};
 
 const TEST_COMMANDS: &[(&str, &str)] = &[("enableTestCommands", "1")];
+/// What came of a test of chance.
+#[expect(clippy::print_stdout, reason = "cargo test shows it with --nocapture")]
+fn tell(figures: &str) {
+    println!("{figures}");
+}
+
 /// Makes the tests of chance go on for longer.
 fn is_long() -> bool {
     std::env::var_os("SESSIONCTL_LONG_TESTS").is_some_and(|value| value == "1")
@@ -375,10 +381,10 @@ fn a_purge_that_is_killed_leaves_each_session_in_the_collection_or_in_the_archiv
     }
     assert!(midway > wanted / 2, "{midway} of {kills} kills were in the middle");
     let took = began.elapsed();
-    println!(
+    tell(&format!(
         "{kills} kills in {rounds} purges, {midway} after the first delete, {both} times a session \
          in both places, none in neither; {took:?}"
-    );
+    ));
 }
 
 // The application that goes on
@@ -439,7 +445,7 @@ fn no_session_that_is_renewed_before_its_delete_is_lost() {
     }
     assert!(deleted > 0);
     let took = began.elapsed();
-    println!("{renewed} renewed, {deleted} deleted in {rounds} purges, none lost; {took:?}");
+    tell(&format!("{renewed} renewed, {deleted} deleted in {rounds} purges, none lost; {took:?}"));
 }
 
 // Whoever stops it
