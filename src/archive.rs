@@ -203,6 +203,12 @@ impl Archive {
         self.cut
     }
 
+    /// Whether its path still leads to it: nobody moved or removed the file.
+    pub fn is_in_place(&self) -> bool {
+        let there = fs::metadata(&self.path).and_then(|there| Ok((there, self.file.metadata()?)));
+        there.is_ok_and(|(there, open)| is_same_file(&there, &open))
+    }
+
     /// Adds a batch: when this returns, it is on the disk, and what is [`Written`] may be deleted.
     /// After an error nothing of the batch counts as written; another attempt begins where the last
     /// good one ended.
@@ -307,6 +313,18 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 #[cfg(unix)]
 fn is_gone(about: &fs::Metadata) -> bool {
     std::os::unix::fs::MetadataExt::nlink(about) == 0
+}
+
+#[cfg(unix)]
+fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Elsewhere an open file cannot be moved.
+#[cfg(not(unix))]
+fn is_same_file(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
 }
 
 /// Elsewhere an open file cannot be removed.

@@ -311,7 +311,8 @@ impl Connection {
     }
 
     /// The same connection, on another database.
-    fn on(&self, database: &str) -> Self {
+    #[must_use]
+    pub fn on(&self, database: &str) -> Self {
         Self { database: self.client.database(database), ..self.clone() }
     }
 
@@ -390,7 +391,7 @@ fn addresses(hosts: &[ServerAddress]) -> String {
 }
 
 /// The documents of the first batch of a cursor reply.
-fn first_batch(reply: &Document) -> Vec<Document> {
+pub(crate) fn first_batch(reply: &Document) -> Vec<Document> {
     let cursor = reply.get_document("cursor");
     let batch = cursor.and_then(|cursor| cursor.get_array("firstBatch"));
     batch.map_or_else(

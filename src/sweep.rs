@@ -1,41 +1,77 @@
 //! The clear-interval loop: purge what is expired, again and again, whatever happens to the server
-//! meanwhile.
+//! meanwhile, and however many others do the same.
 //!
 //! express-mongodb's `clear_interval` and connect-mongo's `autoRemove: 'interval'` delete by the
 //! application's clock, without acknowledgement, from every process. This one goes by the server's
-//! clock, in batches, counts what it does, and is told when to stop.
+//! clock, in batches, counts what it does, and is told when to stop; of any number of sweepers the
+//! one with the lease works.
 
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bson::DateTime;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::{Connection, Thoroughness};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::layout::detect::{Certainty, detect};
-use crate::purge::{Purge, Step, jittered};
-use crate::query::ago;
+use crate::purge::{Pace, Throttled, jittered};
+use crate::replication::Lag;
 use crate::store::Store;
+
+mod keeper;
+mod lease;
+mod measure;
+mod pass;
+mod schedule;
+mod shelf;
+
+pub use lease::{LEASES, Terms};
+pub use measure::{Backlog, MOST_COUNTED};
+pub use shelf::archive_path;
+
+use keeper::{Keeper, Standing};
+use lease::Lease;
+use pass::Course;
+use schedule::Schedule;
 
 /// The first pause while the server is away; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause while the server is away.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest silence of a sweep that waits.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
 /// How to sweep: a plain value.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sweep {
     /// From the start of one pass to the start of the next.
     pub interval: Duration,
+    /// Each pass but the first begins up to so much later, at random.
+    pub jitter: Duration,
     /// Sessions are spared until they have been expired for so long, because an application may be
     /// about to touch them.
     pub grace: Duration,
-    /// Sessions a batch; see [`Purge::batch_size`].
+    /// Removes endless sessions, too, that were not touched for so long.
+    pub idle: Option<Duration>,
+    /// Sessions a batch; see [`Purge::batch_size`](crate::purge::Purge::batch_size).
     pub batch_size: Option<u32>,
-    /// End after one pass that was carried out.
+    /// Batches in flight; see [`Purge::jobs`](crate::purge::Purge::jobs).
+    pub jobs: Option<u32>,
+    /// How gently.
+    pub pace: Pace,
+    /// The file in which sessions are put aside before they are deleted; see [`archive_path`].
+    pub archive: Option<PathBuf>,
+    /// Works only under the lease of the namespace. Without terms it takes nobody into account.
+    pub lease: Option<Terms>,
+    /// Measures after each pass what it left behind, for [`Event::Measured`].
+    pub measure: bool,
+    /// End after one pass that was carried out, or at once if another has the lease.
     pub once: bool,
 }
 
@@ -43,11 +79,27 @@ impl Default for Sweep {
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(60),
+            jitter: Duration::ZERO,
             grace: Duration::ZERO,
+            idle: None,
             batch_size: None,
+            jobs: None,
+            pace: Pace::default(),
+            archive: None,
+            lease: None,
+            measure: false,
             once: false,
         }
     }
+}
+
+/// How a sweep is told what to do.
+#[derive(Debug, Clone, Default)]
+pub struct Control {
+    /// Ends it: the batch under way is finished, and the lease is given back.
+    pub cancel: CancellationToken,
+    /// Begins a pass now, without waiting for the interval. A sweep without the lease takes no heed.
+    pub wake: Arc<Notify>,
 }
 
 /// What one pass did.
@@ -66,12 +118,22 @@ pub struct Pass {
     /// Sessions that were renewed or removed between the read and the delete; none where the
     /// sessions were not read.
     pub spared: Option<u64>,
+    /// Of `deleted`, those that an archive holds; none if there is no archive.
+    pub archived: Option<u64>,
+    /// Sessions left alone because the archive has no form for them.
+    pub kept: u64,
     /// Batches.
     pub batches: u64,
     /// How long it took.
     pub took: Duration,
-    /// Whether it was stopped before it was through.
+    /// How long of that it waited, and for what.
+    pub throttled: Throttled,
+    /// Whether no index leads to the sessions, so that the collection was walked.
+    pub walked: bool,
+    /// Whether it was told to stop before it was through.
     pub interrupted: bool,
+    /// Whether it stopped before it was through because the lease was lost.
+    pub lost_lease: bool,
     /// What ended it early; the next pass goes on.
     pub error: Option<Error>,
 }
@@ -85,21 +147,56 @@ impl Pass {
             deleted: 0,
             exact: true,
             spared: None,
+            archived: None,
+            kept: 0,
             batches: 0,
             took: Duration::ZERO,
+            throttled: Throttled::default(),
+            walked: false,
             interrupted: false,
+            lost_lease: false,
             error: None,
         }
     }
 }
 
-/// What happens in the course of a sweep.
+/// What happens in the course of a sweep. Whatever it is, it is a sign of life.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
+    /// It works, or waits as it should.
+    Alive,
+    /// The primary answered, and this is its clock.
+    Answered(DateTime),
+    /// The lease is ours now, by this fencing number, which operations carry in their comment.
+    Holds(i64),
+    /// The lease is another's, or was lost.
+    Yields {
+        /// Who has it, if that is known.
+        to: Option<String>,
+    },
+    /// A batch was written.
+    Batch {
+        /// The layout's name.
+        layout: String,
+        /// Sessions deleted.
+        deleted: u64,
+        /// How long its write took.
+        took: Duration,
+    },
     /// A pass was carried out, or broke off half-way.
     Passed(Pass),
-    /// There is nothing to sweep yet: no collection, or an empty one that no layout can be told of.
+    /// What is left after a pass, as far as it can be told.
+    Measured {
+        /// The layout's name.
+        layout: String,
+        /// The expired sessions that are still there, and the server's now that they are judged by.
+        backlog: Option<(Backlog, DateTime)>,
+        /// How far the slowest member is behind.
+        lag: Option<Duration>,
+    },
+    /// There is nothing to sweep yet: no collection, an empty one that no layout can be told of, or
+    /// one whose documents are changing from one layout to another.
     Waiting(Error),
     /// The server is away; the sweep goes on after the pause.
     Away {
@@ -124,31 +221,43 @@ pub struct Target {
 }
 
 impl Target {
+    /// `database.collection`.
+    pub fn namespace(&self) -> String {
+        self.connection.namespace(&self.collection)
+    }
+
     /// The store as it is now.
     async fn store(&self) -> Result<Store> {
         let Self { connection, collection, .. } = self;
-        let (layout, indexes) = match &self.layout {
+        let sample = connection.sample(collection, Thoroughness::Throughout).await?;
+        let layout = match &self.layout {
             Some(layout) => {
-                let sample = connection.sample(collection, Thoroughness::Throughout).await?;
                 sample.allows(layout)?;
-                (layout.clone(), sample.indexes)
+                layout.clone()
             }
             None => {
-                let sample = connection.sample(collection, Thoroughness::Throughout).await?;
                 let verdict = detect(&sample, Layout::known());
                 match verdict.certain() {
-                    Some(layout) => (layout.clone(), sample.indexes),
+                    Some(layout) => layout.clone(),
                     None => return Err(Error::Undetected(Box::new(verdict))),
                 }
             }
         };
-        Ok(connection.store(collection, layout.resolved(self.lifetime, &indexes)))
+        Ok(connection.store(collection, layout.resolved(self.lifetime, &sample.indexes)))
     }
 }
 
+/// By what right passes are carried out, and until when.
+#[derive(Debug, Clone)]
+struct Mandate {
+    fence: Option<i64>,
+    /// Cancelled when it is over: by the caller, or because the lease was lost.
+    over: CancellationToken,
+}
+
 impl Sweep {
-    /// Sweeps until `cancel` is cancelled, telling `tell` what happens. The batch under way is
-    /// finished first; while it waits, or no server answers, it ends at once.
+    /// Sweeps until it is cancelled, telling `tell` what happens. The batch under way is finished
+    /// first; while it waits, or no server answers, it ends at once.
     ///
     /// # Errors
     /// What waiting cannot mend: a refused login, a missing right, documents of no known layout.
@@ -156,103 +265,172 @@ impl Sweep {
     pub async fn run(
         &self,
         target: &Target,
-        cancel: &CancellationToken,
+        control: &Control,
         mut tell: impl FnMut(Event),
     ) -> Result<()> {
-        let mut ticks = tokio::time::interval(self.interval.max(Duration::from_millis(1)));
-        // A pass that outlasts the interval is followed by the next at once, not by a pile of them.
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut pause = FIRST_PAUSE;
-        while cancel.run_until_cancelled(ticks.tick()).await.is_some() {
-            loop {
-                match self.pass(target, cancel).await {
-                    Ok(None) => return Ok(()),
-                    Ok(Some(pass)) => {
-                        let error = pass.error.clone();
-                        tell(Event::Passed(pass));
-                        match error {
-                            Some(error) if self.once || !may_pass(&error) => return Err(error),
-                            Some(_) => {}
-                            None => pause = FIRST_PAUSE,
-                        }
-                        break;
-                    }
-                    Err(error) if !self.once && is_not_there_yet(&error) => {
-                        tell(Event::Waiting(error));
-                        break;
-                    }
-                    Err(error) if !self.once && may_pass(&error) => {
-                        let this = jittered(pause.min(self.interval.max(FIRST_PAUSE)));
-                        pause = (pause * 2).min(LONGEST_PAUSE);
-                        tell(Event::Away { error, pause: this });
-                        if cancel.run_until_cancelled(tokio::time::sleep(this)).await.is_none() {
-                            return Ok(());
-                        }
-                    }
-                    Err(error) => return Err(error),
+        let mut keeper = self.lease.clone().map(|terms| {
+            let connection = target.connection.clone();
+            let terms = Terms { life: terms.life.max(Terms::SHORTEST), ..terms };
+            let lease = Lease { connection, namespace: target.namespace(), terms };
+            Keeper::start(lease, control.cancel.clone())
+        });
+        let ended = self.go(target, control, keeper.as_mut(), &mut tell).await;
+        if let Some(keeper) = keeper {
+            keeper.end().await;
+        }
+        ended
+    }
+
+    async fn go(
+        &self,
+        target: &Target,
+        control: &Control,
+        mut keeper: Option<&mut Keeper>,
+        tell: &mut impl FnMut(Event),
+    ) -> Result<()> {
+        let mut course = Course::default();
+        loop {
+            let mandate = match keeper.as_deref_mut() {
+                None => Mandate { fence: None, over: control.cancel.clone() },
+                Some(keeper) => match self.mandate(keeper, control, tell).await? {
+                    Some(mandate) => mandate,
+                    None => return Ok(()),
+                },
+            };
+            self.passes(target, control, &mandate, &mut course, tell).await?;
+            if self.once || control.cancel.is_cancelled() {
+                return Ok(());
+            }
+            course.yields();
+            tell(Event::Yields { to: None });
+        }
+    }
+
+    /// Waits for the lease. `None` where it was cancelled, or once and another has it.
+    async fn mandate(
+        &self,
+        keeper: &mut Keeper,
+        control: &Control,
+        tell: &mut impl FnMut(Event),
+    ) -> Result<Option<Mandate>> {
+        let mut told = None;
+        loop {
+            let standing = keeper.standing.borrow_and_update().clone();
+            match standing {
+                Standing::Unknown => {}
+                Standing::Held { while_held, .. } if while_held.is_cancelled() => {}
+                Standing::Held { fence, while_held } => {
+                    tell(Event::Holds(fence));
+                    return Ok(Some(Mandate { fence: Some(fence), over: while_held }));
                 }
+                Standing::Taken { by } => {
+                    if told.replace(by.clone()) != Some(by.clone()) {
+                        tell(Event::Yields { to: Some(by) });
+                    }
+                    if self.once {
+                        return Ok(None);
+                    }
+                }
+                Standing::Away { error } | Standing::Failed { error } if self.once => {
+                    return Err(error);
+                }
+                Standing::Away { error } => {
+                    told = None;
+                    tell(Event::Away { error, pause: FIRST_PAUSE });
+                }
+                Standing::Failed { error } => return Err(error),
+            }
+            tokio::select! {
+                changed = keeper.standing.changed() => if changed.is_err() { return Ok(None) },
+                () = tokio::time::sleep(SIGN_OF_LIFE) => {}
+                () = control.cancel.cancelled() => return Ok(None),
+            }
+            tell(Event::Alive);
+        }
+    }
+
+    /// Passes, one an interval, for as long as the mandate lasts.
+    async fn passes(
+        &self,
+        target: &Target,
+        control: &Control,
+        mandate: &Mandate,
+        course: &mut Course,
+        tell: &mut impl FnMut(Event),
+    ) -> Result<()> {
+        let mut schedule = Schedule::starting(Instant::now(), self.interval, self.jitter);
+        let mut pause = FIRST_PAUSE;
+        while !mandate.over.is_cancelled() {
+            let mut retry = None;
+            match self.pass(target, control, mandate, course, tell).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(pass)) => {
+                    let error = pass.error.clone();
+                    tell(Event::Passed(pass));
+                    match error {
+                        Some(error) if self.once || !course.may_pass(&error) => return Err(error),
+                        Some(_) => {}
+                        None => pause = FIRST_PAUSE,
+                    }
+                }
+                Err(error) if !self.once && course.is_not_there(&error) => {
+                    pause = FIRST_PAUSE;
+                    tell(Event::Waiting(error));
+                }
+                Err(error) if !self.once && course.may_pass(&error) => {
+                    let this = jittered(pause.min(self.interval.max(FIRST_PAUSE)));
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    tell(Event::Away { error, pause: this });
+                    retry = Some(Instant::now() + this);
+                }
+                Err(error) => return Err(error),
             }
             if self.once {
                 return Ok(());
+            }
+            let due = retry.unwrap_or_else(|| schedule.next(Instant::now()));
+            if !wait_until(due, control, mandate, tell).await {
+                // Whoever asked for a pass now gets the next one an interval later.
+                schedule = Schedule::starting(Instant::now(), self.interval, self.jitter);
             }
         }
         Ok(())
     }
 
-    /// One pass; `None` if it was cancelled before it began to delete.
-    async fn pass(&self, target: &Target, cancel: &CancellationToken) -> Result<Option<Pass>> {
-        // Up to here nothing is written, so an interrupted process need not wait for an answer.
-        let begin = async {
-            let store = target.store().await?;
-            let now = store.connection().primary_now().await?;
-            Ok::<_, Error>((store, now))
+    /// What a pass left behind, as far as it can be told.
+    async fn measured(&self, store: &Store, tell: &mut impl FnMut(Event)) {
+        let connection = store.connection();
+        let backlog = match connection.primary_now().await {
+            Ok(now) => store.backlog(now).await.ok().map(|backlog| (backlog, now)),
+            Err(_) => None,
         };
-        let Some(began) = cancel.run_until_cancelled(begin).await else { return Ok(None) };
-        let started = Instant::now();
-        let (store, now) = match began {
-            Ok(began) => began,
-            // Once is once: an empty collection is swept clean already.
-            Err(error) if self.once && is_empty(&error) => {
-                let Target { connection, collection, .. } = target;
-                let namespace = format!("{}.{collection}", connection.database());
-                let cutoff = ago(connection.primary_now().await?, self.grace);
-                return Ok(Some(Pass::of_nothing(namespace, None, cutoff)));
-            }
-            Err(error) => return Err(error),
+        let lag = match connection.lag().await {
+            Lag::Behind(followers) => Some(followers.behind),
+            Lag::Standalone | Lag::Unknown(_) => None,
         };
-        let cutoff = ago(now, self.grace);
-        let mut pass =
-            Pass::of_nothing(store.namespace(), Some(store.layout().name.clone()), cutoff);
-        let purge = Purge { batch_size: self.batch_size, ..Purge::expired(now, cutoff) };
-        let mut purging = store.purge(purge, cancel.clone())?;
-        loop {
-            match purging.next().await {
-                Ok(None) => break,
-                Ok(Some(Step::Batch(batch))) => {
-                    pass.deleted += batch.done;
-                    pass.spared = batch
-                        .spared
-                        .map_or(pass.spared, |spared| Some(pass.spared.unwrap_or(0) + spared));
-                    pass.exact &= batch.exact;
-                    pass.batches += 1;
-                }
-                Ok(Some(Step::Paused(_))) => {}
-                Err(error) => {
-                    pass.exact = purging.is_exact();
-                    pass.error = Some(error);
-                    break;
-                }
-            }
-        }
-        pass.interrupted = cancel.is_cancelled();
-        pass.took = started.elapsed();
-        Ok(Some(pass))
+        tell(Event::Measured { layout: store.layout().name.clone(), backlog, lag });
     }
 }
 
-/// Whether there is nothing to sweep yet.
-fn is_not_there_yet(error: &Error) -> bool {
-    matches!(error, Error::NoCollection { .. }) || is_empty(error)
+/// Waits, with signs of life. `false` if a pass was asked for before it is due.
+async fn wait_until(
+    due: Instant,
+    control: &Control,
+    mandate: &Mandate,
+    tell: &mut impl FnMut(Event),
+) -> bool {
+    loop {
+        let next = due.min(Instant::now() + SIGN_OF_LIFE);
+        tokio::select! {
+            () = sleep_until(next) => {}
+            () = control.wake.notified() => return false,
+            () = mandate.over.cancelled() => return true,
+        }
+        if next == due {
+            return true;
+        }
+        tell(Event::Alive);
+    }
 }
 
 fn is_empty(error: &Error) -> bool {
@@ -275,14 +453,14 @@ pub struct ClearInterval {
 
 impl ClearInterval {
     pub(crate) fn start(store: &Store, sweep: Sweep, cancel: CancellationToken) -> Self {
-        let token = cancel.clone();
+        let control = Control { cancel: cancel.clone(), ..Control::default() };
         let target = Target {
             connection: store.connection().clone(),
             collection: store.name().to_owned(),
             layout: Some(store.layout().clone()),
             lifetime: None,
         };
-        let task = tokio::spawn(async move { sweep.run(&target, &token, |_| {}).await });
+        let task = tokio::spawn(async move { sweep.run(&target, &control, |_| {}).await });
         Self { cancel, task: Some(task) }
     }
 

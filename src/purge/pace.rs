@@ -53,6 +53,15 @@ impl Throttled {
     }
 }
 
+impl std::ops::AddAssign for Throttled {
+    fn add_assign(&mut self, other: Self) {
+        self.rate += other.rate;
+        self.rest += other.rest;
+        self.lag += other.lag;
+        self.overload += other.overload;
+    }
+}
+
 /// What a rate may catch up after a slow batch; more would be a burst.
 const SLACK: Duration = Duration::from_millis(250);
 

@@ -43,6 +43,8 @@ pub struct Batch {
     pub took: Duration,
 }
 
+/// While it waits, its caller hears of it this often.
+const LONG_WAIT: Duration = Duration::from_secs(10);
 /// How often the replication lag is asked for.
 const LAG_EVERY: Duration = Duration::from_secs(1);
 
@@ -51,7 +53,8 @@ const LAG_EVERY: Duration = Duration::from_secs(1);
 pub enum Step {
     /// A batch was carried out.
     Batch(Batch),
-    /// It waits for the server to catch up. Pulling goes on waiting.
+    /// It waits: told at once where the server is to catch up, and now and then in any long wait.
+    /// Pulling goes on waiting.
     Paused(Cause),
 }
 
@@ -95,6 +98,8 @@ pub struct Purging {
     lag_told: bool,
     /// What was said to be waited for.
     paused: Option<Cause>,
+    /// When its caller last heard that it waits.
+    told: Instant,
     cancel: CancellationToken,
 }
 
@@ -131,6 +136,7 @@ impl Purging {
             lag_asked: None,
             lag_told: false,
             paused: None,
+            told: Instant::now(),
             cancel,
         }
     }
@@ -142,6 +148,11 @@ impl Purging {
         self.purge.archive = true;
         self.archive = Some(archive);
         self
+    }
+
+    /// Gives the archive back, if there is one that can be written on.
+    pub fn into_archive(self) -> Option<Archive> {
+        self.archive
     }
 
     /// Whether the batches so far add up to what was done. `false` once a write failed in a way that
@@ -225,17 +236,26 @@ impl Purging {
         let is_news = self.paused.is_none_or(|told| !is_same(told, cause));
         if is_news && !matches!(cause, Cause::Rate | Cause::Rest) {
             self.paused = Some(cause);
-            return Some(Step::Paused(cause));
+            return Some(self.pause(cause));
         }
         let began = Instant::now();
         let cancel = self.cancel.clone();
         let landed = tokio::select! {
             flight = self.flights.next(), if !self.flights.is_empty() => flight,
-            () = tokio::time::sleep(wait) => None,
+            () = tokio::time::sleep(wait.min(LONG_WAIT)) => None,
             () = cancel.cancelled() => None,
         };
         self.throttled.add(cause, began.elapsed());
-        landed.and_then(|flight| self.landed(flight)).map(Step::Batch)
+        match landed {
+            Some(flight) => self.landed(flight).map(Step::Batch),
+            None if self.told.elapsed() >= LONG_WAIT => Some(self.pause(cause)),
+            None => None,
+        }
+    }
+
+    fn pause(&mut self, cause: Cause) -> Step {
+        self.told = Instant::now();
+        Step::Paused(cause)
     }
 
     /// How long the next batch must wait, and for what.

@@ -56,7 +56,7 @@ pub struct Global {
     #[arg(short, long, global = true, env = "SESSIONCTL_DB", hide_env = true, value_name = "NAME")]
     pub db: Option<String>,
 
-    /// Collection that holds the sessions
+    /// Collection that holds the sessions [default: sessions]; sweep takes several
     #[arg(
         short,
         long,
@@ -64,9 +64,11 @@ pub struct Global {
         env = "SESSIONCTL_COLLECTION",
         hide_env = true,
         default_value = "sessions",
-        value_name = "NAME"
+        hide_default_value = true,
+        value_name = "NAME",
+        action = ArgAction::Append
     )]
-    pub collection: String,
+    pub collection: Vec<String>,
 
     /// How the sessions are written, by name (see sessionctl layouts); auto finds out
     #[arg(
@@ -196,6 +198,8 @@ pub fn parse() -> Result<(Cli, Uri), Refusal> {
     let matches = command.try_get_matches_from_mut(std::env::args_os()).map_err(without_secrets)?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(Refusal::Clap)?;
     choose_layout(&mut cli.global, &matches)?;
+    check_collections(&cli, &matches)?;
+    cli.command.check(&matches)?;
     let uri = uri(&cli.global, &matches)?;
     if uri == Uri::Stdin && cli.command.reads_stdin() {
         let hint = "put the connection string into a file and use --uri-file";
@@ -270,6 +274,18 @@ fn choose_layout(global: &mut Global, matches: &ArgMatches) -> Result<(), Refusa
         }
         _ => Ok(()),
     }
+}
+
+/// Several collections are for those commands that say so.
+fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
+    let collections = &cli.global.collection;
+    if collections.len() > 1 && !cli.command.takes_collections() {
+        let name = matches.subcommand_name().unwrap_or_default();
+        let sentence =
+            format!("{name} works on one collection, and {} were given", collections.len());
+        return Err(Refusal::Own(sentence, "run it once for each of them"));
+    }
+    Ok(())
 }
 
 /// A flag beats a variable, whichever of the forms it is.

@@ -1,10 +1,11 @@
 //! The commands: one file each, with its arguments, its work and its rows.
 
-use clap::Subcommand;
+use clap::{ArgMatches, Subcommand};
 
-use crate::args::{Cli, Uri, definition};
+use crate::args::{Cli, Refusal, Uri, definition};
 use crate::context::Context;
 use crate::report::{Exit, Failure};
+use crate::signals::Hangup;
 
 mod collections;
 mod completions;
@@ -36,6 +37,27 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it works on more than one collection.
+    pub fn takes_collections(&self) -> bool {
+        matches!(self, Self::Sweep(_))
+    }
+
+    /// What clap cannot check.
+    pub fn check(&self, matches: &ArgMatches) -> Result<(), Refusal> {
+        match (self, matches.subcommand()) {
+            (Self::Sweep(args), Some((_, typed))) => args.check(typed),
+            _ => Ok(()),
+        }
+    }
+
+    /// What SIGHUP means to it.
+    fn hangup(&self) -> Hangup {
+        match self {
+            Self::Sweep(args) => args.hangup(),
+            _ => Hangup::Stops,
+        }
+    }
+
     /// Whether ids are read from stdin.
     pub fn reads_stdin(&self) -> bool {
         match self {
@@ -61,7 +83,7 @@ pub fn run(cli: Cli, uri: Uri) -> Result<Exit, Failure> {
         Failure::new(Exit::Failed, format!("could not start: {}", error.kind()))
     })?;
     let outcome = runtime.block_on(async {
-        let context = Context::new(cli.global, uri)?;
+        let context = Context::new(cli.global, uri, cli.command.hangup())?;
         match &cli.command {
             Command::List(args) => reading(&context, list::run(&context, args)).await,
             Command::Inspect(args) => reading(&context, inspect::run(&context, args)).await,

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::io::{self, IsTerminal as _, Read as _};
+use std::path::Path;
 
 use bson::{DateTime, Document};
 use sessionctl::connection::{Connection, Thoroughness};
@@ -14,7 +15,7 @@ use sessionctl::{Error, Layout, Query, State, Store};
 use crate::args::{Color, Global, Secret, Selection, Uri};
 use crate::output::{Format, Row, Rows, Shape, Style};
 use crate::report::{Doing as _, Exit, Failure, say};
-use crate::signals::Signals;
+use crate::signals::{Hangup, Signals};
 use crate::text::counted;
 
 /// The options of all commands, the signals, and the connection that is opened when it is needed.
@@ -40,7 +41,7 @@ pub enum Purpose {
 }
 
 impl Context {
-    pub fn new(global: Global, uri: Uri) -> Result<Self, Failure> {
+    pub fn new(global: Global, uri: Uri, hangup: Hangup) -> Result<Self, Failure> {
         let colors = |stream_is_terminal: bool| match global.color {
             Color::Always => true,
             Color::Never => false,
@@ -51,15 +52,15 @@ impl Context {
         };
         console::set_colors_enabled(colors(io::stdout().is_terminal()));
         console::set_colors_enabled_stderr(colors(io::stderr().is_terminal()));
-        let signals = Signals::listen().map_err(|error| {
+        let signals = Signals::listen(hangup).map_err(|error| {
             Failure::new(Exit::Failed, format!("could not listen for signals: {}", error.kind()))
         })?;
         Ok(Self { global, uri, read: OnceCell::new(), signals })
     }
 
-    /// `database.collection` as far as it is known without a connection.
+    /// The collection of a command that works on one.
     pub fn collection(&self) -> &str {
-        &self.global.collection
+        self.global.collection.first().map_or("sessions", String::as_str)
     }
 
     /// How rows are printed.
@@ -138,17 +139,7 @@ impl Context {
 
     /// The layout that was named, if one was.
     pub fn named_layout(&self) -> Result<Option<Layout>, Failure> {
-        if let Some(path) = &self.global.layout_file {
-            let action = format!("use {}", path.display());
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::new(Exit::Failed, format!("could not {action}: {}", error.kind()))
-            })?;
-            return Layout::from_toml(&text).map(Some).doing(&action);
-        }
-        match self.global.layout.as_str() {
-            "auto" => Ok(None),
-            name => Layout::named(name).cloned().map(Some).doing("choose a layout"),
-        }
+        layout(&self.global.layout, self.global.layout_file.as_deref())
     }
 
     /// The store of the collection, or `None` where the collection is empty and no layout was
@@ -318,6 +309,21 @@ impl Selected {
         } else {
             "give the whole id, or at least its first 8 characters"
         }))
+    }
+}
+
+/// The layout of a file, else the one of this name; none for `auto`.
+pub fn layout(name: &str, file: Option<&Path>) -> Result<Option<Layout>, Failure> {
+    if let Some(path) = file {
+        let action = format!("use {}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::new(Exit::Failed, format!("could not {action}: {}", error.kind()))
+        })?;
+        return Layout::from_toml(&text).map(Some).doing(&action);
+    }
+    match name {
+        "auto" => Ok(None),
+        name => Layout::named(name).cloned().map(Some).doing("choose a layout"),
     }
 }
 

@@ -1,11 +1,12 @@
-//! SIGINT, SIGTERM and SIGHUP: the first asks to stop, the second leaves at once.
+//! SIGINT, SIGTERM and SIGHUP: the first asks to stop, the second leaves at once. For a daemon with a
+//! configuration SIGHUP means to read that again.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// What was asked by signals so far.
@@ -16,12 +17,29 @@ pub struct Signals {
     first: Arc<AtomicI32>,
 }
 
+/// What SIGHUP means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hangup {
+    /// The terminal is gone: stop.
+    Stops,
+    /// Read the configuration again: [`signals`] tells of it.
+    Reloads,
+}
+
+/// A signal that may come any number of times.
+pub fn signals(number: i32) -> io::Result<Signal> {
+    signal(SignalKind::from_raw(number))
+}
+
 impl Signals {
     /// Begins to listen. Wants a runtime.
-    pub fn listen() -> io::Result<Self> {
+    pub fn listen(hangup: Hangup) -> io::Result<Self> {
         let signals = Self { asked: CancellationToken::new(), first: Arc::new(AtomicI32::new(0)) };
         let armed = Arc::new(AtomicBool::new(false));
         for number in [SIGINT, SIGTERM, SIGHUP] {
+            if (number, hangup) == (SIGHUP, Hangup::Reloads) {
+                continue;
+            }
             // Registered before the listener: a second signal then does what it does by default.
             signal_hook::flag::register_conditional_default(number, Arc::clone(&armed))?;
             signal_hook::flag::register(number, Arc::clone(&armed))?;

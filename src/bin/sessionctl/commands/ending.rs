@@ -1,10 +1,11 @@
 //! What `purge` and `expire` share: select, count, ask, go through the batches, look again, report.
 
+use std::mem::discriminant;
 use std::time::{Duration, Instant};
 
 use bson::{Bson, DateTime};
 use sessionctl::archive::Archive;
-use sessionctl::purge::{Fate, Purge, Step};
+use sessionctl::purge::{Cause, Fate, Purge, Step};
 use sessionctl::query::ago;
 use sessionctl::store::{Reading, documents};
 use sessionctl::{Error, Store};
@@ -27,7 +28,7 @@ mod preview;
 mod report;
 
 pub use archiving::Archiving;
-pub use pacing::{Pacing, pause};
+pub use pacing::{Pacing, factor, pause};
 pub use report::{HEADER, Report};
 
 /// The arguments of a command that ends sessions.
@@ -306,12 +307,18 @@ impl Ending<'_> {
             purging = purging.archive_to(archive);
         }
         let mut ids = Vec::new();
-        let (mut kept, mut warned) = (0, false);
+        let (mut kept, mut warned, mut paused) = (0, false, None);
         let outcome = loop {
             match purging.next().await {
                 Ok(None) => break Ok(()),
-                Ok(Some(Step::Paused(cause))) => self.say(&progress, "note", &pause(cause)),
+                Ok(Some(Step::Paused(Cause::Rate | Cause::Rest))) => {}
+                Ok(Some(Step::Paused(cause))) => {
+                    if paused.replace(discriminant(&cause)) != Some(discriminant(&cause)) {
+                        self.say(&progress, "note", &pause(cause));
+                    }
+                }
                 Ok(Some(Step::Batch(batch))) => {
+                    paused = None;
                     report.add(&batch);
                     kept += batch.kept;
                     ids.extend(batch.ids);

@@ -1,168 +1,242 @@
 //! `sessionctl sweep`
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use sessionctl::purge::Fate;
-use sessionctl::sweep::{Event, Pass, Sweep, Target, may_pass};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use clap::ArgMatches;
+use clap::builder::FalseyValueParser;
+use clap::parser::ValueSource;
+use nix::unistd::gethostname;
+use sessionctl::purge::MOST_JOBS;
+use sessionctl::sweep::{Sweep, Terms};
 
-use super::ending::{HEADER, Report};
-use crate::args::{duration, interval};
+use super::ending::{HEADER, factor};
+use crate::args::{Refusal, duration, interval};
+use crate::audit::run_id;
 use crate::context::Context;
-use crate::output::{Format, Row, Rows, Shape};
-use crate::report::{Exit, Failure, line, say};
-use crate::text::{neutral, sessions};
+use crate::output::Shape;
+use crate::report::{Exit, Failure};
+use crate::signals::Hangup;
+
+use config::{Plan, Settings};
+use supervise::Supervisor;
+use tell::Teller;
+
+mod config;
+mod supervise;
+mod tell;
 
 /// Purge expired sessions again and again: the daemon
 ///
 /// The first pass begins at once, then one every interval, until SIGINT or SIGTERM: then the batch
 /// under way is finished, and the exit code is 0. A server that is away, or a collection that does
-/// not exist yet, is waited for. A DURATION is a number of seconds, or like 90s, 15m, 24h, 7d.
+/// not exist yet, is waited for. Of any number of sweepers the one with the lease works. SIGUSR1
+/// begins a pass now; with --config SIGHUP reads the file again.
+///
+/// A DURATION is a number of seconds, or like 90s, 15m, 24h, 7d.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl sweep --interval 60
   sessionctl sweep --once -q
-  sessionctl sweep --interval 5m --grace 10m -o ndjson")]
+  sessionctl sweep -c sessions -c admin_sessions --interval 5m --grace 10m
+  sessionctl sweep --config /etc/sessionctl/sweep.toml --metrics 127.0.0.1:9464")]
 pub struct Args {
-    /// Begin a pass this often
-    #[arg(long, value_name = "DURATION", default_value = "60", env = "SESSIONCTL_INTERVAL", hide_env = true, value_parser = interval, allow_negative_numbers = true)]
-    interval: Duration,
+    /// Begin a pass this often [default: 60]
+    #[arg(long, value_name = "DURATION", env = "SESSIONCTL_INTERVAL", hide_env = true, value_parser = interval, allow_negative_numbers = true)]
+    interval: Option<Duration>,
+
+    /// Begin each pass up to so much later, at random
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
+    jitter: Option<Duration>,
 
     /// Do one pass, then end
     #[arg(long)]
     once: bool,
 
     /// Delete only what has been expired for this long
-    #[arg(long, value_name = "DURATION", default_value = "0", env = "SESSIONCTL_GRACE", hide_env = true, value_parser = duration, allow_negative_numbers = true)]
-    grace: Duration,
+    #[arg(long, value_name = "DURATION", env = "SESSIONCTL_GRACE", hide_env = true, value_parser = duration, allow_negative_numbers = true)]
+    grace: Option<Duration>,
 
+    /// Delete endless sessions, too, that were not touched for this long; needs --yes
+    #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true)]
+    idle: Option<Duration>,
+
+    /// Confirm --idle
+    #[arg(short, long, env = "SESSIONCTL_YES", hide_env = true, value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    yes: bool,
+
+    /// File that says what to sweep, and how, for any number of collections
+    #[arg(long, value_name = "FILE", env = "SESSIONCTL_CONFIG", hide_env = true)]
+    config: Option<PathBuf>,
+
+    /// Write each batch into this file before it is deleted; %Y-%m-%d in its name is the date
+    #[arg(long, value_name = "FILE")]
+    archive: Option<PathBuf>,
+
+    #[command(flatten)]
+    pace: PaceArgs,
+
+    #[command(flatten)]
+    service: ServiceArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+#[command(next_help_heading = "Pace")]
+struct PaceArgs {
     /// Sessions in a batch [default: 1000, or 5000 where no ids are needed]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true)]
     batch_size: Option<u32>,
+
+    /// Batches in flight [default: 2 on a standalone, 8 on a replica set]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_JOBS)), allow_negative_numbers = true)]
+    jobs: Option<u32>,
+
+    /// At most so many sessions a second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
+    rate: Option<u32>,
+
+    /// Rest so many times as long as each batch took, such as 0.5
+    #[arg(long, value_name = "X", value_parser = factor, allow_negative_numbers = true)]
+    sleep_factor: Option<f64>,
+
+    /// Pause while a member of the replica set is further behind than this
+    #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true)]
+    max_lag: Option<Duration>,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+#[command(next_help_heading = "Service")]
+struct ServiceArgs {
+    /// How long the lease lives that is kept in the collection sessionctl_leases, so that of any
+    /// number of sweepers one works
+    #[arg(long, value_name = "DURATION", default_value = "30s", env = "SESSIONCTL_LEASE", hide_env = true, value_parser = lease, allow_negative_numbers = true)]
+    lease: Duration,
+
+    /// Take no other sweeper into account
+    #[arg(long)]
+    no_lease: bool,
+
+    /// Answer /metrics, /livez and /readyz here, such as 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS", env = "SESSIONCTL_METRICS", hide_env = true)]
+    metrics: Option<SocketAddr>,
+
+    /// Write the metrics into this file after each pass, for the node exporter
+    #[arg(long, value_name = "FILE", env = "SESSIONCTL_METRICS_FILE", hide_env = true)]
+    metrics_file: Option<PathBuf>,
+}
+
+fn lease(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|life| match life < Terms::SHORTEST {
+        true => Err("a lease lives for at least a second".to_owned()),
+        false => Ok(life),
+    })
+}
+
+/// The options that describe one sweep, which the file does for several.
+const OF_ONE_SWEEP: [&str; 15] = [
+    "collection",
+    "db",
+    "layout",
+    "layout_file",
+    "lifetime",
+    "interval",
+    "jitter",
+    "grace",
+    "idle",
+    "archive",
+    "batch_size",
+    "jobs",
+    "rate",
+    "sleep_factor",
+    "max_lag",
+];
+
+impl Args {
+    /// The file says it all: an option beside it would be one that is ignored.
+    pub fn check(&self, matches: &ArgMatches) -> Result<(), Refusal> {
+        let typed = |name: &&&str| matches.value_source(name) == Some(ValueSource::CommandLine);
+        if self.service.no_lease && typed(&&"lease") {
+            let sentence = "--lease and --no-lease were both given".into();
+            return Err(Refusal::Own(sentence, "give one of them"));
+        }
+        if self.config.is_none() {
+            return Ok(());
+        }
+        match OF_ONE_SWEEP.iter().find(typed) {
+            None => Ok(()),
+            Some(name) => {
+                let name = name.replace('_', "-");
+                Err(Refusal::Own(
+                    format!("--{name} and --config were both given"),
+                    "with --config the file says what is swept, and how",
+                ))
+            }
+        }
+    }
+
+    pub fn hangup(&self) -> Hangup {
+        if self.config.is_some() { Hangup::Reloads } else { Hangup::Stops }
+    }
+
+    /// What all namespaces have in common.
+    fn sweep(&self) -> Sweep {
+        let host = gethostname()
+            .map_or_else(|_| "unknown".into(), |name| name.to_string_lossy().into_owned());
+        let holder = format!("{host}:{}:{}", std::process::id(), run_id());
+        let terms = Terms { holder, life: self.service.lease };
+        Sweep {
+            interval: self.interval.unwrap_or(Sweep::default().interval),
+            lease: Some(terms).filter(|_| !self.service.no_lease),
+            measure: self.service.metrics.is_some() || self.service.metrics_file.is_some(),
+            once: self.once,
+            ..Sweep::default()
+        }
+    }
+
+    /// What is to be swept. Read again, it is what the file says now.
+    fn plans(&self, context: &Context) -> Result<Vec<Plan>, Failure> {
+        let sweep = self.sweep();
+        if let Some(path) = &self.config {
+            return config::read(path, &sweep);
+        }
+        let global = &context.global;
+        let settings = Settings {
+            layout: Some(global.layout.clone()),
+            layout_file: global.layout_file.clone(),
+            lifetime: global.lifetime,
+            interval: self.interval,
+            jitter: self.jitter,
+            grace: self.grace,
+            idle: self.idle,
+            archive: self.archive.clone(),
+            batch_size: self.pace.batch_size,
+            jobs: self.pace.jobs,
+            rate: self.pace.rate,
+            sleep_factor: self.pace.sleep_factor,
+            max_lag: self.pace.max_lag,
+        };
+        let mut collections = global.collection.clone();
+        collections.sort();
+        collections.dedup();
+        let plan = |collection| Plan::new(None, collection, &settings, &sweep);
+        let plans = collections.into_iter().map(plan).collect::<Result<Vec<_>, _>>()?;
+        config::check_archives(&plans)?;
+        Ok(plans)
+    }
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let named = context.named_layout()?;
+    if args.idle.is_some() && !args.yes {
+        let sentence = "--idle deletes sessions that are not expired";
+        return Err(Failure::new(Exit::Refused, sentence).hint("confirm it with --yes"));
+    }
+    let plans = args.plans(context)?;
     let connection = context.connect().await?;
-    let namespace = format!("{}.{}", connection.database(), context.collection());
-    let sweep = Sweep {
-        interval: args.interval,
-        grace: args.grace,
-        batch_size: args.batch_size,
-        once: args.once,
-    };
-    let target = Target {
-        connection,
-        collection: context.collection().to_owned(),
-        layout: named,
-        lifetime: context.global.lifetime,
-    };
-    let mut teller = Teller {
-        context,
-        namespace: namespace.clone(),
-        rows: context.rows(Shape::Stream, HEADER),
-        once: args.once,
-        unprinted: None,
-        last: None,
-    };
-    let ended = sweep.run(&target, &context.signals.asked, |event| teller.tell(&event)).await;
-    let Teller { rows, unprinted, .. } = teller;
-    rows.finish()?;
-    match (ended, unprinted) {
-        (Err(error), _) => Err(Failure::of(&format!("sweep {namespace}"), &error)),
-        (Ok(()), Some(failure)) if !failure.is_closed_pipe() => Err(failure),
-        // A daemon is told to end by SIGINT and SIGTERM: that is no failure.
-        (Ok(()), _) => match context.signals.received() {
-            Some(signal) if args.once || ![SIGINT, SIGTERM].contains(&signal) => {
-                Ok(Exit::Signal(signal))
-            }
-            _ => Ok(Exit::Done),
-        },
-    }
-}
-
-/// Tells what happens: passes as rows where a program reads them, as lines to people otherwise.
-struct Teller<'a> {
-    context: &'a Context,
-    namespace: String,
-    rows: Rows<std::io::Stdout>,
-    once: bool,
-    unprinted: Option<Failure>,
-    /// The last thing that was waited for, so that it is said once.
-    last: Option<String>,
-}
-
-impl Teller<'_> {
-    fn tell(&mut self, event: &Event) {
-        match event {
-            Event::Passed(pass) => {
-                self.last = None;
-                self.passed(pass);
-            }
-            Event::Waiting(error) => {
-                let text = format!("waiting for {}: {error}", self.namespace);
-                if !self.context.global.quiet {
-                    self.say_once(text);
-                }
-            }
-            Event::Away { error, .. } => {
-                self.say_once(format!("could not sweep {}: {error}; trying again", self.namespace));
-            }
-            _ => {}
-        }
-    }
-
-    fn say_once(&mut self, text: String) {
-        if self.last.as_ref() != Some(&text) {
-            say("warning", &text);
-            self.last = Some(text);
-        }
-    }
-
-    fn passed(&mut self, pass: &Pass) {
-        // What ends the sweep is said once, when it has ended.
-        if let Some(error) = pass.error.as_ref().filter(|error| !self.once && may_pass(error)) {
-            say("warning", format!("a pass over {} broke off: {error}", pass.namespace));
-        }
-        if self.context.global.format == Format::Table {
-            if !self.context.global.quiet {
-                line(&sentence(pass));
-            }
-        } else if self.unprinted.is_none() {
-            self.unprinted = self.rows.row(row(pass)).err();
-        }
-    }
-}
-
-/// One line a pass. The daemon's log is its own; whoever collects it adds the time.
-fn sentence(pass: &Pass) -> String {
-    let at_least = if pass.exact { "" } else { "at least " };
-    let renewed = match pass.spared {
-        None | Some(0) => String::new(),
-        Some(spared) => format!(", {} renewed or gone meanwhile", sessions(spared)),
-    };
-    format!(
-        "{}: deleted {at_least}{} in {:.2} s{renewed}",
-        neutral(&pass.namespace),
-        sessions(pass.deleted),
-        pass.took.as_secs_f64()
-    )
-}
-
-fn row(pass: &Pass) -> Row {
-    let stopped = match (&pass.error, pass.interrupted) {
-        (Some(_), _) => Some("error"),
-        (None, true) => Some("signal"),
-        (None, false) => None,
-    };
-    let report = Report {
-        done: Some(pass.deleted),
-        exact: Some(pass.exact),
-        renewed: pass.spared,
-        batches: pass.batches,
-        took: pass.took,
-        stopped,
-        ..Report::new(pass.namespace.clone(), pass.layout.clone(), pass.cutoff)
-    };
-    report.row(Fate::Deleted)
+    let teller = Teller::new(context, context.rows(Shape::Stream, HEADER), args.once);
+    let mut supervisor = Supervisor::new(context, args, connection, teller)?;
+    supervisor.apply(plans);
+    supervisor.run().await
 }

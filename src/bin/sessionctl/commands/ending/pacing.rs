@@ -80,7 +80,8 @@ impl Pacing {
     }
 }
 
-fn factor(text: &str) -> Result<f64, String> {
+/// How many times as long as a batch.
+pub fn factor(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(factor) if (0.0..=1000.0).contains(&factor) => Ok(factor),
         _ => Err("a factor is a number from 0 to 1000, such as 0.5".to_owned()),

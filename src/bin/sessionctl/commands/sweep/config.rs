@@ -1,0 +1,301 @@
+//! What is to be swept, and how: from the command line, or from a file for several namespaces.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bson::DateTime;
+use serde::{Deserialize, Deserializer};
+use sessionctl::purge::{MOST_JOBS, Pace};
+use sessionctl::sweep::{Sweep, archive_path};
+use sessionctl::{Layout, archive};
+
+use crate::args::{duration, interval};
+use crate::commands::ending::factor;
+use crate::context::layout;
+use crate::report::{Exit, Failure};
+
+/// How one namespace is swept, as it was typed or stands in the file.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub layout: Option<String>,
+    pub layout_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "an_interval")]
+    pub lifetime: Option<Duration>,
+    #[serde(default, deserialize_with = "an_interval")]
+    pub interval: Option<Duration>,
+    #[serde(default, deserialize_with = "a_duration")]
+    pub jitter: Option<Duration>,
+    #[serde(default, deserialize_with = "a_duration")]
+    pub grace: Option<Duration>,
+    #[serde(default, deserialize_with = "a_duration")]
+    pub idle: Option<Duration>,
+    pub archive: Option<PathBuf>,
+    pub batch_size: Option<u32>,
+    pub jobs: Option<u32>,
+    pub rate: Option<u32>,
+    #[serde(default, deserialize_with = "a_factor")]
+    pub sleep_factor: Option<f64>,
+    #[serde(default, deserialize_with = "an_interval")]
+    pub max_lag: Option<Duration>,
+}
+
+/// One namespace, ready to be swept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    pub database: Option<String>,
+    pub collection: String,
+    pub layout: Option<Layout>,
+    pub lifetime: Option<Duration>,
+    pub sweep: Sweep,
+}
+
+impl Plan {
+    /// What these settings mean for a namespace.
+    pub fn new(
+        database: Option<String>,
+        collection: String,
+        settings: &Settings,
+        sweep: &Sweep,
+    ) -> Result<Self, Failure> {
+        let name = settings.layout.as_deref().unwrap_or("auto");
+        let sweep = Sweep {
+            interval: settings.interval.unwrap_or(sweep.interval),
+            jitter: settings.jitter.unwrap_or_default(),
+            grace: settings.grace.unwrap_or_default(),
+            idle: settings.idle,
+            batch_size: settings.batch_size,
+            jobs: settings.jobs,
+            pace: Pace {
+                rate: settings.rate,
+                sleep_factor: settings.sleep_factor.unwrap_or_default(),
+                max_lag: settings.max_lag,
+            },
+            archive: settings.archive.clone(),
+            ..sweep.clone()
+        };
+        check(&sweep).map_err(|(sentence, hint)| Failure::new(Exit::Usage, sentence).hint(hint))?;
+        Ok(Self {
+            database,
+            collection,
+            layout: layout(name, settings.layout_file.as_deref())?,
+            lifetime: settings.lifetime,
+            sweep,
+        })
+    }
+}
+
+impl Plan {
+    /// Whether it means the same, whoever holds the lease.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let lease = other.sweep.lease.clone();
+        *other == Self { sweep: Sweep { lease, ..self.sweep.clone() }, ..self.clone() }
+    }
+}
+
+/// What cannot be meant, with a hint.
+fn check(sweep: &Sweep) -> Result<(), (String, &'static str)> {
+    if sweep.jitter > sweep.interval {
+        return Err((
+            "the jitter is longer than the interval".into(),
+            "each pass begins up to the jitter later; a tenth of the interval is usual",
+        ));
+    }
+    if let Some(pattern) = &sweep.archive {
+        archive_path(pattern, DateTime::from_millis(0))
+            .and_then(|path| archive::Format::of(&path))
+            .map_err(|error| (error.to_string(), "such as app.sessions-%Y-%m-%d.bson.zst"))?;
+    }
+    let batches = sweep.batch_size.is_none_or(|size| (1..=100_000).contains(&size));
+    let jobs = sweep.jobs.is_none_or(|jobs| (1..=MOST_JOBS).contains(&jobs));
+    if !batches || !jobs || sweep.pace.rate == Some(0) {
+        return Err((
+            "a batch size, a number of jobs or a rate is out of range".into(),
+            "batch_size is 1 to 100000, jobs 1 to 64, rate at least 1",
+        ));
+    }
+    Ok(())
+}
+
+/// No two sweeps write into one archive.
+pub fn check_archives(plans: &[Plan]) -> Result<(), Failure> {
+    let mut seen = BTreeSet::new();
+    match plans
+        .iter()
+        .filter_map(|plan| plan.sweep.archive.as_ref())
+        .find(|path| !seen.insert(*path))
+    {
+        None => Ok(()),
+        Some(path) => {
+            let sentence = format!("two collections share the archive {}", path.display());
+            let hint = "give each a file of its own, as --config does it";
+            Err(Failure::new(Exit::Usage, sentence).hint(hint))
+        }
+    }
+}
+
+/// Reads the file: settings for all, and a table for each namespace, which beats them.
+pub fn read(path: &Path, sweep: &Sweep) -> Result<Vec<Plan>, Failure> {
+    let action = format!("could not use {}", path.display());
+    let failed = |why: String| {
+        Failure::new(Exit::Failed, format!("{action}: {why}"))
+            .hint("the README shows one, under \"Sweep several collections\"")
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(Exit::Failed, format!("{action}: {}", error.kind())))?;
+    let mut file: toml::Table = text.parse().map_err(|error| failed(first_line(&error)))?;
+    let collections = match file.remove("collections") {
+        Some(toml::Value::Table(table)) if !table.is_empty() => table,
+        _ => {
+            return Err(failed("it names no collection, as [collections.\"db.name\"] does".into()));
+        }
+    };
+    let known = |settings: toml::Value, whose: &str| {
+        Settings::deserialize(settings)
+            .map_err(|error| failed(format!("{whose}{}", first_line(&error))))
+    };
+    let defaults = known(toml::Value::Table(file), "")?;
+    let mut plans = BTreeMap::new();
+    for (namespace, settings) in collections {
+        let Some((database, collection)) = namespace
+            .split_once('.')
+            .filter(|(database, collection)| !database.is_empty() && !collection.is_empty())
+        else {
+            return Err(failed(format!(
+                "{namespace} is no namespace: that is database.collection"
+            )));
+        };
+        let own = known(settings, &format!("{namespace}: "))?;
+        let settings = own.or(&defaults).relative_to(path);
+        let plan = Plan::new(Some(database.into()), collection.into(), &settings, sweep)
+            .map_err(|failure| failed(format!("{namespace}: {failure}")))?;
+        plans.insert(namespace, plan);
+    }
+    let plans: Vec<_> = plans.into_values().collect();
+    check_archives(&plans).map_err(|failure| failed(failure.to_string()))?;
+    Ok(plans)
+}
+
+impl Settings {
+    /// What is not set here is as it is there.
+    fn or(self, other: &Self) -> Self {
+        let other = other.clone();
+        let names_layout = self.layout.is_some() || self.layout_file.is_some();
+        Self {
+            layout: self.layout.or(other.layout.filter(|_| !names_layout)),
+            layout_file: self.layout_file.or(other.layout_file.filter(|_| !names_layout)),
+            lifetime: self.lifetime.or(other.lifetime),
+            interval: self.interval.or(other.interval),
+            jitter: self.jitter.or(other.jitter),
+            grace: self.grace.or(other.grace),
+            idle: self.idle.or(other.idle),
+            archive: self.archive.or(other.archive),
+            batch_size: self.batch_size.or(other.batch_size),
+            jobs: self.jobs.or(other.jobs),
+            rate: self.rate.or(other.rate),
+            sleep_factor: self.sleep_factor.or(other.sleep_factor),
+            max_lag: self.max_lag.or(other.max_lag),
+        }
+    }
+
+    /// A layout file is looked for beside the file that names it.
+    fn relative_to(mut self, config: &Path) -> Self {
+        let folder = config.parent().unwrap_or(Path::new(""));
+        self.layout_file = self.layout_file.map(|path| folder.join(path));
+        self
+    }
+}
+
+/// A parser's complaint without its picture of the line.
+fn first_line(error: &toml::de::Error) -> String {
+    error.message().lines().next().unwrap_or_default().to_owned()
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Typed {
+    Number(f64),
+    Text(String),
+}
+
+fn typed<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, D::Error> {
+    let text = match Typed::deserialize(deserializer)? {
+        Typed::Number(number) => number.to_string(),
+        Typed::Text(text) => text,
+    };
+    parse(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+fn a_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    typed(deserializer, duration)
+}
+
+fn an_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    typed(deserializer, interval)
+}
+
+fn a_factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    typed(deserializer, factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plans(text: &str) -> Result<Vec<Plan>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sweep.toml");
+        std::fs::write(&path, text).unwrap();
+        read(&path, &Sweep::default()).map_err(|failure| failure.to_string())
+    }
+
+    #[track_caller]
+    fn refused(text: &str, why: &str) {
+        let refusal = plans(text).unwrap_err();
+        assert!(refusal.contains(why), "{refusal}");
+    }
+
+    #[test]
+    fn each_collection_has_what_stands_above_all_unless_it_says_otherwise() {
+        let plans = plans(
+            "interval = 30\ngrace = \"10m\"\nlayout = \"tower-sessions\"\n\
+             [collections.\"app.web.sessions\"]\ninterval = \"5m\"\nidle = \"30d\"\nrate = 2000\nsleep_factor = 1\n\
+             archive = \"x-%Y.bson\"\n[collections.\"shop.sessions\"]\nlayout = \"auto\"\n",
+        )
+        .unwrap();
+        let [app, shop] = plans.as_slice() else { panic!("{plans:?}") };
+        assert_eq!(
+            (app.database.as_deref(), app.collection.as_str()),
+            (Some("app"), "web.sessions")
+        );
+        assert_eq!(app.layout.as_ref().unwrap().name, "tower-sessions");
+        assert_eq!(app.sweep.interval, Duration::from_secs(300));
+        assert_eq!(app.sweep.idle, Some(Duration::from_secs(30 * 86_400)));
+        assert_eq!((app.sweep.pace.rate, app.sweep.pace.sleep_factor), (Some(2000), 1.0));
+        assert_eq!(shop.layout, None);
+        assert_eq!(shop.sweep.interval, Duration::from_secs(30));
+        for plan in &plans {
+            assert_eq!(plan.sweep.grace, Duration::from_secs(600));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        refused("interval = 60", "names no collection");
+        refused("[collections.\"app.s\"]\nintervall = 60", "app.s: unknown field `intervall`");
+        refused("gracce = 60\n[collections.\"app.s\"]", "unknown field `gracce`");
+        refused("[collections.sessions]", "sessions is no namespace");
+        refused("[collections.\"a.s\"]\ninterval = 0", "longer than zero");
+        refused("[collections.\"a.s\"]\ninterval = 1.5", "duration");
+        refused("[collections.\"a.s\"]\ninterval = \"1h\"\njitter = \"2h\"", "a.s: the jitter");
+        refused("[collections.\"a.s\"]\nlayout = \"nobody\"", "no layout named nobody");
+        refused("[collections.\"a.s\"]\narchive = \"x.txt\"", "does not end with");
+        refused("[collections.\"a.s\"]\njobs = 0", "out of range");
+        refused("archive = \"x.bson\"\n[collections.\"a.s\"]\n[collections.\"a.t\"]", "share");
+        refused("interval = \n", "");
+    }
+}

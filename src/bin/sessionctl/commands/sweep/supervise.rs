@@ -1,0 +1,199 @@
+//! One task for each namespace, started and ended as the signals and the file say.
+
+use std::collections::BTreeMap;
+
+use sessionctl::Connection;
+use sessionctl::sweep::{Control, Event, Target};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use tokio::signal::unix::Signal;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+
+use super::Args;
+use super::config::Plan;
+use super::tell::Teller;
+use crate::context::Context;
+use crate::report::{Exit, Failure, say};
+use crate::signals::signals;
+
+/// What is swept now, and what it is to be.
+pub struct Supervisor<'a> {
+    context: &'a Context,
+    args: &'a Args,
+    connection: Connection,
+    teller: Teller<'a>,
+    running: BTreeMap<String, (Plan, Control)>,
+    /// What starts when the earlier sweep of the same namespace has ended.
+    next: BTreeMap<String, Plan>,
+    tasks: JoinSet<(String, sessionctl::Result<()>)>,
+    events: (UnboundedSender<(String, Event)>, UnboundedReceiver<(String, Event)>),
+    pass_now: Signal,
+    read_again: Option<Signal>,
+    failure: Option<Failure>,
+}
+
+impl<'a> Supervisor<'a> {
+    pub fn new(
+        context: &'a Context,
+        args: &'a Args,
+        connection: Connection,
+        teller: Teller<'a>,
+    ) -> Result<Self, Failure> {
+        let listen = |number| {
+            signals(number).map_err(|error| {
+                let sentence = format!("could not listen for signals: {}", error.kind());
+                Failure::new(Exit::Failed, sentence)
+            })
+        };
+        Ok(Self {
+            context,
+            args,
+            connection,
+            teller,
+            running: BTreeMap::new(),
+            next: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            events: unbounded_channel(),
+            pass_now: listen(SIGUSR1)?,
+            read_again: args.config.as_ref().map(|_| listen(SIGHUP)).transpose()?,
+            failure: None,
+        })
+    }
+
+    /// Sweeps what these plans say, and no more than that. What stays as it was is not disturbed.
+    pub fn apply(&mut self, plans: Vec<Plan>) {
+        let mut wanted: BTreeMap<_, _> =
+            plans.into_iter().map(|plan| (self.target(&plan).namespace(), plan)).collect();
+        for (namespace, (plan, control)) in &self.running {
+            match wanted.remove(namespace) {
+                // Each reading gives the holder of the lease another name.
+                Some(same) if same.is_like(plan) => {}
+                Some(other) => {
+                    self.next.insert(namespace.clone(), other);
+                    control.cancel.cancel();
+                }
+                None => control.cancel.cancel(),
+            }
+        }
+        for (namespace, plan) in wanted {
+            self.start(namespace, plan);
+        }
+    }
+
+    fn target(&self, plan: &Plan) -> Target {
+        let connection = match &plan.database {
+            Some(database) => self.connection.on(database),
+            None => self.connection.clone(),
+        };
+        Target {
+            connection,
+            collection: plan.collection.clone(),
+            layout: plan.layout.clone(),
+            lifetime: plan.lifetime,
+        }
+    }
+
+    fn start(&mut self, namespace: String, plan: Plan) {
+        let target = self.target(&plan);
+        let cancel = self.context.signals.asked.child_token();
+        let control = Control { cancel, ..Control::default() };
+        let (sweep, told, events) = (plan.sweep.clone(), control.clone(), self.events.0.clone());
+        self.teller.begins(&namespace, sweep.interval);
+        self.running.insert(namespace.clone(), (plan, control));
+        self.tasks.spawn(async move {
+            let name = namespace.clone();
+            // Nobody listens any more only when the program ends.
+            let tell = |event| drop(events.send((name.clone(), event)));
+            let ended = sweep.run(&target, &told, tell).await;
+            (namespace, ended)
+        });
+    }
+
+    /// Until all sweeps have ended.
+    pub async fn run(mut self) -> Result<Exit, Failure> {
+        let asked = self.context.signals.asked.clone();
+        let mut stopping = false;
+        while !self.tasks.is_empty() {
+            tokio::select! {
+                biased;
+                Some((namespace, event)) = self.events.1.recv() => self.teller.tell(&namespace, &event),
+                Some(ended) = self.tasks.join_next() => self.ended(ended),
+                () = asked.cancelled(), if !stopping => {
+                    stopping = true;
+                    self.teller.stops();
+                }
+                Some(()) = self.pass_now.recv() => {
+                    self.running.values().for_each(|(_, control)| control.wake.notify_one());
+                }
+                Some(()) = heard(&mut self.read_again), if !stopping => self.read_again(),
+            }
+        }
+        while let Ok((namespace, event)) = self.events.1.try_recv() {
+            self.teller.tell(&namespace, &event);
+        }
+        let Self { teller, failure, context, args, .. } = self;
+        let printed = teller.finish();
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        printed?;
+        // A daemon is told to end by SIGINT and SIGTERM: that is no failure.
+        Ok(match context.signals.received() {
+            Some(signal) if args.once || ![SIGINT, SIGTERM].contains(&signal) => {
+                Exit::Signal(signal)
+            }
+            _ => Exit::Done,
+        })
+    }
+
+    fn ended(&mut self, ended: Result<(String, sessionctl::Result<()>), tokio::task::JoinError>) {
+        let Ok((namespace, ended)) = ended else {
+            // It panicked, and said so itself.
+            self.fail(Failure::new(Exit::Failed, "could not sweep: a sweep was lost"));
+            return;
+        };
+        self.running.remove(&namespace);
+        self.teller.ends(&namespace);
+        match (ended, self.next.remove(&namespace)) {
+            (Err(error), _) => {
+                self.fail(Failure::of(&format!("sweep {namespace}"), &error));
+            }
+            (Ok(()), Some(plan)) if !self.context.signals.asked.is_cancelled() => {
+                self.start(namespace, plan);
+            }
+            (Ok(()), _) => {}
+        }
+    }
+
+    /// One that cannot go on ends them all: whoever looks after the daemon must hear of it.
+    fn fail(&mut self, failure: Failure) {
+        self.next.clear();
+        self.running.values().for_each(|(_, control)| control.cancel.cancel());
+        match &self.failure {
+            None => self.failure = Some(failure),
+            Some(_) => say("warning", failure),
+        }
+    }
+
+    fn read_again(&mut self) {
+        self.teller.reads_again();
+        match self.args.plans(self.context) {
+            Ok(plans) => {
+                self.apply(plans);
+                self.teller.has_read_again(self.running.len());
+            }
+            Err(failure) => {
+                say("warning", format!("{failure}; going on as before"));
+                self.teller.has_read_again(self.running.len());
+            }
+        }
+    }
+}
+
+/// The next of a signal; never, where it is not listened for.
+async fn heard(signal: &mut Option<Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,214 @@
+//! Tells what happens: passes as rows where a program reads them, as lines to people otherwise.
+
+use std::collections::BTreeMap;
+use std::io::Stdout;
+use std::time::Duration;
+
+use sessionctl::purge::Fate;
+use sessionctl::sweep::{Event, Pass, may_pass};
+
+use crate::commands::ending::Report;
+use crate::context::Context;
+use crate::output::{Format, Row, Rows};
+use crate::report::{Failure, line, say};
+use crate::text::{neutral, sessions};
+
+/// Everything that is said of a sweep.
+pub struct Teller<'a> {
+    context: &'a Context,
+    rows: Rows<Stdout>,
+    once: bool,
+    unprinted: Option<Failure>,
+    namespaces: BTreeMap<String, Said>,
+}
+
+/// What was said of one namespace.
+#[derive(Debug, Default)]
+struct Said {
+    interval: Duration,
+    layout: Option<String>,
+    /// The last thing that was waited for, so that it is said once.
+    last: Option<String>,
+    walks: bool,
+    overran: bool,
+}
+
+impl<'a> Teller<'a> {
+    pub fn new(context: &'a Context, rows: Rows<Stdout>, once: bool) -> Self {
+        Self { context, rows, once, unprinted: None, namespaces: BTreeMap::new() }
+    }
+
+    /// A namespace is swept from now on.
+    pub fn begins(&mut self, namespace: &str, interval: Duration) {
+        self.namespaces.insert(namespace.to_owned(), Said { interval, ..Said::default() });
+    }
+
+    /// A namespace is not swept any more.
+    pub fn ends(&mut self, namespace: &str) {
+        self.namespaces.remove(namespace);
+    }
+
+    /// It was told to stop.
+    pub fn stops(&mut self) {}
+
+    pub fn reads_again(&mut self) {}
+
+    pub fn has_read_again(&mut self, count: usize) {
+        let _ = count;
+    }
+
+    /// The rows are through. A reader who left is no failure.
+    pub fn finish(self) -> Result<(), Failure> {
+        let finished = self.rows.finish();
+        match self.unprinted {
+            Some(failure) if !failure.is_closed_pipe() => Err(failure),
+            Some(_) => Ok(()),
+            None => finished,
+        }
+    }
+
+    pub fn tell(&mut self, namespace: &str, event: &Event) {
+        match event {
+            Event::Passed(pass) => self.passed(pass),
+            Event::Holds(_) => self.said(namespace).last = None,
+            Event::Yields { to: Some(holder) } => {
+                let text = format!("{namespace} is left to {}, who has the lease", whom(holder));
+                self.note_once(namespace, text);
+            }
+            Event::Yields { to: None } => {
+                self.note_once(namespace, format!("the lease of {namespace} was lost"));
+            }
+            Event::Waiting(error) => {
+                self.note_once(namespace, format!("waiting for {namespace}: {error}"));
+            }
+            Event::Away { error, .. } => {
+                self.warn_once(
+                    namespace,
+                    format!("could not sweep {namespace}: {error}; trying again"),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn said(&mut self, namespace: &str) -> &mut Said {
+        self.namespaces.entry(namespace.to_owned()).or_default()
+    }
+
+    fn note_once(&mut self, namespace: &str, text: String) {
+        if !self.context.global.quiet {
+            self.warn_once(namespace, text);
+        }
+    }
+
+    fn warn_once(&mut self, namespace: &str, text: String) {
+        let said = self.said(namespace);
+        if said.last.as_ref() != Some(&text) {
+            say("warning", &text);
+            said.last = Some(text);
+        }
+    }
+
+    fn passed(&mut self, pass: &Pass) {
+        let quiet = self.context.global.quiet;
+        let once = self.once;
+        let said = self.said(&pass.namespace);
+        said.last = None;
+        // What ends the sweep is said once, when it has ended.
+        if let Some(error) = pass.error.as_ref().filter(|error| !once && may_pass(error)) {
+            say("warning", format!("a pass over {} broke off: {error}", pass.namespace));
+        }
+        if !quiet {
+            said.remark(pass, once);
+        }
+        if self.context.global.format == Format::Table {
+            if !quiet {
+                line(&sentence(pass));
+            }
+        } else if self.unprinted.is_none() {
+            self.unprinted = self.rows.row(row(pass)).err();
+        }
+    }
+}
+
+impl Said {
+    /// What an operator should know of a pass, said when it begins to be so.
+    fn remark(&mut self, pass: &Pass, once: bool) {
+        let namespace = &pass.namespace;
+        if let (Some(before), Some(now)) = (&self.layout, &pass.layout)
+            && before != now
+        {
+            say("note", format!("{namespace} has the layout {now} now, and had {before}"));
+        }
+        self.layout.clone_from(&pass.layout);
+        if pass.walked && !self.walks {
+            say(
+                "warning",
+                format!(
+                    "no index leads to the expired sessions of {namespace}: each pass walks the whole collection"
+                ),
+            );
+        }
+        self.walks = pass.walked;
+        let overran = pass.took > self.interval && !once;
+        if overran && !self.overran {
+            let (took, interval) = (pass.took.as_secs_f64(), self.interval.as_secs_f64());
+            say(
+                "warning",
+                format!(
+                    "a pass over {namespace} took {took:.1} s, longer than the interval of {interval} s"
+                ),
+            );
+        }
+        self.overran = overran;
+        if pass.kept > 0 {
+            let those = sessions(pass.kept);
+            say(
+                "warning",
+                format!(
+                    "{those} of {namespace} kept, because the archive's format has no form for them"
+                ),
+            );
+        }
+    }
+}
+
+/// A holder without the random part of its name.
+fn whom(holder: &str) -> &str {
+    holder.rsplit_once(':').map_or(holder, |(who, _)| who)
+}
+
+/// One line a pass. The daemon's log is its own; whoever collects it adds the time.
+fn sentence(pass: &Pass) -> String {
+    let at_least = if pass.exact { "" } else { "at least " };
+    let renewed = match pass.spared {
+        None | Some(0) => String::new(),
+        Some(spared) => format!(", {} renewed or gone meanwhile", sessions(spared)),
+    };
+    format!(
+        "{}: deleted {at_least}{} in {:.2} s{renewed}",
+        neutral(&pass.namespace),
+        sessions(pass.deleted),
+        pass.took.as_secs_f64()
+    )
+}
+
+fn row(pass: &Pass) -> Row {
+    let stopped = match pass {
+        Pass { error: Some(_), .. } => Some("error"),
+        Pass { lost_lease: true, .. } => Some("lease"),
+        Pass { interrupted: true, .. } => Some("signal"),
+        _ => None,
+    };
+    let report = Report {
+        done: Some(pass.deleted),
+        exact: Some(pass.exact),
+        archived: pass.archived,
+        renewed: pass.spared,
+        batches: pass.batches,
+        took: pass.took,
+        stopped,
+        ..Report::new(pass.namespace.clone(), pass.layout.clone(), pass.cutoff)
+    };
+    report.row(Fate::Deleted)
+}
