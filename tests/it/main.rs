@@ -16,6 +16,7 @@ mod index;
 mod inspect;
 mod lag;
 mod layouts;
+mod lease;
 mod list;
 mod mongod;
 mod output;

@@ -279,6 +279,15 @@ fn choose_layout(global: &mut Global, matches: &ArgMatches) -> Result<(), Refusa
 /// Several collections are for those commands that say so.
 fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
     let collections = &cli.global.collection;
+    let is_typed = matches.value_source("collection") == Some(ValueSource::CommandLine);
+    // clap forgets what stands before the command's name if something stands behind it.
+    if is_typed
+        && typed_collections(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()))
+            > collections.len()
+    {
+        let sentence = "-c stands both before and behind the name of the command".into();
+        return Err(Refusal::Own(sentence, "give every -c behind it"));
+    }
     if collections.len() > 1 && !cli.command.takes_collections() {
         let name = matches.subcommand_name().unwrap_or_default();
         let sentence =
@@ -286,6 +295,13 @@ fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
         return Err(Refusal::Own(sentence, "run it once for each of them"));
     }
     Ok(())
+}
+
+/// How many times a collection was named, written out as one usually does.
+fn typed_collections(args: impl Iterator<Item = String>) -> usize {
+    let is_short = |arg: &str| arg.starts_with("-c");
+    let is_long = |arg: &str| arg == "--collection" || arg.starts_with("--collection=");
+    args.take_while(|arg| arg != "--").filter(|arg| is_short(arg) || is_long(arg)).count()
 }
 
 /// A flag beats a variable, whichever of the forms it is.

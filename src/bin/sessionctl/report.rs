@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use sessionctl::Error;
 use sessionctl::layout::detect::Certainty;
+use sessionctl::sweep::LEASES;
 
 use crate::args::Refusal;
 use crate::text::{is_hostile, neutral, without_password};
@@ -130,6 +131,11 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::Authentication(_) => {
             "check the user, the password and authSource in the connection string".to_owned()
+        }
+        Error::Unauthorized { namespace, .. }
+            if namespace.split_once('.').is_some_and(|(_, name)| name == LEASES) =>
+        {
+            format!("it needs find, insert and update on {namespace}; one sweeper alone can do with --no-lease")
         }
         Error::Unauthorized { .. } => {
             "the README lists the rights that each command needs, as createRole commands".to_owned()
