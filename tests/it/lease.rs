@@ -66,23 +66,24 @@ fn deletes(db: &Db) -> BTreeMap<String, usize> {
     comments
 }
 
-/// So many sweepers, and one session that expires after the other. What the server had to delete.
-fn deletes_of(sweepers: usize, rounds: usize) -> BTreeMap<String, usize> {
+/// So many sweepers for a while, on a collection without an index, of which every pass deletes by
+/// walking it. What the server had to carry out.
+fn deletes_of(sweepers: usize) -> BTreeMap<String, usize> {
     let server = own_server(Options::default());
     let db = Db::on(&server.uri());
-    indexed(&db);
+    db.insert("sessions", [connect_mongo("live", at(600))]);
     db.run(doc! { "profile": 2, "slowms": 0 });
-    let mut sweeps: Vec<_> = (0..sweepers).map(|_| db.command(&SWEEP).start()).collect();
+    let sweeps: Vec<_> = (0..sweepers).map(|_| db.command(&SWEEP).start()).collect();
     held(&db);
-    for round in 0..rounds {
+    for round in 0..4 {
         let id = format!("round-{round}");
         expired(&db, &id);
         eventually(|| is_gone(&db, &id));
         // Time for the others to come, too.
-        std::thread::sleep(Duration::from_millis(1100));
+        std::thread::sleep(Duration::from_millis(1500));
     }
-    assert!(sweeps.iter_mut().all(|sweep| !sweep.has_ended()));
     for mut sweep in sweeps {
+        assert!(!sweep.has_ended());
         sweep.signal("TERM");
         sweep.wait().exits(0);
     }
@@ -92,12 +93,26 @@ fn deletes_of(sweepers: usize, rounds: usize) -> BTreeMap<String, usize> {
 
 #[test]
 fn ten_sweepers_do_the_deletes_of_one() {
-    let one = deletes_of(1, 5);
-    assert_eq!(one.values().sum::<usize>(), 5, "{one:?}");
-    let ten = deletes_of(10, 5);
-    assert_eq!(ten, one, "and all of them by one holder");
-    let comments: Vec<_> = ten.keys().collect();
-    assert!(comments[0].ends_with(" sweep fence 1"), "{comments:?}");
+    let sum = |deletes: &BTreeMap<String, usize>| deletes.values().sum::<usize>();
+    let (one, ten) = (deletes_of(1), deletes_of(10));
+    // Without leases it would be ten times as many.
+    assert!((4..=2 * sum(&one)).contains(&sum(&ten)), "{one:?} {ten:?}");
+    // Those that end hand it on, and that is a number more.
+    let fences: Vec<_> = ten.keys().map(|comment| comment.contains(" sweep fence ")).collect();
+    assert!(fences.iter().all(|is_named| *is_named), "{ten:?}");
+}
+
+#[test]
+fn a_pass_over_nothing_deletes_nothing() {
+    let server = own_server(Options::default());
+    let db = Db::on(&server.uri());
+    indexed(&db);
+    db.run(doc! { "profile": 2, "slowms": 0 });
+    db.sessionctl(&["sweep", "--once"]).exits(0);
+    assert_eq!(deletes(&db), BTreeMap::new());
+    expired(&db, "one");
+    db.sessionctl(&["sweep", "--once"]).exits(0);
+    assert_eq!(deletes(&db).values().sum::<usize>(), 1);
 }
 
 #[test]
@@ -171,6 +186,27 @@ fn a_holder_that_was_held_up_does_not_go_on_with_a_lease_that_is_anothers() {
     assert_eq!(fence(&now), before + 1, "{now}");
     held_up.signal("TERM");
     held_up.wait().exits(0).says("is left to");
+}
+
+#[test]
+fn a_holder_whose_renewals_are_not_answered_stops_when_its_lease_has_run_out() {
+    let (db, other) = (Db::new(), Db::new());
+    indexed(&db);
+    let mut holder = other.command(&SWEEP).env("SESSIONCTL_DB", &db.name).start();
+    let before = held(&db);
+    let data = doc! {
+        "failCommands": ["findAndModify"], "blockConnection": true, "blockTimeMS": 20_000,
+    };
+    let blocked = other.fail_commands("alwaysOn", data);
+    let mut next = db.command(&SWEEP).start();
+    eventually(|| fence(&lease(&db)) == before + 1);
+    std::thread::sleep(Duration::from_millis(500));
+    holder.signal("KILL");
+    drop(blocked);
+    let run = holder.wait();
+    assert!(run.stderr.contains("was lost"), "{run:#?}");
+    next.signal("TERM");
+    next.wait().exits(0);
 }
 
 #[test]
