@@ -136,6 +136,8 @@ pub struct Pass {
     pub lost_lease: bool,
     /// What ended it early; the next pass goes on.
     pub error: Option<Error>,
+    /// Whether there is no next pass, because waiting cannot mend the error.
+    pub is_last: bool,
 }
 
 impl Pass {
@@ -156,6 +158,7 @@ impl Pass {
             interrupted: false,
             lost_lease: false,
             error: None,
+            is_last: false,
         }
     }
 }
@@ -364,13 +367,16 @@ impl Sweep {
             let mut retry = None;
             match self.pass(target, control, mandate, course, tell).await {
                 Ok(None) => return Ok(()),
-                Ok(Some(pass)) => {
-                    let error = pass.error.clone();
+                Ok(Some(mut pass)) => {
+                    let ends = |error: &Error| self.once || !course.may_pass(error);
+                    let last = pass.error.clone().filter(ends);
+                    pass.is_last = last.is_some();
+                    if pass.error.is_none() {
+                        pause = FIRST_PAUSE;
+                    }
                     tell(Event::Passed(pass));
-                    match error {
-                        Some(error) if self.once || !course.may_pass(&error) => return Err(error),
-                        Some(_) => {}
-                        None => pause = FIRST_PAUSE,
+                    if let Some(error) = last {
+                        return Err(error);
                     }
                 }
                 Err(error) if !self.once && course.is_not_there(&error) => {

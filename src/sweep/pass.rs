@@ -77,7 +77,10 @@ impl Sweep {
             Some(fence) => format!("sweep fence {fence}"),
             None => "sweep".to_owned(),
         });
-        for purge in self.purges(now, cutoff) {
+        let purges = self.purges(now, cutoff);
+        // A rule that the layout has no date for is said before anything is deleted.
+        purges.iter().try_for_each(|purge| store.selection(purge).map(drop))?;
+        for purge in purges {
             let outcome = self.purge(&store, purge, mandate, course, &mut pass, tell).await;
             if let Err(error) = outcome {
                 pass.error = Some(error);

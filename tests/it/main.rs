@@ -27,6 +27,7 @@ mod replica;
 mod restore;
 mod rights;
 mod selection;
+mod service;
 mod smoke;
 mod store;
 mod stores;

@@ -5,7 +5,7 @@ use std::io::Stdout;
 use std::time::Duration;
 
 use sessionctl::purge::Fate;
-use sessionctl::sweep::{Event, Pass, may_pass};
+use sessionctl::sweep::{Event, Pass};
 
 use crate::commands::ending::Report;
 use crate::context::Context;
@@ -115,14 +115,14 @@ impl<'a> Teller<'a> {
         let said = self.said(&pass.namespace);
         said.last = None;
         // What ends the sweep is said once, when it has ended.
-        if let Some(error) = pass.error.as_ref().filter(|error| !once && may_pass(error)) {
+        if let Some(error) = pass.error.as_ref().filter(|_| !pass.is_last) {
             say("warning", format!("a pass over {} broke off: {error}", pass.namespace));
         }
         if !quiet {
             said.remark(pass, once);
         }
         if self.context.global.format == Format::Table {
-            if !quiet {
+            if !quiet && (pass.error.is_none() || pass.deleted > 0) {
                 line(&sentence(pass));
             }
         } else if self.unprinted.is_none() {

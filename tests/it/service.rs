@@ -1,0 +1,304 @@
+//! `sessionctl sweep` as a service: several collections, a configuration, signals, and time.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bson::{Bson, doc};
+
+use crate::support::{Db, Program, Running, at, connect_mongo, eventually, session, with};
+
+fn is_gone(db: &Db, collection: &str, id: &str) -> bool {
+    db.count(collection, doc! { "_id": id }) == 0
+}
+
+/// A collection with a live session and an expired one.
+fn fill(db: &Db, collection: &str) {
+    let dead = format!("dead-{collection}");
+    db.insert(collection, [connect_mongo("live", at(600)), connect_mongo(&dead, at(-60))]);
+}
+
+fn write(path: &Path, text: &str) -> String {
+    std::fs::write(path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// A sweep by a configuration, which knows the database itself.
+fn configured(db: &Db, config: &str, more: &[&str]) -> Program {
+    let arguments = [&["sweep", "--config", config][..], more].concat();
+    Program::new(&arguments).env("SESSIONCTL_URI", &db.uri)
+}
+
+fn end(mut sweep: Running) -> crate::support::Run {
+    sweep.signal("TERM");
+    sweep.wait().exits(0)
+}
+
+/// In express-mongodb 1.0 a session without an expiry is kept for ever.
+fn endless(id: &str, touched: i64) -> bson::Document {
+    let mut document = session("express-mongodb-1", id, Bson::Null);
+    document.remove("expiresAt");
+    with(document, doc! { "updatedAt": at(touched) })
+}
+
+#[test]
+fn several_collections_are_swept_by_one_daemon() {
+    let db = Db::new();
+    for collection in ["one", "two", "three"] {
+        fill(&db, collection);
+    }
+    let arguments = ["sweep", "-c", "one", "-c", "two", "-c", "three", "--once", "-o", "ndjson"];
+    let run = db.sessionctl(&arguments).exits(0);
+    let row = |line| serde_json::from_str::<serde_json::Value>(line).unwrap();
+    let mut swept: Vec<_> = run
+        .stdout
+        .lines()
+        .map(|line| row(line)["namespace"].as_str().unwrap().to_owned())
+        .collect();
+    swept.sort();
+    assert_eq!(swept, ["one", "three", "two"].map(|name| format!("{}.{name}", db.name)));
+    for collection in ["one", "two", "three"] {
+        assert_eq!(db.ids(collection), ["live"]);
+    }
+}
+
+#[test]
+fn no_collection_that_was_typed_is_forgotten() {
+    let db = Db::new();
+    fill(&db, "one");
+    fill(&db, "two");
+    db.sessionctl(&["-c", "one", "sweep", "-c", "two", "--once"]).exits(2).fails_in_one_sentence();
+    db.sessionctl(&["purge", "--expired", "-c", "one", "-c", "two"])
+        .exits(2)
+        .says("one collection");
+    assert_eq!(db.count("one", doc! {}) + db.count("two", doc! {}), 4);
+}
+
+#[test]
+fn one_collection_that_is_not_there_does_not_hold_up_the_others() {
+    let db = Db::new();
+    fill(&db, "one");
+    let sweep = db.command(&["sweep", "--interval", "1", "-c", "one", "-c", "two"]).start();
+    eventually(|| is_gone(&db, "one", "dead-one"));
+    std::thread::sleep(Duration::from_millis(1200));
+    fill(&db, "two");
+    eventually(|| is_gone(&db, "two", "dead-two"));
+    end(sweep).says(&format!("waiting for {}.two", db.name));
+}
+
+#[test]
+fn what_one_sweep_cannot_go_on_with_ends_them_all() {
+    let db = Db::new();
+    fill(&db, "one");
+    db.insert("two", [doc! { "order": 1 }]);
+    let run = db.sessionctl(&["sweep", "--interval", "1", "-c", "one", "-c", "two"]).exits(1);
+    run.says(&format!("could not sweep {}.two", db.name));
+}
+
+#[test]
+fn a_file_says_for_each_namespace_how_it_is_swept() {
+    let (db, other) = (Db::new(), Db::new());
+    db.insert("sessions", [connect_mongo("new", at(-60)), connect_mongo("old", at(-7200))]);
+    db.insert("more", [connect_mongo("new", at(-60)), connect_mongo("old", at(-7200))]);
+    other.insert("sessions", [session("tower-sessions", "AAAAAAAAAAAAAAAAAAAAAA", at(-60))]);
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "grace = \"1h\"\n[collections.\"{0}.sessions\"]\n[collections.\"{0}.more\"]\ngrace = 0\n\
+         [collections.\"{1}.sessions\"]\nlayout = \"tower-sessions\"\ngrace = \"1s\"\n",
+        db.name, other.name
+    );
+    let config = write(&folder.path().join("sweep.toml"), &text);
+    configured(&db, &config, &["--once"]).run().exits(0);
+    assert_eq!(db.ids("sessions"), ["new"]);
+    assert_eq!(db.count("more", doc! {}), 0);
+    assert_eq!(other.count("sessions", doc! {}), 0);
+    // The leases are where the sessions are.
+    assert_eq!(
+        (db.count("sessionctl_leases", doc! {}), other.count("sessionctl_leases", doc! {})),
+        (2, 1)
+    );
+}
+
+#[test]
+fn options_beside_a_file_that_says_it_all_are_refused_rather_than_ignored() {
+    for option in
+        ["--interval=5", "--grace=5", "--idle=5", "-cother", "-dapp", "--rate=5", "--layout=x"]
+    {
+        let run = Program::new(&["sweep", "--config", "nowhere.toml", option]).run();
+        run.exits(2).fails_in_one_sentence().says("--config");
+    }
+    Program::new(&["sweep", "--config", "nowhere.toml"]).run().exits(1).says("nowhere.toml");
+    Program::new(&["sweep", "--lease=9", "--no-lease"]).run().exits(2).fails_in_one_sentence();
+}
+
+#[test]
+fn a_file_is_read_again_on_sighup_and_one_that_is_wrong_changes_nothing() {
+    let db = Db::new();
+    fill(&db, "one");
+    fill(&db, "two");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.toml");
+    let table = |name: &str| format!("[collections.\"{}.{name}\"]\n", db.name);
+    let config = write(&path, &format!("interval = 1\n{}", table("one")));
+    let mut sweep = configured(&db, &config, &[]).start();
+    eventually(|| is_gone(&db, "one", "dead-one"));
+
+    write(&path, "interval = \"soon\"");
+    sweep.signal("HUP");
+    fill(&db, "three");
+    db.insert("one", [connect_mongo("second", at(-60))]);
+    eventually(|| is_gone(&db, "one", "second"));
+
+    write(&path, &format!("interval = 1\n{}{}grace = \"1h\"\n", table("two"), table("three")));
+    sweep.signal("HUP");
+    eventually(|| is_gone(&db, "two", "dead-two"));
+    db.insert("one", [connect_mongo("third", at(-60))]);
+    std::thread::sleep(Duration::from_millis(2500));
+    assert!(!is_gone(&db, "one", "third") && !is_gone(&db, "three", "dead-three"));
+
+    write(&path, &format!("interval = 1\n{}", table("three")));
+    sweep.signal("HUP");
+    eventually(|| is_gone(&db, "three", "dead-three"));
+    end(sweep).says("going on as before");
+}
+
+#[test]
+fn a_pass_can_be_asked_for_by_sigusr1() {
+    let db = Db::new();
+    fill(&db, "sessions");
+    let mut sweep = db.command(&["sweep", "--interval", "1h"]).start();
+    eventually(|| is_gone(&db, "sessions", "dead-sessions"));
+    for id in ["second", "third"] {
+        db.insert("sessions", [connect_mongo(id, at(-60))]);
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!is_gone(&db, "sessions", id));
+        sweep.signal("USR1");
+        eventually(|| is_gone(&db, "sessions", id));
+    }
+    end(sweep);
+}
+
+#[test]
+fn the_idle_rule_removes_endless_sessions_that_nobody_touches_and_no_others() {
+    let db = Db::new();
+    db.insert(
+        "sessions",
+        [
+            endless("endless-idle", -90_000),
+            endless("endless-used", -60),
+            with(
+                session("express-mongodb-1", "live-idle", at(600)),
+                doc! { "updatedAt": at(-90_000) },
+            ),
+            session("express-mongodb-1", "dead", at(-60)),
+        ],
+    );
+    let idle = ["sweep", "--once", "--idle", "1d"];
+    db.sessionctl(&idle).exits(3).says("--yes");
+    assert_eq!(db.count("sessions", doc! {}), 4);
+    let pass = db.sessionctl(&[&idle[..], &["--yes", "-o", "ndjson"]].concat()).exits(0).json();
+    assert_eq!(pass["deleted"], 2);
+    assert_eq!(db.ids("sessions"), ["endless-used", "live-idle"]);
+}
+
+#[test]
+fn an_idle_rule_without_a_date_of_the_last_touch_is_an_error() {
+    let db = Db::new();
+    db.insert("sessions", [session("tower-sessions", "AAAAAAAAAAAAAAAAAAAAAA", at(600))]);
+    let run = db.sessionctl(&["sweep", "--idle", "1d", "--yes"]).exits(1);
+    run.fails_in_one_sentence().says("last touch");
+}
+
+#[test]
+fn what_a_sweep_deletes_is_archived_first_under_the_name_of_its_day() {
+    let db = Db::new();
+    fill(&db, "sessions");
+    let folder = tempfile::tempdir().unwrap();
+    let pattern = folder.path().join("gone-%Y-%m-%d.ndjson");
+    let arguments =
+        ["sweep", "--interval", "1", "-o", "ndjson", "--archive", pattern.to_str().unwrap()];
+    let sweep = db.command(&arguments).start();
+    let file = || {
+        let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().flatten().collect();
+        assert!(files.len() <= 1, "{files:?}");
+        files.first().map(std::fs::DirEntry::path)
+    };
+    eventually(|| is_gone(&db, "sessions", "dead-sessions"));
+    let first = file().unwrap();
+    assert!(first.to_str().unwrap().contains("gone-20"), "{first:?}");
+    assert!(std::fs::read_to_string(&first).unwrap().contains("dead-sessions"));
+
+    // Whoever moves the file away gets the next sessions in a new one.
+    let moved = tempfile::tempdir().unwrap();
+    std::fs::rename(&first, moved.path().join("moved.ndjson")).unwrap();
+    db.insert("sessions", [connect_mongo("second", at(-60))]);
+    eventually(|| is_gone(&db, "sessions", "second"));
+    assert!(std::fs::read_to_string(file().unwrap()).unwrap().contains("second"));
+
+    // Without its folder nothing is deleted, until it is there again.
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    db.insert("sessions", [connect_mongo("third", at(-60))]);
+    std::thread::sleep(Duration::from_millis(2500));
+    assert!(!is_gone(&db, "sessions", "third"));
+    std::fs::create_dir(folder.path()).unwrap();
+    eventually(|| is_gone(&db, "sessions", "third"));
+    assert!(std::fs::read_to_string(file().unwrap()).unwrap().contains("third"));
+    let run = end(sweep).says("broke off");
+    let archived: u64 = run
+        .stdout
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["archived"]
+                .as_u64()
+                .unwrap_or(0)
+        })
+        .sum();
+    assert_eq!(archived, 3);
+}
+
+#[test]
+fn an_archive_that_cannot_be_begun_is_an_error_at_once() {
+    let db = Db::new();
+    fill(&db, "sessions");
+    for (archive, code) in [("/nowhere/x.bson", 1), ("x.txt", 2), ("%!.bson", 2)] {
+        db.sessionctl(&["sweep", "--archive", archive]).exits(code).fails_in_one_sentence();
+    }
+    assert_eq!(db.count("sessions", doc! {}), 2);
+}
+
+#[test]
+fn a_collection_whose_layout_changes_is_waited_for() {
+    let db = Db::new();
+    fill(&db, "sessions");
+    let mut sweep = db.command(&["sweep", "--interval", "1"]).start();
+    eventually(|| is_gone(&db, "sessions", "dead-sessions"));
+    // Half of them are of another store: whose is it now?
+    let tower = |letter: char| {
+        let id = letter.to_string().repeat(22);
+        session("tower-sessions", &id, at(-60))
+    };
+    db.insert("sessions", ['A', 'B'].map(tower));
+    std::thread::sleep(Duration::from_millis(2500));
+    assert!(!sweep.has_ended());
+    assert_eq!(db.count("sessions", doc! {}), 3);
+    db.run(doc! { "delete": "sessions", "deletes": [{ "q": { "_id": "live" }, "limit": 1 }] });
+    eventually(|| db.count("sessions", doc! {}) == 0);
+    end(sweep).says("waiting for").says("has the layout tower-sessions now");
+}
+
+#[test]
+fn a_pass_that_outlasts_the_interval_is_said_and_followed_by_one_at_once() {
+    let db = Db::new();
+    db.insert("sessions", (0..30).map(|number| connect_mongo(&format!("{number:02}"), at(-60))));
+    let arguments = ["sweep", "--interval", "1", "--rate", "10", "--batch-size", "1"];
+    let sweep = db.command(&arguments).start();
+    eventually(|| db.count("sessions", doc! {}) == 0);
+    std::thread::sleep(Duration::from_millis(500));
+    let run = end(sweep).says("longer than the interval of 1 s");
+    assert!(run.stderr.contains("deleted 30 sessions"), "{run:#?}");
+}
+
+#[test]
+fn a_jitter_longer_than_the_interval_is_refused() {
+    let run = Program::new(&["sweep", "--interval", "1m", "--jitter", "2m"]).run();
+    run.exits(2).fails_in_one_sentence().says("jitter");
+}
