@@ -29,6 +29,7 @@ mod rights;
 mod selection;
 mod service;
 mod smoke;
+mod soak;
 mod store;
 mod stores;
 mod sweep;
