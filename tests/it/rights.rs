@@ -35,7 +35,8 @@ const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-purge", Index::None, &["purge", "--user", "42", "--yes"]),
     ("sessionctl-purge", Index::None, &["purge", "live-000", "--yes"]),
     ("sessionctl-purge", Index::None, &["purge", "--all", "--yes"]),
-    ("sessionctl-purge", Index::None, &["sweep", "--once"]),
+    ("sessionctl-purge", Index::None, &["sweep", "--once", "--no-lease"]),
+    ("sessionctl-sweep", Index::None, &["sweep", "--once"]),
     ("sessionctl-expire", Index::None, &["expire", "--user", "42", "--yes"]),
     ("sessionctl-expire", Index::None, &["expire", "live-000", "--yes"]),
     ("sessionctl-index", Index::None, &["index", "install", "--yes"]),
@@ -56,7 +57,7 @@ fn each_role_of_the_readme_is_enough_for_its_commands_and_no_right_can_be_left_o
 
     archive();
     let roles = roles(&readme::read());
-    assert_eq!(roles.len(), 6, "{roles:?}");
+    assert_eq!(roles.len(), 7, "{roles:?}");
     for role in &roles {
         let name = role.get_str("createRole").unwrap();
         db.admin(role.clone());
@@ -71,10 +72,9 @@ fn each_role_of_the_readme_is_enough_for_its_commands_and_no_right_can_be_left_o
             .iter()
             .map(|(_, index, arguments)| run(*index, arguments).exits(0).stdout)
             .collect();
-        let actions = actions(role);
-        for action in &actions {
-            let fewer: Vec<_> = actions.iter().filter(|other| *other != action).cloned().collect();
-            grant(&db, role, fewer);
+        let privileges = role.get_array("privileges").unwrap();
+        for (fewer, action) in without_one(privileges) {
+            grant(&db, name, fewer);
             let suffices = uses.iter().zip(&full).all(|((_, index, arguments), full)| {
                 let ran = run(*index, arguments);
                 assert!(!ran.stderr.contains(&format!("{name}:{name}")), "{ran:#?}");
@@ -83,7 +83,7 @@ fn each_role_of_the_readme_is_enough_for_its_commands_and_no_right_can_be_left_o
             });
             assert!(!suffices, "{name} does not need the right {action}");
         }
-        grant(&db, role, actions);
+        grant(&db, name, privileges.clone());
     }
 }
 
@@ -110,19 +110,27 @@ fn roles(readme: &str) -> Vec<Document> {
         .collect()
 }
 
-fn actions(role: &Document) -> Vec<Bson> {
-    let privileges = role.get_array("privileges").unwrap();
-    assert_eq!(privileges.len(), 1);
-    privileges[0].as_document().unwrap().get_array("actions").unwrap().clone()
+/// The privileges without one of their actions, and that action, for each of them.
+fn without_one(privileges: &[Bson]) -> Vec<(Vec<Bson>, Bson)> {
+    let mut all = Vec::new();
+    for (position, privilege) in privileges.iter().enumerate() {
+        let actions = privilege.as_document().unwrap().get_array("actions").unwrap();
+        for action in actions {
+            let mut fewer = privileges.to_vec();
+            let left: Vec<_> = actions.iter().filter(|other| *other != action).cloned().collect();
+            fewer[position].as_document_mut().unwrap().insert("actions", left);
+            all.push((fewer, action.clone()));
+        }
+    }
+    all
 }
 
-fn grant(db: &Db, role: &Document, actions: Vec<Bson>) {
-    let mut privilege = role.get_array("privileges").unwrap()[0].as_document().unwrap().clone();
-    // No rights at all are no privilege; one without rights is refused.
-    let some = !actions.is_empty();
-    privilege.insert("actions", actions);
-    let name = role.get_str("createRole").unwrap();
-    db.admin(doc! { "updateRole": name, "privileges": some.then_some(privilege).as_slice() });
+fn grant(db: &Db, name: &str, mut privileges: Vec<Bson>) {
+    // A privilege without actions is refused.
+    privileges.retain(|privilege| {
+        !privilege.as_document().unwrap().get_array("actions").unwrap().is_empty()
+    });
+    db.admin(doc! { "updateRole": name, "privileges": privileges });
 }
 
 fn prepare(db: &Db, index: Index) {
