@@ -302,3 +302,23 @@ fn a_jitter_longer_than_the_interval_is_refused() {
     let run = Program::new(&["sweep", "--interval", "1m", "--jitter", "2m"]).run();
     run.exits(2).fails_in_one_sentence().says("jitter");
 }
+
+#[test]
+fn the_configuration_of_the_readme_is_one_that_works() {
+    let db = Db::new();
+    let readme = crate::readme::read();
+    let blocks = readme.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let config = blocks.into_iter().find(|block| block.contains("sweep.toml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().to_str().unwrap();
+    let config =
+        config.replace("\"app.", &format!("\"{}.", db.name)).replace("/var/lib/sessionctl", here);
+    let config = config.replace("\"shop.sessions", &format!("\"{}.shop", db.name));
+    let config = write(&folder.path().join("sweep.toml"), &config);
+    db.insert("sessions", [connect_mongo("live", at(600)), connect_mongo("dead", at(-7200))]);
+    db.insert("shop", [session("tower-sessions", "AAAAAAAAAAAAAAAAAAAAAA", at(-60))]);
+    configured(&db, &config, &["--once"]).run().exits(0);
+    assert_eq!(db.ids("sessions"), ["live"]);
+    assert_eq!(db.count("shop", doc! {}), 0);
+    assert_eq!(std::fs::read_dir(here).unwrap().count(), 2);
+}

@@ -60,6 +60,10 @@ pub struct Args {
     #[command(flatten)]
     pacing: Pacing,
 
+    /// Stop after so long, at the end of a batch; with work left the exit code is 5
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true, help_heading = "Pace")]
+    run_time: Option<Duration>,
+
     #[command(flatten)]
     pub selection: Selection,
 }
@@ -135,7 +139,7 @@ pub async fn run(
     // What cannot be put aside, or written down, is not done.
     let archive = archiving.open(context).doing(&action)?;
     let began = audit.before(&intent)?;
-    let ending = Ending { context, store: &store, pacing: &args.pacing };
+    let ending = Ending { context, store: &store, run_time: args.run_time };
     let ended = ending.carry_out(purge.clone(), archive, &mut report, &confirmed).await;
     let ended = match ended {
         Ok(Ended { stopped: None, ids }) => {
@@ -276,7 +280,7 @@ async fn confirm(
 struct Ending<'a> {
     context: &'a Context,
     store: &'a Store,
-    pacing: &'a Pacing,
+    run_time: Option<Duration>,
 }
 
 /// How it ended, without a failure.
@@ -301,7 +305,7 @@ impl Ending<'_> {
         let progress = Progress::new("sessions", report.matched, self.context.global.quiet);
         // A signal, or the end of the time.
         let stop = signals.asked.child_token();
-        let _timer = self.pacing.run_time.map(|time| Timer::start(time, &stop));
+        let _timer = self.run_time.map(|time| Timer::start(time, &stop));
         let mut purging = self.store.purge(purge, stop)?;
         if let Some(archive) = archive {
             purging = purging.archive_to(archive);

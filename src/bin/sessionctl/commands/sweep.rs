@@ -8,10 +8,9 @@ use clap::ArgMatches;
 use clap::builder::FalseyValueParser;
 use clap::parser::ValueSource;
 use nix::unistd::gethostname;
-use sessionctl::purge::MOST_JOBS;
 use sessionctl::sweep::{Sweep, Terms};
 
-use super::ending::{HEADER, factor};
+use super::ending::{HEADER, Pacing};
 use crate::args::{Refusal, duration, interval};
 use crate::audit::run_id;
 use crate::context::Context;
@@ -75,35 +74,10 @@ pub struct Args {
     archive: Option<PathBuf>,
 
     #[command(flatten)]
-    pace: PaceArgs,
+    pacing: Pacing,
 
     #[command(flatten)]
     service: ServiceArgs,
-}
-
-#[derive(Debug, clap::Args)]
-#[group(skip)]
-#[command(next_help_heading = "Pace")]
-struct PaceArgs {
-    /// Sessions in a batch [default: 1000, or 5000 where no ids are needed]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true)]
-    batch_size: Option<u32>,
-
-    /// Batches in flight [default: 2 on a standalone, 8 on a replica set]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_JOBS)), allow_negative_numbers = true)]
-    jobs: Option<u32>,
-
-    /// At most so many sessions a second
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
-    rate: Option<u32>,
-
-    /// Rest so many times as long as each batch took, such as 0.5
-    #[arg(long, value_name = "X", value_parser = factor, allow_negative_numbers = true)]
-    sleep_factor: Option<f64>,
-
-    /// Pause while a member of the replica set is further behind than this
-    #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true)]
-    max_lag: Option<Duration>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -212,11 +186,11 @@ impl Args {
             grace: self.grace,
             idle: self.idle,
             archive: self.archive.clone(),
-            batch_size: self.pace.batch_size,
-            jobs: self.pace.jobs,
-            rate: self.pace.rate,
-            sleep_factor: self.pace.sleep_factor,
-            max_lag: self.pace.max_lag,
+            batch_size: self.pacing.batch_size,
+            jobs: self.pacing.jobs,
+            rate: self.pacing.rate,
+            sleep_factor: Some(self.pacing.sleep_factor),
+            max_lag: self.pacing.max_lag,
         };
         let mut collections = global.collection.clone();
         collections.sort();

@@ -6,7 +6,7 @@ use sessionctl::purge::{Cause, MOST_JOBS, Pace};
 use sessionctl::replication::Lag;
 use sessionctl::{Error, Store};
 
-use crate::args::{duration, interval};
+use crate::args::interval;
 use crate::context::Context;
 use crate::report::Failure;
 
@@ -34,10 +34,6 @@ pub struct Pacing {
     /// Pause while a member of the replica set is further behind than this
     #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true)]
     pub max_lag: Option<Duration>,
-
-    /// Stop after so long, at the end of a batch; with work left the exit code is 5
-    #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
-    pub run_time: Option<Duration>,
 }
 
 impl Pacing {
