@@ -1,0 +1,3 @@
+//! What a daemon shows to those who watch over it: Prometheus, Kubernetes, systemd.
+
+pub mod metrics;

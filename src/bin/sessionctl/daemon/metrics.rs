@@ -1,0 +1,341 @@
+//! The metrics of a sweep, in Prometheus' text format.
+
+mod page;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bson::DateTime;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::text::encode_registry;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use sessionctl::purge::Throttled;
+
+use crate::text::{neutral, without_password};
+
+/// The upper bounds of the batches' durations, in seconds.
+const BUCKETS: [f64; 13] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// How a pass ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassResult {
+    /// Whole.
+    Ok,
+    /// It broke off.
+    Error,
+    /// It was asked to stop.
+    Stopped,
+}
+
+/// The metrics of all namespaces. A clone is another handle of the same.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics(Arc<Mutex<BTreeMap<String, Swept>>>);
+
+/// What is known of a namespace. What is not known has no series.
+#[derive(Debug, Default)]
+struct Swept {
+    interval: Option<Duration>,
+    layouts: BTreeMap<String, Counts>,
+    backlog: Option<Backlog>,
+    lag: Option<Duration>,
+    skew: Option<f64>,
+    held: Option<bool>,
+    succeeded: Option<DateTime>,
+}
+
+/// What only ever grows: it stays also where the layout changes.
+#[derive(Debug)]
+struct Counts {
+    deleted: u64,
+    batches: u64,
+    took: Histogram,
+    /// Ok, error, stopped.
+    passes: [u64; 3],
+    throttled: Throttled,
+}
+
+#[derive(Debug)]
+struct Backlog {
+    layout: String,
+    sessions: u64,
+    oldest: Option<Duration>,
+}
+
+impl Metrics {
+    /// The namespace is swept this often.
+    pub fn describe(&self, namespace: &str, interval: Duration) {
+        self.with(namespace, |swept| swept.interval = Some(interval));
+    }
+
+    /// A batch was deleted.
+    pub fn batch(&self, namespace: &str, layout: Option<&str>, took: Duration, deleted: u64) {
+        self.count(namespace, layout, |counts| {
+            counts.deleted = counts.deleted.saturating_add(deleted);
+            counts.batches += 1;
+            counts.took.observe(took.as_secs_f64());
+        });
+    }
+
+    /// A pass ended.
+    pub fn passed(&self, namespace: &str, layout: Option<&str>, result: PassResult) {
+        self.count(namespace, layout, |counts| counts.passes[result as usize] += 1);
+    }
+
+    /// A pass waited for so long, besides what was told before.
+    pub fn throttled(&self, namespace: &str, layout: Option<&str>, waited: Throttled) {
+        self.count(namespace, layout, |Counts { throttled, .. }| {
+            throttled.rate += waited.rate;
+            throttled.rest += waited.rest;
+            throttled.lag += waited.lag;
+            throttled.overload += waited.overload;
+        });
+    }
+
+    /// So many sessions are expired now, the oldest for so long; `None` where that is not known any
+    /// more.
+    pub fn backlog(
+        &self,
+        namespace: &str,
+        layout: Option<&str>,
+        expired: Option<(u64, Option<Duration>)>,
+    ) {
+        let layout = label(layout.unwrap_or_default());
+        self.with(namespace, |swept| {
+            swept.backlog = expired.map(|(sessions, oldest)| {
+                let oldest = oldest.or((sessions == 0).then_some(Duration::ZERO));
+                Backlog { layout, sessions, oldest }
+            });
+        });
+    }
+
+    /// The slowest member is so far behind the primary.
+    pub fn lag(&self, namespace: &str, lag: Option<Duration>) {
+        self.with(namespace, |swept| swept.lag = lag);
+    }
+
+    /// The local clock minus the server's.
+    pub fn skew(&self, namespace: &str, seconds: f64) {
+        self.with(namespace, |swept| swept.skew = Some(seconds));
+    }
+
+    /// Whether this process has the lease.
+    pub fn lease(&self, namespace: &str, held: bool) {
+        self.with(namespace, |swept| swept.held = Some(held));
+    }
+
+    /// A whole pass ended, by the server's clock.
+    pub fn succeeded(&self, namespace: &str, at: DateTime) {
+        self.with(namespace, |swept| swept.succeeded = Some(at));
+    }
+
+    /// The namespace is not swept any more.
+    pub fn forget(&self, namespace: &str) {
+        self.lock().remove(&label(namespace));
+    }
+
+    /// All of them as text.
+    pub fn encode(&self) -> String {
+        let mut registry = Registry::with_prefix("sessionctl");
+        registry.register_collector(Box::new(self.clone()));
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode_registry(&mut text, &registry);
+        text
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Swept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with(&self, namespace: &str, change: impl FnOnce(&mut Swept)) {
+        change(self.lock().entry(label(namespace)).or_default());
+    }
+
+    fn count(&self, namespace: &str, layout: Option<&str>, change: impl FnOnce(&mut Counts)) {
+        self.with(namespace, |swept| {
+            let layout = label(layout.unwrap_or_default());
+            // A pass that broke off before it knew the layout says nothing about it.
+            swept.backlog.take_if(|backlog| !layout.is_empty() && backlog.layout != layout);
+            change(swept.layouts.entry(layout).or_default());
+        });
+    }
+}
+
+/// Names are written by whoever can create a collection or a layout file.
+fn label(text: &str) -> String {
+    neutral(&without_password(text)).into_owned()
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            deleted: 0,
+            batches: 0,
+            took: Histogram::new(BUCKETS),
+            passes: [0; 3],
+            throttled: Throttled::default(),
+        }
+    }
+}
+
+impl Collector for Metrics {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        page::write(encoder, &self.lock())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMESPACE: &str = "app.sessions";
+    const LAYOUT: Option<&str> = Some("connect-mongo");
+
+    fn filled() -> Metrics {
+        let metrics = Metrics::default();
+        metrics.describe(NAMESPACE, Duration::from_secs(60));
+        metrics.batch(NAMESPACE, LAYOUT, Duration::from_millis(20), 1000);
+        metrics.batch(NAMESPACE, LAYOUT, Duration::from_secs(90), 500);
+        metrics.passed(NAMESPACE, LAYOUT, PassResult::Stopped);
+        let waited = Throttled { lag: Duration::from_millis(1500), ..Throttled::default() };
+        metrics.throttled(NAMESPACE, LAYOUT, waited);
+        metrics.throttled(NAMESPACE, LAYOUT, waited);
+        metrics.backlog(NAMESPACE, LAYOUT, Some((7, Some(Duration::from_secs(300)))));
+        metrics.lag(NAMESPACE, Some(Duration::from_secs(2)));
+        metrics.skew(NAMESPACE, -0.25);
+        metrics.lease(NAMESPACE, true);
+        metrics.succeeded(NAMESPACE, DateTime::from_millis(1_795_428_000_500));
+        metrics
+    }
+
+    /// The samples of one family, without the name.
+    fn samples(metrics: &Metrics, family: &str) -> Vec<String> {
+        let text = metrics.encode();
+        assert!(text.contains(&format!("# TYPE {family} ")), "no {family} in\n{text}");
+        let of_it =
+            |line: &str| line.strip_prefix(family)?.starts_with('{').then(|| line.to_owned());
+        text.lines().filter_map(of_it).map(|line| line[family.len()..].to_owned()).collect()
+    }
+
+    #[test]
+    fn every_metric_has_its_name_its_type_and_its_labels() {
+        let expected = "\
+# TYPE sessionctl_build_info gauge
+sessionctl_build_info{version=\"VERSION\"} 1
+# TYPE sessionctl_sweep_interval_seconds gauge
+sessionctl_sweep_interval_seconds{namespace=\"app.sessions\"} 60.0
+# TYPE sessionctl_sessions_deleted_total counter
+sessionctl_sessions_deleted_total{namespace=\"app.sessions\",layout=\"connect-mongo\"} 1500
+# TYPE sessionctl_passes_total counter
+sessionctl_passes_total{namespace=\"app.sessions\",layout=\"connect-mongo\",result=\"ok\"} 0
+sessionctl_passes_total{namespace=\"app.sessions\",layout=\"connect-mongo\",result=\"error\"} 0
+sessionctl_passes_total{namespace=\"app.sessions\",layout=\"connect-mongo\",result=\"stopped\"} 1
+# TYPE sessionctl_batch_duration_seconds histogram
+sessionctl_batch_duration_seconds_sum{namespace=\"app.sessions\",layout=\"connect-mongo\"} 90.02
+sessionctl_batch_duration_seconds_count{namespace=\"app.sessions\",layout=\"connect-mongo\"} 2
+sessionctl_batch_duration_seconds_bucket{le=\"0.01\",namespace=\"app.sessions\",layout=\"connect-mongo\"} 0
+sessionctl_batch_duration_seconds_bucket{le=\"0.025\",namespace=\"app.sessions\",layout=\"connect-mongo\"} 1
+sessionctl_batch_duration_seconds_bucket{le=\"60.0\",namespace=\"app.sessions\",layout=\"connect-mongo\"} 1
+sessionctl_batch_duration_seconds_bucket{le=\"+Inf\",namespace=\"app.sessions\",layout=\"connect-mongo\"} 2
+# TYPE sessionctl_throttled_seconds_total counter
+sessionctl_throttled_seconds_total{namespace=\"app.sessions\",layout=\"connect-mongo\",cause=\"rate\"} 0.0
+sessionctl_throttled_seconds_total{namespace=\"app.sessions\",layout=\"connect-mongo\",cause=\"rest\"} 0.0
+sessionctl_throttled_seconds_total{namespace=\"app.sessions\",layout=\"connect-mongo\",cause=\"lag\"} 3.0
+sessionctl_throttled_seconds_total{namespace=\"app.sessions\",layout=\"connect-mongo\",cause=\"overload\"} 0.0
+# TYPE sessionctl_oldest_expired_age_seconds gauge
+sessionctl_oldest_expired_age_seconds{namespace=\"app.sessions\",layout=\"connect-mongo\"} 300.0
+# TYPE sessionctl_backlog_sessions gauge
+sessionctl_backlog_sessions{namespace=\"app.sessions\",layout=\"connect-mongo\"} 7
+# TYPE sessionctl_replication_lag_seconds gauge
+sessionctl_replication_lag_seconds{namespace=\"app.sessions\"} 2.0
+# TYPE sessionctl_clock_skew_seconds gauge
+sessionctl_clock_skew_seconds{namespace=\"app.sessions\"} -0.25
+# TYPE sessionctl_lease_held gauge
+sessionctl_lease_held{namespace=\"app.sessions\"} 1
+# TYPE sessionctl_last_success_timestamp_seconds gauge
+sessionctl_last_success_timestamp_seconds{namespace=\"app.sessions\"} 1795428000.5
+";
+        let text = filled().encode().replace(env!("CARGO_PKG_VERSION"), "VERSION");
+        let told = ["0.01", "0.025", "60.0", "+Inf"].map(|bound| format!("le=\"{bound}\""));
+        let is_left_out = |line: &str| {
+            line.starts_with("# HELP")
+                || line.contains("_bucket{") && !told.iter().any(|bound| line.contains(bound))
+        };
+        let kept: Vec<&str> = text.lines().filter(|line| !is_left_out(line)).collect();
+        assert_eq!(kept.join("\n") + "\n", expected);
+        assert_eq!(text.matches("_bucket{").count(), BUCKETS.len() + 1);
+        assert_eq!(text.matches("# HELP ").count(), text.matches("# TYPE ").count());
+    }
+
+    #[test]
+    fn gauges_of_a_backlog_leave_with_the_layout_or_what_was_known_of_it() {
+        for leave in [
+            |metrics: &Metrics| metrics.backlog(NAMESPACE, LAYOUT, None),
+            |metrics: &Metrics| metrics.passed(NAMESPACE, Some("laravel"), PassResult::Ok),
+            |metrics: &Metrics| metrics.batch(NAMESPACE, Some("laravel"), Duration::ZERO, 1),
+        ] {
+            let metrics = filled();
+            metrics.passed(NAMESPACE, None, PassResult::Error);
+            assert_eq!(samples(&metrics, "sessionctl_backlog_sessions").len(), 1);
+            leave(&metrics);
+            assert!(samples(&metrics, "sessionctl_backlog_sessions").is_empty());
+            assert!(samples(&metrics, "sessionctl_oldest_expired_age_seconds").is_empty());
+            let passes = samples(&metrics, "sessionctl_passes_total").join(" ");
+            assert!(passes.contains("layout=\"connect-mongo\",result=\"stopped\"} 1"), "{passes}");
+        }
+        let metrics = filled();
+        metrics.backlog(NAMESPACE, Some("laravel"), Some((1, None)));
+        let labels = "{namespace=\"app.sessions\",layout=\"laravel\"}";
+        assert_eq!(samples(&metrics, "sessionctl_backlog_sessions"), [format!("{labels} 1")]);
+        assert!(samples(&metrics, "sessionctl_oldest_expired_age_seconds").is_empty());
+        metrics.backlog(NAMESPACE, Some("a\n"), Some((1, None)));
+        metrics.passed(NAMESPACE, Some("a\n"), PassResult::Ok);
+        assert_eq!(samples(&metrics, "sessionctl_backlog_sessions").len(), 1);
+        metrics.lag(NAMESPACE, None);
+        assert!(samples(&metrics, "sessionctl_replication_lag_seconds").is_empty());
+    }
+
+    #[test]
+    fn where_nothing_is_expired_the_backlog_and_its_age_are_nought() {
+        let metrics = filled();
+        metrics.backlog(NAMESPACE, LAYOUT, Some((0, None)));
+        let labels = "{namespace=\"app.sessions\",layout=\"connect-mongo\"}";
+        assert_eq!(samples(&metrics, "sessionctl_backlog_sessions"), [format!("{labels} 0")]);
+        let age = samples(&metrics, "sessionctl_oldest_expired_age_seconds");
+        assert_eq!(age, [format!("{labels} 0.0")]);
+    }
+
+    #[test]
+    fn a_pass_that_knew_no_layout_is_counted_and_tells_of_nothing_else() {
+        let metrics = Metrics::default();
+        metrics.passed("a.b", None, PassResult::Error);
+        metrics.throttled("a.b", None, Throttled::default());
+        let passes = samples(&metrics, "sessionctl_passes_total");
+        assert_eq!(passes[1], "{namespace=\"a.b\",layout=\"\",result=\"error\"} 1");
+        let told = metrics.encode();
+        assert_eq!(told.matches("a.b").count(), 3, "{told}");
+    }
+
+    #[test]
+    fn a_forgotten_namespace_leaves_nothing_behind() {
+        let metrics = filled();
+        metrics.clone().describe("shop.sessions", Duration::from_secs(5));
+        metrics.forget(NAMESPACE);
+        let text = metrics.encode();
+        assert!(!text.contains(NAMESPACE) && text.contains("shop.sessions"), "{text}");
+    }
+
+    #[test]
+    fn a_name_neither_breaks_out_of_its_label_nor_reaches_a_terminal_raw() {
+        let metrics = Metrics::default();
+        metrics.lease("a\"b\\c\n\u{1b}[2J mongodb://u:pw@h", false);
+        let held = samples(&metrics, "sessionctl_lease_held");
+        let expected = r#"{namespace="a\"b\\c\\u000a\\u001b[2J mongodb://...@h"} 0"#;
+        assert_eq!(held, [expected]);
+    }
+}

@@ -1,0 +1,196 @@
+//! The metrics as text.
+//!
+//! The format is 0.0.4, not that of `OpenMetrics`: the node exporter's textfile collector reads nothing
+//! else. It wants a counter's whole name in `# TYPE`, no `info` type and no `# EOF`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeGaugeValue, EncodeMetric as _, MetricEncoder,
+};
+use prometheus_client::metrics::MetricType;
+use sessionctl::purge::Throttled;
+
+use super::{Backlog, Counts, Swept};
+
+/// Writes all families.
+pub(super) fn write(
+    encoder: DescriptorEncoder<'_>,
+    swept: &BTreeMap<String, Swept>,
+) -> fmt::Result {
+    let mut page = Page { encoder, swept };
+    page.build_info()?;
+    page.settings()?;
+    page.counts()?;
+    page.states()
+}
+
+type Labels<'a, const N: usize> = [(&'static str, &'a str); N];
+
+/// The families, one after the other: the format wants the series of each together.
+struct Page<'e, 's> {
+    encoder: DescriptorEncoder<'e>,
+    swept: &'s BTreeMap<String, Swept>,
+}
+
+impl Page<'_, '_> {
+    fn build_info(&mut self) -> fmt::Result {
+        let help = "The version of sessionctl.";
+        let mut family = self.family("build_info", help, MetricType::Gauge)?;
+        sample(&mut family, &[("version", env!("CARGO_PKG_VERSION"))], &1_u64)
+    }
+
+    fn settings(&mut self) -> fmt::Result {
+        let help = "How often a pass begins.";
+        self.gauge("sweep_interval_seconds", help, |swept| swept.interval.map(seconds))
+    }
+
+    fn counts(&mut self) -> fmt::Result {
+        let help = "Sessions that were deleted.";
+        self.counter("sessions_deleted_total", help, |labels, counts, family| {
+            if is_told(labels, counts.batches > 0) {
+                sample(family, &labels, &counts.deleted)?;
+            }
+            Ok(())
+        })?;
+        let help = "Passes by how they ended: whole, broken off, or asked to stop.";
+        self.counter("passes_total", help, |[namespace, layout], counts, family| {
+            for (result, passes) in ["ok", "error", "stopped"].into_iter().zip(counts.passes) {
+                sample(family, &[namespace, layout, ("result", result)], &passes)?;
+            }
+            Ok(())
+        })?;
+        let help = "How long a batch took to be deleted.";
+        self.each(
+            "batch_duration_seconds",
+            help,
+            MetricType::Histogram,
+            |labels, counts, family| {
+                if is_told(labels, counts.batches > 0) {
+                    counts.took.encode(family.encode_family(&labels)?)?;
+                }
+                Ok(())
+            },
+        )?;
+        let help = "How long passes waited, by why: the rate, a rest after a batch, a member that lags behind, or a server that has too much to do.";
+        self.counter("throttled_seconds_total", help, |labels, counts, family| {
+            let Throttled { rate, rest, lag, overload } = counts.throttled;
+            let causes = [("rate", rate), ("rest", rest), ("lag", lag), ("overload", overload)];
+            if is_told(labels, counts.throttled != Throttled::default()) {
+                let [namespace, layout] = labels;
+                for (cause, waited) in causes {
+                    sample(family, &[namespace, layout, ("cause", cause)], &seconds(waited))?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn states(&mut self) -> fmt::Result {
+        let help = "For how long the session that expired first has been expired; 0 where none is.";
+        self.backlog("oldest_expired_age_seconds", help, |backlog| backlog.oldest.map(seconds))?;
+        let help = "Sessions that are expired and not deleted yet.";
+        self.backlog("backlog_sessions", help, |backlog| Some(backlog.sessions))?;
+        let help = "How far the slowest member is behind the primary.";
+        self.gauge("replication_lag_seconds", help, |swept| swept.lag.map(seconds))?;
+        let help = "The local clock minus the server's.";
+        self.gauge("clock_skew_seconds", help, |swept| swept.skew)?;
+        let help = "Whether this process has the lease of the namespace.";
+        self.gauge("lease_held", help, |swept| swept.held.map(u64::from))?;
+        let help = "When the last whole pass ended, by the server's clock.";
+        self.gauge("last_success_timestamp_seconds", help, |swept| {
+            swept.succeeded.map(|at| at.timestamp_millis() as f64 / 1000.0)
+        })
+    }
+
+    fn gauge<V: EncodeGaugeValue>(
+        &mut self,
+        name: &str,
+        help: &str,
+        value: impl Fn(&Swept) -> Option<V>,
+    ) -> fmt::Result {
+        let swept = self.swept;
+        let mut family = self.family(name, help, MetricType::Gauge)?;
+        for (namespace, swept) in swept {
+            if let Some(value) = value(swept) {
+                sample(&mut family, &[("namespace", namespace)], &value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn backlog<V: EncodeGaugeValue>(
+        &mut self,
+        name: &str,
+        help: &str,
+        value: impl Fn(&Backlog) -> Option<V>,
+    ) -> fmt::Result {
+        let swept = self.swept;
+        let mut family = self.family(name, help, MetricType::Gauge)?;
+        for (namespace, swept) in swept {
+            if let Some(backlog) = &swept.backlog
+                && let Some(value) = value(backlog)
+            {
+                let labels = [("namespace", namespace.as_str()), ("layout", &*backlog.layout)];
+                sample(&mut family, &labels, &value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn counter(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl Fn(Labels<'_, 2>, &Counts, &mut MetricEncoder<'_>) -> fmt::Result,
+    ) -> fmt::Result {
+        self.each(name, help, MetricType::Counter, samples)
+    }
+
+    fn each(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: MetricType,
+        samples: impl Fn(Labels<'_, 2>, &Counts, &mut MetricEncoder<'_>) -> fmt::Result,
+    ) -> fmt::Result {
+        let swept = self.swept;
+        let mut family = self.family(name, help, kind)?;
+        for (namespace, swept) in swept {
+            for (layout, counts) in &swept.layouts {
+                samples([("namespace", namespace), ("layout", layout)], counts, &mut family)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn family<'a>(
+        &'a mut self,
+        name: &'a str,
+        help: &str,
+        kind: MetricType,
+    ) -> Result<MetricEncoder<'a>, fmt::Error> {
+        self.encoder.encode_descriptor(name, help, None, kind)
+    }
+}
+
+/// The counts of a layout begin at 0, so that the first of them is an increase, too. Where no layout
+/// was known there was a pass that broke off, and most likely nothing else.
+fn is_told([_, (_, layout)]: Labels<'_, 2>, has_begun: bool) -> bool {
+    has_begun || !layout.is_empty()
+}
+
+/// A counter's value is written like a gauge's: else its name would get another `_total`.
+fn sample<const N: usize>(
+    family: &mut MetricEncoder<'_>,
+    labels: &Labels<'_, N>,
+    value: &impl EncodeGaugeValue,
+) -> fmt::Result {
+    family.encode_family(labels)?.encode_gauge(value)
+}
+
+fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}
