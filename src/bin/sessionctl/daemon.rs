@@ -1,3 +1,4 @@
 //! What a daemon shows to those who watch over it: Prometheus, Kubernetes, systemd.
 
+pub mod http;
 pub mod metrics;

@@ -17,6 +17,9 @@ use sessionctl::purge::Throttled;
 
 use crate::text::{neutral, without_password};
 
+/// What [`Metrics::encode`] gives.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// The upper bounds of the batches' durations, in seconds.
 const BUCKETS: [f64; 13] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];

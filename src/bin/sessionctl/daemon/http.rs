@@ -1,0 +1,360 @@
+//! `/metrics`, `/livez` and `/readyz` over HTTP, beside the sweep on its one thread.
+//!
+//! Clients cost little and cannot pile up: one request a connection, and not for long; where there
+//! are too many connections the oldest makes way, so that a probe is always answered.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::ready;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::sleep;
+
+use super::metrics::{self, Metrics};
+use crate::report::{Exit, Failure};
+use crate::text::{neutral, without_password};
+
+/// What the probes ask for. An error is the reason, in a few words.
+pub trait Health: Send + Sync {
+    /// Whether it works: if not, it is to be started again.
+    fn live(&self) -> Result<(), String>;
+    /// Whether the server answers.
+    fn ready(&self) -> Result<(), String>;
+}
+
+/// An address that is listened at.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    limits: Limits,
+}
+
+impl Listener {
+    /// With the port that the system chose, where 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Begins to listen; who connects waits until [`serve`] answers. Wants a runtime.
+pub fn bind(address: SocketAddr) -> Result<Listener, Failure> {
+    let listen = || {
+        let socket = std::net::TcpListener::bind(address)?;
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Ok(Listener { socket: TcpListener::from_std(socket)?, address, limits: LIMITS })
+    };
+    listen().map_err(|error: io::Error| {
+        let kind = error.kind();
+        let failure = Failure::new(Exit::Failed, format!("could not listen at {address}: {kind}"));
+        match kind {
+            io::ErrorKind::AddrInUse => {
+                failure.hint("another program listens there: choose another port with --metrics")
+            }
+            io::ErrorKind::AddrNotAvailable => failure
+                .hint("it is none of this machine's addresses; 0.0.0.0 and [::] stand for all"),
+            io::ErrorKind::PermissionDenied => {
+                failure.hint("a port below 1024 needs a right of its own: choose a higher one")
+            }
+            _ => failure,
+        }
+    })
+}
+
+/// What clients may cost.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    connections: usize,
+    /// How long a request may take to arrive.
+    request: Duration,
+    /// How long a connection may last.
+    connection: Duration,
+}
+
+const LIMITS: Limits = Limits {
+    connections: 32,
+    request: Duration::from_secs(5),
+    connection: Duration::from_secs(15),
+};
+
+/// The pause after a connection could not be accepted, such as for want of file descriptors.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Answers until it is dropped, which ends all connections.
+pub async fn serve(listener: Listener, metrics: Metrics, health: Arc<dyn Health>) {
+    let site = Site { metrics, health };
+    let Listener { socket, limits, .. } = listener;
+    let mut connections = JoinSet::new();
+    let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
+    loop {
+        tokio::select! {
+            accepted = socket.accept() => {
+                let Ok((stream, _)) = accepted else {
+                    sleep(PAUSE).await;
+                    continue;
+                };
+                oldest_first.retain(|connection| !connection.is_finished());
+                if oldest_first.len() >= limits.connections
+                    && let Some(oldest) = oldest_first.pop_front()
+                {
+                    oldest.abort();
+                }
+                oldest_first.push_back(connections.spawn(answer(limits, stream, site.clone())));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn answer(limits: Limits, stream: TcpStream, site: Site) {
+    let service = service_fn(move |request: hyper::Request<_>| {
+        ready(Ok::<_, Infallible>(site.response(request.method(), request.uri().path())))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.request)
+        .keep_alive(false)
+        .max_buf_size(8 << 10)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        // Who goes away or speaks another protocol is not worth a word.
+        _ = connection => {}
+        // It does not read its answer.
+        () = sleep(limits.connection) => {}
+    }
+}
+
+/// What there is to be seen.
+#[derive(Clone)]
+struct Site {
+    metrics: Metrics,
+    health: Arc<dyn Health>,
+}
+
+impl Site {
+    fn response(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+        let is_known = matches!(path, "/metrics" | "/livez" | "/readyz");
+        if is_known && !matches!(*method, Method::GET | Method::HEAD) {
+            let mut refusal = page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD");
+            refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return refusal;
+        }
+        match path {
+            "/metrics" => page(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.encode()),
+            "/livez" => probe(self.health.live()),
+            "/readyz" => probe(self.health.ready()),
+            _ => page(StatusCode::NOT_FOUND, TEXT, "there are /metrics, /livez and /readyz"),
+        }
+    }
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+fn probe(health: Result<(), String>) -> Response<Full<Bytes>> {
+    match health {
+        Ok(()) => page(StatusCode::OK, TEXT, "ok"),
+        Err(reason) => {
+            let reason = neutral(&without_password(&reason)).into_owned();
+            page(StatusCode::SERVICE_UNAVAILABLE, TEXT, reason)
+        }
+    }
+}
+
+/// The body ends with a line end, which [`Metrics::encode`] gives it.
+fn page(status: StatusCode, kind: &'static str, body: impl Into<String>) -> Response<Full<Bytes>> {
+    let mut body = body.into();
+    if !body.ends_with('\n') {
+        body.push('\n');
+    }
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream;
+    use std::sync::Mutex;
+
+    use tokio::task::{JoinHandle, spawn_blocking};
+
+    use super::*;
+
+    /// Live, and ready where there is no reason why not.
+    #[derive(Default)]
+    struct Condition(Mutex<Option<String>>);
+
+    impl Health for Condition {
+        fn live(&self) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn ready(&self) -> Result<(), String> {
+            self.0.lock().unwrap().clone().map_or(Ok(()), Err)
+        }
+    }
+
+    struct Server {
+        address: SocketAddr,
+        health: Arc<Condition>,
+        task: JoinHandle<()>,
+    }
+
+    /// A server on a free port of loopback, and what `clients` found out in another thread.
+    async fn with_server<T: Send + 'static>(
+        limits: Limits,
+        clients: impl FnOnce(Server) -> T + Send + 'static,
+    ) -> T {
+        let mut listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        listener.limits = limits;
+        let address = listener.address();
+        let metrics = Metrics::default();
+        // More than is sent at a time.
+        for number in 0..1000 {
+            metrics.describe(&format!("app{number}.sessions"), Duration::from_secs(60));
+        }
+        let health = Arc::new(Condition::default());
+        let task = tokio::spawn(serve(listener, metrics, health.clone()));
+        spawn_blocking(move || clients(Server { address, health, task })).await.unwrap()
+    }
+
+    fn connect(address: SocketAddr) -> TcpStream {
+        let stream = TcpStream::connect(address).unwrap();
+        // So that what goes wrong is a failure, and no test that never ends.
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream
+    }
+
+    fn ask_over(mut stream: &TcpStream, request: &str) -> String {
+        stream.write_all(format!("{request} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn ask(address: SocketAddr, request: &str) -> String {
+        ask_over(&connect(address), request)
+    }
+
+    /// Whether the server ended the connection without a word.
+    fn is_ended(mut stream: &TcpStream) -> bool {
+        match stream.read(&mut [0; 64]) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
+    }
+
+    #[tokio::test]
+    async fn metrics_are_text_that_prometheus_reads() {
+        let answer = with_server(LIMITS, |server| ask(server.address, "GET /metrics?a=b")).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        let head = head.to_lowercase();
+        assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
+        assert!(head.contains("connection: close"), "{head}");
+        assert_eq!(body.matches(".sessions\"} 60.0\n").count(), 1000);
+        assert!(body.ends_with('\n') && !body.ends_with("\n\n"));
+    }
+
+    #[tokio::test]
+    async fn probes_say_ok_or_why_not() {
+        let answers = with_server(LIMITS, |server| {
+            let before = ask(server.address, "GET /readyz");
+            *server.health.0.lock().unwrap() = Some("no server\u{1b} at mongodb://u:pw@h".into());
+            [before, ask(server.address, "GET /readyz"), ask(server.address, "GET /livez")]
+        });
+        let [before, unready, live] = answers.await;
+        for ok in [before, live] {
+            assert!(ok.starts_with("HTTP/1.1 200 ") && ok.ends_with("\r\n\r\nok\n"), "{ok}");
+        }
+        assert!(unready.starts_with("HTTP/1.1 503 "), "{unready}");
+        assert!(unready.ends_with("\r\n\r\nno server\\u001b at mongodb://...@h\n"), "{unready}");
+    }
+
+    #[tokio::test]
+    async fn a_head_has_the_length_and_no_body() {
+        let (head, get) = with_server(LIMITS, |server| {
+            (ask(server.address, "HEAD /metrics"), ask(server.address, "GET /metrics"))
+        })
+        .await;
+        let length = get.split_once("\r\n\r\n").unwrap().1.len();
+        assert!(head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"), "{head}");
+        assert!(head.contains(&format!("content-length: {length}\r\n")), "{head}");
+    }
+
+    #[tokio::test]
+    async fn other_paths_and_other_methods_are_refused() {
+        let (other, post) = with_server(LIMITS, |server| {
+            (ask(server.address, "GET /"), ask(server.address, "POST /metrics"))
+        })
+        .await;
+        assert!(other.starts_with("HTTP/1.1 404 "), "{other}");
+        assert!(post.starts_with("HTTP/1.1 405 ") && post.contains("allow: GET, HEAD"), "{post}");
+    }
+
+    #[tokio::test]
+    async fn a_silent_client_keeps_nobody_waiting() {
+        let (answer, silent) = with_server(LIMITS, |server| {
+            let silent = connect(server.address);
+            (ask(server.address, "GET /livez"), ask_over(&silent, "GET /livez"))
+        })
+        .await;
+        assert!(answer.ends_with("ok\n") && silent.ends_with("ok\n"), "{answer} {silent}");
+    }
+
+    #[tokio::test]
+    async fn where_there_are_too_many_connections_the_oldest_makes_way() {
+        with_server(LIMITS, |server| {
+            let idle: Vec<_> = (0..LIMITS.connections).map(|_| connect(server.address)).collect();
+            assert!(ask(server.address, "GET /livez").ends_with("ok\n"));
+            assert!(is_ended(&idle[0]));
+            for spared in &idle[1..] {
+                assert!(ask_over(spared, "GET /livez").ends_with("ok\n"));
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_request_that_does_not_arrive_and_a_connection_that_lasts_are_ended() {
+        let (soon, late) = (Duration::from_millis(1), Duration::from_secs(3600));
+        for (request, connection) in [(soon, late), (late, soon)] {
+            let limits = Limits { request, connection, ..LIMITS };
+            assert!(with_server(limits, |server| is_ended(&connect(server.address))).await);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_aborted_server_ends_its_connections() {
+        with_server(LIMITS, |server| {
+            let idle = connect(server.address);
+            assert!(ask(server.address, "GET /livez").ends_with("ok\n"));
+            server.task.abort();
+            assert!(is_ended(&idle));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_one_clear_error() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.address();
+        let error = bind(address).unwrap_err();
+        assert_eq!(error.to_string(), format!("could not listen at {address}: address in use"));
+    }
+}
