@@ -1,0 +1,138 @@
+//! The metrics as a file for the node exporter's textfile collector.
+
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::metrics::Metrics;
+use crate::report::{Exit, Failure};
+
+/// A file that is replaced as a whole: nobody reads half of it.
+#[derive(Debug)]
+pub struct TextFile {
+    path: PathBuf,
+    /// What could not be done the last time.
+    told: Option<String>,
+}
+
+impl TextFile {
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, told: None }
+    }
+
+    /// Writes the metrics. A failure is given once, and not again until it worked or another comes.
+    pub fn write(&mut self, metrics: &Metrics) -> Option<Failure> {
+        let error = match replace(&self.path, metrics.encode().as_bytes()) {
+            Ok(()) => {
+                self.told = None;
+                return None;
+            }
+            Err(error) => error,
+        };
+        let sentence = format!("could not write {}: {}", self.path.display(), error.kind());
+        if self.told.as_ref() == Some(&sentence) {
+            return None;
+        }
+        self.told = Some(sentence.clone());
+        let failure = Failure::new(Exit::Failed, sentence);
+        Some(match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => failure.hint(
+                "the folder of --metrics-file must exist and be writable: a new file takes the place of the old",
+            ),
+            _ => failure,
+        })
+    }
+}
+
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let draft = draft(path)?;
+    // One that was left by a process of the same number; what is there is never written through.
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let written = write(&draft, text).and_then(|()| fs::rename(&draft, path));
+    if written.is_err() {
+        // What matters is why it was not written.
+        let _ = fs::remove_file(&draft);
+    }
+    written
+}
+
+/// In the same folder, and not named `*.prom`: the exporter would read it, too.
+fn draft(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+    let mut draft = OsString::from(".");
+    draft.push(name);
+    draft.push(format!(".{}.tmp", std::process::id()));
+    Ok(path.with_file_name(draft))
+}
+
+fn write(draft: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(draft)?;
+    // The exporter runs as another user, and a daemon's umask is often stricter.
+    file.set_permissions(Permissions::from_mode(0o644))?;
+    file.write_all(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+    use std::time::Duration;
+
+    use tempfile::tempdir;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_may_be_read_by_everybody() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("sessionctl.prom");
+        let elsewhere = folder.path().join("elsewhere");
+        fs::write(&elsewhere, "untouched").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, draft(&path).unwrap()).unwrap();
+        let metrics = Metrics::default();
+        let mut file = TextFile::new(path.clone());
+        assert!(file.write(&metrics).is_none());
+        let before = fs::metadata(&path).unwrap();
+        assert_eq!(before.permissions().mode() & 0o7777, 0o644);
+        let kept = fs::File::open(&path).unwrap();
+        metrics.describe("app.sessions", Duration::from_secs(60));
+        assert!(file.write(&metrics).is_none());
+        assert_eq!(fs::read_to_string(&path).unwrap(), metrics.encode());
+        assert_ne!(fs::metadata(&path).unwrap().ino(), before.ino());
+        assert_eq!(io::read_to_string(kept).unwrap(), Metrics::default().encode());
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "untouched");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_failure_is_told_once_until_it_worked_and_leaves_nothing_behind() {
+        let folder = tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        let path = inner.join("sessionctl.prom");
+        let metrics = Metrics::default();
+        let mut file = TextFile::new(path.clone());
+        let missing = format!("could not write {}: entity not found", path.display());
+        assert_eq!(file.write(&metrics).unwrap().to_string(), missing);
+        assert!(file.write(&metrics).is_none());
+        // Another failure is told, too.
+        fs::create_dir_all(&path).unwrap();
+        let taken = format!("could not write {}: is a directory", path.display());
+        assert_eq!(file.write(&metrics).unwrap().to_string(), taken);
+        assert_eq!(fs::read_dir(&inner).unwrap().count(), 1);
+        fs::remove_dir(&path).unwrap();
+        assert!(file.write(&metrics).is_none() && path.is_file());
+        fs::remove_dir_all(&inner).unwrap();
+        assert_eq!(file.write(&metrics).unwrap().to_string(), missing);
+    }
+
+    #[test]
+    fn a_name_alone_is_a_file_of_this_folder_and_a_folder_is_none() {
+        let name = format!(".a.prom.{}.tmp", std::process::id());
+        assert_eq!(draft(Path::new("a.prom")).unwrap(), Path::new(&name));
+        assert!(draft(Path::new("/")).is_err() && draft(Path::new("..")).is_err());
+    }
+}
