@@ -109,6 +109,8 @@ pub struct Pass {
     pub namespace: String,
     /// The layout's name; none where the collection is empty, so that nothing tells it.
     pub layout: Option<String>,
+    /// The server's now when it began.
+    pub began: DateTime,
     /// What was before it was expired.
     pub cutoff: DateTime,
     /// Sessions deleted.
@@ -141,10 +143,16 @@ pub struct Pass {
 }
 
 impl Pass {
-    fn of_nothing(namespace: String, layout: Option<String>, cutoff: DateTime) -> Self {
+    fn of_nothing(
+        namespace: String,
+        layout: Option<String>,
+        began: DateTime,
+        cutoff: DateTime,
+    ) -> Self {
         Self {
             namespace,
             layout,
+            began,
             cutoff,
             deleted: 0,
             exact: true,

@@ -97,29 +97,24 @@ async fn write(uri: &str, database: &str, ends: &AtomicBool, seen: &Mutex<Seen>)
             let oldest = sessions.find_one(doc! {}).sort(doc! { "expires": 1 }).await?;
             Ok::<_, mongodb::error::Error>((found, oldest))
         };
-        let outcome = done.await;
-        let mut seen = seen.lock().unwrap();
-        match outcome {
-            Ok((found, oldest)) => {
-                if good.elapsed() > Duration::from_millis(500) {
-                    seen.outages.push((Instant::now(), good.elapsed()));
-                }
-                good = Instant::now();
-                seen.written += 1;
-                seen.renewed += found;
-                if found == 0 {
-                    seen.missing.push(renewed);
-                }
-                if let Some(oldest) = oldest {
-                    let expires = oldest.get_datetime("expires").unwrap().timestamp_millis();
-                    let age = u64::try_from(at(0).timestamp_millis() - expires).unwrap_or(0);
-                    seen.look(Duration::from_millis(age));
-                }
+        // An insert that failed may have gone through; another is as good.
+        if let Ok((found, oldest)) = done.await {
+            let mut seen = seen.lock().unwrap();
+            if good.elapsed() > Duration::from_millis(500) {
+                seen.outages.push((Instant::now(), good.elapsed()));
             }
-            // Again; an insert that went through after all is a duplicate then, and as good.
-            Err(_) => {}
+            good = Instant::now();
+            seen.written += 1;
+            seen.renewed += found;
+            if found == 0 {
+                seen.missing.push(renewed);
+            }
+            if let Some(oldest) = oldest {
+                let expires = oldest.get_datetime("expires").unwrap().timestamp_millis();
+                let age = u64::try_from(at(0).timestamp_millis() - expires).unwrap_or(0);
+                seen.look(Duration::from_millis(age));
+            }
         }
-        drop(seen);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

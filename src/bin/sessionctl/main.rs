@@ -5,7 +5,6 @@ mod audit;
 mod commands;
 mod confirm;
 mod context;
-#[cfg_attr(not(test), expect(dead_code, reason = "the sweep does not call it yet"))]
 mod daemon;
 #[cfg(test)]
 mod generated;

@@ -21,10 +21,12 @@ use crate::signals::Hangup;
 use config::{Plan, Settings};
 use supervise::Supervisor;
 use tell::Teller;
+use watch::Watchers;
 
 mod config;
 mod supervise;
 mod tell;
+mod watch;
 
 /// Purge expired sessions again and again: the daemon
 ///
@@ -84,8 +86,7 @@ pub struct Args {
 #[group(skip)]
 #[command(next_help_heading = "Service")]
 struct ServiceArgs {
-    /// How long the lease lives that is kept in the collection sessionctl_leases, so that of any
-    /// number of sweepers one works
+    /// Of any number of sweepers one works, under a lease that lives so long unless it is renewed
     #[arg(long, value_name = "DURATION", default_value = "30s", env = "SESSIONCTL_LEASE", hide_env = true, value_parser = lease, allow_negative_numbers = true)]
     lease: Duration,
 
@@ -208,9 +209,10 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Refused, sentence).hint("confirm it with --yes"));
     }
     let plans = args.plans(context)?;
+    let watchers = Watchers::open(context, &args.service)?;
     let connection = context.connect().await?;
     let teller = Teller::new(context, context.rows(Shape::Stream, HEADER), args.once);
-    let mut supervisor = Supervisor::new(context, args, connection, teller)?;
+    let mut supervisor = Supervisor::new(context, args, connection, teller, watchers)?;
     supervisor.apply(plans);
     supervisor.run().await
 }

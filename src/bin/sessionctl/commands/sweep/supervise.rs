@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::Args;
 use super::config::Plan;
 use super::tell::Teller;
+use super::watch::Watchers;
 use crate::context::Context;
 use crate::report::{Exit, Failure, say};
 use crate::signals::signals;
@@ -22,11 +23,13 @@ pub struct Supervisor<'a> {
     args: &'a Args,
     connection: Connection,
     teller: Teller<'a>,
+    watchers: Watchers,
     running: BTreeMap<String, (Plan, Control)>,
     /// What starts when the earlier sweep of the same namespace has ended.
     next: BTreeMap<String, Plan>,
     tasks: JoinSet<(String, sessionctl::Result<()>)>,
-    events: (UnboundedSender<(String, Event)>, UnboundedReceiver<(String, Event)>),
+    sender: UnboundedSender<(String, Event)>,
+    events: UnboundedReceiver<(String, Event)>,
     pass_now: Signal,
     read_again: Option<Signal>,
     failure: Option<Failure>,
@@ -38,6 +41,7 @@ impl<'a> Supervisor<'a> {
         args: &'a Args,
         connection: Connection,
         teller: Teller<'a>,
+        watchers: Watchers,
     ) -> Result<Self, Failure> {
         let listen = |number| {
             signals(number).map_err(|error| {
@@ -45,15 +49,18 @@ impl<'a> Supervisor<'a> {
                 Failure::new(Exit::Failed, sentence)
             })
         };
+        let (sender, events) = unbounded_channel();
         Ok(Self {
             context,
             args,
             connection,
             teller,
+            watchers,
             running: BTreeMap::new(),
             next: BTreeMap::new(),
             tasks: JoinSet::new(),
-            events: unbounded_channel(),
+            sender,
+            events,
             pass_now: listen(SIGUSR1)?,
             read_again: args.config.as_ref().map(|_| listen(SIGHUP)).transpose()?,
             failure: None,
@@ -97,8 +104,9 @@ impl<'a> Supervisor<'a> {
         let target = self.target(&plan);
         let cancel = self.context.signals.asked.child_token();
         let control = Control { cancel, ..Control::default() };
-        let (sweep, told, events) = (plan.sweep.clone(), control.clone(), self.events.0.clone());
+        let (sweep, told, events) = (plan.sweep.clone(), control.clone(), self.sender.clone());
         self.teller.begins(&namespace, sweep.interval);
+        self.watchers.begins(&namespace, sweep.interval, sweep.lease.is_some());
         self.running.insert(namespace.clone(), (plan, control));
         self.tasks.spawn(async move {
             let name = namespace.clone();
@@ -113,23 +121,25 @@ impl<'a> Supervisor<'a> {
     pub async fn run(mut self) -> Result<Exit, Failure> {
         let asked = self.context.signals.asked.clone();
         let mut stopping = false;
+        let mut watch = tokio::time::interval(self.watchers.every());
         while !self.tasks.is_empty() {
             tokio::select! {
                 biased;
-                Some((namespace, event)) = self.events.1.recv() => self.teller.tell(&namespace, &event),
+                Some((namespace, event)) = self.events.recv() => self.tell(&namespace, &event),
                 Some(ended) = self.tasks.join_next() => self.ended(ended),
                 () = asked.cancelled(), if !stopping => {
                     stopping = true;
-                    self.teller.stops();
+                    self.watchers.stops();
                 }
+                _ = watch.tick() => self.watchers.watch(),
                 Some(()) = self.pass_now.recv() => {
                     self.running.values().for_each(|(_, control)| control.wake.notify_one());
                 }
                 Some(()) = heard(&mut self.read_again), if !stopping => self.read_again(),
             }
         }
-        while let Ok((namespace, event)) = self.events.1.try_recv() {
-            self.teller.tell(&namespace, &event);
+        while let Ok((namespace, event)) = self.events.try_recv() {
+            self.tell(&namespace, &event);
         }
         let Self { teller, failure, context, args, .. } = self;
         let printed = teller.finish();
@@ -146,6 +156,11 @@ impl<'a> Supervisor<'a> {
         })
     }
 
+    fn tell(&mut self, namespace: &str, event: &Event) {
+        self.watchers.tell(namespace, event);
+        self.teller.tell(namespace, event);
+    }
+
     fn ended(&mut self, ended: Result<(String, sessionctl::Result<()>), tokio::task::JoinError>) {
         let Ok((namespace, ended)) = ended else {
             // It panicked, and said so itself.
@@ -154,6 +169,7 @@ impl<'a> Supervisor<'a> {
         };
         self.running.remove(&namespace);
         self.teller.ends(&namespace);
+        self.watchers.ends(&namespace);
         match (ended, self.next.remove(&namespace)) {
             (Err(error), _) => {
                 self.fail(Failure::of(&format!("sweep {namespace}"), &error));
@@ -176,17 +192,12 @@ impl<'a> Supervisor<'a> {
     }
 
     fn read_again(&mut self) {
-        self.teller.reads_again();
+        self.watchers.reads_again();
         match self.args.plans(self.context) {
-            Ok(plans) => {
-                self.apply(plans);
-                self.teller.has_read_again(self.running.len());
-            }
-            Err(failure) => {
-                say("warning", format!("{failure}; going on as before"));
-                self.teller.has_read_again(self.running.len());
-            }
+            Ok(plans) => self.apply(plans),
+            Err(failure) => say("warning", format!("{failure}; going on as before")),
         }
+        self.watchers.has_read_again();
     }
 }
 

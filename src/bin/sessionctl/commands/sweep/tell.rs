@@ -48,15 +48,6 @@ impl<'a> Teller<'a> {
         self.namespaces.remove(namespace);
     }
 
-    /// It was told to stop.
-    pub fn stops(&mut self) {}
-
-    pub fn reads_again(&mut self) {}
-
-    pub fn has_read_again(&mut self, count: usize) {
-        let _ = count;
-    }
-
     /// The rows are through. A reader who left is no failure.
     pub fn finish(self) -> Result<(), Failure> {
         let finished = self.rows.finish();

@@ -1,0 +1,331 @@
+//! Those who watch over a sweep from outside: Prometheus, Kubernetes, systemd.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bson::DateTime;
+use sessionctl::sweep::{Event, Pass};
+use tokio::task::JoinHandle;
+
+use super::ServiceArgs;
+use crate::context::Context;
+use crate::daemon::http::{self, Health};
+use crate::daemon::metrics::{Metrics, PassResult};
+use crate::daemon::notify::Notify;
+use crate::daemon::textfile::TextFile;
+use crate::report::{Failure, say};
+use crate::text::{counted, sessions};
+
+/// A sweep that gives no sign of life for so long is stuck.
+const SILENCE: Duration = Duration::from_secs(300);
+
+/// All of them, told together.
+pub struct Watchers {
+    metrics: Metrics,
+    pulse: Arc<Pulse>,
+    notify: Notify,
+    file: Option<TextFile>,
+    is_ready: bool,
+    deleted: u64,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Watchers {
+    /// Begins to listen. Wants a runtime.
+    pub fn open(context: &Context, args: &ServiceArgs) -> Result<Self, Failure> {
+        let metrics = Metrics::default();
+        let notify = Notify::from_env();
+        let silence = notify.watchdog().unwrap_or(SILENCE);
+        let pulse = Arc::new(Pulse { silence, beats: Mutex::default() });
+        let server = match args.metrics {
+            Some(address) => {
+                let listener = http::bind(address)?;
+                context.note("note", format!("metrics at http://{}/metrics", listener.address()));
+                let health: Arc<dyn Health> = pulse.clone();
+                Some(tokio::spawn(http::serve(listener, metrics.clone(), health)))
+            }
+            None => None,
+        };
+        Ok(Self {
+            metrics,
+            pulse,
+            notify,
+            file: args.metrics_file.clone().map(TextFile::new),
+            is_ready: false,
+            deleted: 0,
+            server,
+        })
+    }
+
+    /// How often [`Self::watch`] wants to be called.
+    pub fn every(&self) -> Duration {
+        self.notify.watchdog().map_or(SILENCE, |watchdog| watchdog / 3)
+    }
+
+    /// Tells systemd that the sweeps are alive, if all of them are.
+    pub fn watch(&mut self) {
+        match self.pulse.live() {
+            Ok(()) => self.notify.alive(),
+            Err(reason) => say("warning", reason),
+        }
+    }
+
+    /// A namespace is swept from now on.
+    pub fn begins(&mut self, namespace: &str, interval: Duration, has_lease: bool) {
+        self.metrics.describe(namespace, interval);
+        if has_lease {
+            self.metrics.lease(namespace, false);
+        }
+        self.pulse.beats().insert(namespace.to_owned(), Beat::new());
+    }
+
+    /// A namespace is not swept any more.
+    pub fn ends(&mut self, namespace: &str) {
+        self.pulse.beats().remove(namespace);
+        self.metrics.forget(namespace);
+    }
+
+    pub fn reads_again(&mut self) {
+        self.notify.reloading();
+    }
+
+    pub fn has_read_again(&mut self) {
+        self.notify.ready();
+        self.tell_status();
+    }
+
+    pub fn stops(&mut self) {
+        self.notify.stopping();
+    }
+
+    /// Something happened.
+    pub fn tell(&mut self, namespace: &str, event: &Event) {
+        self.beat(namespace, event);
+        self.count(namespace, event);
+        if matches!(event, Event::Alive | Event::Batch { .. }) {
+            return;
+        }
+        if !self.is_ready && self.pulse.ready().is_ok() {
+            self.is_ready = true;
+            self.notify.ready();
+        }
+        self.tell_status();
+        if matches!(event, Event::Passed(_) | Event::Yields { .. }) {
+            self.write();
+        }
+    }
+
+    fn beat(&self, namespace: &str, event: &Event) {
+        let mut beats = self.pulse.beats();
+        let Some(beat) = beats.get_mut(namespace) else { return };
+        beat.last = Instant::now();
+        match event {
+            Event::Away { error, .. } => beat.trouble = Some(error.to_string()),
+            Event::Yields { to: None } | Event::Alive => {}
+            _ => beat.trouble = None,
+        }
+        match event {
+            Event::Yields { to: Some(_) } => beat.works = false,
+            Event::Answered(_) => beat.works = true,
+            _ => {}
+        }
+    }
+
+    fn count(&mut self, namespace: &str, event: &Event) {
+        let metrics = &self.metrics;
+        match event {
+            Event::Answered(now) => metrics.skew(namespace, skew(*now)),
+            Event::Holds(_) => metrics.lease(namespace, true),
+            Event::Yields { .. } => {
+                metrics.lease(namespace, false);
+                // Another tells them from now on.
+                metrics.backlog(namespace, None, None);
+                metrics.lag(namespace, None);
+            }
+            Event::Batch { layout, deleted, took } => {
+                metrics.batch(namespace, Some(layout), *took, *deleted);
+                self.deleted += deleted;
+            }
+            Event::Passed(pass) => {
+                let layout = pass.layout.as_deref();
+                metrics.passed(namespace, layout, result(pass));
+                metrics.throttled(namespace, layout, pass.throttled);
+                if result(pass) == PassResult::Ok {
+                    metrics.succeeded(namespace, ended(pass));
+                }
+            }
+            Event::Measured { layout, backlog, lag } => {
+                let expired = backlog.map(|(backlog, now)| {
+                    (backlog.sessions, backlog.oldest.map(|oldest| age(oldest, now)))
+                });
+                metrics.backlog(namespace, Some(layout), expired);
+                metrics.lag(namespace, *lag);
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_status(&mut self) {
+        let status = self.pulse.status(self.deleted);
+        self.notify.status(&status);
+    }
+
+    fn write(&mut self) {
+        let failure = self.file.as_mut().and_then(|file| file.write(&self.metrics));
+        if let Some(failure) = failure {
+            say("warning", failure);
+        }
+    }
+}
+
+impl Drop for Watchers {
+    fn drop(&mut self) {
+        if let Some(server) = &self.server {
+            server.abort();
+        }
+    }
+}
+
+fn result(pass: &Pass) -> PassResult {
+    match (&pass.error, pass.interrupted || pass.lost_lease) {
+        (Some(_), _) => PassResult::Error,
+        (None, true) => PassResult::Stopped,
+        (None, false) => PassResult::Ok,
+    }
+}
+
+/// By the server's clock.
+fn ended(pass: &Pass) -> DateTime {
+    let took = i64::try_from(pass.took.as_millis()).unwrap_or(0);
+    DateTime::from_millis(pass.began.timestamp_millis().saturating_add(took))
+}
+
+fn age(time: DateTime, now: DateTime) -> Duration {
+    let millis = now.timestamp_millis().saturating_sub(time.timestamp_millis());
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+/// The local clock minus the server's `now`, which has just been told, in seconds.
+fn skew(now: DateTime) -> f64 {
+    #[expect(clippy::disallowed_methods, reason = "it is shown, and decides nothing")]
+    let local = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    local.as_secs_f64() - now.timestamp_millis() as f64 / 1000.0
+}
+
+/// Signs of life of the sweeps.
+#[derive(Debug)]
+struct Pulse {
+    silence: Duration,
+    beats: Mutex<BTreeMap<String, Beat>>,
+}
+
+#[derive(Debug)]
+struct Beat {
+    last: Instant,
+    /// Why it cannot sweep now.
+    trouble: Option<String>,
+    /// Whether it sweeps, rather than wait for another to end.
+    works: bool,
+}
+
+impl Beat {
+    fn new() -> Self {
+        let trouble = Some("no server has answered yet".to_owned());
+        Self { last: Instant::now(), trouble, works: false }
+    }
+}
+
+impl Pulse {
+    fn beats(&self) -> MutexGuard<'_, BTreeMap<String, Beat>> {
+        self.beats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One line for `systemctl status`.
+    fn status(&self, deleted: u64) -> String {
+        let beats = self.beats();
+        if let Some((namespace, trouble)) =
+            beats.iter().find_map(|(name, beat)| Some((name, beat.trouble.as_ref()?)))
+        {
+            return format!("waiting to sweep {namespace}: {trouble}");
+        }
+        let works = beats.values().filter(|beat| beat.works).count();
+        let what = match (works, beats.len()) {
+            (0, _) => "waiting for the lease that another sweeper has".to_owned(),
+            (works, all) if works == all => {
+                format!("sweeping {}", counted(all as u64, "collection"))
+            }
+            (works, all) => {
+                format!("sweeping {works} of {all} collections, others have the lease of the rest")
+            }
+        };
+        format!("{what}; {} deleted so far", sessions(deleted))
+    }
+}
+
+impl Health for Pulse {
+    fn live(&self) -> Result<(), String> {
+        let beats = self.beats();
+        let silent = beats.iter().find(|(_, beat)| beat.last.elapsed() > self.silence);
+        silent.map_or(Ok(()), |(namespace, beat)| {
+            let seconds = beat.last.elapsed().as_secs();
+            Err(format!("the sweep of {namespace} has given no sign of life for {seconds} s"))
+        })
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        let beats = self.beats();
+        let troubled = beats.iter().find_map(|(name, beat)| Some((name, beat.trouble.as_ref()?)));
+        troubled.map_or(Ok(()), |(namespace, trouble)| Err(format!("{namespace}: {trouble}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pulse(namespaces: &[&str]) -> Pulse {
+        let beats = namespaces.iter().map(|name| ((*name).to_owned(), Beat::new())).collect();
+        Pulse { silence: SILENCE, beats: Mutex::new(beats) }
+    }
+
+    fn set(pulse: &Pulse, namespace: &str, change: impl FnOnce(&mut Beat)) {
+        change(pulse.beats().get_mut(namespace).unwrap());
+    }
+
+    #[test]
+    fn it_is_ready_when_the_server_has_answered_for_every_namespace() {
+        let pulse = pulse(&["a.s", "b.s"]);
+        assert_eq!(pulse.ready(), Err("a.s: no server has answered yet".to_owned()));
+        set(&pulse, "a.s", |beat| beat.trouble = None);
+        assert!(pulse.ready().unwrap_err().starts_with("b.s"));
+        set(&pulse, "b.s", |beat| beat.trouble = None);
+        assert_eq!(pulse.ready(), Ok(()));
+    }
+
+    #[test]
+    fn one_that_is_silent_for_too_long_is_not_alive() {
+        let pulse = pulse(&["a.s", "b.s"]);
+        assert_eq!(pulse.live(), Ok(()));
+        let long_ago = Instant::now().checked_sub(SILENCE * 2).unwrap();
+        set(&pulse, "b.s", |beat| beat.last = long_ago);
+        assert!(pulse.live().unwrap_err().contains("b.s has given no sign of life for 600 s"));
+    }
+
+    #[test]
+    fn the_status_says_what_it_does() {
+        let pulse = pulse(&["a.s", "b.s"]);
+        assert_eq!(pulse.status(0), "waiting to sweep a.s: no server has answered yet");
+        for namespace in ["a.s", "b.s"] {
+            set(&pulse, namespace, |beat| beat.trouble = None);
+        }
+        assert_eq!(
+            pulse.status(0),
+            "waiting for the lease that another sweeper has; 0 sessions deleted so far"
+        );
+        set(&pulse, "a.s", |beat| beat.works = true);
+        assert!(pulse.status(1).starts_with("sweeping 1 of 2 collections"));
+        set(&pulse, "b.s", |beat| beat.works = true);
+        assert_eq!(pulse.status(1234), "sweeping 2 collections; 1,234 sessions deleted so far");
+    }
+}
