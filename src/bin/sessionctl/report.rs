@@ -240,7 +240,6 @@ fn repeats_hostile(error: &clap::Error) -> bool {
 static SPEECH: OnceLock<Speech> = OnceLock::new();
 
 /// Chooses how everything is said from now on; the first choice holds.
-#[expect(dead_code, reason = "the sweep does not call it yet")]
 pub fn speak(format: LogFormat) {
     let _ = SPEECH.set(Speech::new(format, is_journal()));
 }
@@ -267,13 +266,11 @@ pub fn line(text: &str) {
 }
 
 /// A failure that the command goes on after.
-#[expect(dead_code, reason = "the sweep does not call it yet")]
 pub fn warn(failure: &Failure) {
     write(&failure.told(speech(), Level::Warning, false, now()));
 }
 
 /// What happened: a line to the person; a program gets the fields, too.
-#[expect(dead_code, reason = "the sweep does not call it yet")]
 pub fn event(level: Level, text: &str, fields: Map<String, Value>) {
     write(&speech().event(level, text, fields, now()));
 }

@@ -15,7 +15,7 @@ use crate::args::{Refusal, duration, interval};
 use crate::audit::run_id;
 use crate::context::Context;
 use crate::output::Shape;
-use crate::report::{Exit, Failure};
+use crate::report::{Exit, Failure, LogFormat, speak};
 use crate::signals::Hangup;
 
 use config::{Plan, Settings};
@@ -101,6 +101,18 @@ struct ServiceArgs {
     /// Write the metrics into this file after each pass, for the node exporter
     #[arg(long, value_name = "FILE", env = "SESSIONCTL_METRICS_FILE", hide_env = true)]
     metrics_file: Option<PathBuf>,
+
+    /// The log on stderr: text, or json for one object a line
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "SESSIONCTL_LOG_FORMAT",
+        hide_env = true,
+        value_enum,
+        hide_possible_values = true
+    )]
+    log_format: LogFormat,
 }
 
 fn lease(text: &str) -> Result<Duration, String> {
@@ -204,6 +216,7 @@ impl Args {
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    speak(args.service.log_format);
     if args.idle.is_some() && !args.yes {
         let sentence = "--idle deletes sessions that are not expired";
         return Err(Failure::new(Exit::Refused, sentence).hint("confirm it with --yes"));
@@ -211,7 +224,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let plans = args.plans(context)?;
     let watchers = Watchers::open(context, &args.service)?;
     let connection = context.connect().await?;
-    let teller = Teller::new(context, context.rows(Shape::Stream, HEADER), args.once);
+    let teller = Teller::new(context, context.rows(Shape::Stream, HEADER), args);
     let mut supervisor = Supervisor::new(context, args, connection, teller, watchers)?;
     supervisor.apply(plans);
     supervisor.run().await

@@ -4,20 +4,23 @@ use std::collections::BTreeMap;
 use std::io::Stdout;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use sessionctl::purge::Fate;
 use sessionctl::sweep::{Event, Pass};
 
+use super::Args;
 use crate::commands::ending::Report;
 use crate::context::Context;
 use crate::output::{Format, Row, Rows};
-use crate::report::{Failure, line, say};
-use crate::text::{neutral, sessions};
+use crate::report::{Failure, Level, LogFormat, event};
+use crate::text::sessions;
 
 /// Everything that is said of a sweep.
 pub struct Teller<'a> {
     context: &'a Context,
     rows: Rows<Stdout>,
     once: bool,
+    logs_passes: bool,
     unprinted: Option<Failure>,
     namespaces: BTreeMap<String, Said>,
 }
@@ -34,8 +37,18 @@ struct Said {
 }
 
 impl<'a> Teller<'a> {
-    pub fn new(context: &'a Context, rows: Rows<Stdout>, once: bool) -> Self {
-        Self { context, rows, once, unprinted: None, namespaces: BTreeMap::new() }
+    pub fn new(context: &'a Context, rows: Rows<Stdout>, args: &Args) -> Self {
+        // A person reads of a pass in one place.
+        let is_table = context.global.format == Format::Table;
+        let logs_passes = is_table || args.service.log_format == LogFormat::Json;
+        Self {
+            context,
+            rows,
+            once: args.once,
+            logs_passes: logs_passes && !context.global.quiet,
+            unprinted: None,
+            namespaces: BTreeMap::new(),
+        }
     }
 
     /// A namespace is swept from now on.
@@ -95,30 +108,43 @@ impl<'a> Teller<'a> {
     fn warn_once(&mut self, namespace: &str, text: String) {
         let said = self.said(namespace);
         if said.last.as_ref() != Some(&text) {
-            say("warning", &text);
+            warn(namespace, &text);
             said.last = Some(text);
         }
     }
 
     fn passed(&mut self, pass: &Pass) {
-        let quiet = self.context.global.quiet;
-        let once = self.once;
+        let (quiet, once) = (self.context.global.quiet, self.once);
         let said = self.said(&pass.namespace);
         said.last = None;
         // What ends the sweep is said once, when it has ended.
         if let Some(error) = pass.error.as_ref().filter(|_| !pass.is_last) {
-            say("warning", format!("a pass over {} broke off: {error}", pass.namespace));
+            let text = format!("a pass over {} broke off: {error}", pass.namespace);
+            warn(&pass.namespace, &text);
         }
         if !quiet {
             said.remark(pass, once);
         }
-        if self.context.global.format == Format::Table {
-            if !quiet && (pass.error.is_none() || pass.deleted > 0) {
-                line(&sentence(pass));
-            }
-        } else if self.unprinted.is_none() {
-            self.unprinted = self.rows.row(row(pass)).err();
+        let row = row(pass);
+        if self.logs_passes && (pass.error.is_none() || pass.deleted > 0) {
+            event(Level::Info, &sentence(pass), fields(&row));
         }
+        if self.context.global.format != Format::Table && self.unprinted.is_none() {
+            self.unprinted = self.rows.row(row).err();
+        }
+    }
+}
+
+/// A warning about a namespace.
+fn warn(namespace: &str, text: &str) {
+    let fields = Map::from_iter([("namespace".to_owned(), namespace.into())]);
+    event(Level::Warning, text, fields);
+}
+
+fn fields(row: &Row) -> Map<String, Value> {
+    match row.json() {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
     }
 }
 
@@ -129,13 +155,14 @@ impl Said {
         if let (Some(before), Some(now)) = (&self.layout, &pass.layout)
             && before != now
         {
-            say("note", format!("{namespace} has the layout {now} now, and had {before}"));
+            let text = format!("{namespace} has the layout {now} now, and had {before}");
+            warn(namespace, &text);
         }
         self.layout.clone_from(&pass.layout);
         if pass.walked && !self.walks {
-            say(
-                "warning",
-                format!(
+            warn(
+                namespace,
+                &format!(
                     "no index leads to the expired sessions of {namespace}: each pass walks the whole collection"
                 ),
             );
@@ -144,9 +171,9 @@ impl Said {
         let overran = pass.took > self.interval && !once;
         if overran && !self.overran {
             let (took, interval) = (pass.took.as_secs_f64(), self.interval.as_secs_f64());
-            say(
-                "warning",
-                format!(
+            warn(
+                namespace,
+                &format!(
                     "a pass over {namespace} took {took:.1} s, longer than the interval of {interval} s"
                 ),
             );
@@ -154,9 +181,9 @@ impl Said {
         self.overran = overran;
         if pass.kept > 0 {
             let those = sessions(pass.kept);
-            say(
-                "warning",
-                format!(
+            warn(
+                namespace,
+                &format!(
                     "{those} of {namespace} kept, because the archive's format has no form for them"
                 ),
             );
@@ -178,7 +205,7 @@ fn sentence(pass: &Pass) -> String {
     };
     format!(
         "{}: deleted {at_least}{} in {:.2} s{renewed}",
-        neutral(&pass.namespace),
+        pass.namespace,
         sessions(pass.deleted),
         pass.took.as_secs_f64()
     )

@@ -14,7 +14,7 @@ use crate::daemon::http::{self, Health};
 use crate::daemon::metrics::{Metrics, PassResult};
 use crate::daemon::notify::Notify;
 use crate::daemon::textfile::TextFile;
-use crate::report::{Failure, say};
+use crate::report::{Failure, say, warn};
 use crate::text::{counted, sessions};
 
 /// A sweep that gives no sign of life for so long is stuck.
@@ -174,7 +174,7 @@ impl Watchers {
     fn write(&mut self) {
         let failure = self.file.as_mut().and_then(|file| file.write(&self.metrics));
         if let Some(failure) = failure {
-            say("warning", failure);
+            warn(&failure);
         }
     }
 }
