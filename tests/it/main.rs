@@ -33,3 +33,4 @@ mod soak;
 mod store;
 mod stores;
 mod sweep;
+mod watch;

@@ -19,6 +19,8 @@ use crate::text::{counted, sessions};
 
 /// A sweep that gives no sign of life for so long is stuck.
 const SILENCE: Duration = Duration::from_secs(300);
+/// One that waits gives a sign each ten seconds, so no shorter silence tells anything.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(30);
 
 /// All of them, told together.
 pub struct Watchers {
@@ -36,7 +38,7 @@ impl Watchers {
     pub fn open(context: &Context, args: &ServiceArgs) -> Result<Self, Failure> {
         let metrics = Metrics::default();
         let notify = Notify::from_env();
-        let silence = notify.watchdog().unwrap_or(SILENCE);
+        let silence = notify.watchdog().unwrap_or(SILENCE).max(SHORTEST_SILENCE);
         let pulse = Arc::new(Pulse { silence, beats: Mutex::default() });
         let server = match args.metrics {
             Some(address) => {
