@@ -48,6 +48,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand index 'Look after the TTL index, with which the server itself deletes expired sessions'
             cand collections 'Find the collections on the server that hold sessions, and which layout each has'
             cand layouts 'List the layouts that sessionctl knows, or print one'
+            cand deploy 'Print what runs and watches the sweeper: a unit, a crontab, manifests, alerts, a dashboard'
             cand demo 'Start a throwaway MongoDB with sample sessions and take the tour'
             cand completions 'Print the completion script of a shell'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -462,6 +463,195 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
         }
         &'sessionctl;layouts;help;help'= {
         }
+        &'sessionctl;deploy'= {
+            cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
+            cand --uri-file 'File with the connection string, so that ps does not show it'
+            cand -d 'Database [default: the connection string''s, else test]'
+            cand --db 'Database [default: the connection string''s, else test]'
+            cand -c 'Collection that holds the sessions'
+            cand --collection 'Collection that holds the sessions'
+            cand --layout 'How the sessions are written, by name (see sessionctl layouts); auto finds out'
+            cand --layout-file 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)'
+            cand --lifetime 'Lifetime after the last touch, where neither the document nor a TTL index tells it'
+            cand -o 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
+            cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
+            cand -q 'Print only failures: no notes, and no report in table format'
+            cand --quiet 'Print only failures: no notes, and no report in table format'
+            cand -v 'Say more: why this layout, and the driver''s own words on a failure'
+            cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand systemd 'Print a hardened unit that keeps the sweeper running under systemd'
+            cand cron 'Print a crontab that makes a pass every few minutes, silent unless it fails'
+            cand kubernetes 'Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes'
+            cand prometheus 'Print Prometheus rules that alert when sessions stay or the sweeper does not work'
+            cand grafana 'Print a Grafana dashboard of the sweeper''s metrics, ready to be imported'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'sessionctl;deploy;systemd'= {
+            cand --interval 'Begin a pass this often [default: 60s, or what the file of --config says]'
+            cand --grace 'Delete only what has been expired for this long'
+            cand --config 'File that tells the sweeper about several collections, instead of -c and --grace'
+            cand --archive 'Write what is deleted into files so named, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst'
+            cand --metrics 'Serve metrics and health at this address, such as 127.0.0.1:9464'
+            cand --binary 'The installed program [default: this one, if it is installed, else /usr/bin/sessionctl]'
+            cand --user 'Run as this user [default: one that exists only while it runs]'
+            cand --name 'The unit''s name'
+            cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
+            cand --uri-file 'File with the connection string, so that ps does not show it'
+            cand -d 'Database [default: the connection string''s, else test]'
+            cand --db 'Database [default: the connection string''s, else test]'
+            cand -c 'Collection that holds the sessions'
+            cand --collection 'Collection that holds the sessions'
+            cand --layout 'How the sessions are written, by name (see sessionctl layouts); auto finds out'
+            cand --layout-file 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)'
+            cand --lifetime 'Lifetime after the last touch, where neither the document nor a TTL index tells it'
+            cand -o 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
+            cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
+            cand -q 'Print only failures: no notes, and no report in table format'
+            cand --quiet 'Print only failures: no notes, and no report in table format'
+            cand -v 'Say more: why this layout, and the driver''s own words on a failure'
+            cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'sessionctl;deploy;cron'= {
+            cand --grace 'Delete only what has been expired for this long'
+            cand --config 'File that tells the sweeper about several collections, instead of -c and --grace'
+            cand --archive 'Write what is deleted into files so named, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst'
+            cand --schedule 'When to make a pass: five fields, or like @hourly'
+            cand --user 'Run as this user, who can read the files named'
+            cand --mailto 'Send failures to this address'
+            cand --binary 'The installed program [default: this one, if it is installed, else /usr/bin/sessionctl]'
+            cand --name 'The name of the file, without a dot'
+            cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
+            cand --uri-file 'File with the connection string, so that ps does not show it'
+            cand -d 'Database [default: the connection string''s, else test]'
+            cand --db 'Database [default: the connection string''s, else test]'
+            cand -c 'Collection that holds the sessions'
+            cand --collection 'Collection that holds the sessions'
+            cand --layout 'How the sessions are written, by name (see sessionctl layouts); auto finds out'
+            cand --layout-file 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)'
+            cand --lifetime 'Lifetime after the last touch, where neither the document nor a TTL index tells it'
+            cand -o 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
+            cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
+            cand -q 'Print only failures: no notes, and no report in table format'
+            cand --quiet 'Print only failures: no notes, and no report in table format'
+            cand -v 'Say more: why this layout, and the driver''s own words on a failure'
+            cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'sessionctl;deploy;kubernetes'= {
+            cand --interval 'Begin a pass this often [default: 60s, or what the file of --config says]'
+            cand --grace 'Delete only what has been expired for this long'
+            cand --config 'File that tells the sweeper about several collections, instead of -c and --grace'
+            cand --archive 'Write what is deleted into files so named, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst'
+            cand --metrics 'Serve metrics and health to the cluster at this address'
+            cand --schedule 'When the CronJob makes a pass: five fields, or like @hourly'
+            cand --replicas 'Replicas of the Deployment; whatever their number, one of them works'
+            cand --image 'The container''s image'
+            cand --name 'What the objects are called'
+            cand --namespace 'The Kubernetes namespace they are in [default: kubectl''s]'
+            cand --secret 'The secret whose key uri is the connection string'
+            cand --claim 'The persistent volume claim for the archives, mounted at /var/lib/sessionctl'
+            cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
+            cand --uri-file 'File with the connection string, so that ps does not show it'
+            cand -d 'Database [default: the connection string''s, else test]'
+            cand --db 'Database [default: the connection string''s, else test]'
+            cand -c 'Collection that holds the sessions'
+            cand --collection 'Collection that holds the sessions'
+            cand --layout 'How the sessions are written, by name (see sessionctl layouts); auto finds out'
+            cand --layout-file 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)'
+            cand --lifetime 'Lifetime after the last touch, where neither the document nor a TTL index tells it'
+            cand -o 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
+            cand --cron 'A CronJob that makes one pass at a time, instead of a Deployment'
+            cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
+            cand -q 'Print only failures: no notes, and no report in table format'
+            cand --quiet 'Print only failures: no notes, and no report in table format'
+            cand -v 'Say more: why this layout, and the driver''s own words on a failure'
+            cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'sessionctl;deploy;prometheus'= {
+            cand --job 'Watch the sweepers of this scrape job [default: all that are scraped]'
+            cand --intervals 'So many intervals without a pass, or of staying expired, are too many'
+            cand --grace 'The longest --grace of the sweepers: so long expired sessions stay by design'
+            cand --backlog 'A backlog of so many sessions may grow'
+            cand --max-lag 'A replica set''s member may be so far behind'
+            cand --max-skew 'Clocks may be so far apart'
+            cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
+            cand --uri-file 'File with the connection string, so that ps does not show it'
+            cand -d 'Database [default: the connection string''s, else test]'
+            cand --db 'Database [default: the connection string''s, else test]'
+            cand -c 'Collection that holds the sessions'
+            cand --collection 'Collection that holds the sessions'
+            cand --layout 'How the sessions are written, by name (see sessionctl layouts); auto finds out'
+            cand --layout-file 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)'
+            cand --lifetime 'Lifetime after the last touch, where neither the document nor a TTL index tells it'
+            cand -o 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
+            cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
+            cand -q 'Print only failures: no notes, and no report in table format'
+            cand --quiet 'Print only failures: no notes, and no report in table format'
+            cand -v 'Say more: why this layout, and the driver''s own words on a failure'
+            cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'sessionctl;deploy;grafana'= {
+            cand --title 'The dashboard''s title'
+            cand --uid 'Its uid, by which importing it again replaces it'
+            cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
+            cand --uri-file 'File with the connection string, so that ps does not show it'
+            cand -d 'Database [default: the connection string''s, else test]'
+            cand --db 'Database [default: the connection string''s, else test]'
+            cand -c 'Collection that holds the sessions'
+            cand --collection 'Collection that holds the sessions'
+            cand --layout 'How the sessions are written, by name (see sessionctl layouts); auto finds out'
+            cand --layout-file 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)'
+            cand --lifetime 'Lifetime after the last touch, where neither the document nor a TTL index tells it'
+            cand -o 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
+            cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
+            cand -q 'Print only failures: no notes, and no report in table format'
+            cand --quiet 'Print only failures: no notes, and no report in table format'
+            cand -v 'Say more: why this layout, and the driver''s own words on a failure'
+            cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'sessionctl;deploy;help'= {
+            cand systemd 'Print a hardened unit that keeps the sweeper running under systemd'
+            cand cron 'Print a crontab that makes a pass every few minutes, silent unless it fails'
+            cand kubernetes 'Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes'
+            cand prometheus 'Print Prometheus rules that alert when sessions stay or the sweeper does not work'
+            cand grafana 'Print a Grafana dashboard of the sweeper''s metrics, ready to be imported'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'sessionctl;deploy;help;systemd'= {
+        }
+        &'sessionctl;deploy;help;cron'= {
+        }
+        &'sessionctl;deploy;help;kubernetes'= {
+        }
+        &'sessionctl;deploy;help;prometheus'= {
+        }
+        &'sessionctl;deploy;help;grafana'= {
+        }
+        &'sessionctl;deploy;help;help'= {
+        }
         &'sessionctl;demo'= {
             cand --port 'Port to listen on [default: a free one]'
             cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
@@ -517,6 +707,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand index 'Look after the TTL index, with which the server itself deletes expired sessions'
             cand collections 'Find the collections on the server that hold sessions, and which layout each has'
             cand layouts 'List the layouts that sessionctl knows, or print one'
+            cand deploy 'Print what runs and watches the sweeper: a unit, a crontab, manifests, alerts, a dashboard'
             cand demo 'Start a throwaway MongoDB with sample sessions and take the tour'
             cand completions 'Print the completion script of a shell'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -553,6 +744,23 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand show 'Print a layout as TOML, ready to be changed and passed to --layout-file'
         }
         &'sessionctl;help;layouts;show'= {
+        }
+        &'sessionctl;help;deploy'= {
+            cand systemd 'Print a hardened unit that keeps the sweeper running under systemd'
+            cand cron 'Print a crontab that makes a pass every few minutes, silent unless it fails'
+            cand kubernetes 'Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes'
+            cand prometheus 'Print Prometheus rules that alert when sessions stay or the sweeper does not work'
+            cand grafana 'Print a Grafana dashboard of the sweeper''s metrics, ready to be imported'
+        }
+        &'sessionctl;help;deploy;systemd'= {
+        }
+        &'sessionctl;help;deploy;cron'= {
+        }
+        &'sessionctl;help;deploy;kubernetes'= {
+        }
+        &'sessionctl;help;deploy;prometheus'= {
+        }
+        &'sessionctl;help;deploy;grafana'= {
         }
         &'sessionctl;help;demo'= {
         }

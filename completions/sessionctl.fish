@@ -52,6 +52,7 @@ complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "sweep" -d 'Pu
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "index" -d 'Look after the TTL index, with which the server itself deletes expired sessions'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "collections" -d 'Find the collections on the server that hold sessions, and which layout each has'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "layouts" -d 'List the layouts that sessionctl knows, or print one'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "deploy" -d 'Print what runs and watches the sweeper: a unit, a crontab, manifests, alerts, a dashboard'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions and take the tour'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -409,6 +410,163 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fis
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print a layout as TOML, ready to be changed and passed to --layout-file'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -f -a "systemd" -d 'Print a hardened unit that keeps the sweeper running under systemd'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -f -a "cron" -d 'Print a crontab that makes a pass every few minutes, silent unless it fails'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -f -a "kubernetes" -d 'Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -f -a "prometheus" -d 'Print Prometheus rules that alert when sessions stay or the sweeper does not work'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -f -a "grafana" -d 'Print a Grafana dashboard of the sweeper\'s metrics, ready to be imported'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l interval -d 'Begin a pass this often [default: 60s, or what the file of --config says]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l grace -d 'Delete only what has been expired for this long' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l config -d 'File that tells the sweeper about several collections, instead of -c and --grace' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l archive -d 'Write what is deleted into files so named, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l metrics -d 'Serve metrics and health at this address, such as 127.0.0.1:9464' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l binary -d 'The installed program [default: this one, if it is installed, else /usr/bin/sessionctl]' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l user -d 'Run as this user [default: one that exists only while it runs]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l name -d 'The unit\'s name' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l grace -d 'Delete only what has been expired for this long' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l config -d 'File that tells the sweeper about several collections, instead of -c and --grace' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l archive -d 'Write what is deleted into files so named, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l schedule -d 'When to make a pass: five fields, or like @hourly' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l user -d 'Run as this user, who can read the files named' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l mailto -d 'Send failures to this address' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l binary -d 'The installed program [default: this one, if it is installed, else /usr/bin/sessionctl]' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l name -d 'The name of the file, without a dot' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l interval -d 'Begin a pass this often [default: 60s, or what the file of --config says]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l grace -d 'Delete only what has been expired for this long' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l config -d 'File that tells the sweeper about several collections, instead of -c and --grace' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l archive -d 'Write what is deleted into files so named, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l metrics -d 'Serve metrics and health to the cluster at this address' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l schedule -d 'When the CronJob makes a pass: five fields, or like @hourly' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l replicas -d 'Replicas of the Deployment; whatever their number, one of them works' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l image -d 'The container\'s image' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l name -d 'What the objects are called' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l namespace -d 'The Kubernetes namespace they are in [default: kubectl\'s]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l secret -d 'The secret whose key uri is the connection string' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l claim -d 'The persistent volume claim for the archives, mounted at /var/lib/sessionctl' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l cron -d 'A CronJob that makes one pass at a time, instead of a Deployment'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l job -d 'Watch the sweepers of this scrape job [default: all that are scraped]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l intervals -d 'So many intervals without a pass, or of staying expired, are too many' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l grace -d 'The longest --grace of the sweepers: so long expired sessions stay by design' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l backlog -d 'A backlog of so many sessions may grow' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l max-lag -d 'A replica set\'s member may be so far behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l max-skew -d 'Clocks may be so far apart' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l title -d 'The dashboard\'s title' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uid -d 'Its uid, by which importing it again replaces it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from help" -f -a "systemd" -d 'Print a hardened unit that keeps the sweeper running under systemd'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from help" -f -a "cron" -d 'Print a crontab that makes a pass every few minutes, silent unless it fails'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from help" -f -a "kubernetes" -d 'Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from help" -f -a "prometheus" -d 'Print Prometheus rules that alert when sessions stay or the sweeper does not work'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from help" -f -a "grafana" -d 'Print a Grafana dashboard of the sweeper\'s metrics, ready to be imported'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l port -d 'Port to listen on [default: a free one]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
@@ -448,20 +606,26 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l fu
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "list" -d 'List sessions'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "inspect" -d 'Show sessions whole: dates, user, and the decoded payload with secrets masked'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "expire" -d 'End sessions now and keep their documents'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "purge" -d 'Delete sessions, in batches'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "restore" -d 'Put back the sessions that a purge archived'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "sweep" -d 'Purge expired sessions again and again: the daemon'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "index" -d 'Look after the TTL index, with which the server itself deletes expired sessions'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "collections" -d 'Find the collections on the server that hold sessions, and which layout each has'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "layouts" -d 'List the layouts that sessionctl knows, or print one'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions and take the tour'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts demo completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "list" -d 'List sessions'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "inspect" -d 'Show sessions whole: dates, user, and the decoded payload with secrets masked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "expire" -d 'End sessions now and keep their documents'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "purge" -d 'Delete sessions, in batches'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "restore" -d 'Put back the sessions that a purge archived'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "sweep" -d 'Purge expired sessions again and again: the daemon'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "index" -d 'Look after the TTL index, with which the server itself deletes expired sessions'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "collections" -d 'Find the collections on the server that hold sessions, and which layout each has'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "layouts" -d 'List the layouts that sessionctl knows, or print one'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "deploy" -d 'Print what runs and watches the sweeper: a unit, a crontab, manifests, alerts, a dashboard'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions and take the tour'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "status" -d 'Say whether the TTL index that the layout needs is there'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "install" -d 'Create the TTL index, or convert the plain index in its place'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "replace" -d 'Put the wanted TTL index in the place of one that differs'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "remove" -d 'Drop the TTL index, so that the server deletes nothing by itself any more'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from layouts" -f -a "show" -d 'Print a layout as TOML, ready to be changed and passed to --layout-file'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from deploy" -f -a "systemd" -d 'Print a hardened unit that keeps the sweeper running under systemd'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from deploy" -f -a "cron" -d 'Print a crontab that makes a pass every few minutes, silent unless it fails'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from deploy" -f -a "kubernetes" -d 'Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from deploy" -f -a "prometheus" -d 'Print Prometheus rules that alert when sessions stay or the sweeper does not work'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from deploy" -f -a "grafana" -d 'Print a Grafana dashboard of the sweeper\'s metrics, ready to be imported'

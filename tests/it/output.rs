@@ -9,7 +9,7 @@ use snapbox::{assert_data_eq, file};
 
 use crate::support::{Db, Program, at, connect_mongo, long_id, with};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "list",
     "inspect",
     "expire",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 11] = [
     "index",
     "collections",
     "layouts",
+    "deploy",
     "demo",
     "completions",
 ];

@@ -134,6 +134,13 @@ pub struct Global {
     pub verbose: bool,
 }
 
+impl Global {
+    /// Whether a connection string was given in any form.
+    pub fn names_server(&self) -> bool {
+        self.uri.is_some() || self.uri_file.is_some()
+    }
+}
+
 /// When to use colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {

@@ -10,6 +10,7 @@ use crate::signals::Hangup;
 mod collections;
 mod completions;
 mod demo;
+pub mod deploy;
 mod ending;
 mod expire;
 mod index;
@@ -32,6 +33,7 @@ pub enum Command {
     Index(index::Args),
     Collections(collections::Args),
     Layouts(layouts::Args),
+    Deploy(deploy::Args),
     Demo(demo::Args),
     Completions(completions::Args),
 }
@@ -76,6 +78,7 @@ pub fn run(cli: Cli, uri: Uri) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Completions(args) => return completions::run(args, &mut definition()),
         Command::Layouts(args) => return layouts::run(args, &cli.global),
+        Command::Deploy(args) => return deploy::run(args, &cli.global, &uri),
         _ => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -94,7 +97,7 @@ pub fn run(cli: Cli, uri: Uri) -> Result<Exit, Failure> {
             Command::Index(args) => index::run(&context, args).await,
             Command::Collections(_) => reading(&context, collections::run(&context)).await,
             Command::Demo(args) => demo::run(&context, args).await,
-            Command::Layouts(_) | Command::Completions(_) => Ok(Exit::Done),
+            Command::Layouts(_) | Command::Completions(_) | Command::Deploy(_) => Ok(Exit::Done),
         }
     });
     // A prompt or a reader of stdin may still be waiting; nobody wants its answer any more.

@@ -162,7 +162,8 @@ fn exit_status(command: &Command) -> Roff {
     let whole = path.is_empty();
     let changes =
         ["expire", "purge", "restore", "index", "index-install", "index-replace", "index-remove"];
-    let offline = path.starts_with("layouts") || path == "completions";
+    let offline =
+        path.starts_with("layouts") || path.starts_with("deploy") || path == "completions";
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);
     entry(&mut roff, "0", if path == "sweep" { "Done, or ended by a signal." } else { "Done." });

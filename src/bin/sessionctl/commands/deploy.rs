@@ -1,0 +1,61 @@
+//! `sessionctl deploy systemd|cron|kubernetes|prometheus|grafana`
+
+use clap::Subcommand;
+
+use crate::args::{Global, Uri};
+use crate::output;
+use crate::report::{Exit, Failure};
+
+mod cron;
+mod grafana;
+mod kubernetes;
+mod prometheus;
+mod sweeping;
+mod systemd;
+mod template;
+
+/// Print what runs and watches the sweeper: a unit, a crontab, manifests, alerts, a dashboard
+///
+/// Each is printed on stdout, complete and with your own values filled in, to be looked at and put
+/// where the comment at its top says. The connection string never stands in it, unless it is given
+/// with --uri and holds no password: it is read from a file when the sweeper starts.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl deploy systemd > /etc/systemd/system/sessionctl-sweep.service
+  sessionctl deploy cron -d shop --uri-file /etc/sessionctl/uri > /etc/cron.d/sessionctl
+  sessionctl deploy kubernetes --config sweep.toml | kubectl apply -f -
+  sessionctl deploy prometheus > /etc/prometheus/rules/sessionctl.yml
+  sessionctl deploy grafana > sessionctl.json")]
+pub struct Args {
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+#[derive(Debug, Subcommand)]
+enum Kind {
+    Systemd(systemd::Args),
+    Cron(cron::Args),
+    Kubernetes(kubernetes::Args),
+    Prometheus(prometheus::Args),
+    Grafana(grafana::Args),
+}
+
+pub fn run(args: &Args, global: &Global, uri: &Uri) -> Result<Exit, Failure> {
+    output::text(&print(args, global, uri)?).map(|()| Exit::Done)
+}
+
+/// The whole file. Nothing is asked of a server.
+pub fn print(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
+    match &args.kind {
+        Kind::Systemd(args) => systemd::unit(args, global, uri),
+        Kind::Cron(args) => cron::table(args, global, uri),
+        Kind::Kubernetes(args) => kubernetes::manifests(args, global, uri),
+        Kind::Prometheus(args) => prometheus::rules(args, global, uri),
+        Kind::Grafana(args) => grafana::dashboard(args, global),
+    }
+}
+
+/// What was typed cannot be used.
+fn refused(sentence: impl Into<String>, hint: impl Into<String>) -> Failure {
+    Failure::new(Exit::Usage, sentence).hint(hint)
+}

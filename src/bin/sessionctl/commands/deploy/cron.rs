@@ -1,0 +1,160 @@
+//! `sessionctl deploy cron`
+
+use std::path::PathBuf;
+
+use super::refused;
+use super::sweeping::{Server, Sweeping, absolute, checked, shell_word, text};
+use super::systemd::{URI_FILE, installed, user_name};
+use super::template::fill;
+use crate::args::{Global, Uri};
+use crate::report::Failure;
+
+const TEMPLATE: &str = include_str!("../../deploy/crontab");
+
+/// Where cron stops to read a command (`MAX_COMMAND` of Vixie cron).
+const LONGEST: usize = 998;
+
+/// Print a crontab that makes a pass every few minutes, silent unless it fails
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl deploy cron > /etc/cron.d/sessionctl
+  sessionctl deploy cron -d shop --schedule '*/15 * * * *' --user www-data --mailto ops@example.org
+  sessionctl deploy cron --config /etc/sessionctl/sweep.toml")]
+pub struct Args {
+    #[command(flatten)]
+    sweeping: Sweeping,
+
+    /// When to make a pass: five fields, or like @hourly
+    #[arg(
+        long,
+        value_name = "SCHEDULE",
+        default_value = "*/5 * * * *",
+        help_heading = "The crontab"
+    )]
+    schedule: String,
+
+    /// Run as this user, who can read the files named
+    #[arg(long, value_name = "NAME", default_value = "www-data", help_heading = "The crontab")]
+    user: String,
+
+    /// Send failures to this address
+    #[arg(long, value_name = "ADDRESS", default_value = "root", help_heading = "The crontab")]
+    mailto: String,
+
+    /// The installed program [default: this one, if it is installed, else /usr/bin/sessionctl]
+    #[arg(long, value_name = "PATH", help_heading = "The crontab")]
+    binary: Option<PathBuf>,
+
+    /// The name of the file, without a dot
+    #[arg(long, value_name = "NAME", default_value = "sessionctl", help_heading = "The crontab")]
+    name: String,
+}
+
+pub fn table(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
+    let user = user_name(&args.user)?;
+    let mut words = vec![installed(args.binary.as_deref())?];
+    words.extend(args.sweeping.pass(global, absolute)?);
+    let steps = match Server::of(global, uri)? {
+        Server::Plain(uri) => {
+            words.extend(["--uri".to_owned(), uri]);
+            String::new()
+        }
+        Server::File(path) => {
+            let path = path.map_or_else(|| URI_FILE.into(), |path| absolute(&path));
+            let path = text("--uri-file", &path)?;
+            let steps = format!(
+                "# The connection string is read from a file of {user}'s:\n\
+                 #   install -D -m 0400 -o {user} /dev/stdin {}\n",
+                shell_word(&path)
+            );
+            words.extend(["--uri-file".to_owned(), path]);
+            steps
+        }
+    };
+    Ok(fill(
+        TEMPLATE,
+        &[
+            ("name", file_name(&args.name)?),
+            ("steps", &steps),
+            ("mailto", address(&args.mailto)?),
+            ("schedule", schedule(&args.schedule)?),
+            ("user", user),
+            ("command", &command(&words)?),
+        ],
+    ))
+}
+
+fn command(words: &[String]) -> Result<String, Failure> {
+    if words.iter().any(|word| word.contains('\\')) {
+        // The crons disagree about what a backslash before anything but % means.
+        let sentence = "a backslash in a value cannot be written into a crontab";
+        return Err(refused(sentence, "put the options into a file, and name it with --config"));
+    }
+    let words: Vec<_> = words.iter().map(|word| shell_word(word)).collect();
+    // cron reads % as the end of the line, within quotes too.
+    let command = words.join(" ").replace('%', "\\%");
+    if command.len() > LONGEST {
+        let sentence = format!("the command is longer than the {LONGEST} bytes that cron reads");
+        return Err(refused(sentence, "put the options into a file, and name it with --config"));
+    }
+    Ok(command)
+}
+
+/// When to run, as cron and Kubernetes both read it.
+pub fn schedule(text: &str) -> Result<&str, Failure> {
+    const NAMES: [&str; 7] =
+        ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
+    let fields: Vec<_> = text.split(' ').collect();
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "*/,-".contains(letter);
+    let is_field = |field: &&str| !field.is_empty() && field.chars().all(plain);
+    if NAMES.contains(&text) || (fields.len() == 5 && fields.iter().all(is_field)) {
+        return Ok(text);
+    }
+    let hint = "minute, hour, day, month and weekday, such as '*/5 * * * *', or like @hourly";
+    Err(refused("the value of --schedule is no schedule", hint))
+}
+
+fn address(text: &str) -> Result<&str, Failure> {
+    checked("--mailto", text)?;
+    match text.contains(|letter: char| letter.is_whitespace() || "\"'\\`$|;&<>".contains(letter)) {
+        false => Ok(text),
+        true => {
+            Err(refused("the value of --mailto is no address", "give one like ops@example.org"))
+        }
+    }
+}
+
+/// cron passes over files whose names hold anything else.
+fn file_name(name: &str) -> Result<&str, Failure> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+    match !name.is_empty() && name.chars().all(plain) {
+        true => Ok(name),
+        false => Err(refused(
+            "cron would pass over a file of the name of --name",
+            "make it of letters, digits, - and _",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shell_and_cron_give_back_the_words() {
+        let words = ["a b", "it's", "$HOME", "%Y-%m", "plain"].map(str::to_owned);
+        let wanted = r#"'a b' 'it'"'"'s' '$HOME' \%Y-\%m plain"#;
+        assert_eq!(command(&words).unwrap(), wanted);
+        assert!(command(&["a\\b".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn a_schedule_has_five_fields_or_a_name() {
+        for right in ["*/5 * * * *", "0 3 * * MON-FRI", "@hourly"] {
+            assert!(schedule(right).is_ok(), "{right}");
+        }
+        for wrong in ["", "* * * *", "* * * * * root", "*/5 * * * *\n", "@reboot", "% * * * *"] {
+            assert!(schedule(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! `sessionctl deploy grafana`
+
+use serde_json::{Value, json};
+
+use super::sweeping::checked;
+use crate::args::Global;
+use crate::output::pretty_text;
+use crate::report::Failure;
+
+/// Print a Grafana dashboard of the sweeper's metrics, ready to be imported
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl deploy grafana > sessionctl.json
+  sessionctl deploy grafana -d shop -c sessions --title 'Sessions of the shop'")]
+pub struct Args {
+    /// The dashboard's title
+    #[arg(long, value_name = "TEXT", default_value = "Session sweeper")]
+    title: String,
+
+    /// Its uid, by which importing it again replaces it
+    #[arg(long, value_name = "UID", default_value = "sessionctl-sweep")]
+    uid: String,
+}
+
+/// How a panel shows its numbers.
+#[derive(Clone, Copy)]
+enum Look {
+    Stat,
+    Lines,
+    Bars,
+    Heat,
+    Table,
+}
+
+struct Panel {
+    title: &'static str,
+    description: &'static str,
+    look: Look,
+    unit: &'static str,
+    /// Of the 24 columns of a dashboard.
+    width: u64,
+    /// PromQL, and what its lines are called.
+    queries: &'static [(&'static str, &'static str)],
+}
+
+const fn panel(
+    look: Look,
+    width: u64,
+    unit: &'static str,
+    title: &'static str,
+    description: &'static str,
+    queries: &'static [(&'static str, &'static str)],
+) -> Panel {
+    Panel { title, description, look, unit, width, queries }
+}
+
+/// What only the holder of the lease knows is asked of it alone.
+const PANELS: [Panel; 14] = [
+    panel(
+        Look::Stat,
+        6,
+        "s",
+        "Oldest expired session",
+        "How long the oldest expired session has been dead. Below interval plus grace all is well.",
+        &[(
+            "max by (namespace) (sessionctl_oldest_expired_age_seconds{namespace=~\"$namespace\"} unless on (job, instance, namespace) sessionctl_lease_held == 0)",
+            "{{namespace}}",
+        )],
+    ),
+    panel(
+        Look::Stat,
+        6,
+        "s",
+        "Since the last success",
+        "Time since a pass came to its end.",
+        &[(
+            "time() - max by (namespace) (sessionctl_last_success_timestamp_seconds{namespace=~\"$namespace\"})",
+            "{{namespace}}",
+        )],
+    ),
+    panel(
+        Look::Stat,
+        6,
+        "none",
+        "Holders of the lease",
+        "One sweeper of a namespace works, the others wait. None is bad, and more than one too.",
+        &[(
+            "sum by (namespace) (sessionctl_lease_held{namespace=~\"$namespace\"})",
+            "{{namespace}}",
+        )],
+    ),
+    panel(
+        Look::Stat,
+        6,
+        "s",
+        "Interval",
+        "How often a pass begins.",
+        &[(
+            "max by (namespace) (sessionctl_sweep_interval_seconds{namespace=~\"$namespace\"})",
+            "{{namespace}}",
+        )],
+    ),
+    panel(
+        Look::Lines,
+        12,
+        "s",
+        "Age of the oldest expired session",
+        "It swings between zero and the interval while the sweeper keeps up.",
+        &[
+            (
+                "max by (namespace, layout) (sessionctl_oldest_expired_age_seconds{namespace=~\"$namespace\"} unless on (job, instance, namespace) sessionctl_lease_held == 0)",
+                "{{namespace}} ({{layout}})",
+            ),
+            (
+                "max by (namespace) (sessionctl_sweep_interval_seconds{namespace=~\"$namespace\"})",
+                "interval of {{namespace}}",
+            ),
+        ],
+    ),
+    panel(
+        Look::Lines,
+        12,
+        "short",
+        "Backlog",
+        "Expired sessions that a pass has still to delete.",
+        &[(
+            "max by (namespace, layout) (sessionctl_backlog_sessions{namespace=~\"$namespace\"} unless on (job, instance, namespace) sessionctl_lease_held == 0)",
+            "{{namespace}} ({{layout}})",
+        )],
+    ),
+    panel(
+        Look::Lines,
+        12,
+        "ops",
+        "Sessions deleted a second",
+        "Deleted by all sweepers together.",
+        &[(
+            "sum by (namespace, layout) (rate(sessionctl_sessions_deleted_total{namespace=~\"$namespace\"}[$__rate_interval]))",
+            "{{namespace}} ({{layout}})",
+        )],
+    ),
+    panel(
+        Look::Bars,
+        12,
+        "none",
+        "Passes by result",
+        "Stopped passes were ended by a signal.",
+        &[(
+            "sum by (namespace, result) (increase(sessionctl_passes_total{namespace=~\"$namespace\"}[$__rate_interval]))",
+            "{{namespace}} {{result}}",
+        )],
+    ),
+    panel(
+        Look::Heat,
+        12,
+        "s",
+        "Duration of batches",
+        "How long one delete took, by the number of batches.",
+        &[(
+            "sum by (le) (increase(sessionctl_batch_duration_seconds_bucket{namespace=~\"$namespace\"}[$__rate_interval]))",
+            "{{le}}",
+        )],
+    ),
+    panel(
+        Look::Lines,
+        12,
+        "s",
+        "Duration of batches, median, p99 and mean",
+        "Of all batches in the time shown.",
+        &[
+            (
+                "histogram_quantile(0.5, sum by (le, namespace) (rate(sessionctl_batch_duration_seconds_bucket{namespace=~\"$namespace\"}[$__rate_interval])))",
+                "{{namespace}} median",
+            ),
+            (
+                "histogram_quantile(0.99, sum by (le, namespace) (rate(sessionctl_batch_duration_seconds_bucket{namespace=~\"$namespace\"}[$__rate_interval])))",
+                "{{namespace}} p99",
+            ),
+            (
+                "sum by (namespace) (rate(sessionctl_batch_duration_seconds_sum{namespace=~\"$namespace\"}[$__rate_interval])) / sum by (namespace) (rate(sessionctl_batch_duration_seconds_count{namespace=~\"$namespace\"}[$__rate_interval]))",
+                "{{namespace}} mean",
+            ),
+        ],
+    ),
+    panel(
+        Look::Bars,
+        12,
+        "percentunit",
+        "Time spent holding back",
+        "By cause: the rate asked for, the rest after a batch, a lagging member, an overloaded server.",
+        &[(
+            "sum by (namespace, cause) (rate(sessionctl_throttled_seconds_total{namespace=~\"$namespace\"}[$__rate_interval]))",
+            "{{namespace}} {{cause}}",
+        )],
+    ),
+    panel(
+        Look::Lines,
+        6,
+        "s",
+        "Replication lag",
+        "How far the slowest member of the replica set is behind.",
+        &[(
+            "max by (namespace) (sessionctl_replication_lag_seconds{namespace=~\"$namespace\"})",
+            "{{namespace}}",
+        )],
+    ),
+    panel(
+        Look::Lines,
+        6,
+        "s",
+        "Clock skew",
+        "The local clock minus the server's, which alone decides what is expired.",
+        &[(
+            "max by (namespace, instance) (sessionctl_clock_skew_seconds{namespace=~\"$namespace\"})",
+            "{{namespace}} at {{instance}}",
+        )],
+    ),
+    panel(
+        Look::Table,
+        24,
+        "none",
+        "Sweepers",
+        "The versions that run.",
+        &[("max by (job, instance, version) (sessionctl_build_info)", "{{instance}}")],
+    ),
+];
+
+const COLUMNS: u64 = 24;
+
+pub fn dashboard(args: &Args, global: &Global) -> Result<String, Failure> {
+    let title = checked("--title", &args.title)?;
+    let uid = checked("--uid", &args.uid)?;
+    let mut namespaces = Vec::new();
+    if let Some(db) = &global.db {
+        for collection in std::slice::from_ref(&global.collection) {
+            namespaces.push(checked("--collection", &format!("{db}.{collection}"))?);
+        }
+    }
+    let dashboard = json!({
+        "uid": uid,
+        "title": title,
+        "description": "What sessionctl sweep does to expired web sessions.",
+        "tags": ["sessionctl", "mongodb"],
+        "schemaVersion": 39,
+        "version": 1,
+        "editable": true,
+        "graphTooltip": 1,
+        "refresh": "1m",
+        "time": { "from": "now-6h", "to": "now" },
+        "timezone": "",
+        "timepicker": {},
+        "links": [],
+        "annotations": { "list": [] },
+        "templating": { "list": [datasource(), namespace(&namespaces)] },
+        "panels": panels(),
+    });
+    Ok(pretty_text(&dashboard) + "\n")
+}
+
+fn datasource() -> Value {
+    json!({
+        "name": "datasource",
+        "label": "Prometheus",
+        "type": "datasource",
+        "query": "prometheus",
+        "regex": "",
+        "refresh": 1,
+        "hide": 0,
+        "multi": false,
+        "includeAll": false,
+        "current": {},
+        "options": [],
+    })
+}
+
+/// All namespaces that there are, of which these are shown at first.
+fn namespace(chosen: &[String]) -> Value {
+    let current = match chosen {
+        [] => json!({ "selected": true, "text": ["All"], "value": ["$__all"] }),
+        chosen => json!({ "selected": true, "text": chosen, "value": chosen }),
+    };
+    let query = "label_values(sessionctl_sweep_interval_seconds, namespace)";
+    json!({
+        "name": "namespace",
+        "label": "Namespace",
+        "type": "query",
+        "datasource": source(),
+        "definition": query,
+        "query": { "qryType": 1, "query": query, "refId": "namespace" },
+        "regex": "",
+        "refresh": 2,
+        "sort": 1,
+        "hide": 0,
+        "multi": true,
+        "includeAll": true,
+        "allValue": ".*",
+        "current": current,
+        "options": [],
+    })
+}
+
+fn source() -> Value {
+    json!({ "type": "prometheus", "uid": "${datasource}" })
+}
+
+/// The panels, laid out in lines from the left.
+fn panels() -> Vec<Value> {
+    let (mut x, mut y, mut line) = (0, 0, 0);
+    let mut laid = Vec::new();
+    for (number, panel) in PANELS.iter().enumerate() {
+        if x + panel.width > COLUMNS {
+            (x, y, line) = (0, y + line, 0);
+        }
+        let height = panel.look.height();
+        laid.push(
+            panel.json(number + 1, &json!({ "x": x, "y": y, "w": panel.width, "h": height })),
+        );
+        x += panel.width;
+        line = line.max(height);
+    }
+    laid
+}
+
+impl Look {
+    fn height(self) -> u64 {
+        match self {
+            Self::Stat => 4,
+            Self::Table => 6,
+            Self::Lines | Self::Bars | Self::Heat => 8,
+        }
+    }
+
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Stat => "stat",
+            Self::Lines | Self::Bars => "timeseries",
+            Self::Heat => "heatmap",
+            Self::Table => "table",
+        }
+    }
+
+    fn options(self) -> Value {
+        match self {
+            Self::Stat => json!({
+                "colorMode": "value", "graphMode": "area", "justifyMode": "auto",
+                "orientation": "auto", "textMode": "auto",
+                "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
+            }),
+            Self::Lines | Self::Bars => json!({
+                "legend": { "displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": [] },
+                "tooltip": { "mode": "multi", "sort": "desc" },
+            }),
+            Self::Heat => json!({
+                "calculate": false,
+                "cellGap": 1,
+                "color": { "mode": "scheme", "scheme": "Oranges", "steps": 64, "exponent": 0.5, "fill": "dark-orange" },
+                "legend": { "show": true },
+                "rowsFrame": { "layout": "auto" },
+                "tooltip": { "mode": "single", "yHistogram": false },
+                "yAxis": { "axisPlacement": "left", "reverse": false, "unit": "s" },
+            }),
+            Self::Table => json!({ "showHeader": true, "cellHeight": "sm" }),
+        }
+    }
+
+    /// What is drawn, for those that draw.
+    fn custom(self) -> Value {
+        match self {
+            Self::Lines => {
+                json!({ "drawStyle": "line", "fillOpacity": 10, "lineWidth": 1, "showPoints": "never" })
+            }
+            Self::Bars => json!({
+                "drawStyle": "bars", "fillOpacity": 70, "lineWidth": 1,
+                "stacking": { "group": "A", "mode": "normal" },
+            }),
+            Self::Stat | Self::Heat | Self::Table => json!({}),
+        }
+    }
+}
+
+impl Panel {
+    fn json(&self, id: usize, place: &Value) -> Value {
+        let targets = self.queries.iter().zip('A'..).map(|(&(expr, legend), letter)| {
+            let (format, instant) = match self.look {
+                Look::Heat => ("heatmap", false),
+                Look::Table => ("table", true),
+                Look::Stat | Look::Lines | Look::Bars => ("time_series", false),
+            };
+            json!({
+                "refId": letter.to_string(),
+                "datasource": source(),
+                "editorMode": "code",
+                "expr": expr,
+                "legendFormat": legend,
+                "format": format,
+                "instant": instant,
+                "range": !instant,
+            })
+        });
+        json!({
+            "id": id,
+            "type": self.look.kind(),
+            "title": self.title,
+            "description": self.description,
+            "datasource": source(),
+            "gridPos": place,
+            "fieldConfig": {
+                "defaults": { "unit": self.unit, "min": null, "custom": self.look.custom() },
+                "overrides": [],
+            },
+            "options": self.look.options(),
+            "targets": targets.collect::<Vec<_>>(),
+        })
+    }
+}

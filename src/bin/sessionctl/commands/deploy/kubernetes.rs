@@ -1,0 +1,289 @@
+//! `sessionctl deploy kubernetes`
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::cron::schedule;
+use super::refused;
+use super::sweeping::{Every, Server, Sweeping, checked, json};
+use super::template::fill;
+use crate::args::{Global, Uri};
+use crate::report::{Exit, Failure};
+use crate::text::{is_hostile, without_password};
+
+const CONFIG_MAP: &str = include_str!("../../deploy/configmap.yaml");
+const CRON_JOB: &str = include_str!("../../deploy/cronjob.yaml");
+const DEPLOYMENT: &str = include_str!("../../deploy/deployment.yaml");
+const POD: &str = include_str!("../../deploy/pod.yaml");
+const PROBES: &str = include_str!("../../deploy/probes.yaml");
+const SPREAD: &str = include_str!("../../deploy/spread.yaml");
+
+/// Where the pod sees the secret, the files of the config map, and the archives.
+const SECRET: &str = "/run/secrets/sessionctl";
+const CONFIG: &str = "/etc/sessionctl";
+const STATE: &str = "/var/lib/sessionctl";
+
+/// Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl deploy kubernetes -d shop | kubectl apply -f -
+  sessionctl deploy kubernetes --config sweep.toml --image registry.example.org/sessionctl:0.1.0
+  sessionctl deploy kubernetes --cron --schedule '*/15 * * * *'")]
+pub struct Args {
+    #[command(flatten)]
+    every: Every,
+
+    #[command(flatten)]
+    sweeping: Sweeping,
+
+    /// Serve metrics and health to the cluster at this address
+    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:9464", conflicts_with = "cron")]
+    metrics: SocketAddr,
+
+    /// A CronJob that makes one pass at a time, instead of a Deployment
+    #[arg(long, help_heading = "The manifests", conflicts_with_all = ["interval", "replicas"])]
+    cron: bool,
+
+    /// When the CronJob makes a pass: five fields, or like @hourly
+    #[arg(
+        long,
+        value_name = "SCHEDULE",
+        default_value = "*/5 * * * *",
+        requires = "cron",
+        help_heading = "The manifests"
+    )]
+    schedule: String,
+
+    /// Replicas of the Deployment; whatever their number, one of them works
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=100), allow_negative_numbers = true, help_heading = "The manifests")]
+    replicas: u16,
+
+    /// The container's image
+    #[arg(long, value_name = "IMAGE", default_value = concat!("sessionctl:", env!("CARGO_PKG_VERSION")), help_heading = "The manifests")]
+    image: String,
+
+    /// What the objects are called
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "sessionctl-sweep",
+        help_heading = "The manifests"
+    )]
+    name: String,
+
+    /// The Kubernetes namespace they are in [default: kubectl's]
+    #[arg(long, value_name = "NAME", help_heading = "The manifests")]
+    namespace: Option<String>,
+
+    /// The secret whose key uri is the connection string
+    #[arg(long, value_name = "NAME", default_value = "sessionctl", help_heading = "The manifests")]
+    secret: String,
+
+    /// The persistent volume claim for the archives, mounted at /var/lib/sessionctl
+    #[arg(long, value_name = "NAME", help_heading = "The manifests")]
+    claim: Option<String>,
+}
+
+pub fn manifests(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
+    // The names of a CronJob's pods are made of its own, which may therefore be 52 letters long.
+    let name = label("--name", &args.name, 52)?;
+    let namespace = args.namespace.as_deref().map(|name| label("--namespace", name, 63));
+    let namespace = namespace.transpose()?;
+    let files = files(args, global)?;
+    let in_namespace =
+        namespace.map(|name| format!("namespace: {}", json(name))).unwrap_or_default();
+    let (server, mut yaml) = (Server::of(global, uri)?, String::new());
+    yaml.push_str("# The sweeper of expired web sessions, from `sessionctl deploy kubernetes`.\n");
+    if matches!(server, Server::File(_)) {
+        let secret = label("--secret", &args.secret, 253)?;
+        let place = namespace.map(|name| format!(" -n {name}")).unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = write!(
+            yaml,
+            "# The connection string is the key uri of a secret; put it there from a file or from stdin:\n\
+             #   kubectl create secret generic {secret}{place} --from-file=uri=/dev/stdin\n"
+        );
+    }
+    let pod = pod(args, global, &server, !files.is_empty())?;
+    let data: String = files.iter().map(|(name, text)| entry(name, text)).collect();
+    let checksum = match data.as_str() {
+        "" => String::new(),
+        data => format!("sessionctl/config: {}", json(&format!("{:016x}", checksum(data)))),
+    };
+    let (name, port) = (json(name), json(&args.metrics.port().to_string()));
+    let replicas = args.replicas.to_string();
+    let schedule = json(schedule(&args.schedule)?);
+    let values = [
+        ("name", name.as_str()),
+        ("namespace", &in_namespace),
+        ("data", &data),
+        ("replicas", &replicas),
+        ("port", &port),
+        ("checksum", &checksum),
+        ("schedule", &schedule),
+        ("pod", &pod),
+    ];
+    if !files.is_empty() {
+        yaml.push_str(&fill(CONFIG_MAP, &values));
+    }
+    yaml.push_str(&fill(if args.cron { CRON_JOB } else { DEPLOYMENT }, &values));
+    Ok(yaml)
+}
+
+fn pod(args: &Args, global: &Global, server: &Server, has_files: bool) -> Result<String, Failure> {
+    let mut words = match args.cron {
+        true => args.sweeping.pass(global, mounted)?,
+        false => {
+            if args.metrics.ip().is_loopback() {
+                let hint = "give 0.0.0.0, or [::] in a cluster of IPv6 alone";
+                return Err(refused("the cluster cannot see the address of --metrics", hint));
+            }
+            if args.replicas > 1 && args.sweeping.has_more("--no-lease") {
+                let sentence = "without a lease every replica would do all of the work";
+                return Err(refused(sentence, "leave --no-lease away, or give --replicas 1"));
+            }
+            let every = args.every.get(args.sweeping.config.as_ref());
+            args.sweeping.daemon(global, every, Some(args.metrics), mounted)?
+        }
+    };
+    let (mut mounts, mut volumes) = (Vec::new(), Vec::new());
+    let mut mount = |name: &str, path: &str, is_read_only: bool, source: &str| {
+        mounts.push(format!(
+            "  - name: {name}\n    mountPath: {path}\n    readOnly: {is_read_only}\n"
+        ));
+        volumes.push(format!("  - name: {name}\n{source}"));
+    };
+    match server {
+        Server::Plain(uri) => words.extend(["--uri".to_owned(), uri.clone()]),
+        Server::File(_) => {
+            words.extend(["--uri-file".to_owned(), format!("{SECRET}/uri")]);
+            let secret = json(&args.secret);
+            let source =
+                format!("    secret:\n      secretName: {secret}\n      defaultMode: 0440\n");
+            mount("uri", SECRET, true, &source);
+        }
+    }
+    if has_files {
+        let source = format!("    configMap:\n      name: {}\n", json(&args.name));
+        mount("config", CONFIG, true, &source);
+    }
+    if let Some(claim) = &args.claim {
+        let claim = json(label("--claim", claim, 253)?);
+        let source = format!("    persistentVolumeClaim:\n      claimName: {claim}\n");
+        mount("archive", STATE, false, &source);
+    }
+    let listed = |head: &str, items: Vec<String>| match items.is_empty() {
+        true => String::new(),
+        false => format!("{head}:\n{}", items.concat()),
+    };
+    let image = json(&checked("--image", &args.image)?);
+    let args_of_it: String = words.iter().map(|word| format!("- {}\n", json(word))).collect();
+    let (name, port) = (json(&args.name), args.metrics.port().to_string());
+    let (probes, spread) = match args.cron {
+        true => (String::new(), String::new()),
+        false => (fill(PROBES, &[("port", &port)]), fill(SPREAD, &[("name", &name)])),
+    };
+    Ok(fill(
+        POD,
+        &[
+            ("restart", if args.cron { "restartPolicy: Never" } else { "" }),
+            ("spread", &spread),
+            ("image", &image),
+            ("args", &args_of_it),
+            ("probes", &probes),
+            ("mounts", &listed("volumeMounts", mounts)),
+            ("volumes", &listed("volumes", volumes)),
+        ],
+    ))
+}
+
+/// Files keep their names in the config map's folder.
+fn mounted(path: &Path) -> PathBuf {
+    Path::new(CONFIG).join(path.file_name().unwrap_or_default())
+}
+
+/// The files that go into the config map, by name.
+fn files(args: &Args, global: &Global) -> Result<Vec<(String, String)>, Failure> {
+    let mut files = Vec::new();
+    if let Some(config) = &args.sweeping.config {
+        let file = read("--config", config)?;
+        let settings: toml::Table = toml::from_str(&file.1).map_err(|error| {
+            let sentence = format!("could not use the file of --config: {}", error.message());
+            Failure::new(Exit::Failed, sentence)
+        })?;
+        let archives = |settings: &toml::Table| settings.contains_key("archive");
+        let collections = settings.get("collections").and_then(toml::Value::as_table);
+        let mut collections = collections.into_iter().flat_map(|collections| collections.values());
+        let is_archived =
+            archives(&settings) || collections.any(|one| one.as_table().is_some_and(archives));
+        with_room(is_archived, args)?;
+        files.push(file);
+    } else {
+        with_room(args.sweeping.archive.is_some(), args)?;
+        if let Some(layout) = &global.layout_file {
+            files.push(read("--layout-file", layout)?);
+        }
+    }
+    Ok(files)
+}
+
+/// The pod's own file system is read-only.
+fn with_room(is_archived: bool, args: &Args) -> Result<(), Failure> {
+    match is_archived && args.claim.is_none() {
+        false => Ok(()),
+        true => Err(refused(
+            "the pod has no place for the archives",
+            format!("mount a persistent volume claim at {STATE} with --claim NAME"),
+        )),
+    }
+}
+
+fn read(option: &str, path: &Path) -> Result<(String, String), Failure> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if name.is_empty() || !name.chars().all(plain) {
+        let hint = "make the file's name of letters, digits and - _ .";
+        return Err(refused(format!("no config map can hold the file of {option}"), hint));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let sentence = format!("could not read {}: {}", path.display(), error.kind());
+        Failure::new(Exit::Failed, sentence)
+    })?;
+    if without_password(&text) != text {
+        let sentence = format!("the file of {option} holds a connection string with a password");
+        return Err(refused(sentence, "put that into the secret"));
+    }
+    Ok((name.to_owned(), text))
+}
+
+/// A file in a config map: as it is where YAML can show it so.
+fn entry(name: &str, text: &str) -> String {
+    let is_shown = |letter: char| letter == '\n' || !is_hostile(letter);
+    if text.is_empty() || !text.chars().all(is_shown) || !text.ends_with('\n') {
+        return format!("{}: {}\n", json(name), json(text));
+    }
+    let lines: String = text.lines().map(|line| format!("  {line}\n")).collect();
+    // The number keeps a first line's own spaces, the sign every line break at the end.
+    format!("{}: |2+\n{lines}", json(name))
+}
+
+/// FNV-1a: pods are replaced when a file of theirs has changed.
+fn checksum(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// A name that Kubernetes takes (RFC 1123).
+fn label<'a>(option: &str, name: &'a str, longest: usize) -> Result<&'a str, Failure> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let inner = name.bytes().all(plain) && !name.starts_with('-') && !name.ends_with('-');
+    match inner && (1..=longest).contains(&name.len()) {
+        true => Ok(name),
+        false => Err(refused(
+            format!("Kubernetes does not take the name of {option}"),
+            format!("make it of at most {longest} small letters, digits and - within"),
+        )),
+    }
+}

@@ -1,0 +1,109 @@
+//! `sessionctl deploy prometheus`
+
+use std::time::Duration;
+
+use super::refused;
+use super::sweeping::{Server, absolute, checked, json, shell_word, text};
+use super::systemd::URI_FILE;
+use super::template::fill;
+use crate::args::{Global, Uri, duration, interval};
+use crate::report::Failure;
+
+const TEMPLATE: &str = include_str!("../../deploy/alerts.yaml");
+
+/// `-d` and `-c` of the namespace that an alert is about; only a collection's name can have dots.
+const NAMESPACE: &str = r#"-d '{{ reReplaceAll "[.].*" "" $labels.namespace }}' -c '{{ reReplaceAll "^[^.]*[.]" "" $labels.namespace }}'"#;
+
+/// Print Prometheus rules that alert when sessions stay or the sweeper does not work
+///
+/// The runbook of each alert is the sessionctl command to run, with the connection string from
+/// --uri-file.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl deploy prometheus > /etc/prometheus/rules/sessionctl.yml
+  sessionctl deploy prometheus --job sessionctl --grace 10m --max-lag 30s")]
+pub struct Args {
+    /// Watch the sweepers of this scrape job [default: all that are scraped]
+    #[arg(long, value_name = "NAME")]
+    job: Option<String>,
+
+    /// So many intervals without a pass, or of staying expired, are too many
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000), allow_negative_numbers = true)]
+    intervals: u32,
+
+    /// The longest --grace of the sweepers: so long expired sessions stay by design
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, allow_negative_numbers = true)]
+    grace: Duration,
+
+    /// A backlog of so many sessions may grow
+    #[arg(long, value_name = "N", default_value_t = 10_000, allow_negative_numbers = true)]
+    backlog: u64,
+
+    /// A replica set's member may be so far behind
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = interval, allow_negative_numbers = true)]
+    max_lag: Duration,
+
+    /// Clocks may be so far apart
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = interval, allow_negative_numbers = true)]
+    max_skew: Duration,
+}
+
+pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
+    let job = args.job.as_deref().map(job).transpose()?.map(|job| format!("job=\"{job}\""));
+    let of_job = job.as_ref().map(|job| format!("{{{job}}}")).unwrap_or_default();
+    let in_job = job.as_ref().map(|job| format!("{job},")).unwrap_or_default();
+    let server = match Server::of(global, uri)? {
+        Server::Plain(uri) => format!("--uri {}", shell_word(&uri)),
+        Server::File(path) => {
+            let path = path.map_or_else(|| URI_FILE.into(), |path| absolute(&path));
+            format!("--uri-file {}", shell_word(&text("--uri-file", &path)?))
+        }
+    };
+    if server.contains("{{") {
+        let hint = "name a file without {{ in its path";
+        return Err(refused("Prometheus would take the place of the server for a template", hint));
+    }
+    let layout = match global.layout.as_str() {
+        "auto" => String::new(),
+        layout => format!(" --layout {}", shell_word(&checked("--layout", layout)?)),
+    };
+    let runbook =
+        |command: &str| json(&format!("sessionctl {command} {server} {NAMESPACE}{layout}"));
+    let lag = args.max_lag.as_secs_f64().to_string();
+    // A lease that runs out, and a scrape, take their time too.
+    let allowance = (args.grace + Duration::from_secs(60)).as_secs_f64().to_string();
+    Ok(fill(
+        TEMPLATE,
+        &[
+            ("of_job", &of_job),
+            ("in_job", &in_job),
+            ("intervals", &args.intervals.to_string()),
+            ("allowance", &allowance),
+            ("backlog", &args.backlog.to_string()),
+            ("lag", &lag),
+            ("skew", &args.max_skew.as_secs_f64().to_string()),
+            ("sweep_any", &json(&format!("sessionctl sweep --once -v {server}{layout}"))),
+            ("sweep", &runbook("sweep --once -v")),
+            ("dry_run", &runbook("purge --expired --dry-run")),
+            ("gently", &runbook(&format!("purge --expired --max-lag {lag}s"))),
+            // The cutoff is the server's clock.
+            (
+                "clock",
+                &json(&format!(
+                    "date -u; sessionctl purge --expired --dry-run -o json {server} {NAMESPACE}{layout} | grep cutoff"
+                )),
+            ),
+        ],
+    ))
+}
+
+fn job(name: &str) -> Result<&str, Failure> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:".contains(letter);
+    match !name.is_empty() && name.chars().all(plain) {
+        true => Ok(name),
+        false => Err(refused(
+            "a scrape job cannot have the name of --job",
+            "make it of letters, digits and - _ . / :",
+        )),
+    }
+}

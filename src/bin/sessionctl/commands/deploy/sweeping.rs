@@ -1,0 +1,267 @@
+//! What a deployed sweeper is told: its options, made from those typed here.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::parser::ValueSource;
+use serde_json::Value;
+
+use super::refused;
+use crate::args::{Global, Uri, definition, duration, interval};
+use crate::report::Failure;
+use crate::text::{escape, is_hostile, without_password};
+
+/// The options of `sweep` that a file is made for.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What the sweeper does")]
+pub struct Sweeping {
+    /// Delete only what has been expired for this long
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, allow_negative_numbers = true)]
+    grace: Duration,
+
+    /// File that tells the sweeper about several collections, instead of -c and --grace
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["grace", "archive"])]
+    pub config: Option<PathBuf>,
+
+    /// Write what is deleted into files so named, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst
+    #[arg(long, value_name = "PATTERN")]
+    pub archive: Option<PathBuf>,
+
+    /// More options of sweep, as they are
+    #[arg(last = true, value_name = "SWEEP OPTION", allow_hyphen_values = true)]
+    more: Vec<String>,
+}
+
+/// Where the deployed sweeper finds its connection string.
+#[derive(Debug)]
+pub enum Server {
+    /// It has no password, and may be seen.
+    Plain(String),
+    /// In a file, which was named or is the usual one.
+    File(Option<PathBuf>),
+}
+
+impl Server {
+    pub fn of(global: &Global, uri: &Uri) -> Result<Self, Failure> {
+        const HINT: &str = "put it into a file, and name that with --uri-file";
+        match uri {
+            _ if !global.names_server() => Ok(Self::File(None)),
+            Uri::Given(uri) if holds_secret(uri.expose()) => {
+                let sentence = "the connection string would be seen with its password";
+                Err(refused(sentence, HINT))
+            }
+            Uri::Given(uri) => Ok(Self::Plain(checked("--uri", uri.expose().trim())?)),
+            Uri::File(path) => Ok(Self::File(Some(path.clone()))),
+            Uri::Stdin => {
+                Err(refused("a service cannot read its connection string from stdin", HINT))
+            }
+        }
+    }
+}
+
+/// A password before the host, or in an option such as `proxyPassword` or `AWS_SESSION_TOKEN`.
+fn holds_secret(uri: &str) -> bool {
+    let lower = uri.to_lowercase();
+    lower.contains('@') || ["password", "token", "secret"].iter().any(|word| lower.contains(word))
+}
+
+impl Sweeping {
+    /// The command line of a daemon, behind the program's name.
+    pub fn daemon(
+        &self,
+        global: &Global,
+        every: Option<Duration>,
+        metrics: Option<SocketAddr>,
+        place: Place,
+    ) -> Result<Vec<String>, Failure> {
+        let every = every.map(|every| ["--interval".to_owned(), spoken(every)]);
+        let metrics = metrics.map(|address| ["--metrics".to_owned(), address.to_string()]);
+        let more = every.into_iter().chain(metrics).flatten().collect();
+        self.words(global, more, place)
+    }
+
+    /// The command line of one pass that says nothing unless it fails.
+    pub fn pass(&self, global: &Global, place: Place) -> Result<Vec<String>, Failure> {
+        self.words(global, vec!["--once".to_owned(), "-q".to_owned()], place)
+    }
+
+    /// `sweep` with all of its options but the connection string's.
+    fn words(
+        &self,
+        global: &Global,
+        own: Vec<String>,
+        place: Place,
+    ) -> Result<Vec<String>, Failure> {
+        check_more(&self.more)?;
+        let mut words = vec!["sweep".to_owned()];
+        let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
+        if let Some(config) = &self.config {
+            add("--config", text("--config", &place(config))?);
+        } else {
+            if let Some(db) = &global.db {
+                add("-d", checked("--db", db)?);
+            }
+            for collection in std::slice::from_ref(&global.collection) {
+                add("-c", checked("--collection", collection)?);
+            }
+            if let Some(file) = &global.layout_file {
+                add("--layout-file", text("--layout-file", &place(file))?);
+            } else if global.layout != "auto" {
+                add("--layout", checked("--layout", &global.layout)?);
+            }
+            if let Some(lifetime) = global.lifetime {
+                add("--lifetime", spoken(lifetime));
+            }
+            if !self.grace.is_zero() {
+                add("--grace", spoken(self.grace));
+            }
+            if let Some(archive) = &self.archive {
+                add("--archive", text("--archive", archive)?);
+            }
+        }
+        words.extend(own);
+        for word in &self.more {
+            words.push(checked("an option of sweep", word)?);
+        }
+        Ok(words)
+    }
+
+    /// Whether one of the further options of `sweep` is this one.
+    pub fn has_more(&self, option: &str) -> bool {
+        self.more.iter().any(|word| word == option)
+    }
+}
+
+/// Options that `sweep` has, and that have no place of their own before `--`.
+fn check_more(more: &[String]) -> Result<(), Failure> {
+    const OWN: [&str; 14] = [
+        "uri",
+        "uri_file",
+        "db",
+        "collection",
+        "layout",
+        "layout_file",
+        "lifetime",
+        "interval",
+        "grace",
+        "config",
+        "archive",
+        "metrics",
+        "once",
+        "quiet",
+    ];
+    const HINT: &str = "`sessionctl sweep --help` lists them";
+    if more.iter().any(|word| word.contains("mongodb://") || word.contains("mongodb+srv://")) {
+        let hint = "name a file that holds it with --uri-file, before --";
+        return Err(refused("a connection string stands among the options of sweep", hint));
+    }
+    let words = ["sessionctl", "sweep"].into_iter().chain(more.iter().map(String::as_str));
+    let matches = definition().try_get_matches_from(words).map_err(|error| {
+        let why = match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(argument)) => {
+                format!("sweep cannot be given {} so", without_password(argument))
+            }
+            _ => "what stands behind -- are not options of sweep".to_owned(),
+        };
+        refused(why, HINT)
+    })?;
+    let Some(matches) = matches.subcommand_matches("sweep") else { return Ok(()) };
+    let typed = |id: &str| {
+        matches.try_contains_id(id).unwrap_or(false)
+            && matches.value_source(id) == Some(ValueSource::CommandLine)
+    };
+    match OWN.into_iter().find(|id| typed(id)) {
+        None => Ok(()),
+        Some(id @ ("once" | "quiet")) => Err(refused(
+            format!("--{id} is not for you to give"),
+            "deploy adds it where it belongs",
+        )),
+        Some(id) => {
+            let option = id.replace('_', "-");
+            let sentence = format!("--{option} stands behind -- where deploy does not see it");
+            Err(refused(sentence, format!("give it before --, as --{option}")))
+        }
+    }
+}
+
+/// How often, for those that run for ever.
+#[derive(Debug, clap::Args)]
+pub struct Every {
+    /// Begin a pass this often [default: 60s, or what the file of --config says]
+    #[arg(long, value_name = "DURATION", value_parser = interval, conflicts_with = "config", allow_negative_numbers = true)]
+    interval: Option<Duration>,
+}
+
+impl Every {
+    pub fn get(&self, config: Option<&PathBuf>) -> Option<Duration> {
+        match config {
+            Some(_) => None,
+            None => Some(self.interval.unwrap_or(Duration::from_secs(60))),
+        }
+    }
+}
+
+/// A value that may stand on a line: a line break in it would begin another.
+pub fn checked(option: &str, value: &str) -> Result<String, Failure> {
+    if value.contains(is_hostile) {
+        let sentence = format!("the value of {option} holds a line break or another control");
+        return Err(refused(sentence, "such a value has no place in the file"));
+    }
+    if without_password(value) != value {
+        let sentence = format!("a connection string stands where the value of {option} should");
+        return Err(refused(sentence, "name a file that holds it with --uri-file"));
+    }
+    Ok(value.to_owned())
+}
+
+/// A path as text.
+pub fn text(option: &str, path: &Path) -> Result<String, Failure> {
+    match path.to_str() {
+        Some(path) => checked(option, path),
+        None => Err(refused(
+            format!("the path of {option} is not UTF-8"),
+            "such a path has no place in the file",
+        )),
+    }
+}
+
+/// Where the sweeper finds a file that was named here.
+pub type Place = fn(&Path) -> PathBuf;
+
+/// At the same place, whatever folder it runs in.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// A duration in its largest unit, such as `5m`.
+pub fn spoken(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
+    let fits = |(unit, _): &(u128, &str)| millis >= *unit && millis.is_multiple_of(*unit);
+    let (unit, name) = units.into_iter().find(fits).unwrap_or((1, "ms"));
+    format!("{}{name}", millis / unit)
+}
+
+/// One word of a shell's line, without a backslash, about which shells and crons disagree.
+pub fn shell_word(word: &str) -> Cow<'_, str> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@%".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(format!("'{}'", word.replace('\'', r#"'"'"'"#)))
+}
+
+/// A string of JSON and of YAML, which takes it for nothing else.
+pub fn json(text: &str) -> String {
+    let mut quoted = String::new();
+    for letter in Value::from(text).to_string().chars() {
+        match is_hostile(letter) {
+            true => escape(letter, &mut quoted),
+            false => quoted.push(letter),
+        }
+    }
+    quoted
+}

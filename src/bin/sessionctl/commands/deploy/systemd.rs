@@ -1,0 +1,232 @@
+//! `sessionctl deploy systemd`
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::refused;
+use super::sweeping::{Every, Server, Sweeping, absolute, text};
+use super::template::fill;
+use crate::args::{Global, Uri};
+use crate::report::Failure;
+
+const TEMPLATE: &str = include_str!("../../deploy/sweep.service");
+
+/// Where the connection string lies if no file is named.
+pub const URI_FILE: &str = "/etc/sessionctl/uri";
+
+/// The folder that systemd makes for the sweeper, the only one it may write to.
+const STATE: &str = "/var/lib/sessionctl";
+
+/// Print a hardened unit that keeps the sweeper running under systemd
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl deploy systemd > /etc/systemd/system/sessionctl-sweep.service
+  sessionctl deploy systemd -d shop -c sessions --interval 5m --metrics 127.0.0.1:9464
+  sessionctl deploy systemd --config /etc/sessionctl/sweep.toml
+  sessionctl deploy systemd -- --rate 2000 --max-lag 10s")]
+pub struct Args {
+    #[command(flatten)]
+    every: Every,
+
+    #[command(flatten)]
+    sweeping: Sweeping,
+
+    /// Serve metrics and health at this address, such as 127.0.0.1:9464
+    #[arg(long, value_name = "ADDR:PORT")]
+    metrics: Option<SocketAddr>,
+
+    /// The installed program [default: this one, if it is installed, else /usr/bin/sessionctl]
+    #[arg(long, value_name = "PATH", help_heading = "The unit")]
+    binary: Option<PathBuf>,
+
+    /// Run as this user [default: one that exists only while it runs]
+    #[arg(long, value_name = "NAME", help_heading = "The unit")]
+    user: Option<String>,
+
+    /// The unit's name
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "sessionctl-sweep",
+        help_heading = "The unit"
+    )]
+    name: String,
+}
+
+pub fn unit(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
+    let name = unit_name(&args.name)?;
+    let program = installed(args.binary.as_deref())?;
+    let user = args.user.as_deref().map(user_name).transpose()?;
+    for (option, path) in [
+        ("--config", args.sweeping.config.as_deref()),
+        ("--layout-file", global.layout_file.as_deref()),
+    ] {
+        path.map_or(Ok(()), |path| within_reach(option, path))?;
+    }
+    let every = args.every.get(args.sweeping.config.as_ref());
+    let mut words = vec![program];
+    words.extend(args.sweeping.daemon(global, every, args.metrics, absolute)?);
+    let (credential, steps) = match Server::of(global, uri)? {
+        Server::Plain(uri) => {
+            words.extend(["--uri".to_owned(), uri]);
+            (String::new(), String::new())
+        }
+        Server::File(path) => {
+            let path = path.map_or_else(|| URI_FILE.into(), |path| absolute(&path));
+            let path = text("--uri-file", &path)?;
+            let step = format!(
+                "# The connection string is read from {path}, which only root need be able to read:\n\
+                 #   install -D -m 0600 /dev/stdin {path}\n"
+            );
+            (format!("LoadCredential=uri:{}", path.replace('%', "%%")), step)
+        }
+    };
+    let mut command: Vec<_> = words.iter().map(|word| quoted(word).into_owned()).collect();
+    if !credential.is_empty() {
+        // The specifier of systemd's, which must not be escaped.
+        command.extend(["--uri-file".to_owned(), "%d/uri".to_owned()]);
+    }
+    let steps = format!("{steps}#   systemctl daemon-reload && systemctl enable --now {name}\n");
+    let reload = match &args.sweeping.config {
+        Some(_) => "ExecReload=/bin/kill -HUP $MAINPID",
+        None => "",
+    };
+    let writable = match &args.sweeping.archive {
+        Some(archive) => writable(archive, user)?,
+        None => String::new(),
+    };
+    let user = match user {
+        Some(user) => format!("User={user}"),
+        None => "DynamicUser=yes\nUser=sessionctl".to_owned(),
+    };
+    Ok(fill(
+        TEMPLATE,
+        &[
+            ("steps", &steps),
+            ("command", &command.join(" ")),
+            ("reload", reload),
+            ("credential", &credential),
+            ("user", &user),
+            ("writable", &writable),
+        ],
+    ))
+}
+
+/// A word of `ExecStart=` that comes out of systemd as it went in (systemd.service(5), systemd.unit(5)).
+fn quoted(word: &str) -> Cow<'_, str> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return Cow::Borrowed(word);
+    }
+    let mut quoted = String::from("\"");
+    for letter in word.chars() {
+        match letter {
+            '"' | '\\' => quoted.extend(['\\', letter]),
+            '%' | '$' => quoted.extend([letter, letter]),
+            _ => quoted.push(letter),
+        }
+    }
+    quoted.push('"');
+    Cow::Owned(quoted)
+}
+
+/// The program at a path that services can reach.
+pub fn installed(named: Option<&Path>) -> Result<String, Failure> {
+    let Some(named) = named else {
+        let this = std::env::current_exe().ok().filter(|path| is_installed(path));
+        let this = this.and_then(|path| path.to_str().map(str::to_owned));
+        return Ok(this.unwrap_or_else(|| "/usr/bin/sessionctl".to_owned()));
+    };
+    let path = text("--binary", named)?;
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./+".contains(letter);
+    if !named.is_absolute() || !path.chars().all(plain) {
+        let hint = "give the whole path, made of letters, digits and - _ . +";
+        return Err(refused("a service cannot be started by the path of --binary", hint));
+    }
+    within_reach("--binary", named)?;
+    Ok(path)
+}
+
+fn is_installed(path: &Path) -> bool {
+    ["/usr", "/opt", "/nix", "/gnu"].iter().any(|folder| path.starts_with(folder))
+}
+
+/// The unit hides the homes and has a `/tmp` of its own.
+fn within_reach(option: &str, path: &Path) -> Result<(), Failure> {
+    const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
+    let whole = absolute(path);
+    match HIDDEN.iter().find(|folder| whole.starts_with(folder)) {
+        None => Ok(()),
+        Some(folder) => {
+            let sentence =
+                format!("the service cannot see the path of {option}: {folder} is hidden");
+            let hint = match option {
+                "--binary" => "install it first: cargo install --path . --root /usr/local",
+                _ => "put the file into /etc/sessionctl",
+            };
+            Err(refused(sentence, hint))
+        }
+    }
+}
+
+/// What makes the folder of the archives writable.
+fn writable(archive: &Path, user: Option<&str>) -> Result<String, Failure> {
+    if !archive.is_absolute() {
+        let hint = format!("write them into {STATE}");
+        return Err(refused("the path of --archive does not begin at the root", hint));
+    }
+    if archive.starts_with(STATE) {
+        return Ok(String::new());
+    }
+    within_reach("--archive", archive)?;
+    if user.is_none() {
+        let sentence = "the service's own user could not write to the folder of --archive";
+        let hint = format!("write into {STATE}, or give the --user who owns that folder");
+        return Err(refused(sentence, hint));
+    }
+    let folder = archive.parent().unwrap_or(archive);
+    let folder = text("--archive", folder)?;
+    if folder.contains('%') {
+        let hint = "let the pattern stand in the file's name alone";
+        return Err(refused("the folder of --archive changes with the time", hint));
+    }
+    Ok(format!("ReadWritePaths={}", quoted(&folder)))
+}
+
+fn unit_name(name: &str) -> Result<&str, Failure> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    match !name.is_empty() && name.chars().all(plain) {
+        true => Ok(name),
+        false => Err(refused(
+            "a unit cannot have the name of --name",
+            "make it of letters, digits and - _ .",
+        )),
+    }
+}
+
+/// A name that a system's user can have.
+pub fn user_name(name: &str) -> Result<&str, Failure> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+    let begins = name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');
+    match begins && name.len() <= 31 && name.chars().all(plain) {
+        true => Ok(name),
+        false => Err(refused(
+            "a user cannot have the name of --user",
+            "it begins with a letter, and is made of letters, digits, - and _",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_comes_out_of_systemd_as_it_went_in() {
+        assert_eq!(quoted("--interval"), "--interval");
+        assert_eq!(quoted(""), r#""""#);
+        assert_eq!(quoted("%Y $HOME"), r#""%%Y $$HOME""#);
+        assert_eq!(quoted(r#"a"b\c'd;"#), r#""a\"b\\c'd;""#);
+    }
+}
