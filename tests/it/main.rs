@@ -10,6 +10,7 @@ mod support;
 mod bad_input;
 mod clock;
 mod demo;
+mod deploy;
 mod expire;
 mod faults;
 mod index;

@@ -1,15 +1,17 @@
-//! completions/ and man/ are what clap would generate. `UPDATE=1 cargo test` renews them.
+//! completions/ and man/ are what clap would generate, and the unit in the package is what `deploy`
+//! prints. `UPDATE=1 cargo test` renews them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use clap::{Arg, Command};
+use clap::{Arg, Command, FromArgMatches as _};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::args::definition;
+use crate::args::{Cli, Uri, definition};
+use crate::commands::{self, deploy};
 
 /// File names and contents.
 type Files = BTreeMap<String, Vec<u8>>;
@@ -33,6 +35,18 @@ fn the_man_pages_are_what_clap_generates() {
     let mut pages = Files::new();
     add_pages(&command, None, &mut pages);
     assert_committed("man", &pages);
+}
+
+#[test]
+fn the_unit_in_the_package_is_what_deploy_prints() {
+    let words = "sessionctl deploy systemd --binary /usr/bin/sessionctl --config /etc/sessionctl/sweep.toml";
+    let matches = definition().try_get_matches_from(words.split(' ')).unwrap();
+    let cli = Cli::from_arg_matches(&matches).unwrap();
+    let commands::Command::Deploy(args) = &cli.command else { panic!("{cli:?}") };
+    let uri = Uri::File("/etc/sessionctl/uri".into());
+    let unit = deploy::print(args, &cli.global, &uri).unwrap();
+    let units = Files::from([("sessionctl-sweep.service".to_owned(), unit.into_bytes())]);
+    assert_committed("src/bin/sessionctl/deploy/package", &units);
 }
 
 #[test]

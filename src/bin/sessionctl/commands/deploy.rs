@@ -14,7 +14,7 @@ mod sweeping;
 mod systemd;
 mod template;
 
-/// Print what runs and watches the sweeper: a unit, a crontab, manifests, alerts, a dashboard
+/// Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper
 ///
 /// Each is printed on stdout, complete and with your own values filled in, to be looked at and put
 /// where the comment at its top says. The connection string never stands in it, unless it is given

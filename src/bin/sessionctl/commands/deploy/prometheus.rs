@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::refused;
-use super::sweeping::{Server, absolute, checked, json, shell_word, text};
+use super::sweeping::{Server, absolute, checked, json, shell_word, spoken, text};
 use super::systemd::URI_FILE;
 use super::template::fill;
 use crate::args::{Global, Uri, duration, interval};
@@ -69,7 +69,7 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
     };
     let runbook =
         |command: &str| json(&format!("sessionctl {command} {server} {NAMESPACE}{layout}"));
-    let lag = args.max_lag.as_secs_f64().to_string();
+    let max_lag = spoken(args.max_lag);
     // A lease that runs out, and a scrape, take their time too.
     let allowance = (args.grace + Duration::from_secs(60)).as_secs_f64().to_string();
     Ok(fill(
@@ -80,12 +80,13 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
             ("intervals", &args.intervals.to_string()),
             ("allowance", &allowance),
             ("backlog", &args.backlog.to_string()),
-            ("lag", &lag),
+            ("lag", &args.max_lag.as_secs_f64().to_string()),
+            ("max_lag", &max_lag),
             ("skew", &args.max_skew.as_secs_f64().to_string()),
             ("sweep_any", &json(&format!("sessionctl sweep --once -v {server}{layout}"))),
             ("sweep", &runbook("sweep --once -v")),
             ("dry_run", &runbook("purge --expired --dry-run")),
-            ("gently", &runbook(&format!("purge --expired --max-lag {lag}s"))),
+            ("gently", &runbook(&format!("purge --expired --max-lag {max_lag}"))),
             // The cutoff is the server's clock.
             (
                 "clock",
