@@ -27,7 +27,7 @@ end
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -78,7 +78,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l older -d 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -102,7 +102,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s h -l help
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -138,7 +138,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l older -
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -181,7 +181,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -209,7 +209,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l batch-
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -226,13 +226,26 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l full-i
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l interval -d 'Begin a pass this often' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l interval -d 'Begin a pass this often [default: 60]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l jitter -d 'Begin each pass up to so much later, at random' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l grace -d 'Delete only what has been expired for this long' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l idle -d 'Delete endless sessions, too, that were not touched for this long; needs --yes' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l config -d 'File that says what to sweep, and how, for any number of collections' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l archive -d 'Write each batch into this file before it is deleted; %Y-%m-%d in its name is the date' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l rate -d 'At most so many sessions a second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l lease -d 'Of any number of sweepers one works, under a lease that lives so long unless it is renewed' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l metrics -d 'Answer /metrics, /livez and /readyz here, such as 127.0.0.1:9464' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l metrics-file -d 'Write the metrics into this file after each pass, for the node exporter' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l log-format -d 'The log on stderr: text, or json for one object a line' -r -f -a "text\t'For people, and with levels where the journal reads along'
+json\t'One JSON object a line'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -244,6 +257,8 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l color -d
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l once -d 'Do one pass, then end'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s y -l yes -d 'Confirm --idle'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l no-lease -d 'Take no other sweeper into account'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
@@ -251,7 +266,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s h -l hel
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -274,7 +289,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __f
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -293,7 +308,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -312,7 +327,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -331,7 +346,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -355,7 +370,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -373,7 +388,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s h 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show help" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -393,7 +408,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not _
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -413,7 +428,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fis
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana help" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -445,7 +460,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -471,7 +486,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -501,7 +516,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -526,7 +541,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -546,7 +561,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -571,7 +586,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l port -d '
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
@@ -591,7 +606,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s h -l help
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s c -l collection -d 'Collection that holds the sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r

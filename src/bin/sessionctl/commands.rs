@@ -41,7 +41,7 @@ pub enum Command {
 impl Command {
     /// Whether it works on more than one collection.
     pub fn takes_collections(&self) -> bool {
-        matches!(self, Self::Sweep(_))
+        matches!(self, Self::Sweep(_) | Self::Deploy(_))
     }
 
     /// What clap cannot check.

@@ -232,7 +232,7 @@ pub fn dashboard(args: &Args, global: &Global) -> Result<String, Failure> {
     let uid = checked("--uid", &args.uid)?;
     let mut namespaces = Vec::new();
     if let Some(db) = &global.db {
-        for collection in std::slice::from_ref(&global.collection) {
+        for collection in &global.collection {
             namespaces.push(checked("--collection", &format!("{db}.{collection}"))?);
         }
     }

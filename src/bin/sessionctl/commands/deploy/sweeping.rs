@@ -104,7 +104,7 @@ impl Sweeping {
             if let Some(db) = &global.db {
                 add("-d", checked("--db", db)?);
             }
-            for collection in std::slice::from_ref(&global.collection) {
+            for collection in &global.collection {
                 add("-c", checked("--collection", collection)?);
             }
             if let Some(file) = &global.layout_file {
