@@ -186,6 +186,7 @@ fn generated(number: i64) -> Document {
     }
 }
 
+/// Always as long: the README shows how many bytes such a session has.
 fn text(time: DateTime) -> String {
-    time.try_to_rfc3339_string().unwrap()
+    sessionctl::payload::time(time).unwrap()
 }
