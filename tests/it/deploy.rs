@@ -43,7 +43,11 @@ pub fn tool(arguments: &[&str]) -> String {
 fn tool_saying(arguments: &[&str], systemd_log_level: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/deploy/tools.sh");
     let mut command = Command::new("bash");
-    command.arg(script).args(arguments).env("SYSTEMD_LOG_LEVEL", systemd_log_level);
+    command
+        .arg(script)
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("SYSTEMD_LOG_LEVEL", systemd_log_level);
     let output = command.output().expect("these tests need bash");
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -21,6 +21,7 @@ mod lease;
 mod list;
 mod mongod;
 mod output;
+mod packages;
 mod purge;
 mod purge_options;
 mod readme;

@@ -47,7 +47,7 @@ fi
 command -v lintian >/dev/null || apt-get install -y --no-install-recommends lintian >/dev/null
 
 step 'A server, which the demo fetches if there is none'
-"$(command -v cargo)" run --quiet --locked --release -- demo --exit >/dev/null
+cargo run --quiet --locked --release -- demo --exit >/dev/null
 mongod=${SESSIONCTL_MONGOD:-$(command -v mongod || echo "$cache/mongod-6.0.5")}
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 mkdir "$scratch/data"
@@ -60,12 +60,15 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 
-# The program at hand creates a TTL index, sees it, and finds nothing to purge.
+# The program at hand finds an expired session, which is put there by the one just built, and sweeps it.
 works() {
-    "$@" index install --uri "$uri" -c sessions --layout connect-mongo-json --yes -q
-    "$@" index status --uri "$uri" -c sessions --layout connect-mongo-json --check | grep -q installed
-    "$@" list --uri "$uri" -c sessions
-    "$@" sweep --once --uri "$uri" -c sessions --layout connect-mongo-json
+    local here=(--uri "$uri" -d check -c sessions --layout connect-mongo-json)
+    printf '%s\n' '{"_id":"FGmZYjFWecoXcQLlwEKlEmIkz58bToMD","expires":{"$date":"2020-01-01T00:00:00Z"},"session":"{\"cookie\":{}}"}' \
+        >"$scratch/one.ndjson"
+    "$built/release/sessionctl" restore "$scratch/one.ndjson" --yes -q "${here[@]}"
+    [ "$("$@" list -o csv --columns state "${here[@]}" | tail -n 1)" = expired ] || fail 'it lists no expired session'
+    "$@" sweep --once "${here[@]}"
+    [ -z "$("$@" list -o ndjson "${here[@]}")" ] || fail 'it did not sweep'
 }
 
 step 'The Debian package'
@@ -118,8 +121,9 @@ diff "$scratch/before" "$scratch/after" || fail 'purging left these'
 
 step "The static program for $target"
 # With a target named, the flag is not for the macros that build it.
-RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --quiet --target "$target"
-program=$built/$target/release/sessionctl
+RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --quiet --target "$target" \
+    --target-dir "$built/static"
+program=$built/static/$target/release/sessionctl
 ldd "$program" 2>&1 | grep -E 'statically linked|not a dynamic executable'
 
 step 'The archive for cargo-binstall'
@@ -133,7 +137,8 @@ step 'It runs where there is nothing else, as in the image of the Dockerfile'
 mkdir -p "$scratch/image"/{dev,etc}
 tar -C "$scratch/image" --strip-components=1 -xzf "$built/dist/$name.tar.gz" "$name/sessionctl"
 mknod -m 666 "$scratch/image/dev/null" c 1 3
-mknod -m 444 "$scratch/image/dev/urandom" c 1 9
+mknod -m 666 "$scratch/image/dev/random" c 1 8
+mknod -m 666 "$scratch/image/dev/urandom" c 1 9
 works chroot --userspec=65532:65532 "$scratch/image" /sessionctl
 # The C library in it looks names up as well.
 echo '127.0.0.1 db1.example' >"$scratch/image/etc/hosts"

@@ -149,7 +149,8 @@ pub fn installed(named: Option<&Path>) -> Result<String, Failure> {
 }
 
 fn is_installed(path: &Path) -> bool {
-    ["/usr", "/opt", "/nix", "/gnu"].iter().any(|folder| path.starts_with(folder))
+    let folders = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
+    path.parent().is_some_and(|parent| folders.iter().any(|folder| parent == Path::new(folder)))
 }
 
 /// The unit hides the homes and has a `/tmp` of its own.
