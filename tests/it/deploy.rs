@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -36,17 +36,24 @@ fn written(name: &str, text: &str) -> (tempfile::TempDir, String) {
 /// Runs a tool, which is fetched if it is missing, and gives what it says if it is content.
 #[track_caller]
 pub fn tool(arguments: &[&str]) -> String {
-    tool_saying(arguments, "info")
+    tool_saying(arguments, "info", Stdio::null())
+}
+
+/// The same for one that reads this file.
+#[track_caller]
+pub fn tool_reading(arguments: &[&str], file: std::fs::File) -> String {
+    tool_saying(arguments, "info", file.into())
 }
 
 #[track_caller]
-fn tool_saying(arguments: &[&str], systemd_log_level: &str) -> String {
+fn tool_saying(arguments: &[&str], systemd_log_level: &str, stdin: Stdio) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/deploy/tools.sh");
     let mut command = Command::new("bash");
     command
         .arg(script)
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(stdin)
         .env("SYSTEMD_LOG_LEVEL", systemd_log_level);
     let output = command.output().expect("these tests need bash");
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -107,7 +114,8 @@ fn systemd_starts_the_sweeper_with_the_words_that_were_given() {
     let arguments = ["systemd", "--binary", "/usr/bin/env", "-d", "x;y", "--archive", archive];
     let (_folder, unit) =
         file("words.service", &[&arguments[..], &["--uri-file", "/etc/a b%c"]].concat());
-    let dump = tool_saying(&["systemd-analyze", "verify", "--man=no", &unit], "debug");
+    let dump =
+        tool_saying(&["systemd-analyze", "verify", "--man=no", &unit], "debug", Stdio::null());
     let command = dump.lines().find_map(|line| line.trim().strip_prefix("Command Line: ")).unwrap();
     let wanted = r#"/usr/bin/env sweep -d "x;y" -c sessions --archive "/var/lib/sessionctl/a b\"c\\d'e %Y ;#.bson" --interval 1m --uri-file /run/credentials/words.service/uri"#;
     assert_eq!(command, wanted);

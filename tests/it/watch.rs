@@ -1,7 +1,7 @@
 //! Those who watch over a sweep: Prometheus, Kubernetes, systemd, and whoever reads its log.
 
 use std::collections::VecDeque;
-use std::io::{Read as _, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use bson::doc;
 use serde_json::Value;
 use sessionctl::mongod::Options;
 
+use crate::deploy::tool_reading;
 use crate::support::{Db, Program, Running, at, connect_mongo, eventually, own_server};
 
 /// A port of this machine that nobody uses now.
@@ -85,6 +86,10 @@ fn prometheus_reads_what_a_sweep_does() {
     assert!(text.contains("sessionctl_build_info{version=\"0.1.0\"} 1"), "{text}");
     // Neither ids nor users: namespaces and layouts.
     assert!(!text.contains("dead-") && !text.contains("live"), "{text}");
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file.seek(SeekFrom::Start(0)).unwrap();
+    tool_reading(&["promtool", "check", "metrics"], file);
     end(sweep);
     assert_eq!(get(&address, "/metrics"), None);
 }
