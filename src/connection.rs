@@ -215,12 +215,27 @@ impl Connection {
     /// [`Error::NoCollection`], which names the session collections that there are.
     pub async fn sample(&self, collection: &str, how: Thoroughness) -> Result<Sample> {
         let Some(indexes) = self.indexes(collection).await? else {
-            return Err(Error::NoCollection {
-                namespace: self.namespace(collection),
-                session_collections: self.session_collections().await.unwrap_or_default(),
-            });
+            return Err(self.no_collection(collection).await);
         };
         self.sample_with(collection, indexes, how, SAMPLE).await
+    }
+
+    async fn no_collection(&self, collection: &str) -> Error {
+        Error::NoCollection {
+            namespace: self.namespace(collection),
+            session_collections: self.session_collections().await.unwrap_or_default(),
+        }
+    }
+
+    /// Whether there is such a collection.
+    ///
+    /// # Errors
+    /// As for [`Connection::sample`].
+    pub(crate) async fn exists(&self, collection: &str) -> Result<()> {
+        match self.indexes(collection).await? {
+            Some(_) => Ok(()),
+            None => Err(self.no_collection(collection).await),
+        }
     }
 
     async fn sample_with(

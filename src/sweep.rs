@@ -279,6 +279,9 @@ impl Sweep {
         control: &Control,
         mut tell: impl FnMut(Event),
     ) -> Result<()> {
+        if self.lease.is_some() && !self.is_there(target, control, &mut tell).await? {
+            return Ok(());
+        }
         let mut keeper = self.lease.clone().map(|terms| {
             let connection = target.connection.clone();
             let terms = Terms { life: terms.life.max(Terms::SHORTEST), ..terms };
@@ -290,6 +293,43 @@ impl Sweep {
             keeper.end().await;
         }
         ended
+    }
+
+    /// Waits until there is a collection: a lease for one that was mistyped would make a database of
+    /// that name. `false` where it was cancelled.
+    async fn is_there(
+        &self,
+        target: &Target,
+        control: &Control,
+        tell: &mut impl FnMut(Event),
+    ) -> Result<bool> {
+        let mandate = Mandate { fence: None, over: control.cancel.clone() };
+        let mut backoff = Backoff::new(self.interval);
+        loop {
+            let looking = tokio::spawn({
+                let target = target.clone();
+                async move { target.connection.exists(&target.collection).await }
+            });
+            let Some(looked) = mandate.over.run_until_cancelled(looking).await else {
+                return Ok(false);
+            };
+            let pause = match looked.unwrap_or_else(|_| Err(lost())) {
+                Ok(()) => return Ok(true),
+                Err(error) if self.once => return Err(error),
+                Err(error @ Error::NoCollection { .. }) => {
+                    backoff.reset();
+                    tell(Event::Waiting(error));
+                    self.interval
+                }
+                Err(error) if may_pass(&error) => {
+                    let pause = backoff.next();
+                    tell(Event::Away { error, pause });
+                    pause
+                }
+                Err(error) => return Err(error),
+            };
+            wait_until(Instant::now() + pause, control, &mandate, tell).await;
+        }
     }
 
     async fn go(
@@ -370,7 +410,7 @@ impl Sweep {
         tell: &mut impl FnMut(Event),
     ) -> Result<()> {
         let mut schedule = Schedule::starting(Instant::now(), self.interval, self.jitter);
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new(self.interval);
         while !mandate.over.is_cancelled() {
             let mut retry = None;
             match self.pass(target, control, mandate, course, tell).await {
@@ -380,7 +420,7 @@ impl Sweep {
                     let last = pass.error.clone().filter(ends);
                     pass.is_last = last.is_some();
                     if pass.error.is_none() {
-                        pause = FIRST_PAUSE;
+                        backoff.reset();
                     }
                     tell(Event::Passed(pass));
                     if let Some(error) = last {
@@ -388,14 +428,13 @@ impl Sweep {
                     }
                 }
                 Err(error) if !self.once && course.is_not_there(&error) => {
-                    pause = FIRST_PAUSE;
+                    backoff.reset();
                     tell(Event::Waiting(error));
                 }
                 Err(error) if !self.once && course.may_pass(&error) => {
-                    let this = jittered(pause.min(self.interval.max(FIRST_PAUSE)));
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                    tell(Event::Away { error, pause: this });
-                    retry = Some(Instant::now() + this);
+                    let pause = backoff.next();
+                    tell(Event::Away { error, pause });
+                    retry = Some(Instant::now() + pause);
                 }
                 Err(error) => return Err(error),
             }
@@ -424,6 +463,34 @@ impl Sweep {
         };
         tell(Event::Measured { layout: store.layout().name.clone(), backlog, lag });
     }
+}
+
+/// The pauses while the server is away: each twice as long as the one before, up to a ceiling.
+#[derive(Debug)]
+struct Backoff {
+    pause: Duration,
+    longest: Duration,
+}
+
+impl Backoff {
+    fn new(interval: Duration) -> Self {
+        Self { pause: FIRST_PAUSE, longest: LONGEST_PAUSE.min(interval.max(FIRST_PAUSE)) }
+    }
+
+    fn next(&mut self) -> Duration {
+        let this = self.pause.min(self.longest);
+        self.pause = (this * 2).min(self.longest);
+        jittered(this)
+    }
+
+    fn reset(&mut self) {
+        self.pause = FIRST_PAUSE;
+    }
+}
+
+/// A task of ours panicked, and said so itself.
+fn lost() -> Error {
+    Error::Unsupported("a pass was lost".into())
 }
 
 /// Waits, with signs of life. `false` if a pass was asked for before it is due.

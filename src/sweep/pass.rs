@@ -5,7 +5,7 @@ use std::time::Instant;
 use bson::DateTime;
 
 use super::shelf::Shelf;
-use super::{Control, Event, Mandate, Pass, Sweep, Target, is_empty, may_pass};
+use super::{Control, Event, Mandate, Pass, Sweep, Target, is_empty, lost, may_pass};
 use crate::error::{Error, Result};
 use crate::purge::{Fate, Purge, Step};
 use crate::query::{Query, ago};
@@ -59,7 +59,7 @@ impl Sweep {
         // comes to a task of its own, because a driver's future must not be dropped.
         let begin = tokio::spawn(begin(target.clone()));
         let Some(began) = mandate.over.run_until_cancelled(begin).await else { return Ok(None) };
-        let began = began.unwrap_or_else(|_| Err(Error::Unsupported("a pass was lost".into())));
+        let began = began.unwrap_or_else(|_| Err(lost()));
         let started = Instant::now();
         let (store, now) = match began {
             Ok(began) => began,
