@@ -28,7 +28,7 @@ const LIVE: usize = 500;
 /// How often each fault happens, and how long it is quiet in between.
 fn rounds() -> (usize, Duration) {
     match std::env::var_os("SESSIONCTL_LONG_TESTS").is_some_and(|value| value == "1") {
-        true => (10, Duration::from_secs(26)),
+        true => (10, Duration::from_secs(30)),
         false => (1, Duration::from_secs(4)),
     }
 }

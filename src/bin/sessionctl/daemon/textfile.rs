@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::metrics::Metrics;
@@ -71,7 +71,7 @@ fn draft(path: &Path) -> io::Result<PathBuf> {
 }
 
 fn write(draft: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(draft)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
     // The exporter runs as another user, and a daemon's umask is often stricter.
     file.set_permissions(Permissions::from_mode(0o644))?;
     file.write_all(text)
@@ -118,15 +118,15 @@ mod tests {
         let missing = format!("could not write {}: entity not found", path.display());
         assert_eq!(file.write(&metrics).unwrap().to_string(), missing);
         assert!(file.write(&metrics).is_none());
+        fs::create_dir(&inner).unwrap();
+        assert!(file.write(&metrics).is_none() && path.is_file());
+        fs::remove_dir_all(&inner).unwrap();
+        assert_eq!(file.write(&metrics).unwrap().to_string(), missing);
         // Another failure is told, too.
         fs::create_dir_all(&path).unwrap();
         let taken = format!("could not write {}: is a directory", path.display());
         assert_eq!(file.write(&metrics).unwrap().to_string(), taken);
         assert_eq!(fs::read_dir(&inner).unwrap().count(), 1);
-        fs::remove_dir(&path).unwrap();
-        assert!(file.write(&metrics).is_none() && path.is_file());
-        fs::remove_dir_all(&inner).unwrap();
-        assert_eq!(file.write(&metrics).unwrap().to_string(), missing);
     }
 
     #[test]

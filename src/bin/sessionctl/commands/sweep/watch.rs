@@ -76,9 +76,8 @@ impl Watchers {
     /// A namespace is swept from now on.
     pub fn begins(&mut self, namespace: &str, interval: Duration, has_lease: bool) {
         self.metrics.describe(namespace, interval);
-        if has_lease {
-            self.metrics.lease(namespace, false);
-        }
+        // One that takes nobody into account works as if it had the lease.
+        self.metrics.lease(namespace, !has_lease);
         self.pulse.beats().insert(namespace.to_owned(), Beat::new());
     }
 
