@@ -55,6 +55,7 @@ mkdir "$scratch/data"
     --wiredTigerCacheSizeGB 0.25 >"$scratch/log" &
 server=$!
 uri=mongodb://127.0.0.1:$port
+echo "$uri" >"$scratch/uri"
 for _ in $(seq 100); do
     "$built/release/sessionctl" collections --uri "$uri" -q >/dev/null 2>&1 && break
     sleep 0.1
@@ -62,10 +63,11 @@ done
 
 # The program at hand finds an expired session, which is put there by the one just built, and sweeps it.
 works() {
-    local here=(--uri "$uri" -d check -c sessions --layout connect-mongo-json)
+    local there=(-d check -c sessions --layout connect-mongo-json)
+    local here=(--uri "$uri" "${there[@]}")
     printf '%s\n' '{"_id":"FGmZYjFWecoXcQLlwEKlEmIkz58bToMD","expires":{"$date":"2020-01-01T00:00:00Z"},"session":"{\"cookie\":{}}"}' \
         >"$scratch/one.ndjson"
-    "$built/release/sessionctl" restore "$scratch/one.ndjson" --yes -q "${here[@]}"
+    "$built/release/sessionctl" restore "$scratch/one.ndjson" --yes -q --uri-file "$scratch/uri" "${there[@]}"
     [ "$("$@" list -o csv --columns state "${here[@]}" | tail -n 1)" = expired ] || fail 'it lists no expired session'
     "$@" sweep --once "${here[@]}"
     [ -z "$("$@" list -o ndjson "${here[@]}")" ] || fail 'it did not sweep'
