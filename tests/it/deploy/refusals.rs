@@ -70,7 +70,7 @@ fn no_value_begins_a_line_of_its_own() {
 #[test]
 fn what_could_not_work_is_refused_with_a_way_that_does() {
     let all: [(&[&str], &str); 21] = [
-        (&["systemd", "--config", "/root/sweep.toml"], "/etc/sessionctl"),
+        (&["systemd", "--config", "/home/me/sweep.toml"], "/etc/sessionctl"),
         (&["systemd", "--binary", "/home/me/.cargo/bin/sessionctl"], "--root /usr/local"),
         (&["systemd", "--binary", "sessionctl"], "the whole path"),
         (&["systemd", "--archive", "sessions.bson"], "/var/lib/sessionctl"),
