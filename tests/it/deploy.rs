@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Program, Run};
+use crate::support::{Db, Program, Run, at, connect_mongo, eventually};
 
 mod monitoring;
 mod refusals;
@@ -90,6 +90,60 @@ const WHOLE_UNIT: [&str; 17] = [
     "--",
     "--batch-size=500",
 ];
+
+/// A printed command, to be run by a shell with the program that is tested.
+fn runnable(command: &str) -> Program {
+    let command = command.replace("/usr/bin/sessionctl", env!("CARGO_BIN_EXE_sessionctl"));
+    Program::shell(&command)
+}
+
+/// Two collections with a session that has been expired for a minute, and the address of the server.
+fn served() -> (Db, tempfile::TempDir, String) {
+    let db = Db::new();
+    for collection in ["one", "two"] {
+        db.insert(collection, [connect_mongo("live", at(600)), connect_mongo("dead", at(-60))]);
+    }
+    let (folder, uri) = written("uri", &format!("{}\n", db.uri));
+    (db, folder, uri)
+}
+
+fn is_swept(db: &Db) -> bool {
+    ["one", "two"].iter().all(|collection| db.ids(collection) == ["live"])
+}
+
+#[test]
+fn the_command_of_the_crontab_sweeps_and_archives_without_a_word() {
+    let (db, folder, uri) = served();
+    let archive = folder.path().join("%Y.bson");
+    let arguments = ["cron", "-d", &db.name, "-c", "one", "--grace", "1s", "--uri-file", &uri];
+    let more = ["--archive", archive.to_str().unwrap(), "--", "--rate", "1000"];
+    for (collection, more) in [("one", &more[..]), ("two", &[])] {
+        let mut arguments = arguments;
+        arguments[4] = collection;
+        let table = printed(&[&arguments[..], more].concat());
+        let line = table.lines().last().unwrap();
+        let command = line.split_once("www-data ").unwrap().1.replace("\\%", "%");
+        let run = runnable(&command).run().exits(0);
+        assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""), "{command}");
+    }
+    assert!(is_swept(&db));
+    let archived = std::fs::read_dir(folder.path()).unwrap().flatten();
+    assert!(
+        archived.into_iter().any(|file| file.path().extension().is_some_and(|end| end == "bson"))
+    );
+}
+
+#[test]
+fn the_command_of_the_unit_sweeps_until_it_is_told_to_end() {
+    let (db, _folder, uri) = served();
+    let words = ["systemd", "-d", &db.name, "-c", "one", "-c", "two", "--grace", "1s"];
+    let more = ["--metrics", "127.0.0.1:0", "--", "--jitter", "1s", "--lease", "5s"];
+    let unit = printed(&[&words[..], &more].concat());
+    let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    let sweep = runnable(&format!("exec {}", command.replace("%d/uri", &uri))).start();
+    eventually(|| is_swept(&db));
+    sweep.end();
+}
 
 #[test]
 fn systemd_accepts_the_unit_and_finds_little_exposure() {
@@ -324,13 +378,30 @@ fn the_deployment_takes_its_file_from_a_config_map_and_is_renewed_with_it() {
         let annotations = &documents[1]["spec"]["template"]["metadata"]["annotations"];
         annotations["sessionctl/config"].as_str().unwrap().to_owned()
     };
-    for other in ["rate = 1\n", "a = \"\\t\"\nb = '\t'", ""] {
+    let others = ["[collections.'a.b']\n", "[collections.\"a.\\tb\"]\n# '\t'"];
+    for other in others {
         let (_folder, config) = written("sweep.toml", other);
         let (_folder, manifest) = file("sweep.yaml", &whole_deployment(&config));
         let others = documents(&manifest);
         assert_eq!(others[0]["data"], json!({ "sweep.toml": other }));
         assert_ne!(checksum(&found), checksum(&others));
     }
+}
+
+#[test]
+fn a_layout_file_that_a_config_file_names_goes_into_the_config_map_with_it() {
+    let layout = Program::new(&["layouts", "show", "connect-mongo-json"]).run().exits(0).stdout;
+    let (folder, config) = written("sweep.toml", "[collections.'a.b']\nlayout_file = 'own.toml'\n");
+    std::fs::write(folder.path().join("own.toml"), &layout).unwrap();
+    let (_folder, manifest) = file("sweep.yaml", &["kubernetes", "--config", &config]);
+    let packed = &documents(&manifest)[0]["data"];
+    assert_eq!(packed["own.toml"], json!(layout));
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let moved = elsewhere.join("sweep.toml");
+    std::fs::write(&moved, "[collections.'a.b']\nlayout_file = '../own.toml'\n").unwrap();
+    let arguments = ["deploy", "kubernetes", "--config", moved.to_str().unwrap()];
+    Program::new(&arguments).run().exits(2).says("does not stand beside");
 }
 
 #[test]

@@ -84,8 +84,7 @@ fn deletes_of(sweepers: usize) -> BTreeMap<String, usize> {
     }
     for mut sweep in sweeps {
         assert!(!sweep.has_ended());
-        sweep.signal("TERM");
-        sweep.wait().exits(0);
+        sweep.end();
     }
     assert_eq!(db.ids("sessions"), ["live"]);
     deletes(&db)
@@ -161,12 +160,11 @@ fn a_holder_that_is_told_to_end_gives_the_lease_back() {
     holder.wait().exits(0).soon();
     let left = lease(&db);
     assert!(!left.contains_key("holder"), "{left}");
-    let mut next = db.command(&arguments).start();
+    let next = db.command(&arguments).start();
     expired(&db, "one");
     eventually(|| is_gone(&db, "one"));
     assert_eq!(fence(&lease(&db)), before + 1);
-    next.signal("TERM");
-    next.wait().exits(0);
+    next.end();
 }
 
 #[test]
@@ -184,8 +182,7 @@ fn a_holder_that_was_held_up_does_not_go_on_with_a_lease_that_is_anothers() {
     std::thread::sleep(LIFE);
     let now = lease(&db);
     assert_eq!(fence(&now), before + 1, "{now}");
-    held_up.signal("TERM");
-    held_up.wait().exits(0).says("is left to");
+    held_up.end().says("is left to");
 }
 
 #[test]
@@ -198,15 +195,14 @@ fn a_holder_whose_renewals_are_not_answered_stops_when_its_lease_has_run_out() {
         "failCommands": ["findAndModify"], "blockConnection": true, "blockTimeMS": 20_000,
     };
     let blocked = other.fail_commands("alwaysOn", data);
-    let mut next = db.command(&SWEEP).start();
+    let next = db.command(&SWEEP).start();
     eventually(|| fence(&lease(&db)) == before + 1);
     std::thread::sleep(Duration::from_millis(500));
     holder.signal("KILL");
     drop(blocked);
     let run = holder.wait();
     assert!(run.stderr.contains("was lost"), "{run:#?}");
-    next.signal("TERM");
-    next.wait().exits(0);
+    next.end();
 }
 
 #[test]
@@ -234,7 +230,7 @@ fn once_leaves_the_work_to_the_one_who_has_the_lease() {
     let db = Db::new();
     indexed(&db);
     expired(&db, "before");
-    let mut daemon = db.command(&["sweep", "--interval", "1h"]).start();
+    let daemon = db.command(&["sweep", "--interval", "1h"]).start();
     eventually(|| is_gone(&db, "before"));
     // Its pass may look once more before it ends.
     std::thread::sleep(Duration::from_millis(500));
@@ -245,8 +241,7 @@ fn once_leaves_the_work_to_the_one_who_has_the_lease() {
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
     db.sessionctl(&["sweep", "--once", "--no-lease"]).exits(0);
     assert!(is_gone(&db, "one"));
-    daemon.signal("TERM");
-    daemon.wait().exits(0);
+    daemon.end();
 }
 
 #[test]
@@ -254,11 +249,10 @@ fn each_collection_has_a_lease_of_its_own_and_none_of_them_is_taken_for_sessions
     let db = Db::new();
     indexed(&db);
     db.insert("others", [connect_mongo("live", at(600)), connect_mongo("dead", at(-60))]);
-    let mut sweep = db.command(&["sweep", "-c", "sessions", "-c", "others"]).start();
+    let sweep = db.command(&["sweep", "-c", "sessions", "-c", "others"]).start();
     eventually(|| db.count("others", doc! {}) == 1);
     eventually(|| db.count("sessionctl_leases", doc! {}) == 2);
-    sweep.signal("TERM");
-    sweep.wait().exits(0);
+    sweep.end();
     let names: BTreeSet<_> = db.ids("sessionctl_leases").into_iter().collect();
     let wanted = ["others", "sessions"].map(|name| format!("{}.{name}", db.name));
     assert_eq!(names, wanted.into_iter().collect());

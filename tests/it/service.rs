@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bson::{Bson, doc};
 
-use crate::support::{Db, Program, Running, at, connect_mongo, eventually, session, with};
+use crate::support::{Db, Program, at, connect_mongo, eventually, session, with};
 
 fn is_gone(db: &Db, collection: &str, id: &str) -> bool {
     db.count(collection, doc! { "_id": id }) == 0
@@ -26,11 +26,6 @@ fn write(path: &Path, text: &str) -> String {
 fn configured(db: &Db, config: &str, more: &[&str]) -> Program {
     let arguments = [&["sweep", "--config", config][..], more].concat();
     Program::new(&arguments).env("SESSIONCTL_URI", &db.uri)
-}
-
-fn end(mut sweep: Running) -> crate::support::Run {
-    sweep.signal("TERM");
-    sweep.wait().exits(0)
 }
 
 /// In express-mongodb 1.0 a session without an expiry is kept for ever.
@@ -82,7 +77,7 @@ fn one_collection_that_is_not_there_does_not_hold_up_the_others() {
     std::thread::sleep(Duration::from_millis(1200));
     fill(&db, "two");
     eventually(|| is_gone(&db, "two", "dead-two"));
-    end(sweep).says(&format!("waiting for {}.two", db.name));
+    sweep.end().says(&format!("waiting for {}.two", db.name));
 }
 
 #[test]
@@ -158,7 +153,7 @@ fn a_file_is_read_again_on_sighup_and_one_that_is_wrong_changes_nothing() {
     write(&path, &format!("interval = 1\n{}", table("three")));
     sweep.signal("HUP");
     eventually(|| is_gone(&db, "three", "dead-three"));
-    end(sweep).says("going on as before");
+    sweep.end().says("going on as before");
 }
 
 #[test]
@@ -174,7 +169,7 @@ fn a_pass_can_be_asked_for_by_sigusr1() {
         sweep.signal("USR1");
         eventually(|| is_gone(&db, "sessions", id));
     }
-    end(sweep);
+    sweep.end();
 }
 
 #[test]
@@ -242,7 +237,7 @@ fn what_a_sweep_deletes_is_archived_first_under_the_name_of_its_day() {
     std::fs::create_dir(folder.path()).unwrap();
     eventually(|| is_gone(&db, "sessions", "third"));
     assert!(std::fs::read_to_string(file().unwrap()).unwrap().contains("third"));
-    let run = end(sweep).says("broke off");
+    let run = sweep.end().says("broke off");
     let archived: u64 = run
         .stdout
         .lines()
@@ -282,7 +277,7 @@ fn a_collection_whose_layout_changes_is_waited_for() {
     assert_eq!(db.count("sessions", doc! {}), 3);
     db.run(doc! { "delete": "sessions", "deletes": [{ "q": { "_id": "live" }, "limit": 1 }] });
     eventually(|| db.count("sessions", doc! {}) == 0);
-    end(sweep).says("waiting for").says("has the layout tower-sessions now");
+    sweep.end().says("waiting for").says("has the layout tower-sessions now");
 }
 
 #[test]
@@ -293,7 +288,7 @@ fn a_pass_that_outlasts_the_interval_is_said_and_followed_by_one_at_once() {
     let sweep = db.command(&arguments).start();
     eventually(|| db.count("sessions", doc! {}) == 0);
     std::thread::sleep(Duration::from_millis(500));
-    let run = end(sweep).says("longer than the interval of 1 s");
+    let run = sweep.end().says("longer than the interval of 1 s");
     assert!(run.stderr.contains("deleted 30 sessions"), "{run:#?}");
 }
 

@@ -217,8 +217,7 @@ fn a_sweep_is_left_alone_while_everything_around_it_fails() {
     let alive = db.count("sessions", doc! { "_id": { "$regex": "^live-" } });
     for mut sweep in sweepers.running {
         assert!(!sweep.has_ended(), "{:#?}", sweep.wait());
-        sweep.signal("TERM");
-        sweep.wait().exits(0);
+        sweep.end();
     }
     let outages: Duration = seen.outages.iter().map(|(_, lasted)| *lasted).sum();
     print(&format!(

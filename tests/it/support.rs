@@ -303,7 +303,15 @@ pub struct Program {
 
 impl Program {
     pub fn new(arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sessionctl"));
+        Self::of(Command::new(env!("CARGO_BIN_EXE_sessionctl")), arguments)
+    }
+
+    /// A line of shell, with the same environment.
+    pub fn shell(line: &str) -> Self {
+        Self::of(Command::new("sh"), &["-c", line])
+    }
+
+    fn of(mut command: Command, arguments: &[&str]) -> Self {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("SESSIONCTL_") && name != "SESSIONCTL_MONGOD" {
                 command.env_remove(name);
@@ -421,6 +429,13 @@ impl Running {
 
     pub fn signal(&mut self, name: &str) {
         signal(self.child(), name);
+    }
+
+    /// Ends it as a service is ended, which is no failure.
+    #[track_caller]
+    pub fn end(mut self) -> Run {
+        self.signal("TERM");
+        self.wait().exits(0)
     }
 
     pub fn has_ended(&mut self) -> bool {

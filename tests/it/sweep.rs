@@ -133,12 +133,11 @@ fn a_pass_that_breaks_off_is_gone_on_with() {
     expired(&db, "one");
     let data = doc! { "failCommands": ["delete"], "errorCode": 10107 };
     let failing = db.fail_commands("alwaysOn", data);
-    let mut sweep = db.command(&EVERY_SECOND).start();
+    let sweep = db.command(&EVERY_SECOND).start();
     failing.wait(3);
     drop(failing);
     eventually(|| is_gone(&db, "one"));
-    sweep.signal("TERM");
-    sweep.wait().exits(0);
+    sweep.end();
 }
 
 #[test]

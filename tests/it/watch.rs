@@ -50,11 +50,6 @@ fn is_swept(db: &Db) -> bool {
     db.ids("sessions") == ["live"]
 }
 
-fn end(mut sweep: Running) -> crate::support::Run {
-    sweep.signal("TERM");
-    sweep.wait().exits(0)
-}
-
 #[test]
 fn prometheus_reads_what_a_sweep_does() {
     let db = Db::new();
@@ -90,7 +85,7 @@ fn prometheus_reads_what_a_sweep_does() {
     file.write_all(text.as_bytes()).unwrap();
     file.seek(SeekFrom::Start(0)).unwrap();
     tool_reading(&["promtool", "check", "metrics"], file);
-    end(sweep);
+    sweep.end();
     assert_eq!(get(&address, "/metrics"), None);
 }
 
@@ -108,7 +103,7 @@ fn what_cannot_be_deleted_shows_as_a_backlog_that_grows_old() {
     drop(failing);
     eventually(|| metric(&address, "sessionctl_backlog_sessions", "") == Some(0.0));
     assert_eq!(age(), 0.0);
-    end(sweep);
+    sweep.end();
 }
 
 #[test]
@@ -132,7 +127,7 @@ fn a_sweep_is_ready_while_its_server_answers_and_alive_all_the_time() {
     let (_, reason) = get(&address, "/readyz").unwrap();
     eventually(|| get(&address, "/readyz").unwrap().1.contains("no server"));
     assert!(!reason.contains("mongodb://"), "{reason}");
-    end(sweep);
+    sweep.end();
 }
 
 #[test]
@@ -145,9 +140,9 @@ fn one_that_waits_for_the_lease_is_ready_too_and_does_not_hold_it() {
     let waits = db.command(&["sweep", "--interval", "1", "--metrics", &address]).start();
     eventually(|| get(&address, "/readyz").is_some_and(|(status, _)| status == 200));
     assert_eq!(metric(&address, "sessionctl_lease_held", ""), Some(0.0));
-    end(holder);
+    holder.end();
     eventually(|| metric(&address, "sessionctl_lease_held", "") == Some(1.0));
-    end(waits);
+    waits.end();
 }
 
 #[test]
@@ -285,7 +280,7 @@ fn the_watchdog_is_not_fed_for_a_sweep_that_is_stuck() {
     drop(held);
     manager.await_told("WATCHDOG=1");
     eventually(|| is_swept(&db));
-    end(sweep).says("no sign of life");
+    sweep.end().says("no sign of life");
 }
 
 #[test]
@@ -297,7 +292,7 @@ fn a_program_reads_the_log_as_one_object_a_line() {
     fill(&db);
     eventually(|| is_swept(&db));
     std::thread::sleep(Duration::from_millis(500));
-    let run = end(sweep);
+    let run = sweep.end();
     assert_eq!(run.stdout, "");
     let lines: Vec<Value> =
         run.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

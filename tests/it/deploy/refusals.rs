@@ -114,7 +114,9 @@ fn a_config_file_for_kubernetes_is_read_before_it_is_packed() {
     let failed = |config: &str| {
         Program::new(&["deploy", "kubernetes", "--config", config]).run().fails_in_one_sentence()
     };
-    failed(&broken).exits(1).says("could not use the file of --config");
+    failed(&broken).exits(1).says("could not use ");
+    let (_folder, unknown) = written("sweep.toml", "[collections.\"a.b\"]\nintervall = 5\n");
+    failed(&unknown).exits(1).says("intervall");
     failed(folder.path().join("none.toml").to_str().unwrap()).exits(1).says("could not read");
     let archived = "[collections.\"a.b\"]\narchive = \"/var/lib/sessionctl/x.bson\"\n";
     let (_folder, archived) = written("sweep.toml", archived);

@@ -59,3 +59,13 @@ pub fn print(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
 fn refused(sentence: impl Into<String>, hint: impl Into<String>) -> Failure {
     Failure::new(Exit::Usage, sentence).hint(hint)
 }
+
+/// A name that holds nothing but letters, digits and these others; else `sentence` refuses it.
+fn name<'a>(name: &'a str, others: &str, sentence: &str) -> Result<&'a str, Failure> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || others.contains(letter);
+    if !name.is_empty() && name.chars().all(plain) {
+        return Ok(name);
+    }
+    let others: Vec<_> = others.chars().map(String::from).collect();
+    Err(refused(sentence, format!("make it of letters, digits and {}", others.join(" "))))
+}

@@ -23,7 +23,7 @@ use supervise::Supervisor;
 use tell::Teller;
 use watch::Watchers;
 
-mod config;
+pub mod config;
 mod supervise;
 mod tell;
 mod watch;

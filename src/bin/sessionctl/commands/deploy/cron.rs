@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::refused;
 use super::sweeping::{Server, Sweeping, absolute, checked, shell_word, text};
 use super::systemd::{URI_FILE, installed, user_name};
 use super::template::fill;
+use super::{name, refused};
 use crate::args::{Global, Uri};
 use crate::report::Failure;
 
@@ -74,7 +74,7 @@ pub fn table(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
     Ok(fill(
         TEMPLATE,
         &[
-            ("name", file_name(&args.name)?),
+            ("name", name(&args.name, "-_", "cron would pass over a file of the name of --name")?),
             ("steps", &steps),
             ("mailto", address(&args.mailto)?),
             ("schedule", schedule(&args.schedule)?),
@@ -121,18 +121,6 @@ fn address(text: &str) -> Result<&str, Failure> {
         true => {
             Err(refused("the value of --mailto is no address", "give one like ops@example.org"))
         }
-    }
-}
-
-/// cron passes over files whose names hold anything else.
-fn file_name(name: &str) -> Result<&str, Failure> {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
-    match !name.is_empty() && name.chars().all(plain) {
-        true => Ok(name),
-        false => Err(refused(
-            "cron would pass over a file of the name of --name",
-            "make it of letters, digits, - and _",
-        )),
     }
 }
 

@@ -1,14 +1,18 @@
 //! `sessionctl deploy kubernetes`
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+
+use sessionctl::sweep::Sweep;
 
 use super::cron::schedule;
 use super::refused;
 use super::sweeping::{Every, Server, Sweeping, checked, json};
 use super::template::fill;
 use crate::args::{Global, Uri};
+use crate::commands::sweep::config;
 use crate::report::{Exit, Failure};
 use crate::text::{is_hostile, without_password};
 
@@ -208,17 +212,22 @@ fn files(args: &Args, global: &Global) -> Result<Vec<(String, String)>, Failure>
     let mut files = Vec::new();
     if let Some(config) = &args.sweeping.config {
         let file = read("--config", config)?;
-        let settings: toml::Table = toml::from_str(&file.1).map_err(|error| {
-            let sentence = format!("could not use the file of --config: {}", error.message());
-            Failure::new(Exit::Failed, sentence)
-        })?;
-        let archives = |settings: &toml::Table| settings.contains_key("archive");
-        let collections = settings.get("collections").and_then(toml::Value::as_table);
-        let mut collections = collections.into_iter().flat_map(|collections| collections.values());
-        let is_archived =
-            archives(&settings) || collections.any(|one| one.as_table().is_some_and(archives));
-        with_room(is_archived, args)?;
+        let plans = config::read(config, &Sweep::default())?;
+        with_room(plans.iter().any(|plan| plan.sweep.archive.is_some()), args)?;
         files.push(file);
+        let layouts: BTreeSet<_> =
+            plans.iter().filter_map(|plan| plan.layout_file.as_deref()).collect();
+        for layout in layouts {
+            if layout.parent() != config.parent() {
+                let sentence =
+                    format!("{} does not stand beside the file of --config", layout.display());
+                return Err(refused(
+                    sentence,
+                    "a config map is one folder: move the layout file there",
+                ));
+            }
+            files.push(read("layout_file", layout)?);
+        }
     } else {
         with_room(args.sweeping.archive.is_some(), args)?;
         if let Some(layout) = &global.layout_file {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::refused;
 use super::sweeping::{Server, absolute, checked, json, shell_word, spoken, text};
 use super::systemd::URI_FILE;
 use super::template::fill;
+use super::{name, refused};
 use crate::args::{Global, Uri, duration, interval};
 use crate::report::Failure;
 
@@ -49,7 +49,8 @@ pub struct Args {
 }
 
 pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
-    let job = args.job.as_deref().map(job).transpose()?.map(|job| format!("job=\"{job}\""));
+    let named = |job| name(job, "-_./:", "a scrape job cannot have the name of --job");
+    let job = args.job.as_deref().map(named).transpose()?.map(|job| format!("job=\"{job}\""));
     let of_job = job.as_ref().map(|job| format!("{{{job}}}")).unwrap_or_default();
     let in_job = job.as_ref().map(|job| format!("{job},")).unwrap_or_default();
     let server = match Server::of(global, uri)? {
@@ -96,15 +97,4 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
             ),
         ],
     ))
-}
-
-fn job(name: &str) -> Result<&str, Failure> {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:".contains(letter);
-    match !name.is_empty() && name.chars().all(plain) {
-        true => Ok(name),
-        false => Err(refused(
-            "a scrape job cannot have the name of --job",
-            "make it of letters, digits and - _ . / :",
-        )),
-    }
 }

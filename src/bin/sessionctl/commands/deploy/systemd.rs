@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::refused;
 use super::sweeping::{Every, Server, Sweeping, absolute, text};
 use super::template::fill;
+use super::{name, refused};
 use crate::args::{Global, Uri};
 use crate::report::Failure;
 
@@ -55,7 +55,7 @@ pub struct Args {
 }
 
 pub fn unit(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
-    let name = unit_name(&args.name)?;
+    let name = name(&args.name, "-_.", "a unit cannot have the name of --name")?;
     let program = installed(args.binary.as_deref())?;
     let user = args.user.as_deref().map(user_name).transpose()?;
     for (option, path) in [
@@ -193,17 +193,6 @@ fn writable(archive: &Path, user: Option<&str>) -> Result<String, Failure> {
         return Err(refused("the folder of --archive changes with the time", hint));
     }
     Ok(format!("ReadWritePaths={}", quoted(&folder)))
-}
-
-fn unit_name(name: &str) -> Result<&str, Failure> {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    match !name.is_empty() && name.chars().all(plain) {
-        true => Ok(name),
-        false => Err(refused(
-            "a unit cannot have the name of --name",
-            "make it of letters, digits and - _ .",
-        )),
-    }
 }
 
 /// A name that a system's user can have.

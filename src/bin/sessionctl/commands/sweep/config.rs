@@ -47,6 +47,7 @@ pub struct Plan {
     pub database: Option<String>,
     pub collection: String,
     pub layout: Option<Layout>,
+    pub layout_file: Option<PathBuf>,
     pub lifetime: Option<Duration>,
     pub sweep: Sweep,
 }
@@ -80,6 +81,7 @@ impl Plan {
             database,
             collection,
             layout: layout(name, settings.layout_file.as_deref())?,
+            layout_file: settings.layout_file.clone(),
             lifetime: settings.lifetime,
             sweep,
         })

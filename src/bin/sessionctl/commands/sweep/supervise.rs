@@ -72,15 +72,14 @@ impl<'a> Supervisor<'a> {
         let mut wanted: BTreeMap<_, _> =
             plans.into_iter().map(|plan| (self.target(&plan).namespace(), plan)).collect();
         for (namespace, (plan, control)) in &self.running {
+            let is_ending = control.cancel.is_cancelled();
             match wanted.remove(namespace) {
                 // Each reading gives the holder of the lease another name.
-                Some(same) if same.is_like(plan) => {}
-                Some(other) => {
-                    self.next.insert(namespace.clone(), other);
-                    control.cancel.cancel();
-                }
-                None => control.cancel.cancel(),
+                Some(same) if same.is_like(plan) && !is_ending => continue,
+                Some(other) => drop(self.next.insert(namespace.clone(), other)),
+                None => drop(self.next.remove(namespace)),
             }
+            control.cancel.cancel();
         }
         for (namespace, plan) in wanted {
             self.start(namespace, plan);
