@@ -9,9 +9,14 @@ use std::time::Duration;
 
 use bson::{Bson, Document, doc};
 
-use crate::error::{Error, Result};
 use crate::layout::{Layout, TtlIndex};
-use crate::store::Store;
+
+mod build;
+mod change;
+mod outlook;
+
+pub use build::Building;
+pub use change::{Aim, Change, Changing, Installed};
 
 /// The longest `expireAfterSeconds` that the server takes.
 pub const LONGEST_TTL: u64 = 2_147_483_647;
@@ -58,12 +63,12 @@ impl IndexSpec {
             && !self.0.get("hidden").is_some_and(truthy)
     }
 
-    fn is_ascending(&self, field: &str) -> bool {
-        let direction = self.0.get_document("key").ok().and_then(|key| key.get(field));
-        match direction {
-            Some(Bson::Int32(number)) => *number == 1,
-            Some(Bson::Int64(number)) => *number == 1,
-            Some(Bson::Double(number)) => *number == 1.0,
+    fn goes(&self, field: &str, direction: i32) -> bool {
+        let own = self.0.get_document("key").ok().and_then(|key| key.get(field));
+        match own {
+            Some(Bson::Int32(number)) => *number == direction,
+            Some(Bson::Int64(number)) => *number == i64::from(direction),
+            Some(Bson::Double(number)) => *number == f64::from(direction),
             _ => false,
         }
     }
@@ -78,7 +83,7 @@ impl IndexSpec {
             !INDIFFERENT.contains(&option.as_str()) && option != "sparse" && truthy(value)
         });
         self.is_on(&wanted.key)
-            && self.is_ascending(&wanted.key)
+            && self.goes(&wanted.key, wanted.direction())
             && self.name() == wanted.name
             && is_sparse == wanted.sparse
             && !other
@@ -141,7 +146,12 @@ pub fn status(layout: &Layout, indexes: &[IndexSpec], lifetime: Option<Duration>
             layout.name
         ));
     };
-    let on_key = |index: &&IndexSpec| index.is_on(&ttl.key) || index.name() == ttl.name;
+    // A plain index of a store that makes one for itself is beside the wanted one.
+    let beside = |index: &IndexSpec| {
+        index.stands_in() || ttl.descending && !index.is_ttl() && index.goes(&ttl.key, 1)
+    };
+    let on_key =
+        |index: &&IndexSpec| (index.is_on(&ttl.key) && !beside(index)) || index.name() == ttl.name;
     let candidates: Vec<_> = indexes.iter().filter(on_key).collect();
     // Where the index says the lifetime, the application chose it: any will do but the one given.
     let says_lifetime = layout.lifetime_from_index();
@@ -178,120 +188,13 @@ fn spec(ttl: &TtlIndex, seconds: u64) -> Document {
     let seconds = i32::try_from(seconds.min(LONGEST_TTL)).unwrap_or(i32::MAX);
     let mut spec = doc! {
         "name": &ttl.name,
-        "key": { &ttl.key: 1 },
+        "key": { &ttl.key: ttl.direction() },
         "expireAfterSeconds": seconds,
     };
     if ttl.sparse {
         spec.insert("sparse", true);
     }
     spec
-}
-
-/// What `install` did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Installed {
-    /// The index was there.
-    Already,
-    /// It was created.
-    Created,
-    /// A plain index was converted in place.
-    Converted,
-}
-
-impl Store {
-    /// The state of the TTL index.
-    ///
-    /// # Errors
-    /// What reading the indexes meets.
-    pub async fn index_status(&self, lifetime: Option<Duration>) -> Result<TtlStatus> {
-        Ok(status(self.layout(), &self.indexes().await?, lifetime))
-    }
-
-    /// Creates the TTL index, or converts the plain one in its place. Once this returns the server
-    /// deletes expired sessions by itself.
-    ///
-    /// # Errors
-    /// [`Error::IndexDiffers`] if another index stands in its place: that one is not touched.
-    pub async fn index_install(&self, lifetime: Option<Duration>) -> Result<Installed> {
-        let status = self.index_status(lifetime).await?;
-        match (status.state, status.wanted, status.found) {
-            (TtlState::Installed, ..) => Ok(Installed::Already),
-            (TtlState::Missing, Some(wanted), None) => {
-                self.create_index(wanted).await?;
-                Ok(Installed::Created)
-            }
-            (TtlState::Missing, Some(wanted), Some(_)) => {
-                self.set_ttl(&wanted).await?;
-                Ok(Installed::Converted)
-            }
-            (_, _, found) => Err(self.in_the_way(found.as_ref(), status.reason)),
-        }
-    }
-
-    /// Puts the wanted TTL index in the place of the one that differs. Where only the seconds
-    /// differ they are changed in place; else the old index is dropped first, and for as long as the
-    /// new one builds the server deletes nothing.
-    ///
-    /// # Errors
-    /// What the server says.
-    pub async fn index_replace(&self, lifetime: Option<Duration>) -> Result<Installed> {
-        let status = self.index_status(lifetime).await?;
-        let (TtlState::Differs, Some(wanted), Some(found)) =
-            (status.state, status.wanted, &status.found)
-        else {
-            return self.index_install(lifetime).await;
-        };
-        let ttl = self.layout().ttl_index.as_ref();
-        if ttl.is_some_and(|ttl| found.has_shape_of(ttl)) {
-            self.set_ttl(&wanted).await?;
-            return Ok(Installed::Converted);
-        }
-        self.drop_index(found.name()).await?;
-        self.create_index(wanted).await?;
-        Ok(Installed::Created)
-    }
-
-    /// Drops the index named `name`.
-    ///
-    /// # Errors
-    /// What the server says.
-    pub async fn index_remove(&self, name: &str) -> Result<()> {
-        self.drop_index(name).await
-    }
-
-    fn in_the_way(&self, found: Option<&IndexSpec>, reason: Option<String>) -> Error {
-        match (found, reason) {
-            (Some(found), _) => Error::IndexDiffers(format!(
-                "the index {} of {} is not the one that {} wants",
-                found.name(),
-                self.namespace(),
-                self.layout().name
-            )),
-            (None, reason) => Error::Unsupported(reason.unwrap_or_default()),
-        }
-    }
-
-    async fn create_index(&self, spec: Document) -> Result<()> {
-        let command = doc! { "createIndexes": self.name(), "indexes": [spec] };
-        self.run("createIndexes", command).await.map(drop)
-    }
-
-    /// By name: with two indexes on a key, `collMod` refuses to choose (181).
-    async fn set_ttl(&self, wanted: &Document) -> Result<()> {
-        let command = doc! {
-            "collMod": self.name(),
-            "index": {
-                "name": wanted.get_str("name").unwrap_or_default(),
-                "expireAfterSeconds": wanted.get("expireAfterSeconds"),
-            },
-        };
-        self.run("collMod", command).await.map(drop)
-    }
-
-    async fn drop_index(&self, name: &str) -> Result<()> {
-        let command = doc! { "dropIndexes": self.name(), "index": name };
-        self.run("dropIndexes", command).await.map(drop)
-    }
 }
 
 #[cfg(test)]

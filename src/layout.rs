@@ -148,6 +148,17 @@ pub struct TtlIndex {
     /// Whether the store makes it sparse.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sparse: bool,
+    /// Whether it goes along descending values, because the store itself makes a plain ascending
+    /// index whenever it starts, and would be refused where that is the TTL index (85).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub descending: bool,
+}
+
+impl TtlIndex {
+    /// The direction of its key.
+    pub fn direction(&self) -> i32 {
+        if self.descending { -1 } else { 1 }
+    }
 }
 
 /// What tells the documents of a layout from others.

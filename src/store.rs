@@ -115,6 +115,11 @@ impl Store {
         self
     }
 
+    /// The same store, its documents read by another layout.
+    pub(crate) fn with_layout(&self, layout: Layout) -> Self {
+        Self { layout, ..self.clone() }
+    }
+
     /// What its operations say in `currentOp` and the profiler. No session ids in it.
     pub(crate) fn comment(&self) -> &str {
         &self.comment

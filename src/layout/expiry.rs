@@ -163,6 +163,22 @@ impl Rule {
         Some(format!("the expiry rule of kind \"{kind}\" {fault}"))
     }
 
+    /// Over so many seconds after the date at `path`; never without one.
+    pub(crate) fn after(path: &str, seconds: u64) -> Self {
+        Self {
+            kind: Kind::Date,
+            path: Some(path.to_owned()),
+            lifetime: Some(seconds),
+            unit: None,
+            lifetime_from: None,
+            lifetime_path: None,
+            lifetime_unit: None,
+            over: None,
+            null: Meaning::Endless,
+            missing: Meaning::Endless,
+        }
+    }
+
     fn path(&self) -> &str {
         self.path.as_deref().unwrap_or_default()
     }

@@ -7,6 +7,8 @@ use sessionctl::mongod::Options;
 
 use crate::support::{Db, LAYOUTS, at, eventually, own_server, session};
 
+mod draining;
+
 const LIVE: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 const EXPIRED: &str = "BBBBBBBBBBBBBBBBBBBBBB";
 

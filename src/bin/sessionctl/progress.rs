@@ -8,6 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use crate::report;
 use crate::text::grouped;
 
+const BAR: &str = "{msg} {wide_bar:.dim} {human_pos} of {human_len}  {rate:.dim}  {eta} left";
+
 /// A bar on stderr, or nothing where nobody sees it.
 #[derive(Debug)]
 pub struct Progress(ProgressBar);
@@ -19,20 +21,43 @@ impl Progress {
             return Self(ProgressBar::hidden());
         }
         let (bar, template) = match total {
-            Some(total) => (
-                ProgressBar::new(total),
-                "{msg} {wide_bar:.dim} {human_pos} of {human_len}  {rate:.dim}  {eta} left",
-            ),
+            Some(total) => (ProgressBar::new(total), BAR),
             None => (ProgressBar::new_spinner(), "{spinner} {msg} {human_pos}  {rate:.dim}"),
         };
         // Five frames a second: enough to see, little enough for a slow link.
         bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.with_key("rate", rate));
-        }
         bar.set_message(what);
-        bar.enable_steady_tick(Duration::from_millis(500));
-        Self(bar)
+        let progress = Self(bar);
+        progress.style(template);
+        progress.0.enable_steady_tick(Duration::from_millis(500));
+        progress
+    }
+
+    /// For the server's building of an index, of which it may not tell how far it is.
+    pub fn building(quiet: bool) -> Self {
+        let progress = Self::new("building the index", None, quiet);
+        progress.style("{spinner} {msg}");
+        progress
+    }
+
+    fn style(&self, template: &str) {
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.0.set_style(style.with_key("rate", rate));
+        }
+    }
+
+    /// How far the server is.
+    pub fn at(&self, done: u64, total: u64) {
+        if self.0.length() != Some(total) {
+            self.style(BAR);
+            self.0.set_length(total);
+        }
+        self.0.set_position(done);
+    }
+
+    /// Whether it is drawn.
+    pub fn is_shown(&self) -> bool {
+        !self.0.is_hidden()
     }
 
     /// Whether somebody would see it.

@@ -23,11 +23,13 @@ use again::Verifying;
 
 mod again;
 mod archiving;
+mod draining;
 mod pacing;
 mod preview;
 mod report;
 
 pub use archiving::Archiving;
+pub use draining::Draining;
 pub use pacing::{Pacing, factor, pause};
 pub use report::{HEADER, Report};
 

@@ -1,0 +1,149 @@
+//! `sessionctl index install` and `replace`: reckon what the server will delete, ask, purge that
+//! first where it is much, and change the indexes.
+
+use bson::DateTime;
+use sessionctl::index::{Aim, IndexSpec, Installed, TtlState};
+use sessionctl::{State, Store};
+
+use super::{Change, Looked, print, print_now, steps};
+use crate::confirm::{Confirmed, Question, ask};
+use crate::context::Context;
+use crate::report::{Doing as _, Exit, Failure};
+use crate::text::sessions;
+
+pub async fn run(
+    context: &Context,
+    looked: Looked,
+    aim: Aim,
+    change: &Change,
+) -> Result<Exit, Failure> {
+    let (store, action) = (&looked.store, &looked.action);
+    let replaces = aim == Aim::Replace && looked.status.state == TtlState::Differs;
+    if looked.status.state != TtlState::Missing && !replaces {
+        return nothing_to_do(context, &looked, aim).await;
+    }
+    let asked = &context.signals.asked;
+    let outlook = match asked.run_until_cancelled(outlook(context, &looked, change)).await {
+        Some(outlook) => outlook?,
+        None => return Ok(Exit::Signal(context.signals.received().unwrap_or_default())),
+    };
+    let drains = change.draining.is_wanted(outlook.deletes);
+    let confirmed = match replaces {
+        true => confirm_replacing(context, &looked, change, &outlook, drains).await?,
+        false => confirm_installing(context, &looked, change, &outlook, drains).await?,
+    };
+    if let Some(doomed) = outlook.doomed.as_ref().filter(|_| drains) {
+        let drained = change.draining.carry_out(context, doomed, action, &confirmed).await?;
+        if let Some(stopped) = drained {
+            return Ok(stopped);
+        }
+    }
+    let changing = store.index_changing(aim, context.global.lifetime);
+    match steps::carry_out(context, store, action, changing, &confirmed).await? {
+        Some(stopped) => Ok(stopped),
+        None => print_now(context, &looked).await,
+    }
+}
+
+/// It is there, or something is in the way: the library says which.
+async fn nothing_to_do(context: &Context, looked: &Looked, aim: Aim) -> Result<Exit, Failure> {
+    let (store, nothing) = (&looked.store, Confirmed::nothing_matched());
+    let changing = store.index_changing(aim, context.global.lifetime);
+    match steps::carry_out(context, store, &looked.action, changing, &nothing).await {
+        Ok(Some(stopped)) => Ok(stopped),
+        Ok(None) => print_now(context, looked).await,
+        Err(failure) => {
+            print(context, store, &looked.status)?;
+            Err(failure)
+        }
+    }
+}
+
+/// What the wanted index would do at once.
+struct Outlook {
+    /// The sessions as the index sees them.
+    doomed: Option<Store>,
+    /// How many the server deletes.
+    deletes: u64,
+    /// How many of them the index that is there would keep.
+    ends: u64,
+}
+
+async fn outlook(context: &Context, looked: &Looked, change: &Change) -> Result<Outlook, Failure> {
+    let (store, action) = (&looked.store, &looked.action);
+    change.draining.check(context, store, action).await?;
+    let now = store.connection().primary_now().await.doing(action)?;
+    let wanted = looked.status.wanted.clone().map(IndexSpec);
+    let doomed = wanted.and_then(|wanted| store.deleted_by(&wanted));
+    let deletes = expired(doomed.as_ref(), now).await.doing(action)?;
+    // A shorter lifetime ends what a longer one keeps, and not the other way round.
+    let already = looked.status.found.as_ref().and_then(|found| store.deleted_by(found));
+    let kept = deletes.saturating_sub(expired(already.as_ref(), now).await.doing(action)?);
+    Ok(Outlook { doomed, deletes, ends: kept })
+}
+
+async fn expired(store: Option<&Store>, now: DateTime) -> sessionctl::Result<u64> {
+    match store {
+        Some(store) => store.count(store.layout().filter(State::Expired, now)).await,
+        None => Ok(0),
+    }
+}
+
+async fn confirm_installing(
+    context: &Context,
+    looked: &Looked,
+    change: &Change,
+    outlook: &Outlook,
+    drains: bool,
+) -> Result<Confirmed, Failure> {
+    if outlook.deletes == 0 {
+        return Ok(Confirmed::nothing_matched());
+    }
+    let outlook = at_once(&looked.store, outlook.deletes, drains);
+    if change.confirming.yes {
+        context.note("note", outlook);
+        return Ok(Confirmed::by_flag());
+    }
+    if let Some(confirmed) = change.draining.confirmed() {
+        context.note("note", outlook);
+        return Ok(confirmed);
+    }
+    ask(Question::YesNo(format!("{outlook}.")), false, &context.signals).await
+}
+
+async fn confirm_replacing(
+    context: &Context,
+    looked: &Looked,
+    change: &Change,
+    outlook: &Outlook,
+    drains: bool,
+) -> Result<Confirmed, Failure> {
+    let found = looked.status.found.as_ref().map_or("", IndexSpec::name);
+    let ends = match outlook.ends {
+        0 => String::new(),
+        ends => format!("; {found} would still keep {} of them", sessions(ends)),
+    };
+    let outlook = at_once(&looked.store, outlook.deletes, drains) + &ends;
+    if change.confirming.yes {
+        context.note("note", outlook);
+        return Ok(Confirmed::by_flag());
+    }
+    let question = format!("replace the index {found}? {outlook}.");
+    ask(Question::TypeNamespace(question, looked.store.namespace()), false, &context.signals).await
+}
+
+fn at_once(store: &Store, deletes: u64, drains: bool) -> String {
+    let those = sessions(deletes).replace(' ', " expired ");
+    let first = if drains { "; they are purged first" } else { "" };
+    let namespace = store.namespace();
+    format!("with the TTL index the server deletes {those} of {namespace} at once{first}")
+}
+
+/// What was done, to a person.
+pub fn done(installed: Installed) -> &'static str {
+    match installed {
+        Installed::Already => "the TTL index is there already; nothing was changed",
+        Installed::Created => "the TTL index was created",
+        Installed::Converted => "the index in its place was made the TTL index",
+    }
+}

@@ -1,0 +1,248 @@
+//! From the indexes that are there to the wanted TTL index, one change at a time. Each follows from
+//! what is there: what was interrupted is gone on with by asking again.
+
+use std::time::Duration;
+
+use bson::{Document, doc};
+
+use super::{IndexSpec, TtlState, TtlStatus, status};
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// Before server 5.1 `collMod` refuses a plain index so (`InvalidOptions`).
+const CANNOT_CONVERT: i32 = 72;
+/// The TTL index that stands in until a plain index has been exchanged, on such a server.
+const STAND_IN: &str = "sessionctl_stand_in";
+/// More changes than any way to the wanted index has.
+const MOST_CHANGES: u32 = 8;
+
+/// What the indexes shall come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aim {
+    /// The wanted TTL index is there; one that differs is not touched.
+    Install,
+    /// The wanted TTL index is there, in the place of any that differs.
+    Replace,
+}
+
+/// One change of the indexes, carried out by the server whole or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// An index is built, which may take long.
+    Build(IndexSpec),
+    /// An index gets another `expireAfterSeconds`, or its first.
+    Convert(IndexSpec),
+    /// The index of this name is dropped.
+    Drop(String),
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Installed {
+    /// The index was there.
+    Already,
+    /// It was created.
+    Created,
+    /// The one in its place was made it.
+    Converted,
+}
+
+/// Changes under way, pulled one by one: the caller may say what it waits for.
+#[derive(Debug, Clone)]
+pub struct Changing {
+    store: Store,
+    aim: Aim,
+    lifetime: Option<Duration>,
+    /// Whether the server makes a plain index a TTL index in place.
+    converts: bool,
+    done: Installed,
+    changes: u32,
+}
+
+impl Changing {
+    /// What is to be done next; `None` when the wanted index is there.
+    ///
+    /// # Errors
+    /// [`Error::IndexDiffers`] if another index stands in its place and is not to be replaced.
+    pub async fn next(&self) -> Result<Option<Change>> {
+        if self.changes == MOST_CHANGES {
+            let what = "the server accepts changes of the index, and does not carry them out";
+            return Err(Error::Unsupported(what.to_owned()));
+        }
+        self.after(&self.store.indexes().await?)
+    }
+
+    fn after(&self, indexes: &[IndexSpec]) -> Result<Option<Change>> {
+        let layout = self.store.layout();
+        let stands_in = indexes.iter().any(IndexSpec::stands_in);
+        let TtlStatus { state, wanted, found, reason } = status(layout, indexes, self.lifetime);
+        Ok(match (state, wanted.map(IndexSpec), found) {
+            (TtlState::Installed, ..) => stands_in.then(|| Change::Drop(STAND_IN.to_owned())),
+            (TtlState::Missing, Some(wanted), None) => Some(Change::Build(wanted)),
+            (TtlState::Missing, Some(wanted), Some(plain)) => {
+                Some(self.exchange(wanted, &plain, stands_in))
+            }
+            (TtlState::Differs, Some(wanted), Some(found)) if self.aim == Aim::Replace => {
+                let ttl = layout.ttl_index.as_ref();
+                Some(match ttl.is_some_and(|ttl| found.has_shape_of(ttl)) {
+                    true => Change::Convert(wanted),
+                    false => Change::Drop(found.name().to_owned()),
+                })
+            }
+            (_, _, found) => return Err(self.in_the_way(found.as_ref(), reason)),
+        })
+    }
+
+    /// From a plain index to the TTL index. Where that cannot be done in place, another TTL index
+    /// does its work meanwhile: a second one on the key is refused, but not in the other direction.
+    fn exchange(&self, wanted: IndexSpec, plain: &IndexSpec, stands_in: bool) -> Change {
+        match (self.converts, stands_in) {
+            (true, _) => Change::Convert(wanted),
+            (false, true) => Change::Drop(plain.name().to_owned()),
+            (false, false) => Change::Build(wanted.turned()),
+        }
+    }
+
+    /// Carries a change out.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn apply(&mut self, change: &Change) -> Result<()> {
+        self.changes += 1;
+        match change {
+            Change::Build(spec) => {
+                self.store.build(spec).await?;
+                if self.done == Installed::Already {
+                    self.done = Installed::Created;
+                }
+            }
+            Change::Convert(wanted) => {
+                match self.store.convert(wanted).await {
+                    Err(error) if self.converts && error.code() == Some(CANNOT_CONVERT) => {
+                        self.converts = false;
+                    }
+                    converted => converted?,
+                }
+                self.done = Installed::Converted;
+            }
+            Change::Drop(name) => self.store.index_remove(name).await?,
+        }
+        Ok(())
+    }
+
+    /// What was done so far.
+    pub fn done(&self) -> Installed {
+        self.done
+    }
+
+    fn in_the_way(&self, found: Option<&IndexSpec>, reason: Option<String>) -> Error {
+        match (found, reason) {
+            (Some(found), _) => Error::IndexDiffers(format!(
+                "the index {} of {} is not the one that {} wants",
+                found.name(),
+                self.store.namespace(),
+                self.store.layout().name
+            )),
+            (None, reason) => Error::Unsupported(reason.unwrap_or_default()),
+        }
+    }
+}
+
+impl IndexSpec {
+    /// The same index the other way round, to stand in for it.
+    fn turned(&self) -> Self {
+        let mut spec = self.0.clone();
+        if let Ok(key) = spec.get_document_mut("key") {
+            for (_, direction) in key.iter_mut() {
+                *direction = direction.as_i32().map_or(-1, |direction| -direction).into();
+            }
+        }
+        spec.insert("name", STAND_IN);
+        Self(spec)
+    }
+
+    /// Whether it only stands in until another is exchanged.
+    pub(super) fn stands_in(&self) -> bool {
+        self.name() == STAND_IN
+    }
+}
+
+impl Store {
+    /// The state of the TTL index.
+    ///
+    /// # Errors
+    /// What reading the indexes meets.
+    pub async fn index_status(&self, lifetime: Option<Duration>) -> Result<TtlStatus> {
+        Ok(status(self.layout(), &self.indexes().await?, lifetime))
+    }
+
+    /// Whether there is an index of this name, or the server is building it.
+    ///
+    /// # Errors
+    /// What reading the indexes meets.
+    pub async fn has_index(&self, name: &str) -> Result<bool> {
+        Ok(self.indexes().await?.iter().any(|index| index.name() == name))
+    }
+
+    /// Begins to change the indexes: nothing is done before the first change is applied.
+    pub fn index_changing(&self, aim: Aim, lifetime: Option<Duration>) -> Changing {
+        let (store, done) = (self.clone(), Installed::Already);
+        Changing { store, aim, lifetime, converts: true, done, changes: 0 }
+    }
+
+    /// Creates the TTL index, or converts the plain one in its place. Once this returns the server
+    /// deletes expired sessions by itself.
+    ///
+    /// # Errors
+    /// [`Error::IndexDiffers`] if another index stands in its place: that one is not touched.
+    pub async fn index_install(&self, lifetime: Option<Duration>) -> Result<Installed> {
+        self.index_change(Aim::Install, lifetime).await
+    }
+
+    /// Puts the wanted TTL index in the place of the one that differs. Where only the seconds
+    /// differ they are changed in place; else the old index is dropped first, and for as long as the
+    /// new one builds the server deletes nothing.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn index_replace(&self, lifetime: Option<Duration>) -> Result<Installed> {
+        self.index_change(Aim::Replace, lifetime).await
+    }
+
+    async fn index_change(&self, aim: Aim, lifetime: Option<Duration>) -> Result<Installed> {
+        let mut changing = self.index_changing(aim, lifetime);
+        while let Some(change) = changing.next().await? {
+            changing.apply(&change).await?;
+        }
+        Ok(changing.done())
+    }
+
+    /// Drops the index named `name`.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn index_remove(&self, name: &str) -> Result<()> {
+        let command = doc! { "dropIndexes": self.name(), "index": name };
+        self.run("dropIndexes", command).await.map(drop)
+    }
+
+    async fn build(&self, spec: &IndexSpec) -> Result<()> {
+        let specs: [&Document; 1] = [&spec.0];
+        let command = doc! {
+            "createIndexes": self.name(), "indexes": specs.to_vec(), "comment": self.comment(),
+        };
+        self.run("createIndexes", command).await.map(drop)
+    }
+
+    /// By name: with two indexes on a key, `collMod` refuses to choose (181).
+    async fn convert(&self, wanted: &IndexSpec) -> Result<()> {
+        let command = doc! {
+            "collMod": self.name(),
+            "index": {
+                "name": wanted.name(),
+                "expireAfterSeconds": wanted.0.get("expireAfterSeconds"),
+            },
+        };
+        self.run("collMod", command).await.map(drop)
+    }
+}
