@@ -18,6 +18,7 @@ mod ending;
 mod given;
 mod lifetimes;
 mod survey;
+mod ttl;
 
 /// 2026-11-23T13:40:00Z, about when the libraries wrote the fixtures.
 const WRITTEN: i64 = 1_795_441_200_000;

@@ -1,0 +1,137 @@
+//! A plain index where the TTL index should be.
+
+use bson::{Document, doc};
+use sessionctl::index::{Aim, Change};
+
+use crate::support::{Db, at, eventually, session};
+
+const LIVE: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+const EXPIRED: &str = "BBBBBBBBBBBBBBBBBBBBBB";
+const STAND_IN: &str = "sessionctl_stand_in";
+
+fn plain() -> Document {
+    doc! { "key": { "expires": 1 }, "name": "expires_1" }
+}
+
+/// A live session under an index on the expiry that never removes anything.
+fn with_plain_index(layout: &str) -> Db {
+    let db = Db::new();
+    db.insert("sessions", [session(layout, LIVE, at(600))]);
+    db.create_index("sessions", plain());
+    db
+}
+
+fn names(db: &Db) -> Vec<String> {
+    let names = db.indexes("sessions").into_iter();
+    names.map(|index| index.get_str("name").unwrap().to_owned()).collect()
+}
+
+/// As a server before 5.1 refuses it (seen on 4.4.2: "no expireAfterSeconds field to update").
+fn older_server(db: &Db) -> crate::support::FailPoint<'_> {
+    db.fail_commands("alwaysOn", doc! { "failCommands": ["collMod"], "errorCode": 72 })
+}
+
+#[track_caller]
+fn is_installed(db: &Db) {
+    let indexes = db.indexes("sessions");
+    assert_eq!(names(db), ["expires_1"]);
+    assert_eq!(indexes[0].get_i32("expireAfterSeconds").unwrap(), 0);
+    assert_eq!(indexes[0].get_document("key").unwrap(), &doc! { "expires": 1 });
+    db.insert("sessions", [session("connect-mongo-json", EXPIRED, at(-60))]);
+    eventually(|| db.ids("sessions") == [LIVE]);
+}
+
+#[test]
+fn a_plain_index_is_converted_in_place() {
+    let db = with_plain_index("connect-mongo-json");
+    let status = db.sessionctl(&["index", "status", "-o", "json"]).exits(0).json();
+    assert_eq!(status["state"], "missing");
+    assert_eq!(status["found"]["name"], "expires_1");
+    db.sessionctl(&["index", "install"]).exits(0).says("made the TTL index");
+    is_installed(&db);
+}
+
+#[test]
+fn where_the_server_cannot_convert_it_another_stands_in_until_it_is_exchanged() {
+    let db = with_plain_index("connect-mongo-json");
+    {
+        let _older = older_server(&db);
+        db.sessionctl(&["index", "install"]).exits(0).says("made the TTL index");
+    }
+    is_installed(&db);
+}
+
+#[test]
+fn an_exchange_that_was_interrupted_is_gone_on_with() {
+    // After so many changes: the refused one, the stand-in, the plain one dropped, the wanted one.
+    for interrupted_after in 1..=4 {
+        let db = with_plain_index("connect-mongo-json");
+        let _older = older_server(&db);
+        let store = db.store("connect-mongo-json");
+        db.runtime.block_on(async {
+            let mut changing = store.index_changing(Aim::Install, None);
+            for _ in 0..interrupted_after {
+                let change = changing.next().await.unwrap().unwrap();
+                changing.apply(&change).await.unwrap();
+            }
+        });
+        // Whatever is there deletes by the expiry, but for the first moment.
+        let deletes =
+            db.indexes("sessions").iter().any(|one| one.contains_key("expireAfterSeconds"));
+        assert_eq!(deletes, interrupted_after > 1);
+        assert_eq!(names(&db).contains(&STAND_IN.to_owned()), interrupted_after > 1);
+        db.sessionctl(&["index", "install"]).exits(0);
+        is_installed(&db);
+    }
+}
+
+#[test]
+fn a_server_that_only_says_that_it_converts_is_not_asked_for_ever() {
+    let db = with_plain_index("connect-mongo-json");
+    let store = db.store("connect-mongo-json");
+    db.runtime.block_on(async {
+        let mut changing = store.index_changing(Aim::Install, None);
+        for _ in 0..8 {
+            // Each time it is done, and each time undone.
+            let change = changing.next().await.unwrap().unwrap();
+            assert!(matches!(change, Change::Convert(_)), "{change:?}");
+            changing.apply(&change).await.unwrap();
+            store.index_remove("expires_1").await.unwrap();
+            let again = doc! { "createIndexes": "sessions", "indexes": [plain()] };
+            db.client.database(&db.name).run_command(again).await.unwrap();
+        }
+        let error = changing.next().await.unwrap_err();
+        assert!(error.to_string().contains("does not carry them out"), "{error}");
+    });
+}
+
+#[test]
+fn the_plain_index_that_the_store_itself_makes_stays_beside() {
+    // express-mongodb 0.0.4 asks for it at each start, and would be refused (85) had we converted it.
+    let layout = "express-mongodb-legacy";
+    let db = with_plain_index(layout);
+    let status = db.sessionctl(&["index", "status", "-o", "json"]).exits(0).json();
+    assert_eq!(status["state"], "missing");
+    assert!(status["found"].is_null(), "{status}");
+    db.sessionctl(&["index", "install"]).exits(0).says("was created");
+    assert_eq!(names(&db), ["expires_1", "expires_-1"]);
+    db.create_index("sessions", plain());
+    db.insert("sessions", [session(layout, EXPIRED, at(-60))]);
+    eventually(|| db.count("sessions", doc! { "sid": EXPIRED }) == 0);
+    assert_eq!(db.count("sessions", doc! { "sid": LIVE }), 1);
+    db.sessionctl(&["index", "remove", "--yes"]).exits(0);
+    assert_eq!(names(&db), ["expires_1"]);
+}
+
+#[test]
+fn a_stores_plain_index_that_somebody_converted_differs_and_can_be_replaced() {
+    let db = with_plain_index("express-mongodb-legacy");
+    let index = doc! { "name": "expires_1", "expireAfterSeconds": 0 };
+    db.run(doc! { "collMod": "sessions", "index": index });
+    let status = db.sessionctl(&["index", "status", "-o", "json"]).exits(0).json();
+    assert_eq!(status["state"], "differs");
+    assert_eq!(status["found"]["name"], "expires_1");
+    db.sessionctl(&["index", "replace", "--yes"]).exits(0);
+    assert_eq!(names(&db), ["expires_-1"]);
+    db.create_index("sessions", plain());
+}
