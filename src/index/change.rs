@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bson::{Document, doc};
+use bson::doc;
 
 use super::{IndexSpec, TtlState, TtlStatus, status};
 use crate::error::{Error, Result};
@@ -30,6 +30,9 @@ pub enum Aim {
 pub enum Change {
     /// An index is built, which may take long.
     Build(IndexSpec),
+    /// An index that is listed is asked for again: the server may still be building it, and answers
+    /// when it is done.
+    Await(IndexSpec),
     /// An index gets another `expireAfterSeconds`, or its first.
     Convert(IndexSpec),
     /// The index of this name is dropped.
@@ -56,6 +59,8 @@ pub struct Changing {
     /// Whether the server makes a plain index a TTL index in place.
     converts: bool,
     done: Installed,
+    /// Whether the wanted index is known to be complete.
+    complete: bool,
     changes: u32,
 }
 
@@ -77,6 +82,7 @@ impl Changing {
         let stands_in = indexes.iter().any(IndexSpec::stands_in);
         let TtlStatus { state, wanted, found, reason } = status(layout, indexes, self.lifetime);
         Ok(match (state, wanted.map(IndexSpec), found) {
+            (TtlState::Installed, _, Some(found)) if !self.complete => Some(Change::Await(found)),
             (TtlState::Installed, ..) => stands_in.then(|| Change::Drop(STAND_IN.to_owned())),
             (TtlState::Missing, Some(wanted), None) => Some(Change::Build(wanted)),
             (TtlState::Missing, Some(wanted), Some(plain)) => {
@@ -112,16 +118,25 @@ impl Changing {
         match change {
             Change::Build(spec) => {
                 self.store.build(spec).await?;
+                self.complete = !spec.stands_in();
                 if self.done == Installed::Already {
                     self.done = Installed::Created;
                 }
+            }
+            Change::Await(spec) => {
+                self.store.build(spec).await?;
+                self.complete = true;
             }
             Change::Convert(wanted) => {
                 match self.store.convert(wanted).await {
                     Err(error) if self.converts && error.code() == Some(CANNOT_CONVERT) => {
                         self.converts = false;
                     }
-                    converted => converted?,
+                    // It refuses an index that is still being built.
+                    converted => {
+                        converted?;
+                        self.complete = true;
+                    }
                 }
                 self.done = Installed::Converted;
             }
@@ -187,7 +202,7 @@ impl Store {
     /// Begins to change the indexes: nothing is done before the first change is applied.
     pub fn index_changing(&self, aim: Aim, lifetime: Option<Duration>) -> Changing {
         let (store, done) = (self.clone(), Installed::Already);
-        Changing { store, aim, lifetime, converts: true, done, changes: 0 }
+        Changing { store, aim, lifetime, converts: true, done, complete: false, changes: 0 }
     }
 
     /// Creates the TTL index, or converts the plain one in its place. Once this returns the server
@@ -227,9 +242,11 @@ impl Store {
     }
 
     async fn build(&self, spec: &IndexSpec) -> Result<()> {
-        let specs: [&Document; 1] = [&spec.0];
+        let mut spec = spec.0.clone();
+        // Older servers list it, and take it from nobody.
+        spec.remove("ns");
         let command = doc! {
-            "createIndexes": self.name(), "indexes": specs.to_vec(), "comment": self.comment(),
+            "createIndexes": self.name(), "indexes": [spec], "comment": self.comment(),
         };
         self.run("createIndexes", command).await.map(drop)
     }

@@ -7,8 +7,11 @@ use sessionctl::mongod::Options;
 
 use crate::support::{Db, LAYOUTS, at, eventually, own_server, session};
 
+mod building;
 mod converting;
 mod draining;
+mod older;
+mod replacing;
 
 const LIVE: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 const EXPIRED: &str = "BBBBBBBBBBBBBBBBBBBBBB";

@@ -3,6 +3,7 @@
 use bson::{Document, doc};
 use sessionctl::index::{Aim, Change};
 
+use super::older::Older;
 use crate::support::{Db, at, eventually, session};
 
 const LIVE: &str = "AAAAAAAAAAAAAAAAAAAAAA";
@@ -14,21 +15,14 @@ fn plain() -> Document {
 }
 
 /// A live session under an index on the expiry that never removes anything.
-fn with_plain_index(layout: &str) -> Db {
-    let db = Db::new();
+fn with_plain_index(db: &Db, layout: &str) {
     db.insert("sessions", [session(layout, LIVE, at(600))]);
     db.create_index("sessions", plain());
-    db
 }
 
 fn names(db: &Db) -> Vec<String> {
     let names = db.indexes("sessions").into_iter();
     names.map(|index| index.get_str("name").unwrap().to_owned()).collect()
-}
-
-/// As a server before 5.1 refuses it (seen on 4.4.2: "no expireAfterSeconds field to update").
-fn older_server(db: &Db) -> crate::support::FailPoint<'_> {
-    db.fail_commands("alwaysOn", doc! { "failCommands": ["collMod"], "errorCode": 72 })
 }
 
 #[track_caller]
@@ -43,7 +37,8 @@ fn is_installed(db: &Db) {
 
 #[test]
 fn a_plain_index_is_converted_in_place() {
-    let db = with_plain_index("connect-mongo-json");
+    let db = Db::new();
+    with_plain_index(&db, "connect-mongo-json");
     let status = db.sessionctl(&["index", "status", "-o", "json"]).exits(0).json();
     assert_eq!(status["state"], "missing");
     assert_eq!(status["found"]["name"], "expires_1");
@@ -53,9 +48,11 @@ fn a_plain_index_is_converted_in_place() {
 
 #[test]
 fn where_the_server_cannot_convert_it_another_stands_in_until_it_is_exchanged() {
-    let db = with_plain_index("connect-mongo-json");
+    let older = Older::start();
+    let db = older.db();
+    with_plain_index(&db, "connect-mongo-json");
     {
-        let _older = older_server(&db);
+        let _refusing = older.refuses(&db);
         db.sessionctl(&["index", "install"]).exits(0).says("made the TTL index");
     }
     is_installed(&db);
@@ -63,10 +60,12 @@ fn where_the_server_cannot_convert_it_another_stands_in_until_it_is_exchanged() 
 
 #[test]
 fn an_exchange_that_was_interrupted_is_gone_on_with() {
+    let older = Older::start();
     // After so many changes: the refused one, the stand-in, the plain one dropped, the wanted one.
     for interrupted_after in 1..=4 {
-        let db = with_plain_index("connect-mongo-json");
-        let _older = older_server(&db);
+        let db = older.db();
+        with_plain_index(&db, "connect-mongo-json");
+        let _refusing = older.refuses(&db);
         let store = db.store("connect-mongo-json");
         db.runtime.block_on(async {
             let mut changing = store.index_changing(Aim::Install, None);
@@ -76,9 +75,8 @@ fn an_exchange_that_was_interrupted_is_gone_on_with() {
             }
         });
         // Whatever is there deletes by the expiry, but for the first moment.
-        let deletes =
-            db.indexes("sessions").iter().any(|one| one.contains_key("expireAfterSeconds"));
-        assert_eq!(deletes, interrupted_after > 1);
+        let is_ttl = |index: &Document| index.contains_key("expireAfterSeconds");
+        assert_eq!(db.indexes("sessions").iter().any(is_ttl), interrupted_after > 1);
         assert_eq!(names(&db).contains(&STAND_IN.to_owned()), interrupted_after > 1);
         db.sessionctl(&["index", "install"]).exits(0);
         is_installed(&db);
@@ -87,7 +85,8 @@ fn an_exchange_that_was_interrupted_is_gone_on_with() {
 
 #[test]
 fn a_server_that_only_says_that_it_converts_is_not_asked_for_ever() {
-    let db = with_plain_index("connect-mongo-json");
+    let db = Db::new();
+    with_plain_index(&db, "connect-mongo-json");
     let store = db.store("connect-mongo-json");
     db.runtime.block_on(async {
         let mut changing = store.index_changing(Aim::Install, None);
@@ -109,7 +108,8 @@ fn a_server_that_only_says_that_it_converts_is_not_asked_for_ever() {
 fn the_plain_index_that_the_store_itself_makes_stays_beside() {
     // express-mongodb 0.0.4 asks for it at each start, and would be refused (85) had we converted it.
     let layout = "express-mongodb-legacy";
-    let db = with_plain_index(layout);
+    let db = Db::new();
+    with_plain_index(&db, layout);
     let status = db.sessionctl(&["index", "status", "-o", "json"]).exits(0).json();
     assert_eq!(status["state"], "missing");
     assert!(status["found"].is_null(), "{status}");
@@ -125,7 +125,8 @@ fn the_plain_index_that_the_store_itself_makes_stays_beside() {
 
 #[test]
 fn a_stores_plain_index_that_somebody_converted_differs_and_can_be_replaced() {
-    let db = with_plain_index("express-mongodb-legacy");
+    let db = Db::new();
+    with_plain_index(&db, "express-mongodb-legacy");
     let index = doc! { "name": "expires_1", "expireAfterSeconds": 0 };
     db.run(doc! { "collMod": "sessions", "index": index });
     let status = db.sessionctl(&["index", "status", "-o", "json"]).exits(0).json();

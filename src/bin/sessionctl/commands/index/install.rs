@@ -1,7 +1,7 @@
 //! `sessionctl index install` and `replace`: reckon what the server will delete, ask, purge that
 //! first where it is much, and change the indexes.
 
-use bson::DateTime;
+use bson::doc;
 use sessionctl::index::{Aim, IndexSpec, Installed, TtlState};
 use sessionctl::{State, Store};
 
@@ -9,7 +9,7 @@ use super::{Change, Looked, print, print_now, steps};
 use crate::confirm::{Confirmed, Question, ask};
 use crate::context::Context;
 use crate::report::{Doing as _, Exit, Failure};
-use crate::text::sessions;
+use crate::text::{grouped, sessions};
 
 pub async fn run(
     context: &Context,
@@ -75,18 +75,22 @@ async fn outlook(context: &Context, looked: &Looked, change: &Change) -> Result<
     let now = store.connection().primary_now().await.doing(action)?;
     let wanted = looked.status.wanted.clone().map(IndexSpec);
     let doomed = wanted.and_then(|wanted| store.deleted_by(&wanted));
-    let deletes = expired(doomed.as_ref(), now).await.doing(action)?;
-    // A shorter lifetime ends what a longer one keeps, and not the other way round.
-    let already = looked.status.found.as_ref().and_then(|found| store.deleted_by(found));
-    let kept = deletes.saturating_sub(expired(already.as_ref(), now).await.doing(action)?);
-    Ok(Outlook { doomed, deletes, ends: kept })
-}
-
-async fn expired(store: Option<&Store>, now: DateTime) -> sessionctl::Result<u64> {
-    match store {
-        Some(store) => store.count(store.layout().filter(State::Expired, now)).await,
-        None => Ok(0),
-    }
+    let over = |store: &Store| store.layout().filter(State::Expired, now);
+    let deletes = match &doomed {
+        Some(doomed) => store.count(over(doomed)).await.doing(action)?,
+        None => 0,
+    };
+    // What the index that is there deletes anyway is not ended by the other.
+    let found = looked.status.found.as_ref();
+    let anyway = found.and_then(|found| store.deleted_by(found)).map(|store| over(&store));
+    let ends = match (&doomed, anyway) {
+        (Some(doomed), Some(anyway)) => {
+            let kept = doc! { "$and": [over(doomed), { "$nor": [anyway] }] };
+            store.count(kept).await.doing(action)?
+        }
+        _ => deletes,
+    };
+    Ok(Outlook { doomed, deletes, ends })
 }
 
 async fn confirm_installing(
@@ -99,7 +103,8 @@ async fn confirm_installing(
     if outlook.deletes == 0 {
         return Ok(Confirmed::nothing_matched());
     }
-    let outlook = at_once(&looked.store, outlook.deletes, drains);
+    let those = sessions(outlook.deletes).replace(' ', " expired ");
+    let outlook = at_once(&looked.store, &those, drains);
     if change.confirming.yes {
         context.note("note", outlook);
         return Ok(Confirmed::by_flag());
@@ -121,9 +126,10 @@ async fn confirm_replacing(
     let found = looked.status.found.as_ref().map_or("", IndexSpec::name);
     let ends = match outlook.ends {
         0 => String::new(),
-        ends => format!("; {found} would still keep {} of them", sessions(ends)),
+        ends => format!("; {found} would still keep {} of them", grouped(ends)),
     };
-    let outlook = at_once(&looked.store, outlook.deletes, drains) + &ends;
+    let those = sessions(outlook.deletes);
+    let outlook = at_once(&looked.store, &those, drains) + &ends;
     if change.confirming.yes {
         context.note("note", outlook);
         return Ok(Confirmed::by_flag());
@@ -132,8 +138,7 @@ async fn confirm_replacing(
     ask(Question::TypeNamespace(question, looked.store.namespace()), false, &context.signals).await
 }
 
-fn at_once(store: &Store, deletes: u64, drains: bool) -> String {
-    let those = sessions(deletes).replace(' ', " expired ");
+fn at_once(store: &Store, those: &str, drains: bool) -> String {
     let first = if drains { "; they are purged first" } else { "" };
     let namespace = store.namespace();
     format!("with the TTL index the server deletes {those} of {namespace} at once{first}")

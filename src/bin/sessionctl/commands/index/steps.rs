@@ -30,8 +30,8 @@ pub async fn carry_out(
         }
         began = true;
         let built = match &change {
-            Change::Build(index) => Some(index.name().to_owned()),
-            _ => None,
+            Change::Build(index) | Change::Await(index) => Some(index.name().to_owned()),
+            Change::Convert(_) | Change::Drop(_) => None,
         };
         let building = built.is_some();
         // A task of its own, because a driver's future must not be dropped.

@@ -1,0 +1,66 @@
+//! An index that takes long to build.
+
+use std::time::Duration;
+
+use bson::doc;
+use sessionctl::mongod::{Mongod, Options};
+
+use crate::support::{Db, at, connect_mongo, eventually, own_server};
+
+const SESSIONS: usize = 2000;
+
+/// A server that stands still in the middle of building an index.
+fn slow_server() -> (Mongod, Db) {
+    let parameters = [("enableTestCommands", "1"), ("ttlMonitorSleepSecs", "1")];
+    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let server = own_server(Options { parameters, ..Options::default() });
+    let db = Db::on(&server.uri());
+    db.insert("sessions", (0..SESSIONS).map(|n| connect_mongo(&format!("live-{n:011}"), at(3600))));
+    stand_still(&db, "alwaysOn");
+    (server, db)
+}
+
+fn stand_still(db: &Db, mode: &str) {
+    db.admin(doc! { "configureFailPoint": "hangAfterStartingIndexBuild", "mode": mode });
+}
+
+fn is_building(db: &Db) -> bool {
+    let operation = doc! { "currentOp": 1, "command.createIndexes": "sessions" };
+    !db.admin(operation).get_array("inprog").unwrap().is_empty()
+}
+
+#[test]
+fn a_signal_leaves_the_build_to_the_server() {
+    let (_server, db) = slow_server();
+    let mut running = db.command(&["index", "install"]).start();
+    eventually(|| is_building(&db));
+    running.signal("INT");
+    running.wait().exits(130).soon().says("the server goes on building the index");
+    assert!(is_building(&db));
+    // Whoever asks again waits for it.
+    let mut again = db.command(&["index", "install"]).start();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(!again.has_ended());
+    stand_still(&db, "off");
+    again.wait().exits(0);
+    assert!(!is_building(&db));
+    db.insert("sessions", [connect_mongo("gone", at(-60))]);
+    eventually(|| db.count("sessions", doc! {}) == SESSIONS as u64);
+}
+
+#[test]
+fn a_person_sees_how_far_the_build_is() {
+    let (_server, db) = slow_server();
+    let run = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            eventually(|| is_building(&db));
+            // It looks twice a second.
+            std::thread::sleep(Duration::from_secs(2));
+            stand_still(&db, "off");
+        });
+        db.command(&["index", "install"]).on_terminal(&[])
+    });
+    let run = run.exits(0);
+    assert!(run.stdout.contains("building the index"), "{run:#?}");
+    assert!(run.stdout.contains("2,000 of 2,000"), "{run:#?}");
+}
