@@ -40,6 +40,7 @@ const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-expire", Index::None, &["expire", "--user", "42", "--yes"]),
     ("sessionctl-expire", Index::None, &["expire", "live-000", "--yes"]),
     ("sessionctl-index", Index::None, &["index", "install", "--yes"]),
+    ("sessionctl-index", Index::None, &["index", "install", "--drain"]),
     ("sessionctl-index", Index::Plain, &["index", "install", "--yes"]),
     ("sessionctl-index", Index::Different, &["index", "replace", "--yes"]),
     ("sessionctl-index", Index::Wanted, &["index", "remove", "--yes"]),

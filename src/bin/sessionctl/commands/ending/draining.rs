@@ -14,7 +14,8 @@ use crate::text::sessions;
 
 /// So many sessions the server may delete at once.
 const FEW: u64 = 10_000;
-/// While sessions are purged others expire: the rest is purged so often at the most.
+/// While sessions are purged others expire: where these are many they are purged, too, but a rate
+/// below that of the expiring would never come to an end.
 const ROUNDS: u32 = 3;
 
 /// Whether and how to purge first.
@@ -67,84 +68,90 @@ impl Draining {
         action: &str,
         confirmed: &Confirmed,
     ) -> Result<Option<Exit>, Failure> {
-        let mut total = Total::default();
-        let stopped = self.rounds(context, store, action, confirmed, &mut total).await;
-        let those = sessions(total.deleted).replace(' ', " expired ");
-        let seconds = total.took.as_secs_f64();
+        let drain = Drain { draining: self, context, store, action };
+        let (mut deleted, mut took) = (0, Duration::ZERO);
+        let mut stopped = Ok(None);
+        for round in 0..ROUNDS {
+            let Some((purge, mut report)) = drain.prepare().await? else {
+                stopped = Ok(context.signals.received().map(Exit::Signal));
+                break;
+            };
+            if round > 0 && report.matched <= Some(FEW) {
+                break;
+            }
+            stopped = drain.purge(purge, &mut report, confirmed).await;
+            deleted += report.done.unwrap_or(0);
+            took += report.took;
+            if !matches!(stopped, Ok(None)) {
+                break;
+            }
+        }
+        let those = sessions(deleted).replace(' ', " expired ");
+        let seconds = took.as_secs_f64();
         context.note("note", format!("purged {those} of {} in {seconds:.2} s", store.namespace()));
         if matches!(stopped, Ok(Some(_))) {
             context.note("note", "the index was not made; run it again to go on");
         }
         stopped
     }
+}
 
-    async fn rounds(
-        &self,
-        context: &Context,
-        store: &Store,
-        action: &str,
-        confirmed: &Confirmed,
-        total: &mut Total,
-    ) -> Result<Option<Exit>, Failure> {
-        for _ in 0..ROUNDS {
-            let before = total.deleted;
-            let stopped = self.round(context, store, action, confirmed, total).await?;
-            if stopped.is_some() || total.deleted - before <= FEW {
-                return Ok(stopped);
-            }
-        }
-        Ok(None)
-    }
+/// A drain under way.
+struct Drain<'a> {
+    draining: &'a Draining,
+    context: &'a Context,
+    store: &'a Store,
+    action: &'a str,
+}
 
-    async fn round(
-        &self,
-        context: &Context,
-        store: &Store,
-        action: &str,
-        confirmed: &Confirmed,
-        total: &mut Total,
-    ) -> Result<Option<Exit>, Failure> {
-        let now = store.connection().primary_now().await.doing(action)?;
+impl Drain<'_> {
+    /// What is expired now, counted; `None` after a signal.
+    async fn prepare(&self) -> Result<Option<(Purge, Report)>, Failure> {
+        let now = self.store.connection().primary_now().await.doing(self.action)?;
+        let pacing = &self.draining.pacing;
         let purge = Purge {
-            batch_size: self.pacing.batch_size,
-            jobs: self.pacing.jobs,
-            pace: self.pacing.pace(),
+            batch_size: pacing.batch_size,
+            jobs: pacing.jobs,
+            pace: pacing.pace(),
             ..Purge::expired(now, now)
         };
-        let layout = store.layout().name.clone();
-        let namespace = store.namespace();
-        let mut report = Report::new(namespace.clone(), Some(layout.clone()), now);
-        report.matched = Some(store.count_selected(&purge).await.doing(action)?);
+        let asked = &self.context.signals.asked;
+        let Some(count) = asked.run_until_cancelled(self.store.count_selected(&purge)).await else {
+            return Ok(None);
+        };
+        let layout = self.store.layout().name.clone();
+        let mut report = Report::new(self.store.namespace(), Some(layout), now);
+        report.matched = Some(count.doing(self.action)?);
+        Ok(Some((purge, report)))
+    }
+
+    /// Purges it, as any other purge: under a name of its own, and written down.
+    async fn purge(
+        &self,
+        purge: Purge,
+        report: &mut Report,
+        confirmed: &Confirmed,
+    ) -> Result<Option<Exit>, Failure> {
         let run = run_id();
-        let store = store.clone().for_run(&format!("drain {run}"));
+        let store = self.store.clone().for_run(&format!("drain {run}"));
         let intent = Intent {
             run: &run,
-            now,
+            now: purge.now,
             server: store.connection().address(),
             login: store.connection().login(),
             command: "index",
-            namespace: &namespace,
-            layout: Some(&layout),
+            namespace: &store.namespace(),
+            layout: Some(&store.layout().name),
             selection: serde_json::json!({ "state": "expired" }),
-            cutoff: Some(now),
+            cutoff: Some(purge.cutoff),
             planned: report.matched,
         };
-        let audit = Audit::open(&self.audit)?;
+        let audit = Audit::open(&self.draining.audit)?;
         let began = audit.before(&intent)?;
-        let ending = Ending { context, store: &store, run_time: None };
-        let ended = ending.carry_out(purge, None, &mut report, confirmed).await.doing(action);
-        total.deleted += report.done.unwrap_or(0);
-        total.took += report.took;
+        let ending = Ending { context: self.context, store: &store, run_time: None };
+        let ended = ending.carry_out(purge, None, report, confirmed).await.doing(self.action);
         let written = began.after(&report.row(Fate::Deleted), ended.as_ref().err());
-        let ended = ended?;
-        written?;
-        Ok(ended.stopped)
+        let stopped = ended?.stopped;
+        written.map(|()| stopped)
     }
-}
-
-/// What was purged so far.
-#[derive(Debug, Default)]
-struct Total {
-    deleted: u64,
-    took: Duration,
 }
