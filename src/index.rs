@@ -78,16 +78,25 @@ impl IndexSpec {
         // These do not count when the application asks for its index again.
         const INDIFFERENT: [&str; 7] =
             ["v", "key", "name", "ns", "background", "expireAfterSeconds", "hidden"];
+        const COMPARED: [&str; 2] = ["sparse", "partialFilterExpression"];
         let is_sparse = self.0.get("sparse").is_some_and(truthy);
+        let partial = self.0.get_document("partialFilterExpression").ok();
         let other = self.0.iter().any(|(option, value)| {
-            !INDIFFERENT.contains(&option.as_str()) && option != "sparse" && truthy(value)
+            let option = option.as_str();
+            !INDIFFERENT.contains(&option) && !COMPARED.contains(&option) && truthy(value)
         });
         self.is_on(&wanted.key)
             && self.goes(&wanted.key, wanted.direction())
             && self.name() == wanted.name
             && is_sparse == wanted.sparse
+            && partial == wanted.only_null.as_deref().map(is_null).as_ref()
             && !other
     }
+}
+
+/// What a partial index for documents whose `field` is null says.
+fn is_null(field: &str) -> Document {
+    doc! { field: { "$type": "null" } }
 }
 
 fn truthy(value: &Bson) -> bool {
@@ -175,8 +184,9 @@ pub fn status(layout: &Layout, indexes: &[IndexSpec], lifetime: Option<Duration>
     };
     if wanted_seconds.is_none() && state != TtlState::Installed {
         return unsupported(format!(
-            "the store keeps the lifetime of {} to itself; say it with --lifetime",
-            layout.name
+            "the store keeps the lifetime of {} to itself; say it with {}",
+            layout.name,
+            if ttl.only_null.is_some() { "--idle" } else { "--lifetime" },
         ));
     }
     let installed = found.filter(|_| state == TtlState::Installed).and_then(IndexSpec::seconds);
@@ -193,6 +203,9 @@ fn spec(ttl: &TtlIndex, seconds: u64) -> Document {
     };
     if ttl.sparse {
         spec.insert("sparse", true);
+    }
+    if let Some(field) = &ttl.only_null {
+        spec.insert("partialFilterExpression", is_null(field));
     }
     spec
 }

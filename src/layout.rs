@@ -152,6 +152,9 @@ pub struct TtlIndex {
     /// index whenever it starts, and would be refused where that is the TTL index (85).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub descending: bool,
+    /// A field that must be null in what it deletes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_null: Option<String>,
 }
 
 impl TtlIndex {
@@ -211,6 +214,9 @@ pub enum BsonType {
     Long,
     Decimal,
 }
+
+/// The index that ends what has been idle for too long; no store makes one.
+const IDLE_INDEX: &str = "sessionctl_idle";
 
 macro_rules! known {
     ($($name:literal),* $(,)?) => {
@@ -341,6 +347,26 @@ impl Layout {
             ));
         }
         Ok(())
+    }
+
+    /// This layout with another TTL index: the one that ends the sessions that the store keeps for
+    /// ever, because their expiry is null, once they have been idle for long enough. `None` where
+    /// there are none, or nothing says when they were last touched.
+    pub fn idle_limited(&self) -> Option<Self> {
+        let expiry = self.expiry[0].path.as_ref().filter(|_| self.expiry[0].keeps_null())?;
+        let touched = self.touched.iter().find(|touched| touched.written && touched.unit.is_none());
+        let ttl = TtlIndex {
+            key: touched?.path.clone(),
+            name: IDLE_INDEX.to_owned(),
+            seconds: None,
+            sparse: false,
+            // The store may make a plain index along the last touch.
+            descending: true,
+            only_null: Some(expiry.clone()),
+        };
+        let mut idle = Rule::after(&ttl.key, 0);
+        (idle.lifetime, idle.lifetime_from) = (None, Some(LifetimeFrom::Index));
+        Some(Self { ttl_index: Some(ttl), expiry: vec![idle], ..self.clone() })
     }
 
     /// Whether the TTL index is what says how long a session lives.

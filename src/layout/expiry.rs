@@ -38,6 +38,9 @@ pub struct Rule {
     /// The value of a flag that says the session is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<bool>,
+    /// A field that must be null for this rule to count.
+    #[serde(skip)]
+    pub(crate) only_null: Option<String>,
     /// What a null means to the store.
     #[serde(default)]
     pub null: Meaning,
@@ -174,6 +177,7 @@ impl Rule {
             lifetime_path: None,
             lifetime_unit: None,
             over: None,
+            only_null: None,
             null: Meaning::Endless,
             missing: Meaning::Endless,
         }
@@ -181,6 +185,11 @@ impl Rule {
 
     fn path(&self) -> &str {
         self.path.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it is a date that the store can do without.
+    pub(crate) fn keeps_null(&self) -> bool {
+        self.kind == Kind::Date && self.lifetime_from.is_none() && self.null == Meaning::Endless
     }
 
     /// Whether there is an instant to compare with: a lifetime nobody knows never ends.
@@ -215,13 +224,17 @@ impl Rule {
     pub(crate) fn before(&self, time: DateTime) -> Option<Document> {
         let within = |path: &str| self.with_own_lifetime(path, "$lt", time);
         let own = self.lifetime_path.as_deref().map(within).filter(|_| self.is_bounded());
-        own.or_else(|| self.range(time).map(|(path, limit)| doc! { path: { "$lt": limit } }))
+        own.or_else(|| {
+            let below = doc! { self.path(): { "$lt": self.limit(time) } };
+            self.is_bounded().then(|| with_null(below, self.only_null.as_deref()))
+        })
     }
 
     /// The path, and the limit below which its value means an instant before `time`, where the
     /// value alone decides.
     pub(crate) fn range(&self, time: DateTime) -> Option<(String, Bson)> {
-        let decides = self.is_bounded() && self.lifetime_path.is_none();
+        let alone = self.lifetime_path.is_none() && self.only_null.is_none();
+        let decides = self.is_bounded() && alone;
         decides.then(|| (self.path().to_owned(), self.limit(time)))
     }
 
@@ -296,6 +309,10 @@ impl Rule {
             }
             _ => {}
         }
+        let is_null = |field: &String| matches!(document.find(field), Found::One(RawBsonRef::Null));
+        if self.only_null.as_ref().is_some_and(|field| !is_null(field)) {
+            return Finding::absent(Meaning::Endless);
+        }
         let found = document.find(self.path());
         match found {
             Found::Missing => return Finding::absent(self.missing),
@@ -363,6 +380,11 @@ fn is_less(value: RawBsonRef<'_>, limit: &Bson) -> bool {
         (value, Bson::Double(limit)) => number(value).is_some_and(|number| number < *limit),
         _ => false,
     }
+}
+
+fn with_null(mut filter: Document, field: Option<&str>) -> Document {
+    filter.extend(field.map(|field| (field.to_owned(), doc! { "$type": "null" }.into())));
+    filter
 }
 
 fn clause(wanted: bool, document: Document) -> Vec<Document> {

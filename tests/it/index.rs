@@ -10,6 +10,7 @@ use crate::support::{Db, LAYOUTS, at, eventually, own_server, session};
 mod building;
 mod converting;
 mod draining;
+mod idle;
 mod older;
 mod replacing;
 

@@ -29,7 +29,7 @@ mod preview;
 mod report;
 
 pub use archiving::Archiving;
-pub use draining::Draining;
+pub use draining::{Drained, Draining};
 pub use pacing::{Pacing, factor, pause};
 pub use report::{HEADER, Report};
 

@@ -1,5 +1,7 @@
 //! `sessionctl index`
 
+use std::time::Duration;
+
 use bson::{Bson, Document};
 use clap::Subcommand;
 use clap::builder::FalseyValueParser;
@@ -7,6 +9,7 @@ use sessionctl::Store;
 use sessionctl::index::{Aim, TtlState, TtlStatus};
 
 use super::ending::Draining;
+use crate::args::interval;
 use crate::context::{Context, Purpose};
 use crate::output::{Cell, Format, Row, Shape};
 use crate::report::{Doing as _, Exit, Failure, say};
@@ -35,6 +38,9 @@ enum Command {
         /// Exit with 4 if the index is missing or differs
         #[arg(long)]
         check: bool,
+
+        #[command(flatten)]
+        which: Which,
     },
     /// Create the TTL index, or convert the plain index in its place
     ///
@@ -64,9 +70,22 @@ enum Command {
     Remove(Confirming),
 }
 
+/// Which of the two TTL indexes that a layout may want.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[group(skip)]
+struct Which {
+    /// Instead of the index on the expiry, the one that ends sessions without an expiry when they
+    /// were not touched for so long
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, value_parser = interval, allow_negative_numbers = true)]
+    idle: Option<Option<Duration>>,
+}
+
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 struct Confirming {
+    #[command(flatten)]
+    which: Which,
+
     /// Confirm beforehand: nothing is asked
     #[arg(short, long, env = "SESSIONCTL_YES", hide_env = true, value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     yes: bool,
@@ -92,7 +111,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         None => return Ok(Exit::Signal(context.signals.received().unwrap_or_default())),
     };
     match &args.command {
-        Command::Status { check } => status(context, &looked, *check),
+        Command::Status { check, .. } => status(context, &looked, *check),
         Command::Install(change) => install::run(context, looked, Aim::Install, change).await,
         Command::Replace(change) => install::run(context, looked, Aim::Replace, change).await,
         Command::Remove(confirming) => remove::run(context, looked, confirming.yes).await,
@@ -104,15 +123,25 @@ struct Looked {
     store: Store,
     /// What is being done, for errors.
     action: String,
+    /// How long sessions live by the index, where the operator says it.
+    lifetime: Option<Duration>,
+    /// Whether the index is for sessions that never expire.
+    is_idle: bool,
     status: TtlStatus,
 }
 
 async fn look(context: &Context, command: &Command) -> Result<Looked, Failure> {
-    let (verb, purpose) = match command {
-        Command::Status { .. } => ("look at the indexes of", Purpose::Reading),
-        Command::Install(_) => ("install the TTL index of", Purpose::Changing),
-        Command::Replace(_) => ("replace the TTL index of", Purpose::Changing),
-        Command::Remove(_) => ("remove the TTL index of", Purpose::Changing),
+    let (verb, purpose, which) = match command {
+        Command::Status { which, .. } => ("look at the indexes of", Purpose::Reading, which),
+        Command::Install(change) => {
+            ("install the TTL index of", Purpose::Changing, &change.confirming.which)
+        }
+        Command::Replace(change) => {
+            ("replace the TTL index of", Purpose::Changing, &change.confirming.which)
+        }
+        Command::Remove(confirming) => {
+            ("remove the TTL index of", Purpose::Changing, &confirming.which)
+        }
     };
     let Some(store) = context.store(verb, purpose).await? else {
         let sentence = format!(
@@ -122,8 +151,12 @@ async fn look(context: &Context, command: &Command) -> Result<Looked, Failure> {
         return Err(Failure::new(Exit::Failed, sentence).hint("say which it is with --layout NAME"));
     };
     let action = format!("{verb} {}", store.namespace());
-    let status = store.index_status(context.global.lifetime).await.doing(&action)?;
-    Ok(Looked { store, action, status })
+    let (store, lifetime) = match which.idle {
+        Some(idle) => (store.idle_limited().doing(&action)?, idle),
+        None => (store, context.global.lifetime),
+    };
+    let status = store.index_status(lifetime).await.doing(&action)?;
+    Ok(Looked { store, action, lifetime, is_idle: which.idle.is_some(), status })
 }
 
 fn status(context: &Context, looked: &Looked, check: bool) -> Result<Exit, Failure> {
@@ -136,7 +169,7 @@ fn status(context: &Context, looked: &Looked, check: bool) -> Result<Exit, Failu
 
 /// Prints what is there now.
 async fn print_now(context: &Context, looked: &Looked) -> Result<Exit, Failure> {
-    let status = looked.store.index_status(context.global.lifetime).await.doing(&looked.action)?;
+    let status = looked.store.index_status(looked.lifetime).await.doing(&looked.action)?;
     print(context, &looked.store, &status)?;
     Ok(Exit::Done)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use sessionctl::Store;
 use sessionctl::purge::{Fate, Purge};
 
@@ -18,12 +19,21 @@ const FEW: u64 = 10_000;
 /// below that of the expiring would never come to an end.
 const ROUNDS: u32 = 3;
 
+/// What is purged, in words.
+#[derive(Debug)]
+pub struct Drained {
+    /// What sessions these are, such as `expired`.
+    pub kind: &'static str,
+    /// The selection for the audit file.
+    pub selection: Value,
+}
+
 /// Whether and how to purge first.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct Draining {
-    /// Purge what the server would delete at once, however little, before the index is made; this
-    /// needs no confirmation
+    /// Purge what the server would delete at once, however little, before the index is made; of
+    /// expired sessions this needs no confirmation
     #[arg(long, conflicts_with = "no_drain")]
     drain: bool,
 
@@ -65,10 +75,11 @@ impl Draining {
         &self,
         context: &Context,
         store: &Store,
+        what: &Drained,
         action: &str,
         confirmed: &Confirmed,
     ) -> Result<Option<Exit>, Failure> {
-        let drain = Drain { draining: self, context, store, action };
+        let drain = Drain { draining: self, context, store, what, action };
         let (mut deleted, mut took) = (0, Duration::ZERO);
         let mut stopped = Ok(None);
         for round in 0..ROUNDS {
@@ -86,7 +97,7 @@ impl Draining {
                 break;
             }
         }
-        let those = sessions(deleted).replace(' ', " expired ");
+        let those = sessions(deleted).replace(' ', &format!(" {} ", what.kind));
         let seconds = took.as_secs_f64();
         context.note("note", format!("purged {those} of {} in {seconds:.2} s", store.namespace()));
         if matches!(stopped, Ok(Some(_))) {
@@ -101,6 +112,7 @@ struct Drain<'a> {
     draining: &'a Draining,
     context: &'a Context,
     store: &'a Store,
+    what: &'a Drained,
     action: &'a str,
 }
 
@@ -142,7 +154,7 @@ impl Drain<'_> {
             command: "index",
             namespace: &store.namespace(),
             layout: Some(&store.layout().name),
-            selection: serde_json::json!({ "state": "expired" }),
+            selection: self.what.selection.clone(),
             cutoff: Some(purge.cutoff),
             planned: report.matched,
         };

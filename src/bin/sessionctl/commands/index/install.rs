@@ -2,10 +2,12 @@
 //! first where it is much, and change the indexes.
 
 use bson::doc;
+use serde_json::json;
 use sessionctl::index::{Aim, IndexSpec, Installed, TtlState};
 use sessionctl::{State, Store};
 
 use super::{Change, Looked, print, print_now, steps};
+use crate::commands::ending::Drained;
 use crate::confirm::{Confirmed, Question, ask};
 use crate::context::Context;
 use crate::report::{Doing as _, Exit, Failure};
@@ -33,22 +35,38 @@ pub async fn run(
         false => confirm_installing(context, &looked, change, &outlook, drains).await?,
     };
     if let Some(doomed) = outlook.doomed.as_ref().filter(|_| drains) {
-        let drained = change.draining.carry_out(context, doomed, action, &confirmed).await?;
-        if let Some(stopped) = drained {
+        let what = looked.drained();
+        let draining = &change.draining;
+        let stopped = draining.carry_out(context, doomed, &what, action, &confirmed).await?;
+        if let Some(stopped) = stopped {
             return Ok(stopped);
         }
     }
-    let changing = store.index_changing(aim, context.global.lifetime);
+    let changing = store.index_changing(aim, looked.lifetime);
     match steps::carry_out(context, store, action, changing, &confirmed).await? {
         Some(stopped) => Ok(stopped),
         None => print_now(context, &looked).await,
     }
 }
 
+impl Looked {
+    /// The sessions that the index is for.
+    fn drained(&self) -> Drained {
+        let idle = self.lifetime.filter(|_| self.is_idle);
+        match idle.map(|idle| idle.as_secs_f64()) {
+            Some(seconds) => Drained {
+                kind: "idle",
+                selection: json!({ "state": "endless", "idle_seconds": seconds }),
+            },
+            None => Drained { kind: "expired", selection: json!({ "state": "expired" }) },
+        }
+    }
+}
+
 /// It is there, or something is in the way: the library says which.
 async fn nothing_to_do(context: &Context, looked: &Looked, aim: Aim) -> Result<Exit, Failure> {
     let (store, nothing) = (&looked.store, Confirmed::nothing_matched());
-    let changing = store.index_changing(aim, context.global.lifetime);
+    let changing = store.index_changing(aim, looked.lifetime);
     match steps::carry_out(context, store, &looked.action, changing, &nothing).await {
         Ok(Some(stopped)) => Ok(stopped),
         Ok(None) => print_now(context, looked).await,
@@ -103,13 +121,15 @@ async fn confirm_installing(
     if outlook.deletes == 0 {
         return Ok(Confirmed::nothing_matched());
     }
-    let those = sessions(outlook.deletes).replace(' ', " expired ");
+    let kind = looked.drained().kind;
+    let those = sessions(outlook.deletes).replace(' ', &format!(" {kind} "));
     let outlook = at_once(&looked.store, &those, drains);
     if change.confirming.yes {
         context.note("note", outlook);
         return Ok(Confirmed::by_flag());
     }
-    if let Some(confirmed) = change.draining.confirmed() {
+    // Whoever is idle is logged in.
+    if let Some(confirmed) = change.draining.confirmed().filter(|_| !looked.is_idle) {
         context.note("note", outlook);
         return Ok(confirmed);
     }
