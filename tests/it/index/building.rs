@@ -64,3 +64,23 @@ fn a_person_sees_how_far_the_build_is() {
     assert!(run.stdout.contains("building the index"), "{run:#?}");
     assert!(run.stdout.contains("2,000 of 2,000"), "{run:#?}");
 }
+
+#[test]
+fn a_signal_ends_it_soon_though_the_server_answers_nothing() {
+    let (mut server, db) = slow_server();
+    stand_still(&db, "off");
+    db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });
+    let hold = doc! { "blockConnection": true, "blockTimeMS": 3000, "failCommands": ["collMod"] };
+    let held = db.fail_commands("alwaysOn", hold);
+    let mut running = db.command(&["index", "install"]).start();
+    held.wait(1);
+    running.signal("TERM");
+    running.wait().exits(143).soon().says("the server may yet change the indexes");
+    drop(held);
+    server.pause().unwrap();
+    let mut running = db.command(&["index", "install"]).start();
+    std::thread::sleep(Duration::from_millis(300));
+    running.signal("TERM");
+    running.wait().exits(143).soon();
+    server.resume().unwrap();
+}

@@ -13,6 +13,9 @@ use crate::report::{Doing as _, Exit, Failure};
 
 /// How often the server is asked how far it is.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long a change that is on its way is waited for after a signal, and how often it is looked for.
+const MOMENT: Duration = Duration::from_millis(800);
+const SOON: Duration = Duration::from_millis(20);
 
 /// Changes the indexes. Gives the exit of a command that left a build to the server.
 pub async fn carry_out(
@@ -23,37 +26,33 @@ pub async fn carry_out(
     _: &Confirmed,
 ) -> Result<Option<Exit>, Failure> {
     let asked = &context.signals.asked;
-    let mut began = false;
-    while let Some(change) = changing.next().await.doing(action)? {
-        if asked.is_cancelled() && !began {
-            return Ok(context.signals.received().map(Exit::Signal));
-        }
-        began = true;
-        let built = match &change {
+    let mut change = match asked.run_until_cancelled(changing.next()).await {
+        Some(change) => change.doing(action)?,
+        None => return Ok(context.signals.received().map(Exit::Signal)),
+    };
+    while let Some(next) = change {
+        let built = match &next {
             Change::Build(index) | Change::Await(index) => Some(index.name().to_owned()),
             Change::Convert(_) | Change::Drop(_) => None,
         };
         let building = built.is_some();
         // A task of its own, because a driver's future must not be dropped.
         let mut work = tokio::spawn(async move {
-            let outcome = changing.apply(&change).await;
+            let outcome = changing.apply(&next).await;
             (changing, outcome)
         });
         let progress = Progress::building(context.global.quiet);
         let finished = loop {
             tokio::select! {
                 finished = &mut work => break finished,
-                () = asked.cancelled(), if building => {
+                () = asked.cancelled() => {
                     progress.finish();
-                    // It may be on its way yet.
-                    let name = built.as_deref().unwrap_or_default();
-                    while !work.is_finished() && !store.has_index(name).await.doing(action)? {
-                        tokio::time::sleep(LOOK).await;
-                    }
-                    if work.is_finished() {
-                        break work.await;
-                    }
-                    return Ok(Some(left(context, store)));
+                    let left = tokio::select! {
+                        finished = &mut work => break finished,
+                        () = listed(store, built.as_deref()), if building => Left::Building,
+                        () = tokio::time::sleep(MOMENT) => Left::Unknown,
+                    };
+                    return Ok(Some(leave(context, store, left)));
                 }
                 () = tokio::time::sleep(LOOK), if building && progress.is_shown() => {
                     if let Ok(Some(far)) = store.index_building().await {
@@ -68,15 +67,36 @@ pub async fn carry_out(
         };
         outcome.doing(action)?;
         changing = changed;
+        change = changing.next().await.doing(action)?;
     }
     context.note("note", done(changing.done()));
     Ok(None)
 }
 
-/// The server goes on with a build whose client goes away (seen on 4.4.2 and 6.0.5).
-fn left(context: &Context, store: &Store) -> Exit {
+/// Returns when the server has the index, complete or not.
+async fn listed(store: &Store, name: Option<&str>) {
+    let name = name.unwrap_or_default();
+    while !matches!(store.has_index(name).await, Ok(true)) {
+        tokio::time::sleep(SOON).await;
+    }
+}
+
+/// What a signal leaves behind.
+#[derive(Debug, Clone, Copy)]
+enum Left {
+    /// A build with which the server goes on though its client goes away (seen on 4.4.2 and 6.0.5).
+    Building,
+    /// Nobody answered in time.
+    Unknown,
+}
+
+fn leave(context: &Context, store: &Store, left: Left) -> Exit {
     let namespace = store.namespace();
-    context.note("note", format!("the server goes on building the index of {namespace}"));
-    context.note("note", "`sessionctl index install` waits for it and goes on");
+    let what = match left {
+        Left::Building => format!("the server goes on building the index of {namespace}"),
+        Left::Unknown => format!("the server may yet change the indexes of {namespace}"),
+    };
+    context.note("note", what);
+    context.note("note", "run it again to wait for that, and to go on");
     Exit::Signal(context.signals.received().unwrap_or_default())
 }
