@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, DateTime, Document, doc};
-use mongodb::options::{ClientOptions, ServerAddress};
+use mongodb::options::{ClientOptions, SelectionCriteria, ServerAddress};
 use mongodb::{Client, Collection, Database};
 
 use crate::error::{Error, Result, Scene, without_values};
@@ -45,7 +45,7 @@ pub enum Kind {
 
 impl Kind {
     /// Reads the reply to `hello`.
-    fn of(hello: &Document) -> Self {
+    pub(crate) fn of(hello: &Document) -> Self {
         if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
             Self::Sharded
         } else if hello.contains_key("setName") || hello.contains_key("isreplicaset") {
@@ -147,6 +147,18 @@ impl Connection {
         reply.map_err(|error| self.scene(name, "admin").error(error))
     }
 
+    /// The same on the servers that `criteria` allows.
+    pub(crate) async fn run_on_member(
+        &self,
+        criteria: SelectionCriteria,
+        name: &str,
+        command: Document,
+    ) -> Result<Document> {
+        let admin = self.client.database("admin");
+        let reply = admin.run_command(command).selection_criteria(criteria).await;
+        reply.map_err(|error| self.scene(name, "admin").error(error))
+    }
+
     /// The primary's clock, which alone decides what is expired.
     ///
     /// # Errors
@@ -238,7 +250,7 @@ impl Connection {
         }
     }
 
-    async fn sample_with(
+    pub(crate) async fn sample_with(
         &self,
         collection: &str,
         indexes: Vec<IndexSpec>,

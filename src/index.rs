@@ -60,7 +60,12 @@ impl IndexSpec {
             |value: &Bson| matches!(value, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
         key.is_some_and(|(first, value)| first == field && ordered(value))
             && !self.0.contains_key("partialFilterExpression")
-            && !self.0.get("hidden").is_some_and(truthy)
+            && !self.is_hidden()
+    }
+
+    /// Whether the planner may not use it; the server deletes by it all the same.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.0.get("hidden").is_some_and(truthy)
     }
 
     fn goes(&self, field: &str, direction: i32) -> bool {

@@ -33,6 +33,7 @@
 
 pub mod archive;
 pub mod connection;
+pub mod doctor;
 pub mod error;
 pub mod index;
 pub mod layout;

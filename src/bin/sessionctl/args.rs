@@ -125,6 +125,10 @@ pub struct Global {
     #[arg(long, global = true, env = "SESSIONCTL_COLOR", hide_env = true, hide_possible_values = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
 
+    /// Whether the connection string, or its file, stood on the command line.
+    #[arg(skip)]
+    pub is_uri_typed: bool,
+
     /// Print only failures: no notes, and no report in table format
     #[arg(short, long, global = true, env = "SESSIONCTL_QUIET", hide_env = true, value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub quiet: bool,
@@ -140,6 +144,9 @@ impl Global {
         self.uri.is_some() || self.uri_file.is_some()
     }
 }
+
+/// Where the server is unless something else is said.
+pub const DEFAULT_URI: &str = "mongodb://localhost:27017";
 
 /// When to use colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -207,6 +214,8 @@ pub fn parse() -> Result<(Cli, Uri), Refusal> {
     choose_layout(&mut cli.global, &matches)?;
     check_collections(&cli, &matches)?;
     cli.command.check(&matches)?;
+    let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    cli.global.is_uri_typed = typed("uri") || typed("uri_file");
     let uri = uri(&cli.global, &matches)?;
     if uri == Uri::Stdin && cli.command.reads_stdin() {
         let hint = "put the connection string into a file and use --uri-file";
@@ -326,7 +335,7 @@ fn uri(global: &Global, matches: &ArgMatches) -> Result<Uri, Refusal> {
         ));
     }
     let chosen = if typed("uri_file") { file.or(text) } else { text.or(file) };
-    Ok(chosen.unwrap_or_else(|| Uri::Given(Secret("mongodb://localhost:27017".to_owned()))))
+    Ok(chosen.unwrap_or_else(|| Uri::Given(Secret(DEFAULT_URI.to_owned()))))
 }
 
 /// The sessions a command works on: ids are alternatives, everything else must hold.

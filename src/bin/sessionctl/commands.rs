@@ -11,6 +11,7 @@ mod collections;
 mod completions;
 mod demo;
 pub mod deploy;
+mod doctor;
 mod ending;
 mod expire;
 mod index;
@@ -31,6 +32,7 @@ pub enum Command {
     Restore(restore::Args),
     Sweep(sweep::Args),
     Index(index::Args),
+    Doctor(doctor::Args),
     Collections(collections::Args),
     Layouts(layouts::Args),
     Deploy(deploy::Args),
@@ -95,6 +97,7 @@ pub fn run(cli: Cli, uri: Uri) -> Result<Exit, Failure> {
             Command::Restore(args) => restore::run(&context, args).await,
             Command::Sweep(args) => sweep::run(&context, args).await,
             Command::Index(args) => index::run(&context, args).await,
+            Command::Doctor(args) => reading(&context, doctor::run(&context, args)).await,
             Command::Collections(_) => reading(&context, collections::run(&context)).await,
             Command::Demo(args) => demo::run(&context, args).await,
             Command::Layouts(_) | Command::Completions(_) | Command::Deploy(_) => Ok(Exit::Done),

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use bson::{DateTime, Document};
 use sessionctl::connection::{Connection, Thoroughness};
+use sessionctl::doctor::Commands;
 use sessionctl::layout::detect::{Certainty, Verdict, detect};
 use sessionctl::purge::{Fate, Purge};
 use sessionctl::session::shorten;
 use sessionctl::store::{Reading, documents};
 use sessionctl::{Error, Layout, Query, State, Store};
 
-use crate::args::{Color, Global, Secret, Selection, Uri};
+use crate::args::{Color, DEFAULT_URI, Global, Secret, Selection, Uri};
 use crate::output::{Format, Row, Rows, Shape, Style};
 use crate::report::{Doing as _, Exit, Failure, say};
 use crate::signals::{Hangup, Signals};
@@ -135,6 +136,40 @@ impl Context {
                 Ok(self.read.get_or_init(|| text.into()).expose().to_owned())
             }
         }
+    }
+
+    /// How other commands are to be typed so that they work on the same collection. What stands in
+    /// the environment stays there, and a password is never repeated.
+    pub fn commands(&self, connection: &Connection) -> Result<Commands, Failure> {
+        let text = self.read_uri()?;
+        let (public, has_login) = without_login(text.trim());
+        let mut options = Vec::new();
+        let mut option = |name: &str, value: String| options.extend([name.to_owned(), value]);
+        match &self.uri {
+            _ if !self.global.is_uri_typed => {}
+            Uri::Given(_) if has_login => {
+                self.note("note", "the commands want --uri again, which has a password in it");
+            }
+            Uri::Given(_) => option("--uri", public.clone()),
+            Uri::File(path) => option("--uri-file", path.display().to_string()),
+            Uri::Stdin => option("--uri", "-".to_owned()),
+        }
+        if let Some(path) = &self.global.layout_file {
+            option("--layout-file", path.display().to_string());
+        } else if self.global.layout != "auto" {
+            option("--layout", self.global.layout.clone());
+        }
+        if let Some(lifetime) = self.global.lifetime {
+            option("--lifetime", lifetime.as_secs().to_string());
+        }
+        let mut mongosh = Vec::new();
+        if public.trim_end_matches('/') != DEFAULT_URI {
+            mongosh.push(public);
+        }
+        if let Some(login) = connection.login() {
+            mongosh.extend(["--username".to_owned(), login.to_owned()]);
+        }
+        Ok(Commands { options, mongosh, ..Commands::default() })
     }
 
     /// The layout that was named, if one was.
@@ -309,6 +344,16 @@ impl Selected {
         } else {
             "give the whole id, or at least its first 8 characters"
         }))
+    }
+}
+
+/// A connection string without the login in it, and whether there was one.
+fn without_login(uri: &str) -> (String, bool) {
+    let Some((scheme, rest)) = uri.split_once("://") else { return (String::new(), false) };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => (format!("{scheme}://{}", &rest[at + 1..]), true),
+        None => (uri.to_owned(), false),
     }
 }
 
