@@ -12,7 +12,7 @@ use crate::support::{Db, Program, at, connect_mongo, eventually, now};
 const DAY: i64 = 86_400;
 
 /// The library that makes a program's clock wrong, built with the C compiler that Rust links with.
-fn another_clock() -> &'static Path {
+pub fn another_clock() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("another-clock.so");
@@ -25,7 +25,7 @@ fn another_clock() -> &'static Path {
     })
 }
 
-fn with_clock(program: Program, offset: i64) -> Program {
+pub fn with_clock(program: Program, offset: i64) -> Program {
     program
         .env("LD_PRELOAD", another_clock().to_str().unwrap())
         .env("CLOCK_OFFSET", &offset.to_string())

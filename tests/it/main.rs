@@ -11,6 +11,7 @@ mod bad_input;
 mod clock;
 mod demo;
 mod deploy;
+mod doctor;
 mod expire;
 mod faults;
 mod index;

@@ -1,0 +1,117 @@
+//! The documents: whose they are, how large, and of which store.
+
+use sessionctl::mongod::Options;
+
+use super::*;
+use crate::support::own_server;
+
+#[test]
+fn sessions_of_nobody_are_found() {
+    let db = Db::new();
+    healthy(&db);
+    let anonymous = (0..30).map(|at_| connect_mongo(&format!("session-number-{at_:08}"), at(600)));
+    db.insert("sessions", anonymous);
+    let found = finds(&db, "anonymous", "warn", "saveUninitialized: false");
+    assert!(found["mend"].is_null(), "nothing but the application can: {found}");
+    let user = doc! { "$set": { "session": "{\"cookie\":{},\"userId\":42}" } };
+    let updates = doc! { "q": {}, "u": user, "multi": true };
+    db.run(doc! { "update": "sessions", "updates": [updates] });
+    passes(&db, "anonymous");
+}
+
+#[test]
+fn a_document_that_can_hardly_grow_any_more_is_found_and_its_id_not_given_away() {
+    let db = Db::new();
+    healthy(&db);
+    let id = "7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN";
+    let session = format!("{{\"cookie\":{{}},\"cart\":\"{}\"}}", "x".repeat(31 << 19));
+    db.insert("sessions", [with(connect_mongo(id, at(600)), doc! { "session": session })]);
+    let found = finds(&db, "document-size", "fail", "the largest 15.5 MB");
+    assert_eq!(mend(&db, &found), "sessionctl purge -d DB -c sessions --yes -- 7ZQOhQlxWzrh");
+    db.sessionctl(&["doctor"]).exits(4).never_shows(id);
+    run_mend(&db, &found);
+    passes(&db, "document-size");
+    assert_eq!(db.ids("sessions"), [LIVE]);
+}
+
+#[test]
+fn space_that_only_new_sessions_would_fill_is_found() {
+    let server = own_server(Options::default());
+    let db = Db::on(&server.uri());
+    healthy(&db);
+    // Bytes that do not compress.
+    let mut state = 1_u64;
+    let mut noise = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    };
+    for number in 0..48 {
+        let bytes: Vec<u8> = (0..1 << 20).map(|_| noise()).collect();
+        let binary = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes };
+        let session = connect_mongo(&format!("session-number-{number:08}"), at(600));
+        db.insert("sessions", [with(session, doc! { "noise": binary })]);
+    }
+    db.admin(doc! { "fsync": 1 });
+    passes(&db, "disk");
+    let gone = doc! { "q": { "noise": { "$exists": true } }, "limit": 0 };
+    db.run(doc! { "delete": "sessions", "deletes": [gone] });
+    eventually(|| {
+        db.admin(doc! { "fsync": 1 });
+        finding(&db, "disk")["outcome"] == "warn"
+    });
+    let found = finds(&db, "disk", "warn", "not given back to the system");
+    assert_eq!(script(&db, &found), "DB.runCommand({compact: \"sessions\"})");
+    db.run(doc! { "compact": "sessions" });
+    passes(&db, "disk");
+}
+
+#[test]
+fn sessions_of_two_stores_in_one_collection_are_found() {
+    let db = Db::new();
+    healthy(&db);
+    let named = |at: usize| format!("session-number-{at:08}");
+    db.insert("sessions", (0..30).map(|number| connect_mongo(&named(number), at(600))));
+    db.insert(
+        "sessions",
+        (0..3).map(|number| session("tower-sessions", &named(100 + number), at(600))),
+    );
+    let found = finds(&db, "layout", "warn", "3 of them look like tower-sessions");
+    let filter = r#"{"_id":{"$type":["string"]},"data":{"$type":["binData"]}}"#;
+    let sessions = "DB.getCollection(\"sessions\")";
+    let wanted = format!(
+        "{sessions}.aggregate([{{$match: {filter}}}, {{$merge: {{into: \"sessions_tower_sessions\"}}}}]); \
+         {sessions}.deleteMany({filter})"
+    );
+    assert_eq!(script(&db, &found), wanted);
+    let filter = doc! { "_id": { "$type": ["string"] }, "data": { "$type": ["binData"] } };
+    let merge = doc! { "$merge": { "into": "sessions_tower_sessions" } };
+    let pipeline = [doc! { "$match": &filter }, merge];
+    db.run(doc! { "aggregate": "sessions", "pipeline": pipeline.to_vec(), "cursor": {} });
+    db.run(doc! { "delete": "sessions", "deletes": [{ "q": filter, "limit": 0 }] });
+    passes(&db, "layout");
+    assert_eq!(db.count("sessions", doc! {}), 31);
+    let moved = ["doctor", "-c", "sessions_tower_sessions", "-o", "json"];
+    assert_eq!(db.sessionctl(&moved).exits(4).json()["layout"], "tower-sessions");
+}
+
+#[test]
+fn a_layout_that_many_programs_have_wants_to_be_confirmed() {
+    let db = Db::new();
+    let value = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![0x80] };
+    db.insert("sessions", [doc! { "key": LIVE, "value": value, "exp": at(600) }]);
+    let found = finds(&db, "layout", "warn", "--layout");
+    assert_eq!(mend(&db, &found), "sessionctl doctor --layout fiber -d DB -c sessions");
+    // Whatever changes something is told the layout too.
+    let index = finding(&db, "ttl-index");
+    assert_eq!(
+        mend(&db, &index),
+        "sessionctl index install --layout fiber -d DB -c sessions --yes"
+    );
+    run_mend(&db, &index);
+    let output = shell(&db, &format!("{} -o ndjson", found["mend"].as_str().unwrap()));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let line = printed.lines().find(|line| line.contains("\"layout\"")).unwrap();
+    assert!(line.contains("\"outcome\":\"pass\""), "{line}");
+    passes(&db, "ttl-index");
+}

@@ -1,0 +1,211 @@
+//! The expiries of the sessions, and whether what is expired goes.
+
+use sessionctl::mongod::Options;
+
+use super::*;
+use crate::support::own_server;
+
+const DAY: i64 = 86_400;
+
+fn many(count: usize, expires: impl Fn(usize) -> Bson) -> Vec<Document> {
+    (0..count).map(|at| connect_mongo(&format!("session-number-{at:08}"), expires(at))).collect()
+}
+
+#[test]
+fn a_string_as_expiry_is_found() {
+    let db = Db::new();
+    healthy(&db);
+    let text = at(600).try_to_rfc3339_string().unwrap();
+    db.insert("sessions", [connect_mongo(OTHER, text)]);
+    let found = finds(&db, "expiry-type", "fail", "1 session has a expires that is no date");
+    assert_eq!(mend(&db, &found), "sessionctl fix expiry -d DB -c sessions --yes");
+    let to_date = doc! { "$set": { "expires": { "$toDate": "$expires" } } };
+    fix(&db, doc! { "expires": { "$type": "string" } }, to_date);
+    passes(&db, "expiry-type");
+}
+
+#[test]
+fn a_number_as_expiry_is_found() {
+    let db = Db::new();
+    healthy(&db);
+    db.insert("sessions", [connect_mongo(OTHER, at(600).timestamp_millis())]);
+    let found = finds(&db, "expiry-type", "fail", "but: long");
+    assert_eq!(mend(&db, &found), "sessionctl fix expiry -d DB -c sessions --yes");
+    let to_date = doc! { "$set": { "expires": { "$toDate": "$expires" } } };
+    fix(&db, doc! { "expires": { "$type": "number" } }, to_date);
+    passes(&db, "expiry-type");
+}
+
+/// What another command does.
+fn fix(db: &Db, query: Document, update: Document) {
+    let updates = doc! { "q": query, "u": [update], "multi": true };
+    let reply = db.run(doc! { "update": "sessions", "updates": [updates] });
+    assert!(reply.get_i32("nModified").unwrap() > 0, "{reply}");
+}
+
+#[test]
+fn null_as_expiry_is_dead_weight_until_it_is_purged() {
+    let db = Db::new();
+    healthy(&db);
+    db.insert("sessions", [connect_mongo(OTHER, Bson::Null)]);
+    let found = finds(&db, "expiry-unusable", "fail", "expires is null");
+    assert_eq!(mend(&db, &found), "sessionctl purge --malformed -d DB -c sessions --yes");
+    run_mend(&db, &found);
+    passes(&db, "expiry-unusable");
+    assert_eq!(db.ids("sessions"), [LIVE]);
+}
+
+#[test]
+fn an_array_as_expiry_is_found() {
+    let db = Db::new();
+    healthy(&db);
+    let (sooner, later) = (at(600), at(1200));
+    db.insert("sessions", [connect_mongo(OTHER, vec![later, sooner])]);
+    let found = finds(&db, "expiry-array", "warn", "the earliest of its dates");
+    let wanted = "DB.getCollection(\"sessions\").updateMany({\"expires\": {$type: \"array\"}}, \
+                  [{$set: {\"expires\": {$min: \"$expires\"}}}])";
+    assert_eq!(script(&db, &found), wanted);
+    let update = doc! { "$set": { "expires": { "$min": "$expires" } } };
+    fix(&db, doc! { "expires": { "$type": "array" } }, update);
+    passes(&db, "expiry-array");
+    assert_eq!(db.one("sessions", "_id", OTHER).get_datetime("expires").unwrap(), &sooner);
+}
+
+#[test]
+fn sessions_without_an_expiry_are_found() {
+    let db = Db::new();
+    healthy(&db);
+    let mut endless = connect_mongo(OTHER, at(0));
+    endless.remove("expires");
+    db.insert("sessions", [endless]);
+    let found = finds(&db, "endless", "warn", "1 session never ends: 50 %");
+    assert_eq!(mend(&db, &found), "sessionctl fix endless -d DB -c sessions --lifetime 14d --yes");
+    let update = doc! { "$set": { "expires": { "$add": ["$$NOW", 14 * DAY * 1000] } } };
+    fix(&db, doc! { "expires": { "$exists": false } }, update);
+    passes(&db, "endless");
+}
+
+#[test]
+fn endless_sessions_that_tell_no_touch_can_only_be_purged() {
+    let db = Db::new();
+    let koa = |id: &str| doc! { "sid": format!("koa:sess:{id}"), "ttl": at(600), "views": 1 };
+    let mut endless = koa(OTHER);
+    endless.remove("ttl");
+    db.insert("sessions", [koa(LIVE), endless]);
+    db.create_index(
+        "sessions",
+        doc! { "key": { "ttl": 1 }, "name": "ttl_1", "expireAfterSeconds": 0 },
+    );
+    let found = finds(&db, "endless", "warn", "1 session never ends");
+    assert_eq!(mend(&db, &found), "sessionctl purge --endless -d DB -c sessions --yes");
+    run_mend(&db, &found);
+    passes(&db, "endless");
+    assert_eq!(db.count("sessions", doc! {}), 1);
+}
+
+#[test]
+fn expiries_years_ahead_are_found() {
+    let db = Db::new();
+    healthy(&db);
+    // Milliseconds that were taken for seconds.
+    db.insert("sessions", [connect_mongo(OTHER, at(14 * DAY * 1000))]);
+    let found = finds(&db, "expiry-far", "warn", "1 session expires more than two years from now");
+    let wanted = "sessionctl purge --expires-after -d DB -c sessions +730d --yes";
+    assert_eq!(mend(&db, &found), wanted);
+    run_mend(&db, &found);
+    passes(&db, "expiry-far");
+    assert_eq!(db.ids("sessions"), [LIVE]);
+}
+
+#[test]
+fn expiries_before_the_year_2000_are_found() {
+    let db = Db::new();
+    // Seconds that were taken for milliseconds.
+    let seconds = bson::DateTime::from_millis(at(600).timestamp_millis() / 1000);
+    db.insert("sessions", [connect_mongo(LIVE, at(600)), connect_mongo(OTHER, seconds)]);
+    let found = finds(&db, "expiry-ancient", "fail", "nobody stays logged in");
+    let wanted = "sessionctl purge --expires-before -d DB -c sessions 2000-01-01 --yes";
+    assert_eq!(mend(&db, &found), wanted);
+    run_mend(&db, &found);
+    passes(&db, "expiry-ancient");
+    assert_eq!(db.ids("sessions"), [LIVE]);
+}
+
+#[test]
+fn sessions_that_all_expire_in_one_minute_are_found() {
+    let db = Db::new();
+    healthy(&db);
+    let minute = (at(5 * DAY).timestamp_millis() / 60_000) * 60_000;
+    let same = bson::DateTime::from_millis(minute + 1000);
+    db.insert("sessions", many(200, |_| same.into()));
+    let found = finds(&db, "expiry-burst", "warn", "200 sessions expire in the same minute, 99 %");
+    let from = bson::DateTime::from_millis(minute);
+    let to = bson::DateTime::from_millis(minute + 60_000);
+    let iso = |date: bson::DateTime| date.try_to_rfc3339_string().unwrap().replace('Z', ".000Z");
+    let wanted = format!(
+        "DB.getCollection(\"sessions\").updateMany({{\"expires\": {{$gte: ISODate(\"{}\"), $lt: ISODate(\"{}\")}}}}, \
+         [{{$set: {{\"expires\": {{$subtract: [\"$expires\", {{$multiply: [{{$rand: {{}}}}, 3600000]}}]}}}}}}])",
+        iso(from),
+        iso(to)
+    );
+    assert_eq!(script(&db, &found), wanted);
+    let less = doc! { "$multiply": [{ "$rand": {} }, 3_600_000] };
+    let update = doc! { "$set": { "expires": { "$subtract": ["$expires", less] } } };
+    fix(&db, doc! { "expires": { "$gte": from, "$lt": to } }, update);
+    passes(&db, "expiry-burst");
+}
+
+#[test]
+fn what_nothing_deletes_is_found_with_its_age() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo(LIVE, at(600)), connect_mongo(OTHER, at(-3 * DAY))]);
+    let found = finds(&db, "expired", "fail", "1 session expired, the oldest for 3 days");
+    assert_eq!(found["meaning"], "nothing deletes them; they only take space");
+    assert_eq!(mend(&db, &found), "sessionctl purge --expired -d DB -c sessions --yes");
+    run_mend(&db, &found);
+    passes(&db, "expired");
+    // What has just expired is nothing to be said.
+    db.insert("sessions", [connect_mongo(OTHER, at(-20))]);
+    passes(&db, "expired");
+}
+
+#[test]
+fn what_the_server_does_not_delete_in_spite_of_an_index_is_found() {
+    let parameters = [("enableTestCommands", "1"), ("ttlMonitorSleepSecs", "1")];
+    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let server = own_server(Options { parameters, ..Options::default() });
+    let db = Db::on(&server.uri());
+    healthy(&db);
+    let point = |mode: &str| {
+        db.admin(doc! { "configureFailPoint": "hangTTLMonitorBetweenPasses", "mode": mode })
+    };
+    point("alwaysOn");
+    let wait = doc! {
+        "waitForFailPoint": "hangTTLMonitorBetweenPasses", "timesEntered": 1_i64, "maxTimeMS": 30_000,
+    };
+    db.admin(wait);
+    db.insert("sessions", [connect_mongo(OTHER, at(-DAY))]);
+    let found =
+        finds(&db, "expired", "fail", "have not removed them, although there is a TTL index");
+    assert_eq!(mend(&db, &found), "sessionctl purge --expired -d DB -c sessions --yes");
+    run_mend(&db, &found);
+    passes(&db, "expired");
+    point("off");
+}
+
+#[test]
+fn where_the_store_does_not_look_at_the_expiry_it_says_who_still_logs_in() {
+    let db = Db::new();
+    let flask = |id: &str, expires| {
+        let val = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![0x80] };
+        doc! { "id": format!("session:{id}"), "val": val, "expiration": expires }
+    };
+    db.insert("sessions", [flask(LIVE, at(600)), flask(OTHER, at(-60))]);
+    let found = finds(&db, "expiry-check", "fail", "they still log in");
+    assert_eq!(mend(&db, &found), "sessionctl purge --expired -d DB -c sessions --yes");
+    run_mend(&db, &found);
+    let found = finds(&db, "expiry-check", "warn", "nothing deletes it");
+    assert_eq!(mend(&db, &found), "sessionctl sweep -d DB -c sessions --interval 10");
+    db.sessionctl(&["index", "install"]).exits(0);
+    passes(&db, "expiry-check");
+}

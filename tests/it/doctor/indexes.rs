@@ -1,0 +1,209 @@
+//! The indexes: whether one deletes what is expired, and what can be wrong with it.
+
+use std::thread;
+
+use sessionctl::mongod::{Mongod, Options};
+
+use super::*;
+use crate::support::own_server;
+
+/// A server whose TTL monitor is off, so that a wrong index deletes nothing meanwhile.
+fn idle_server() -> Mongod {
+    let parameters = vec![("ttlMonitorEnabled".to_owned(), "false".to_owned())];
+    own_server(Options { parameters, ..Options::default() })
+}
+
+#[test]
+fn where_no_index_can_help_a_sweeper_does() {
+    let db = Db::new();
+    let expires = at(600).timestamp_millis() / 1000;
+    db.insert("sessions", [doc! { "id": LIVE, "expires": expires, "session": "{\"data\":{}}" }]);
+    let found = finds(&db, "ttl-index", "fail", "no TTL index can be made");
+    assert_eq!(mend(&db, &found), "sessionctl sweep -d DB -c sessions --interval 60");
+    let words: Vec<_> = found["mend"].as_str().unwrap().split(' ').skip(1).collect();
+    let mut sweeper = db.command(&words).start();
+    eventually(|| finding(&db, "ttl-index")["outcome"] == "pass");
+    sweeper.signal("TERM");
+    sweeper.wait().exits(0);
+    finds(&db, "ttl-index", "fail", "no TTL index can be made");
+}
+
+#[test]
+fn seconds_on_an_expiry_lengthen_every_life() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo(LIVE, at(600))]);
+    ttl(&db, doc! { "expireAfterSeconds": 3600 });
+    let found = finds(&db, "ttl-seconds", "warn", "3600 seconds after expires");
+    assert_eq!(mend(&db, &found), "sessionctl index replace -d DB -c sessions --yes");
+    run_mend(&db, &found);
+    passes(&db, "ttl-seconds");
+}
+
+#[test]
+fn seconds_that_never_come_are_found() {
+    // MongoDB 6.0.5 stores NaN as the second.
+    for seconds in [Bson::Double(f64::NAN), Bson::Int32(i32::MAX)] {
+        let db = Db::new();
+        db.insert("sessions", [connect_mongo(LIVE, at(600))]);
+        ttl(&db, doc! { "expireAfterSeconds": seconds });
+        let found = finds(&db, "ttl-seconds", "fail", "2147483647, which is 68 years");
+        finds(&db, "ttl-index", "fail", "grows for ever");
+        run_mend(&db, &found);
+        passes(&db, "ttl-seconds");
+        passes(&db, "ttl-index");
+    }
+}
+
+#[test]
+fn none_after_the_last_touch_logs_everybody_out() {
+    let server = idle_server();
+    let db = Db::on(&server.uri());
+    db.insert("sessions", [doc! { "_id": LIVE, "blob": "{}", "updatedAt": at(-60) }]);
+    let spec = doc! { "key": { "updatedAt": 1 }, "name": "updatedAt_1", "expireAfterSeconds": 0 };
+    db.create_index("sessions", spec);
+    let found = finds(&db, "ttl-seconds", "fail", "logged out all the time");
+    assert_eq!(mend(&db, &found), "sessionctl index replace -d DB -c sessions --yes");
+    run_mend(&db, &found);
+    passes(&db, "ttl-seconds");
+    assert_eq!(db.count("sessions", doc! {}), 1);
+}
+
+#[test]
+fn where_only_the_index_says_the_lifetime_one_to_begin_with_is_named() {
+    let server = idle_server();
+    let db = Db::on(&server.uri());
+    let data =
+        bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![4, 8, 123, 0] };
+    db.insert("sessions", [doc! { "_id": LIVE, "_data": data, "updated_at": at(-60) }]);
+    let spec = doc! { "key": { "updated_at": 1 }, "name": "updated_at_1", "expireAfterSeconds": 0 };
+    db.create_index("sessions", spec);
+    let found = finds(&db, "ttl-seconds", "fail", "logged out all the time");
+    let wanted = "sessionctl index replace -d DB -c sessions --lifetime 14d --yes";
+    assert_eq!(mend(&db, &found), wanted);
+    run_mend(&db, &found);
+    passes(&db, "ttl-seconds");
+    passes(&db, "ttl-index");
+    // The operator's own is repeated instead.
+    db.run(doc! { "dropIndexes": "sessions", "index": "updated_at_1" });
+    let run = db.sessionctl(&["doctor", "--lifetime", "1h", "-o", "ndjson"]).exits(4);
+    let wanted =
+        format!("sessionctl index install --lifetime 3600 -d {} -c sessions --yes", db.name);
+    assert!(run.stdout.contains(&wanted), "{run:#?}");
+    assert!(shell(&db, &wanted).status.success());
+    passes(&db, "ttl-index");
+}
+
+#[test]
+fn an_index_on_another_date_is_found() {
+    let server = idle_server();
+    let db = Db::on(&server.uri());
+    healthy(&db);
+    let spec = doc! { "key": { "lastModified": 1 }, "name": "mine", "expireAfterSeconds": 0 };
+    db.create_index("sessions", spec);
+    let found = finds(&db, "ttl-seconds", "fail", "lastModified, which is not the expiry");
+    assert_eq!(script(&db, &found), "DB.getCollection(\"sessions\").dropIndex(\"mine\")");
+    db.run(doc! { "dropIndexes": "sessions", "index": "mine" });
+    passes(&db, "ttl-seconds");
+}
+
+#[test]
+fn a_partial_index_that_leaves_sessions_out_is_found() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo(LIVE, at(600))]);
+    ttl(&db, doc! { "partialFilterExpression": { "user": { "$exists": true } } });
+    let found = finds(&db, "ttl-partial", "fail", "leaves documents out");
+    assert_eq!(mend(&db, &found), "sessionctl index replace -d DB -c sessions --yes");
+    run_mend(&db, &found);
+    passes(&db, "ttl-partial");
+}
+
+#[test]
+fn a_partial_index_that_leaves_only_what_has_no_date_out_is_no_fault() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo(LIVE, at(600))]);
+    ttl(&db, doc! { "partialFilterExpression": { "expires": { "$type": "date" } } });
+    passes(&db, "ttl-partial");
+}
+
+#[test]
+fn of_two_ttl_indexes_the_one_that_is_not_the_stores_is_named() {
+    let db = Db::new();
+    healthy(&db);
+    let spec = doc! { "key": { "expires": -1 }, "name": "mine", "expireAfterSeconds": 0 };
+    db.create_index("sessions", spec);
+    let found = finds(&db, "ttl-several", "warn", "expires_1, mine");
+    assert_eq!(script(&db, &found), "DB.getCollection(\"sessions\").dropIndex(\"mine\")");
+    db.run(doc! { "dropIndexes": "sessions", "index": "mine" });
+    passes(&db, "ttl-several");
+}
+
+#[test]
+fn an_index_of_another_name_is_in_the_applications_way() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo(LIVE, at(600))]);
+    ttl(&db, doc! { "name": "mine" });
+    passes(&db, "ttl-index");
+    let found = finds(&db, "ttl-options", "warn", "85 or 86");
+    assert_eq!(mend(&db, &found), "sessionctl index replace -d DB -c sessions --yes");
+    run_mend(&db, &found);
+    passes(&db, "ttl-options");
+}
+
+#[test]
+fn a_hidden_index_is_worth_a_note_and_no_more() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo(LIVE, at(600))]);
+    ttl(&db, doc! { "hidden": true });
+    let found = finding(&db, "ttl-index");
+    assert_eq!(found["outcome"], "pass");
+    assert!(found["what"].as_str().unwrap().contains("hidden"), "{found}");
+    // And it is true.
+    db.insert("sessions", [connect_mongo(OTHER, at(-60))]);
+    eventually(|| db.ids("sessions") == [LIVE]);
+}
+
+#[test]
+fn an_index_that_is_being_built_does_not_count_yet() {
+    let parameters = vec![("enableTestCommands".to_owned(), "1".to_owned())];
+    let server = own_server(Options { parameters, ..Options::default() });
+    let db = Db::on(&server.uri());
+    db.insert("sessions", [connect_mongo(LIVE, at(600))]);
+    let hang = |mode: &str| {
+        db.admin(doc! { "configureFailPoint": "hangAfterStartingIndexBuild", "mode": mode });
+    };
+    hang("alwaysOn");
+    thread::scope(|scope| {
+        let building = scope.spawn(|| ttl(&db, doc! {}));
+        eventually(|| finding(&db, "index-build")["outcome"] == "warn");
+        let found = finding(&db, "index-build");
+        assert!(found["what"].as_str().unwrap().contains("expires_1"), "{found}");
+        finds(&db, "ttl-index", "warn", "until it is built");
+        hang("off");
+        building.join().unwrap();
+    });
+    passes(&db, "index-build");
+    passes(&db, "ttl-index");
+}
+
+#[test]
+fn sessions_that_no_index_finds_by_their_id_are_found() {
+    let db = Db::new();
+    db.insert("sessions", [session("express-mongodb-legacy", LIVE, at(600))]);
+    let found = finds(&db, "id-index", "fail", "every request reads the whole collection");
+    let wanted = "DB.getCollection(\"sessions\").createIndex({\"sid\": 1}, {unique: true})";
+    assert_eq!(script(&db, &found), wanted);
+    db.create_index("sessions", doc! { "key": { "sid": 1 }, "name": "sid_1", "unique": true });
+    passes(&db, "id-index");
+}
+
+#[test]
+fn sessions_that_no_index_finds_by_their_user_are_found() {
+    let db = Db::new();
+    let user = bson::oid::ObjectId::new();
+    db.insert("sessions", [doc! { "sessionToken": LIVE, "userId": user, "expires": at(600) }]);
+    let found = finds(&db, "user-index", "warn", "logging a user out everywhere");
+    let wanted = "DB.getCollection(\"sessions\").createIndex({\"userId\": 1})";
+    assert_eq!(script(&db, &found), wanted);
+    db.create_index("sessions", doc! { "key": { "userId": 1 }, "name": "userId_1" });
+    passes(&db, "user-index");
+}
