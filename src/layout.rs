@@ -45,6 +45,9 @@ pub struct Layout {
     /// varies. The first that holds a text, a number, an `ObjectId` or a UUID counts.
     #[serde(default)]
     pub user: Vec<String>,
+    /// The name that the store gives its index on the user, where that is not `path_1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_index: Option<String>,
     /// What the store puts before the user's own id, such as `_User$`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub user_prefix: String,
@@ -83,6 +86,9 @@ pub struct Id {
     /// What every id ends with, such as `:session`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub suffix: String,
+    /// The name that the store gives its unique index on the id, where that is not `path_1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
 }
 
 /// Where the payload is and how it may be encoded.

@@ -260,6 +260,7 @@ async fn oldest(
         let command = doc! {
             "find": store.name(),
             "filter": { path: { "$lt": limit } },
+            "projection": { path: 1, "_id": 0 },
             "sort": { path: 1 },
             "limit": 1,
             "singleBatch": true,

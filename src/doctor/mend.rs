@@ -16,6 +16,13 @@ pub struct Commands {
 }
 
 impl Commands {
+    /// Leaves these options, and their values, away.
+    pub(super) fn forget(&mut self, names: &[&str]) {
+        while let Some(at) = self.options.iter().position(|word| names.contains(&word.as_str())) {
+            self.options.drain(at..(at + 2).min(self.options.len()));
+        }
+    }
+
     /// A command of sessionctl on this collection: `sessionctl VERB -d DATABASE -c COLLECTION REST`.
     pub(super) fn sessionctl(&self, verb: &str, rest: &str) -> String {
         let mut words = vec!["sessionctl".into(), verb.into()];

@@ -7,6 +7,7 @@ use crate::doctor::facts::{Facts, Rights};
 use crate::doctor::mend::text;
 use crate::layout::Layout;
 use crate::layout::detect::Certainty;
+use crate::sweep::LEASES;
 
 use super::ttl::indexes;
 use super::{layout, settle, without_indexes};
@@ -46,7 +47,10 @@ pub(super) fn login(facts: &Facts) -> Finding {
     };
     let may = if can.is_empty() { "nothing".to_owned() } else { names(can) };
     let what = format!("{user} may run: {may}{may_not}");
-    let lacks: Vec<_> = LOOKS.iter().filter(|action| !on_collection(action)).copied().collect();
+    let mut lacks: Vec<_> = LOOKS.iter().filter(|action| !on_collection(action)).copied().collect();
+    if !rights.may("find", &facts.commands.database, LEASES) {
+        lacks.push("find on sessionctl_leases");
+    }
     let members = match facts.kind {
         crate::connection::Kind::ReplicaSet => LOOKS_ON_MEMBERS,
         _ => &[],
@@ -99,10 +103,21 @@ fn layout_or(facts: &Facts) -> Result<Finding, Finding> {
                 let meaning = "what deletes wants --layout, lest it deletes what are no sessions";
                 Finding::warn(CHECK, what, meaning).mend(facts.commands.sessionctl("doctor", ""))
             }
-            false => Finding::pass(CHECK, format!("the documents looked at are all of {name}")),
+            false => match verdict.filter(|verdict| verdict.certainty == Certainty::Ambiguous) {
+                Some(verdict) => {
+                    let what = verdict.to_string();
+                    let meaning = "what deletes wants --layout; say which of them it is";
+                    Finding::warn(CHECK, what, meaning)
+                        .mend(facts.commands.sessionctl("doctor", ""))
+                }
+                None => Finding::pass(CHECK, format!("the documents looked at are all of {name}")),
+            },
         });
     }
     let strangers = looked.strangers;
+    if strangers == at {
+        return Ok(misnamed(facts, layout, at));
+    }
     let meaning = "what one store makes of another's session is chance: it may read it, refuse it or \
                    keep it for ever";
     Ok(match looked.other.as_ref().filter(|(other, _)| other.name != *name) {
@@ -118,6 +133,16 @@ fn layout_or(facts: &Facts) -> Result<Finding, Finding> {
             Finding::warn(CHECK, what, meaning)
         }
     })
+}
+
+/// No document is of the layout that was named.
+fn misnamed(facts: &Facts, layout: &Layout, at: u64) -> Finding {
+    let what = format!("none of {at} documents looked at is of {}", layout.name);
+    let meaning = "by a layout that is not theirs every session can be taken for expired; nothing \
+                   that is said here of the documents is to be trusted";
+    let mut commands = facts.commands.clone();
+    commands.forget(&["--layout", "--layout-file"]);
+    Finding::fail("layout", what, meaning).mend(commands.sessionctl("doctor", ""))
 }
 
 /// Gives the other store's sessions a collection of their own.
@@ -167,7 +192,9 @@ pub(super) fn id_index(facts: &Facts) -> Finding {
         let meaning = "every request reads the whole collection: the site gets slower with every \
                        session";
         // An id is given to one session only, and those stores that make this index make it so.
-        let script = format!("createIndex({{\"{path}\": 1}}, {{unique: true}})");
+        let name = layout.id.index.as_ref().map(|name| format!(", name: {}", text(name)));
+        let name = name.unwrap_or_default();
+        let script = format!("createIndex({{\"{path}\": 1}}, {{unique: true{name}}})");
         Ok(Finding::fail(CHECK, what, meaning).mend(facts.commands.on_collection(&script)))
     }))
 }
@@ -189,7 +216,8 @@ pub(super) fn user_index(facts: &Facts) -> Finding {
         let what = format!("no index leads to the sessions of a {path}");
         let meaning = "listing a user's sessions, or logging a user out everywhere, reads the whole \
                        collection";
-        let script = format!("createIndex({{\"{path}\": 1}})");
+        let name = layout.user_index.as_ref().map(|name| format!(", {{name: {}}}", text(name)));
+        let script = format!("createIndex({{\"{path}\": 1}}{})", name.unwrap_or_default());
         Ok(Finding::warn(CHECK, what, meaning).mend(facts.commands.on_collection(&script)))
     }))
 }

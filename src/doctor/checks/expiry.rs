@@ -53,18 +53,16 @@ pub(super) fn unusable_type(facts: &Facts) -> Finding {
         let (count, names) = of_wrong_type(layout, survey);
         let path = layout.expiry_path().unwrap_or_default();
         let wanted = match kind(layout) {
-            Kind::Date => "a date",
+            Kind::Date => "date",
             _ => "a number",
         };
         if count == 0 {
             return Finding::pass(CHECK, "no expiry is of a wrong type");
         }
-        let has = if survey.estimate(count) == 1 { "has" } else { "have" };
         let what = format!(
-            "{} {has} a {path} that is no {} but: {}",
+            "{} with {path} of type {}, not {wanted}",
             survey.about(count, "session"),
-            wanted.trim_start_matches("a "),
-            names.join(", ")
+            names.join(" or ")
         );
         let meaning = "neither the store nor the server can tell when they are over: they never go \
                        away by themselves";

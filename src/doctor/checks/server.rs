@@ -67,7 +67,8 @@ pub(super) fn product(facts: &Facts) -> Finding {
     };
     let kind = match facts.kind {
         Kind::Standalone => "a standalone",
-        Kind::ReplicaSet => "a replica set",
+        Kind::ReplicaSet if facts.writable => "a replica set",
+        Kind::ReplicaSet => "a secondary, which deletes nothing by itself",
         Kind::Sharded => "a sharded cluster",
     };
     match PRODUCTS.iter().find(|product| product.is(version)) {
@@ -103,7 +104,9 @@ pub(super) fn version(facts: &Facts) -> Finding {
     }
     let [major, minor, _] = version.number;
     let text = &version.text;
-    let known = ENDS.iter().find(|((of, from), _)| (major, minor) <= (*of, *from));
+    // From 5.0 on the releases between two major ones end with the one they began with, at the latest.
+    let series = if major >= 5 { (major, 0) } else { (major, minor) };
+    let known = ENDS.iter().find(|(of, _)| series <= *of);
     let at = |date: &str| DateTime::parse_rfc3339_str(format!("{date}T00:00:00Z")).ok();
     match known {
         Some((_, end)) if at(end).is_some_and(|end| end < facts.now) => {
@@ -187,7 +190,9 @@ pub(super) fn local_clock(facts: &Facts) -> Finding {
 }
 
 fn apart(skew: Skew, whose: &str) -> String {
-    let by = lasting(std::time::Duration::from_millis(skew.ahead.unsigned_abs()));
+    // To the nearest second.
+    let seconds = (skew.ahead.unsigned_abs() + 500) / 1000;
+    let by = lasting(std::time::Duration::from_secs(seconds));
     match skew.ahead > 0 {
         true => format!("{by} ahead of {whose}"),
         false => format!("{by} behind {whose}"),

@@ -9,7 +9,10 @@ use crate::support::own_server;
 fn sessions_of_nobody_are_found() {
     let db = Db::new();
     healthy(&db);
-    let anonymous = (0..30).map(|at_| connect_mongo(&format!("session-number-{at_:08}"), at(600)));
+    let nobody = doc! { "session": "{\"cookie\":{},\"views\":1}" };
+    let anonymous = (0..30)
+        .map(|number| connect_mongo(&format!("session-number-{number:08}"), at(600)))
+        .map(|session| with(session, nobody.clone()));
     db.insert("sessions", anonymous);
     let found = finds(&db, "anonymous", "warn", "saveUninitialized: false");
     assert!(found["mend"].is_null(), "nothing but the application can: {found}");

@@ -17,7 +17,8 @@ fn a_string_as_expiry_is_found() {
     healthy(&db);
     let text = at(600).try_to_rfc3339_string().unwrap();
     db.insert("sessions", [connect_mongo(OTHER, text)]);
-    let found = finds(&db, "expiry-type", "fail", "1 session has a expires that is no date");
+    let found =
+        finds(&db, "expiry-type", "fail", "1 session with expires of type string, not date");
     assert_eq!(mend(&db, &found), "sessionctl fix expiry -d DB -c sessions --yes");
     let to_date = doc! { "$set": { "expires": { "$toDate": "$expires" } } };
     fix(&db, doc! { "expires": { "$type": "string" } }, to_date);
@@ -29,7 +30,7 @@ fn a_number_as_expiry_is_found() {
     let db = Db::new();
     healthy(&db);
     db.insert("sessions", [connect_mongo(OTHER, at(600).timestamp_millis())]);
-    let found = finds(&db, "expiry-type", "fail", "but: long");
+    let found = finds(&db, "expiry-type", "fail", "of type long");
     assert_eq!(mend(&db, &found), "sessionctl fix expiry -d DB -c sessions --yes");
     let to_date = doc! { "$set": { "expires": { "$toDate": "$expires" } } };
     fix(&db, doc! { "expires": { "$type": "number" } }, to_date);
@@ -110,7 +111,7 @@ fn expiries_years_ahead_are_found() {
     // Milliseconds that were taken for seconds.
     db.insert("sessions", [connect_mongo(OTHER, at(14 * DAY * 1000))]);
     let found = finds(&db, "expiry-far", "warn", "1 session expires more than two years from now");
-    let wanted = "sessionctl purge --expires-after -d DB -c sessions +730d --yes";
+    let wanted = "sessionctl purge --expires-after +730d -d DB -c sessions --yes";
     assert_eq!(mend(&db, &found), wanted);
     run_mend(&db, &found);
     passes(&db, "expiry-far");
@@ -124,7 +125,7 @@ fn expiries_before_the_year_2000_are_found() {
     let seconds = bson::DateTime::from_millis(at(600).timestamp_millis() / 1000);
     db.insert("sessions", [connect_mongo(LIVE, at(600)), connect_mongo(OTHER, seconds)]);
     let found = finds(&db, "expiry-ancient", "fail", "nobody stays logged in");
-    let wanted = "sessionctl purge --expires-before -d DB -c sessions 2000-01-01 --yes";
+    let wanted = "sessionctl purge --expires-before 2000-01-01 -d DB -c sessions --yes";
     assert_eq!(mend(&db, &found), wanted);
     run_mend(&db, &found);
     passes(&db, "expiry-ancient");

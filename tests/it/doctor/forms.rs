@@ -130,7 +130,7 @@ fn a_collection_that_is_not_there_is_an_error_and_one_that_is_empty_is_not() {
 #[test]
 fn names_that_a_shell_would_take_apart_are_quoted() {
     let db = Db::new();
-    let name = "it's $HOME";
+    let name = "it's (theirs)";
     db.insert(name, [connect_mongo(LIVE, at(600))]);
     let run = db.sessionctl(&["doctor", "-c", name, "-o", "json"]).exits(4).json();
     let findings = run["findings"].as_array().unwrap();

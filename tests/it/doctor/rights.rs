@@ -48,7 +48,7 @@ fn with_a_read_only_login_what_it_may_not_see_is_unknown_until_it_has_the_role()
     let mend = login["mend"].as_str().unwrap();
     let wanted = "--username reader --eval 'db.getSiblingDB(\"admin\").grantRolesToUser(\"reader\", \
                   [{role: \"clusterMonitor\", db: \"admin\"}])'";
-    assert!(mend.starts_with("mongosh mongodb://127.0.0.1:") && mend.ends_with(wanted), "{mend}");
+    assert!(mend.starts_with("mongosh 'mongodb://127.0.0.1:") && mend.ends_with(wanted), "{mend}");
     let roles = doc! { "role": "clusterMonitor", "db": "admin" };
     db.admin(doc! { "grantRolesToUser": "reader", "roles": [roles] });
     let findings = examine_as(&db, &uri, &[]);
