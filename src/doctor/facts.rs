@@ -303,8 +303,8 @@ impl Rights {
         let grants = move |privilege: &&Document| {
             let actions = privilege.get_array("actions");
             actions.is_ok_and(|actions| {
-                let named = |granted: &Bson| matches!(granted.as_str(), Some(name) if name == action || name == "anyAction");
-                actions.iter().any(named)
+                let named = |granted: &str| granted == action || granted == "anyAction";
+                actions.iter().filter_map(Bson::as_str).any(named)
             })
         };
         let granting = self.privileges.iter().filter(grants).collect::<Vec<_>>();

@@ -73,6 +73,11 @@ impl Survey {
         format!("about {estimate} ({} in a sample of {sampled})", grouped(count))
     }
 
+    /// What holds for all that were looked at.
+    pub(super) fn looking(&self, what: &str) -> String {
+        if self.is_sample() { format!("{what}, in the sample") } else { what.to_owned() }
+    }
+
     /// The pipeline. Documents that are a program's credentials do not count.
     pub(super) fn pipeline(
         layout: &Layout,

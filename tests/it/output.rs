@@ -17,6 +17,7 @@ const COMMANDS: [&str; 12] = [
     "restore",
     "sweep",
     "index",
+    "doctor",
     "collections",
     "layouts",
     "deploy",

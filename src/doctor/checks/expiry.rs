@@ -57,7 +57,7 @@ pub(super) fn unusable_type(facts: &Facts) -> Finding {
             _ => "a number",
         };
         if count == 0 {
-            return Finding::pass(CHECK, "no expiry is of a wrong type");
+            return Finding::pass(CHECK, survey.looking("no expiry is of a wrong type"));
         }
         let what = format!(
             "{} with {path} of type {}, not {wanted}",
@@ -81,7 +81,7 @@ pub(super) fn dead(facts: &Facts) -> Finding {
         let (wrong_type, _) = of_wrong_type(layout, survey);
         let count = survey.count(State::Malformed).saturating_sub(wrong_type);
         if count == 0 {
-            return Finding::pass(CHECK, "every expiry can be acted on");
+            return Finding::pass(CHECK, survey.looking("every expiry can be acted on"));
         }
         let path = layout.expiry_path().unwrap_or_default();
         let kinds: Vec<_> = survey
@@ -110,7 +110,7 @@ pub(super) fn arrays(facts: &Facts) -> Finding {
         let count = survey.types.get("array").copied().unwrap_or(0);
         let path = layout.expiry_path().unwrap_or_default();
         if count == 0 || path.is_empty() {
-            return Finding::pass(CHECK, "no expiry is an array");
+            return Finding::pass(CHECK, survey.looking("no expiry is an array"));
         }
         let what = format!("{} with an array as {path}", survey.about(count, "session"));
         let meaning = "the server deletes such a session at the earliest of its dates, and stores \
@@ -128,7 +128,7 @@ pub(super) fn endless(facts: &Facts) -> Finding {
     settle(surveyed(facts, CHECK).map(|(layout, survey)| {
         let count = survey.count(State::Endless);
         if count == 0 {
-            return Finding::pass(CHECK, "no session is endless");
+            return Finding::pass(CHECK, survey.looking("no session is endless"));
         }
         let share = percent(count, survey.looked_at);
         let never = if survey.estimate(count) == 1 { "never ends" } else { "never end" };
@@ -157,7 +157,10 @@ pub(super) fn far(facts: &Facts) -> Finding {
     const CHECK: &str = "expiry-far";
     settle(surveyed(facts, CHECK).map(|(_, survey)| {
         if survey.far == 0 {
-            return Finding::pass(CHECK, "no session expires more than two years from now");
+            return Finding::pass(
+                CHECK,
+                survey.looking("no session expires more than two years from now"),
+            );
         }
         let expire = if survey.estimate(survey.far) == 1 { "expires" } else { "expire" };
         let amount = survey.about(survey.far, "session");
@@ -174,7 +177,7 @@ pub(super) fn ancient(facts: &Facts) -> Finding {
     const CHECK: &str = "expiry-ancient";
     settle(surveyed(facts, CHECK).map(|(_, survey)| {
         if survey.ancient == 0 {
-            return Finding::pass(CHECK, "no session expired before the year 2000");
+            return Finding::pass(CHECK, survey.looking("no session expired before the year 2000"));
         }
         let amount = survey.about(survey.ancient, "session");
         let what = format!("{amount} expired before the year 2000");
@@ -192,7 +195,7 @@ pub(super) fn burst(facts: &Facts) -> Finding {
         let live = survey.count(State::Live);
         let much = |count: u64| survey.estimate(count) >= BURST && count * BURST_SHARE >= live;
         let Some((minute, count)) = survey.busiest.filter(|(_, count)| much(*count)) else {
-            return Finding::pass(CHECK, "the expiries are spread over time");
+            return Finding::pass(CHECK, survey.looking("the expiries are spread over time"));
         };
         let what = format!(
             "{} expire in the same minute, {} of those alive, {} from now",
@@ -202,10 +205,11 @@ pub(super) fn burst(facts: &Facts) -> Finding {
         );
         let meaning =
             "all of them are logged out at once, and the server deletes all of them at once";
-        let mend = spreading(layout, minute)
-            .map(|script| facts.commands.on_collection(&script))
-            .unwrap_or_else(|| facts.commands.sessionctl("sweep", "--rate 500 --interval 60"));
-        Finding::warn(CHECK, what, meaning).mend(mend)
+        let commands = &facts.commands;
+        Finding::warn(CHECK, what, meaning).mend(match spreading(layout, minute) {
+            Some(script) => commands.on_collection(&script),
+            None => commands.sessionctl("sweep", "--rate 500 --interval 60"),
+        })
     }))
 }
 

@@ -205,7 +205,7 @@ fn leaves_out(index: &IndexSpec, key: &str) -> bool {
     let wants_date = |condition: &Document| {
         let has_date = match condition.get("$type") {
             Some(Bson::String(name)) => name == "date",
-            Some(Bson::Int32(9)) | Some(Bson::Int64(9)) => true,
+            Some(Bson::Int32(9) | Bson::Int64(9)) => true,
             Some(Bson::Double(number)) => *number == 9.0,
             _ => false,
         };

@@ -64,6 +64,8 @@ fn of_many_sessions_a_random_sample_is_counted_and_that_is_said() {
     let findings = run["findings"].as_array().unwrap();
     let dead = findings.iter().find(|finding| finding["check"] == "expiry-unusable").unwrap();
     assert!(dead["what"].as_str().unwrap().contains("in a sample of 100)"), "{dead}");
+    let far = findings.iter().find(|finding| finding["check"] == "expiry-far").unwrap();
+    assert_eq!(far["what"], "no session expires more than two years from now, in the sample");
     let table = db.sessionctl(&["doctor", "--sample", "100"]).exits(4).stdout;
     assert!(
         table.contains("documents  1,000, of which a random sample of 100 is counted"),
