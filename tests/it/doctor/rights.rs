@@ -86,3 +86,15 @@ fn with_a_login_that_may_do_nothing_everything_about_the_collection_is_unknown()
         assert!(!finding["what"].as_str().unwrap().is_empty());
     }
 }
+
+#[test]
+fn a_connection_string_with_a_password_is_not_repeated_and_that_is_said() {
+    let (server, db) = guarded();
+    db.insert("sessions", [connect_mongo(LIVE, at(600))]);
+    let uri = as_user(&server, "root");
+    let run = Program::new(&["doctor", "--uri", &uri, "-d", &db.name]).run().exits(4);
+    let run =
+        run.says("the commands want --uri again").never_shows("root:root").never_shows("root@");
+    let wanted = format!("$ sessionctl index install -d {} -c sessions --yes\n", db.name);
+    assert!(run.stdout.contains(&wanted), "{run:#?}");
+}
