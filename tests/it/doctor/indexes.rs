@@ -162,23 +162,43 @@ fn a_hidden_index_is_worth_a_note_and_no_more() {
     eventually(|| db.ids("sessions") == [LIVE]);
 }
 
+/// Holds every index build of a server until it goes.
+struct HeldBuilds<'a>(&'a Db);
+
+impl<'a> HeldBuilds<'a> {
+    fn of(db: &'a Db) -> Self {
+        let held = Self(db);
+        held.set("alwaysOn");
+        held
+    }
+
+    fn set(&self, mode: &str) {
+        self.0.admin(doc! { "configureFailPoint": "hangAfterStartingIndexBuild", "mode": mode });
+    }
+}
+
+impl Drop for HeldBuilds<'_> {
+    fn drop(&mut self) {
+        self.set("off");
+    }
+}
+
 #[test]
 fn an_index_that_is_being_built_does_not_count_yet() {
     let parameters = vec![("enableTestCommands".to_owned(), "1".to_owned())];
     let server = own_server(Options { parameters, ..Options::default() });
     let db = Db::on(&server.uri());
     db.insert("sessions", [connect_mongo(LIVE, at(600))]);
-    let hang = |mode: &str| {
-        db.admin(doc! { "configureFailPoint": "hangAfterStartingIndexBuild", "mode": mode });
-    };
-    hang("alwaysOn");
+    let held = HeldBuilds::of(&db);
     thread::scope(|scope| {
+        // Whatever fails below, the build is let go, or its thread would be waited for.
+        let held = held;
         let building = scope.spawn(|| ttl(&db, doc! {}));
         eventually(|| finding(&db, "index-build")["outcome"] == "warn");
         let found = finding(&db, "index-build");
         assert!(found["what"].as_str().unwrap().contains("expires_1"), "{found}");
         finds(&db, "ttl-index", "warn", "until it is built");
-        hang("off");
+        drop(held);
         building.join().unwrap();
     });
     passes(&db, "index-build");
