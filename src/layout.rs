@@ -17,10 +17,12 @@ use crate::session::{Session, SessionId, State};
 
 pub mod detect;
 mod expiry;
+mod facts;
 mod path;
 
 pub use expiry::{Kind, LifetimeFrom, Meaning, Rule, Unit};
-pub(crate) use path::{Fields, Found, find, instant, text_of};
+pub(crate) use facts::state_of;
+pub(crate) use path::{Fields, Found, find, instant, number, text_of};
 
 /// How one store writes a session: one file of `src/layout/known/`, or an operator's own.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]

@@ -45,6 +45,7 @@ pub mod query;
 pub mod replication;
 pub mod restore;
 pub mod session;
+pub mod stats;
 pub mod store;
 pub mod sweep;
 

@@ -183,22 +183,27 @@ impl Rule {
         }
     }
 
-    fn path(&self) -> &str {
-        self.path.as_deref().unwrap_or_default()
-    }
-
     /// Whether it is a date that the store can do without.
     pub(crate) fn keeps_null(&self) -> bool {
         self.kind == Kind::Date && self.lifetime_from.is_none() && self.null == Meaning::Endless
     }
 
+    pub(super) fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or_default()
+    }
+
+    /// The path as expressions name it.
+    pub(super) fn field(&self) -> String {
+        format!("${}", self.path())
+    }
+
     /// Whether there is an instant to compare with: a lifetime nobody knows never ends.
-    fn is_bounded(&self) -> bool {
+    pub(super) fn is_bounded(&self) -> bool {
         matches!(self.kind, Kind::Date | Kind::Number)
             && (self.lifetime_from.is_none() || self.lifetime.is_some())
     }
 
-    fn lifetime_millis(&self) -> i64 {
+    pub(super) fn lifetime_millis(&self) -> i64 {
         i64::try_from(self.lifetime.unwrap_or(0)).unwrap_or(i64::MAX).saturating_mul(1000)
     }
 
@@ -207,7 +212,7 @@ impl Rule {
         time.timestamp_millis().saturating_sub(self.lifetime_millis())
     }
 
-    fn limit(&self, time: DateTime) -> Bson {
+    pub(super) fn limit(&self, time: DateTime) -> Bson {
         let millis = self.limit_millis(time);
         match self.unit {
             Some(unit) => unit.number(millis),
@@ -256,20 +261,33 @@ impl Rule {
         })
     }
 
-    /// The documents whose date plus the lifetime beside it compares so with `time`. Other types are
-    /// kept from `$subtract`, which fails on them.
+    /// The documents whose date plus the lifetime beside it compares so with `time`.
     fn with_own_lifetime(&self, lifetime: &str, operator: &str, time: DateTime) -> Document {
-        let (date, lifetime) = (format!("${}", self.path()), format!("${lifetime}"));
-        let millis = self.lifetime_unit.map_or(1.0, Unit::millis);
-        let guard = doc! { "$and": [
-            { "$eq": [{ "$type": &date }, "date"] },
+        let compared = doc! { operator: [self.field(), self.own_limit(lifetime, time)] };
+        doc! { "$expr": { "$cond": [self.has_own_lifetime(lifetime), compared, false] } }
+    }
+
+    /// Whether there are a date and a lifetime beside it. Other types are kept from `$subtract`,
+    /// which fails on them.
+    pub(super) fn has_own_lifetime(&self, lifetime: &str) -> Document {
+        let (date, lifetime) = (self.field(), format!("${lifetime}"));
+        doc! { "$and": [
+            { "$eq": [{ "$type": date }, "date"] },
             { "$in": [{ "$type": &lifetime }, ["int", "long", "double", "decimal"]] },
             { "$lt": [&lifetime, LONGEST] },
             { "$gt": [&lifetime, -LONGEST] },
-        ] };
-        // Taken from `time` rather than added to the date, which may be one that then overflows.
-        let limit = doc! { "$subtract": [time, { "$trunc": { "$multiply": [lifetime, millis] } }] };
-        doc! { "$expr": { "$cond": [guard, { operator: [date, limit] }, false] } }
+        ] }
+    }
+
+    /// What the date is compared with. The lifetime is taken from `time` rather than added to the
+    /// date, which may be one that then overflows.
+    pub(super) fn own_limit(&self, lifetime: &str, time: DateTime) -> Document {
+        doc! { "$subtract": [time, self.own_millis(lifetime)] }
+    }
+
+    pub(super) fn own_millis(&self, lifetime: &str) -> Document {
+        let millis = self.lifetime_unit.map_or(1.0, Unit::millis);
+        doc! { "$trunc": { "$multiply": [format!("${lifetime}"), millis] } }
     }
 
     /// The documents without an instant whose lack of one means `meaning`.

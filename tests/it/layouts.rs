@@ -267,8 +267,11 @@ fn judged(db: &Db, layout: &Layout, documents: &[Document], cutoff: DateTime) ->
     db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
     db.insert("sessions", documents.to_vec());
     let mut states = vec![Vec::new(); documents.len()];
+    let stats = crate::stats::of(db, layout, cutoff);
     for state in State::ALL {
-        for found in db.find("sessions", layout.filter(state, cutoff)) {
+        let found = db.find("sessions", layout.filter(state, cutoff));
+        assert_eq!(stats.of(state).sessions, found.len() as u64, "{} {state}", layout.name);
+        for found in found {
             states[found.get_i32("_id").unwrap() as usize].push(state);
         }
     }

@@ -33,6 +33,7 @@ mod selection;
 mod service;
 mod smoke;
 mod soak;
+mod stats;
 mod store;
 mod stores;
 mod sweep;

@@ -20,6 +20,7 @@ mod layouts;
 mod list;
 mod purge;
 mod restore;
+mod stats;
 mod sweep;
 
 /// What to do.
@@ -33,6 +34,7 @@ pub enum Command {
     Sweep(sweep::Args),
     Index(index::Args),
     Doctor(doctor::Args),
+    Stats(stats::Args),
     Collections(collections::Args),
     Layouts(layouts::Args),
     Deploy(deploy::Args),
@@ -98,6 +100,7 @@ pub fn run(cli: Cli, uri: Uri) -> Result<Exit, Failure> {
             Command::Sweep(args) => sweep::run(&context, args).await,
             Command::Index(args) => index::run(&context, args).await,
             Command::Doctor(args) => reading(&context, doctor::run(&context, args)).await,
+            Command::Stats(args) => reading(&context, stats::run(&context, args)).await,
             Command::Collections(_) => reading(&context, collections::run(&context)).await,
             Command::Demo(args) => demo::run(&context, args).await,
             Command::Layouts(_) | Command::Completions(_) | Command::Deploy(_) => Ok(Exit::Done),

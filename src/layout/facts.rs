@@ -1,0 +1,187 @@
+//! What a layout says of a document, as expressions: what `$group` counts by. They read a document
+//! as [`Layout::session`] does and as the filters find it.
+
+use bson::{Bson, DateTime, Document, doc};
+
+use super::expiry::{Kind, Meaning, Rule, Unit};
+use super::{Instant, Layout};
+use crate::session::State;
+
+/// The least of the values of an array that an instant can be read from.
+const NUMBERS: [&str; 4] = ["int", "long", "double", "decimal"];
+
+impl Layout {
+    /// The state at `cutoff`, as the number that [`state_of`] takes.
+    pub(crate) fn state_fact(&self, cutoff: DateTime) -> Bson {
+        let mut facts = self.expiry.iter().enumerate().map(|(at, rule)| rule.fact(cutoff, at == 0));
+        match self.expiry.len() {
+            1 => facts.next().unwrap_or(Bson::Null),
+            _ => doc! { "$max": facts.collect::<Vec<_>>() }.into(),
+        }
+    }
+
+    /// The expiry in milliseconds since 1970, or null.
+    pub(crate) fn expiry_fact(&self) -> Bson {
+        let mut facts: Vec<Bson> = self.expiry.iter().filter_map(Rule::instant_fact).collect();
+        match facts.len() {
+            0 => Bson::Null,
+            1 => facts.remove(0),
+            _ => doc! { "$min": facts }.into(),
+        }
+    }
+
+    /// The creation in milliseconds since 1970, or null.
+    pub(crate) fn created_fact(&self) -> Bson {
+        first(&self.created)
+    }
+
+    /// The last touch in milliseconds since 1970, or null.
+    pub(crate) fn touched_fact(&self) -> Bson {
+        first(&self.touched)
+    }
+}
+
+/// The state that a number of [`Layout::state_fact`] is: the highest that a rule gives counts.
+pub(crate) fn state_of(fact: i64) -> State {
+    match fact {
+        3.. => State::Expired,
+        2 => State::Live,
+        1 => State::Endless,
+        _ => State::Malformed,
+    }
+}
+
+fn of_meaning(meaning: Meaning) -> i32 {
+    match meaning {
+        Meaning::Expired => 3,
+        Meaning::Endless => 1,
+        Meaning::Malformed => 0,
+    }
+}
+
+impl Rule {
+    /// What this rule makes of a document; where it has nothing to go by, only the `first` has a
+    /// say.
+    fn fact(&self, cutoff: DateTime, first: bool) -> Bson {
+        let of_meaning = |meaning| if first { of_meaning(meaning) } else { 0 };
+        if self.kind == Kind::None || (self.kind != Kind::Flag && !self.is_bounded()) {
+            return of_meaning(Meaning::Endless).into();
+        }
+        let field = self.field();
+        let mut branches = vec![self.usual(cutoff, first)];
+        let absent = [("missing", self.missing), ("null", self.null)];
+        branches.extend(absent.map(|(kind, meaning)| {
+            doc! { "case": { "$eq": [{ "$type": &field }, kind] }, "then": of_meaning(meaning) }
+        }));
+        if self.lifetime_path.is_none() {
+            let array = self.fact_of_array(cutoff, first);
+            branches.push(doc! { "case": { "$isArray": &field }, "then": array });
+        }
+        doc! { "$switch": { "branches": branches, "default": 0 } }.into()
+    }
+
+    /// The branch of the value that nearly all documents have; asked first, as that is fastest.
+    fn usual(&self, cutoff: DateTime, first: bool) -> Document {
+        let field = self.field();
+        match (&self.lifetime_path, self.kind) {
+            (Some(lifetime), _) => doc! {
+                "case": self.has_own_lifetime(lifetime),
+                "then": over_or_not(doc! { "$lt": [field, self.own_limit(lifetime, cutoff)] }),
+            },
+            (None, Kind::Flag) => {
+                let over = self.over.unwrap_or(true);
+                doc! {
+                    "case": { "$eq": [{ "$type": &field }, "bool"] },
+                    "then": { "$cond": [{ "$eq": [&field, over] }, 3, i32::from(first)] },
+                }
+            }
+            (None, _) => doc! {
+                "case": self.is_usable(&field),
+                "then": over_or_not(doc! { "$lt": [&field, self.limit(cutoff)] }),
+            },
+        }
+    }
+
+    fn fact_of_array(&self, cutoff: DateTime, first: bool) -> Document {
+        let field = self.field();
+        if self.kind == Kind::Flag {
+            let over = self.over.unwrap_or(true);
+            let other = doc! { "$cond": [{ "$in": [!over, &field] }, i32::from(first), 0] };
+            return doc! { "$cond": [{ "$in": [over, &field] }, 3, other] };
+        }
+        let over = over_or_not(doc! { "$lt": ["$$least", self.limit(cutoff)] });
+        doc! { "$let": {
+            "vars": { "least": least(&field, self.is_usable("$$this")) },
+            "in": { "$cond": [{ "$lte": ["$$least", Bson::Null] }, 0, over] },
+        } }
+    }
+
+    /// Whether an instant can be read from `value`.
+    fn is_usable(&self, value: &str) -> Document {
+        is_usable(value, self.unit)
+    }
+
+    /// The instant in milliseconds, or null.
+    fn instant_fact(&self) -> Option<Bson> {
+        if !self.is_bounded() {
+            return None;
+        }
+        if let Some(lifetime) = &self.lifetime_path {
+            let sum = doc! { "$add": [millis(&self.field(), None), self.own_millis(lifetime)] };
+            return Some(
+                doc! { "$cond": [self.has_own_lifetime(lifetime), sum, Bson::Null] }.into(),
+            );
+        }
+        let at = instant(self.path(), self.unit);
+        Some(match self.lifetime_millis() {
+            0 => at,
+            lifetime => doc! { "$add": [at, lifetime] }.into(),
+        })
+    }
+}
+
+fn over_or_not(over: Document) -> Document {
+    doc! { "$cond": [over, 3, 2] }
+}
+
+fn is_usable(value: &str, unit: Option<Unit>) -> Document {
+    match unit {
+        None => doc! { "$eq": [{ "$type": value }, "date"] },
+        Some(_) => doc! { "$and": [
+            { "$in": [{ "$type": value }, NUMBERS.as_slice()] },
+            // NaN is the least of all numbers, and no instant.
+            { "$gt": [value, f64::NAN] },
+        ] },
+    }
+}
+
+fn least(field: &str, usable: Document) -> Document {
+    doc! { "$min": { "$filter": { "input": field, "as": "this", "cond": usable } } }
+}
+
+fn millis(value: &str, unit: Option<Unit>) -> Document {
+    match unit {
+        None => doc! { "$toLong": value },
+        Some(Unit::Ms) => doc! { "$floor": value },
+        Some(unit) => doc! { "$floor": { "$multiply": [value, unit.millis()] } },
+    }
+}
+
+/// The instant at `path` in milliseconds since 1970, or null; of an array the earliest.
+fn instant(path: &str, unit: Option<Unit>) -> Bson {
+    let field = format!("${path}");
+    let of_array = doc! { "$let": {
+        "vars": { "least": least(&field, is_usable("$$this", unit)) },
+        "in": millis("$$least", unit),
+    } };
+    let unusual = doc! { "$cond": [{ "$isArray": &field }, of_array, Bson::Null] };
+    doc! { "$cond": [is_usable(&field, unit), millis(&field, unit), unusual] }.into()
+}
+
+fn first(instants: &[Instant]) -> Bson {
+    let or_else = |rest, at: &Instant| match rest {
+        Bson::Null => instant(&at.path, at.unit),
+        rest => doc! { "$ifNull": [instant(&at.path, at.unit), rest] }.into(),
+    };
+    instants.iter().rfold(Bson::Null, or_else)
+}

@@ -1,0 +1,238 @@
+//! Slots of time: what the server groups by is fine, what is told is as coarse as one can look at.
+
+use std::collections::BTreeMap;
+
+use bson::{Bson, DateTime, doc};
+
+use super::pass::Line;
+use super::{CreatedBy, Span};
+
+/// Milliseconds in an hour.
+pub(super) const HOUR: i64 = 3_600_000;
+/// The first hour of a slot that has no beginning.
+pub(super) const EVER: i64 = -1_000_000_000;
+/// How many hours of growth are told.
+const GROWTH: i64 = 24;
+/// How many slots of what is to come are told at the most, besides the one without an end.
+const MOST: i64 = 14;
+/// In how many hours from now one can still be told from the next.
+const HOURLY: i64 = 48;
+
+/// How many sessions fall into a time: from `from` on, and before `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// Its beginning; `None` is ever.
+    pub from: Option<DateTime>,
+    /// Its end; `None` is never.
+    pub to: Option<DateTime>,
+    /// How many sessions.
+    pub sessions: u64,
+}
+
+/// Hours, grouped more coarsely the further they are from zero. A slot is known by its first hour.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grid {
+    /// First hours of slots below zero, from zero on; what is below them all is [`EVER`].
+    below: &'static [i64],
+    /// Up to which hour a slot has so many hours.
+    even: &'static [(i64, i64)],
+    /// First hours of the slots after these; the last has no end.
+    above: &'static [i64],
+}
+
+/// Hours until the expiry: by the hour for two days, by the day for sixty, by thirty days for two
+/// years.
+pub(super) const EXPIRIES: Grid = Grid {
+    below: &[-1, -24, -7 * 24, -30 * 24, -365 * 24],
+    even: &[(HOURLY, 1), (60 * 24, 24), (720 * 24, 30 * 24)],
+    above: &[720 * 24],
+};
+
+/// Hours of age: by the hour for a day.
+pub(super) const AGES: Grid = Grid {
+    // A clock that is ahead makes sessions of the future.
+    below: &[],
+    even: &[(GROWTH, 1)],
+    above: &[24, 7 * 24, 30 * 24, 90 * 24, 365 * 24],
+};
+
+impl Grid {
+    /// The expression of the slot in which the hour `hour` is.
+    pub(super) fn slot(&self, hour: &str) -> Bson {
+        let above = self.above.split_last().map_or(Bson::Null, |(last, others)| {
+            others
+                .iter()
+                .zip(self.above.iter().skip(1))
+                .rfold((*last).into(), |rest, (at, next)| {
+                    doc! { "$cond": [{ "$lt": [hour, *next] }, *at, rest] }.into()
+                })
+        });
+        let ahead = self.even.iter().rfold(above, |rest, (limit, step)| {
+            let first = match step {
+                1 => Bson::String(hour.to_owned()),
+                step => doc! { "$subtract": [hour, { "$mod": [hour, *step] }] }.into(),
+            };
+            doc! { "$cond": [{ "$lt": [hour, *limit] }, first, rest] }.into()
+        });
+        let earliest = if self.below.is_empty() { 0 } else { EVER };
+        let behind = self.below.iter().rfold(earliest.into(), |rest: Bson, at| {
+            doc! { "$cond": [{ "$gte": [hour, *at] }, *at, rest] }.into()
+        });
+        doc! { "$cond": [{ "$gte": [hour, 0] }, ahead, behind] }.into()
+    }
+}
+
+/// The sessions of each slot.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    expiries: BTreeMap<i64, u64>,
+    ages: BTreeMap<CreatedBy, BTreeMap<i64, u64>>,
+    created: BTreeMap<CreatedBy, Span>,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, line: &Line) {
+        let sessions = line.share.sessions;
+        if let Some(hour) = line.expires_in {
+            *self.expiries.entry(hour).or_default() += sessions;
+        }
+        if let (Some(by), Some(age)) = (line.created_by, line.age) {
+            *self.ages.entry(by).or_default().entry(age).or_default() += sessions;
+            self.created.entry(by).or_default().add(line.created);
+        }
+    }
+
+    /// What tells the creation of the most sessions; a touch only where nothing else does.
+    pub(super) fn created_by(&self) -> Option<CreatedBy> {
+        let sessions = |by| self.created.get(&by).map_or(0, |span| span.sessions);
+        let (date, id) = (sessions(CreatedBy::Date), sessions(CreatedBy::Id));
+        if date + id > 0 {
+            return Some(if id > date { CreatedBy::Id } else { CreatedBy::Date });
+        }
+        (sessions(CreatedBy::Touch) > 0).then_some(CreatedBy::Touch)
+    }
+
+    fn counted(&self) -> &'static [CreatedBy] {
+        match self.created_by() {
+            None => &[],
+            Some(CreatedBy::Touch) => &[CreatedBy::Touch],
+            Some(_) => &[CreatedBy::Date, CreatedBy::Id],
+        }
+    }
+
+    pub(super) fn created(&self) -> Span {
+        let mut all = Span::default();
+        let spans = self.counted().iter().filter_map(|by| self.created.get(by));
+        spans.for_each(|span| all.add(*span));
+        all
+    }
+
+    /// How many sessions have these ages in hours.
+    fn aged(&self, from: i64, to: Option<i64>) -> u64 {
+        self.counted()
+            .iter()
+            .filter_map(|by| self.ages.get(by))
+            .map(|ages| sum(ages, from, to))
+            .sum()
+    }
+
+    pub(super) fn ages(&self, now: DateTime) -> Vec<Slot> {
+        if self.counted().is_empty() {
+            return Vec::new();
+        }
+        let starts: Vec<i64> = [0, 1].into_iter().chain(AGES.above.iter().copied()).collect();
+        let ends = starts.iter().skip(1).copied().map(Some).chain([None]);
+        let slot = |(from, to): (i64, Option<i64>)| Slot {
+            from: to.map(|to| hours(now, -to)),
+            to: Some(hours(now, -from)),
+            sessions: self.aged(from, to),
+        };
+        starts.iter().copied().zip(ends).map(slot).collect()
+    }
+
+    pub(super) fn growth(&self, now: DateTime) -> Vec<Slot> {
+        if self.counted().is_empty() {
+            return Vec::new();
+        }
+        let slot = |age: i64| Slot {
+            from: Some(hours(now, -age - 1)),
+            to: Some(hours(now, -age)),
+            sessions: self.aged(age, Some(age + 1)),
+        };
+        (0..GROWTH).rev().map(slot).collect()
+    }
+
+    /// The past as it is grouped, then even slots as far as sessions go.
+    pub(super) fn expiries(&self, now: DateTime) -> Vec<Slot> {
+        let (Some((first, _)), Some((last, _))) =
+            (self.expiries.first_key_value(), self.expiries.last_key_value())
+        else {
+            return Vec::new();
+        };
+        let mut starts = Vec::new();
+        if *first < 0 {
+            let past = [EVER].into_iter().chain(EXPIRIES.below.iter().rev().copied());
+            starts.extend(past.filter(|start| start >= first));
+        }
+        let limit = EXPIRIES.above[0];
+        if *last >= 0 {
+            let step = step(*last);
+            let count = (*last).min(limit - 1) / step + 1;
+            starts.extend((0..count).map(|at| at * step));
+            starts.push(count * step);
+        } else {
+            starts.push(0);
+        }
+        let mut slots: Vec<Slot> = starts
+            .windows(2)
+            .map(|pair| Slot {
+                from: (pair[0] > EVER).then(|| hours(now, pair[0])),
+                to: Some(hours(now, pair[1])),
+                sessions: sum(&self.expiries, pair[0], Some(pair[1])),
+            })
+            .collect();
+        let end = starts.last().copied().unwrap_or(0);
+        let beyond = sum(&self.expiries, end, None);
+        if beyond > 0 {
+            slots.push(Slot { from: Some(hours(now, end)), to: None, sessions: beyond });
+        }
+        slots
+    }
+
+    /// The next two days by the hour.
+    pub(super) fn coming(&self, now: DateTime) -> Vec<Slot> {
+        if self.expiries.is_empty() {
+            return Vec::new();
+        }
+        let slot = |hour: i64| Slot {
+            from: Some(hours(now, hour)),
+            to: Some(hours(now, hour + 1)),
+            sessions: sum(&self.expiries, hour, Some(hour + 1)),
+        };
+        (0..HOURLY).map(slot).collect()
+    }
+}
+
+/// How many hours a slot has, so that there are not too many, and each is made of whole ones of
+/// the grid.
+fn step(last: i64) -> i64 {
+    let steps: &[i64] = match last {
+        ..HOURLY => &[1, 2, 3, 4],
+        HOURLY..1440 => &[24, 48, 120],
+        _ => &[720, 1440],
+    };
+    let last = last.min(EXPIRIES.above[0] - 1);
+    let fits = |step: &&i64| last / **step < MOST;
+    steps.iter().find(fits).or(steps.last()).copied().unwrap_or(1)
+}
+
+fn sum(slots: &BTreeMap<i64, u64>, from: i64, to: Option<i64>) -> u64 {
+    match to {
+        Some(to) => slots.range(from..to).map(|(_, sessions)| sessions).sum(),
+        None => slots.range(from..).map(|(_, sessions)| sessions).sum(),
+    }
+}
+
+fn hours(now: DateTime, hours: i64) -> DateTime {
+    DateTime::from_millis(now.timestamp_millis().saturating_add(hours * HOUR))
+}
