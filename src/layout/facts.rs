@@ -65,7 +65,8 @@ impl Rule {
     fn fact(&self, cutoff: DateTime, first: bool) -> Bson {
         let of_meaning = |meaning| if first { of_meaning(meaning) } else { 0 };
         if self.kind == Kind::None || (self.kind != Kind::Flag && !self.is_bounded()) {
-            return of_meaning(Meaning::Endless).into();
+            // A bare number would tell `$project` to keep a field.
+            return doc! { "$literal": of_meaning(Meaning::Endless) }.into();
         }
         let field = self.field();
         let mut branches = vec![self.usual(cutoff, first)];
