@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, Document, RawDocument, doc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -575,10 +576,20 @@ impl Layout {
             },
             None => in_payload(path),
         })?;
+        Some(self.bare_user(text))
+    }
+
+    /// The user that a value of the document is.
+    pub(crate) fn user_of(&self, value: RawBsonRef<'_>) -> Option<String> {
+        text_of(value).map(|text| self.bare_user(text))
+    }
+
+    /// Without what the store puts before it.
+    fn bare_user(&self, text: String) -> String {
         // Nothing is not compared with, as in `SessionId::new`.
         let own = Some(&self.user_prefix).filter(|prefix| !prefix.is_empty());
         let own = own.and_then(|prefix| text.strip_prefix(prefix)).map(str::to_owned);
-        Some(own.unwrap_or(text))
+        own.unwrap_or(text)
     }
 
     fn user_text(&self, value: &Value) -> Option<String> {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bson::{DateTime, doc};
+use bson::{DateTime, Document, RawDocument, doc};
 
 use crate::error::Result;
 use crate::session::State;
@@ -211,18 +211,44 @@ impl Store {
     /// # Errors
     /// What the connection meets.
     pub async fn stats(&self, options: &Options, now: DateTime) -> Result<Stats> {
+        let Some(user) = self.layout().user_fact() else {
+            if self.layout().user.is_empty() {
+                return self.pass(options, now, None).await;
+            }
+            let decoded = Users::decoded(self, now, options.sample, options.top);
+            let (stats, decoded) = tokio::join!(self.pass(options, now, None), decoded);
+            return Ok(Stats { users: Some(decoded?), ..stats? });
+        };
+        self.pass(options, now, Some(users::pipeline(user, options.top))).await
+    }
+
+    async fn pass(
+        &self,
+        options: &Options,
+        now: DateTime,
+        users: Option<Vec<Document>>,
+    ) -> Result<Stats> {
         let mut pipeline = Vec::new();
         if let Some(size) = options.sample {
             let size = i64::try_from(size).unwrap_or(i64::MAX);
             pipeline.push(doc! { "$sample": { "size": size } });
         }
-        pipeline.extend(pass::pipeline(self.layout(), now));
+        let both = users.is_some();
+        pipeline.extend(pass::pipeline(self.layout(), now, users));
         let mut stats = Stats::empty(now);
         let mut tally = grid::Tally::default();
         let mut batches = self.aggregate(pipeline).await?;
         while let Some(batch) = batches.next().await? {
-            for line in documents(&batch) {
-                stats.add(&Line::read(line), &mut tally);
+            for found in documents(&batch) {
+                if !both {
+                    stats.add(&Line::read(found), &mut tally);
+                    continue;
+                }
+                for line in inside(found, "lines") {
+                    stats.add(&Line::read(line), &mut tally);
+                }
+                let read = |line| Users::read(self.layout(), line, options.top);
+                stats.users = inside(found, "users").next().map(read);
             }
         }
         stats.end(&tally);
@@ -231,4 +257,9 @@ impl Store {
         }
         Ok(stats)
     }
+}
+
+fn inside<'a>(found: &'a RawDocument, key: &str) -> impl Iterator<Item = &'a RawDocument> {
+    let lines = found.get_array(key).ok().into_iter().flatten();
+    lines.filter_map(|line| line.ok()?.as_document())
 }

@@ -371,6 +371,12 @@ impl Store {
         Ok(Batches { cursor, store: self.clone(), command: "find" })
     }
 
+    /// So many whole documents, taken at random.
+    pub(crate) async fn sample(&self, size: u64) -> Result<Batches> {
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        self.aggregate(vec![doc! { "$sample": { "size": size } }]).await
+    }
+
     fn sort_key(&self, sort: SortKey) -> Bson {
         match sort {
             SortKey::Expires => self.layout.expiry_key(),

@@ -5,6 +5,7 @@ use bson::{Bson, DateTime, Document, doc};
 
 use super::expiry::{Kind, Meaning, Rule, Unit};
 use super::{Instant, Layout};
+use crate::payload::Codec;
 use crate::session::State;
 
 /// The least of the values of an array that an instant can be read from.
@@ -39,6 +40,43 @@ impl Layout {
     pub(crate) fn touched_fact(&self) -> Bson {
         first(&self.touched)
     }
+
+    /// The value that is the user, or null; `None` where the server cannot tell, as it finds
+    /// neither what is encoded nor a name that varies.
+    pub(crate) fn user_fact(&self) -> Option<Bson> {
+        let fields: Option<Vec<String>> =
+            self.user.iter().map(|path| self.user_field(path)).collect();
+        let branch = |field: &String| doc! { "case": is_user(field), "then": field };
+        let branches: Vec<Document> = fields?.iter().map(branch).collect();
+        (!branches.is_empty())
+            .then(|| doc! { "$switch": { "branches": branches, "default": Bson::Null } }.into())
+    }
+
+    fn user_field(&self, path: &str) -> Option<String> {
+        // The server takes the number for a name.
+        let is_index = |key: &str| key.parse::<usize>().is_ok();
+        if path.contains('*') || path.split('.').any(is_index) {
+            return None;
+        }
+        if let Some(path) = path.strip_prefix('/') {
+            return Some(format!("${path}"));
+        }
+        match (self.payload.codecs.as_slice(), &self.payload.path) {
+            ([Codec::Document], Some(payload)) => Some(format!("${payload}.{path}")),
+            ([Codec::Flat], None) => Some(format!("${path}")),
+            _ => None,
+        }
+    }
+}
+
+/// Whether `field` can be a user's id, as [`super::text_of`] takes it.
+fn is_user(field: &str) -> Document {
+    let kind = doc! { "$type": field };
+    doc! { "$or": [
+        { "$and": [{ "$eq": [&kind, "string"] }, { "$ne": [field, ""] }] },
+        { "$in": [&kind, ["int", "long", "double", "objectId"]] },
+        { "$and": [{ "$eq": [kind, "binData"] }, { "$eq": [{ "$binarySize": field }, 16] }] },
+    ] }
 }
 
 /// The state that a number of [`Layout::state_fact`] is: the highest that a rule gives counts.

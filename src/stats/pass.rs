@@ -23,8 +23,12 @@ pub(super) struct Line {
     pub(super) touched: Span,
 }
 
-/// Groups the sessions into lines.
-pub(super) fn pipeline(layout: &Layout, now: DateTime) -> Vec<Document> {
+/// Groups the sessions into lines; with `users`, and by what these stages make of them, too.
+pub(super) fn pipeline(
+    layout: &Layout,
+    now: DateTime,
+    users: Option<Vec<Document>>,
+) -> Vec<Document> {
     let of_id = doc! { "$cond": [
         { "$eq": [{ "$type": "$_id" }, "objectId"] },
         { "$toLong": { "$toDate": "$_id" } },
@@ -79,7 +83,12 @@ pub(super) fn pipeline(layout: &Layout, now: DateTime) -> Vec<Document> {
         "ts": { "$sum": "$t" },
         "tn": { "$sum": { "$cond": [{ "$gt": ["$t", Bson::Null] }, 1, 0] } },
     };
-    vec![doc! { "$project": facts }, doc! { "$group": group }]
+    let lines = vec![doc! { "$project": facts }, doc! { "$group": group }];
+    match users {
+        None => lines,
+        // Each session is read once for both.
+        Some(users) => vec![doc! { "$facet": { "lines": lines, "users": users } }],
+    }
 }
 
 impl Line {

@@ -14,6 +14,7 @@ mod ratios;
 #[path = "../rig/replica.rs"]
 mod replica;
 mod server;
+mod stats;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ type Deployment = fn() -> Server;
 
 const SECTIONS: &[(&str, Deployment, Section)] = &[
     ("list", Server::standalone, list::measure),
+    ("stats", Server::standalone, stats::measure),
     ("purge", Server::standalone, purge::measure),
     ("archive", Server::standalone, purge::measure_archive),
     ("walk", Server::standalone, purge::measure_walk),
