@@ -1,13 +1,11 @@
 //! What is in a collection, in numbers: states, sizes, ages, when sessions expire, who has them.
 //! The server reads every session once and groups; what it sends is a few hundred lines to add up.
 
-use std::time::Duration;
-
-use bson::{DateTime, Document, RawDocument, doc};
+use bson::{DateTime, Document, RawDocument, RawDocumentBuf, doc};
 
 use crate::error::Result;
 use crate::session::State;
-use crate::store::{Store, documents};
+use crate::store::{Reading, Store, documents};
 
 mod grid;
 mod pass;
@@ -16,7 +14,10 @@ mod users;
 pub use grid::Slot;
 pub use users::Users;
 
-use pass::Line;
+use pass::{Line, Pass};
+
+/// How many of the first sessions, and of the last, are looked at before the pass.
+const LOOK: u64 = 100;
 
 /// What is to be found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,30 +94,24 @@ impl Share {
 }
 
 /// The dates of sessions.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Span {
-    /// How many sessions have one.
-    pub sessions: u64,
     /// The first.
     pub earliest: Option<DateTime>,
     /// The last.
     pub latest: Option<DateTime>,
-    sum: f64,
 }
 
 impl Span {
     fn add(&mut self, more: Self) {
-        self.sessions += more.sessions;
         self.earliest = self.earliest.into_iter().chain(more.earliest).min();
         self.latest = self.latest.into_iter().chain(more.latest).max();
-        self.sum += more.sum;
     }
 
-    /// How long ago they are on average, seen from `now`.
-    pub fn mean_age(&self, now: DateTime) -> Option<Duration> {
-        let mean = (self.sessions > 0).then(|| self.sum / self.sessions as f64)?;
-        let millis = now.timestamp_millis() as f64 - mean;
-        Some(Duration::from_millis(millis.max(0.0) as u64))
+    fn later(self, millis: i64) -> Self {
+        let later =
+            |date: DateTime| DateTime::from_millis(date.timestamp_millis().saturating_add(millis));
+        Self { earliest: self.earliest.map(later), latest: self.latest.map(later) }
     }
 }
 
@@ -143,7 +138,8 @@ impl CreatedBy {
 }
 
 impl Stats {
-    fn empty(now: DateTime) -> Self {
+    /// Of no session at all.
+    pub fn of_nothing(now: DateTime) -> Self {
         Self {
             now,
             sampled_of: None,
@@ -191,15 +187,15 @@ impl Stats {
             }
             State::Endless | State::Malformed => {}
         }
+        self.created.add(line.created);
         self.touched.add(line.touched);
         tally.add(line);
     }
 
-    fn end(&mut self, tally: &grid::Tally) {
+    fn end(&mut self, tally: &grid::Tally, created_by: Option<CreatedBy>) {
         self.expiries = tally.expiries(self.now);
         self.coming = tally.coming(self.now);
-        self.created_by = tally.created_by();
-        self.created = tally.created();
+        self.created_by = created_by.filter(|_| tally.has_ages());
         self.ages = tally.ages(self.now);
         self.growth = tally.growth(self.now);
     }
@@ -219,43 +215,76 @@ impl Store {
             let (stats, decoded) = tokio::join!(self.pass(options, now, None), decoded);
             return Ok(Stats { users: Some(decoded?), ..stats? });
         };
-        self.pass(options, now, Some(users::pipeline(user, options.top))).await
+        self.pass(options, now, Some(&users::pipeline(user, options.top))).await
     }
 
     async fn pass(
         &self,
         options: &Options,
         now: DateTime,
-        users: Option<Vec<Document>>,
+        users: Option<&[Document]>,
     ) -> Result<Stats> {
+        let looked_at = self.look().await?;
+        let pass = Pass::after_a_look(self.layout(), now, &looked_at);
+        let stats = match self.carry_out(&pass, options, now, users).await? {
+            Some(stats) => Some(stats),
+            None => self.carry_out(&pass.thoroughly(), options, now, users).await?,
+        };
+        let mut stats = stats.unwrap_or_else(|| Stats::of_nothing(now));
+        if options.sample.is_some() {
+            stats.sampled_of = Some(self.count(doc! {}).await?);
+        }
+        Ok(stats)
+    }
+
+    /// The first sessions and the last.
+    async fn look(&self) -> Result<Vec<RawDocumentBuf>> {
+        let mut found = Vec::new();
+        for reverse in [false, true] {
+            let reading = Reading { reverse, limit: LOOK, ..Reading::default() };
+            let mut batches = self.read(Document::new(), &reading).await?;
+            while let Some(batch) = batches.next().await? {
+                found.extend(documents(&batch).map(ToOwned::to_owned));
+            }
+        }
+        Ok(found)
+    }
+
+    /// `None` if it takes the thorough pass to tell.
+    async fn carry_out(
+        &self,
+        pass: &Pass<'_>,
+        options: &Options,
+        now: DateTime,
+        users: Option<&[Document]>,
+    ) -> Result<Option<Stats>> {
         let mut pipeline = Vec::new();
         if let Some(size) = options.sample {
             let size = i64::try_from(size).unwrap_or(i64::MAX);
             pipeline.push(doc! { "$sample": { "size": size } });
         }
-        let both = users.is_some();
-        pipeline.extend(pass::pipeline(self.layout(), now, users));
-        let mut stats = Stats::empty(now);
+        pipeline.extend(pass.pipeline(users.map(<[Document]>::to_vec)));
+        let mut stats = Stats::of_nothing(now);
         let mut tally = grid::Tally::default();
+        let mut odd = false;
+        let mut take = |stats: &mut Stats, line: &RawDocument| match pass.read(line) {
+            Some(line) => stats.add(&line, &mut tally),
+            None => odd = true,
+        };
         let mut batches = self.aggregate(pipeline).await?;
         while let Some(batch) = batches.next().await? {
             for found in documents(&batch) {
-                if !both {
-                    stats.add(&Line::read(found), &mut tally);
+                if users.is_none() {
+                    take(&mut stats, found);
                     continue;
                 }
-                for line in inside(found, "lines") {
-                    stats.add(&Line::read(line), &mut tally);
-                }
+                inside(found, "lines").for_each(|line| take(&mut stats, line));
                 let read = |line| Users::read(self.layout(), line, options.top);
                 stats.users = inside(found, "users").next().map(read);
             }
         }
-        stats.end(&tally);
-        if options.sample.is_some() {
-            stats.sampled_of = Some(self.count(doc! {}).await?);
-        }
-        Ok(stats)
+        stats.end(&tally, pass.created_by());
+        Ok((!odd).then_some(stats))
     }
 }
 

@@ -208,7 +208,7 @@ impl Rule {
     }
 
     /// `time` less the lifetime, which is what the field is compared with.
-    fn limit_millis(&self, time: DateTime) -> i64 {
+    pub(super) fn limit_millis(&self, time: DateTime) -> i64 {
         time.timestamp_millis().saturating_sub(self.lifetime_millis())
     }
 

@@ -31,14 +31,41 @@ impl Layout {
         }
     }
 
-    /// The creation in milliseconds since 1970, or null.
-    pub(crate) fn created_fact(&self) -> Bson {
-        first(&self.created)
+    /// The first of these that holds a date, in milliseconds since 1970, or null.
+    pub(crate) fn instant_fact(instants: &[&Instant]) -> Bson {
+        let or_else = |rest, at: &&Instant| match rest {
+            Bson::Null => instant(&at.path, at.unit),
+            rest => doc! { "$ifNull": [instant(&at.path, at.unit), rest] }.into(),
+        };
+        instants.iter().rfold(Bson::Null, or_else)
     }
 
-    /// The last touch in milliseconds since 1970, or null.
-    pub(crate) fn touched_fact(&self) -> Bson {
-        first(&self.touched)
+    /// The field whose date alone decides, and the date before which it means that the session is
+    /// over `now`; `None` where it takes more to tell.
+    pub(crate) fn date_that_decides(&self, now: DateTime) -> Option<(String, DateTime)> {
+        let rule = self.rule_that_decides()?;
+        Some((rule.field(), DateTime::from_millis(rule.limit_millis(now))))
+    }
+
+    /// How long after that date a session is over, in milliseconds.
+    pub(crate) fn lifetime_that_decides(&self) -> i64 {
+        self.rule_that_decides().map_or(0, Rule::lifetime_millis)
+    }
+
+    fn rule_that_decides(&self) -> Option<&Rule> {
+        match self.expiry.as_slice() {
+            [rule] => Some(rule).filter(|rule| {
+                // Along a path the server may meet arrays.
+                let is_plain = !rule.path().contains('.') && rule.lifetime_path.is_none();
+                rule.kind == Kind::Date && rule.is_bounded() && is_plain
+            }),
+            _ => None,
+        }
+    }
+
+    /// The states, as numbers, of a session whose expiry is missing and of one where it is null.
+    pub(crate) fn undated_facts(&self) -> [i32; 2] {
+        [self.expiry[0].missing, self.expiry[0].null].map(of_meaning)
     }
 
     /// The value that is the user, or null; `None` where the server cannot tell, as it finds
@@ -215,12 +242,4 @@ fn instant(path: &str, unit: Option<Unit>) -> Bson {
     } };
     let unusual = doc! { "$cond": [{ "$isArray": &field }, of_array, Bson::Null] };
     doc! { "$cond": [is_usable(&field, unit), millis(&field, unit), unusual] }.into()
-}
-
-fn first(instants: &[Instant]) -> Bson {
-    let or_else = |rest, at: &Instant| match rest {
-        Bson::Null => instant(&at.path, at.unit),
-        rest => doc! { "$ifNull": [instant(&at.path, at.unit), rest] }.into(),
-    };
-    instants.iter().rfold(Bson::Null, or_else)
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use bson::{Bson, DateTime, doc};
 
 use super::pass::Line;
-use super::{CreatedBy, Span};
 
 /// Milliseconds in an hour.
 pub(super) const HOUR: i64 = 3_600_000;
@@ -57,6 +56,12 @@ pub(super) const AGES: Grid = Grid {
 };
 
 impl Grid {
+    /// The first hours of its outermost slots.
+    pub(super) fn reach(&self) -> (i64, i64) {
+        let first = self.below.last().copied().unwrap_or(0);
+        (first, self.above.last().copied().unwrap_or(0))
+    }
+
     /// The expression of the slot in which the hour `hour` is.
     pub(super) fn slot(&self, hour: &str) -> Bson {
         let above = self.above.split_last().map_or(Bson::Null, |(last, others)| {
@@ -86,8 +91,7 @@ impl Grid {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     expiries: BTreeMap<i64, u64>,
-    ages: BTreeMap<CreatedBy, BTreeMap<i64, u64>>,
-    created: BTreeMap<CreatedBy, Span>,
+    ages: BTreeMap<i64, u64>,
 }
 
 impl Tally {
@@ -96,48 +100,18 @@ impl Tally {
         if let Some(hour) = line.expires_in {
             *self.expiries.entry(hour).or_default() += sessions;
         }
-        if let (Some(by), Some(age)) = (line.created_by, line.age) {
-            *self.ages.entry(by).or_default().entry(age).or_default() += sessions;
-            self.created.entry(by).or_default().add(line.created);
+        if let Some(age) = line.age {
+            *self.ages.entry(age).or_default() += sessions;
         }
     }
 
-    /// What tells the creation of the most sessions; a touch only where nothing else does.
-    pub(super) fn created_by(&self) -> Option<CreatedBy> {
-        let sessions = |by| self.created.get(&by).map_or(0, |span| span.sessions);
-        let (date, id) = (sessions(CreatedBy::Date), sessions(CreatedBy::Id));
-        if date + id > 0 {
-            return Some(if id > date { CreatedBy::Id } else { CreatedBy::Date });
-        }
-        (sessions(CreatedBy::Touch) > 0).then_some(CreatedBy::Touch)
-    }
-
-    fn counted(&self) -> &'static [CreatedBy] {
-        match self.created_by() {
-            None => &[],
-            Some(CreatedBy::Touch) => &[CreatedBy::Touch],
-            Some(_) => &[CreatedBy::Date, CreatedBy::Id],
-        }
-    }
-
-    pub(super) fn created(&self) -> Span {
-        let mut all = Span::default();
-        let spans = self.counted().iter().filter_map(|by| self.created.get(by));
-        spans.for_each(|span| all.add(*span));
-        all
-    }
-
-    /// How many sessions have these ages in hours.
-    fn aged(&self, from: i64, to: Option<i64>) -> u64 {
-        self.counted()
-            .iter()
-            .filter_map(|by| self.ages.get(by))
-            .map(|ages| sum(ages, from, to))
-            .sum()
+    /// Whether it is known of any session when it was made.
+    pub(super) fn has_ages(&self) -> bool {
+        !self.ages.is_empty()
     }
 
     pub(super) fn ages(&self, now: DateTime) -> Vec<Slot> {
-        if self.counted().is_empty() {
+        if !self.has_ages() {
             return Vec::new();
         }
         let starts: Vec<i64> = [0, 1].into_iter().chain(AGES.above.iter().copied()).collect();
@@ -145,19 +119,19 @@ impl Tally {
         let slot = |(from, to): (i64, Option<i64>)| Slot {
             from: to.map(|to| hours(now, -to)),
             to: Some(hours(now, -from)),
-            sessions: self.aged(from, to),
+            sessions: sum(&self.ages, from, to),
         };
         starts.iter().copied().zip(ends).map(slot).collect()
     }
 
     pub(super) fn growth(&self, now: DateTime) -> Vec<Slot> {
-        if self.counted().is_empty() {
+        if !self.has_ages() {
             return Vec::new();
         }
         let slot = |age: i64| Slot {
             from: Some(hours(now, -age - 1)),
             to: Some(hours(now, -age)),
-            sessions: self.aged(age, Some(age + 1)),
+            sessions: sum(&self.ages, age, Some(age + 1)),
         };
         (0..GROWTH).rev().map(slot).collect()
     }

@@ -267,7 +267,8 @@ fn judged(db: &Db, layout: &Layout, documents: &[Document], cutoff: DateTime) ->
     db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
     db.insert("sessions", documents.to_vec());
     let mut states = vec![Vec::new(); documents.len()];
-    let stats = crate::stats::of(db, layout, cutoff);
+    let stats = crate::stats::of(db, "sessions", layout, cutoff);
+    crate::stats::agrees(&stats, layout, documents, cutoff);
     for state in State::ALL {
         let found = db.find("sessions", layout.filter(state, cutoff));
         assert_eq!(stats.of(state).sessions, found.len() as u64, "{} {state}", layout.name);

@@ -1,18 +1,78 @@
-//! `stats`: the numbers of a collection, against what the server and `list` say of it.
+//! `stats`: the numbers of a collection, against what the decoder and `list` say of its sessions.
 
-use bson::{DateTime, doc};
-use sessionctl::stats::{Options, Stats};
-use sessionctl::{Connection, Layout};
+use bson::{Bson, DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
+use serde_json::Value;
+use sessionctl::payload::Payload;
+use sessionctl::stats::{Options, Slot, Stats};
+use sessionctl::{Connection, Layout, Session, State};
 
-use crate::support::{Db, at, connect_mongo};
+use crate::support::{Db, at, connect_mongo, long_id, session, with};
 
-/// What the library counts in `sessions`, by `layout` and seen from `now`.
-pub fn of(db: &Db, layout: &Layout, now: DateTime) -> Stats {
+/// What the library counts in a collection, by `layout` and seen from `now`.
+pub fn of(db: &Db, collection: &str, layout: &Layout, now: DateTime) -> Stats {
     db.runtime.block_on(async {
         let connection = Connection::open(&db.uri, Some(&db.name)).await.unwrap();
-        let store = connection.store("sessions", layout.clone());
+        let store = connection.store(collection, layout.clone());
         store.stats(&Options::default(), now).await.unwrap()
     })
+}
+
+/// The numbers are those that the decoded `documents` add up to.
+#[track_caller]
+pub fn agrees(stats: &Stats, layout: &Layout, documents: &[Document], now: DateTime) {
+    let decode = |document: &Document| {
+        let raw = RawDocumentBuf::try_from(document).unwrap();
+        layout.session(&raw, &Payload::Absent, now)
+    };
+    let sessions: Vec<Session> = documents.iter().map(decode).collect();
+    for state in State::ALL {
+        let of_state = || sessions.iter().filter(|session| session.state == state);
+        let share = stats.of(state);
+        assert_eq!(share.sessions, of_state().count() as u64, "{} {state}", layout.name);
+        assert_eq!(share.bytes, of_state().map(|session| session.bytes).sum::<u64>());
+        assert_eq!(share.largest, of_state().map(|session| session.bytes).max().unwrap_or(0));
+    }
+    let expiries = |state: State| {
+        let of_state = sessions.iter().filter(move |session| session.state == state);
+        of_state.filter_map(|session| session.expires)
+    };
+    let place = &layout.name;
+    same(stats.oldest_expired, expiries(State::Expired).min(), place);
+    same(stats.next_expiry, expiries(State::Live).min(), place);
+    same(stats.expires.latest, sessions.iter().filter_map(|session| session.expires).max(), place);
+    same(
+        stats.touched.earliest,
+        sessions.iter().filter_map(|session| session.touched).min(),
+        place,
+    );
+    same(stats.touched.latest, sessions.iter().filter_map(|session| session.touched).max(), place);
+    let dated = sessions.iter().filter(|session| session.expires.is_some()).count() as u64;
+    assert_eq!(sum(&stats.expiries), dated, "{place} {:?}", stats.expiries);
+    for slot in &stats.expiries {
+        let within = |time: DateTime| {
+            slot.from.is_none_or(|from| time >= from) && slot.to.is_none_or(|to| time < to)
+        };
+        let count = sessions.iter().filter(|session| session.expires.is_some_and(within)).count();
+        assert_eq!(slot.sessions, count as u64, "{place} {slot:?}");
+    }
+}
+
+fn sum(slots: &[Slot]) -> u64 {
+    slots.iter().map(|slot| slot.sessions).sum()
+}
+
+/// To the millisecond, but for what is beyond the integers of a double: 280,000 years.
+#[track_caller]
+fn same(counted: Option<DateTime>, decoded: Option<DateTime>, place: &str) {
+    let millis = |date: Option<DateTime>| date.map(|date| date.timestamp_millis() as f64);
+    match (millis(counted), millis(decoded)) {
+        (Some(one), Some(other)) if other.abs() > 9e15 && (one / other - 1.0).abs() < 1e-9 => {}
+        (one, other) => assert_eq!(one, other, "{place}"),
+    }
+}
+
+fn numbers(db: &Db, arguments: &[&str]) -> Value {
+    db.sessionctl(&[&["stats", "-o", "json"], arguments].concat()).exits(0).json()
 }
 
 #[test]
@@ -29,17 +89,180 @@ fn states_and_sizes_are_those_of_the_documents() {
     ];
     let sizes: Vec<u64> = documents
         .iter()
-        .map(|one| bson::RawDocumentBuf::try_from(one).unwrap().as_bytes().len() as u64)
+        .map(|one| RawDocumentBuf::try_from(one).unwrap().as_bytes().len() as u64)
         .collect();
     db.insert("sessions", documents);
-    let row = db.sessionctl(&["stats", "-o", "json"]).exits(0).json();
-    let numbers = ["sessions", "expired", "live", "endless", "malformed"].map(|key| &row[key]);
-    assert_eq!(numbers, [5, 2, 1, 1, 1], "{row}");
+    let row = numbers(&db, &[]);
+    let states = ["sessions", "expired", "live", "endless", "malformed"].map(|key| &row[key]);
+    assert_eq!(states, [5, 2, 1, 1, 1], "{row}");
     assert_eq!(row["bytes"], sizes.iter().sum::<u64>());
     assert_eq!(row["expired_bytes"], sizes[0] + sizes[1]);
     assert_eq!(row["largest_bytes"], *sizes.iter().max().unwrap());
     assert_eq!(row["layout"], "connect-mongo-json");
-    let slots = row["expiries"].as_array().unwrap();
-    let counted: u64 = slots.iter().map(|slot| slot["sessions"].as_u64().unwrap()).sum();
-    assert_eq!(counted, 3, "{row}");
+    assert_eq!((&row["users"], &row["anonymous"]), (&1.into(), &0.into()));
+    assert_eq!(row["top_users"], serde_json::json!([{ "user": "42", "sessions": 5 }]));
+    let absent = ["sampled_of", "oldest_touched", "created_by", "oldest_created"];
+    assert!(absent.iter().all(|key| row[key].is_null()), "{row}");
+}
+
+/// The look before the pass sees nothing of these: they lie in the middle.
+#[test]
+fn what_the_look_did_not_see_is_counted_all_the_same() {
+    let middles: [Document; 4] = [
+        doc! { "lastModified": at(-500) },
+        doc! { "expires": [at(-90), at(90)] },
+        doc! { "expires": Bson::Null },
+        doc! { "createdAt": at(-3600), "updatedAt": at(-7200) },
+    ];
+    let layout = Layout::named("connect-mongo-json").unwrap();
+    let now = at(0);
+    for middle in middles {
+        let db = Db::new();
+        let usual = |n: i64| connect_mongo(&format!("{n}"), at(n * 60 - 9000));
+        let mut documents: Vec<_> = (0..300).map(usual).collect();
+        documents[150].extend(middle.clone());
+        db.insert("sessions", documents.clone());
+        let stats = of(&db, "sessions", layout, now);
+        agrees(&stats, layout, &documents, now);
+    }
+}
+
+#[test]
+fn growth_and_ages_come_from_the_best_date_that_there_is() {
+    let hours = |hours: i64| at(-hours * 3600 - 1800);
+    let id = |n: usize, hours_ago: i64| {
+        let seconds = hours(hours_ago).timestamp_millis() / 1000;
+        ObjectId::parse_str(format!("{seconds:08x}{n:016x}")).unwrap()
+    };
+    let ages = [0, 0, 5, 30, 24 * 40];
+    let made = |by: &str| -> Vec<Document> {
+        let document = |(n, age): (usize, &i64)| {
+            let name = long_id(&format!("{n:03}-"));
+            match by {
+                "created" => with(connect_mongo(&name, at(60)), doc! { "createdAt": hours(*age) }),
+                "touched" => with(connect_mongo(&name, at(60)), doc! { "updatedAt": hours(*age) }),
+                _ => with(
+                    session("express-mongodb-legacy", &name, at(60)),
+                    doc! { "_id": id(n, *age) },
+                ),
+            }
+        };
+        ages.iter().enumerate().map(document).collect()
+    };
+    for by in ["created", "touched", "id"] {
+        let db = Db::new();
+        db.insert("sessions", made(by));
+        let row = numbers(&db, &[]);
+        assert_eq!(row["created_by"], by, "{row}");
+        let counts = |key: &str| -> Vec<u64> {
+            let slots = row[key].as_array().unwrap();
+            slots.iter().map(|slot| slot["sessions"].as_u64().unwrap()).collect()
+        };
+        assert_eq!(counts("ages"), [2, 1, 1, 0, 1, 0, 0], "{by}");
+        let growth = counts("growth");
+        assert_eq!((growth.len(), growth[23], growth[18]), (24, 2, 1), "{by} {growth:?}");
+        assert_eq!(growth.iter().sum::<u64>(), 3);
+    }
+}
+
+#[test]
+fn users_are_counted_by_the_server_or_else_decoded() {
+    let ids = |n: u64| long_id(&format!("{n:02}"));
+    let owner = |n: u64| if n < 12 { Bson::from(format!("u{}", n % 3)) } else { Bson::from("") };
+    let as_text = |n: u64| {
+        let payload = serde_json::json!({ "cookie": {}, "userId": owner(n) });
+        with(connect_mongo(&ids(n), at(60)), doc! { "session": payload.to_string() })
+    };
+    let as_document = |n: u64| {
+        let payload = doc! { "cookie": { "path": "/" }, "userId": owner(n) };
+        with(session("express-session-object", &ids(n), at(60)), doc! { "session": payload })
+    };
+    for make in [&as_text as &dyn Fn(u64) -> Document, &as_document] {
+        let db = Db::new();
+        db.insert("sessions", (0..20).map(make));
+        let row = numbers(&db, &["--top", "2"]);
+        let counts = ["users", "anonymous", "unreadable", "users_of"].map(|key| &row[key]);
+        assert_eq!(counts, [3, 8, 0, 20], "{row}");
+        assert_eq!(row["users_sampled"], false);
+        let top =
+            serde_json::json!([{ "user": "u0", "sessions": 4 }, { "user": "u1", "sessions": 4 }]);
+        assert_eq!(row["top_users"], top);
+        assert_eq!(numbers(&db, &["--top", "0"])["top_users"], serde_json::json!([]));
+    }
+}
+
+#[test]
+fn a_sample_says_that_it_is_one() {
+    for layout in ["connect-mongo-json", "express-session-object"] {
+        let db = Db::new();
+        db.insert(
+            "sessions",
+            (0..500).map(|n| session(layout, &long_id(&format!("{n:03}-")), at(60))),
+        );
+        let run = db.sessionctl(&["stats", "--sample", "100", "-o", "json"]).exits(0);
+        let row = run.says("a sample: 100 sessions of 500").json();
+        let counts = ["sessions", "live", "sampled_of", "users_of"].map(|key| &row[key]);
+        assert_eq!(counts, [100, 100, 500, 100], "{row}");
+        assert_eq!(row["users_sampled"], true, "{row}");
+        let table = db.sessionctl(&["stats", "--sample", "100", "-q"]).exits(0);
+        assert!(table.stdout.contains("100 sessions, a sample of 500"), "{table:?}");
+        assert_eq!(table.stderr, "");
+    }
+    Db::new().sessionctl(&["stats", "--sample", "0"]).exits(2);
+}
+
+#[test]
+fn an_empty_collection_has_numbers_too() {
+    let db = Db::new();
+    db.run(doc! { "create": "sessions" });
+    let row = numbers(&db, &[]);
+    assert_eq!(
+        (&row["sessions"], &row["bytes"], &row["expired"]),
+        (&0.into(), &0.into(), &0.into())
+    );
+    assert!(row["layout"].is_null() && row["mean_bytes"].is_null() && row["users"].is_null());
+    assert_eq!(row["namespace"], format!("{}.sessions", db.name));
+    db.sessionctl(&["stats"]).exits(0).says("is empty");
+    let named = numbers(&db, &["--layout", "better-auth"]);
+    assert_eq!(
+        (&named["sessions"], &named["layout"]),
+        (&0.into(), &"better-auth".into()),
+        "{named}"
+    );
+    let keys = |row: &Value| row.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&row), keys(&named));
+    db.sessionctl(&["stats", "-c", "nowhere"]).exits(1).fails_in_one_sentence();
+}
+
+#[test]
+fn a_terminal_sees_blocks_where_it_has_them_and_nothing_hostile() {
+    let db = Db::new();
+    let hostile = "\u{1b}[31mred\u{202e}\r\n".repeat(20);
+    let payload = serde_json::json!({ "cookie": {}, "userId": hostile }).to_string();
+    let sessions = (0..30).map(|n| {
+        let more = doc! { "session": &payload, "lastModified": at(-n * 3600) };
+        with(connect_mongo(&long_id(&format!("{n:03}-")), at(n * 7200 - 20_000)), more)
+    });
+    db.insert("sessions", sessions);
+    let plain = db.sessionctl(&["stats"]).exits(0).shows_nothing_hostile().stdout;
+    assert!(plain.is_ascii() && plain.contains("####"), "{plain}");
+    assert!(plain.lines().all(|line| line.len() <= 80), "{plain}");
+    assert!(plain.contains("\\u001b[31mred\\u202e"), "{plain}");
+
+    let screen = |variables: &[(&str, &str)], columns: usize| {
+        let mut program = db.command(&["stats", "--color", "never"]).env("LC_ALL", "");
+        for (name, value) in variables {
+            program = program.env(name, value);
+        }
+        let shell = format!("stty rows 24 cols {columns}; exec $sessionctl");
+        program.typed_on_terminal(&shell, &[]).exits(0).stdout
+    };
+    for columns in [50, 80, 200] {
+        let blocks = screen(&[("LANG", "C.UTF-8")], columns);
+        assert!(blocks.contains("██") && !blocks.contains("##"), "{blocks}");
+        assert!(blocks.lines().all(|line| line.trim_end().chars().count() <= columns), "{blocks}");
+        assert!(!blocks.contains('\u{1b}') && !blocks.contains('\u{202e}'), "{blocks:?}");
+    }
+    let ascii = screen(&[("LANG", "C")], 80);
+    assert!(ascii.is_ascii() && ascii.contains("####"), "{ascii}");
 }

@@ -451,7 +451,45 @@ fn the_states_of_every_store_add_up_to_its_collection() {
         }
         let count = fixture.documents.len();
         assert_eq!((seen.len(), sum), (count, count), "{}", fixture.name);
+        counted(&fixture, &db);
     }
+}
+
+/// `stats` counts the states that the server finds by their filters, and the users that a list
+/// shows.
+fn counted(fixture: &Fixture, db: &Db) {
+    let row = fixture.auto(db, &["stats", "-o", "json", "--top", "99"]).exits(0).json();
+    let place = format!("{} {row}", fixture.name);
+    let now = DateTime::parse_rfc3339_str(row["now"].as_str().unwrap()).unwrap();
+    let indexes = fixture.indexes.iter().cloned().map(sessionctl::index::IndexSpec);
+    let layout = fixture.record().clone().resolved(None, &indexes.collect::<Vec<_>>());
+    for state in sessionctl::State::ALL {
+        let filter = layout.filter(state, now);
+        assert_eq!(row[state.name()], db.count(&fixture.collection, filter), "{state} {place}");
+    }
+    assert_eq!(row["sessions"], fixture.documents.len(), "{place}");
+    let stats = crate::stats::of(db, &fixture.collection, &layout, now);
+    crate::stats::agrees(&stats, &layout, &fixture.documents, now);
+
+    let mut users = std::collections::BTreeMap::<String, u64>::new();
+    let mut anonymous = 0;
+    for listed in fixture.rows(db, &[]) {
+        match listed["user"].as_str() {
+            Some(user) => *users.entry(user.to_owned()).or_default() += 1,
+            None => anonymous += 1,
+        }
+    }
+    if layout.user.is_empty() {
+        assert!(row["users"].is_null() && users.is_empty(), "{place}");
+        return;
+    }
+    let top = row["top_users"].as_array().unwrap().iter();
+    let one =
+        |one: &Value| (one["user"].as_str().unwrap().to_owned(), one["sessions"].as_u64().unwrap());
+    assert_eq!(top.map(one).collect::<std::collections::BTreeMap<_, _>>(), users, "{place}");
+    assert_eq!(row["users"], users.len(), "{place}");
+    let unknown = row["anonymous"].as_u64().unwrap() + row["unreadable"].as_u64().unwrap();
+    assert_eq!(unknown, anonymous, "{place}");
 }
 
 /// Sessions like those of `user`, but of somebody else, or with the user's id in another place.

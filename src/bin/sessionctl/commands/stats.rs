@@ -4,65 +4,88 @@ use bson::DateTime;
 use serde_json::json;
 use sessionctl::State;
 use sessionctl::payload::time;
-use sessionctl::stats::{Options, Slot, Stats};
+use sessionctl::stats::{Options, Slot, Stats, Users};
 
 use crate::context::{Context, Purpose};
-use crate::output::{Cell, Row, Shape};
+use crate::output::{self, Cell, Format, Row, Shape};
 use crate::report::{Doing as _, Exit, Failure};
+use crate::text::{grouped, sessions};
 
-/// Count the sessions: states, sizes, ages, when they expire, and who has them
+mod chart;
+mod picture;
+
+/// Say in numbers what is in there: states, sizes, ages, when sessions expire, and who has them
 ///
-/// The server reads every session once. The users whom only the payload tells are counted in a
-/// sample that is decoded here.
+/// The server reads every session once, and counts. Where it cannot read the payload (JSON text,
+/// MessagePack, PHP, ...), users are counted in a sample of 10,000 sessions that is decoded here.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl stats
   sessionctl stats --sample 100000 -d shop
   sessionctl stats -o json | jq .expired")]
 pub struct Args {
-    /// Look at so many sessions taken at random, for a huge collection
+    /// Count so many sessions taken at random, where there are too many to read them all
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
 
-    /// Name so many of the users who have the most sessions
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    top: usize,
+    /// Name so many of the users with the most sessions
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(..=1000))]
+    top: u16,
 }
-
-const HEADER: &[&str] = &[
-    "namespace",
-    "layout",
-    "now",
-    "sessions",
-    "sampled_of",
-    "expired",
-    "live",
-    "endless",
-    "malformed",
-    "bytes",
-];
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Some(store) = context.store("count", Purpose::Reading).await? else {
         context.note("note", format!("{} is empty", context.collection()));
-        return Ok(Exit::Done);
+        let connection = context.connect().await?;
+        let now = connection.hello().await.doing("count")?.now;
+        let namespace = format!("{}.{}", connection.database(), context.collection());
+        return print(context, &namespace, None, &Stats::of_nothing(now));
     };
     let action = format!("count {}", store.namespace());
-    let options = Options { sample: args.sample, top: args.top };
+    let options = Options { sample: args.sample, top: args.top.into() };
     let now = store.now().await.doing(&action)?;
     let stats = store.stats(&options, now).await.doing(&action)?;
-    let mut rows = context.rows(Shape::One, HEADER);
-    rows.row(row(&store.namespace(), &store.layout().name, &stats))?;
-    rows.finish().map(|()| Exit::Done)
+    if let Some(all) = stats.sampled_of {
+        let looked_at = sessions(stats.all().sessions);
+        context.note(
+            "note",
+            format!("these are numbers of a sample: {looked_at} of {}", grouped(all)),
+        );
+    }
+    print(context, &store.namespace(), Some(&store.layout().name), &stats)
 }
 
-fn row(namespace: &str, layout: &str, stats: &Stats) -> Row {
+fn print(
+    context: &Context,
+    namespace: &str,
+    layout: Option<&str>,
+    stats: &Stats,
+) -> Result<Exit, Failure> {
+    if context.global.format == Format::Table {
+        let title = picture::Title { namespace, layout };
+        output::text(&picture::of(stats, &title, chart::Chart::of(&context.style())))?;
+    } else {
+        let mut rows = context.rows(Shape::One, &[]);
+        rows.row(row(namespace, layout, stats))?;
+        rows.finish()?;
+    }
+    Ok(Exit::Done)
+}
+
+fn row(namespace: &str, layout: Option<&str>, stats: &Stats) -> Row {
+    let all = stats.all();
     let count = |state| Cell::Count(stats.of(state).sessions);
     let date = |date| Cell::maybe(date, Cell::Time);
-    let all = stats.all();
+    let of_users = |count: fn(&Users) -> u64| {
+        Cell::maybe(stats.users.as_ref(), |users| Cell::Count(count(users)))
+    };
+    let top = |users: &Users| {
+        let one = |(user, sessions): &(String, u64)| json!({ "user": user, "sessions": sessions });
+        Cell::Json(users.top.iter().map(one).collect())
+    };
     Row(vec![
         ("namespace", Cell::Text(namespace.to_owned())),
-        ("layout", Cell::Text(layout.to_owned())),
+        ("layout", Cell::maybe(layout, |layout| Cell::Text(layout.to_owned()))),
         ("now", Cell::Time(stats.now)),
         ("sessions", Cell::Count(all.sessions)),
         ("sampled_of", Cell::maybe(stats.sampled_of, Cell::Count)),
@@ -77,14 +100,29 @@ fn row(namespace: &str, layout: &str, stats: &Stats) -> Row {
         ("oldest_expired", date(stats.oldest_expired)),
         ("next_expiry", date(stats.next_expiry)),
         ("last_expiry", date(stats.expires.latest)),
+        ("oldest_touched", date(stats.touched.earliest)),
+        ("newest_touched", date(stats.touched.latest)),
+        ("created_by", Cell::maybe(stats.created_by, |by| Cell::Text(by.name().to_owned()))),
+        ("oldest_created", date(stats.created.earliest)),
+        ("newest_created", date(stats.created.latest)),
+        ("users", of_users(|users| users.distinct)),
+        ("anonymous", of_users(|users| users.anonymous)),
+        ("unreadable", of_users(|users| users.unreadable)),
+        ("users_of", of_users(|users| users.looked_at)),
+        ("users_sampled", Cell::maybe(stats.users.as_ref(), |users| Cell::Flag(users.sampled))),
+        ("top_users", Cell::maybe(stats.users.as_ref(), top)),
         ("expiries", slots(&stats.expiries)),
-        ("growth", slots(&stats.growth)),
+        ("coming", slots(&stats.coming)),
         ("ages", slots(&stats.ages)),
+        ("growth", slots(&stats.growth)),
     ])
 }
 
 fn slots(slots: &[Slot]) -> Cell {
     let date = |date: Option<DateTime>| date.and_then(time);
-    let slot = |slot: &Slot| json!({ "from": date(slot.from), "to": date(slot.to), "sessions": slot.sessions });
+    let slot = |slot: &Slot| {
+        let (from, to) = (date(slot.from), date(slot.to));
+        json!({ "from": from, "to": to, "sessions": slot.sessions })
+    };
     Cell::Json(slots.iter().map(slot).collect())
 }

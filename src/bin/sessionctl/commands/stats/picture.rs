@@ -1,0 +1,275 @@
+//! The numbers as a picture for people.
+
+use std::fmt::Write as _;
+
+use bson::DateTime;
+use console::{Alignment, Color, measure_text_width, pad_str, style, truncate_str};
+use sessionctl::State;
+use sessionctl::stats::{CreatedBy, Slot, Stats, Users};
+
+use super::chart::Chart;
+use crate::output::relative;
+use crate::text::{counted, grouped, neutral, sessions};
+
+/// What the numbers are of.
+#[derive(Debug, Clone, Copy)]
+pub struct Title<'a> {
+    pub namespace: &'a str,
+    pub layout: Option<&'a str>,
+}
+
+/// A line with a bar.
+struct Bar {
+    label: String,
+    sessions: u64,
+    color: Option<Color>,
+    /// What stands behind it.
+    more: String,
+}
+
+/// The picture of `stats`.
+pub fn of(stats: &Stats, title: &Title<'_>, chart: Chart) -> String {
+    let all = stats.all();
+    let mut text = String::new();
+    let layout = title.layout.map(|layout| format!(" ({})", neutral(layout))).unwrap_or_default();
+    let head = format!("{}{layout}: {}", neutral(title.namespace), sessions(all.sessions));
+    let of = stats.sampled_of.map(|all| format!(", a sample of {}", grouped(all)));
+    line(&mut text, &format!("{head}{}", of.unwrap_or_default()));
+    let Some(mean) = all.mean() else { return text };
+    let (sum, mean, largest) = (size(all.bytes), size(mean), size(all.largest));
+    line(&mut text, &format!("{sum} as BSON, {mean} on average, {largest} the largest"));
+
+    section(&mut text, "STATE", &states(stats), all.sessions, chart);
+    if !stats.expiries.is_empty() {
+        let bars: Vec<_> = stats.expiries.iter().map(|slot| expiry(slot, stats.now)).collect();
+        section(&mut text, "EXPIRES", &bars, most(&bars), chart);
+        hours(&mut text, "next 48 hours", &stats.coming, chart);
+    }
+    if !stats.ages.is_empty() {
+        let bars: Vec<_> = stats.ages.iter().map(|slot| age(slot, stats.now)).collect();
+        let name = match stats.created_by {
+            Some(CreatedBy::Touch) => "LAST TOUCHED",
+            _ => "CREATED",
+        };
+        section(&mut text, name, &bars, most(&bars), chart);
+        hours(&mut text, "last 24 hours", &stats.growth, chart);
+    }
+    if let Some(users) = &stats.users {
+        whose(&mut text, users, chart);
+    }
+    text
+}
+
+fn states(stats: &Stats) -> Vec<Bar> {
+    let waits = |date: Option<DateTime>, what: &str| {
+        date.map(|date| format!("{what} {}", relative(date, stats.now))).unwrap_or_default()
+    };
+    let bar = |state: State| {
+        let share = stats.of(state);
+        let (color, when) = match state {
+            State::Expired => (Color::Yellow, waits(stats.oldest_expired, "oldest")),
+            State::Live => (Color::Green, waits(stats.next_expiry, "next")),
+            State::Endless => (Color::Blue, String::new()),
+            State::Malformed => (Color::Red, String::new()),
+        };
+        let part = percent(share.sessions, stats.all().sessions);
+        let more = format!("{part:>4} {:>8}  {when}", size(share.bytes));
+        let label = state.name().to_owned();
+        Bar { label, sessions: share.sessions, color: Some(color), more }
+    };
+    State::ALL.map(bar).into()
+}
+
+fn expiry(slot: &Slot, now: DateTime) -> Bar {
+    let is_past = slot.to.is_some_and(|to| to <= now);
+    let away =
+        |date: DateTime| date.timestamp_millis().abs_diff(now.timestamp_millis()) / 3_600_000;
+    let label = match (slot.from, slot.to) {
+        (Some(from), Some(to)) if is_past => format!("{} ago", range(away(to), away(from))),
+        (None, Some(to)) => format!("over {} ago", hours_text(away(to))),
+        (Some(from), Some(to)) => format!("in {}", range(away(from), away(to))),
+        (Some(from), None) => format!("in over {}", hours_text(away(from))),
+        (None, None) => "ever".to_owned(),
+    };
+    let color = if is_past { Color::Yellow } else { Color::Green };
+    Bar { label, sessions: slot.sessions, color: Some(color), more: String::new() }
+}
+
+fn age(slot: &Slot, now: DateTime) -> Bar {
+    let age = |date: DateTime| date.timestamp_millis().abs_diff(now.timestamp_millis()) / 3_600_000;
+    let youngest = slot.to.map_or(0, age);
+    let label = match slot.from {
+        Some(from) => format!("{} ago", range(youngest, age(from))),
+        None => format!("over {} ago", hours_text(youngest)),
+    };
+    Bar { label, sessions: slot.sessions, color: None, more: String::new() }
+}
+
+/// `7-30d`, `1h-1d`.
+fn range(from: u64, to: u64) -> String {
+    let (first, last) = (hours_text(from), hours_text(to));
+    let unit = last.chars().next_back().unwrap_or('h');
+    let first = if from == 0 { "0" } else { first.strip_suffix(unit).unwrap_or(&first) };
+    format!("{first}-{last}")
+}
+
+fn hours_text(hours: u64) -> String {
+    match hours {
+        0 => "0h".to_owned(),
+        hours if hours % (365 * 24) == 0 => format!("{}y", hours / (365 * 24)),
+        hours if hours % 24 == 0 => format!("{}d", hours / 24),
+        hours => format!("{hours}h"),
+    }
+}
+
+/// The numbers of each hour, from left to right.
+fn hours(text: &mut String, name: &str, slots: &[Slot], chart: Chart) {
+    let numbers: Vec<u64> = slots.iter().map(|slot| slot.sessions).collect();
+    let Some(most) = numbers.iter().copied().max().filter(|most| *most > 0) else { return };
+    let mean = numbers.iter().sum::<u64>() as f64 / numbers.len() as f64;
+    let curve = chart.sparkline(&numbers);
+    let rate = if mean < 10.0 { format!("{mean:.1}") } else { grouped(mean.round() as u64) };
+    // A narrow terminal has the letters of the curve, and the words on a line of their own.
+    let words = format!("{rate} an hour, at most {}", grouped(most));
+    let whole = format!("{name} |{curve}| {words}");
+    if measure_text_width(&whole) <= chart.width {
+        line(text, &whole);
+    } else {
+        line(text, &format!("{name}: {words}"));
+        line(text, &format!("|{curve}|"));
+    }
+}
+
+fn whose(text: &mut String, users: &Users, chart: Chart) {
+    let known = users.looked_at - users.anonymous - users.unreadable;
+    let anonymous = percent(users.anonymous, users.looked_at);
+    let mut words = format!(
+        "{} with {}, {} anonymous ({})",
+        counted(users.distinct, "user"),
+        sessions(known),
+        grouped(users.anonymous),
+        anonymous.trim_start()
+    );
+    if users.unreadable > 0 {
+        let _ = write!(words, ", {} unreadable", grouped(users.unreadable));
+    }
+    let bar = |(user, sessions): &(String, u64)| Bar {
+        label: neutral(user).into_owned(),
+        sessions: *sessions,
+        color: Some(Color::Cyan),
+        more: String::new(),
+    };
+    let bars: Vec<_> = users.top.iter().map(bar).collect();
+    section(text, "USER", &bars, most(&bars), chart);
+    line(text, &words);
+    if users.sampled {
+        line(
+            text,
+            &format!(
+                "in a sample of {}, as the payloads have to be decoded",
+                sessions(users.looked_at)
+            ),
+        );
+    }
+}
+
+fn most(bars: &[Bar]) -> u64 {
+    bars.iter().map(|bar| bar.sessions).max().unwrap_or(0)
+}
+
+/// An empty line, the names of the columns, and the bars.
+fn section(text: &mut String, name: &str, bars: &[Bar], most: u64, chart: Chart) {
+    const COUNT: &str = "SESSIONS";
+    let count = bars.iter().map(|bar| grouped(bar.sessions).len()).max().unwrap_or(0);
+    let count = count.max(COUNT.len());
+    let widest = |width: fn(&Bar) -> usize| bars.iter().map(width).max().unwrap_or(0);
+    let more = match widest(|bar| measure_text_width(&bar.more)) {
+        0 => 0,
+        width => width + 2,
+    };
+    // At least so much is left of a bar, whatever the label.
+    let room = chart.width.saturating_sub(count + more + 4);
+    let label =
+        widest(|bar| measure_text_width(&bar.label)).max(name.len()).min(room.saturating_sub(10));
+    let length = room.saturating_sub(label);
+    text.push('\n');
+    let name = pad_str(name, label, Alignment::Left, None);
+    line(text, &format!("{name}  {COUNT:>count$}"));
+    for bar in bars {
+        let shown = truncate_str(&bar.label, label, if chart.blocks { "…" } else { "~" });
+        let shown = pad_str(&shown, label, Alignment::Left, None);
+        let sessions = grouped(bar.sessions);
+        let drawn = chart.bar(bar.sessions, most, length);
+        let rest = length.saturating_sub(measure_text_width(&drawn));
+        let drawn = match bar.color {
+            Some(color) if !drawn.is_empty() => style(drawn).fg(color).to_string(),
+            _ => drawn,
+        };
+        let more = &bar.more;
+        line(text, &format!("{shown}  {sessions:>count$}  {drawn}{:rest$}  {more}", ""));
+    }
+}
+
+fn line(text: &mut String, line: &str) {
+    text.push_str(line.trim_end());
+    text.push('\n');
+}
+
+/// A share in percent, never rounded to nothing or to everything.
+fn percent(part: u64, all: u64) -> String {
+    let share = part as f64 / all.max(1) as f64 * 100.0;
+    match share {
+        _ if part > 0 && share < 1.0 => "<1%".to_owned(),
+        _ if part < all && share > 99.0 => ">99%".to_owned(),
+        share => format!("{share:.0}%"),
+    }
+}
+
+/// Bytes in the unit that says enough.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut amount = bytes as f64 / 1000.0;
+    let mut unit = 0;
+    while amount >= 999.5 && unit + 1 < UNITS.len() {
+        amount /= 1000.0;
+        unit += 1;
+    }
+    let digits = if amount < 99.95 { 1 } else { 0 };
+    format!("{amount:.digits$} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_in_the_unit_that_says_enough() {
+        assert_eq!(size(0), "0 B");
+        assert_eq!(size(999), "999 B");
+        assert_eq!(size(1000), "1.0 kB");
+        assert_eq!(size(999_949), "1.0 MB");
+        assert_eq!(size(123_456_789), "123 MB");
+        assert_eq!(size(u64::MAX), "18447 PB");
+    }
+
+    #[test]
+    fn a_share_is_never_rounded_to_nothing_or_to_everything() {
+        assert_eq!(percent(0, 10), "0%");
+        assert_eq!(percent(1, 1000), "<1%");
+        assert_eq!(percent(999, 1000), ">99%");
+        assert_eq!(percent(10, 10), "100%");
+        assert_eq!(percent(0, 0), "0%");
+    }
+
+    #[test]
+    fn slots_are_named_by_hours_days_and_years() {
+        assert_eq!(range(0, 1), "0-1h");
+        assert_eq!(range(1, 24), "1h-1d");
+        assert_eq!(range(168, 720), "7-30d");
+        assert_eq!(range(720, 8760), "30d-1y");
+        assert_eq!(hours_text(47), "47h");
+    }
+}
