@@ -211,7 +211,7 @@ impl Store {
             if self.layout().user.is_empty() {
                 return self.pass(options, now, None).await;
             }
-            let decoded = Users::decoded(self, now, options.sample, options.top);
+            let decoded = Users::decoded(self, now, options);
             let (stats, decoded) = tokio::join!(self.pass(options, now, None), decoded);
             return Ok(Stats { users: Some(decoded?), ..stats? });
         };
@@ -279,7 +279,7 @@ impl Store {
                     continue;
                 }
                 inside(found, "lines").for_each(|line| take(&mut stats, line));
-                let read = |line| Users::read(self.layout(), line, options.top);
+                let read = |line| Users::read(self.layout(), line, options);
                 stats.users = inside(found, "users").next().map(read);
             }
         }

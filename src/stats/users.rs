@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use bson::raw::RawDocument;
 use bson::{Bson, DateTime, Document, doc};
 
+use super::Options;
 use crate::error::Result;
 use crate::layout::{Layout, number};
 use crate::store::{Reading, Store, documents};
@@ -19,7 +20,7 @@ const DECODED: u64 = 10_000;
 pub struct Users {
     /// How many sessions were looked at.
     pub looked_at: u64,
-    /// Whether only a sample was looked at, as the server cannot read payloads of this kind.
+    /// Whether these are a sample: it was asked for, or the payloads have to be decoded and are many.
     pub sampled: bool,
     /// How many users there are among them.
     pub distinct: u64,
@@ -54,7 +55,7 @@ pub(super) fn pipeline(user: Bson, top: usize) -> Vec<Document> {
 
 impl Users {
     /// From the line that the server grouped.
-    pub(super) fn read(layout: &Layout, line: &RawDocument, top: usize) -> Self {
+    pub(super) fn read(layout: &Layout, line: &RawDocument, options: &Options) -> Self {
         let count = |line: &RawDocument, key: &str| {
             line.get(key).ok().flatten().and_then(number).unwrap_or(0.0) as u64
         };
@@ -66,21 +67,17 @@ impl Users {
         let found = found.filter_map(|one| user(one.ok()?.as_document()?));
         Self {
             looked_at: count(line, "all"),
-            sampled: false,
+            sampled: options.sample.is_some(),
             distinct: count(line, "distinct"),
             anonymous: count(line, "anonymous"),
             unreadable: 0,
-            top: found.take(top).collect(),
+            top: found.take(options.top).collect(),
         }
     }
 
     /// From the sessions of a store, decoded: all if there are few, else a sample.
-    pub(super) async fn decoded(
-        store: &Store,
-        now: DateTime,
-        sample: Option<u64>,
-        top: usize,
-    ) -> Result<Self> {
+    pub(super) async fn decoded(store: &Store, now: DateTime, options: &Options) -> Result<Self> {
+        let Options { sample, top } = *options;
         let count = store.count(Document::new()).await?;
         let size = sample.map_or(DECODED, |size| size.min(DECODED));
         let mut batches = if sample.is_none() && count <= size {

@@ -9,7 +9,7 @@ use snapbox::{assert_data_eq, file};
 
 use crate::support::{Db, Program, at, connect_mongo, long_id, with};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "list",
     "inspect",
     "expire",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 12] = [
     "sweep",
     "index",
     "doctor",
+    "stats",
     "collections",
     "layouts",
     "deploy",
@@ -123,6 +124,8 @@ fn a_full_disk_under_stdout_is_an_error() {
         &["inspect", "000000-x"],
         &["inspect", "--raw", "000000-x", "-q"],
         &["purge", "--expired", "-o", "json"],
+        &["stats"],
+        &["stats", "-o", "json"],
         &["layouts"],
         &["layouts", "show", "connect-mongo-json"],
         &["completions", "bash"],

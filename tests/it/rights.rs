@@ -25,6 +25,8 @@ const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-read", Index::None, &["list", "--user", "42", "--sort", "expires"]),
     ("sessionctl-read", Index::None, &["inspect", "live-00000000"]),
     ("sessionctl-read", Index::None, &["inspect", "--raw", "live-000"]),
+    ("sessionctl-read", Index::None, &["stats"]),
+    ("sessionctl-read", Index::None, &["stats", "--sample", "1"]),
     ("sessionctl-read", Index::Wanted, &["index", "status"]),
     ("sessionctl-read", Index::None, &["purge", "--expired", "--dry-run"]),
     ("sessionctl-read", Index::None, &["expire", "--user", "42", "--dry-run"]),

@@ -257,7 +257,7 @@ fn a_terminal_sees_blocks_where_it_has_them_and_nothing_hostile() {
         let shell = format!("stty rows 24 cols {columns}; exec $sessionctl");
         program.typed_on_terminal(&shell, &[]).exits(0).stdout
     };
-    for columns in [50, 80, 200] {
+    for columns in [64, 80, 200] {
         let blocks = screen(&[("LANG", "C.UTF-8")], columns);
         assert!(blocks.contains("██") && !blocks.contains("##"), "{blocks}");
         assert!(blocks.lines().all(|line| line.trim_end().chars().count() <= columns), "{blocks}");

@@ -11,6 +11,9 @@ use super::chart::Chart;
 use crate::output::relative;
 use crate::text::{counted, grouped, neutral, sessions};
 
+/// Columns that leave room for more than the numbers.
+const ROOMY: usize = 72;
+
 /// What the numbers are of.
 #[derive(Debug, Clone, Copy)]
 pub struct Title<'a> {
@@ -39,7 +42,7 @@ pub fn of(stats: &Stats, title: &Title<'_>, chart: Chart) -> String {
     let (sum, mean, largest) = (size(all.bytes), size(mean), size(all.largest));
     line(&mut text, &format!("{sum} as BSON, {mean} on average, {largest} the largest"));
 
-    section(&mut text, "STATE", &states(stats), all.sessions, chart);
+    section(&mut text, "STATE", &states(stats, chart), all.sessions, chart);
     if !stats.expiries.is_empty() {
         let bars: Vec<_> = stats.expiries.iter().map(|slot| expiry(slot, stats.now)).collect();
         section(&mut text, "EXPIRES", &bars, most(&bars), chart);
@@ -55,13 +58,14 @@ pub fn of(stats: &Stats, title: &Title<'_>, chart: Chart) -> String {
         hours(&mut text, "last 24 hours", &stats.growth, chart);
     }
     if let Some(users) = &stats.users {
-        whose(&mut text, users, chart);
+        whose(&mut text, users, all.sessions, chart);
     }
     text
 }
 
-fn states(stats: &Stats) -> Vec<Bar> {
+fn states(stats: &Stats, chart: Chart) -> Vec<Bar> {
     let waits = |date: Option<DateTime>, what: &str| {
+        let date = date.filter(|_| chart.width >= ROOMY);
         date.map(|date| format!("{what} {}", relative(date, stats.now))).unwrap_or_default()
     };
     let bar = |state: State| {
@@ -140,7 +144,7 @@ fn hours(text: &mut String, name: &str, slots: &[Slot], chart: Chart) {
     }
 }
 
-fn whose(text: &mut String, users: &Users, chart: Chart) {
+fn whose(text: &mut String, users: &Users, all: u64, chart: Chart) {
     let known = users.looked_at - users.anonymous - users.unreadable;
     let anonymous = percent(users.anonymous, users.looked_at);
     let mut words = format!(
@@ -162,14 +166,9 @@ fn whose(text: &mut String, users: &Users, chart: Chart) {
     let bars: Vec<_> = users.top.iter().map(bar).collect();
     section(text, "USER", &bars, most(&bars), chart);
     line(text, &words);
-    if users.sampled {
-        line(
-            text,
-            &format!(
-                "in a sample of {}, as the payloads have to be decoded",
-                sessions(users.looked_at)
-            ),
-        );
+    if users.looked_at < all {
+        let looked_at = sessions(users.looked_at);
+        line(text, &format!("in a sample of {looked_at}, as payloads have to be decoded"));
     }
 }
 
