@@ -14,7 +14,7 @@ use crate::text::{grouped, sessions};
 mod chart;
 mod picture;
 
-/// Say in numbers what is in there: states, sizes, ages, when sessions expire, and who has them
+/// Count states, sizes, ages, expiries and users
 ///
 /// The server reads every session once, and counts. Where it cannot read the payload (JSON text,
 /// MessagePack, PHP, ...), users are counted in a sample of 10,000 sessions that is decoded here.
