@@ -19,6 +19,9 @@ use pass::{Line, Pass};
 /// How many of the first sessions, and of the last, are looked at before the pass.
 const LOOK: u64 = 100;
 
+/// What a server before 5.2 says to `$topN`.
+const UNKNOWN_ACCUMULATOR: i32 = 15952;
+
 /// What is to be found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -207,15 +210,18 @@ impl Store {
     /// # Errors
     /// What the connection meets.
     pub async fn stats(&self, options: &Options, now: DateTime) -> Result<Stats> {
-        let Some(user) = self.layout().user_fact() else {
-            if self.layout().user.is_empty() {
-                return self.pass(options, now, None).await;
+        if let Some(user) = self.layout().user_fact() {
+            let users = users::pipeline(user, options.top);
+            match self.pass(options, now, Some(&users)).await {
+                Err(error) if error.code() == Some(UNKNOWN_ACCUMULATOR) => {}
+                stats => return stats,
             }
-            let decoded = Users::decoded(self, now, options);
-            let (stats, decoded) = tokio::join!(self.pass(options, now, None), decoded);
-            return Ok(Stats { users: Some(decoded?), ..stats? });
-        };
-        self.pass(options, now, Some(&users::pipeline(user, options.top))).await
+        } else if self.layout().user.is_empty() {
+            return self.pass(options, now, None).await;
+        }
+        let decoded = Users::decoded(self, now, options);
+        let (stats, decoded) = tokio::join!(self.pass(options, now, None), decoded);
+        Ok(Stats { users: Some(decoded?), ..stats? })
     }
 
     async fn pass(

@@ -192,7 +192,7 @@ impl Tally {
 fn step(last: i64) -> i64 {
     let steps: &[i64] = match last {
         ..HOURLY => &[1, 2, 3, 4],
-        HOURLY..1440 => &[24, 48, 120],
+        HOURLY..1440 => &[24, 48, 72, 120],
         _ => &[720, 1440],
     };
     let last = last.min(EXPIRIES.above[0] - 1);
@@ -209,4 +209,75 @@ fn sum(slots: &BTreeMap<i64, u64>, from: i64, to: Option<i64>) -> u64 {
 
 fn hours(now: DateTime, hours: i64) -> DateTime {
     DateTime::from_millis(now.timestamp_millis().saturating_add(hours * HOUR))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: DateTime = DateTime::from_millis(1_795_428_000_000);
+
+    fn tally(expiries: &[(i64, u64)]) -> Tally {
+        Tally { expiries: expiries.iter().copied().collect(), ages: BTreeMap::new() }
+    }
+
+    fn hours_of(slots: &[Slot]) -> Vec<(Option<i64>, Option<i64>, u64)> {
+        let hour = |date: DateTime| (date.timestamp_millis() - NOW.timestamp_millis()) / HOUR;
+        slots.iter().map(|slot| (slot.from.map(hour), slot.to.map(hour), slot.sessions)).collect()
+    }
+
+    #[test]
+    fn slots_are_as_fine_as_the_time_that_they_cover_is_short() {
+        let slots = tally(&[(-1, 5), (0, 1), (1, 2), (3, 4)]).expiries(NOW);
+        let hour = |from, sessions| (Some(from), Some(from + 1), sessions);
+        let wanted = [hour(-1, 5), hour(0, 1), hour(1, 2), hour(2, 0), hour(3, 4)];
+        assert_eq!(hours_of(&slots), wanted);
+
+        let slots = hours_of(&tally(&[(5, 1), (29 * 24, 2)]).expiries(NOW));
+        assert_eq!(slots.len(), 10, "{slots:?}");
+        assert_eq!(slots[9], (Some(648), Some(720), 2));
+    }
+
+    #[test]
+    fn what_is_long_past_has_no_beginning_and_what_is_far_no_end() {
+        let slots = hours_of(&tally(&[(EVER, 7), (720 * 24, 3)]).expiries(NOW));
+        assert_eq!(slots.first(), Some(&(None, Some(-365 * 24), 7)));
+        assert_eq!(slots.last(), Some(&(Some(720 * 24), None, 3)));
+        let past = hours_of(&tally(&[(-24, 2)]).expiries(NOW));
+        assert_eq!(past, [(Some(-24), Some(-1), 2), (Some(-1), Some(0), 0)]);
+        assert_eq!(tally(&[]).expiries(NOW), []);
+    }
+
+    proptest! {
+        #[test]
+        fn no_session_is_lost_between_slots_and_there_are_not_many(
+            hours in prop::collection::btree_map(0_usize..143, 1_u64..1000, 0..40),
+        ) {
+            // Every first hour of the grid.
+            let even = EXPIRIES.even.iter().scan(0, |start, (limit, step)| {
+                let hours: Vec<i64> = (*start..*limit).step_by(*step as usize).collect();
+                *start = *limit;
+                Some(hours)
+            });
+            let starts: Vec<i64> = [EVER]
+                .into_iter()
+                .chain(EXPIRIES.below.iter().rev().copied())
+                .chain(even.flatten())
+                .chain(EXPIRIES.above.iter().copied())
+                .collect();
+            let at = |(index, sessions): (usize, u64)| {
+                (starts[index.min(starts.len() - 1)], sessions)
+            };
+            let expiries: BTreeMap<i64, u64> = hours.into_iter().map(at).collect();
+            let all: u64 = expiries.values().sum();
+            let slots = Tally { expiries, ages: BTreeMap::new() }.expiries(NOW);
+            prop_assert_eq!(slots.iter().map(|slot| slot.sessions).sum::<u64>(), all);
+            prop_assert!(slots.len() <= 6 + MOST as usize + 1, "{:?}", slots);
+            for pair in slots.windows(2) {
+                prop_assert_eq!(pair[0].to, pair[1].from);
+            }
+        }
+    }
 }
