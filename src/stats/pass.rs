@@ -112,9 +112,10 @@ impl<'a> Pass<'a> {
     fn usual(&self, (date, limit): (String, DateTime)) -> Vec<Document> {
         let [if_missing, if_null] =
             self.layout.undated_facts().map(|fact| UNDATED - i64::from(fact));
-        let hour = in_hours(doc! { "$subtract": [&date, limit] });
+        let hour =
+            hours_after(limit, |millis| DateTime::from_millis(millis).into(), date.as_str().into());
         let hour = doc! { "$switch": { "branches": [
-            { "case": { "$eq": [{ "$type": &date }, "date"] }, "then": within_reach(hour) },
+            { "case": { "$eq": [{ "$type": &date }, "date"] }, "then": hour },
             { "case": { "$eq": [{ "$type": &date }, "missing"] }, "then": if_missing },
             { "case": { "$eq": [{ "$type": &date }, "null"] }, "then": if_null },
             { "case": { "$isArray": &date }, "then": UNDATED - ODD },
@@ -133,14 +134,14 @@ impl<'a> Pass<'a> {
         };
         group.extend(ends("m", made));
         group.extend(ends("t", touched));
-        if !self.absent.is_empty() {
-            let fields: Vec<_> = self.absent.iter().map(|path| format!("${path}")).collect();
-            let fields = if fields.len() == 1 {
-                Bson::from(fields[0].as_str())
-            } else {
-                doc! { "$ifNull": fields }.into()
-            };
-            group.insert("v", doc! { "$max": fields });
+        // Before 5.0 `$ifNull` takes two.
+        let or_else = |rest, path: &&str| match rest {
+            Bson::Null => format!("${path}").into(),
+            rest => doc! { "$ifNull": [format!("${path}"), rest] }.into(),
+        };
+        match self.absent.iter().rfold(Bson::Null, or_else) {
+            Bson::Null => {}
+            unexpected => drop(group.insert("v", doc! { "$max": unexpected })),
         }
         group.insert("_id", self.key(hour.into()));
         vec![doc! { "$group": group }]
@@ -156,9 +157,8 @@ impl<'a> Pass<'a> {
             "c": Layout::instant_fact(&self.created),
             "t": Layout::instant_fact(&self.touched),
         };
-        let hour = in_hours(doc! { "$subtract": ["$e", self.now.timestamp_millis()] });
-        let hour =
-            doc! { "$cond": [{ "$gt": ["$e", Bson::Null] }, within_reach(hour), Bson::Null] };
+        let hour = hours_after(self.now, Bson::Int64, "$e".into());
+        let hour = doc! { "$cond": [{ "$gt": ["$e", Bson::Null] }, hour, Bson::Null] };
         let mut group = sums("$b".into(), "$e".into());
         group.extend(ends("m", self.made_in_whole()));
         group.extend(ends("t", "$t".into()));
@@ -191,9 +191,12 @@ impl<'a> Pass<'a> {
             CreatedBy::Id => id_millis(),
             CreatedBy::Touch => touched.into(),
         };
-        let hour = in_hours(doc! { "$subtract": [self.now.timestamp_millis(), made] });
-        let slot = doc! { "$cond": [{ "$gt": ["$$h", Bson::Null] }, AGES.slot("$$h"), Bson::Null] };
-        Some(doc! { "$let": { "vars": { "h": hour }, "in": slot } }.into())
+        let (now, most) = (self.now.timestamp_millis(), AGES.reach().1 + 1);
+        let near = |made: &str| doc! { "$max": [now - most * HOUR, { "$min": [now, made] }] };
+        let hour = in_hours(doc! { "$subtract": [now, near("$$made")] });
+        let slot = doc! { "$let": { "vars": { "h": hour }, "in": AGES.slot("$$h") } };
+        let or_none = doc! { "$cond": [{ "$gt": ["$$made", Bson::Null] }, slot, Bson::Null] };
+        Some(doc! { "$let": { "vars": { "made": made }, "in": or_none } }.into())
     }
 
     /// Puts hours into slots: there are not many, however many sessions there are.
@@ -291,14 +294,17 @@ fn id_millis() -> Bson {
     doc! { "$cond": [is_id, { "$toLong": { "$toDate": "$_id" } }, Bson::Null] }.into()
 }
 
-fn in_hours(millis: Document) -> Document {
-    doc! { "$floor": { "$divide": [millis, HOUR] } }
+/// Whole hours from `time` to `value`, of which `bson` makes constants. What is so far away that it
+/// is in an outermost slot is all the same: the difference could be too large for the server.
+fn hours_after(time: DateTime, bson: impl Fn(i64) -> Bson, value: Bson) -> Document {
+    let (first, last) = EXPIRIES.reach();
+    let at = |hours: i64| bson(time.timestamp_millis().saturating_add(hours * HOUR));
+    let near = doc! { "$max": [at(first - 1), { "$min": [at(last), value] }] };
+    in_hours(doc! { "$subtract": [near, at(0)] })
 }
 
-/// Hours so far away that they are in the last slot are all the same.
-fn within_reach(hour: Document) -> Document {
-    let (first, last) = EXPIRIES.reach();
-    doc! { "$max": [first - 1, { "$min": [last, hour] }] }
+fn in_hours(millis: Document) -> Document {
+    doc! { "$floor": { "$divide": [millis, HOUR] } }
 }
 
 const _: () = assert!(EVER < UNDATED, "the slot without a beginning is no hour that is grouped by");
