@@ -247,13 +247,13 @@ impl<'a> Pass<'a> {
         };
         let span =
             |first: &str, last: &str| Some(Span { earliest: date(first)?, latest: date(last)? });
-        let mut expires = span("e0", "e1")?;
         let expires_in = of_key("e").map(|hours| hours as i64);
-        match (self.thorough, expires_in) {
-            (true, _) => {}
-            (false, None) => expires = Span::default(),
-            (false, Some(_)) => expires = expires.later(self.layout.lifetime_that_decides()),
-        }
+        let expires = match expires_in {
+            // What stands there is no date.
+            None => Span::default(),
+            Some(_) if self.thorough => span("e0", "e1")?,
+            Some(_) => span("e0", "e1")?.later(self.layout.lifetime_that_decides()),
+        };
         let touched = span("t0", "t1")?;
         let created = match self.created_by {
             Some(CreatedBy::Touch) => touched,
