@@ -8,7 +8,7 @@ use super::{Instant, Layout};
 use crate::payload::Codec;
 use crate::session::State;
 
-/// The least of the values of an array that an instant can be read from.
+/// The types of a number, by the names of the server.
 const NUMBERS: [&str; 4] = ["int", "long", "double", "decimal"];
 
 impl Layout {
