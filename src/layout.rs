@@ -19,10 +19,12 @@ use crate::session::{Session, SessionId, State};
 pub mod detect;
 mod expiry;
 mod facts;
+mod mend;
 mod path;
 
 pub use expiry::{Kind, LifetimeFrom, Meaning, Rule, Unit};
 pub(crate) use facts::state_of;
+pub use mend::{Fault, Mending};
 pub(crate) use path::{Fields, Found, find, instant, number, text_of};
 
 /// How one store writes a session: one file of `src/layout/known/`, or an operator's own.

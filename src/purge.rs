@@ -10,6 +10,7 @@ use bson::{Bson, DateTime, Document, RawDocument, doc};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
+use crate::layout::Mending;
 use crate::query::{Query, all};
 use crate::session::State;
 use crate::store::{Reading, Store, documents, key_of};
@@ -30,12 +31,14 @@ pub const MOST_JOBS: u32 = 64;
 const KEYS_AT_ONCE: usize = 10_000;
 
 /// What happens to a selected session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Fate {
     /// Its document is deleted.
     Deleted,
     /// Its expiry is set into the past; the document stays until it is swept.
     Ended,
+    /// What is wrong with its expiry is put right; sessions without the fault are left alone.
+    Mended(Box<Mending>),
 }
 
 /// A selection and what shall happen to it: a plain value.
@@ -117,15 +120,17 @@ impl Store {
     fn condition(&self, purge: &Purge) -> Result<Document> {
         let mut clauses = vec![self.meant(purge)?];
         clauses.extend(self.spared(purge).map(|some| doc! { "$nor": [some] }));
-        clauses.push(self.not_ended(purge));
+        clauses.push(self.undone(purge));
         Ok(all(clauses))
     }
 
-    /// Where sessions are ended, what is over already is left as it is.
-    fn not_ended(&self, purge: &Purge) -> Document {
-        match purge.fate {
+    /// Where sessions are ended, what is over already is left as it is; where they are mended, what
+    /// is whole.
+    fn undone(&self, purge: &Purge) -> Document {
+        match &purge.fate {
             Fate::Deleted => Document::new(),
             Fate::Ended => doc! { "$nor": [self.layout().filter(State::Expired, purge.now)] },
+            Fate::Mended(mending) => mending.selection.clone(),
         }
     }
 
@@ -142,6 +147,25 @@ impl Store {
     pub async fn count_spared(&self, purge: &Purge) -> Result<u64> {
         match self.spared(purge) {
             Some(spared) => self.count(all(vec![self.matching(purge)?, spared])).await,
+            None => Ok(0),
+        }
+    }
+
+    /// Of the sessions that a purge would mend, how many are over as soon as they are.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn count_over(&self, purge: &Purge, mending: &Mending) -> Result<u64> {
+        self.count(all(vec![self.condition(purge)?, mending.over.clone()])).await
+    }
+
+    /// How many sessions have the fault, but in a form that nobody can mend for sure.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn count_unclear(&self, mending: &Mending) -> Result<u64> {
+        match &mending.unclear {
+            Some(unclear) => self.count(unclear.clone()).await,
             None => Ok(0),
         }
     }
@@ -189,7 +213,7 @@ impl Store {
         let mut keys = Vec::new();
         for some in ids.chunks(KEYS_AT_ONCE) {
             let these = doc! { &self.layout().id.path: { "$in": some } };
-            let filter = all(vec![these, condition.clone(), self.not_ended(purge)]);
+            let filter = all(vec![these, condition.clone(), self.undone(purge)]);
             let mut batches = self.read(filter, &Reading::default()).await?;
             while let Some(batch) = batches.next().await? {
                 let admitted = documents(&batch).filter(|document| self.admits(purge, document));
@@ -206,11 +230,12 @@ impl Store {
     /// session but to delete it.
     pub fn purge(&self, purge: Purge, cancel: CancellationToken) -> Result<Purging> {
         self.condition(&purge)?;
-        let ending = match purge.fate {
+        let update = match &purge.fate {
             Fate::Deleted => None,
-            Fate::Ended => Some(self.ending(purge.now)?),
+            Fate::Ended => Some(self.ending(purge.now)?.into()),
+            Fate::Mended(mending) => Some(mending.update.clone().into()),
         };
-        Ok(Purging::new(self, purge, ending, cancel))
+        Ok(Purging::new(self, purge, update, cancel))
     }
 
     /// The update that ends a session.

@@ -71,7 +71,8 @@ pub(super) enum Part {
 impl Plan {
     /// Whether the whole collection is walked for some of its sessions, for want of an index.
     pub fn walks_for(&self, purge: &Purge) -> bool {
-        self.strategy == Strategy::IdWindows && purge.query != Query::default()
+        let means_all = purge.query == Query::default() && !matches!(purge.fate, Fate::Mended(_));
+        self.strategy == Strategy::IdWindows && !means_all
     }
 }
 

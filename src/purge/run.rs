@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bson::{Bson, Document, RawDocument};
+use bson::{Bson, RawDocument};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::{JoinError, JoinHandle};
@@ -107,13 +107,12 @@ impl Purging {
     pub(super) fn new(
         store: &Store,
         purge: Purge,
-        ending: Option<Document>,
+        update: Option<Bson>,
         cancel: CancellationToken,
     ) -> Self {
         let writer = Writer {
             store: store.clone(),
-            fate: purge.fate,
-            ending,
+            update,
             overload: Overload::default(),
             cancel: cancel.clone(),
         };

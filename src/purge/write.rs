@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use bson::{Bson, Document, doc};
 use tokio_util::sync::CancellationToken;
 
+use super::jittered;
 use super::pace::Overload;
 use super::source::{Candidates, Scope};
-use super::{Fate, jittered};
 use crate::error::{Error, Result};
 use crate::store::{Store, affected};
 
@@ -36,8 +36,8 @@ pub(super) struct Written {
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     pub(super) store: Store,
-    pub(super) fate: Fate,
-    pub(super) ending: Option<Document>,
+    /// The update of each session; without one they are deleted.
+    pub(super) update: Option<Bson>,
     pub(super) overload: Overload,
     pub(super) cancel: CancellationToken,
 }
@@ -92,9 +92,9 @@ impl Writer {
 
     /// One command. Adds what it did to `done`; an error says whether it was counted.
     async fn run(&self, statements: &[Document], done: &mut u64) -> Result<(), (Error, bool)> {
-        let (name, list, count) = match self.fate {
-            Fate::Deleted => ("delete", "deletes", "n"),
-            Fate::Ended => ("update", "updates", "nModified"),
+        let (name, list, count) = match self.update {
+            None => ("delete", "deletes", "n"),
+            Some(_) => ("update", "updates", "nModified"),
         };
         let command = doc! {
             name: self.store.name(),
@@ -134,7 +134,7 @@ impl Writer {
             true => which,
             false => doc! { "$and": [which, filter] },
         };
-        match &self.ending {
+        match &self.update {
             None => doc! { "q": query, "limit": 0, "hint": hint },
             Some(update) => doc! { "q": query, "u": update, "multi": true, "hint": hint },
         }

@@ -14,6 +14,7 @@ mod deploy;
 mod doctor;
 mod expire;
 mod faults;
+mod fix;
 mod index;
 mod inspect;
 mod lag;

@@ -14,6 +14,7 @@ pub mod deploy;
 mod doctor;
 mod ending;
 mod expire;
+mod fix;
 mod index;
 mod inspect;
 mod layouts;
@@ -34,6 +35,7 @@ pub enum Command {
     Sweep(sweep::Args),
     Index(index::Args),
     Doctor(doctor::Args),
+    Fix(fix::Args),
     Stats(stats::Args),
     Collections(collections::Args),
     Layouts(layouts::Args),
@@ -99,6 +101,7 @@ pub fn run(cli: Cli, uri: Uri) -> Result<Exit, Failure> {
             Command::Restore(args) => restore::run(&context, args).await,
             Command::Sweep(args) => sweep::run(&context, args).await,
             Command::Index(args) => index::run(&context, args).await,
+            Command::Fix(args) => fix::run(&context, args).await,
             Command::Doctor(args) => reading(&context, doctor::run(&context, args)).await,
             Command::Stats(args) => reading(&context, stats::run(&context, args)).await,
             Command::Collections(_) => reading(&context, collections::run(&context)).await,

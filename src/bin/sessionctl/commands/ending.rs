@@ -1,9 +1,11 @@
-//! What `purge` and `expire` share: select, count, ask, go through the batches, look again, report.
+//! What `purge`, `expire` and `fix` share: select, count, ask, go through the batches, look again,
+//! report.
 
 use std::mem::discriminant;
 use std::time::{Duration, Instant};
 
 use bson::{Bson, DateTime};
+use serde_json::Value;
 use sessionctl::archive::Archive;
 use sessionctl::purge::{Cause, Fate, Purge, Step};
 use sessionctl::query::ago;
@@ -14,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{Selection, Time, duration, time};
 use crate::audit::{self, Audit, AuditArgs, Intent, run_id};
 use crate::confirm::{Confirmed, Question, ask, can_ask};
-use crate::context::{Context, Purpose, Selected};
+use crate::context::{Context, Purpose};
 use crate::progress::Progress;
 use crate::report::{Doing as _, Exit, Failure, say};
 use crate::text::{counted, sessions};
@@ -24,19 +26,21 @@ use again::Verifying;
 mod again;
 mod archiving;
 mod draining;
+mod mending;
 mod pacing;
 mod preview;
 mod report;
 
 pub use archiving::Archiving;
 pub use draining::{Drained, Draining};
+pub use mending::mend;
 pub use pacing::{Pacing, factor, pause};
 pub use report::{HEADER, Report};
 
-/// The arguments of a command that ends sessions.
+/// How a command goes about many sessions.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-pub struct Args {
+pub struct Working {
     /// Change nothing: show how many sessions are meant, some of them, and how they would be found
     #[arg(long)]
     dry_run: bool,
@@ -44,6 +48,24 @@ pub struct Args {
     /// Confirm beforehand: nothing is asked
     #[arg(short, long, env = "SESSIONCTL_YES", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     yes: bool,
+
+    #[command(flatten)]
+    audit: AuditArgs,
+
+    #[command(flatten)]
+    pacing: Pacing,
+
+    /// Stop after so long, at the end of a batch; with work left the exit code is 5
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true, help_heading = "Pace")]
+    run_time: Option<Duration>,
+}
+
+/// The arguments of a command that ends sessions.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Args {
+    #[command(flatten)]
+    working: Working,
 
     /// Count as expired only what has been so for this long
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, allow_negative_numbers = true)]
@@ -54,17 +76,7 @@ pub struct Args {
     cutoff: Option<Time>,
 
     #[command(flatten)]
-    audit: AuditArgs,
-
-    #[command(flatten)]
     verifying: Verifying,
-
-    #[command(flatten)]
-    pacing: Pacing,
-
-    /// Stop after so long, at the end of a batch; with work left the exit code is 5
-    #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true, help_heading = "Pace")]
-    run_time: Option<Duration>,
 
     #[command(flatten)]
     pub selection: Selection,
@@ -74,10 +86,11 @@ pub struct Args {
 const WALK: &str = "no index leads to these sessions: the whole collection is walked once";
 
 /// The word for what happens.
-fn verb(fate: Fate) -> &'static str {
+fn verb(fate: &Fate) -> &'static str {
     match fate {
         Fate::Deleted => "purge",
         Fate::Ended => "expire",
+        Fate::Mended(_) => "fix",
     }
 }
 
@@ -89,113 +102,131 @@ pub async fn run(
     archiving: &Archiving,
 ) -> Result<Exit, Failure> {
     if args.selection.is_empty() {
-        let sentence = format!("{} wants to know which sessions", verb(fate));
+        let sentence = format!("{} wants to know which sessions", verb(&fate));
         return Err(Failure::new(Exit::Usage, sentence).hint(
             "name ids, or use --expired, --user USER, --idle DURATION, ...; --all means all",
         ));
     }
     args.verifying.check(&args.selection)?;
     archiving.check()?;
-    let action = format!("{} sessions of", verb(fate));
+    let action = format!("{} sessions of", verb(&fate));
     // Until something is written, a signal ends the command at once.
-    let prepared = prepare(context, args, fate, archiving, &action);
+    let prepared = prepare(context, args, &fate, archiving, &action);
     let prepared = match context.signals.asked.run_until_cancelled(prepared).await {
         Some(prepared) => prepared?,
         None => return Ok(Exit::Signal(context.signals.received().unwrap_or_default())),
     };
-    let Prepared { store, selected, purge, mut report } = match prepared {
+    let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(nothing) => {
             let selected = context.selected_of_nothing(&args.selection);
             let outcome = selected.and_then(|selected| selected.exit(&nothing.namespace));
-            return context.finish(HEADER, nothing.row(fate), outcome);
+            return context.finish(HEADER, nothing.row(&fate), outcome);
         }
     };
-    let matched = report.matched.unwrap_or_default();
-    let namespace = store.namespace();
-    let action = format!("{action} {namespace}");
-    if args.dry_run {
-        preview::print(context, &store, &purge, &report).await.doing(&action)??;
-        return selected.exit(&namespace);
+    if args.working.dry_run {
+        return prepared.preview(context).await;
     }
-    let confirmed = confirm(context, args, &store, &purge, matched).await?;
-    if matched == 0 {
-        let row = report.nothing_done().row(fate);
-        return context.finish(HEADER, row, selected.exit(&namespace));
-    }
-    let audit = Audit::open(&args.audit)?;
-    let run = run_id();
-    let store = store.for_run(&format!("{} {run}", verb(fate)));
-    let intent = Intent {
-        run: &run,
-        now: purge.now,
-        server: store.connection().address(),
-        login: store.connection().login(),
-        command: verb(fate),
-        namespace: &namespace,
-        layout: report.layout.as_deref(),
-        selection: audit::selection(&args.selection, purge.now),
-        cutoff: Some(purge.cutoff),
-        planned: Some(matched),
-    };
-    // What cannot be put aside, or written down, is not done.
-    let archive = archiving.open(context).doing(&action)?;
-    let began = audit.before(&intent)?;
-    let ending = Ending { context, store: &store, run_time: args.run_time };
-    let ended = ending.carry_out(purge.clone(), archive, &mut report, &confirmed).await;
-    let ended = match ended {
-        Ok(Ended { stopped: None, ids }) => {
-            let verified = args.verifying.look_again(&ending, &purge, ids, &mut report, &confirmed);
-            verified.await.and_then(|()| selected.exit(&namespace))
-        }
-        Ok(Ended { stopped: Some(exit), .. }) => Ok(exit),
-        Err(error) => Err(Failure::of(&action, &error)),
-    };
-    let row = report.row(fate);
-    let written = began.after(&row, ended.as_ref().err());
-    context.finish(HEADER, row, ended.and_then(|exit| written.map(|()| exit)))
+    let confirmed = confirm(context, args, &prepared).await?;
+    prepared.work(context, &args.working, archiving, &args.verifying, &confirmed).await
 }
 
 /// Everything that is known before anything is written.
 struct Prepared {
     store: Store,
-    selected: Selected,
     purge: Purge,
     report: Report,
+    /// The selection, for the audit file.
+    selection: Value,
+    /// How the command ends when all is done.
+    end: Result<Exit, Failure>,
+}
+
+impl Prepared {
+    fn action(&self) -> String {
+        format!("{} sessions of {}", verb(&self.purge.fate), self.store.namespace())
+    }
+
+    async fn preview(self, context: &Context) -> Result<Exit, Failure> {
+        let printed = preview::print(context, &self.store, &self.purge, &self.report).await;
+        printed.doing(&self.action())??;
+        self.end
+    }
+
+    /// Does what was confirmed, and reports it.
+    async fn work(
+        self,
+        context: &Context,
+        working: &Working,
+        archiving: &Archiving,
+        verifying: &Verifying,
+        confirmed: &Confirmed,
+    ) -> Result<Exit, Failure> {
+        let action = self.action();
+        let Self { store, purge, mut report, selection, end } = self;
+        if report.matched == Some(0) {
+            return context.finish(HEADER, report.nothing_done().row(&purge.fate), end);
+        }
+        let audit = Audit::open(&working.audit)?;
+        let run = run_id();
+        let store = store.for_run(&format!("{} {run}", verb(&purge.fate)));
+        let intent = Intent {
+            run: &run,
+            now: purge.now,
+            server: store.connection().address(),
+            login: store.connection().login(),
+            command: verb(&purge.fate),
+            namespace: &store.namespace(),
+            layout: report.layout.as_deref(),
+            selection,
+            cutoff: Some(purge.cutoff),
+            planned: report.matched,
+        };
+        // What cannot be put aside, or written down, is not done.
+        let archive = archiving.open(context).doing(&action)?;
+        let began = audit.before(&intent)?;
+        let ending = Ending { context, store: &store, run_time: working.run_time };
+        let ended = ending.carry_out(purge.clone(), archive, &mut report, confirmed).await;
+        let ended = match ended {
+            Ok(Ended { stopped: None, ids }) => {
+                let verified = verifying.look_again(&ending, &purge, ids, &mut report, confirmed);
+                verified.await.and(end)
+            }
+            Ok(Ended { stopped: Some(exit), .. }) => Ok(exit),
+            Err(error) => Err(Failure::of(&action, &error)),
+        };
+        let row = report.row(&purge.fate);
+        let written = began.after(&row, ended.as_ref().err());
+        context.finish(HEADER, row, ended.and_then(|exit| written.map(|()| exit)))
+    }
 }
 
 /// Looks and counts. The inner error is the report of an empty collection.
 async fn prepare(
     context: &Context,
     args: &Args,
-    fate: Fate,
+    fate: &Fate,
     archiving: &Archiving,
     action: &str,
 ) -> Result<Result<Prepared, Report>, Failure> {
     let started = Instant::now();
     let Some(store) = context.store(action, Purpose::Changing).await? else {
-        let connection = context.connect().await?;
-        let now = connection.primary_now().await.doing(action)?;
-        let namespace = format!("{}.{}", connection.database(), context.collection());
-        let mut report = Report::new(namespace, None, args.cutoff(action, now)?);
-        report.matched = Some(0);
-        return Ok(Err(report.nothing_done()));
+        let mut report = nothing(context, action).await?;
+        report.cutoff = args.cutoff(action, report.cutoff)?;
+        return Ok(Err(report));
     };
     let full_action = format!("{action} {}", store.namespace());
     let now = store.connection().primary_now().await.doing(&full_action)?;
     let cutoff = args.cutoff(&full_action, now)?;
     let selected = context.selected(action, &store, &args.selection, now).await?;
-    let mut purge = selected.purge(fate, now, cutoff);
-    purge.batch_size = args.pacing.batch_size;
-    purge.jobs = args.pacing.jobs;
-    purge.pace = args.pacing.pace();
+    let mut purge = args.working.pacing.paced(selected.purge(fate.clone(), now, cutoff));
     purge.archive = archiving.is_wanted();
     purge.tells_ids = args.verifying.is_wanted();
     // Says at once where ending a session cannot work.
     store
         .purge(purge.clone(), context.signals.asked.clone())
         .map_err(|error| cannot(fate, &full_action, &error))?;
-    args.pacing.check_lag(context, &store, &full_action).await?;
+    args.working.pacing.check_lag(context, &store, &full_action).await?;
     let matched = count(context, &store, &purge).await.doing(&full_action)?;
     let spared = store.count_spared(&purge).await.doing(&full_action)?;
     if spared > 0 {
@@ -205,7 +236,18 @@ async fn prepare(
     }
     let mut report = Report::new(store.namespace(), Some(store.layout().name.clone()), cutoff);
     (report.matched, report.took) = (Some(matched), started.elapsed());
-    Ok(Ok(Prepared { store, selected, purge, report }))
+    let selection = audit::selection(&args.selection, now);
+    let end = selected.exit(&store.namespace());
+    Ok(Ok(Prepared { store, purge, report, selection, end }))
+}
+
+/// The report of an empty collection, at the server's now.
+async fn nothing(context: &Context, action: &str) -> Result<Report, Failure> {
+    let connection = context.connect().await?;
+    let now = connection.primary_now().await.doing(action)?;
+    let namespace = format!("{}.{}", connection.database(), context.collection());
+    let report = Report { matched: Some(0), ..Report::new(namespace, None, now) };
+    Ok(report.nothing_done())
 }
 
 impl Args {
@@ -221,7 +263,7 @@ impl Args {
     }
 }
 
-fn cannot(fate: Fate, action: &str, error: &Error) -> Failure {
+fn cannot(fate: &Fate, action: &str, error: &Error) -> Failure {
     let failure = Failure::of(action, error);
     match (fate, error) {
         (Fate::Ended, Error::Unsupported(_)) => {
@@ -250,14 +292,14 @@ async fn count(context: &Context, store: &Store, purge: &Purge) -> sessionctl::R
 async fn confirm(
     context: &Context,
     args: &Args,
-    store: &Store,
-    purge: &Purge,
-    matched: u64,
+    prepared: &Prepared,
 ) -> Result<Confirmed, Failure> {
+    let Prepared { store, purge, report, .. } = prepared;
+    let matched = report.matched.unwrap_or_default();
     if matched == 0 {
         return Ok(Confirmed::nothing_matched());
     }
-    if args.yes {
+    if args.working.yes {
         return Ok(Confirmed::by_flag());
     }
     let stdin_gives_ids = args.selection.reads_stdin();

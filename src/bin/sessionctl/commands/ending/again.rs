@@ -15,7 +15,7 @@ use crate::text::sessions;
 const ROUNDS: u32 = 3;
 
 /// Whether to look again.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 #[group(skip)]
 pub struct Verifying {
     /// Look again after so long: sessions that were written back meanwhile are ended again
@@ -52,7 +52,7 @@ impl Verifying {
     ) -> Result<(), Failure> {
         let Some(wait) = self.verify else { return Ok(()) };
         let (store, asked) = (ending.store, &ending.context.signals.asked);
-        let action = format!("{} sessions of {}", verb(purge.fate), store.namespace());
+        let action = format!("{} sessions of {}", verb(&purge.fate), store.namespace());
         for round in 0..=ROUNDS {
             if asked.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
                 report.stopped = Some("signal");

@@ -120,13 +120,7 @@ impl Drain<'_> {
     /// What is expired now, counted; `None` after a signal.
     async fn prepare(&self) -> Result<Option<(Purge, Report)>, Failure> {
         let now = self.store.connection().primary_now().await.doing(self.action)?;
-        let pacing = &self.draining.pacing;
-        let purge = Purge {
-            batch_size: pacing.batch_size,
-            jobs: pacing.jobs,
-            pace: pacing.pace(),
-            ..Purge::expired(now, now)
-        };
+        let purge = self.draining.pacing.paced(Purge::expired(now, now));
         let asked = &self.context.signals.asked;
         let Some(count) = asked.run_until_cancelled(self.store.count_selected(&purge)).await else {
             return Ok(None);
@@ -162,7 +156,7 @@ impl Drain<'_> {
         let began = audit.before(&intent)?;
         let ending = Ending { context: self.context, store: &store, run_time: None };
         let ended = ending.carry_out(purge, None, report, confirmed).await.doing(self.action);
-        let written = began.after(&report.row(Fate::Deleted), ended.as_ref().err());
+        let written = began.after(&report.row(&Fate::Deleted), ended.as_ref().err());
         let stopped = ended?.stopped;
         written.map(|()| stopped)
     }

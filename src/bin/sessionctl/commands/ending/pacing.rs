@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sessionctl::purge::{Cause, MOST_JOBS, Pace};
+use sessionctl::purge::{Cause, MOST_JOBS, Pace, Purge};
 use sessionctl::replication::Lag;
 use sessionctl::{Error, Store};
 
@@ -40,9 +40,12 @@ impl Pacing {
     pub fn pace(&self) -> Pace {
         Pace { rate: self.rate, sleep_factor: self.sleep_factor, max_lag: self.max_lag }
     }
-}
 
-impl Pacing {
+    /// `purge`, as gently as was typed.
+    pub fn paced(&self, purge: Purge) -> Purge {
+        Purge { batch_size: self.batch_size, jobs: self.jobs, pace: self.pace(), ..purge }
+    }
+
     /// Says at once where the lag cannot be told, or means nothing.
     pub async fn check_lag(
         &self,

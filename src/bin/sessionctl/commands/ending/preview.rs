@@ -29,7 +29,7 @@ pub async fn print(
     let plan = store.plan(purge).await?;
     let (sample, reading) = sample(context, store, purge).await?;
     let estimate = estimate(purge, report.matched.unwrap_or(0), reading);
-    let mut row = report.row(purge.fate);
+    let mut row = report.row(&purge.fate);
     let (strategy, walks) = (plan.strategy.to_string(), plan.walks_for(purge));
     row.0.push(("strategy", Cell::Text(strategy)));
     row.0.push(("plan", Cell::maybe(plan.winning, Cell::Text)));

@@ -78,12 +78,17 @@ impl Report {
         self.batches += 1;
     }
 
-    /// Its row: a session that is ended and kept is `expired`, not `deleted`.
-    pub fn row(&self, fate: Fate) -> Row {
-        let done = match fate {
+    /// Its row: a session that is ended and kept is `expired`, one that is put right `mended`.
+    pub fn row(&self, fate: &Fate) -> Row {
+        self.row_of(match fate {
             Fate::Deleted => "deleted",
             Fate::Ended => "expired",
-        };
+            Fate::Mended(_) => "mended",
+        })
+    }
+
+    /// Its row, with this word for what was done.
+    pub fn row_of(&self, done: &'static str) -> Row {
         let count = |count: Option<u64>| Cell::maybe(count, Cell::Count);
         Row(vec![
             ("namespace", Cell::Text(self.namespace.clone())),

@@ -228,5 +228,5 @@ fn row(pass: &Pass) -> Row {
         stopped,
         ..Report::new(pass.namespace.clone(), pass.layout.clone(), pass.cutoff)
     };
-    report.row(Fate::Deleted)
+    report.row(&Fate::Deleted)
 }

@@ -1,0 +1,199 @@
+//! Dates from texts and numbers, as an expression for the server: what has one meaning only.
+//!
+//! A date is put together from the parts of a text rather than by `$dateFromString`, which takes
+//! the 30th of February for a day in March, and a wrong weekday for a day of the next week.
+
+use bson::{Bson, Document, doc};
+
+/// A form of text, and which of its groups are what.
+struct Form {
+    pattern: &'static str,
+    year: usize,
+    month: Month,
+    day: usize,
+    /// The group of the hour; minute and second follow.
+    hour: usize,
+    /// Digits of the second behind the point.
+    fraction: Option<usize>,
+    /// Hours and minutes from UTC; without it the text is in UTC.
+    zone: Option<usize>,
+    weekday: Option<usize>,
+}
+
+enum Month {
+    Number(usize),
+    Name(usize),
+}
+
+const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+macro_rules! time {
+    () => {
+        r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)"
+    };
+}
+macro_rules! offset {
+    () => {
+        r"[+-](?:0\d|1[0-4]):?[0-5]\d"
+    };
+}
+
+/// The forms that say which day they mean, and in which time zone. Texts without a zone, and dates
+/// as `01/02/2026`, have two meanings.
+const FORMS: [Form; 3] = [
+    // RFC 3339, also with a space, as Python writes it: 2026-01-02T03:04:05.678Z
+    Form {
+        pattern: concat!(
+            r"^(\d{4})-(0[1-9]|1[0-2])-(\d\d)[T ]",
+            time!(),
+            r"(?:\.(\d{1,9}))?(Z|",
+            offset!(),
+            r")\z"
+        ),
+        year: 0,
+        month: Month::Number(1),
+        day: 2,
+        hour: 3,
+        fraction: Some(6),
+        zone: Some(7),
+        weekday: None,
+    },
+    // RFC 9110, as in cookies and by toUTCString() in JavaScript: Fri, 02 Jan 2026 03:04:05 GMT
+    Form {
+        pattern: concat!(
+            r"^(Sun|Mon|Tue|Wed|Thu|Fri|Sat), (\d\d) ",
+            r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d{4}) ",
+            time!(),
+            r" GMT\z"
+        ),
+        year: 3,
+        month: Month::Name(2),
+        day: 1,
+        hour: 4,
+        fraction: None,
+        zone: None,
+        weekday: Some(0),
+    },
+    // String(date) in JavaScript: Fri Jan 02 2026 04:04:05 GMT+0100 (Central European Standard Time)
+    Form {
+        pattern: concat!(
+            r"^(Sun|Mon|Tue|Wed|Thu|Fri|Sat) ",
+            r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d\d) (\d{4}) ",
+            time!(),
+            " GMT(",
+            offset!(),
+            r")(?: \([^()]*\))?\z"
+        ),
+        year: 3,
+        month: Month::Name(1),
+        day: 2,
+        hour: 4,
+        fraction: None,
+        zone: Some(7),
+        weekday: Some(0),
+    },
+];
+
+/// Numbers of 10, 13, 16 and 19 digits: seconds, milliseconds, microseconds and nanoseconds of the
+/// years 2001 to 2286, which cannot be taken for one another. From, below, and how many of them a
+/// millisecond has; of a second it is a thousandth.
+const UNITS: [(i64, i64, f64); 4] = [
+    (1_000_000_000, 10_000_000_000, 0.001),
+    (1_000_000_000_000, 10_000_000_000_000, 1.0),
+    (1_000_000_000_000_000, 10_000_000_000_000_000, 1e3),
+    (1_000_000_000_000_000_000, i64::MAX, 1e6),
+];
+
+/// The date that `value` means, or null.
+pub(super) fn read(value: &str) -> Document {
+    let is_number = doc! { "$in": [{ "$type": value }, ["int", "long", "double", "decimal"]] };
+    let digits = doc! { "$regexMatch": { "input": value, "regex": r"^[1-9](?:\d{9}|\d{12}|\d{15}|\d{18})\z" } };
+    let of_digits = doc! { "$convert": { "input": value, "to": "long", "onError": Bson::Null } };
+    let mut text: Bson = doc! { "$cond": [
+        digits,
+        { "$let": { "vars": { "number": of_digits }, "in": of_number("$$number") } },
+        Bson::Null,
+    ] }
+    .into();
+    for form in FORMS.iter().rev() {
+        text = form.read(value, text).into();
+    }
+    doc! { "$switch": {
+        "branches": [
+            { "case": is_number, "then": of_number(value) },
+            { "case": { "$eq": [{ "$type": value }, "string"] }, "then": text },
+        ],
+        "default": Bson::Null,
+    } }
+}
+
+fn of_number(value: &str) -> Document {
+    let branches: Vec<_> = UNITS
+        .into_iter()
+        .map(|(from, below, in_millisecond)| {
+            let is_it = doc! { "$and": [{ "$gte": [value, from] }, { "$lt": [value, below] }] };
+            let millis = match in_millisecond {
+                whole if whole >= 1.0 => doc! { "$divide": [value, whole] },
+                _ => doc! { "$multiply": [value, 1000] },
+            };
+            doc! { "case": is_it, "then": { "$toDate": { "$toLong": { "$round": [millis, 0] } } } }
+        })
+        .collect();
+    doc! { "$switch": { "branches": branches, "default": Bson::Null } }
+}
+
+impl Form {
+    /// The date of `value` if it has this form, else what `others` make of it.
+    fn read(&self, value: &str, others: Bson) -> Document {
+        let find = doc! { "$regexFind": { "input": value, "regex": self.pattern } };
+        let number = |at: usize| doc! { "$toInt": group(at) };
+        let month = match self.month {
+            Month::Number(at) => number(at),
+            Month::Name(at) => place(group(at), &MONTHS),
+        };
+        let zone: Bson = match self.zone {
+            None => "UTC".into(),
+            Some(at) => doc! { "$cond": [{ "$eq": [group(at), "Z"] }, "UTC", group(at)] }.into(),
+        };
+        let millisecond = self.fraction.map_or(Bson::Int32(0), |at| {
+            let digits = doc! { "$concat": [{ "$ifNull": [group(at), ""] }, "000"] };
+            doc! { "$toInt": { "$substrBytes": [digits, 0, 3] } }.into()
+        });
+        let date = doc! { "$dateFromParts": {
+            "year": number(self.year),
+            "month": month,
+            "day": number(self.day),
+            "hour": number(self.hour),
+            "minute": number(self.hour + 1),
+            "second": number(self.hour + 2),
+            "millisecond": millisecond,
+            "timezone": "$$zone",
+        } };
+        let there = doc! { "date": "$$date", "timezone": "$$zone" };
+        let mut agrees = vec![doc! { "$eq": [{ "$dayOfMonth": &there }, number(self.day)] }];
+        if let Some(at) = self.weekday {
+            agrees.push(doc! { "$eq": [{ "$dayOfWeek": there }, place(group(at), &WEEKDAYS)] });
+        }
+        let checked = doc! { "$let": {
+            "vars": { "date": date },
+            "in": { "$cond": [{ "$and": agrees }, "$$date", Bson::Null] },
+        } };
+        let zoned = doc! { "$let": { "vars": { "zone": zone }, "in": checked } };
+        doc! { "$let": {
+            "vars": { "found": find },
+            "in": { "$cond": [{ "$eq": ["$$found", Bson::Null] }, others, zoned] },
+        } }
+    }
+}
+
+/// A group of the text that was found.
+fn group(at: usize) -> Document {
+    doc! { "$arrayElemAt": ["$$found.captures", at as i64] }
+}
+
+/// Which of the names it is, from 1.
+fn place(name: Document, names: &[&str]) -> Document {
+    doc! { "$add": [{ "$indexOfArray": [names, name] }, 1] }
+}

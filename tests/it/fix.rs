@@ -1,0 +1,289 @@
+//! `sessionctl fix`: expiries that nobody can act on become dates, and nothing else changes.
+
+use std::collections::BTreeMap;
+
+use bson::{Bson, DateTime, Decimal128, Document, doc};
+
+use crate::support::{Db, at, connect_mongo, eventually, session, with};
+
+/// 2026-01-02T03:04:05Z, a Friday.
+const FRIDAY: i64 = 1_767_323_045_000;
+
+fn expiry(db: &Db, id: &str) -> Bson {
+    db.one("sessions", "_id", id).get("expires").unwrap().clone()
+}
+
+/// Gives the collection a session for each of these expiries, beside one that is whole.
+fn with_expiries(expiries: &[(Bson, Option<i64>)]) -> Db {
+    let db = Db::new();
+    let numbered = expiries.iter().enumerate();
+    db.insert(
+        "sessions",
+        numbered.map(|(at, (value, _))| connect_mongo(&format!("s{at:03}"), value.clone())),
+    );
+    db.insert("sessions", [connect_mongo("whole", at(600))]);
+    db
+}
+
+/// After `fix expiry` each is the date that it means, in milliseconds since 1970, or as it was.
+fn become_dates(expiries: &[(Bson, Option<i64>)]) {
+    let db = with_expiries(expiries);
+    let before = db.one("sessions", "_id", "whole");
+    let unclear = expiries.iter().filter(|(_, means)| means.is_none()).count();
+    let run = db.sessionctl(&["fix", "expiry", "--yes", "-o", "json"]);
+    let run = run.exits(i32::from(unclear > 0));
+    for (at, (value, means)) in expiries.iter().enumerate() {
+        let now = expiry(&db, &format!("s{at:03}"));
+        let wanted = means.map_or(value.clone(), |means| DateTime::from_millis(means).into());
+        // NaN is equal to nothing, itself included.
+        assert_eq!(format!("{now:?}"), format!("{wanted:?}"), "{value:?}");
+    }
+    assert_eq!(db.one("sessions", "_id", "whole"), before);
+    let report = run.json();
+    let clear = expiries.len() - unclear;
+    assert_eq!((report["matched"].clone(), report["mended"].clone()), (clear.into(), clear.into()));
+    if unclear > 0 {
+        run.says(&format!("{unclear} session")).says("--malformed");
+    }
+}
+
+#[test]
+fn texts_that_have_one_meaning_become_dates() {
+    let texts: [(&str, i64); 18] = [
+        ("2026-01-02T03:04:05Z", 0),
+        ("2026-01-02T03:04:05.678Z", 678),
+        ("2026-01-02T03:04:05.6Z", 600),
+        ("2026-01-02T03:04:05.678901+00:00", 678),
+        ("2026-01-02 03:04:05.678901234+00:00", 678),
+        ("2026-01-02T04:04:05+01:00", 0),
+        ("2026-01-02T04:34:05+0130", 0),
+        ("2026-01-01T22:04:05-05:00", 0),
+        ("2026-01-02 03:04:05Z", 0),
+        ("Fri, 02 Jan 2026 03:04:05 GMT", 0),
+        ("Fri Jan 02 2026 03:04:05 GMT+0000 (Coordinated Universal Time)", 0),
+        ("Fri Jan 02 2026 04:04:05 GMT+0100 (Central European Standard Time)", 0),
+        ("Thu Jan 01 2026 22:04:05 GMT-0500", 0),
+        ("1767323045", 0),
+        ("1767323045678", 678),
+        ("1767323045678901", 679),
+        ("1767323045678123456", 678),
+        ("2024-02-29T03:04:05Z", 1_709_175_845_000 - FRIDAY),
+    ];
+    become_dates(&texts.map(|(text, more)| (text.into(), Some(FRIDAY + more))));
+}
+
+#[test]
+fn numbers_of_so_many_digits_have_one_unit_only() {
+    let decimal: Decimal128 = "1767323045.678".parse().unwrap();
+    become_dates(&[
+        (Bson::Int32(1_767_323_045), Some(FRIDAY)),
+        (Bson::Int64(1_767_323_045), Some(FRIDAY)),
+        (Bson::Double(1_767_323_045.678_901), Some(FRIDAY + 679)),
+        (decimal.into(), Some(FRIDAY + 678)),
+        (Bson::Int64(FRIDAY), Some(FRIDAY)),
+        (Bson::Double(1_767_323_045_678.4), Some(FRIDAY + 678)),
+        (Bson::Int64(1_767_323_045_678_000), Some(FRIDAY + 678)),
+        (Bson::Int64(1_767_323_045_678_000_000), Some(FRIDAY + 678)),
+        (Bson::Int32(1_000_000_000), Some(1_000_000_000_000)),
+    ]);
+}
+
+#[test]
+fn what_has_no_meaning_or_more_than_one_is_left_alone() {
+    let texts = [
+        "",
+        "never",
+        "01/02/2026",
+        "2026-01-02",
+        "2026-01-02T03:04:05",
+        "2026-01-02 03:04:05",
+        "2026-01-02T03:04Z",
+        "2026-13-02T03:04:05Z",
+        "2026-02-30T03:04:05Z",
+        "2025-02-29T03:04:05Z",
+        "2026-01-02T24:00:00Z",
+        "2026-01-02T03:60:05Z",
+        "2026-01-02T03:04:60Z",
+        "2026-01-02T03:04:05+25:00",
+        "2026-01-02T03:04:05Z\n",
+        " 2026-01-02T03:04:05Z",
+        "2026-01-02T03:04:05CET",
+        "Thu, 02 Jan 2026 03:04:05 GMT",
+        "Fri, 02 Jan 2026 03:04:05 CET",
+        "Fri, 02 Foo 2026 03:04:05 GMT",
+        "Thu, 31 Jun 2026 03:04:05 GMT",
+        "Thu Jan 02 2026 03:04:05 GMT+0000",
+        "Fri Jan 02 2026 03:04:05",
+        "\u{0662}026-01-02T03:04:05Z",
+        "176732304",
+        "17673230450",
+        "01767323045",
+        "9999999999999999999",
+        "1767323045.5",
+        "-1767323045",
+    ];
+    let numbers = [
+        Bson::Int32(0),
+        Bson::Int32(3600),
+        Bson::Int64(-FRIDAY),
+        Bson::Int64(100_000_000_000),
+        Bson::Int64(i64::MAX / 100),
+        Bson::Double(f64::NAN),
+        Bson::Double(f64::INFINITY),
+        Bson::Double(f64::NEG_INFINITY),
+        "NaN".parse::<Decimal128>().unwrap().into(),
+    ];
+    let all: Vec<_> =
+        texts.map(Bson::from).into_iter().chain(numbers).map(|value| (value, None)).collect();
+    become_dates(&all);
+}
+
+#[test]
+fn other_types_are_no_business_of_fix_expiry() {
+    let db = with_expiries(&[
+        (Bson::Null, None),
+        (vec!["2026-01-02T03:04:05Z"].into(), None),
+        (doc! { "at": "2026-01-02T03:04:05Z" }.into(), None),
+        (true.into(), None),
+    ]);
+    let before = db.find("sessions", doc! {});
+    let report = db.sessionctl(&["fix", "expiry", "--yes", "-o", "json"]).exits(0).json();
+    assert_eq!(report["matched"], 0);
+    assert_eq!(db.find("sessions", doc! {}), before);
+}
+
+#[test]
+fn nothing_is_mended_without_a_confirmation_and_a_dry_run_changes_nothing() {
+    let db =
+        with_expiries(&[("2026-01-02T03:04:05Z".into(), None), (at(600).to_string().into(), None)]);
+    db.insert("sessions", [connect_mongo("over", "2020-01-01T00:00:00Z")]);
+    let before = db.find("sessions", doc! {});
+    let namespace = format!("{}.sessions", db.name);
+    let refused = db.sessionctl(&["fix", "expiry"]).exits(3).says("--yes").says(&namespace);
+    refused.says("2 sessions").says("note: 2 sessions of them are over");
+    let dry = db.sessionctl(&["fix", "expiry", "--dry-run", "-o", "json"]).exits(1).json();
+    assert_eq!((&dry["matched"], &dry["mended"]), (&2.into(), &serde_json::Value::Null));
+    assert_eq!(db.find("sessions", doc! {}), before);
+    db.command(&["fix", "expiry"]).on_terminal(&[("Go on?", "n\n")]).exits(3);
+    assert_eq!(db.find("sessions", doc! {}), before);
+    db.command(&["fix", "expiry"]).on_terminal(&[("Go on?", "y\n")]).exits(1);
+    assert_eq!(db.count("sessions", doc! { "expires": { "$type": "date" } }), 3);
+}
+
+#[test]
+fn what_was_mended_is_archived_as_it_was_and_can_be_restored() {
+    let db = with_expiries(&[("2026-01-02T03:04:05Z".into(), None), (1_767_323_045.into(), None)]);
+    let by_id = |db: &Db| -> BTreeMap<String, Document> {
+        let all = db.find("sessions", doc! {}).into_iter();
+        all.map(|document| (document.get_str("_id").unwrap().to_owned(), document)).collect()
+    };
+    let before = by_id(&db);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("before.bson.zst");
+    let file = file.to_str().unwrap();
+    let run = db.sessionctl(&["fix", "expiry", "--yes", "--archive", file, "-o", "json"]);
+    let report = run.exits(0).json();
+    assert_eq!((&report["mended"], &report["archived"]), (&2.into(), &2.into()));
+    assert_ne!(by_id(&db), before);
+    let all_but_one = doc! { "q": { "_id": { "$ne": "whole" } }, "limit": 0 };
+    db.run(doc! { "delete": "sessions", "deletes": [all_but_one] });
+    db.sessionctl(&["restore", file, "--yes"]).exits(0);
+    assert_eq!(by_id(&db), before);
+}
+
+#[test]
+fn a_session_that_its_store_writes_meanwhile_is_left_alone() {
+    let db = Db::new();
+    let text = "2026-01-02T03:04:05Z";
+    let many = (0..2000).map(|at| connect_mongo(&format!("s{at:04}"), text));
+    db.insert("sessions", many);
+    // Which store writes here no document tells: its index does.
+    db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });
+    let running = db.command(&["fix", "expiry", "--yes", "--rate", "500", "-o", "json"]).start();
+    eventually(|| db.count("sessions", doc! { "expires": { "$type": "date" } }) > 0);
+    let renewed = at(3600);
+    db.update("sessions", doc! { "_id": "s1999" }, doc! { "$set": { "expires": renewed } });
+    let report = running.wait().exits(0).json();
+    assert_eq!(expiry(&db, "s1999"), renewed.into());
+    assert_eq!(report["mended"], 1999);
+    let friday = DateTime::from_millis(FRIDAY);
+    assert_eq!(db.count("sessions", doc! { "expires": friday }), 1999);
+}
+
+#[test]
+fn a_layout_without_a_date_says_that_it_cannot() {
+    let db = Db::new();
+    let laravel =
+        doc! { "_id": "AAAAAAAAAAAAAAAAAAAAAA", "payload": "YTowOnt9", "last_activity": 1 };
+    db.insert("sessions", [laravel]);
+    let fix = |arguments: &[&str]| {
+        let laravel = ["--layout", "laravel-database", "--yes"];
+        db.sessionctl(&[&["fix"], arguments, &laravel].concat()).exits(1).fails_in_one_sentence()
+    };
+    fix(&["expiry"]).says("keeps no date as expiry");
+    fix(&["endless", "--lifetime", "1h"]).says("no expiry that could be written");
+    db.sessionctl(&["fix", "endless", "--yes"]).exits(2).fails_in_one_sentence().says("--lifetime");
+}
+
+fn endless(id: &str, more: Document) -> Document {
+    let mut document = connect_mongo(id, at(0));
+    document.remove("expires");
+    with(document, more)
+}
+
+#[test]
+fn an_endless_session_ends_a_lifetime_after_its_last_touch_its_creation_or_now() {
+    let db = Db::new();
+    let (touched, created) = (at(-5 * 86_400), at(-9 * 86_400));
+    db.insert(
+        "sessions",
+        [
+            endless("touched", doc! { "updatedAt": touched, "createdAt": created }),
+            endless("modified", doc! { "lastModified": touched, "updatedAt": created }),
+            endless("created", doc! { "createdAt": created }),
+            endless("neither", doc! { "updatedAt": "yesterday" }),
+            connect_mongo("live", at(600)),
+            connect_mongo("dead", at(-600)),
+        ],
+    );
+    let before = at(0);
+    let command = ["fix", "endless", "--lifetime", "7d", "--yes", "-o", "json"];
+    let report = db.sessionctl(&command).exits(0).says("1 session of them").json();
+    assert_eq!((&report["matched"], &report["mended"]), (&4.into(), &4.into()));
+    let week = |date: DateTime| DateTime::from_millis(date.timestamp_millis() + 7 * 86_400_000);
+    let date = |id: &str| *expiry(&db, id).as_datetime().unwrap();
+    assert_eq!(date("touched"), week(touched));
+    assert_eq!(date("modified"), week(touched));
+    assert_eq!(date("created"), week(created));
+    assert!(date("neither") >= week(before) && date("neither") <= week(at(0)));
+    for (id, about) in [("live", 600_i64), ("dead", -600)] {
+        assert!((date(id).timestamp_millis() - at(about).timestamp_millis()).abs() < 60_000);
+    }
+    assert_eq!(db.sessionctl(&command).exits(0).json()["matched"], 0);
+}
+
+#[test]
+fn an_endless_session_gets_its_expiry_where_its_store_keeps_it() {
+    // Layouts with a null or missing expiry that never ends, and the field that says when.
+    for (layout, id, field) in [
+        ("express-mongodb-1", "_id", "expiresAt"),
+        ("express-mongodb-legacy", "sid", "expires"),
+        ("express-session-object", "_id", "expires"),
+    ] {
+        let db = Db::new();
+        let (endless, live) = ("AAAAAAAAAAAAAAAAAAAAAA", "BBBBBBBBBBBBBBBBBBBBBB");
+        let mut document = session(layout, endless, Bson::Null);
+        // A null ends a session at once in express-mongodb 1.0, and elsewhere cannot be read.
+        if layout != "express-mongodb-legacy" {
+            document.remove(field);
+        }
+        db.insert("sessions", [document, session(layout, live, at(600))]);
+        let command = ["fix", "endless", "--lifetime", "1h", "--yes", "-o", "json"];
+        let report = db.sessionctl(&command).exits(0).json();
+        assert_eq!(report["mended"], 1, "{layout}: {report}");
+        let mended = db.one("sessions", id, endless);
+        assert!(mended.get_datetime(field).is_ok(), "{layout}: {mended}");
+        let listed = db.sessionctl(&["list", "--endless", "-o", "json"]).exits(0).json();
+        assert_eq!(listed, serde_json::json!([]), "{layout}");
+    }
+}
