@@ -49,6 +49,9 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Put back the sessions that a purge archived')
             [CompletionResult]::new('sweep', 'sweep', [CompletionResultType]::ParameterValue, 'Purge expired sessions again and again: the daemon')
             [CompletionResult]::new('index', 'index', [CompletionResultType]::ParameterValue, 'Look after the TTL index, with which the server itself deletes expired sessions')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Say why sessions will not expire or will be slow, and with which command to mend it')
+            [CompletionResult]::new('fix', 'fix', [CompletionResultType]::ParameterValue, 'Mend the expiries of sessions that would never go away')
+            [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Count states, sizes, ages, expiries and users')
             [CompletionResult]::new('collections', 'collections', [CompletionResultType]::ParameterValue, 'Find the collections on the server that hold sessions, and which layout each has')
             [CompletionResult]::new('layouts', 'layouts', [CompletionResultType]::ParameterValue, 'List the layouts that sessionctl knows, or print one')
             [CompletionResult]::new('deploy', 'deploy', [CompletionResultType]::ParameterValue, 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper')
@@ -119,16 +122,16 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             break
         }
         'sessionctl;expire' {
-            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Count as expired only what has been so for this long')
-            [CompletionResult]::new('--cutoff', '--cutoff', [CompletionResultType]::ParameterName, 'Count as expired what was so then, such as the cutoff of an earlier report')
             [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done')
-            [CompletionResult]::new('--verify', '--verify', [CompletionResultType]::ParameterName, 'Look again after so long: sessions that were written back meanwhile are ended again')
             [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Batches in flight [default: 2 on a standalone, 8 on a replica set]')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'At most so many sessions a second')
             [CompletionResult]::new('--sleep-factor', '--sleep-factor', [CompletionResultType]::ParameterName, 'Rest so many times as long as each batch took, such as 0.5')
             [CompletionResult]::new('--max-lag', '--max-lag', [CompletionResultType]::ParameterName, 'Pause while a member of the replica set is further behind than this')
             [CompletionResult]::new('--run-time', '--run-time', [CompletionResultType]::ParameterName, 'Stop after so long, at the end of a batch; with work left the exit code is 5')
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Count as expired only what has been so for this long')
+            [CompletionResult]::new('--cutoff', '--cutoff', [CompletionResultType]::ParameterName, 'Count as expired what was so then, such as the cutoff of an earlier report')
+            [CompletionResult]::new('--verify', '--verify', [CompletionResultType]::ParameterName, 'Look again after so long: sessions that were written back meanwhile are ended again')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Sessions of this user')
             [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'Sessions whose payload says so; repeatable')
             [CompletionResult]::new('--expires-before', '--expires-before', [CompletionResultType]::ParameterName, 'Sessions that expire before it, such as +1h')
@@ -166,23 +169,23 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             break
         }
         'sessionctl;purge' {
-            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Count as expired only what has been so for this long')
-            [CompletionResult]::new('--cutoff', '--cutoff', [CompletionResultType]::ParameterName, 'Count as expired what was so then, such as the cutoff of an earlier report')
             [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done')
-            [CompletionResult]::new('--verify', '--verify', [CompletionResultType]::ParameterName, 'Look again after so long: sessions that were written back meanwhile are ended again')
             [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Batches in flight [default: 2 on a standalone, 8 on a replica set]')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'At most so many sessions a second')
             [CompletionResult]::new('--sleep-factor', '--sleep-factor', [CompletionResultType]::ParameterName, 'Rest so many times as long as each batch took, such as 0.5')
             [CompletionResult]::new('--max-lag', '--max-lag', [CompletionResultType]::ParameterName, 'Pause while a member of the replica set is further behind than this')
             [CompletionResult]::new('--run-time', '--run-time', [CompletionResultType]::ParameterName, 'Stop after so long, at the end of a batch; with work left the exit code is 5')
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Count as expired only what has been so for this long')
+            [CompletionResult]::new('--cutoff', '--cutoff', [CompletionResultType]::ParameterName, 'Count as expired what was so then, such as the cutoff of an earlier report')
+            [CompletionResult]::new('--verify', '--verify', [CompletionResultType]::ParameterName, 'Look again after so long: sessions that were written back meanwhile are ended again')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Sessions of this user')
             [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'Sessions whose payload says so; repeatable')
             [CompletionResult]::new('--expires-before', '--expires-before', [CompletionResultType]::ParameterName, 'Sessions that expire before it, such as +1h')
             [CompletionResult]::new('--expires-after', '--expires-after', [CompletionResultType]::ParameterName, 'Sessions that expire then or later')
             [CompletionResult]::new('--idle', '--idle', [CompletionResultType]::ParameterName, 'Sessions not touched for so long, such as 7d')
             [CompletionResult]::new('--older', '--older', [CompletionResultType]::ParameterName, 'Sessions created so long ago, or earlier')
-            [CompletionResult]::new('--archive', '--archive', [CompletionResultType]::ParameterName, 'Write each batch into this new file before it is deleted; its name ends with .bson or .ndjson, or either of them and .gz or .zst')
+            [CompletionResult]::new('--archive', '--archive', [CompletionResultType]::ParameterName, 'Write each batch into this new file first, as it is; its name ends with .bson or .ndjson, or either of them and .gz or .zst')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
             [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
@@ -309,6 +312,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             break
         }
         'sessionctl;index;status' {
+            [CompletionResult]::new('--idle', '--idle', [CompletionResultType]::ParameterName, 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
             [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
@@ -332,6 +336,13 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             break
         }
         'sessionctl;index;install' {
+            [CompletionResult]::new('--idle', '--idle', [CompletionResultType]::ParameterName, 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done')
+            [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]')
+            [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Batches in flight [default: 2 on a standalone, 8 on a replica set]')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'At most so many sessions a second')
+            [CompletionResult]::new('--sleep-factor', '--sleep-factor', [CompletionResultType]::ParameterName, 'Rest so many times as long as each batch took, such as 0.5')
+            [CompletionResult]::new('--max-lag', '--max-lag', [CompletionResultType]::ParameterName, 'Pause while a member of the replica set is further behind than this')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
             [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
@@ -346,6 +357,8 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'Purge what the server would delete at once, however little, before the index is made; of expired sessions this needs no confirmation')
+            [CompletionResult]::new('--no-drain', '--no-drain', [CompletionResultType]::ParameterName, 'Leave it all to the server, however much')
             [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
@@ -356,6 +369,13 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             break
         }
         'sessionctl;index;replace' {
+            [CompletionResult]::new('--idle', '--idle', [CompletionResultType]::ParameterName, 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done')
+            [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]')
+            [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Batches in flight [default: 2 on a standalone, 8 on a replica set]')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'At most so many sessions a second')
+            [CompletionResult]::new('--sleep-factor', '--sleep-factor', [CompletionResultType]::ParameterName, 'Rest so many times as long as each batch took, such as 0.5')
+            [CompletionResult]::new('--max-lag', '--max-lag', [CompletionResultType]::ParameterName, 'Pause while a member of the replica set is further behind than this')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
             [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
@@ -370,6 +390,8 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'Purge what the server would delete at once, however little, before the index is made; of expired sessions this needs no confirmation')
+            [CompletionResult]::new('--no-drain', '--no-drain', [CompletionResultType]::ParameterName, 'Leave it all to the server, however much')
             [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
@@ -380,6 +402,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             break
         }
         'sessionctl;index;remove' {
+            [CompletionResult]::new('--idle', '--idle', [CompletionResultType]::ParameterName, 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
             [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
@@ -424,6 +447,161 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             break
         }
         'sessionctl;index;help;help' {
+            break
+        }
+        'sessionctl;doctor' {
+            [CompletionResult]::new('--sample', '--sample', [CompletionResultType]::ParameterName, 'Count a random sample of so many documents [default: all of them up to 100,000, of more 10,000]')
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions [default: sessions]; sweep takes several')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions [default: sessions]; sweep takes several')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;fix' {
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions [default: sessions]; sweep takes several')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions [default: sessions]; sweep takes several')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('expiry', 'expiry', [CompletionResultType]::ParameterValue, 'Turn texts and numbers that stand where the store wants a date into dates')
+            [CompletionResult]::new('endless', 'endless', [CompletionResultType]::ParameterValue, 'Let sessions that never end do so after a lifetime')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'sessionctl;fix;expiry' {
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done')
+            [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]')
+            [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Batches in flight [default: 2 on a standalone, 8 on a replica set]')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'At most so many sessions a second')
+            [CompletionResult]::new('--sleep-factor', '--sleep-factor', [CompletionResultType]::ParameterName, 'Rest so many times as long as each batch took, such as 0.5')
+            [CompletionResult]::new('--max-lag', '--max-lag', [CompletionResultType]::ParameterName, 'Pause while a member of the replica set is further behind than this')
+            [CompletionResult]::new('--run-time', '--run-time', [CompletionResultType]::ParameterName, 'Stop after so long, at the end of a batch; with work left the exit code is 5')
+            [CompletionResult]::new('--archive', '--archive', [CompletionResultType]::ParameterName, 'Write each batch into this new file first, as it is; its name ends with .bson or .ndjson, or either of them and .gz or .zst')
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions [default: sessions]; sweep takes several')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions [default: sessions]; sweep takes several')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Change nothing: show how many sessions are meant, some of them, and how they would be found')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--archive-append', '--archive-append', [CompletionResultType]::ParameterName, 'Add to the file if there is one')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;fix;endless' {
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done')
+            [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]')
+            [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Batches in flight [default: 2 on a standalone, 8 on a replica set]')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'At most so many sessions a second')
+            [CompletionResult]::new('--sleep-factor', '--sleep-factor', [CompletionResultType]::ParameterName, 'Rest so many times as long as each batch took, such as 0.5')
+            [CompletionResult]::new('--max-lag', '--max-lag', [CompletionResultType]::ParameterName, 'Pause while a member of the replica set is further behind than this')
+            [CompletionResult]::new('--run-time', '--run-time', [CompletionResultType]::ParameterName, 'Stop after so long, at the end of a batch; with work left the exit code is 5')
+            [CompletionResult]::new('--archive', '--archive', [CompletionResultType]::ParameterName, 'Write each batch into this new file first, as it is; its name ends with .bson or .ndjson, or either of them and .gz or .zst')
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions [default: sessions]; sweep takes several')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions [default: sessions]; sweep takes several')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Change nothing: show how many sessions are meant, some of them, and how they would be found')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Confirm beforehand: nothing is asked')
+            [CompletionResult]::new('--archive-append', '--archive-append', [CompletionResultType]::ParameterName, 'Add to the file if there is one')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sessionctl;fix;help' {
+            [CompletionResult]::new('expiry', 'expiry', [CompletionResultType]::ParameterValue, 'Turn texts and numbers that stand where the store wants a date into dates')
+            [CompletionResult]::new('endless', 'endless', [CompletionResultType]::ParameterValue, 'Let sessions that never end do so after a lifetime')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'sessionctl;fix;help;expiry' {
+            break
+        }
+        'sessionctl;fix;help;endless' {
+            break
+        }
+        'sessionctl;fix;help;help' {
+            break
+        }
+        'sessionctl;stats' {
+            [CompletionResult]::new('--sample', '--sample', [CompletionResultType]::ParameterName, 'Count so many sessions taken at random, where there are too many to read them all')
+            [CompletionResult]::new('--top', '--top', [CompletionResultType]::ParameterName, 'Name so many of the users with the most sessions')
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions [default: sessions]; sweep takes several')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions [default: sessions]; sweep takes several')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'sessionctl;collections' {
@@ -762,6 +940,9 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Put back the sessions that a purge archived')
             [CompletionResult]::new('sweep', 'sweep', [CompletionResultType]::ParameterValue, 'Purge expired sessions again and again: the daemon')
             [CompletionResult]::new('index', 'index', [CompletionResultType]::ParameterValue, 'Look after the TTL index, with which the server itself deletes expired sessions')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Say why sessions will not expire or will be slow, and with which command to mend it')
+            [CompletionResult]::new('fix', 'fix', [CompletionResultType]::ParameterValue, 'Mend the expiries of sessions that would never go away')
+            [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Count states, sizes, ages, expiries and users')
             [CompletionResult]::new('collections', 'collections', [CompletionResultType]::ParameterValue, 'Find the collections on the server that hold sessions, and which layout each has')
             [CompletionResult]::new('layouts', 'layouts', [CompletionResultType]::ParameterValue, 'List the layouts that sessionctl knows, or print one')
             [CompletionResult]::new('deploy', 'deploy', [CompletionResultType]::ParameterValue, 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper')
@@ -805,6 +986,23 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             break
         }
         'sessionctl;help;index;remove' {
+            break
+        }
+        'sessionctl;help;doctor' {
+            break
+        }
+        'sessionctl;help;fix' {
+            [CompletionResult]::new('expiry', 'expiry', [CompletionResultType]::ParameterValue, 'Turn texts and numbers that stand where the store wants a date into dates')
+            [CompletionResult]::new('endless', 'endless', [CompletionResultType]::ParameterValue, 'Let sessions that never end do so after a lifetime')
+            break
+        }
+        'sessionctl;help;fix;expiry' {
+            break
+        }
+        'sessionctl;help;fix;endless' {
+            break
+        }
+        'sessionctl;help;stats' {
             break
         }
         'sessionctl;help;collections' {

@@ -46,6 +46,9 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand restore 'Put back the sessions that a purge archived'
             cand sweep 'Purge expired sessions again and again: the daemon'
             cand index 'Look after the TTL index, with which the server itself deletes expired sessions'
+            cand doctor 'Say why sessions will not expire or will be slow, and with which command to mend it'
+            cand fix 'Mend the expiries of sessions that would never go away'
+            cand stats 'Count states, sizes, ages, expiries and users'
             cand collections 'Find the collections on the server that hold sessions, and which layout each has'
             cand layouts 'List the layouts that sessionctl knows, or print one'
             cand deploy 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper'
@@ -113,16 +116,16 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --help 'Print help'
         }
         &'sessionctl;expire'= {
-            cand --grace 'Count as expired only what has been so for this long'
-            cand --cutoff 'Count as expired what was so then, such as the cutoff of an earlier report'
             cand --audit 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done'
-            cand --verify 'Look again after so long: sessions that were written back meanwhile are ended again'
             cand --batch-size 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]'
             cand --jobs 'Batches in flight [default: 2 on a standalone, 8 on a replica set]'
             cand --rate 'At most so many sessions a second'
             cand --sleep-factor 'Rest so many times as long as each batch took, such as 0.5'
             cand --max-lag 'Pause while a member of the replica set is further behind than this'
             cand --run-time 'Stop after so long, at the end of a batch; with work left the exit code is 5'
+            cand --grace 'Count as expired only what has been so for this long'
+            cand --cutoff 'Count as expired what was so then, such as the cutoff of an earlier report'
+            cand --verify 'Look again after so long: sessions that were written back meanwhile are ended again'
             cand --user 'Sessions of this user'
             cand --where 'Sessions whose payload says so; repeatable'
             cand --expires-before 'Sessions that expire before it, such as +1h'
@@ -159,23 +162,23 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --help 'Print help'
         }
         &'sessionctl;purge'= {
-            cand --grace 'Count as expired only what has been so for this long'
-            cand --cutoff 'Count as expired what was so then, such as the cutoff of an earlier report'
             cand --audit 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done'
-            cand --verify 'Look again after so long: sessions that were written back meanwhile are ended again'
             cand --batch-size 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]'
             cand --jobs 'Batches in flight [default: 2 on a standalone, 8 on a replica set]'
             cand --rate 'At most so many sessions a second'
             cand --sleep-factor 'Rest so many times as long as each batch took, such as 0.5'
             cand --max-lag 'Pause while a member of the replica set is further behind than this'
             cand --run-time 'Stop after so long, at the end of a batch; with work left the exit code is 5'
+            cand --grace 'Count as expired only what has been so for this long'
+            cand --cutoff 'Count as expired what was so then, such as the cutoff of an earlier report'
+            cand --verify 'Look again after so long: sessions that were written back meanwhile are ended again'
             cand --user 'Sessions of this user'
             cand --where 'Sessions whose payload says so; repeatable'
             cand --expires-before 'Sessions that expire before it, such as +1h'
             cand --expires-after 'Sessions that expire then or later'
             cand --idle 'Sessions not touched for so long, such as 7d'
             cand --older 'Sessions created so long ago, or earlier'
-            cand --archive 'Write each batch into this new file before it is deleted; its name ends with .bson or .ndjson, or either of them and .gz or .zst'
+            cand --archive 'Write each batch into this new file first, as it is; its name ends with .bson or .ndjson, or either of them and .gz or .zst'
             cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
             cand --uri-file 'File with the connection string, so that ps does not show it'
             cand -d 'Database [default: the connection string''s, else test]'
@@ -298,6 +301,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'sessionctl;index;status'= {
+            cand --idle 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long'
             cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
             cand --uri-file 'File with the connection string, so that ps does not show it'
             cand -d 'Database [default: the connection string''s, else test]'
@@ -320,6 +324,13 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --help 'Print help'
         }
         &'sessionctl;index;install'= {
+            cand --idle 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long'
+            cand --audit 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done'
+            cand --batch-size 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]'
+            cand --jobs 'Batches in flight [default: 2 on a standalone, 8 on a replica set]'
+            cand --rate 'At most so many sessions a second'
+            cand --sleep-factor 'Rest so many times as long as each batch took, such as 0.5'
+            cand --max-lag 'Pause while a member of the replica set is further behind than this'
             cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
             cand --uri-file 'File with the connection string, so that ps does not show it'
             cand -d 'Database [default: the connection string''s, else test]'
@@ -334,6 +345,8 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
             cand -y 'Confirm beforehand: nothing is asked'
             cand --yes 'Confirm beforehand: nothing is asked'
+            cand --drain 'Purge what the server would delete at once, however little, before the index is made; of expired sessions this needs no confirmation'
+            cand --no-drain 'Leave it all to the server, however much'
             cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
             cand -q 'Print only failures: no notes, and no report in table format'
             cand --quiet 'Print only failures: no notes, and no report in table format'
@@ -343,6 +356,13 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --help 'Print help'
         }
         &'sessionctl;index;replace'= {
+            cand --idle 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long'
+            cand --audit 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done'
+            cand --batch-size 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]'
+            cand --jobs 'Batches in flight [default: 2 on a standalone, 8 on a replica set]'
+            cand --rate 'At most so many sessions a second'
+            cand --sleep-factor 'Rest so many times as long as each batch took, such as 0.5'
+            cand --max-lag 'Pause while a member of the replica set is further behind than this'
             cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
             cand --uri-file 'File with the connection string, so that ps does not show it'
             cand -d 'Database [default: the connection string''s, else test]'
@@ -357,6 +377,8 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
             cand -y 'Confirm beforehand: nothing is asked'
             cand --yes 'Confirm beforehand: nothing is asked'
+            cand --drain 'Purge what the server would delete at once, however little, before the index is made; of expired sessions this needs no confirmation'
+            cand --no-drain 'Leave it all to the server, however much'
             cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
             cand -q 'Print only failures: no notes, and no report in table format'
             cand --quiet 'Print only failures: no notes, and no report in table format'
@@ -366,6 +388,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --help 'Print help'
         }
         &'sessionctl;index;remove'= {
+            cand --idle 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long'
             cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
             cand --uri-file 'File with the connection string, so that ps does not show it'
             cand -d 'Database [default: the connection string''s, else test]'
@@ -404,6 +427,152 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
         &'sessionctl;index;help;remove'= {
         }
         &'sessionctl;index;help;help'= {
+        }
+        &'sessionctl;doctor'= {
+            cand --sample 'Count a random sample of so many documents [default: all of them up to 100,000, of more 10,000]'
+            cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
+            cand --uri-file 'File with the connection string, so that ps does not show it'
+            cand -d 'Database [default: the connection string''s, else test]'
+            cand --db 'Database [default: the connection string''s, else test]'
+            cand -c 'Collection that holds the sessions [default: sessions]; sweep takes several'
+            cand --collection 'Collection that holds the sessions [default: sessions]; sweep takes several'
+            cand --layout 'How the sessions are written, by name (see sessionctl layouts); auto finds out'
+            cand --layout-file 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)'
+            cand --lifetime 'Lifetime after the last touch, where neither the document nor a TTL index tells it'
+            cand -o 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
+            cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
+            cand -q 'Print only failures: no notes, and no report in table format'
+            cand --quiet 'Print only failures: no notes, and no report in table format'
+            cand -v 'Say more: why this layout, and the driver''s own words on a failure'
+            cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'sessionctl;fix'= {
+            cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
+            cand --uri-file 'File with the connection string, so that ps does not show it'
+            cand -d 'Database [default: the connection string''s, else test]'
+            cand --db 'Database [default: the connection string''s, else test]'
+            cand -c 'Collection that holds the sessions [default: sessions]; sweep takes several'
+            cand --collection 'Collection that holds the sessions [default: sessions]; sweep takes several'
+            cand --layout 'How the sessions are written, by name (see sessionctl layouts); auto finds out'
+            cand --layout-file 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)'
+            cand --lifetime 'Lifetime after the last touch, where neither the document nor a TTL index tells it'
+            cand -o 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
+            cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
+            cand -q 'Print only failures: no notes, and no report in table format'
+            cand --quiet 'Print only failures: no notes, and no report in table format'
+            cand -v 'Say more: why this layout, and the driver''s own words on a failure'
+            cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand expiry 'Turn texts and numbers that stand where the store wants a date into dates'
+            cand endless 'Let sessions that never end do so after a lifetime'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'sessionctl;fix;expiry'= {
+            cand --audit 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done'
+            cand --batch-size 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]'
+            cand --jobs 'Batches in flight [default: 2 on a standalone, 8 on a replica set]'
+            cand --rate 'At most so many sessions a second'
+            cand --sleep-factor 'Rest so many times as long as each batch took, such as 0.5'
+            cand --max-lag 'Pause while a member of the replica set is further behind than this'
+            cand --run-time 'Stop after so long, at the end of a batch; with work left the exit code is 5'
+            cand --archive 'Write each batch into this new file first, as it is; its name ends with .bson or .ndjson, or either of them and .gz or .zst'
+            cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
+            cand --uri-file 'File with the connection string, so that ps does not show it'
+            cand -d 'Database [default: the connection string''s, else test]'
+            cand --db 'Database [default: the connection string''s, else test]'
+            cand -c 'Collection that holds the sessions [default: sessions]; sweep takes several'
+            cand --collection 'Collection that holds the sessions [default: sessions]; sweep takes several'
+            cand --layout 'How the sessions are written, by name (see sessionctl layouts); auto finds out'
+            cand --layout-file 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)'
+            cand --lifetime 'Lifetime after the last touch, where neither the document nor a TTL index tells it'
+            cand -o 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
+            cand --dry-run 'Change nothing: show how many sessions are meant, some of them, and how they would be found'
+            cand -y 'Confirm beforehand: nothing is asked'
+            cand --yes 'Confirm beforehand: nothing is asked'
+            cand --archive-append 'Add to the file if there is one'
+            cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
+            cand -q 'Print only failures: no notes, and no report in table format'
+            cand --quiet 'Print only failures: no notes, and no report in table format'
+            cand -v 'Say more: why this layout, and the driver''s own words on a failure'
+            cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'sessionctl;fix;endless'= {
+            cand --audit 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done'
+            cand --batch-size 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]'
+            cand --jobs 'Batches in flight [default: 2 on a standalone, 8 on a replica set]'
+            cand --rate 'At most so many sessions a second'
+            cand --sleep-factor 'Rest so many times as long as each batch took, such as 0.5'
+            cand --max-lag 'Pause while a member of the replica set is further behind than this'
+            cand --run-time 'Stop after so long, at the end of a batch; with work left the exit code is 5'
+            cand --archive 'Write each batch into this new file first, as it is; its name ends with .bson or .ndjson, or either of them and .gz or .zst'
+            cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
+            cand --uri-file 'File with the connection string, so that ps does not show it'
+            cand -d 'Database [default: the connection string''s, else test]'
+            cand --db 'Database [default: the connection string''s, else test]'
+            cand -c 'Collection that holds the sessions [default: sessions]; sweep takes several'
+            cand --collection 'Collection that holds the sessions [default: sessions]; sweep takes several'
+            cand --layout 'How the sessions are written, by name (see sessionctl layouts); auto finds out'
+            cand --layout-file 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)'
+            cand --lifetime 'Lifetime after the last touch, where neither the document nor a TTL index tells it'
+            cand -o 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
+            cand --dry-run 'Change nothing: show how many sessions are meant, some of them, and how they would be found'
+            cand -y 'Confirm beforehand: nothing is asked'
+            cand --yes 'Confirm beforehand: nothing is asked'
+            cand --archive-append 'Add to the file if there is one'
+            cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
+            cand -q 'Print only failures: no notes, and no report in table format'
+            cand --quiet 'Print only failures: no notes, and no report in table format'
+            cand -v 'Say more: why this layout, and the driver''s own words on a failure'
+            cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'sessionctl;fix;help'= {
+            cand expiry 'Turn texts and numbers that stand where the store wants a date into dates'
+            cand endless 'Let sessions that never end do so after a lifetime'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'sessionctl;fix;help;expiry'= {
+        }
+        &'sessionctl;fix;help;endless'= {
+        }
+        &'sessionctl;fix;help;help'= {
+        }
+        &'sessionctl;stats'= {
+            cand --sample 'Count so many sessions taken at random, where there are too many to read them all'
+            cand --top 'Name so many of the users with the most sessions'
+            cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
+            cand --uri-file 'File with the connection string, so that ps does not show it'
+            cand -d 'Database [default: the connection string''s, else test]'
+            cand --db 'Database [default: the connection string''s, else test]'
+            cand -c 'Collection that holds the sessions [default: sessions]; sweep takes several'
+            cand --collection 'Collection that holds the sessions [default: sessions]; sweep takes several'
+            cand --layout 'How the sessions are written, by name (see sessionctl layouts); auto finds out'
+            cand --layout-file 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)'
+            cand --lifetime 'Lifetime after the last touch, where neither the document nor a TTL index tells it'
+            cand -o 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
+            cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
+            cand -q 'Print only failures: no notes, and no report in table format'
+            cand --quiet 'Print only failures: no notes, and no report in table format'
+            cand -v 'Say more: why this layout, and the driver''s own words on a failure'
+            cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'sessionctl;collections'= {
             cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
@@ -720,6 +889,9 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand restore 'Put back the sessions that a purge archived'
             cand sweep 'Purge expired sessions again and again: the daemon'
             cand index 'Look after the TTL index, with which the server itself deletes expired sessions'
+            cand doctor 'Say why sessions will not expire or will be slow, and with which command to mend it'
+            cand fix 'Mend the expiries of sessions that would never go away'
+            cand stats 'Count states, sizes, ages, expiries and users'
             cand collections 'Find the collections on the server that hold sessions, and which layout each has'
             cand layouts 'List the layouts that sessionctl knows, or print one'
             cand deploy 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper'
@@ -752,6 +924,18 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
         &'sessionctl;help;index;replace'= {
         }
         &'sessionctl;help;index;remove'= {
+        }
+        &'sessionctl;help;doctor'= {
+        }
+        &'sessionctl;help;fix'= {
+            cand expiry 'Turn texts and numbers that stand where the store wants a date into dates'
+            cand endless 'Let sessions that never end do so after a lifetime'
+        }
+        &'sessionctl;help;fix;expiry'= {
+        }
+        &'sessionctl;help;fix;endless'= {
+        }
+        &'sessionctl;help;stats'= {
         }
         &'sessionctl;help;collections'= {
         }

@@ -50,6 +50,9 @@ complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "purge" -d 'De
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "restore" -d 'Put back the sessions that a purge archived'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "sweep" -d 'Purge expired sessions again and again: the daemon'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "index" -d 'Look after the TTL index, with which the server itself deletes expired sessions'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "doctor" -d 'Say why sessions will not expire or will be slow, and with which command to mend it'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "fix" -d 'Mend the expiries of sessions that would never go away'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "stats" -d 'Count states, sizes, ages, expiries and users'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "collections" -d 'Find the collections on the server that hold sessions, and which layout each has'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "layouts" -d 'List the layouts that sessionctl knows, or print one'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "deploy" -d 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper'
@@ -119,16 +122,16 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l full-i
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l grace -d 'Count as expired only what has been so for this long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l cutoff -d 'Count as expired what was so then, such as the cutoff of an earlier report' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after so long: sessions that were written back meanwhile are ended again' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l rate -d 'At most so many sessions a second' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l run-time -d 'Stop after so long, at the end of a batch; with work left the exit code is 5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l grace -d 'Count as expired only what has been so for this long' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l cutoff -d 'Count as expired what was so then, such as the cutoff of an earlier report' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after so long: sessions that were written back meanwhile are ended again' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of this user' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l where -d 'Sessions whose payload says so; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-before -d 'Sessions that expire before it, such as +1h' -r
@@ -161,23 +164,23 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l full-id
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l grace -d 'Count as expired only what has been so for this long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l cutoff -d 'Count as expired what was so then, such as the cutoff of an earlier report' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after so long: sessions that were written back meanwhile are ended again' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l rate -d 'At most so many sessions a second' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l run-time -d 'Stop after so long, at the end of a batch; with work left the exit code is 5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l grace -d 'Count as expired only what has been so for this long' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l cutoff -d 'Count as expired what was so then, such as the cutoff of an earlier report' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after so long: sessions that were written back meanwhile are ended again' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of this user' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l where -d 'Sessions whose payload says so; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-before -d 'Sessions that expire before it, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-after -d 'Sessions that expire then or later' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l idle -d 'Sessions not touched for so long, such as 7d' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l older -d 'Sessions created so long ago, or earlier' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive -d 'Write each batch into this new file before it is deleted; its name ends with .bson or .ndjson, or either of them and .gz or .zst' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive -d 'Write each batch into this new file first, as it is; its name ends with .bson or .ndjson, or either of them and .gz or .zst' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
@@ -286,6 +289,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __f
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -f -a "replace" -d 'Put the wanted TTL index in the place of one that differs'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -f -a "remove" -d 'Drop the TTL index, so that the server deletes nothing by itself any more'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l idle -d 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
@@ -305,6 +309,13 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l idle -d 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l rate -d 'At most so many sessions a second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
@@ -320,10 +331,19 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s y -l yes -d 'Confirm beforehand: nothing is asked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l drain -d 'Purge what the server would delete at once, however little, before the index is made; of expired sessions this needs no confirmation'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l no-drain -d 'Leave it all to the server, however much'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l idle -d 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l rate -d 'At most so many sessions a second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
@@ -339,10 +359,13 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s y -l yes -d 'Confirm beforehand: nothing is asked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l drain -d 'Purge what the server would delete at once, however little, before the index is made; of expired sessions this needs no confirmation'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l no-drain -d 'Leave it all to the server, however much'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l idle -d 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
@@ -367,6 +390,127 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "replace" -d 'Put the wanted TTL index in the place of one that differs'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Drop the TTL index, so that the server deletes nothing by itself any more'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l sample -d 'Count a random sample of so many documents [default: all of them up to 100,000, of more 10,000]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -f -a "expiry" -d 'Turn texts and numbers that stand where the store wants a date into dates'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -f -a "endless" -d 'Let sessions that never end do so after a lifetime'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l rate -d 'At most so many sessions a second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l run-time -d 'Stop after so long, at the end of a batch; with work left the exit code is 5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l archive -d 'Write each batch into this new file first, as it is; its name ends with .bson or .ndjson, or either of them and .gz or .zst' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l dry-run -d 'Change nothing: show how many sessions are meant, some of them, and how they would be found'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s y -l yes -d 'Confirm beforehand: nothing is asked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l archive-append -d 'Add to the file if there is one'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l rate -d 'At most so many sessions a second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l run-time -d 'Stop after so long, at the end of a batch; with work left the exit code is 5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l archive -d 'Write each batch into this new file first, as it is; its name ends with .bson or .ndjson, or either of them and .gz or .zst' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l dry-run -d 'Change nothing: show how many sessions are meant, some of them, and how they would be found'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s y -l yes -d 'Confirm beforehand: nothing is asked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l archive-append -d 'Add to the file if there is one'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from help" -f -a "expiry" -d 'Turn texts and numbers that stand where the store wants a date into dates'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from help" -f -a "endless" -d 'Let sessions that never end do so after a lifetime'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l sample -d 'Count so many sessions taken at random, where there are too many to read them all' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l top -d 'Name so many of the users with the most sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
@@ -621,23 +765,28 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l fu
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "list" -d 'List sessions'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "inspect" -d 'Show sessions whole: dates, user, and the decoded payload with secrets masked'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "expire" -d 'End sessions now and keep their documents'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "purge" -d 'Delete sessions, in batches'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "restore" -d 'Put back the sessions that a purge archived'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "sweep" -d 'Purge expired sessions again and again: the daemon'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "index" -d 'Look after the TTL index, with which the server itself deletes expired sessions'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "collections" -d 'Find the collections on the server that hold sessions, and which layout each has'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "layouts" -d 'List the layouts that sessionctl knows, or print one'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "deploy" -d 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions and take the tour'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index collections layouts deploy demo completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "list" -d 'List sessions'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "inspect" -d 'Show sessions whole: dates, user, and the decoded payload with secrets masked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "expire" -d 'End sessions now and keep their documents'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "purge" -d 'Delete sessions, in batches'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "restore" -d 'Put back the sessions that a purge archived'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "sweep" -d 'Purge expired sessions again and again: the daemon'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "index" -d 'Look after the TTL index, with which the server itself deletes expired sessions'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "doctor" -d 'Say why sessions will not expire or will be slow, and with which command to mend it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "fix" -d 'Mend the expiries of sessions that would never go away'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "stats" -d 'Count states, sizes, ages, expiries and users'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "collections" -d 'Find the collections on the server that hold sessions, and which layout each has'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "layouts" -d 'List the layouts that sessionctl knows, or print one'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "deploy" -d 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions and take the tour'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and not __fish_seen_subcommand_from list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "status" -d 'Say whether the TTL index that the layout needs is there'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "install" -d 'Create the TTL index, or convert the plain index in its place'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "replace" -d 'Put the wanted TTL index in the place of one that differs'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "remove" -d 'Drop the TTL index, so that the server deletes nothing by itself any more'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from fix" -f -a "expiry" -d 'Turn texts and numbers that stand where the store wants a date into dates'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from fix" -f -a "endless" -d 'Let sessions that never end do so after a lifetime'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from layouts" -f -a "show" -d 'Print a layout as TOML, ready to be changed and passed to --layout-file'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from deploy" -f -a "systemd" -d 'Print a hardened unit that keeps the sweeper running under systemd'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help; and __fish_seen_subcommand_from deploy" -f -a "cron" -d 'Print a crontab that makes a pass every few minutes, silent unless it fails'

@@ -6,7 +6,7 @@ use bson::{Bson, DateTime, Document, doc};
 
 use super::words::{counted, grouped};
 use crate::connection::first_batch;
-use crate::layout::{Kind, Layout};
+use crate::layout::{Fault, Kind, Layout};
 use crate::session::{SessionId, State};
 use crate::store::affected;
 
@@ -26,6 +26,8 @@ pub struct Survey {
     pub states: BTreeMap<&'static str, u64>,
     /// The types at the path of the expiry, by the server's names, and how many have each.
     pub types: BTreeMap<String, u64>,
+    /// How many have an expiry of a wrong type that means no date for sure.
+    pub unclear: u64,
     /// How many expire more than two years from now.
     pub far: u64,
     /// How many expired before the year 2000.
@@ -98,6 +100,10 @@ impl Survey {
         for state in State::ALL {
             facets.insert(state.name(), count(layout.filter(state, now)));
         }
+        let mending = layout.mending(Fault::ExpiryType, now);
+        if let Some(unclear) = mending.ok().and_then(|mending| mending.unclear) {
+            facets.insert("unclear", count(unclear));
+        }
         if key_is_expiry(layout) {
             let key = layout.expiry_key();
             let minute = doc! { "$floor": { "$divide": [&key, 60_000] } };
@@ -162,6 +168,7 @@ impl Survey {
                 .map(|state| (state.name(), count(state.name())))
                 .collect(),
             types: rows("types").into_iter().filter_map(kind).collect(),
+            unclear: count("unclear"),
             far: count("far"),
             ancient: count("ancient"),
             oldest: first("oldest").and_then(|row| instant(row.get("at")?, 1.0)),

@@ -9,7 +9,7 @@ use snapbox::{assert_data_eq, file};
 
 use crate::support::{Db, Program, at, connect_mongo, long_id, with};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "list",
     "inspect",
     "expire",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 14] = [
     "sweep",
     "index",
     "doctor",
+    "fix",
     "stats",
     "collections",
     "layouts",

@@ -42,6 +42,8 @@ const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-sweep", Index::None, &["sweep", "--once"]),
     ("sessionctl-expire", Index::None, &["expire", "--user", "42", "--yes"]),
     ("sessionctl-expire", Index::None, &["expire", "live-000", "--yes"]),
+    ("sessionctl-expire", Index::None, &["fix", "expiry", "--yes"]),
+    ("sessionctl-expire", Index::None, &["fix", "endless", "--lifetime", "1d", "--yes"]),
     ("sessionctl-index", Index::None, &["index", "install", "--yes"]),
     ("sessionctl-index", Index::None, &["index", "install", "--drain"]),
     ("sessionctl-index", Index::Plain, &["index", "install", "--yes"]),
@@ -154,9 +156,15 @@ fn grant(db: &Db, name: &str, mut privileges: Vec<Bson>) {
 fn prepare(db: &Db, index: Index) {
     let collection = db.collection("sessions");
     db.runtime.block_on(collection.drop().into_future()).unwrap();
+    let mut endless = connect_mongo("endless-00000000", at(0));
+    endless.remove("expires");
     db.insert(
         "sessions",
-        [connect_mongo("expired-00000000", at(-60)), connect_mongo("live-00000000000", at(3600))],
+        [
+            connect_mongo("expired-00000000", at(-60)),
+            connect_mongo("live-00000000000", at(3600)),
+            endless,
+        ],
     );
     let options = match index {
         Index::None => return,

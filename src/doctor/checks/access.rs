@@ -16,6 +16,7 @@ use super::{layout, settle, without_indexes};
 const NEEDS: &[(&str, &[&str])] = &[
     ("list", &["find", "listIndexes"]),
     ("expire", &["find", "listIndexes", "update"]),
+    ("fix", &["find", "listIndexes", "update"]),
     ("purge", &["find", "listIndexes", "remove"]),
     ("restore", &["insert"]),
     ("index install", &["find", "listIndexes", "createIndex", "collMod"]),

@@ -1,11 +1,13 @@
 //! What the expiries of the sessions are like.
 
+use std::time::Duration;
+
 use bson::DateTime;
 
 use crate::doctor::facts::Facts;
 use crate::doctor::words::{between, lasting, percent};
 use crate::doctor::{Finding, Survey};
-use crate::layout::{Kind, Layout};
+use crate::layout::{Fault, Kind, Layout};
 use crate::payload::time;
 use crate::session::State;
 
@@ -67,9 +69,10 @@ pub(super) fn unusable_type(facts: &Facts) -> Finding {
         let meaning = "neither the store nor the server can tell when they are over: they never go \
                        away by themselves";
         let commands = &facts.commands;
-        Finding::fail(CHECK, what, meaning).mend(match kind(layout) {
-            Kind::Date => commands.sessionctl("fix expiry", "--yes"),
-            _ => commands.sessionctl("purge --malformed", "--yes"),
+        let can_be_mended = kind(layout) == Kind::Date && survey.unclear < count;
+        Finding::fail(CHECK, what, meaning).mend(match can_be_mended {
+            true => commands.sessionctl("fix expiry", "--yes"),
+            false => commands.sessionctl("purge --malformed", "--yes"),
         })
     }))
 }
@@ -143,7 +146,7 @@ pub(super) fn endless(facts: &Facts) -> Finding {
             mending(facts, layout, &crate::index::status(layout, indexes, facts.lifetime))
         } else if unbounded {
             commands.sessionctl("sweep", &format!("{}--interval 60", lifetime(facts)))
-        } else if layout.touched.is_empty() && layout.created.is_empty() {
+        } else if layout.mending(Fault::Endless(Duration::ZERO), facts.now).is_err() {
             commands.sessionctl("purge --endless", "--yes")
         } else {
             commands.sessionctl("fix endless", &format!("{}--yes", lifetime(facts)))

@@ -20,9 +20,21 @@ fn a_string_as_expiry_is_found() {
     let found =
         finds(&db, "expiry-type", "fail", "1 session with expires of type string, not date");
     assert_eq!(mend(&db, &found), "sessionctl fix expiry -d DB -c sessions --yes");
-    let to_date = doc! { "$set": { "expires": { "$toDate": "$expires" } } };
-    fix(&db, doc! { "expires": { "$type": "string" } }, to_date);
+    run_mend(&db, &found);
     passes(&db, "expiry-type");
+    assert_eq!(db.ids("sessions"), [LIVE, OTHER]);
+}
+
+#[test]
+fn a_string_that_means_no_date_for_sure_can_only_be_purged() {
+    let db = Db::new();
+    healthy(&db);
+    db.insert("sessions", [connect_mongo(OTHER, "01/02/2026")]);
+    let found = finds(&db, "expiry-type", "fail", "1 session with expires of type string");
+    assert_eq!(mend(&db, &found), "sessionctl purge --malformed -d DB -c sessions --yes");
+    run_mend(&db, &found);
+    passes(&db, "expiry-type");
+    assert_eq!(db.ids("sessions"), [LIVE]);
 }
 
 #[test]
@@ -32,12 +44,12 @@ fn a_number_as_expiry_is_found() {
     db.insert("sessions", [connect_mongo(OTHER, at(600).timestamp_millis())]);
     let found = finds(&db, "expiry-type", "fail", "of type long");
     assert_eq!(mend(&db, &found), "sessionctl fix expiry -d DB -c sessions --yes");
-    let to_date = doc! { "$set": { "expires": { "$toDate": "$expires" } } };
-    fix(&db, doc! { "expires": { "$type": "number" } }, to_date);
+    run_mend(&db, &found);
     passes(&db, "expiry-type");
+    assert_eq!(db.ids("sessions"), [LIVE, OTHER]);
 }
 
-/// What another command does.
+/// What mongosh would do.
 fn fix(db: &Db, query: Document, update: Document) {
     let updates = doc! { "q": query, "u": [update], "multi": true };
     let reply = db.run(doc! { "update": "sessions", "updates": [updates] });
@@ -81,13 +93,13 @@ fn sessions_without_an_expiry_are_found() {
     db.insert("sessions", [endless]);
     let found = finds(&db, "endless", "warn", "1 session never ends: 50 %");
     assert_eq!(mend(&db, &found), "sessionctl fix endless -d DB -c sessions --lifetime 14d --yes");
-    let update = doc! { "$set": { "expires": { "$add": ["$$NOW", 14 * DAY * 1000] } } };
-    fix(&db, doc! { "expires": { "$exists": false } }, update);
+    run_mend(&db, &found);
     passes(&db, "endless");
+    assert_eq!(db.ids("sessions"), [LIVE, OTHER]);
 }
 
 #[test]
-fn endless_sessions_that_tell_no_touch_can_only_be_purged() {
+fn endless_sessions_that_tell_no_touch_get_an_expiry_from_now() {
     let db = Db::new();
     let koa = |id: &str| doc! { "sid": format!("koa:sess:{id}"), "ttl": at(600), "views": 1 };
     let mut endless = koa(OTHER);
@@ -98,10 +110,11 @@ fn endless_sessions_that_tell_no_touch_can_only_be_purged() {
         doc! { "key": { "ttl": 1 }, "name": "ttl_1", "expireAfterSeconds": 0 },
     );
     let found = finds(&db, "endless", "warn", "1 session never ends");
-    assert_eq!(mend(&db, &found), "sessionctl purge --endless -d DB -c sessions --yes");
+    let wanted = "sessionctl fix endless -d DB -c sessions --lifetime 14d --yes";
+    assert_eq!(mend(&db, &found), wanted);
     run_mend(&db, &found);
     passes(&db, "endless");
-    assert_eq!(db.count("sessions", doc! {}), 1);
+    assert_eq!(db.count("sessions", doc! { "ttl": { "$type": "date" } }), 2);
 }
 
 #[test]

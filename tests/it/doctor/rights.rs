@@ -43,7 +43,8 @@ fn with_a_read_only_login_what_it_may_not_see_is_unknown_until_it_has_the_role()
     assert_eq!(unknown["what"], "this login may not run getParameter on admin");
     let login = findings.iter().find(|finding| finding["check"] == "login").unwrap();
     assert_eq!(login["outcome"], "warn");
-    let what = "reader may run: list; not: expire, purge, restore, index install, index remove";
+    let what =
+        "reader may run: list; not: expire, fix, purge, restore, index install, index remove";
     assert_eq!(login["what"], what);
     let mend = login["mend"].as_str().unwrap();
     let wanted = "--username reader --eval 'db.getSiblingDB(\"admin\").grantRolesToUser(\"reader\", \

@@ -5,6 +5,7 @@ use std::mem::discriminant;
 use std::time::{Duration, Instant};
 
 use bson::{Bson, DateTime};
+use clap::builder::Resettable::Reset;
 use serde_json::Value;
 use sessionctl::archive::Archive;
 use sessionctl::purge::{Cause, Fate, Purge, Step};
@@ -68,11 +69,11 @@ pub struct Args {
     working: Working,
 
     /// Count as expired only what has been so for this long
-    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, allow_negative_numbers = true)]
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, allow_negative_numbers = true, help_heading = Reset)]
     grace: Duration,
 
     /// Count as expired what was so then, such as the cutoff of an earlier report
-    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true, conflicts_with = "grace")]
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true, conflicts_with = "grace", help_heading = Reset)]
     cutoff: Option<Time>,
 
     #[command(flatten)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bson::Bson;
+use clap::builder::Resettable::Reset;
 use sessionctl::purge::Purge;
 
 use super::{Ending, Report, verb};
@@ -19,11 +20,11 @@ const ROUNDS: u32 = 3;
 #[group(skip)]
 pub struct Verifying {
     /// Look again after so long: sessions that were written back meanwhile are ended again
-    #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true)]
+    #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true, help_heading = Reset)]
     verify: Option<Duration>,
 
     /// Only report the sessions that reappeared
-    #[arg(long, requires = "verify")]
+    #[arg(long, requires = "verify", help_heading = Reset)]
     no_repeat: bool,
 }
 

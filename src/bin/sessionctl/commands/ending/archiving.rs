@@ -12,7 +12,7 @@ use crate::report::{Exit, Failure};
 #[group(skip)]
 #[command(next_help_heading = "Archive")]
 pub struct Archiving {
-    /// Write each batch into this new file before it is deleted; its name ends with .bson or
+    /// Write each batch into this new file first, as it is; its name ends with .bson or
     /// .ndjson, or either of them and .gz or .zst
     #[arg(long, value_name = "FILE")]
     archive: Option<PathBuf>,

@@ -11,7 +11,7 @@ use super::{Archiving, HEADER, Prepared, Report, Verifying, Working, count, noth
 use crate::confirm::{Confirmed, Question, ask};
 use crate::context::{Context, Purpose};
 use crate::report::{Doing as _, Exit, Failure};
-use crate::text::sessions;
+use crate::text::{grouped, sessions};
 
 /// Mends `fault` wherever it is.
 pub async fn mend(
@@ -63,8 +63,8 @@ async fn prepare(
     let unclear = store.count_unclear(&mending).await.doing(&action)?;
     report.took = began.elapsed();
     if over > 0 {
-        let those = sessions(over);
-        context.note("note", format!("{those} of them are over as soon as they have a date"));
+        let over = grouped(over);
+        context.note("note", format!("{over} of them are over as soon as they have a date"));
     }
     let end = end(unclear, &action);
     Ok(Ok(Prepared { store, purge, report, selection: selection(fault), end }))
