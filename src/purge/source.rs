@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument, doc};
 
-use super::Purge;
+use super::{Fate, Purge};
 use super::plan::Part;
 use crate::error::Result;
 use crate::payload::Payload;
@@ -418,8 +418,10 @@ pub(super) enum Binding {
 
 impl Purge {
     fn binds(&self) -> Binding {
-        match (self.archive && !self.query.is_only_expired(), self.query.needs_payload()) {
-            // Nobody writes to a dead session but to renew it, and then the predicate fails.
+        // Nobody writes to a dead session but to renew it, and then the predicate fails. One that is
+        // mended stays, with whatever its store writes meanwhile.
+        let may_lose = !self.query.is_only_expired() && !matches!(self.fate, Fate::Mended(_));
+        match (self.archive && may_lose, self.query.needs_payload()) {
             (true, _) => Binding::Document,
             (false, true) => Binding::Payload,
             (false, false) => Binding::Id,
