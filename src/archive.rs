@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use bson::RawDocument;
 use flate2::write::GzEncoder;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
 
 mod frames;
 mod json;
@@ -357,12 +357,4 @@ fn in_use(path: &Path) -> Error {
 
 fn unusable(path: &Path, what: &str, error: &io::Error) -> Error {
     Error::Archive { path: path.to_owned(), what: format!("{what}: {}", reason(error)) }
-}
-
-/// The operating system's reason without its number.
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::Other => error.to_string(),
-        kind => kind.to_string(),
-    }
 }

@@ -267,7 +267,7 @@ impl Scene<'_> {
                 source: Some(source),
             },
             ErrorKind::Io(error) => Error::Driver {
-                what: format!("the connection to {} broke: {}", self.address, error.kind()),
+                what: format!("the connection to {} broke: {}", self.address, reason(error)),
                 source,
             },
             ErrorKind::ConnectionPoolCleared { .. } => Error::Driver {
@@ -319,6 +319,15 @@ pub(crate) fn without_values(message: &str) -> String {
     let mut short: String = message[..end].chars().take(LONGEST).collect();
     short.truncate(short.trim_end_matches([' ', ':', '.', ',']).len());
     short
+}
+
+/// The operating system's reason, without its number.
+pub fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        std::io::ErrorKind::Other => error.to_string(),
+        kind => kind.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument, doc};
 
-use super::{Fate, Purge};
 use super::plan::Part;
+use super::{Fate, Purge};
 use crate::error::Result;
 use crate::payload::Payload;
 use crate::query::all;

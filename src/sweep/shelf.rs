@@ -39,6 +39,9 @@ impl Shelf {
     }
 }
 
+/// What may stand behind a `%` in the name of an archive, as in strftime(3).
+const PARTS: &str = "YmdHMSFTjGVuZ%";
+
 /// The archive that `pattern` names at `now`: what stands behind a `%` is a part of the date in UTC,
 /// such as `%Y-%m-%d`.
 ///
@@ -49,6 +52,17 @@ pub fn archive_path(pattern: &Path, now: DateTime) -> Result<PathBuf> {
         return Ok(pattern.to_owned());
     };
     let wrong = |what: String| Error::Archive { path: pattern.to_owned(), what };
+    let mut letters = text.chars();
+    while letters.find(|letter| *letter == '%').is_some() {
+        match letters.next() {
+            Some(part) if PARTS.contains(part) => {}
+            part => {
+                let part = part.map_or_else(String::new, String::from);
+                let what = format!("has %{part} in its name, which is no part of a date and time");
+                return Err(wrong(what));
+            }
+        }
+    }
     let now = Timestamp::from_millisecond(now.timestamp_millis())
         .map_err(|_| wrong("has no name at this date".into()))?;
     jiff::fmt::strtime::format(text, now)
@@ -70,6 +84,8 @@ mod tests {
     fn a_pattern_becomes_the_date_in_utc() {
         assert_eq!(named("a/s-%Y-%m-%d.bson.zst"), "a/s-2026-11-25.bson.zst");
         assert_eq!(named("a/s.bson"), "a/s.bson");
-        assert!(named("a/s-%!.bson").contains("no pattern"), "{}", named("a/s-%!.bson"));
+        assert!(named("a/s-%!.bson").contains("%!"), "{}", named("a/s-%!.bson"));
+        assert!(named("a/s-%Q.bson").contains("no part of a date"), "{}", named("a/s-%Q.bson"));
+        assert!(named("a/s-%").contains("no part of a date"), "{}", named("a/s-%"));
     }
 }

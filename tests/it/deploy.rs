@@ -127,6 +127,8 @@ fn the_command_of_the_crontab_sweeps_and_archives_without_a_word() {
         assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""), "{command}");
     }
     assert!(is_swept(&db));
+    let table = printed(&["cron", "--archive", "/var/lib/s x/%Y.bson", "--user", "me"]);
+    assert!(table.contains("install -d -m 0700 -o me '/var/lib/s x'"), "{table}");
     let archived = std::fs::read_dir(folder.path()).unwrap().flatten();
     assert!(
         archived.into_iter().any(|file| file.path().extension().is_some_and(|end| end == "bson"))

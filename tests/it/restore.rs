@@ -229,7 +229,7 @@ fn what_is_no_archive_is_said_before_a_server_is_asked() {
     fs::create_dir(path("folder.bson")).unwrap();
     for (name, why) in [
         ("a.json", "does not end with .bson or .ndjson"),
-        ("none.bson", "could not be opened: entity not found"),
+        ("none.bson", "could not be opened: no such file or folder"),
         ("folder.bson", "is not a regular file"),
     ] {
         let nowhere = ["restore", &path(name), "--yes", "--uri", "mongodb://127.0.0.1:1"];

@@ -3,6 +3,7 @@
 #![expect(clippy::doc_markdown, reason = "these texts are the help, and not rendered")]
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -261,6 +262,14 @@ fn without_secrets(error: clap::Error) -> Refusal {
         Some(ContextValue::String(argument)) => argument.clone(),
         _ => return Refusal::Clap(error),
     };
+    let deploys = std::env::args_os().any(|word| word == "deploy");
+    if error.kind() == ErrorKind::UnknownArgument && deploys {
+        let sentence = match is_option(&argument) {
+            true => format!("deploy has no option {argument}"),
+            false => "deploy takes nothing but options".to_owned(),
+        };
+        return Refusal::Own(sentence, "options of sweep go behind --, as in -- --rate 2000");
+    }
     if error.kind() == ErrorKind::UnknownArgument && !is_option(&argument) {
         return Refusal::Own(
             format!("unexpected argument {}...", sessionctl::session::shorten(&argument)),
@@ -456,9 +465,14 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// A duration that is not zero.
 pub fn interval(text: &str) -> Result<Duration, String> {
     duration(text).and_then(|duration| match duration.is_zero() {
-        true => Err("an interval is longer than zero".to_owned()),
+        true => Err("it must be longer than zero".to_owned()),
         false => Ok(duration),
     })
+}
+
+/// Where to listen.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "it is an address and a port, such as 127.0.0.1:9464".to_owned())
 }
 
 /// An instant, or a duration from now.

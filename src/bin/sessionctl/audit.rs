@@ -15,6 +15,7 @@ use bson::oid::ObjectId;
 use clap::{Arg, Command};
 use nix::unistd::{Uid, User, gethostname};
 use serde_json::{Map, Value, json};
+use sessionctl::error::reason;
 use sessionctl::payload::{mask, time};
 use sessionctl::session::shorten;
 
@@ -161,7 +162,7 @@ const UNDONE: &str = "nothing was done; --audit and SESSIONCTL_AUDIT name that f
 
 fn unwritten(path: &Path, error: &io::Error) -> Failure {
     let sentence =
-        format!("could not write to the audit file {}: {}", path.display(), error.kind());
+        format!("could not write to the audit file {}: {}", path.display(), reason(error));
     Failure::new(Exit::Failed, sentence)
 }
 
@@ -480,7 +481,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let args = |path: &Path| AuditArgs { audit: Some(path.to_owned()) };
         let missing = Audit::open(&args(&folder.path().join("none/audit"))).unwrap_err();
-        assert!(missing.to_string().ends_with("none/audit: entity not found"), "{missing}");
+        assert!(missing.to_string().ends_with("none/audit: no such file or folder"), "{missing}");
         assert!(Audit::open(&args(folder.path())).is_err());
         let full = audit(Path::new("/dev/full"));
         let refused = full.before(&intent("a")).unwrap_err();

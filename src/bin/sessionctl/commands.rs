@@ -6,6 +6,7 @@ use crate::args::{Cli, Refusal, Uri, definition};
 use crate::context::Context;
 use crate::report::{Exit, Failure};
 use crate::signals::Hangup;
+use sessionctl::error::reason;
 
 mod collections;
 mod completions;
@@ -54,6 +55,7 @@ impl Command {
     pub fn check(&self, matches: &ArgMatches) -> Result<(), Refusal> {
         match (self, matches.subcommand()) {
             (Self::Sweep(args), Some((_, typed))) => args.check(typed),
+            (Self::Deploy(_), Some((_, typed))) => deploy::Args::check(typed),
             _ => Ok(()),
         }
     }
@@ -89,7 +91,7 @@ pub fn run(cli: Cli, uri: Uri) -> Result<Exit, Failure> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
-        Failure::new(Exit::Failed, format!("could not start: {}", error.kind()))
+        Failure::new(Exit::Failed, format!("could not start: {}", reason(&error)))
     })?;
     let outcome = runtime.block_on(async {
         let context = Context::new(cli.global, uri, cli.command.hangup())?;

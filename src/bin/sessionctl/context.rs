@@ -7,6 +7,7 @@ use std::path::Path;
 use bson::{DateTime, Document};
 use sessionctl::connection::{Connection, Thoroughness};
 use sessionctl::doctor::Commands;
+use sessionctl::error::reason;
 use sessionctl::layout::detect::{Certainty, Verdict, detect};
 use sessionctl::purge::{Fate, Purge};
 use sessionctl::session::shorten;
@@ -54,7 +55,7 @@ impl Context {
         console::set_colors_enabled(colors(io::stdout().is_terminal()));
         console::set_colors_enabled_stderr(colors(io::stderr().is_terminal()));
         let signals = Signals::listen(hangup).map_err(|error| {
-            Failure::new(Exit::Failed, format!("could not listen for signals: {}", error.kind()))
+            Failure::new(Exit::Failed, format!("could not listen for signals: {}", reason(&error)))
         })?;
         Ok(Self { global, uri, read: OnceCell::new(), signals })
     }
@@ -119,7 +120,7 @@ impl Context {
     fn read_uri(&self) -> Result<String, Failure> {
         let unreadable = |what: &str, error: &io::Error| {
             let sentence =
-                format!("could not read the connection string from {what}: {}", error.kind());
+                format!("could not read the connection string from {what}: {}", reason(error));
             Failure::new(Exit::Failed, sentence)
         };
         match &self.uri {
@@ -362,7 +363,7 @@ pub fn layout(name: &str, file: Option<&Path>) -> Result<Option<Layout>, Failure
     if let Some(path) = file {
         let action = format!("use {}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::new(Exit::Failed, format!("could not {action}: {}", error.kind()))
+            Failure::new(Exit::Failed, format!("could not {action}: {}", reason(&error)))
         })?;
         return Layout::from_toml(&text).map(Some).doing(&action);
     }
@@ -398,7 +399,7 @@ fn typed_ids(ids: &[String]) -> Result<Vec<String>, Failure> {
             let line = line.map_err(|error| {
                 Failure::new(
                     Exit::Failed,
-                    format!("could not read ids from stdin: {}", error.kind()),
+                    format!("could not read ids from stdin: {}", reason(&error)),
                 )
             })?;
             typed.extend(Some(line.trim().to_owned()).filter(|line| !line.is_empty()));

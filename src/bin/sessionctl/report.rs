@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use bson::DateTime;
 use serde_json::{Map, Value};
 use sessionctl::Error;
+use sessionctl::error::reason;
 use sessionctl::layout::detect::Certainty;
 use sessionctl::sweep::LEASES;
 
@@ -83,6 +84,11 @@ impl Failure {
         self
     }
 
+    /// The same, as a fault of the command line.
+    pub fn of_usage(self) -> Self {
+        Self { exit: Exit::Usage, ..self }
+    }
+
     /// `could not ACTION: why`, with the hint that fits the error.
     pub fn of(action: &str, error: &Error) -> Self {
         Self {
@@ -97,7 +103,7 @@ impl Failure {
     /// What became of writing to stdout.
     pub fn stdout(error: &io::Error) -> Self {
         let mut failure =
-            Self::new(Exit::Failed, format!("could not write to stdout: {}", error.kind()));
+            Self::new(Exit::Failed, format!("could not write to stdout: {}", reason(error)));
         if error.kind() == io::ErrorKind::BrokenPipe {
             (failure.exit, failure.silent) = (Exit::Done, true);
         }

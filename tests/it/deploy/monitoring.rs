@@ -58,6 +58,10 @@ fn every_alert_is_tested_and_says_what_to_run() {
             "7",
             "--layout",
             "lucia",
+            "-d",
+            "shop",
+            "-c",
+            "admin",
             "--uri",
             MONGOD,
         ],
@@ -76,6 +80,13 @@ fn every_alert_is_tested_and_says_what_to_run() {
             }
             let runbook = rule["annotations"]["runbook"].as_str().unwrap();
             assert_is_a_command(runbook);
+            // Where no sweeper is seen no label tells what it swept.
+            let names_what_was_given = runbook.ends_with("-d shop -c admin");
+            assert_eq!(
+                names_what_was_given,
+                name == "SessionctlAbsent" && arguments.contains(&"shop"),
+                "{runbook}"
+            );
             let expr = rule["expr"].as_str().unwrap();
             for metric in metrics(expr) {
                 assert!(METRICS.contains(&metric), "{metric} in {name}");

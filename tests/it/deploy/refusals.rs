@@ -69,14 +69,28 @@ fn no_value_begins_a_line_of_its_own() {
 
 #[test]
 fn what_could_not_work_is_refused_with_a_way_that_does() {
-    let all: [(&[&str], &str); 21] = [
+    let all: [(&[&str], &str); 40] = [
         (&["systemd", "--config", "/home/me/sweep.toml"], "/etc/sessionctl"),
         (&["systemd", "--binary", "/home/me/.cargo/bin/sessionctl"], "--root /usr/local"),
         (&["systemd", "--binary", "sessionctl"], "the whole path"),
         (&["systemd", "--archive", "sessions.bson"], "/var/lib/sessionctl"),
+        (&["systemd", "--archive", "/var/lib/sessionctl/x-%Y.txt"], "does not end with"),
+        (&["systemd", "--archive", "/var/lib/sessionctl/x-%Q.bson"], "%Q"),
+        (&["systemd", "-c", "a", "-c", "b", "--archive", "/var/lib/sessionctl/x.bson"], "share"),
+        (&["systemd", "--layout", "nonsense"], "no layout named nonsense"),
+        (&["systemd", "--config", "/etc/x.toml", "-d", "shop"], "--db and --config"),
+        (&["cron", "--config", "/etc/x.toml", "-c", "shop"], "--collection and --config"),
+        (&["kubernetes", "--config", "/etc/x.toml", "--lifetime", "1d"], "--lifetime and"),
+        (&["systemd", "--config", "/etc/x.toml", "--", "--rate", "5"], "--rate and --config"),
+        (&["systemd", "--", "--rate", "fast"], "'fast' for '--rate <N>'"),
+        (&["systemd", "--", "--idle", "30d"], "--yes"),
+        (&["systemd", "--", "--metrics-file", "/var/lib/node/x.prom"], "--user"),
+        (&["systemd", "--", "--metrics-file=x.prom"], "/var/lib/sessionctl"),
         (&["systemd", "--archive", "/srv/x.bson"], "--user"),
         (&["systemd", "--archive", "/srv/%Y/x.bson", "--user", "me"], "the file's name alone"),
         (&["systemd", "--", "--no-such-option"], "sessionctl sweep --help"),
+        (&["systemd", "--rate", "2000"], "behind --, as in -- --rate 2000"),
+        (&["systemd", "--interval", "5m", "2000"], "behind --, as in -- --rate 2000"),
         (&["systemd", "--", "--once"], "deploy adds it"),
         (&["systemd", "--", "-d", "shop"], "--db"),
         (&["systemd", "--", "--interval", "5m"], "--interval"),
@@ -84,11 +98,16 @@ fn what_could_not_work_is_refused_with_a_way_that_does() {
         (&["systemd", "--user", "1x"], "letter"),
         (&["cron", "-d", "a\\b"], "--config"),
         (&["cron", "--schedule", "@reboot"], "@hourly"),
+        (&["cron", "--schedule", "61 * * * *"], "minute"),
+        (&["cron", "--archive", "x-%Y.bson"], "whole path"),
         (&["cron", "--name", "sessionctl.cron"], "letters"),
         (&["cron", "--mailto", "a b"], "ops@example.org"),
         (&["kubernetes", "--metrics", "127.0.0.1:9464"], "0.0.0.0"),
         (&["kubernetes", "--name", "Sweep"], "small letters"),
         (&["kubernetes", "--archive", "/var/lib/sessionctl/x.bson"], "--claim"),
+        (&["kubernetes", "--archive", "/data/x.bson", "--claim", "a"], "/var/lib/sessionctl"),
+        (&["kubernetes", "--image", ""], "sessionctl:"),
+        (&["grafana", "--uid", "a b"], "letters"),
         (&["prometheus", "--job", "a\"b"], "letters"),
         (&["prometheus", "--uri-file", "/etc/{{.}}/uri"], "{{"),
     ];
@@ -114,9 +133,9 @@ fn a_config_file_for_kubernetes_is_read_before_it_is_packed() {
     let failed = |config: &str| {
         Program::new(&["deploy", "kubernetes", "--config", config]).run().fails_in_one_sentence()
     };
-    failed(&broken).exits(1).says("could not use ");
+    failed(&broken).exits(2).says("line 1: ");
     let (_folder, unknown) = written("sweep.toml", "[collections.\"a.b\"]\nintervall = 5\n");
-    failed(&unknown).exits(1).says("intervall");
+    failed(&unknown).exits(2).says("intervall");
     failed(folder.path().join("none.toml").to_str().unwrap()).exits(1).says("could not read");
     let archived = "[collections.\"a.b\"]\narchive = \"/var/lib/sessionctl/x.bson\"\n";
     let (_folder, archived) = written("sweep.toml", archived);

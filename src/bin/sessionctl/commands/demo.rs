@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use sessionctl::error::reason;
 use sessionctl::mongod::{Mongod, MongodError, Options, find_or_fetch};
 use sessionctl::{Connection, Layout};
 
@@ -110,7 +111,7 @@ const TOUR: [&str; 7] = [
 
 async fn take_tour(uri: &str) -> Result<(), Failure> {
     let program = std::env::current_exe().map_err(|error| {
-        Failure::new(Exit::Failed, format!("could not find sessionctl itself: {}", error.kind()))
+        Failure::new(Exit::Failed, format!("could not find sessionctl itself: {}", reason(&error)))
     })?;
     for stop in TOUR {
         output::text(&format!("$ sessionctl {stop}\n"))?;
@@ -121,7 +122,7 @@ async fn take_tour(uri: &str) -> Result<(), Failure> {
             Ok(true) => output::text("\n")?,
             Ok(false) => return Err(Failure::new(Exit::Failed, "a command of the tour failed")),
             Err(error) => {
-                let sentence = format!("could not run a command of the tour: {}", error.kind());
+                let sentence = format!("could not run a command of the tour: {}", reason(&error));
                 return Err(Failure::new(Exit::Failed, sentence));
             }
         }

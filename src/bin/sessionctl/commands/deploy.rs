@@ -1,8 +1,9 @@
 //! `sessionctl deploy systemd|cron|kubernetes|prometheus|grafana`
 
-use clap::Subcommand;
+use clap::{ArgMatches, Subcommand};
 
-use crate::args::{Global, Uri};
+use crate::args::{Global, Refusal, Uri};
+use crate::commands::sweep::nothing_beside_config;
 use crate::output;
 use crate::report::{Exit, Failure};
 
@@ -38,6 +39,17 @@ enum Kind {
     Kubernetes(kubernetes::Args),
     Prometheus(prometheus::Args),
     Grafana(grafana::Args),
+}
+
+impl Args {
+    /// What clap cannot check.
+    pub fn check(matches: &ArgMatches) -> Result<(), Refusal> {
+        let Some((_, typed)) = matches.subcommand() else { return Ok(()) };
+        match typed.try_contains_id("config") {
+            Ok(true) => nothing_beside_config(typed),
+            _ => Ok(()),
+        }
+    }
 }
 
 pub fn run(args: &Args, global: &Global, uri: &Uri) -> Result<Exit, Failure> {

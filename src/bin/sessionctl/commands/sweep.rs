@@ -11,7 +11,7 @@ use nix::unistd::gethostname;
 use sessionctl::sweep::{Sweep, Terms};
 
 use super::ending::{HEADER, Pacing};
-use crate::args::{Refusal, duration, interval};
+use crate::args::{Global, Refusal, address, duration, interval};
 use crate::audit::run_id;
 use crate::context::Context;
 use crate::output::Shape;
@@ -95,7 +95,7 @@ struct ServiceArgs {
     no_lease: bool,
 
     /// Answer /metrics, /livez and /readyz here, such as 127.0.0.1:9464
-    #[arg(long, value_name = "ADDRESS", env = "SESSIONCTL_METRICS", hide_env = true)]
+    #[arg(long, value_name = "ADDRESS", env = "SESSIONCTL_METRICS", hide_env = true, value_parser = address)]
     metrics: Option<SocketAddr>,
 
     /// Write the metrics into this file after each pass, for the node exporter
@@ -141,26 +141,35 @@ const OF_ONE_SWEEP: [&str; 15] = [
     "max_lag",
 ];
 
+/// Refuses options that would be ignored, because the file of `--config` says what they say.
+pub fn nothing_beside_config(matches: &ArgMatches) -> Result<(), Refusal> {
+    let typed = |name: &&&str| {
+        matches.try_contains_id(name).unwrap_or(false)
+            && matches.value_source(name) == Some(ValueSource::CommandLine)
+    };
+    match OF_ONE_SWEEP.iter().find(typed) {
+        None => Ok(()),
+        Some(name) => {
+            let name = name.replace('_', "-");
+            Err(Refusal::Own(
+                format!("--{name} and --config were both given"),
+                "with --config the file says what is swept, and how",
+            ))
+        }
+    }
+}
+
 impl Args {
     /// The file says it all: an option beside it would be one that is ignored.
     pub fn check(&self, matches: &ArgMatches) -> Result<(), Refusal> {
-        let typed = |name: &&&str| matches.value_source(name) == Some(ValueSource::CommandLine);
-        if self.service.no_lease && typed(&&"lease") {
+        let is_typed = matches.value_source("lease") == Some(ValueSource::CommandLine);
+        if self.service.no_lease && is_typed {
             let sentence = "--lease and --no-lease were both given".into();
             return Err(Refusal::Own(sentence, "give one of them"));
         }
-        if self.config.is_none() {
-            return Ok(());
-        }
-        match OF_ONE_SWEEP.iter().find(typed) {
+        match self.config {
+            Some(_) => nothing_beside_config(matches),
             None => Ok(()),
-            Some(name) => {
-                let name = name.replace('_', "-");
-                Err(Refusal::Own(
-                    format!("--{name} and --config were both given"),
-                    "with --config the file says what is swept, and how",
-                ))
-            }
         }
     }
 
@@ -183,13 +192,30 @@ impl Args {
         }
     }
 
+    fn check_idle(&self) -> Result<(), Failure> {
+        if self.idle.is_none() || self.yes {
+            return Ok(());
+        }
+        let sentence = "--idle deletes sessions that are not expired";
+        Err(Failure::new(Exit::Refused, sentence).hint("confirm it with --yes"))
+    }
+
+    /// Whether it could begin, as far as that can be told here: a file may not be in its place yet.
+    pub fn rehearse(&self, global: &Global) -> Result<(), Failure> {
+        self.check_idle()?;
+        let file = self.config.as_ref().or(global.layout_file.as_ref());
+        match file.is_none_or(|file| file.exists()) {
+            true => self.plans(global).map(drop),
+            false => Ok(()),
+        }
+    }
+
     /// What is to be swept. Read again, it is what the file says now.
-    fn plans(&self, context: &Context) -> Result<Vec<Plan>, Failure> {
+    fn plans(&self, global: &Global) -> Result<Vec<Plan>, Failure> {
         let sweep = self.sweep();
         if let Some(path) = &self.config {
             return config::read(path, &sweep);
         }
-        let global = &context.global;
         let settings = Settings {
             layout: Some(global.layout.clone()),
             layout_file: global.layout_file.clone(),
@@ -217,11 +243,8 @@ impl Args {
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     speak(args.service.log_format);
-    if args.idle.is_some() && !args.yes {
-        let sentence = "--idle deletes sessions that are not expired";
-        return Err(Failure::new(Exit::Refused, sentence).hint("confirm it with --yes"));
-    }
-    let plans = args.plans(context)?;
+    args.check_idle()?;
+    let plans = args.plans(&context.global)?;
     let watchers = Watchers::open(context, &args.service)?;
     let connection = context.connect().await?;
     let teller = Teller::new(context, context.rows(Shape::Stream, HEADER), args);

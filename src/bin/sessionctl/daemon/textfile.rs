@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::metrics::Metrics;
 use crate::report::{Exit, Failure};
+use sessionctl::error::reason;
 
 /// A file that is replaced as a whole: nobody reads half of it.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl TextFile {
             }
             Err(error) => error,
         };
-        let sentence = format!("could not write {}: {}", self.path.display(), error.kind());
+        let sentence = format!("could not write {}: {}", self.path.display(), reason(&error));
         if self.told.as_ref() == Some(&sentence) {
             return None;
         }
@@ -115,7 +116,7 @@ mod tests {
         let path = inner.join("sessionctl.prom");
         let metrics = Metrics::default();
         let mut file = TextFile::new(path.clone());
-        let missing = format!("could not write {}: entity not found", path.display());
+        let missing = format!("could not write {}: no such file or folder", path.display());
         assert_eq!(file.write(&metrics).unwrap().to_string(), missing);
         assert!(file.write(&metrics).is_none());
         fs::create_dir(&inner).unwrap();

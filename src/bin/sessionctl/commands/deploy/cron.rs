@@ -1,6 +1,7 @@
 //! `sessionctl deploy cron`
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use super::sweeping::{Server, Sweeping, absolute, checked, shell_word, text};
 use super::systemd::{URI_FILE, installed, user_name};
@@ -54,7 +55,7 @@ pub fn table(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
     let user = user_name(&args.user)?;
     let mut words = vec![installed(args.binary.as_deref())?];
     words.extend(args.sweeping.pass(global, absolute)?);
-    let steps = match Server::of(global, uri)? {
+    let mut steps = match Server::of(global, uri)? {
         Server::Plain(uri) => {
             words.extend(["--uri".to_owned(), uri]);
             String::new()
@@ -71,6 +72,14 @@ pub fn table(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
             steps
         }
     };
+    if let Some(archive) = &args.sweeping.archive {
+        let folder = folder(archive)?;
+        // Writing to a String cannot fail.
+        let _ = write!(
+            steps,
+            "# The archives are written by {user}:\n#   install -d -m 0700 -o {user} {folder}\n"
+        );
+    }
     Ok(fill(
         TEMPLATE,
         &[
@@ -82,6 +91,15 @@ pub fn table(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
             ("command", &command(&words)?),
         ],
     ))
+}
+
+/// Where the archives are to be, as a word of a shell.
+fn folder(archive: &Path) -> Result<String, Failure> {
+    let Some(folder) = archive.parent().filter(|_| archive.is_absolute()) else {
+        let hint = "write them into /var/lib/sessionctl, or any other folder by its whole path";
+        return Err(refused("the path of --archive does not begin at the root", hint));
+    };
+    Ok(shell_word(&text("--archive", folder)?).into_owned())
 }
 
 fn command(words: &[String]) -> Result<String, Failure> {
@@ -106,8 +124,17 @@ pub fn schedule(text: &str) -> Result<&str, Failure> {
         ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
     let fields: Vec<_> = text.split(' ').collect();
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "*/,-".contains(letter);
-    let is_field = |field: &&str| !field.is_empty() && field.chars().all(plain);
-    if NAMES.contains(&text) || (fields.len() == 5 && fields.iter().all(is_field)) {
+    // The least and the most that each field may hold.
+    const RANGES: [(u32, u32); 5] = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)];
+    let is_field = |(field, (least, most)): (&&str, (u32, u32))| {
+        let numbers = field.split(|letter: char| !letter.is_ascii_digit());
+        let mut numbers = numbers.filter(|number| !number.is_empty());
+        let fits = |number: &str| number.parse().is_ok_and(|n: u32| n >= least && n <= most);
+        // A step may be any number.
+        let fits = |number: &str| fits(number) || field.contains(&format!("/{number}"));
+        !field.is_empty() && field.chars().all(plain) && numbers.all(fits)
+    };
+    if NAMES.contains(&text) || (fields.len() == 5 && fields.iter().zip(RANGES).all(is_field)) {
         return Ok(text);
     }
     let hint = "minute, hour, day, month and weekday, such as '*/5 * * * *', or like @hourly";

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::name;
 use super::sweeping::checked;
 use crate::args::Global;
 use crate::output::pretty_text;
@@ -229,7 +230,7 @@ const COLUMNS: u64 = 24;
 
 pub fn dashboard(args: &Args, global: &Global) -> Result<String, Failure> {
     let title = checked("--title", &args.title)?;
-    let uid = checked("--uid", &args.uid)?;
+    let uid = name(&args.uid, "-_", "a dashboard cannot have the uid of --uid")?;
     let mut namespaces = Vec::new();
     if let Some(db) = &global.db {
         for collection in &global.collection {

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use sessionctl::error::reason;
 use sessionctl::sweep::Sweep;
 
 use super::cron::schedule;
 use super::refused;
-use super::sweeping::{Every, Server, Sweeping, checked, json};
+use super::sweeping::{Every, Server, Sweeping, checked, json, shell_word, text};
 use super::template::fill;
-use crate::args::{Global, Uri};
+use crate::args::{Global, Uri, address};
 use crate::commands::sweep::config;
 use crate::report::{Exit, Failure};
 use crate::text::{is_hostile, without_password};
@@ -42,7 +43,7 @@ pub struct Args {
     sweeping: Sweeping,
 
     /// Serve metrics and health to the cluster at this address
-    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:9464", conflicts_with = "cron")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address, default_value = "0.0.0.0:9464", conflicts_with = "cron")]
     metrics: SocketAddr,
 
     /// A CronJob that makes one pass at a time, instead of a Deployment
@@ -101,12 +102,21 @@ pub fn manifests(args: &Args, global: &Global, uri: &Uri) -> Result<String, Fail
     yaml.push_str("# The sweeper of expired web sessions, from `sessionctl deploy kubernetes`.\n");
     if matches!(server, Server::File(_)) {
         let secret = label("--secret", &args.secret, 253)?;
+        let from = match &server {
+            Server::File(Some(path)) => shell_word(&text("--uri-file", path)?).into_owned(),
+            _ => "/dev/stdin".to_owned(),
+        };
         let place = namespace.map(|name| format!(" -n {name}")).unwrap_or_default();
         // Writing to a String cannot fail.
         let _ = write!(
             yaml,
             "# The connection string is the key uri of a secret; put it there from a file or from stdin:\n\
-             #   kubectl create secret generic {secret}{place} --from-file=uri=/dev/stdin\n"
+             #   kubectl create secret generic {secret}{place} --from-file=uri={from}\n"
+        );
+    }
+    if args.claim.is_some() && !args.cron && args.replicas > 1 {
+        yaml.push_str(
+            "# Every replica mounts the claim, so its access mode has to be ReadWriteMany.\n",
         );
     }
     let pod = pod(args, global, &server, !files.is_empty())?;
@@ -181,7 +191,12 @@ fn pod(args: &Args, global: &Global, server: &Server, has_files: bool) -> Result
         true => String::new(),
         false => format!("{head}:\n{}", items.concat()),
     };
-    let image = json(&checked("--image", &args.image)?);
+    let image = match checked("--image", &args.image)?.as_str() {
+        "" => {
+            return Err(refused("the value of --image is empty", "give it like sessionctl:0.1.0"));
+        }
+        image => json(image),
+    };
     let args_of_it: String = words.iter().map(|word| format!("- {}\n", json(word))).collect();
     let (name, port) = (json(&args.name), args.metrics.port().to_string());
     let (probes, spread) = match args.cron {
@@ -210,10 +225,11 @@ fn mounted(path: &Path) -> PathBuf {
 /// The files that go into the config map, by name.
 fn files(args: &Args, global: &Global) -> Result<Vec<(String, String)>, Failure> {
     let mut files = Vec::new();
+    with_room(args.sweeping.metrics_file().into_iter(), args)?;
     if let Some(config) = &args.sweeping.config {
         let file = read("--config", config)?;
         let plans = config::read(config, &Sweep::default())?;
-        with_room(plans.iter().any(|plan| plan.sweep.archive.is_some()), args)?;
+        with_room(plans.iter().filter_map(|plan| plan.sweep.archive.as_deref()), args)?;
         files.push(file);
         let layouts: BTreeSet<_> =
             plans.iter().filter_map(|plan| plan.layout_file.as_deref()).collect();
@@ -229,7 +245,7 @@ fn files(args: &Args, global: &Global) -> Result<Vec<(String, String)>, Failure>
             files.push(read("layout_file", layout)?);
         }
     } else {
-        with_room(args.sweeping.archive.is_some(), args)?;
+        with_room(args.sweeping.archive.as_deref().into_iter(), args)?;
         if let Some(layout) = &global.layout_file {
             files.push(read("--layout-file", layout)?);
         }
@@ -238,12 +254,15 @@ fn files(args: &Args, global: &Global) -> Result<Vec<(String, String)>, Failure>
 }
 
 /// The pod's own file system is read-only.
-fn with_room(is_archived: bool, args: &Args) -> Result<(), Failure> {
-    match is_archived && args.claim.is_none() {
-        false => Ok(()),
-        true => Err(refused(
-            "the pod has no place for the archives",
-            format!("mount a persistent volume claim at {STATE} with --claim NAME"),
+fn with_room<'a>(mut written: impl Iterator<Item = &'a Path>, args: &Args) -> Result<(), Failure> {
+    let has_place = |path: &Path| args.claim.is_some() && path.starts_with(STATE);
+    match written.find(|path| !has_place(path)) {
+        None => Ok(()),
+        Some(path) => Err(refused(
+            format!("the pod has no place for {}", path.display()),
+            format!(
+                "write into {STATE}, and mount a persistent volume claim there with --claim NAME"
+            ),
         )),
     }
 }
@@ -256,7 +275,7 @@ fn read(option: &str, path: &Path) -> Result<(String, String), Failure> {
         return Err(refused(format!("no config map can hold the file of {option}"), hint));
     }
     let text = std::fs::read_to_string(path).map_err(|error| {
-        let sentence = format!("could not read {}: {}", path.display(), error.kind());
+        let sentence = format!("could not read {}: {}", path.display(), reason(&error));
         Failure::new(Exit::Failed, sentence)
     })?;
     if without_password(&text) != text {

@@ -1,5 +1,6 @@
 //! `sessionctl deploy prometheus`
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::sweeping::{Server, absolute, checked, json, shell_word, spoken, text};
@@ -48,6 +49,17 @@ pub struct Args {
     max_skew: Duration,
 }
 
+/// Prometheus fills in what stands between `{{` and `}}`.
+fn refuse_template(what: &str, value: &str) -> Result<(), Failure> {
+    match value.contains("{{") {
+        false => Ok(()),
+        true => Err(refused(
+            format!("Prometheus would take the value of {what} for a template"),
+            "name something without {{ in it",
+        )),
+    }
+}
+
 pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
     let named = |job| name(job, "-_./:", "a scrape job cannot have the name of --job");
     let job = args.job.as_deref().map(named).transpose()?.map(|job| format!("job=\"{job}\""));
@@ -60,16 +72,22 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
             format!("--uri-file {}", shell_word(&text("--uri-file", &path)?))
         }
     };
-    if server.contains("{{") {
-        let hint = "name a file without {{ in its path";
-        return Err(refused("Prometheus would take the place of the server for a template", hint));
-    }
+    refuse_template("the connection string", &server)?;
     let layout = match global.layout.as_str() {
         "auto" => String::new(),
         layout => format!(" --layout {}", shell_word(&checked("--layout", layout)?)),
     };
     let runbook =
         |command: &str| json(&format!("sessionctl {command} {server} {NAMESPACE}{layout}"));
+    let mut named = String::new();
+    for (option, value) in
+        global.db.iter().map(|db| ("-d", db)).chain(global.collection.iter().map(|one| ("-c", one)))
+    {
+        let value = checked(option, value)?;
+        refuse_template(option, &value)?;
+        // Writing to a String cannot fail.
+        let _ = write!(named, " {option} {}", shell_word(&value));
+    }
     let max_lag = spoken(args.max_lag);
     // A lease that runs out, and a scrape, take their time too.
     let allowance = (args.grace + Duration::from_secs(60)).as_secs_f64().to_string();
@@ -84,10 +102,10 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
             ("lag", &args.max_lag.as_secs_f64().to_string()),
             ("max_lag", &max_lag),
             ("skew", &args.max_skew.as_secs_f64().to_string()),
-            ("sweep_any", &json(&format!("sessionctl sweep --once -v {server}{layout}"))),
+            ("sweep_any", &json(&format!("sessionctl sweep --once -v {server}{layout}{named}"))),
             ("sweep", &runbook("sweep --once -v")),
             ("dry_run", &runbook("purge --expired --dry-run")),
-            ("gently", &runbook(&format!("purge --expired --max-lag {max_lag}"))),
+            ("doctor", &runbook("doctor")),
             // The cutoff is the server's clock.
             (
                 "clock",

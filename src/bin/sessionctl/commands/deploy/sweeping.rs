@@ -5,14 +5,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::FromArgMatches as _;
 use clap::parser::ValueSource;
 use serde_json::Value;
 
 use super::refused;
-use crate::args::{Global, Uri, definition, duration, interval};
+use crate::args::{Cli, Global, Refusal, Uri, definition, duration, interval};
+use crate::commands::Command;
 use crate::report::Failure;
 use crate::text::{escape, is_hostile, without_password};
+
+const HINT: &str = "`sessionctl sweep --help` says what it takes";
 
 /// The options of `sweep` that a file is made for.
 #[derive(Debug, clap::Args)]
@@ -79,7 +82,7 @@ impl Sweeping {
     ) -> Result<Vec<String>, Failure> {
         let every = every.map(|every| ["--interval".to_owned(), spoken(every)]);
         let metrics = metrics.map(|address| ["--metrics".to_owned(), address.to_string()]);
-        let more = every.into_iter().chain(metrics).flatten().collect();
+        let more: Vec<_> = every.into_iter().chain(metrics).flatten().collect();
         self.words(global, more, place)
     }
 
@@ -88,7 +91,7 @@ impl Sweeping {
         self.words(global, vec!["--once".to_owned(), "-q".to_owned()], place)
     }
 
-    /// `sweep` with all of its options but the connection string's.
+    /// `sweep` with all of its options but the connection string's; nothing that it would refuse.
     fn words(
         &self,
         global: &Global,
@@ -96,6 +99,16 @@ impl Sweeping {
         place: Place,
     ) -> Result<Vec<String>, Failure> {
         check_more(&self.more)?;
+        check_line(&self.line(global, own.clone(), Path::to_owned)?)?;
+        self.line(global, own, place)
+    }
+
+    fn line(
+        &self,
+        global: &Global,
+        own: Vec<String>,
+        place: Place,
+    ) -> Result<Vec<String>, Failure> {
         let mut words = vec!["sweep".to_owned()];
         let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
         if let Some(config) = &self.config {
@@ -133,6 +146,40 @@ impl Sweeping {
     pub fn has_more(&self, option: &str) -> bool {
         self.more.iter().any(|word| word == option)
     }
+
+    /// The file of the metrics, if one of the further options names it.
+    pub fn metrics_file(&self) -> Option<&Path> {
+        const NAME: &str = "--metrics-file";
+        let mut words = self.more.iter();
+        let value = words.find_map(|word| word.strip_prefix(NAME).map(|value| (word, value)));
+        match value? {
+            (_, "") => words.next().map(Path::new),
+            (_, value) => value.strip_prefix('=').map(Path::new),
+        }
+    }
+}
+
+/// Whether `sweep` takes this line as it is.
+fn check_line(words: &[String]) -> Result<(), Failure> {
+    let refusal = |refusal: Refusal| match refusal {
+        Refusal::Own(sentence, hint) => {
+            refused(format!("sweep would refuse this: {sentence}"), hint)
+        }
+        Refusal::Clap(error) => {
+            let said = error.render().to_string();
+            let why = said.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            refused(format!("sweep would refuse this: {}", without_password(why)), HINT)
+        }
+    };
+    let words = std::iter::once("sessionctl").chain(words.iter().map(String::as_str));
+    let matches =
+        definition().try_get_matches_from(words).map_err(|error| refusal(Refusal::Clap(error)))?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| refusal(Refusal::Clap(error)))?;
+    cli.command.check(&matches).map_err(refusal)?;
+    match &cli.command {
+        Command::Sweep(args) => args.rehearse(&cli.global).map_err(Failure::of_usage),
+        _ => Ok(()),
+    }
 }
 
 /// Options that `sweep` has, and that have no place of their own before `--`.
@@ -153,21 +200,13 @@ fn check_more(more: &[String]) -> Result<(), Failure> {
         "once",
         "quiet",
     ];
-    const HINT: &str = "`sessionctl sweep --help` lists them";
     if more.iter().any(|word| word.contains("mongodb://") || word.contains("mongodb+srv://")) {
         let hint = "name a file that holds it with --uri-file, before --";
         return Err(refused("a connection string stands among the options of sweep", hint));
     }
     let words = ["sessionctl", "sweep"].into_iter().chain(more.iter().map(String::as_str));
-    let matches = definition().try_get_matches_from(words).map_err(|error| {
-        let why = match error.get(ContextKind::InvalidArg) {
-            Some(ContextValue::String(argument)) => {
-                format!("sweep cannot be given {} so", without_password(argument))
-            }
-            _ => "what stands behind -- are not options of sweep".to_owned(),
-        };
-        refused(why, HINT)
-    })?;
+    // What is wrong with them the check of the whole line says.
+    let Ok(matches) = definition().try_get_matches_from(words) else { return Ok(()) };
     let Some(matches) = matches.subcommand_matches("sweep") else { return Ok(()) };
     let typed = |id: &str| {
         matches.try_contains_id(id).unwrap_or(false)
@@ -182,7 +221,7 @@ fn check_more(more: &[String]) -> Result<(), Failure> {
         Some(id) => {
             let option = id.replace('_', "-");
             let sentence = format!("--{option} stands behind -- where deploy does not see it");
-            Err(refused(sentence, format!("give it before --, as --{option}")))
+            Err(refused(sentence, "give it before --, where deploy takes it"))
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::sweeping::{Every, Server, Sweeping, absolute, text};
 use super::template::fill;
 use super::{name, refused};
-use crate::args::{Global, Uri};
+use crate::args::{Global, Uri, address};
 use crate::report::Failure;
 
 const TEMPLATE: &str = include_str!("../../deploy/sweep.service");
@@ -33,7 +33,7 @@ pub struct Args {
     sweeping: Sweeping,
 
     /// Serve metrics and health at this address, such as 127.0.0.1:9464
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     metrics: Option<SocketAddr>,
 
     /// The installed program [default: this one, if it is installed, else /usr/bin/sessionctl]
@@ -92,10 +92,15 @@ pub fn unit(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> 
         Some(_) => "ExecReload=/bin/kill -HUP $MAINPID",
         None => "",
     };
-    let writable = match &args.sweeping.archive {
-        Some(archive) => writable(archive, user)?,
-        None => String::new(),
-    };
+    let written = [
+        ("--archive", args.sweeping.archive.as_deref()),
+        ("--metrics-file", args.sweeping.metrics_file()),
+    ];
+    let written = written.into_iter().filter_map(|(option, path)| Some((option, path?)));
+    let writable = written
+        .map(|(option, path)| writable(option, path, user))
+        .collect::<Result<Vec<_>, _>>()?
+        .concat();
     let user = match user {
         Some(user) => format!("User={user}"),
         None => "DynamicUser=yes\nUser=sessionctl".to_owned(),
@@ -171,28 +176,28 @@ fn within_reach(option: &str, path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// What makes the folder of the archives writable.
-fn writable(archive: &Path, user: Option<&str>) -> Result<String, Failure> {
-    if !archive.is_absolute() {
-        let hint = format!("write them into {STATE}");
-        return Err(refused("the path of --archive does not begin at the root", hint));
+/// What makes the folder of this file writable.
+fn writable(option: &str, path: &Path, user: Option<&str>) -> Result<String, Failure> {
+    if !path.is_absolute() {
+        let hint = format!("write into {STATE}");
+        return Err(refused(format!("the path of {option} does not begin at the root"), hint));
     }
-    if archive.starts_with(STATE) {
+    if path.starts_with(STATE) {
         return Ok(String::new());
     }
-    within_reach("--archive", archive)?;
+    within_reach(option, path)?;
     if user.is_none() {
-        let sentence = "the service's own user could not write to the folder of --archive";
+        let sentence = format!("the service's own user could not write to the folder of {option}");
         let hint = format!("write into {STATE}, or give the --user who owns that folder");
         return Err(refused(sentence, hint));
     }
-    let folder = archive.parent().unwrap_or(archive);
-    let folder = text("--archive", folder)?;
-    if folder.contains('%') {
+    let folder = path.parent().unwrap_or(path);
+    let folder = text(option, folder)?;
+    if option == "--archive" && folder.contains('%') {
         let hint = "let the pattern stand in the file's name alone";
         return Err(refused("the folder of --archive changes with the time", hint));
     }
-    Ok(format!("ReadWritePaths={}", quoted(&folder)))
+    Ok(format!("ReadWritePaths={}\n", quoted(&folder)))
 }
 
 /// A name that a system's user can have.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bson::DateTime;
 use serde::{Deserialize, Deserializer};
+use sessionctl::error::reason;
 use sessionctl::purge::{MOST_JOBS, Pace};
 use sessionctl::sweep::{Sweep, archive_path};
 use sessionctl::{Layout, archive};
@@ -140,13 +141,18 @@ pub fn check_archives(plans: &[Plan]) -> Result<(), Failure> {
 /// Reads the file: settings for all, and a table for each namespace, which beats them.
 pub fn read(path: &Path, sweep: &Sweep) -> Result<Vec<Plan>, Failure> {
     let action = format!("could not use {}", path.display());
+    // It does not mend itself, no more than a wrong command line does.
     let failed = |why: String| {
-        Failure::new(Exit::Failed, format!("{action}: {why}"))
+        Failure::new(Exit::Usage, format!("{action}: {why}"))
             .hint("the README shows one, under \"Sweep several collections\"")
     };
     let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::new(Exit::Failed, format!("{action}: {}", error.kind())))?;
-    let mut file: toml::Table = text.parse().map_err(|error| failed(first_line(&error)))?;
+        .map_err(|error| Failure::new(Exit::Failed, format!("{action}: {}", reason(&error))))?;
+    let mut file: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        failed(format!("line {line}: {}", first_line(&error)))
+    })?;
     let collections = match file.remove("collections") {
         Some(toml::Value::Table(table)) if !table.is_empty() => table,
         _ => {

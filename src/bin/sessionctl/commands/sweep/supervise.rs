@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use sessionctl::Connection;
+use sessionctl::error::reason;
 use sessionctl::sweep::{Control, Event, Target};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::low_level::signal_name;
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -45,7 +47,7 @@ impl<'a> Supervisor<'a> {
     ) -> Result<Self, Failure> {
         let listen = |number| {
             signals(number).map_err(|error| {
-                let sentence = format!("could not listen for signals: {}", error.kind());
+                let sentence = format!("could not listen for signals: {}", reason(&error));
                 Failure::new(Exit::Failed, sentence)
             })
         };
@@ -141,6 +143,9 @@ impl<'a> Supervisor<'a> {
             self.tell(&namespace, &event);
         }
         let Self { teller, failure, context, args, .. } = self;
+        if let Some(name) = context.signals.received().and_then(signal_name) {
+            teller.remark(&format!("stopped by {name}"));
+        }
         let printed = teller.finish();
         if let Some(failure) = failure {
             return Err(failure);
@@ -192,8 +197,12 @@ impl<'a> Supervisor<'a> {
 
     fn read_again(&mut self) {
         self.watchers.reads_again();
-        match self.args.plans(self.context) {
-            Ok(plans) => self.apply(plans),
+        match self.args.plans(&self.context.global) {
+            Ok(plans) => {
+                let read = self.args.config.iter().map(|path| path.display().to_string());
+                self.teller.remark(&format!("read {} again", read.collect::<String>()));
+                self.apply(plans);
+            }
             Err(failure) => say("warning", format!("{failure}; going on as before")),
         }
         self.watchers.has_read_again();

@@ -34,6 +34,8 @@ struct Said {
     last: Option<String>,
     walks: bool,
     overran: bool,
+    /// Whether it was said that this one does the work.
+    sweeps: bool,
 }
 
 impl<'a> Teller<'a> {
@@ -48,6 +50,19 @@ impl<'a> Teller<'a> {
             logs_passes: logs_passes && !context.global.quiet,
             unprinted: None,
             namespaces: BTreeMap::new(),
+        }
+    }
+
+    /// Something about the daemon as a whole. A single pass needs no such words.
+    pub fn remark(&self, text: &str) {
+        if !self.once && !self.context.global.quiet {
+            event(Level::Info, text, Map::new());
+        }
+    }
+
+    fn inform(&self, namespace: &str, text: &str) {
+        if !self.context.global.quiet {
+            event(Level::Info, text, of_namespace(namespace));
         }
     }
 
@@ -76,19 +91,22 @@ impl<'a> Teller<'a> {
             Event::Passed(pass) => self.passed(pass),
             Event::Holds(_) => self.said(namespace).last = None,
             Event::Yields { to: Some(holder) } => {
+                self.said(namespace).sweeps = false;
                 let text = format!("{namespace} is left to {}, who has the lease", whom(holder));
-                self.note_once(namespace, text);
+                if self.is_news(namespace, &text) {
+                    self.inform(namespace, &text);
+                }
             }
             Event::Yields { to: None } => {
-                self.note_once(namespace, format!("the lease of {namespace} was lost"));
+                self.note_once(namespace, &format!("the lease of {namespace} was lost"));
             }
             Event::Waiting(error) => {
-                self.note_once(namespace, format!("waiting for {namespace}: {error}"));
+                self.note_once(namespace, &format!("waiting for {namespace}: {error}"));
             }
             Event::Away { error, .. } => {
                 self.warn_once(
                     namespace,
-                    format!("could not sweep {namespace}: {error}; trying again"),
+                    &format!("could not sweep {namespace}: {error}; trying again"),
                 );
             }
             _ => {}
@@ -99,24 +117,36 @@ impl<'a> Teller<'a> {
         self.namespaces.entry(namespace.to_owned()).or_default()
     }
 
-    fn note_once(&mut self, namespace: &str, text: String) {
+    fn note_once(&mut self, namespace: &str, text: &str) {
         if !self.context.global.quiet {
             self.warn_once(namespace, text);
         }
     }
 
-    fn warn_once(&mut self, namespace: &str, text: String) {
-        let said = self.said(namespace);
-        if said.last.as_ref() != Some(&text) {
-            warn(namespace, &text);
-            said.last = Some(text);
+    fn warn_once(&mut self, namespace: &str, text: &str) {
+        if self.is_news(namespace, text) {
+            warn(namespace, text);
         }
+    }
+
+    /// Whether it was not the last thing that was said.
+    fn is_news(&mut self, namespace: &str, text: &str) -> bool {
+        let said = self.said(namespace);
+        let is_news = said.last.as_deref() != Some(text);
+        said.last = Some(text.to_owned());
+        is_news
     }
 
     fn passed(&mut self, pass: &Pass) {
         let (quiet, once) = (self.context.global.quiet, self.once);
         let said = self.said(&pass.namespace);
         said.last = None;
+        let (every, begins) = (said.interval.as_secs_f64(), !said.sweeps && pass.error.is_none());
+        said.sweeps |= begins;
+        if begins && !once {
+            self.inform(&pass.namespace, &format!("sweeping {} every {every} s", pass.namespace));
+        }
+        let said = self.said(&pass.namespace);
         // What ends the sweep is said once, when it has ended.
         if let Some(error) = pass.error.as_ref().filter(|_| !pass.is_last) {
             let text = format!("a pass over {} broke off: {error}", pass.namespace);
@@ -131,14 +161,24 @@ impl<'a> Teller<'a> {
         }
         if self.context.global.format != Format::Table && self.unprinted.is_none() {
             self.unprinted = self.rows.row(row).err();
+            if self.unprinted.as_ref().is_some_and(Failure::is_closed_pipe) {
+                // A reader who left is no reason to let sessions pile up.
+                warn(
+                    &pass.namespace,
+                    "nobody reads the reports on stdout any more; going on without",
+                );
+            }
         }
     }
 }
 
 /// A warning about a namespace.
 fn warn(namespace: &str, text: &str) {
-    let fields = Map::from_iter([("namespace".to_owned(), namespace.into())]);
-    event(Level::Warning, text, fields);
+    event(Level::Warning, text, of_namespace(namespace));
+}
+
+fn of_namespace(namespace: &str) -> Map<String, Value> {
+    Map::from_iter([("namespace".to_owned(), namespace.into())])
 }
 
 fn fields(row: &Row) -> Map<String, Value> {
