@@ -174,13 +174,24 @@ fn set_by(arg: &Arg) -> String {
 fn exit_status(command: &Command) -> Roff {
     let path = page(command).trim_start_matches("sessionctl").trim_start_matches('-');
     let whole = path.is_empty();
-    let changes =
-        ["expire", "purge", "restore", "index", "index-install", "index-replace", "index-remove"];
+    let changes = [
+        "expire",
+        "purge",
+        "restore",
+        "sweep",
+        "fix",
+        "fix-expiry",
+        "fix-endless",
+        "index",
+        "index-install",
+        "index-replace",
+        "index-remove",
+    ];
     let offline =
         path.starts_with("layouts") || path.starts_with("deploy") || path == "completions";
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);
-    entry(&mut roff, "0", if path == "sweep" { "Done, or ended by a signal." } else { "Done." });
+    entry(&mut roff, "0", if path == "sweep" { "Done, or ended by SIGINT or SIGTERM." } else { "Done." });
     entry(&mut roff, "1", "Failed.");
     entry(&mut roff, "2", "The command line is wrong.");
     if whole || changes.contains(&path) {
@@ -189,7 +200,13 @@ fn exit_status(command: &Command) -> Roff {
     if whole || path == "index" || path == "index-status" {
         entry(&mut roff, "4", "index status --check found the index missing or different.");
     }
-    if !offline && path != "sweep" {
+    if whole || path == "doctor" {
+        entry(&mut roff, "4", "doctor found a failure.");
+    }
+    if path == "sweep" {
+        let signals = "Ended by SIGHUP without --config; with --once by SIGINT or SIGTERM, too.";
+        entry(&mut roff, "129, 130, 143", signals);
+    } else if !offline {
         let signals = "Interrupted by SIGHUP, SIGINT or SIGTERM, after saying how far it came.";
         entry(&mut roff, "129, 130, 143", signals);
     }
