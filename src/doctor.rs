@@ -22,6 +22,7 @@ pub use facts::{
     Clocks, Fact, Facts, Looked, Monitor, Passes, Place, Rights, Stats, Sweeper, Version,
 };
 pub use gather::Doctor;
+pub(crate) use gather::{monitor, oldest_along, server_status, sweeper};
 pub use mend::Commands;
 pub use survey::Survey;
 

@@ -48,6 +48,7 @@ pub mod session;
 pub mod stats;
 pub mod store;
 pub mod sweep;
+pub mod top;
 
 pub use connection::Connection;
 pub use error::{Error, Result};

@@ -238,6 +238,12 @@ impl Store {
         Ok(Purging::new(self, purge, update, cancel))
     }
 
+    /// How one session is logged out: it is ended where its store looks at the expiry when it reads,
+    /// and else deleted.
+    pub fn way_out(&self, now: DateTime) -> Fate {
+        if self.ending(now).is_ok() { Fate::Ended } else { Fate::Deleted }
+    }
+
     /// The update that ends a session.
     fn ending(&self, now: DateTime) -> Result<Document> {
         let layout = self.layout();

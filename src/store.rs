@@ -74,6 +74,8 @@ pub struct Reading {
     pub reverse: bool,
     /// At most so many; 0 is all.
     pub limit: u64,
+    /// The server gives it up after so long; used where nothing is sorted.
+    pub within: Option<Duration>,
 }
 
 impl Store {
@@ -367,6 +369,9 @@ impl Store {
         if reading.limit > 0 {
             find = find.limit(i64::try_from(reading.limit).unwrap_or(i64::MAX));
         }
+        if let Some(within) = reading.within {
+            find = find.max_time(within);
+        }
         let cursor = find.batch().await.map_err(|error| self.error("find", error))?;
         Ok(Batches { cursor, store: self.clone(), command: "find" })
     }
@@ -402,6 +407,21 @@ impl Store {
             .projection(projection)
             .comment(self.comment.as_str())
             .batch_size(size);
+        let cursor = find.batch().await.map_err(|error| self.error("find", error))?;
+        Ok(Batches { cursor, store: self.clone(), command: "find" })
+    }
+
+    /// The `_id`s of the last that were stored, the newest first; the server may take so long.
+    pub(crate) async fn read_newest_ids(&self, limit: u64, within: Duration) -> Result<Batches> {
+        let collection = self.connection.collection(&self.collection);
+        let find = collection
+            .find(Document::new())
+            .sort(doc! { "$natural": -1 })
+            .projection(doc! { "_id": 1 })
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .max_time(within)
+            .comment(self.comment.as_str())
+            .batch_size(READ_BATCH);
         let cursor = find.batch().await.map_err(|error| self.error("find", error))?;
         Ok(Batches { cursor, store: self.clone(), command: "find" })
     }

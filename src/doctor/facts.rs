@@ -187,7 +187,7 @@ pub struct Passes {
 
 impl Passes {
     /// Reads two replies to `serverStatus`.
-    pub(super) fn read(before: &Document, after: &Document) -> Result<Self> {
+    pub(crate) fn read(before: &Document, after: &Document) -> Result<Self> {
         let ttl = |status: &Document| {
             let metrics = status.get_document("metrics").ok()?;
             metrics.get_document("ttl").ok().cloned()
@@ -212,6 +212,8 @@ pub struct Sweeper {
     pub holder: String,
     /// When its lease runs out, unless it renews it.
     pub until: DateTime,
+    /// The number of the lease, which grows whenever it changes hands.
+    pub fence: i64,
 }
 
 /// Some documents, looked at one by one.

@@ -133,11 +133,11 @@ fn members(hello: &Document) -> Vec<String> {
     hosts.iter().flatten().filter_map(|host| host.as_str().map(str::to_owned)).collect()
 }
 
-async fn server_status(connection: &Connection) -> Fact<Document> {
+pub(crate) async fn server_status(connection: &Connection) -> Fact<Document> {
     connection.run_on_admin("serverStatus", doc! { "serverStatus": 1 }).await
 }
 
-async fn monitor(connection: &Connection) -> Fact<Monitor> {
+pub(crate) async fn monitor(connection: &Connection) -> Fact<Monitor> {
     let command = doc! { "getParameter": 1, "ttlMonitorEnabled": 1, "ttlMonitorSleepSecs": 1 };
     let reply = connection.run_on_admin("getParameter", command).await?;
     Ok(Monitor::read(&reply))
@@ -252,26 +252,39 @@ async fn oldest(
     survey: &Fact<Survey>,
     now: DateTime,
 ) -> Fact<Option<DateTime>> {
-    let layout = store.layout();
-    let (ranges, others) = layout.expired_parts(now);
-    if let ([(path, limit)], true) = (ranges.as_slice(), others.is_empty())
-        && indexes.iter().any(|index| index.leads_along(path))
-    {
-        let command = doc! {
-            "find": store.name(),
-            "filter": { path: { "$lt": limit } },
-            "projection": { path: 1, "_id": 0 },
-            "sort": { path: 1 },
-            "limit": 1,
-            "singleBatch": true,
-            "maxTimeMS": 10_000,
-            "comment": format!("{} doctor", store.comment()),
-        };
-        let command = bson::RawDocumentBuf::try_from(&command)
-            .map_err(|_| Error::Unsupported("the oldest session cannot be asked for".into()))?;
-        return store.oldest_expiry(command, now).await;
+    match oldest_along(store, indexes, now).await {
+        Some(oldest) => oldest,
+        None => survey.as_ref().map(|survey| survey.oldest).map_err(Clone::clone),
     }
-    survey.as_ref().map(|survey| survey.oldest).map_err(Clone::clone)
+}
+
+/// The earliest expiry of all that are expired; `None` where no index leads to it.
+pub(crate) async fn oldest_along(
+    store: &Store,
+    indexes: &[IndexSpec],
+    now: DateTime,
+) -> Option<Fact<Option<DateTime>>> {
+    let (ranges, others) = store.layout().expired_parts(now);
+    let ([(path, limit)], true) = (ranges.as_slice(), others.is_empty()) else { return None };
+    if !indexes.iter().any(|index| index.leads_along(path)) {
+        return None;
+    }
+    let command = doc! {
+        "find": store.name(),
+        "filter": { path: { "$lt": limit } },
+        "projection": { path: 1, "_id": 0 },
+        "sort": { path: 1 },
+        "limit": 1,
+        "singleBatch": true,
+        "maxTimeMS": 10_000,
+        "comment": format!("{} doctor", store.comment()),
+    };
+    let command = bson::RawDocumentBuf::try_from(&command)
+        .map_err(|_| Error::Unsupported("the oldest session cannot be asked for".into()));
+    Some(match command {
+        Ok(command) => store.oldest_expiry(command, now).await,
+        Err(error) => Err(error),
+    })
 }
 
 impl Store {
@@ -290,7 +303,7 @@ impl Store {
     }
 }
 
-async fn sweeper(connection: &Connection, collection: &str) -> Fact<Option<Sweeper>> {
+pub(crate) async fn sweeper(connection: &Connection, collection: &str) -> Fact<Option<Sweeper>> {
     let command = doc! {
         "find": LEASES,
         "filter": { "_id": connection.namespace(collection) },
@@ -300,7 +313,8 @@ async fn sweeper(connection: &Connection, collection: &str) -> Fact<Option<Sweep
     let reply = connection.run("find", LEASES, command).await?;
     let read = |lease: Document| {
         let holder = lease.get_str("holder").ok()?.to_owned();
-        Some(Sweeper { holder, until: *lease.get_datetime("until").ok()? })
+        let fence = lease.get_i64("fence").unwrap_or(0);
+        Some(Sweeper { holder, until: *lease.get_datetime("until").ok()?, fence })
     };
     Ok(first_batch(&reply).into_iter().next().and_then(read))
 }

@@ -274,6 +274,7 @@ fn a_lease_that_has_run_out_sweeps_nothing() {
         sweeper: Ok(Some(Sweeper {
             holder: "ops1:7:ab".into(),
             until: DateTime::from_millis(until),
+            fence: 1,
         })),
         ..healthy()
     };

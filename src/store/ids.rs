@@ -108,7 +108,8 @@ impl Store {
         Ok(())
     }
 
-    fn prefix_filter(&self, text: &str) -> Option<Document> {
+    /// The sessions whose ids begin so.
+    pub(crate) fn prefix_filter(&self, text: &str) -> Option<Document> {
         let path = &self.layout.id.path;
         let prefix = &self.layout.id.prefix;
         let mut ranges = Vec::new();

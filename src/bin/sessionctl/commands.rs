@@ -24,6 +24,7 @@ mod purge;
 mod restore;
 mod stats;
 mod sweep;
+mod top;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -38,6 +39,7 @@ pub enum Command {
     Doctor(doctor::Args),
     Fix(fix::Args),
     Stats(stats::Args),
+    Top(top::Args),
     Collections(collections::Args),
     Layouts(layouts::Args),
     Deploy(deploy::Args),
@@ -106,6 +108,7 @@ pub fn run(cli: Cli, uri: Uri) -> Result<Exit, Failure> {
             Command::Fix(args) => fix::run(&context, args).await,
             Command::Doctor(args) => reading(&context, doctor::run(&context, args)).await,
             Command::Stats(args) => reading(&context, stats::run(&context, args)).await,
+            Command::Top(args) => top::run(&context, args).await,
             Command::Collections(_) => reading(&context, collections::run(&context)).await,
             Command::Demo(args) => demo::run(&context, args).await,
             Command::Layouts(_) | Command::Completions(_) | Command::Deploy(_) => Ok(Exit::Done),

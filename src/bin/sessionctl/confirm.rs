@@ -40,6 +40,34 @@ impl Confirmed {
     }
 }
 
+/// A yes or no question that a view asks in a frame of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    text: String,
+    is_seen: bool,
+}
+
+impl Asked {
+    pub fn new(text: String) -> Self {
+        Self { text, is_seen: false }
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// It stands on the screen: from now on a key can answer it. Whether it is so for the first
+    /// time, so that what was typed ahead is to be dropped.
+    pub fn seen(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_seen, true)
+    }
+
+    /// Yes is the key `y`; any other is no.
+    pub fn answer(&self, key: char) -> Option<Confirmed> {
+        (self.is_seen && matches!(key, 'y' | 'Y')).then_some(Confirmed(()))
+    }
+}
+
 /// Whether somebody is there to be asked. Where stdin gives the ids, the terminal itself is read.
 pub fn can_ask(stdin_gives_ids: bool) -> bool {
     is_seen() && (io::stdin().is_terminal() || stdin_gives_ids)

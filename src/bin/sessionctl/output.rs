@@ -88,7 +88,7 @@ impl Cell {
     }
 
     /// For people, at the server's `now`.
-    fn shown(&self, now: Option<DateTime>) -> String {
+    pub fn shown(&self, now: Option<DateTime>) -> String {
         match self {
             Self::Null => "-".to_owned(),
             Self::Text(text) | Self::Id(text) => neutral(text).into_owned(),
@@ -104,7 +104,7 @@ impl Cell {
         }
     }
 
-    fn is_number(&self) -> bool {
+    pub fn is_number(&self) -> bool {
         matches!(self, Self::Count(_) | Self::Seconds(_))
     }
 }
@@ -400,6 +400,11 @@ pub fn text(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::stdout(&error))
 }
 
+/// The terminal, for a view that is drawn on it while nothing is printed.
+pub fn screen() -> io::Stdout {
+    io::stdout()
+}
+
 /// How long ago or how far ahead, in the largest unit that says enough.
 pub fn relative(time: DateTime, now: DateTime) -> String {
     let millis = time.timestamp_millis().saturating_sub(now.timestamp_millis());
@@ -407,7 +412,8 @@ pub fn relative(time: DateTime, now: DateTime) -> String {
     if millis < 0 { format!("{amount} ago") } else { format!("in {amount}") }
 }
 
-fn short_duration(seconds: u64) -> String {
+/// In the largest unit that says enough.
+pub fn short_duration(seconds: u64) -> String {
     const UNITS: [(u64, &str); 5] =
         [(31_536_000, "y"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
     // Two of a unit say enough; below that the next smaller one says more.

@@ -80,7 +80,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             if shape == Shape::One && rows.printed() > 0 {
                 rows.gap()?;
             }
-            rows.row(row(context, args, &store, session, payload))?;
+            rows.row(row(context.global.full_ids, args.reveal, &store, session, payload))?;
         }
     }
     if args.raw {
@@ -91,18 +91,19 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     selected.exit(&store.namespace())
 }
 
-fn row(context: &Context, args: &Args, store: &Store, session: Session, payload: Payload) -> Row {
+/// The row of a session with its payload, in which secrets are masked unless they are revealed.
+pub fn row(full_ids: bool, reveal: bool, store: &Store, session: Session, payload: Payload) -> Row {
     let error = payload.error();
     let value = match payload {
         Payload::Value(mut value) => {
-            if !args.reveal {
+            if !reveal {
                 mask(&mut value);
             }
             Some(value)
         }
         _ => None,
     };
-    let mut row = list::row(session, context.global.full_ids);
+    let mut row = list::row(session, full_ids);
     row.0.extend([
         ("layout", Cell::Text(store.layout().name.clone())),
         ("namespace", Cell::Text(store.namespace())),

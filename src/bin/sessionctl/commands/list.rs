@@ -114,6 +114,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         } else {
             limit.saturating_add(1)
         },
+        ..Reading::default()
     };
     let filter = selected.filter(&store, now).doing(&action)?;
     let quiet = context.global.quiet || shows_rows();

@@ -1,0 +1,257 @@
+//! `sessionctl top`
+
+use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ratatui::crossterm::event::{Event, KeyEventKind};
+use sessionctl::Store;
+use sessionctl::top::Wanted;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::args::interval;
+use crate::audit::{Audit, AuditArgs};
+use crate::context::{Context, Purpose};
+use crate::output::Format;
+use crate::report::{Exit, Failure, say};
+
+mod ending;
+mod frame;
+mod reading;
+mod screen;
+mod view;
+mod words;
+
+use ending::LogOut;
+use reading::{Asking, News, Source};
+use screen::Screen;
+use view::{Act, View};
+
+/// Watch a collection live: counts, what comes and goes, the newest sessions; log one out
+///
+/// Keys: arrows or j and k move, Enter inspects, / filters by a user or the beginning of an id, s goes
+/// through the states, x logs the selected session out after a question, p pauses, + and - change the
+/// interval, ? helps, and q, Esc or Ctrl-C leave.
+///
+/// Sessions created a second are those that were not there at the last look, by the order in which
+/// they are stored; removed a second is that number less the growth of the number of all sessions. Both
+/// are of the last ten seconds. The counts by state are taken along the index of the expiry where there
+/// is one, and else in one pass over the collection (from a sample, beyond two million sessions): after
+/// each the server is left in peace for ten times as long as it took. What the TTL monitor has deleted
+/// is the server's own counter, of all collections. What this login may not read is unknown.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl top
+  sessionctl top --interval 10s -d shop
+  sessionctl top --audit /var/log/sessionctl.ndjson")]
+pub struct Args {
+    /// Look at the collection so often
+    #[arg(long, value_name = "DURATION", default_value = "2", value_parser = interval, allow_negative_numbers = true)]
+    interval: Duration,
+
+    #[command(flatten)]
+    audit: AuditArgs,
+}
+
+/// How many sessions are held for the screen.
+const ROWS: usize = 100;
+/// How often what is shown is drawn anew at the least: it tells how old it is.
+const TICK: Duration = Duration::from_millis(500);
+
+pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    let is_drawable = std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+    if !io::stdout().is_terminal() || !is_drawable {
+        return Err(Failure::new(Exit::Usage, "top wants a terminal to draw on")
+            .hint("`sessionctl stats -o json` tells the counts to programs"));
+    }
+    if context.global.format != Format::Table {
+        return Err(Failure::new(Exit::Usage, "top draws a view, and has no other format")
+            .hint("`sessionctl stats -o json` tells the counts to programs"));
+    }
+    let audit = Audit::open(&args.audit)?;
+    let source = match context.signals.asked.run_until_cancelled(source(context)).await {
+        Some(source) => source?,
+        None => return Ok(Exit::Signal(context.signals.received().unwrap_or_default())),
+    };
+    let mut live = Live::start(context, args, source, audit);
+    let outcome = live.watch().await;
+    // What was begun is finished, and told where it can be read.
+    let finished = live.finish().await;
+    outcome.and_then(|exit| finished.map(|()| exit))
+}
+
+async fn source(context: &Context) -> Result<Source, Failure> {
+    let store = context.store("watch", Purpose::Reading).await?;
+    let connection = match &store {
+        Some(store) => store.connection().clone(),
+        None => context.connect().await?,
+    };
+    let named = context.named_layout()?;
+    let (collection, lifetime) = (context.collection().to_owned(), context.global.lifetime);
+    Ok(Source { store, connection, collection, named, lifetime })
+}
+
+/// The view under way: what is typed and what is read meet here, and nothing else is waited for.
+struct Live<'a> {
+    context: &'a Context,
+    view: View,
+    store: Option<Store>,
+    named: bool,
+    audit: Arc<Audit>,
+    asking: watch::Sender<Asking>,
+    sender: mpsc::Sender<News>,
+    news: mpsc::Receiver<News>,
+    ending: Option<JoinHandle<Result<String, Failure>>>,
+    /// When the last look came, and when the one under way was begun.
+    seen: Instant,
+    began: Option<Instant>,
+}
+
+impl<'a> Live<'a> {
+    fn start(context: &'a Context, args: &Args, source: Source, audit: Audit) -> Self {
+        let namespace = format!("{}.{}", source.connection.database(), source.collection);
+        let mut view = View::new(namespace, context.global.full_ids, args.interval);
+        view.wanted = Wanted { limit: ROWS, ..Wanted::default() };
+        let (asking, asked) = watch::channel(view.asking());
+        let (sender, news) = mpsc::channel(16);
+        let named = source.named.is_some();
+        tokio::spawn(source.read(asked, sender.clone()));
+        Self {
+            context,
+            view,
+            store: None,
+            named,
+            audit: Arc::new(audit),
+            asking,
+            sender,
+            news,
+            ending: None,
+            seen: Instant::now(),
+            began: None,
+        }
+    }
+
+    /// Until it is left.
+    async fn watch(&mut self) -> Result<Exit, Failure> {
+        let color = console::colors_enabled();
+        let mut screen = Screen::open(color).map_err(|error| Failure::stdout(&error))?;
+        let mut events = screen::events();
+        loop {
+            (self.view.age, self.view.waiting) =
+                (self.seen.elapsed(), self.began.map(|began| began.elapsed()));
+            if let Err(error) = screen.draw(|frame| frame::draw(&mut self.view, color, frame)) {
+                return self.lost(&error).await;
+            }
+            if self.view.question_was_drawn() {
+                // What was typed ahead of a question does not answer it.
+                while events.try_recv().is_ok() {}
+            }
+            tokio::select! {
+                () = self.context.signals.asked.cancelled() => {
+                    let signal = self.context.signals.received().unwrap_or_default();
+                    return Ok(Exit::Signal(signal));
+                }
+                event = events.recv() => match event {
+                    Some(Ok(event)) => if self.take(&event) {
+                        return Ok(Exit::Done);
+                    },
+                    Some(Err(error)) => return self.lost(&error).await,
+                    None => return self.lost(&io::ErrorKind::UnexpectedEof.into()).await,
+                },
+                news = self.news.recv() => {
+                    if let Some(news) = news {
+                        self.learn(news);
+                    }
+                }
+                outcome = ended(&mut self.ending) => self.logged_out(outcome),
+                () = tokio::time::sleep(TICK) => {}
+            }
+        }
+    }
+
+    /// The terminal is gone: the signal that says so may be about to be heard.
+    async fn lost(&self, error: &io::Error) -> Result<Exit, Failure> {
+        let moment = tokio::time::sleep(Duration::from_secs(1));
+        match self.context.signals.asked.run_until_cancelled(moment).await {
+            None => Ok(Exit::Signal(self.context.signals.received().unwrap_or_default())),
+            Some(()) => Err(Failure::stdout(error)),
+        }
+    }
+
+    /// Whether it is left.
+    fn take(&mut self, event: &Event) -> bool {
+        let Event::Key(key) = event else { return false };
+        if key.kind == KeyEventKind::Release {
+            return false;
+        }
+        match self.view.key(*key) {
+            Act::Nothing => {}
+            Act::Leave => return true,
+            Act::Ask => {
+                self.asking.send_replace(self.view.asking());
+            }
+            Act::Inspect(line) => {
+                if let Some(store) = self.store.clone() {
+                    let full_ids = self.context.global.full_ids;
+                    tokio::spawn(reading::inspect(store, line, full_ids, self.sender.clone()));
+                }
+            }
+            Act::LogOut(line, confirmed) => {
+                if let Some(store) = self.store.clone() {
+                    let (audit, stop) = (self.audit.clone(), self.context.signals.asked.clone());
+                    let log_out = LogOut { store, line, named: self.named, audit, stop };
+                    self.ending = Some(tokio::spawn(log_out.carry_out(confirmed)));
+                    self.view.is_ending = true;
+                }
+            }
+        }
+        false
+    }
+
+    fn learn(&mut self, news: News) {
+        match news {
+            News::Store(store) => {
+                self.view.found(&store.layout().name);
+                self.store = Some(*store);
+            }
+            News::Began => self.began = Some(Instant::now()),
+            News::Look(look, wanted) => {
+                (self.seen, self.began) = (Instant::now(), None);
+                let fate = self.store.as_ref().map(|store| store.way_out(look.now));
+                self.view.look(*look, &wanted, fate);
+            }
+            News::Trouble(why) => {
+                self.began = None;
+                self.view.trouble = Some(why);
+            }
+            News::Tally(tally) => self.view.tally(tally),
+            News::Inspected(lines) => self.view.inspected(lines),
+        }
+    }
+
+    fn logged_out(&mut self, outcome: Result<String, Failure>) {
+        self.view.is_ending = false;
+        self.view.notice = Some(outcome.unwrap_or_else(|failure| failure.to_string()));
+        // What became of it is to be seen at once.
+        self.asking.send_replace(self.view.asking());
+    }
+
+    /// Waits for a log-out that was begun, and says how it went.
+    async fn finish(&mut self) -> Result<(), Failure> {
+        if self.ending.is_some() {
+            say("note", ended(&mut self.ending).await?);
+        }
+        Ok(())
+    }
+}
+
+/// How the log-out under way ended; waits for ever if there is none.
+async fn ended(
+    ending: &mut Option<JoinHandle<Result<String, Failure>>>,
+) -> Result<String, Failure> {
+    let Some(task) = ending else { return std::future::pending().await };
+    let outcome = task.await;
+    *ending = None;
+    outcome.unwrap_or_else(|_| Err(Failure::new(Exit::Failed, "could not log the session out")))
+}

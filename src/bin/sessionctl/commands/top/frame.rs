@@ -1,0 +1,226 @@
+//! Draws the view: a head, the rows or a text, and a foot, in whatever room there is.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::Span;
+use sessionctl::State;
+
+use super::view::{Mode, View};
+use super::words::{Piece, Tone, foot, head, help};
+use crate::commands::list;
+use crate::output::{Cell, Row};
+
+/// What is left away first where there is no room for all columns.
+const DISPENSABLE: [&str; 5] = ["bytes", "created", "touched", "expires", "user"];
+/// Lower than this the foot is one line.
+const SMALL: u16 = 16;
+/// The rows that are to be seen whatever the head has to say.
+const ROWS: u16 = 3;
+
+pub fn draw(view: &mut View, color: bool, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    paint(view, color, area, frame.buffer_mut());
+}
+
+/// Draws it into a buffer.
+pub fn paint(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
+    let foot: Vec<String> = fold(&foot(view), area.width);
+    let most = match &view.mode {
+        // Who cannot read all of a question cannot answer it.
+        Mode::Question(..) => area.height,
+        _ if area.height < SMALL => area.height.min(1),
+        _ => 2,
+    };
+    let foot_height = (foot.len() as u16).min(most);
+    view.is_question_whole = foot.len() <= usize::from(foot_height);
+    let room = area.height - foot_height;
+    let lines = wrap(&head(view), area.width);
+    // The head gives way to the rows, but for its first two lines.
+    let head_height = (lines.len() as u16).min(room.saturating_sub(ROWS + 1).max(room.min(2)));
+    for (y, line) in lines.iter().take(head_height.into()).enumerate() {
+        let mut x = area.x;
+        for piece in line {
+            if x >= area.right() {
+                break;
+            }
+            let width = area.right().saturating_sub(x).into();
+            let style = style(piece.tone, color);
+            (x, _) = buffer.set_stringn(x, area.y + y as u16, &piece.text, width, style);
+            x = x.saturating_add(2);
+        }
+    }
+    let middle = Rect { y: area.y + head_height, height: room - head_height, ..area };
+    match &mut view.mode {
+        Mode::Inspect(lines, top) => *top = text(lines, *top, middle, buffer),
+        Mode::Help(_) => {
+            let lines = help(view);
+            if let Mode::Help(top) = &mut view.mode {
+                *top = text(&lines, *top, middle, buffer);
+            }
+        }
+        _ => rows(view, color, middle, buffer),
+    }
+    let strong = Style::new().add_modifier(Modifier::BOLD);
+    for (line, y) in foot.iter().zip(area.bottom() - foot_height..) {
+        buffer.set_stringn(area.x, y, line, area.width.into(), strong);
+    }
+}
+
+fn style(tone: Tone, color: bool) -> Style {
+    let colored = |is: Color| if color { Style::new().fg(is) } else { Style::new() };
+    match tone {
+        Tone::Plain => Style::new(),
+        Tone::Strong => Style::new().add_modifier(Modifier::BOLD),
+        Tone::Bad => colored(Color::Red).add_modifier(Modifier::BOLD),
+        Tone::State(State::Live) => colored(Color::Green),
+        Tone::State(State::Expired) => colored(Color::Yellow),
+        Tone::State(State::Endless) => colored(Color::Blue),
+        Tone::State(State::Malformed) => colored(Color::Red),
+    }
+}
+
+/// Pieces on lines that are as wide as the screen. What is wider than that by itself is cut.
+fn wrap(groups: &[Vec<Piece>], width: u16) -> Vec<Vec<Piece>> {
+    let mut lines = Vec::new();
+    for group in groups {
+        let (mut line, mut used) = (Vec::new(), 0);
+        for piece in group {
+            let wide = width_of(&piece.text);
+            if !line.is_empty() && used + 2 + wide > usize::from(width) {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            used += wide + if line.is_empty() { 0 } else { 2 };
+            line.push(piece.clone());
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// The rows, from the one at the top on, with the selected one among them.
+fn rows(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
+    let now = view.look.as_ref().map(|look| look.now);
+    let shown = usize::from(area.height.saturating_sub(1));
+    view.top = view.top.clamp(view.selected.saturating_sub(shown.saturating_sub(1)), view.selected);
+    let rows: Vec<Row> = view
+        .lines()
+        .iter()
+        .skip(view.top)
+        .take(shown)
+        .map(|line| list::row(line.session.clone(), view.full_ids))
+        .collect();
+    let text =
+        |row: &Row, at: usize| row.0.get(at).map_or(String::new(), |(_, cell)| cell.shown(now));
+    let mut columns: Vec<(usize, usize)> = list::HEADER
+        .iter()
+        .enumerate()
+        .map(|(at, name)| {
+            let widest = rows.iter().map(|row| width_of(&text(row, at))).max();
+            (at, widest.unwrap_or(0).max(name.len()))
+        })
+        .collect();
+    for name in DISPENSABLE {
+        let needed: usize = columns.iter().map(|(_, width)| width + 2).sum();
+        if needed > usize::from(area.width) + 2 {
+            columns.retain(|(at, _)| list::HEADER[*at] != name);
+        }
+    }
+    let head = |at: usize| list::HEADER[at].to_uppercase();
+    let strong = Style::new().add_modifier(Modifier::BOLD);
+    line(area, 0, &columns, buffer, |at| (head(at), strong, false));
+    for (y, row) in rows.iter().enumerate() {
+        let y = y as u16 + 1;
+        line(area, y, &columns, buffer, |at| {
+            let tone = match row.0.get(at) {
+                Some((_, Cell::State(state))) => Tone::State(*state),
+                _ => Tone::Plain,
+            };
+            let is_number = row.0.get(at).is_some_and(|(_, cell)| cell.is_number());
+            (text(row, at), style(tone, color), is_number)
+        });
+        if view.top + usize::from(y) == view.selected + 1 && y < area.height {
+            let whole = Rect { y: area.y + y, height: 1, ..area };
+            buffer.set_style(whole, Style::new().add_modifier(Modifier::REVERSED));
+        }
+    }
+    if rows.is_empty() && area.height > 1 && view.look.is_some() {
+        let none = "no session";
+        buffer.set_stringn(area.x, area.y + 1, none, area.width.into(), Style::new());
+    }
+}
+
+fn line(
+    area: Rect,
+    y: u16,
+    columns: &[(usize, usize)],
+    buffer: &mut Buffer,
+    cell: impl Fn(usize) -> (String, Style, bool),
+) {
+    if y >= area.height {
+        return;
+    }
+    let mut x = area.x;
+    for (at, width) in columns {
+        let left = usize::from(area.right().saturating_sub(x)).min(*width);
+        let (text, style, is_number) = cell(*at);
+        let indent = if is_number { left.saturating_sub(width_of(&text)) } else { 0 };
+        let start = x.saturating_add(indent as u16);
+        if start < area.right() {
+            buffer.set_stringn(start, area.y + y, text, left, style);
+        }
+        x = x.saturating_add(*width as u16).saturating_add(2);
+        if x >= area.right() {
+            break;
+        }
+    }
+}
+
+/// A text from its line `top` on, folded; gives back where it really begins.
+fn text(lines: &[String], top: usize, area: Rect, buffer: &mut Buffer) -> usize {
+    let folded: Vec<String> = lines.iter().flat_map(|line| fold(line, area.width)).collect();
+    let height = usize::from(area.height);
+    let top = top.min(folded.len().saturating_sub(height));
+    for (line, y) in folded.iter().skip(top).take(height).zip(area.y..) {
+        buffer.set_stringn(area.x, y, line, area.width.into(), Style::new());
+    }
+    top
+}
+
+fn width_of(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+/// A line on as many as it takes, broken between words where there are any.
+fn fold(line: &str, width: u16) -> Vec<String> {
+    let width = usize::from(width.max(1));
+    let mut folded = vec![String::new()];
+    let mut used = 0;
+    for word in line.split_inclusive(' ') {
+        let wide = width_of(word.trim_end());
+        if used > 0 && used + wide > width {
+            folded.push(String::new());
+            used = 0;
+        }
+        for letter in word.chars() {
+            let wide = width_of(letter.encode_utf8(&mut [0; 4]));
+            if used + wide > width {
+                if letter == ' ' {
+                    continue;
+                }
+                folded.push(String::new());
+                used = 0;
+            }
+            used += wide;
+            if let Some(last) = folded.last_mut() {
+                last.push(letter);
+            }
+        }
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! The words of the view: its head, line by line, its foot and its help. What comes from documents is
+//! made harmless here.
+
+use std::time::Duration;
+
+use bson::DateTime;
+use sessionctl::State;
+use sessionctl::index::TtlState;
+use sessionctl::top::{Flow, Look, Tally};
+
+use super::view::{Mode, View};
+use crate::output::{relative, short_duration};
+use crate::text::{grouped, neutral};
+
+/// A piece of a line, which stays together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    pub text: String,
+    pub tone: Tone,
+}
+
+/// How a piece looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    Plain,
+    Strong,
+    State(State),
+    Bad,
+}
+
+fn plain(text: impl Into<String>) -> Piece {
+    Piece { text: text.into(), tone: Tone::Plain }
+}
+
+fn bad(text: impl Into<String>) -> Piece {
+    Piece { text: text.into(), tone: Tone::Bad }
+}
+
+/// After so long without an answer the view says so.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// The head: lines of pieces, the most important first.
+pub fn head(view: &View) -> Vec<Vec<Piece>> {
+    let mut head = vec![title(view)];
+    head.extend(trouble(view).map(|piece| vec![piece]));
+    head.push(states(view));
+    let Some(look) = &view.look else { return head };
+    head.push(flow(view, look));
+    head.push(monitor(view, look));
+    head.push(vec![sweeper(view, look)]);
+    head.extend(filter(view, look));
+    head
+}
+
+fn title(view: &View) -> Vec<Piece> {
+    let layout = view.layout.as_ref().map_or(String::new(), |layout| format!(" ({layout})"));
+    let name = neutral(&format!("{}{layout}", view.namespace)).into_owned();
+    let pace = match view.paused {
+        true => "paused".to_owned(),
+        false => format!("every {}", exact(view.interval)),
+    };
+    vec![Piece { text: name, tone: Tone::Strong }, plain(pace)]
+}
+
+/// Why what is shown is old.
+fn trouble(view: &View) -> Option<Piece> {
+    let shown = match &view.look {
+        Some(_) => format!("; this was so {} ago", seconds(view.age)),
+        None => String::new(),
+    };
+    if let Some(why) = &view.trouble {
+        return Some(bad(format!("{}{shown}", neutral(why))));
+    }
+    let waiting = view.waiting.filter(|waiting| *waiting >= SILENCE)?;
+    Some(bad(format!("the server has not answered for {}{shown}", seconds(waiting))))
+}
+
+fn states(view: &View) -> Vec<Piece> {
+    let tally = match &view.tally {
+        Some(Ok(tally)) => tally,
+        Some(Err(_)) => return vec![plain("states unknown"), all(view)],
+        None if view.look.is_some() => return vec![plain("counting"), all(view)],
+        None => return vec![plain("reading")],
+    };
+    let about = if tally.sample.is_some() { "about " } else { "" };
+    let order = [State::Live, State::Expired, State::Endless, State::Malformed];
+    let mut pieces: Vec<_> = order
+        .into_iter()
+        .map(|state| Piece {
+            text: format!("{} {about}{}", state.name(), grouped(tally.of(state))),
+            tone: Tone::State(state),
+        })
+        .collect();
+    pieces.push(all(view));
+    if let Some(now) = view.now() {
+        pieces.push(plain(format!("counted {} ago", since(tally.at, now))));
+    }
+    pieces
+}
+
+fn all(view: &View) -> Piece {
+    match view.look.as_ref().map(|look| &look.sessions) {
+        Some(Ok(sessions)) => plain(format!("all {}", grouped(*sessions))),
+        _ => plain("all unknown"),
+    }
+}
+
+fn flow(view: &View, look: &Look) -> Vec<Piece> {
+    let told = |what: &str, count: fn(&Flow) -> u64| match &look.flow {
+        Ok(Some(flow)) => {
+            let least = if flow.at_least { ">" } else { "" };
+            plain(format!("{what} {least}{:.1}/s", flow.a_second(count(flow))))
+        }
+        Ok(None) => plain(format!("{what} -")),
+        Err(_) => plain(format!("{what} unknown")),
+    };
+    let oldest = match (&view.tally, view.now()) {
+        (Some(Ok(Tally { oldest: Some(oldest), .. })), Some(now)) => {
+            format!("oldest expired {}", relative(*oldest, now))
+        }
+        (Some(Err(_)), _) => "oldest expired unknown".to_owned(),
+        _ => "oldest expired -".to_owned(),
+    };
+    vec![told("created", |flow| flow.created), told("removed", |flow| flow.removed), plain(oldest)]
+}
+
+fn monitor(view: &View, look: &Look) -> Vec<Piece> {
+    let index = match &view.tally {
+        Some(Ok(tally)) => match tally.index {
+            TtlState::Installed => plain("TTL index installed"),
+            TtlState::Missing => bad("no TTL index"),
+            TtlState::Differs => bad("TTL index differs"),
+            TtlState::Unsupported => plain("no TTL index possible"),
+        },
+        _ => plain("TTL index unknown"),
+    };
+    let set = match &look.monitor {
+        Ok(monitor) if monitor.enabled => {
+            plain(format!("TTL monitor every {}", seconds(monitor.sleep)))
+        }
+        Ok(_) => bad("TTL monitor off"),
+        Err(_) => plain("TTL monitor unknown"),
+    };
+    let done = match &look.passes {
+        Ok(passes) => {
+            let lately = passes.deleted.saturating_sub(passes.deleted_before);
+            let (done, deleted) = (grouped(passes.done), grouped(passes.deleted));
+            format!("{done} passes, {deleted} deleted (+{})", grouped(lately))
+        }
+        Err(_) => "its passes unknown".to_owned(),
+    };
+    vec![index, set, plain(done)]
+}
+
+fn sweeper(view: &View, look: &Look) -> Piece {
+    let lease = match &look.sweeper {
+        Ok(Some(lease)) => lease,
+        Ok(None) => return plain("no sweeper"),
+        Err(_) => return plain("sweeper unknown"),
+    };
+    let now = view.now().unwrap_or(look.now);
+    let left = lease.until.timestamp_millis().saturating_sub(now.timestamp_millis());
+    let holder = neutral(&lease.holder).into_owned();
+    match u64::try_from(left) {
+        Ok(left) => {
+            let left = short_duration(left.div_ceil(1000));
+            plain(format!("sweeper {holder}, lease {} for {left}", lease.fence))
+        }
+        Err(_) => plain(format!("sweeper {holder} is gone, its lease {} ran out", lease.fence)),
+    }
+}
+
+/// Which sessions are shown, where not all are.
+fn filter(view: &View, look: &Look) -> Option<Vec<Piece>> {
+    let mut pieces = Vec::new();
+    if let Some(state) = view.wanted.state {
+        pieces.push(Piece { text: format!("only {state}"), tone: Tone::State(state) });
+    }
+    if let Some(text) = &view.wanted.text {
+        pieces.push(Piece { text: format!("only {}", neutral(text)), tone: Tone::Strong });
+    }
+    match &look.rows {
+        Err(error) => pieces.push(bad(format!("rows unknown: {}", neutral(&error.to_string())))),
+        Ok(rows) if rows.given_up => pieces.push(bad("too many to search through all")),
+        Ok(_) => {}
+    }
+    (!pieces.is_empty()).then_some(pieces)
+}
+
+/// The foot: what was done, what is asked, or what can be typed.
+pub fn foot(view: &View) -> String {
+    match &view.mode {
+        Mode::Typing(typed) => format!("/{}_  (a user, or 8 characters of an id)", neutral(typed)),
+        Mode::Question(_, asked) => format!("{} [y/N]", asked.text()),
+        Mode::Inspect(..) | Mode::Help(_) => "j k scroll  q back".to_owned(),
+        Mode::Rows if view.is_ending => "logging out".to_owned(),
+        Mode::Rows => match &view.notice {
+            Some(notice) => neutral(notice).into_owned(),
+            None => {
+                "q leave  ? help  / filter  s state  Enter inspect  x log out  p pause".to_owned()
+            }
+        },
+    }
+}
+
+/// The help, and why some of it all is unknown.
+pub fn help(view: &View) -> Vec<String> {
+    let mut lines: Vec<String> = [
+        "arrows j k      move; PgUp PgDn Home End, too",
+        "Enter           inspect the selected session, secrets masked",
+        "x d             log the selected session out, after a question",
+        "/               only those of a user, or whose id begins so (8 characters)",
+        "s               only live, expired, endless, malformed; all",
+        "p               pause, go on",
+        "+ -             look half as often, twice as often",
+        "q Esc Ctrl-C    leave",
+        "",
+        "created and removed: of the last 10 s, by the order in which they are",
+        "stored and by how many there are",
+        "TTL monitor: the server's own count, of all its collections; + since",
+        "you watch",
+    ]
+    .map(str::to_owned)
+    .into();
+    let mut unknown = Vec::new();
+    if let Some(Err(error)) = &view.tally {
+        unknown.push(format!("the states: {error}"));
+    }
+    if let Some(look) = &view.look {
+        let mut note = |what: &str, error: Option<&sessionctl::Error>| {
+            unknown.extend(error.map(|error| format!("{what}: {error}")));
+        };
+        note("how many there are", look.sessions.as_ref().err());
+        note("created and removed", look.flow.as_ref().err());
+        note("the TTL monitor", look.monitor.as_ref().err());
+        note("its passes", look.passes.as_ref().err());
+        note("the sweeper", look.sweeper.as_ref().err());
+    }
+    if !unknown.is_empty() {
+        lines.extend([String::new(), "Unknown are".to_owned()]);
+        lines.extend(unknown.iter().map(|line| neutral(line).into_owned()));
+    }
+    lines
+}
+
+fn since(time: DateTime, now: DateTime) -> String {
+    let millis = now.timestamp_millis().saturating_sub(time.timestamp_millis());
+    short_duration(u64::try_from(millis / 1000).unwrap_or(0))
+}
+
+fn seconds(duration: Duration) -> String {
+    short_duration(duration.as_secs())
+}
+
+fn exact(interval: Duration) -> String {
+    match interval.subsec_millis() {
+        0 => seconds(interval),
+        _ => format!("{} s", interval.as_secs_f64()),
+    }
+}

@@ -1,0 +1,147 @@
+//! How many sessions come and go: by those that were not there at the last look, and by the number
+//! of all.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use bson::DateTime;
+
+/// How far back what came and went is added up.
+const WINDOW_MS: i64 = 10_000;
+/// How many of the newest sessions are remembered.
+const MARKS: usize = 200;
+
+/// How many sessions came and went in the last ten seconds or so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flow {
+    /// Sessions that are new.
+    pub created: u64,
+    /// Sessions that are gone.
+    pub removed: u64,
+    /// Since when.
+    pub over: Duration,
+    /// Whether there were so many new ones at once that some were not seen.
+    pub at_least: bool,
+}
+
+impl Flow {
+    /// So many of `count` a second.
+    pub fn a_second(&self, count: u64) -> f64 {
+        count as f64 / self.over.as_secs_f64().max(0.001)
+    }
+}
+
+/// What earlier looks saw, for the next one to compare with.
+#[derive(Clone, Default)]
+pub struct Memory {
+    newest: HashSet<String>,
+    marks: VecDeque<Mark>,
+    /// What the server told of itself at the first look.
+    pub(super) status: Option<bson::Document>,
+}
+
+/// Where a look stood.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    at: i64,
+    /// All that came since the first look.
+    created: u64,
+    sessions: u64,
+    at_least: bool,
+}
+
+/// The newest sessions that a look saw.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Newest {
+    /// Their `_id`s as text, the newest first, up to one that was known before.
+    pub(super) keys: Vec<String>,
+    /// Whether they go as far as one that was known.
+    pub(super) met: bool,
+}
+
+impl Memory {
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.newest.contains(key)
+    }
+
+    /// Whether so many of the newest sessions are fewer than it remembers, and it knows none.
+    pub(super) fn is_filled_by(&self, keys: usize) -> bool {
+        self.newest.is_empty() && keys >= MARKS
+    }
+
+    /// Takes a look in, and says what changed since the oldest that is still remembered.
+    pub(super) fn take(&mut self, now: DateTime, sessions: u64, newest: &Newest) -> Option<Flow> {
+        let at = now.timestamp_millis();
+        let fresh = newest.keys.iter().take_while(|key| !self.knows(key)).count() as u64;
+        let last = self.marks.back().copied();
+        // Where nothing known was met, the number of all may tell more.
+        let was_empty = last.is_some_and(|last| last.sessions == 0);
+        let at_least = !newest.met && !was_empty && !self.newest.is_empty();
+        let grown = last.map_or(0, |last| sessions.saturating_sub(last.sessions));
+        let created = match last {
+            None => 0,
+            Some(last) if at_least => last.created + fresh.max(grown),
+            Some(last) => last.created + fresh,
+        };
+        self.newest = newest.keys.iter().take(MARKS).cloned().collect();
+        self.marks.push_back(Mark { at, created, sessions, at_least });
+        while self.marks.get(1).is_some_and(|second| at - second.at >= WINDOW_MS) {
+            self.marks.pop_front();
+        }
+        let first = self.marks.front().filter(|first| first.at < at)?;
+        let created = created - first.created;
+        let removed = (first.sessions + created).saturating_sub(sessions);
+        let over = Duration::from_millis(u64::try_from(at - first.at).unwrap_or(0));
+        let at_least = self.marks.iter().skip(1).any(|mark| mark.at_least);
+        Some(Flow { created, removed, over, at_least })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn newest(keys: &[&str], met: bool) -> Newest {
+        Newest { keys: keys.iter().map(|key| (*key).to_owned()).collect(), met }
+    }
+
+    fn at(seconds: i64) -> DateTime {
+        DateTime::from_millis(1_795_428_000_000 + seconds * 1000)
+    }
+
+    #[test]
+    fn new_sessions_are_those_before_the_first_known_one_and_the_rest_of_the_change_is_gone() {
+        let mut memory = Memory::default();
+        assert_eq!(memory.take(at(0), 3, &newest(&["c", "b", "a"], false)), None);
+        let flow = memory.take(at(2), 4, &newest(&["e", "d", "c", "b"], true)).unwrap();
+        assert_eq!((flow.created, flow.removed, flow.at_least), (2, 1, false));
+        let flow = memory.take(at(4), 1, &newest(&["e"], true)).unwrap();
+        assert_eq!((flow.created, flow.removed), (2, 4));
+        assert_eq!(flow.a_second(flow.removed), 1.0);
+    }
+
+    #[test]
+    fn what_happened_long_ago_does_not_count_any_more() {
+        let mut memory = Memory::default();
+        memory.take(at(0), 1, &newest(&["a"], false));
+        memory.take(at(2), 2, &newest(&["b", "a"], true));
+        let flow = memory.take(at(13), 2, &newest(&["b", "a"], true)).unwrap();
+        assert_eq!((flow.created, flow.removed, flow.over.as_secs()), (0, 0, 11));
+    }
+
+    #[test]
+    fn a_flood_in_which_nothing_is_known_is_at_least_what_was_seen() {
+        let mut memory = Memory::default();
+        memory.take(at(0), 10, &newest(&["a"], false));
+        let flow = memory.take(at(1), 5010, &newest(&["z", "y"], false)).unwrap();
+        assert_eq!((flow.created, flow.removed, flow.at_least), (5000, 0, true));
+    }
+
+    #[test]
+    fn the_first_sessions_of_an_empty_collection_are_all_seen() {
+        let mut memory = Memory::default();
+        memory.take(at(0), 0, &newest(&[], false));
+        let flow = memory.take(at(1), 2, &newest(&["b", "a"], false)).unwrap();
+        assert_eq!((flow.created, flow.removed, flow.at_least), (2, 0, false));
+    }
+}
