@@ -92,6 +92,9 @@ pub struct Tally {
     pub at: DateTime,
     /// In the order of [`State::ALL`].
     pub states: [u64; 4],
+    /// How many sessions there were, as the server has counted all along: after it was killed that
+    /// may be wrong.
+    pub known: u64,
     /// The expired session that waits longest to be removed.
     pub oldest: Option<DateTime>,
     /// How many were looked at, if the numbers are estimated from a random sample.
@@ -107,6 +110,12 @@ impl Tally {
     pub fn of(&self, state: State) -> u64 {
         let at = State::ALL.iter().position(|one| *one == state);
         at.map_or(0, |at| self.states[at])
+    }
+
+    /// How many sessions there are by now, where the server's own number has become `known`.
+    pub fn all(&self, known: u64) -> u64 {
+        let counted: u64 = self.states.iter().sum();
+        (counted + known).saturating_sub(self.known)
     }
 
     /// How long a server that just worked for so long is to be left in peace.

@@ -33,20 +33,18 @@ impl Store {
         let at = self.connection().hello().await?.now;
         let indexes = self.connection().indexes(self.name()).await?.unwrap_or_default();
         let index = index::status(self.layout(), &indexes, None).state;
-        let sessions = self.known_number().await?;
-        let counted = match self.along(&indexes, at, sessions).await {
+        let known = self.known_number().await?;
+        let counted = match self.along(&indexes, at, known).await {
             Some(counted) => counted,
-            None if sessions > MANY => self.grouped(at, Some(sessions)).await,
+            None if known > MANY => self.grouped(at, Some(known)).await,
             None => self.grouped(at, None).await,
         };
         let (states, oldest, sample) = match counted {
             // Too many to be counted.
-            Err(error) if error.code() == Some(TOO_LONG) => {
-                self.grouped(at, Some(sessions)).await?
-            }
+            Err(error) if error.code() == Some(TOO_LONG) => self.grouped(at, Some(known)).await?,
             counted => counted?,
         };
-        Ok(Tally { at, states, oldest, sample, index, took: began.elapsed() })
+        Ok(Tally { at, states, known, oldest, sample, index, took: began.elapsed() })
     }
 
     /// `None` where no index leads to the states.
@@ -69,15 +67,14 @@ impl Store {
         sessions: u64,
         oldest: Fact<Option<DateTime>>,
     ) -> Fact<Parts> {
-        let mut states = [0; 4];
-        let mut left = sessions;
+        let (mut states, mut counted) = ([0; 4], 0);
         for (state, count) in State::ALL.into_iter().zip(&mut states) {
             // Nobody but a whole walk tells the malformed ones apart; most collections have none.
-            if state == State::Malformed && left == 0 {
+            if state == State::Malformed && counted == sessions {
                 break;
             }
             *count = self.count_in(state, at).await?;
-            left = left.saturating_sub(*count);
+            counted += *count;
         }
         Ok((states, oldest?, None))
     }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs a tool that judges what `sessionctl deploy` prints: tools.sh TOOL ARGUMENT...
+# Runs a tool that the tests need, such as one that judges what `sessionctl deploy` prints:
+# tools.sh TOOL ARGUMENT...
 #
 # The tool is the installed one, or the one in $XDG_CACHE_HOME/sessionctl (~/.cache/sessionctl), or it
 # is fetched to there, once: from Debian's packages with apt-get (as root only where the lists of apt
@@ -57,6 +58,13 @@ pip() {
         --only-binary :all: --target . "$@"
 }
 
+tmux() {
+    apt-cache show tmux >/dev/null || apt-get update || return
+    local needed
+    mapfile -t needed < <(apt-cache depends tmux | sed -n 's/^ *Depends: //p' | grep -vx libc6)
+    debian tmux "${needed[@]}"
+}
+
 if [ -z "${SESSIONCTL_FETCH_TOOLS:-}" ] && installed=$(type -P "$tool"); then
     exec "$installed" "$@"
 fi
@@ -70,6 +78,11 @@ case $tool in
         libraries=$(dirname "$(find "$cache/systemd-debian" -name 'libsystemd-shared-*.so')")
         program=$(find "$cache/systemd-debian" -name systemd-analyze -path '*bin*')
         LD_LIBRARY_PATH=$libraries exec "$program" "$@"
+        ;;
+    tmux)
+        fetched tmux-debian tmux
+        libraries=$(dirname "$(find "$cache/tmux-debian" -name 'libevent_core-*.so*' | head -n 1)")
+        LD_LIBRARY_PATH=$libraries:${libraries/usr\//} exec "$cache/tmux-debian/usr/bin/tmux" "$@"
         ;;
     kubernetes-validate)
         folder=kubernetes-validate-1.37.0

@@ -38,4 +38,5 @@ mod stats;
 mod store;
 mod stores;
 mod sweep;
+mod top;
 mod watch;

@@ -42,13 +42,9 @@ pub fn paint(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
     for (y, line) in lines.iter().take(head_height.into()).enumerate() {
         let mut x = area.x;
         for piece in line {
-            if x >= area.right() {
-                break;
-            }
-            let width = area.right().saturating_sub(x).into();
-            let style = style(piece.tone, color);
-            (x, _) = buffer.set_stringn(x, area.y + y as u16, &piece.text, width, style);
-            x = x.saturating_add(2);
+            let width = usize::from(area.right().saturating_sub(x));
+            put(buffer, (x, area.y + y as u16), &piece.text, width, style(piece.tone, color));
+            x = x.saturating_add(width_of(&piece.text) as u16 + 2);
         }
     }
     let middle = Rect { y: area.y + head_height, height: room - head_height, ..area };
@@ -64,7 +60,7 @@ pub fn paint(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
     }
     let strong = Style::new().add_modifier(Modifier::BOLD);
     for (line, y) in foot.iter().zip(area.bottom() - foot_height..) {
-        buffer.set_stringn(area.x, y, line, area.width.into(), strong);
+        put(buffer, (area.x, y), line, area.width.into(), strong);
     }
 }
 
@@ -81,14 +77,18 @@ fn style(tone: Tone, color: bool) -> Style {
     }
 }
 
-/// Pieces on lines that are as wide as the screen. What is wider than that by itself is cut.
+/// Pieces on lines that are as wide as the screen. What is wider than that by itself is cut; the
+/// title stays one line.
 fn wrap(groups: &[Vec<Piece>], width: u16) -> Vec<Vec<Piece>> {
     let mut lines = Vec::new();
-    for group in groups {
+    for (at, group) in groups.iter().enumerate() {
         let (mut line, mut used) = (Vec::new(), 0);
         for piece in group {
             let wide = width_of(&piece.text);
             if !line.is_empty() && used + 2 + wide > usize::from(width) {
+                if at == 0 {
+                    break;
+                }
                 lines.push(std::mem::take(&mut line));
                 used = 0;
             }
@@ -148,7 +148,7 @@ fn rows(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
     }
     if rows.is_empty() && area.height > 1 && view.look.is_some() {
         let none = "no session";
-        buffer.set_stringn(area.x, area.y + 1, none, area.width.into(), Style::new());
+        put(buffer, (area.x, area.y + 1), none, area.width.into(), Style::new());
     }
 }
 
@@ -168,9 +168,7 @@ fn line(
         let (text, style, is_number) = cell(*at);
         let indent = if is_number { left.saturating_sub(width_of(&text)) } else { 0 };
         let start = x.saturating_add(indent as u16);
-        if start < area.right() {
-            buffer.set_stringn(start, area.y + y, text, left, style);
-        }
+        put(buffer, (start, area.y + y), &text, left, style);
         x = x.saturating_add(*width as u16).saturating_add(2);
         if x >= area.right() {
             break;
@@ -184,9 +182,16 @@ fn text(lines: &[String], top: usize, area: Rect, buffer: &mut Buffer) -> usize 
     let height = usize::from(area.height);
     let top = top.min(folded.len().saturating_sub(height));
     for (line, y) in folded.iter().skip(top).take(height).zip(area.y..) {
-        buffer.set_stringn(area.x, y, line, area.width.into(), Style::new());
+        put(buffer, (area.x, y), line, area.width.into(), Style::new());
     }
     top
+}
+
+/// Writes where there is a place for it: what is outside of the buffer would be a panic.
+fn put(buffer: &mut Buffer, at: (u16, u16), text: &str, width: usize, style: Style) {
+    if buffer.area.contains(at.into()) {
+        buffer.set_stringn(at.0, at.1, text, width, style);
+    }
 }
 
 fn width_of(text: &str) -> usize {

@@ -315,4 +315,4 @@ fn scrolled(code: KeyCode, top: usize) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -99,8 +99,9 @@ fn states(view: &View) -> Vec<Piece> {
 }
 
 fn all(view: &View) -> Piece {
-    match view.look.as_ref().map(|look| &look.sessions) {
-        Some(Ok(sessions)) => plain(format!("all {}", grouped(*sessions))),
+    match (view.look.as_ref().map(|look| &look.sessions), &view.tally) {
+        (Some(Ok(known)), Some(Ok(tally))) => plain(format!("all {}", grouped(tally.all(*known)))),
+        (Some(Ok(known)), _) => plain(format!("all {}", grouped(*known))),
         _ => plain("all unknown"),
     }
 }

@@ -1,1 +1,207 @@
+use bson::Bson;
+use sessionctl::Layout;
+use sessionctl::doctor::{Monitor, Passes};
+use sessionctl::index::TtlState;
+use sessionctl::top::{Flow, Rows};
 
+use super::*;
+
+pub fn key(letter: char) -> KeyEvent {
+    KeyEvent::new(KeyCode::Char(letter), KeyModifiers::NONE)
+}
+
+/// A session with this id, as a look finds it.
+fn line(id: &str) -> Line {
+    let document = bson::doc! {
+        "_id": id, "expires": DateTime::from_millis(NOW + 60_000),
+        "session": "{\"cookie\":{},\"userId\":42}",
+    };
+    let raw = bson::RawDocumentBuf::try_from(&document).unwrap();
+    let layout = Layout::named("connect-mongo-json").unwrap();
+    let session = layout.glance(&raw, DateTime::from_millis(NOW));
+    Line { session, key: Bson::String(id.to_owned()) }
+}
+
+const NOW: i64 = 1_795_428_000_000;
+const IDS: [&str; 3] =
+    ["aaaaaaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbbbbbb", "cccccccccccccccccccccccc"];
+
+fn look(ids: &[&str]) -> Look {
+    Look {
+        now: DateTime::from_millis(NOW),
+        sessions: Ok(240),
+        flow: Ok(Some(Flow {
+            created: 15,
+            removed: 5,
+            over: Duration::from_secs(10),
+            at_least: false,
+        })),
+        rows: Ok(Rows { lines: ids.iter().map(|id| line(id)).collect(), given_up: false }),
+        passes: Ok(Passes {
+            uptime: Duration::from_secs(9000),
+            done: 150,
+            deleted_before: 1000,
+            deleted: 1234,
+        }),
+        monitor: Ok(Monitor { enabled: true, sleep: Duration::from_secs(60) }),
+        sweeper: Ok(None),
+        took: Duration::ZERO,
+    }
+}
+
+/// A view that has seen three sessions.
+pub fn view() -> View {
+    let mut view = View::new("shop.sessions".to_owned(), false, Duration::from_secs(2));
+    view.found("connect-mongo-json");
+    view.look(look(&IDS), &Wanted::default(), Some(Fate::Ended));
+    view.tally(Ok(Tally {
+        at: DateTime::from_millis(NOW - 4000),
+        states: [150, 85, 2, 3],
+        known: 240,
+        oldest: Some(DateTime::from_millis(NOW - 23 * 86_400_000)),
+        sample: None,
+        index: TtlState::Missing,
+        took: Duration::ZERO,
+    }));
+    view
+}
+
+fn typed(view: &mut View, text: &str) -> Act {
+    text.chars().map(|letter| view.key(key(letter))).last().unwrap()
+}
+
+fn pressed(view: &mut View, code: KeyCode) -> Act {
+    view.key(KeyEvent::new(code, KeyModifiers::NONE))
+}
+
+#[test]
+fn it_is_left_by_q_escape_and_ctrl_c_and_by_ctrl_c_from_everywhere() {
+    assert!(matches!(typed(&mut view(), "q"), Act::Leave));
+    assert!(matches!(pressed(&mut view(), KeyCode::Esc), Act::Leave));
+    for before in ["", "x", "/", "?"] {
+        let mut view = view();
+        before.chars().for_each(|letter| drop(view.key(key(letter))));
+        let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        assert!(matches!(view.key(ctrl_c), Act::Leave), "{before}");
+    }
+    // Where a text is typed or read, they only end that.
+    for before in ["x", "?"] {
+        assert!(matches!(typed(&mut view(), &format!("{before}q")), Act::Nothing));
+    }
+}
+
+#[test]
+fn the_selection_stays_with_its_session_and_among_the_rows() {
+    let mut view = view();
+    typed(&mut view, "jjjjjj");
+    assert_eq!(view.selected, 2);
+    typed(&mut view, "k");
+    view.look(look(&["new", IDS[0], IDS[1], IDS[2]]), &Wanted::default(), None);
+    assert_eq!((view.selected, &view.lines()[2].key), (2, &Bson::String(IDS[1].to_owned())));
+    view.look(look(&["new"]), &Wanted::default(), None);
+    assert_eq!(view.selected, 0);
+    view.look(look(&[]), &Wanted::default(), None);
+    assert!(matches!(pressed(&mut view, KeyCode::Enter), Act::Nothing));
+    typed(&mut view, "jkGx");
+    assert!(matches!(view.mode, Mode::Rows));
+}
+
+#[test]
+fn a_yes_counts_only_when_its_question_was_seen_and_whole() {
+    let mut ahead = view();
+    assert!(matches!(typed(&mut ahead, "xy"), Act::Nothing));
+    assert_eq!(ahead.notice.as_deref(), Some("nothing was done"));
+
+    let mut cut = view();
+    typed(&mut cut, "x");
+    assert!(!cut.question_was_drawn());
+    assert!(matches!(typed(&mut cut, "y"), Act::Nothing));
+
+    let mut seen = view();
+    typed(&mut seen, "jx");
+    seen.is_question_whole = true;
+    assert!(seen.question_was_drawn(), "what was typed ahead is dropped now");
+    assert!(!seen.question_was_drawn(), "and never again");
+    // Another row is where it was.
+    seen.look(look(&["new", IDS[2]]), &Wanted::default(), Some(Fate::Ended));
+    match typed(&mut seen, "y") {
+        Act::LogOut(line, _) => assert_eq!(line.key, Bson::String(IDS[1].to_owned())),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn anything_but_a_yes_is_a_no() {
+    let codes = [KeyCode::Enter, KeyCode::Esc, KeyCode::Char('n'), KeyCode::Char('q'), KeyCode::Up];
+    for code in codes {
+        let mut view = view();
+        typed(&mut view, "x");
+        view.is_question_whole = true;
+        view.question_was_drawn();
+        assert!(matches!(pressed(&mut view, code), Act::Nothing), "{code:?}");
+        assert!(matches!(view.mode, Mode::Rows), "{code:?}");
+    }
+}
+
+#[test]
+fn one_log_out_at_a_time_and_none_of_what_is_over() {
+    let mut view = view();
+    view.is_ending = true;
+    typed(&mut view, "x");
+    assert!(matches!(view.mode, Mode::Rows) && view.notice.is_some());
+    view.is_ending = false;
+    let mut over = look(&IDS);
+    over.rows.as_mut().unwrap().lines[0].session.state = State::Expired;
+    view.look(over.clone(), &Wanted::default(), Some(Fate::Ended));
+    typed(&mut view, "x");
+    assert!(view.notice.as_ref().unwrap().contains("is over already"), "{:?}", view.notice);
+    // A store that does not look at the expiry takes it for alive.
+    view.look(over, &Wanted::default(), Some(Fate::Deleted));
+    typed(&mut view, "x");
+    assert!(matches!(view.mode, Mode::Question(..)));
+}
+
+#[test]
+fn the_states_are_gone_through_and_a_filter_is_typed() {
+    let mut view = view();
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        assert!(matches!(typed(&mut view, "s"), Act::Ask));
+        seen.push(view.wanted.state.map(State::name));
+        assert_eq!(view.lines().len(), 0, "rows of another filter are not shown");
+    }
+    assert_eq!(seen, [Some("live"), Some("expired"), Some("endless"), Some("malformed"), None]);
+    typed(&mut view, "/qjx");
+    pressed(&mut view, KeyCode::Backspace);
+    assert!(matches!(pressed(&mut view, KeyCode::Enter), Act::Ask));
+    assert_eq!(view.wanted.text.as_deref(), Some("qj"));
+    // What was found for another filter comes too late.
+    view.look(look(&IDS), &Wanted::default(), None);
+    assert_eq!(view.lines().len(), 0);
+    typed(&mut view, "/more");
+    pressed(&mut view, KeyCode::Esc);
+    assert_eq!(view.wanted.text.as_deref(), Some("qj"));
+}
+
+#[test]
+fn the_interval_is_doubled_and_halved_within_limits_and_it_can_be_paused() {
+    let mut view = view();
+    typed(&mut view, "+");
+    assert_eq!(view.asking().interval, Duration::from_secs(4));
+    typed(&mut view, "----------");
+    assert_eq!(view.asking().interval, SHORTEST);
+    typed(&mut view, "p");
+    assert!(view.asking().paused);
+    typed(&mut view, "p");
+    assert!(!view.asking().paused);
+}
+
+#[test]
+fn a_count_that_fails_for_now_leaves_the_one_before() {
+    let mut view = view();
+    let gone = Error::NoPrimary { address: "db1".to_owned() };
+    view.tally(Err(gone));
+    assert!(view.tally.as_ref().is_some_and(Result::is_ok));
+    view.tally(Err(Error::Unsupported("no right".to_owned())));
+    assert!(view.tally.as_ref().is_some_and(Result::is_err));
+}
