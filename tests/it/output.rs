@@ -20,6 +20,7 @@ const COMMANDS: [&str; 15] = [
     "doctor",
     "fix",
     "stats",
+    "top",
     "collections",
     "layouts",
     "deploy",

@@ -147,7 +147,7 @@ fn rows(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
         }
     }
     if rows.is_empty() && area.height > 1 && view.look.is_some() {
-        let none = "no session";
+        let none = if view.is_searching { "searching" } else { "no session" };
         put(buffer, (area.x, area.y + 1), none, area.width.into(), Style::new());
     }
 }

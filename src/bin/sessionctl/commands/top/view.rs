@@ -33,6 +33,8 @@ pub struct View {
     pub selected: usize,
     /// The first row that is shown.
     pub top: usize,
+    /// Other sessions are looked for than those that were found.
+    pub is_searching: bool,
     /// What came of the last thing that was done.
     pub notice: Option<String>,
     /// A log-out is under way.
@@ -88,6 +90,7 @@ impl View {
             mode: Mode::Rows,
             selected: 0,
             top: 0,
+            is_searching: false,
             notice: None,
             is_ending: false,
             is_question_whole: false,
@@ -124,6 +127,7 @@ impl View {
         }
         let before = self.lines().get(self.selected).map(|line| line.key.clone());
         (self.look, self.fate, self.trouble) = (Some(look), fate, None);
+        self.is_searching = false;
         let same = before.and_then(|key| self.lines().iter().position(|line| line.key == key));
         let last = self.lines().len().saturating_sub(1);
         self.selected = same.unwrap_or(self.selected).min(last);
@@ -237,6 +241,7 @@ impl View {
             look.rows = Ok(sessionctl::top::Rows::default());
         }
         (self.selected, self.top, self.paused) = (0, 0, false);
+        self.is_searching = true;
         Act::Ask
     }
 

@@ -169,6 +169,7 @@ fn the_states_are_gone_through_and_a_filter_is_typed() {
         assert!(matches!(typed(&mut view, "s"), Act::Ask));
         seen.push(view.wanted.state.map(State::name));
         assert_eq!(view.lines().len(), 0, "rows of another filter are not shown");
+        assert!(view.is_searching, "and it is not said that there are none");
     }
     assert_eq!(seen, [Some("live"), Some("expired"), Some("endless"), Some("malformed"), None]);
     typed(&mut view, "/qjx");
@@ -177,7 +178,10 @@ fn the_states_are_gone_through_and_a_filter_is_typed() {
     assert_eq!(view.wanted.text.as_deref(), Some("qj"));
     // What was found for another filter comes too late.
     view.look(look(&IDS), &Wanted::default(), None);
-    assert_eq!(view.lines().len(), 0);
+    assert!(view.lines().is_empty() && view.is_searching);
+    let wanted = view.wanted.clone();
+    view.look(look(&IDS), &wanted, None);
+    assert!(view.lines().len() == 3 && !view.is_searching);
     typed(&mut view, "/more");
     pressed(&mut view, KeyCode::Esc);
     assert_eq!(view.wanted.text.as_deref(), Some("qj"));
