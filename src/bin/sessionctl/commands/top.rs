@@ -28,7 +28,10 @@ use reading::{Asking, News, Source};
 use screen::Screen;
 use view::{Act, View};
 
-/// Watch a collection live: counts, what comes and goes, the newest sessions; log one out
+/// Watch a collection live, and log out one of its sessions
+///
+/// It shows how many sessions are in each state, how many come and go, the newest of them, and what
+/// the TTL monitor and the sweepers do.
 ///
 /// Keys: arrows or j and k move, Enter inspects, / filters by a user or the beginning of an id, s goes
 /// through the states, x logs the selected session out after a question, p pauses, + and - change the
