@@ -6,6 +6,7 @@ use bson::{DateTime, Document, RawDocumentBuf, doc};
 
 use super::flow::Newest;
 use super::{Line, Look, Memory, Rows, Wanted};
+use crate::connection::{Hello, Kind};
 use crate::doctor::{self, Fact, Passes};
 use crate::error::{Error, Result};
 use crate::query::Query;
@@ -26,7 +27,7 @@ impl Store {
     /// # Errors
     /// Where no server answers; everything else that cannot be read is unknown.
     pub async fn watch(&self, wanted: &Wanted, mut memory: Memory) -> Result<(Look, Memory)> {
-        let now = self.connection().hello().await?.now;
+        let Hello { now, kind, .. } = self.connection().hello().await?;
         let (sessions, newest, (rows, took), status, monitor, sweeper) = tokio::join!(
             self.known_number(),
             self.newest(&memory),
@@ -39,6 +40,11 @@ impl Store {
             doctor::sweeper(self.connection(), self.name()),
         );
         let flow = match (&sessions, newest) {
+            // Each shard has an order of its own.
+            _ if kind == Kind::Sharded => {
+                let what = "a sharded cluster does not tell which sessions are the newest";
+                Err(Error::Unsupported(what.into()))
+            }
             (Ok(sessions), Ok(newest)) => Ok(memory.take(now, *sessions, &newest)),
             (Err(error), _) => Err(error.clone()),
             (_, Err(error)) => Err(error),

@@ -171,7 +171,9 @@ fn the_view_shows_the_counts_of_the_database_and_follows_them() {
     db.insert("sessions", (0..2).map(|at_| connect_mongo(&long_id(&format!("new{at_}")), at(60))));
     let screen = view.shows("live 5  expired 2  endless 0  malformed 1  all 8");
     assert!(screen.contains("\nnew100000000  live"), "{screen}");
-    view.becomes("created", |screen| !screen.contains("created 0.0/s"));
+    view.becomes("created, not removed", |screen| {
+        !screen.contains("created 0.0/s") && screen.contains("removed 0.0/s")
+    });
     let expired = doc! { "_id": { "$regex": "^dead" } };
     db.runtime.block_on(db.collection("sessions").delete_many(expired).into_future()).unwrap();
     view.shows("live 5  expired 0  endless 0  malformed 1  all 6");
@@ -276,6 +278,23 @@ fn where_the_store_does_not_look_at_the_expiry_the_session_is_deleted() {
         .map(|left| left.get_str("id").unwrap()[8..11].to_owned())
         .collect();
     assert_eq!(left, ["one", "thr"]);
+}
+
+#[test]
+fn where_the_layout_is_only_guessed_nobody_is_logged_out() {
+    let db = Db::new();
+    let one = |id: &str| doc! { "_id": long_id(id), "user_id": "7", "expires_at": at(3600) };
+    db.insert("sessions", ["one", "two"].map(one));
+    let view = Terminal::open(&db, &[]);
+    view.shows("live 2");
+    view.press(&["x"]);
+    view.shows("[y/N]");
+    let before = db.find("sessions", doc! {});
+    view.press(&["y"]);
+    view.shows("could not log out session two000000000 of user 7");
+    view.shows("fits the layout lucia (2 of 2) only");
+    view.shows("say which it is with --layout NAME");
+    assert_eq!(db.find("sessions", doc! {}), before);
 }
 
 #[test]
@@ -497,6 +516,9 @@ fn along_an_index_no_session_is_read_to_be_counted() {
     assert!(documents.iter().all(|examined| *examined == 0), "{documents:?}");
     assert_eq!(along, states);
     assert_eq!(states.iter().sum::<u64>(), 200);
+    db.insert("sessions", [connect_mongo(&long_id("odd"), "tomorrow")]);
+    let malformed = examined(&db, "connect-mongo-json").1[3];
+    assert_eq!(malformed, 1, "the one that no index leads to is looked for");
 }
 
 #[test]
@@ -504,7 +526,7 @@ fn the_states_are_counted_as_list_shows_them_with_and_without_an_index() {
     for (layout, _, expiry) in crate::support::LAYOUTS {
         let db = Db::new();
         let expiries: Vec<Bson> = vec![
-            at(-60).into(),
+            at(-600).into(),
             at(60).into(),
             Bson::Null,
             "text".into(),

@@ -124,6 +124,12 @@ impl Failure {
         lines.join("\n")
     }
 
+    /// The sentence and the hint on one line, where there is no other place for them.
+    pub fn in_one_line(&self) -> String {
+        let hint = self.hint.as_ref().map(|hint| format!(" ({hint})"));
+        format!("{self}{}", hint.unwrap_or_default())
+    }
+
     /// Whether it only says that nobody reads stdout any more.
     pub fn is_closed_pipe(&self) -> bool {
         self.silent

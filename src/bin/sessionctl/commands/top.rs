@@ -235,7 +235,7 @@ impl<'a> Live<'a> {
 
     fn logged_out(&mut self, outcome: Result<String, Failure>) {
         self.view.is_ending = false;
-        self.view.notice = Some(outcome.unwrap_or_else(|failure| failure.to_string()));
+        self.view.notice = Some(outcome.unwrap_or_else(|failure| failure.in_one_line()));
         // What became of it is to be seen at once.
         self.asking.send_replace(self.view.asking());
     }

@@ -31,7 +31,7 @@ pub fn paint(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
         // Who cannot read all of a question cannot answer it.
         Mode::Question(..) => area.height,
         _ if area.height < SMALL => area.height.min(1),
-        _ => 2,
+        _ => 3,
     };
     let foot_height = (foot.len() as u16).min(most);
     view.is_question_whole = foot.len() <= usize::from(foot_height);
