@@ -52,6 +52,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Say why sessions will not expire or will be slow, and with which command to mend it')
             [CompletionResult]::new('fix', 'fix', [CompletionResultType]::ParameterValue, 'Mend the expiries of sessions that would never go away')
             [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Count states, sizes, ages, expiries and users')
+            [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Watch a collection live, and log out one of its sessions')
             [CompletionResult]::new('collections', 'collections', [CompletionResultType]::ParameterValue, 'Find the collections on the server that hold sessions, and which layout each has')
             [CompletionResult]::new('layouts', 'layouts', [CompletionResultType]::ParameterValue, 'List the layouts that sessionctl knows, or print one')
             [CompletionResult]::new('deploy', 'deploy', [CompletionResultType]::ParameterValue, 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper')
@@ -604,6 +605,30 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'sessionctl;top' {
+            [CompletionResult]::new('--interval', '--interval', [CompletionResultType]::ParameterName, 'Look at the collection so often')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done')
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions [default: sessions]; sweep takes several')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions [default: sessions]; sweep takes several')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'sessionctl;collections' {
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
             [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
@@ -943,6 +968,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Say why sessions will not expire or will be slow, and with which command to mend it')
             [CompletionResult]::new('fix', 'fix', [CompletionResultType]::ParameterValue, 'Mend the expiries of sessions that would never go away')
             [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Count states, sizes, ages, expiries and users')
+            [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Watch a collection live, and log out one of its sessions')
             [CompletionResult]::new('collections', 'collections', [CompletionResultType]::ParameterValue, 'Find the collections on the server that hold sessions, and which layout each has')
             [CompletionResult]::new('layouts', 'layouts', [CompletionResultType]::ParameterValue, 'List the layouts that sessionctl knows, or print one')
             [CompletionResult]::new('deploy', 'deploy', [CompletionResultType]::ParameterValue, 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper')
@@ -1003,6 +1029,9 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             break
         }
         'sessionctl;help;stats' {
+            break
+        }
+        'sessionctl;help;top' {
             break
         }
         'sessionctl;help;collections' {

@@ -64,6 +64,9 @@ _sessionctl() {
             sessionctl,sweep)
                 cmd="sessionctl__subcmd__sweep"
                 ;;
+            sessionctl,top)
+                cmd="sessionctl__subcmd__top"
+                ;;
             sessionctl__subcmd__deploy,cron)
                 cmd="sessionctl__subcmd__deploy__subcmd__cron"
                 ;;
@@ -166,6 +169,9 @@ _sessionctl() {
             sessionctl__subcmd__help,sweep)
                 cmd="sessionctl__subcmd__help__subcmd__sweep"
                 ;;
+            sessionctl__subcmd__help,top)
+                cmd="sessionctl__subcmd__help__subcmd__top"
+                ;;
             sessionctl__subcmd__help__subcmd__deploy,cron)
                 cmd="sessionctl__subcmd__help__subcmd__deploy__subcmd__cron"
                 ;;
@@ -251,7 +257,7 @@ _sessionctl() {
 
     case "${cmd}" in
         sessionctl)
-            opts="-d -c -o -q -v -h -V --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help --version list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help"
+            opts="-d -c -o -q -v -h -V --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help --version list inspect expire purge restore sweep index doctor fix stats top collections layouts deploy demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1615,7 +1621,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__help)
-            opts="list inspect expire purge restore sweep index doctor fix stats collections layouts deploy demo completions help"
+            opts="list inspect expire purge restore sweep index doctor fix stats top collections layouts deploy demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2007,6 +2013,20 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__help__subcmd__sweep)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sessionctl__subcmd__help__subcmd__top)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3135,6 +3155,76 @@ _sessionctl() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --uri)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uri-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --layout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --layout-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lifetime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sessionctl__subcmd__top)
+            opts="-d -c -o -q -v -h --interval --audit --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --audit)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --uri)

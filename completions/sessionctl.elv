@@ -49,6 +49,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand doctor 'Say why sessions will not expire or will be slow, and with which command to mend it'
             cand fix 'Mend the expiries of sessions that would never go away'
             cand stats 'Count states, sizes, ages, expiries and users'
+            cand top 'Watch a collection live, and log out one of its sessions'
             cand collections 'Find the collections on the server that hold sessions, and which layout each has'
             cand layouts 'List the layouts that sessionctl knows, or print one'
             cand deploy 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper'
@@ -574,6 +575,29 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'sessionctl;top'= {
+            cand --interval 'Look at the collection so often'
+            cand --audit 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done'
+            cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
+            cand --uri-file 'File with the connection string, so that ps does not show it'
+            cand -d 'Database [default: the connection string''s, else test]'
+            cand --db 'Database [default: the connection string''s, else test]'
+            cand -c 'Collection that holds the sessions [default: sessions]; sweep takes several'
+            cand --collection 'Collection that holds the sessions [default: sessions]; sweep takes several'
+            cand --layout 'How the sessions are written, by name (see sessionctl layouts); auto finds out'
+            cand --layout-file 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)'
+            cand --lifetime 'Lifetime after the last touch, where neither the document nor a TTL index tells it'
+            cand -o 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
+            cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
+            cand -q 'Print only failures: no notes, and no report in table format'
+            cand --quiet 'Print only failures: no notes, and no report in table format'
+            cand -v 'Say more: why this layout, and the driver''s own words on a failure'
+            cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'sessionctl;collections'= {
             cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
             cand --uri-file 'File with the connection string, so that ps does not show it'
@@ -892,6 +916,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand doctor 'Say why sessions will not expire or will be slow, and with which command to mend it'
             cand fix 'Mend the expiries of sessions that would never go away'
             cand stats 'Count states, sizes, ages, expiries and users'
+            cand top 'Watch a collection live, and log out one of its sessions'
             cand collections 'Find the collections on the server that hold sessions, and which layout each has'
             cand layouts 'List the layouts that sessionctl knows, or print one'
             cand deploy 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper'
@@ -936,6 +961,8 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
         &'sessionctl;help;fix;endless'= {
         }
         &'sessionctl;help;stats'= {
+        }
+        &'sessionctl;help;top'= {
         }
         &'sessionctl;help;collections'= {
         }

@@ -9,7 +9,7 @@ use snapbox::{assert_data_eq, file};
 
 use crate::support::{Db, Program, at, connect_mongo, long_id, with};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "list",
     "inspect",
     "expire",

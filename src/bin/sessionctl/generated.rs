@@ -191,7 +191,11 @@ fn exit_status(command: &Command) -> Roff {
         path.starts_with("layouts") || path.starts_with("deploy") || path == "completions";
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);
-    entry(&mut roff, "0", if path == "sweep" { "Done, or ended by SIGINT or SIGTERM." } else { "Done." });
+    entry(
+        &mut roff,
+        "0",
+        if path == "sweep" { "Done, or ended by SIGINT or SIGTERM." } else { "Done." },
+    );
     entry(&mut roff, "1", "Failed.");
     entry(&mut roff, "2", "The command line is wrong.");
     if whole || changes.contains(&path) {

@@ -87,7 +87,7 @@ pub struct Args {
 const WALK: &str = "no index leads to these sessions: the whole collection is walked once";
 
 /// The word for what happens.
-fn verb(fate: &Fate) -> &'static str {
+pub fn verb(fate: &Fate) -> &'static str {
     match fate {
         Fate::Deleted => "purge",
         Fate::Ended => "expire",

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::Selection;
 use crate::audit::{self, Audit, Intent, run_id};
-use crate::commands::ending::Report;
+use crate::commands::ending::{Report, verb};
 use crate::confirm::Confirmed;
 use crate::report::{Doing as _, Exit, Failure};
 use crate::text::neutral;
@@ -44,13 +44,10 @@ impl LogOut {
         let now = store.connection().primary_now().await.doing(&action)?;
         let fate = store.way_out(now);
         let query = Query { user: line.session.user.clone(), ..Query::default() };
-        let purge = Purge::new(query, fate, now, now);
+        let purge = Purge::new(query, fate.clone(), now, now);
         let purge = Purge { keys: Some(vec![line.key.clone()]), ..purge };
 
-        let command = match fate {
-            Fate::Deleted => "purge",
-            Fate::Ended => "expire",
-        };
+        let command = verb(&fate);
         let namespace = store.namespace();
         let run = run_id();
         let layout = store.layout().name.as_str();
@@ -71,11 +68,11 @@ impl LogOut {
         report.matched = Some(1);
         let outcome = self.purge(purge, &format!("{command} {run}"), &mut report).await;
         let outcome = outcome.doing(&action);
-        began.after(&report.row(fate), outcome.as_ref().err())?;
+        began.after(&report.row(&fate), outcome.as_ref().err())?;
         outcome?;
         match (report.done, fate) {
-            (Some(1..), Fate::Ended) => Ok(format!("logged out {name}: it is expired now")),
             (Some(1..), Fate::Deleted) => Ok(format!("logged out {name}: it is deleted")),
+            (Some(1..), _) => Ok(format!("logged out {name}: it is expired now")),
             _ => Err(Failure::new(
                 Exit::Failed,
                 format!("could not {action}: it was renewed, over or gone meanwhile"),

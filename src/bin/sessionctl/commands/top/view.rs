@@ -267,7 +267,7 @@ impl View {
 
     /// Asks about the selected session, or says why there is nothing to ask.
     fn ask(&mut self) {
-        let (Some(line), Some(fate)) = (self.lines().get(self.selected).cloned(), self.fate) else {
+        let (Some(line), Some(fate)) = (self.lines().get(self.selected).cloned(), &self.fate) else {
             return;
         };
         if self.is_ending {
@@ -275,15 +275,15 @@ impl View {
             return;
         }
         let name = name(&line);
-        if (fate, line.session.state) == (Fate::Ended, State::Expired) {
+        if (fate, line.session.state) == (&Fate::Ended, State::Expired) {
             self.notice = Some(format!("{name} is over already"));
             return;
         }
         let how = match fate {
-            Fate::Ended => "Its expiry is set into the past; the document stays until it is swept",
             Fate::Deleted => {
                 "Its document is deleted: its store does not look at the expiry when it reads"
             }
+            _ => "Its expiry is set into the past; the document stays until it is swept",
         };
         let namespace = neutral(&self.namespace);
         let question = Asked::new(format!("Log out {name}, {namespace}? {how}."));
