@@ -364,6 +364,7 @@ fn a_server_that_is_away_is_waited_for() {
     db.insert("sessions", [connect_mongo(&long_id("live"), at(3600))]);
     let view = Terminal::open(&db, &[]);
     view.shows("live 1  expired 0");
+    view.shows("live00000000  live");
     server.pause().unwrap();
     let screen = view.shows("the server has not answered for");
     assert!(screen.contains("live00000000  live") && screen.contains("this was so"), "{screen}");
