@@ -267,7 +267,8 @@ impl View {
 
     /// Asks about the selected session, or says why there is nothing to ask.
     fn ask(&mut self) {
-        let (Some(line), Some(fate)) = (self.lines().get(self.selected).cloned(), &self.fate) else {
+        let (Some(line), Some(fate)) = (self.lines().get(self.selected).cloned(), &self.fate)
+        else {
             return;
         };
         if self.is_ending {
