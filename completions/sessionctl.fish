@@ -332,7 +332,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s y -l yes -d 'Confirm beforehand: nothing is asked'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l drain -d 'Purge what the server would delete at once, however little, before the index is made; of expired sessions this needs no confirmation'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l drain -d 'Purge what the server would delete at once, however little, before the index is made; for `install` this needs no confirmation'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l no-drain -d 'Leave it all to the server, however much'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
@@ -360,7 +360,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s y -l yes -d 'Confirm beforehand: nothing is asked'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l drain -d 'Purge what the server would delete at once, however little, before the index is made; of expired sessions this needs no confirmation'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l drain -d 'Purge what the server would delete at once, however little, before the index is made; for `install` this needs no confirmation'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l no-drain -d 'Leave it all to the server, however much'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'

@@ -23,6 +23,16 @@ impl Commands {
         }
     }
 
+    /// The same for another login, who is to be named.
+    pub(super) fn without_login(&self) -> Self {
+        let mut commands = self.clone();
+        if let Some(at) = commands.mongosh.iter().position(|word| word == "--username") {
+            commands.mongosh.truncate(at);
+            commands.mongosh.extend(["--username".to_owned(), "ADMINISTRATOR".to_owned()]);
+        }
+        commands
+    }
+
     /// A command of sessionctl on this collection: `sessionctl VERB -d DATABASE -c COLLECTION REST`.
     pub(super) fn sessionctl(&self, verb: &str, rest: &str) -> String {
         let mut words = vec!["sessionctl".into(), verb.into()];

@@ -5,6 +5,7 @@ use bson::{Bson, Document, doc};
 use crate::doctor::Finding;
 use crate::doctor::facts::{Facts, Rights};
 use crate::doctor::mend::text;
+use crate::error::Error;
 use crate::layout::Layout;
 use crate::layout::detect::Certainty;
 use crate::sweep::LEASES;
@@ -35,6 +36,11 @@ pub(super) fn login(facts: &Facts) -> Finding {
         Err(error) => return Finding::unread(CHECK, error),
     };
     let Some((user, database)) = &rights.user else {
+        if matches!(facts.indexes, Err(Error::Unauthorized { .. })) {
+            let what = "the server asks for a login, and none was given";
+            let meaning = "nearly every check stays unknown: give a user in the connection string";
+            return Finding::warn(CHECK, what, meaning);
+        }
         return Finding::pass(CHECK, "the server asks for no login: everybody may do everything");
     };
     let on_collection = |action: &&&str| may(rights, action, facts);
@@ -71,14 +77,17 @@ pub(super) fn login(facts: &Facts) -> Finding {
         roles.push("{role: \"clusterMonitor\", db: \"admin\"}".to_owned());
     }
     let missing: Vec<_> = lacks.into_iter().chain(lacks_on_cluster).collect();
-    let meaning = format!("some checks stay unknown, for want of: {}", missing.join(", "));
+    let meaning = format!(
+        "some checks stay unknown, for want of: {}; the command is for an administrator",
+        missing.join(", ")
+    );
     let script = format!(
         "db.getSiblingDB({}).grantRolesToUser({}, [{}])",
         text(database),
         text(user),
         roles.join(", ")
     );
-    Finding::warn(CHECK, what, meaning).mend(facts.commands.mongosh(&script))
+    Finding::warn(CHECK, what, meaning).mend(facts.commands.without_login().mongosh(&script))
 }
 
 fn may(rights: &Rights, action: &str, facts: &Facts) -> bool {

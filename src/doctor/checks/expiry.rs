@@ -7,6 +7,7 @@ use bson::DateTime;
 use crate::doctor::facts::Facts;
 use crate::doctor::words::{between, lasting, percent};
 use crate::doctor::{Finding, Survey};
+use crate::index::IndexSpec;
 use crate::layout::{Fault, Kind, Layout};
 use crate::payload::time;
 use crate::session::State;
@@ -133,6 +134,16 @@ pub(super) fn endless(facts: &Facts) -> Finding {
         if count == 0 {
             return Finding::pass(CHECK, survey.looking("no session is endless"));
         }
+        // It reaches a null, and not what is missing.
+        let is_null = survey.types.get("missing").is_none_or(|count| *count == 0);
+        if let Some(index) = idle_index(facts, layout).filter(|_| is_null) {
+            let what = format!(
+                "{} without an expiry; the index {} ends them when they are idle",
+                survey.about(count, "session"),
+                index.name()
+            );
+            return Finding::pass(CHECK, what);
+        }
         let share = percent(count, survey.looked_at);
         let never = if survey.estimate(count) == 1 { "never ends" } else { "never end" };
         let what = format!("{} {never}: {share}", survey.about(count, "session"));
@@ -153,6 +164,13 @@ pub(super) fn endless(facts: &Facts) -> Finding {
         };
         Finding::warn(CHECK, what, meaning).mend(mend)
     }))
+}
+
+/// The index that ends what was not touched for long, if it is there.
+fn idle_index<'a>(facts: &'a Facts, layout: &Layout) -> Option<&'a IndexSpec> {
+    let name = layout.idle_limited()?.ttl_index?.name;
+    let indexes = facts.indexes.as_ref().ok()?;
+    indexes.iter().find(|index| index.name() == name && index.is_ttl())
 }
 
 /// Expiries so far ahead that a unit was mistaken.

@@ -99,6 +99,23 @@ fn sessions_without_an_expiry_are_found() {
 }
 
 #[test]
+fn endless_sessions_that_an_index_ends_when_they_are_idle_are_no_fault() {
+    let db = Db::new();
+    let layout = "express-mongodb-legacy";
+    let touched = doc! { "lastAccess": at(-DAY) };
+    db.insert("sessions", [with(session(layout, LIVE, Bson::Null), touched)]);
+    db.insert("sessions", [session(layout, OTHER, at(600))]);
+    finds(&db, "endless", "warn", "1 session never ends");
+    db.sessionctl(&["index", "install", "--idle", "30d", "--yes"]).exits(0);
+    passes(&db, "endless");
+    // The index does not reach a session whose expiry is missing.
+    let mut without = session(layout, "CCCCCCCCCCCCCCCCCCCCCC", Bson::Null);
+    without.remove("expires");
+    db.insert("sessions", [with(without, doc! { "lastAccess": at(0) })]);
+    finds(&db, "endless", "warn", "2 sessions never end");
+}
+
+#[test]
 fn endless_sessions_that_tell_no_touch_get_an_expiry_from_now() {
     let db = Db::new();
     let koa = |id: &str| doc! { "sid": format!("koa:sess:{id}"), "ttl": at(600), "views": 1 };
@@ -193,14 +210,23 @@ fn what_the_server_does_not_delete_in_spite_of_an_index_is_found() {
     let point = |mode: &str| {
         db.admin(doc! { "configureFailPoint": "hangTTLMonitorBetweenPasses", "mode": mode })
     };
+    eventually(|| {
+        let status = db.admin(doc! { "serverStatus": 1 });
+        let metrics = status.get_document("metrics").unwrap().get_document("ttl").unwrap();
+        metrics.get_i64("passes").unwrap() > 0
+    });
     point("alwaysOn");
     let wait = doc! {
         "waitForFailPoint": "hangTTLMonitorBetweenPasses", "timesEntered": 1_i64, "maxTimeMS": 30_000,
     };
     db.admin(wait);
     db.insert("sessions", [connect_mongo(OTHER, at(-DAY))]);
-    let found =
-        finds(&db, "expired", "fail", "have not removed them, although there is a TTL index");
+    let found = finds(
+        &db,
+        "expired",
+        "fail",
+        "not removed them, nor anything else, although there is a TTL index",
+    );
     assert_eq!(mend(&db, &found), "sessionctl purge --expired -d DB -c sessions --yes");
     run_mend(&db, &found);
     passes(&db, "expired");

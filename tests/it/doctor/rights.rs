@@ -47,7 +47,7 @@ fn with_a_read_only_login_what_it_may_not_see_is_unknown_until_it_has_the_role()
         "reader may run: list; not: expire, fix, purge, restore, index install, index remove";
     assert_eq!(login["what"], what);
     let mend = login["mend"].as_str().unwrap();
-    let wanted = "--username reader --eval 'db.getSiblingDB(\"admin\").grantRolesToUser(\"reader\", \
+    let wanted = "--username ADMINISTRATOR --eval 'db.getSiblingDB(\"admin\").grantRolesToUser(\"reader\", \
                   [{role: \"clusterMonitor\", db: \"admin\"}])'";
     assert!(mend.starts_with("mongosh 'mongodb://127.0.0.1:") && mend.ends_with(wanted), "{mend}");
     let roles = doc! { "role": "clusterMonitor", "db": "admin" };
@@ -86,6 +86,16 @@ fn with_a_login_that_may_do_nothing_everything_about_the_collection_is_unknown()
         assert_eq!(finding["outcome"] != "unknown", known, "{finding}");
         assert!(!finding["what"].as_str().unwrap().is_empty());
     }
+}
+
+#[test]
+fn without_a_login_on_a_server_that_asks_for_one_that_is_said() {
+    let (server, db) = guarded();
+    healthy(&db);
+    let findings = examine_as(&db, &format!("mongodb://{}", server.address()), &[]);
+    let login = findings.iter().find(|finding| finding["check"] == "login").unwrap();
+    assert_eq!(login["outcome"], "warn", "{login}");
+    assert_eq!(login["what"], "the server asks for a login, and none was given");
 }
 
 #[test]

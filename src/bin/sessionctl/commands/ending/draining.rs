@@ -32,8 +32,8 @@ pub struct Drained {
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct Draining {
-    /// Purge what the server would delete at once, however little, before the index is made; of
-    /// expired sessions this needs no confirmation
+    /// Purge what the server would delete at once, however little, before the index is made; for
+    /// `install` this needs no confirmation
     #[arg(long, conflicts_with = "no_drain")]
     drain: bool,
 

@@ -63,8 +63,11 @@ async fn prepare(
     let unclear = store.count_unclear(&mending).await.doing(&action)?;
     report.took = began.elapsed();
     if over > 0 {
-        let over = grouped(over);
-        context.note("note", format!("{over} of them are over as soon as they have a date"));
+        let text = match over {
+            1 => "1 of them is over as soon as it has a date".to_owned(),
+            over => format!("{} of them are over as soon as they have a date", grouped(over)),
+        };
+        context.note("note", text);
     }
     let end = end(unclear, &action);
     Ok(Ok(Prepared { store, purge, report, selection: selection(fault), end }))
@@ -105,9 +108,12 @@ fn end(unclear: u64, action: &str) -> Result<Exit, Failure> {
     if unclear == 0 {
         return Ok(Exit::Done);
     }
-    let those = sessions(unclear);
+    let those = match unclear {
+        1 => "1 text or number".to_owned(),
+        unclear => format!("{} texts or numbers", grouped(unclear)),
+    };
     let sentence = format!(
-        "could not {action} that have an expiry of more than one meaning, or none: {those} left alone"
+        "could not {action} whose expiry has more than one meaning, or none: {those} left alone"
     );
     Err(Failure::new(Exit::Failed, sentence)
         .hint("`sessionctl list --malformed` shows them, `purge --malformed` deletes them"))

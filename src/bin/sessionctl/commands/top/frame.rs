@@ -119,7 +119,9 @@ fn rows(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
         .enumerate()
         .map(|(at, name)| {
             let widest = rows.iter().map(|row| width_of(&text(row, at))).max();
-            (at, widest.unwrap_or(0).max(name.len()))
+            // One long name must not push the other columns off the screen.
+            let widest = widest.unwrap_or(0).min(usize::from(area.width / 3));
+            (at, widest.max(name.len()))
         })
         .collect();
     for name in DISPENSABLE {

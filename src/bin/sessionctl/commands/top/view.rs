@@ -39,6 +39,8 @@ pub struct View {
     pub notice: Option<String>,
     /// A log-out is under way.
     pub is_ending: bool,
+    /// Whether the selection was moved, and so stays with its session.
+    has_moved: bool,
     /// Whether the question fits on the screen.
     pub is_question_whole: bool,
     fate: Option<Fate>,
@@ -93,6 +95,7 @@ impl View {
             is_searching: false,
             notice: None,
             is_ending: false,
+            has_moved: false,
             is_question_whole: false,
             fate: None,
         }
@@ -128,6 +131,8 @@ impl View {
         let before = self.lines().get(self.selected).map(|line| line.key.clone());
         (self.look, self.fate, self.trouble) = (Some(look), fate, None);
         self.is_searching = false;
+        // Whoever has not moved watches the newest.
+        let before = before.filter(|_| self.has_moved);
         let same = before.and_then(|key| self.lines().iter().position(|line| line.key == key));
         let last = self.lines().len().saturating_sub(1);
         self.selected = same.unwrap_or(self.selected).min(last);
@@ -231,6 +236,7 @@ impl View {
     }
 
     fn select(&mut self, by: isize) {
+        self.has_moved = true;
         let last = self.lines().len().saturating_sub(1);
         self.selected = self.selected.saturating_add_signed(by).min(last);
     }
@@ -240,7 +246,7 @@ impl View {
         if let Some(look) = &mut self.look {
             look.rows = Ok(sessionctl::top::Rows::default());
         }
-        (self.selected, self.top, self.paused) = (0, 0, false);
+        (self.selected, self.top, self.paused, self.has_moved) = (0, 0, false, false);
         self.is_searching = true;
         Act::Ask
     }

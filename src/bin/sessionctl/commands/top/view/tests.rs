@@ -107,6 +107,16 @@ fn the_selection_stays_with_its_session_and_among_the_rows() {
 }
 
 #[test]
+fn until_it_is_moved_the_selection_is_on_the_newest() {
+    let mut view = view();
+    view.look(look(&["new", IDS[0]]), &Wanted::default(), None);
+    assert_eq!(view.selected, 0);
+    typed(&mut view, "k");
+    view.look(look(&["newer", "new", IDS[0]]), &Wanted::default(), None);
+    assert_eq!(view.selected, 1);
+}
+
+#[test]
 fn a_yes_counts_only_when_its_question_was_seen_and_whole() {
     let mut ahead = view();
     assert!(matches!(typed(&mut ahead, "xy"), Act::Nothing));
