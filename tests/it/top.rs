@@ -269,9 +269,12 @@ fn where_the_store_does_not_look_at_the_expiry_the_session_is_deleted() {
     view.shows("\ntwo000000000  live");
     view.press(&["j", "x"]);
     view.shows("Log out session two000000000");
-    view.shows(
-        "Its document is deleted: its store does not look at the\nexpiry when it reads. [y/N]",
-    );
+    // Where its lines break depends on the database's name.
+    view.becomes("the whole question", |screen| {
+        let said =
+            "Its document is deleted: its store does not look at the expiry when it reads. [y/N]";
+        screen.replace('\n', " ").contains(said)
+    });
     assert_eq!(db.count("sessions", doc! {}), 3);
     view.press(&["y"]);
     view.shows("logged out session two000000000: it is deleted");
