@@ -1,13 +1,10 @@
 //! `sessionctl doctor`: each fault is made on a real server and found, and is gone once the command
 //! that the doctor named was run. What mongosh would do the driver does here.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use bson::{Bson, Document, doc};
 use serde_json::Value;
 
-use crate::support::{Db, LAYOUTS, Program, at, connect_mongo, eventually, session, with};
+use crate::support::{Db, LAYOUTS, Program, Run, at, connect_mongo, eventually, session, with};
 
 mod documents;
 mod expiry;
@@ -67,24 +64,11 @@ fn mend(db: &Db, finding: &Value) -> String {
 fn run_mend(db: &Db, finding: &Value) {
     let mend = finding["mend"].as_str().unwrap();
     assert!(mend.starts_with("sessionctl "), "{mend}");
-    let output = shell(db, mend);
-    assert!(output.status.success(), "{mend}: {output:?}");
+    shell(db, mend).exits(0);
 }
 
-/// A line of shell, with sessionctl in its PATH.
-fn shell(db: &Db, line: &str) -> std::process::Output {
-    let folder = Path::new(env!("CARGO_BIN_EXE_sessionctl")).parent().unwrap();
-    let mut path = folder.as_os_str().to_owned();
-    path.push(":");
-    path.push(std::env::var_os("PATH").unwrap());
-    let mut shell = Command::new("sh");
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("SESSIONCTL_") {
-            shell.env_remove(name);
-        }
-    }
-    shell.args(["-c", line]).env("PATH", path).env("SESSIONCTL_URI", &db.uri);
-    shell.stdin(Stdio::null()).output().unwrap()
+fn shell(db: &Db, line: &str) -> Run {
+    Program::shell(line).env("SESSIONCTL_URI", &db.uri).run()
 }
 
 /// The JavaScript that a finding gives to mongosh, as a shell would hand it over.
@@ -92,7 +76,6 @@ fn shell(db: &Db, line: &str) -> std::process::Output {
 fn script(db: &Db, finding: &Value) -> String {
     let mend = finding["mend"].as_str().unwrap_or_else(|| panic!("{finding:#}"));
     let words = shell(db, &format!("mongosh() {{ printf '%s\\n' \"$@\"; }}; {mend}")).stdout;
-    let words = String::from_utf8(words).unwrap();
     let words: Vec<_> = words.lines().collect();
     let [uri, "--eval", script] = words.as_slice() else { panic!("{words:?}") };
     assert!(uri.starts_with("mongodb://127.0.0.1:"), "{words:?}");

@@ -4,13 +4,12 @@
 //! (times, seconds) is not compared. `UPDATE=1 cargo test` writes what was printed into the README.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use bson::{Bson, DateTime, Document, doc};
 use sessionctl::Layout;
 use sessionctl::mongod::Options;
 
-use crate::support::{Db, at, own_server};
+use crate::support::{Db, Program, at, own_server};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -98,25 +97,8 @@ fn the_librarys_example_is_the_one_that_its_documentation_compiles() {
 
 /// Runs a command line as a user of a shell would, with both outputs in the order they come.
 fn shell(command: &str, uri: &str, here: &Path) -> String {
-    let folder = Path::new(env!("CARGO_BIN_EXE_sessionctl")).parent().unwrap();
-    let mut path = folder.as_os_str().to_owned();
-    path.push(":");
-    path.push(std::env::var_os("PATH").unwrap());
-    let mut shell = Command::new("sh");
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("SESSIONCTL_") {
-            shell.env_remove(name);
-        }
-    }
-    let output = shell
-        .args(["-c", &format!("exec 2>&1\n{command}")])
-        .env("PATH", path)
-        .env("SESSIONCTL_URI", uri)
-        .current_dir(here)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap()
+    let program = Program::shell(&format!("exec 2>&1\n{command}"));
+    program.env("SESSIONCTL_URI", uri).at(here).run().stdout
 }
 
 /// Without what differs from run to run: instants, and seconds with a fraction.

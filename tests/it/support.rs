@@ -306,9 +306,21 @@ impl Program {
         Self::of(Command::new(env!("CARGO_BIN_EXE_sessionctl")), arguments)
     }
 
-    /// A line of shell, with the same environment.
+    /// A line of shell, with sessionctl in its PATH.
     pub fn shell(line: &str) -> Self {
-        Self::of(Command::new("sh"), &["-c", line])
+        let folder = Path::new(env!("CARGO_BIN_EXE_sessionctl")).parent().unwrap();
+        let mut path = folder.as_os_str().to_owned();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap());
+        let mut shell = Self::of(Command::new("sh"), &["-c", line]);
+        shell.command.env("PATH", path);
+        shell
+    }
+
+    /// Runs it in this folder.
+    pub fn at(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
     }
 
     fn of(mut command: Command, arguments: &[&str]) -> Self {

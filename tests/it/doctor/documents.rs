@@ -112,8 +112,8 @@ fn a_layout_that_many_programs_have_wants_to_be_confirmed() {
         "sessionctl index install --layout fiber -d DB -c sessions --yes"
     );
     run_mend(&db, &index);
-    let output = shell(&db, &format!("{} -o ndjson", found["mend"].as_str().unwrap()));
-    let printed = String::from_utf8(output.stdout).unwrap();
+    let run = shell(&db, &format!("{} -o ndjson", found["mend"].as_str().unwrap()));
+    let printed = run.stdout;
     let line = printed.lines().find(|line| line.contains("\"layout\"")).unwrap();
     assert!(line.contains("\"outcome\":\"pass\""), "{line}");
     passes(&db, "ttl-index");
