@@ -110,7 +110,8 @@ fn written(unit: Option<Unit>, millis: Document) -> Document {
     match unit {
         None => doc! { "$toDate": millis },
         Some(Unit::Ms) => doc! { "$toLong": millis },
-        Some(Unit::S) => doc! { "$toLong": { "$floor": { "$divide": [millis, 1000] } } },
+        // Beaker 1.14 writes a double (`time.time() + ...`), by which its sessions are known.
+        Some(Unit::S) => doc! { "$divide": [millis, 1000] },
         Some(Unit::Ns) => doc! { "$toLong": { "$multiply": [millis, 1_000_000_i64] } },
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bson::{Bson, DateTime, Decimal128, Document, doc};
+use bson::spec::BinarySubtype;
+use bson::{Binary, Bson, DateTime, Decimal128, Document, doc};
 
 use crate::support::{Db, at, connect_mongo, eventually, session, with};
 
@@ -286,4 +287,26 @@ fn an_endless_session_gets_its_expiry_where_its_store_keeps_it() {
         let listed = db.sessionctl(&["list", "--endless", "-o", "json"]).exits(0).json();
         assert_eq!(listed, serde_json::json!([]), "{layout}");
     }
+}
+
+#[test]
+fn an_expiry_in_seconds_is_written_as_its_store_writes_it() {
+    let db = Db::new();
+    let value = Binary { subtype: BinarySubtype::Generic, bytes: b"{}".to_vec() };
+    let beaker = |id: &str, expiration: Bson| {
+        doc! { "_id": format!("{id}:session"), "value": &value, "expiration": expiration }
+    };
+    let soon = at(600).timestamp_millis() as f64 / 1000.0;
+    db.insert("sessions", [beaker("endless", Bson::Null), beaker("live", soon.into())]);
+    let command = ["fix", "endless", "--lifetime", "1h", "--yes", "-o", "json"];
+    let before = at(3600).timestamp_millis() as f64 / 1000.0;
+    assert_eq!(db.sessionctl(&command).exits(0).json()["mended"], 1);
+    let expiration = |id: &str| db.one("sessions", "_id", id).get_f64("expiration").unwrap();
+    let hour = before..=at(3600).timestamp_millis() as f64 / 1000.0;
+    assert!(hour.contains(&expiration("endless:session")), "{hour:?}");
+    assert!((expiration("live:session") - soon).abs() < f64::EPSILON);
+    // It is still known whose sessions these are.
+    let states = db.sessionctl(&["list", "-o", "json"]).exits(0).json();
+    let states: Vec<_> = states.as_array().unwrap().iter().map(|one| &one["state"]).collect();
+    assert_eq!(states, ["live", "live"]);
 }

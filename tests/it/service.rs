@@ -157,6 +157,22 @@ fn a_file_is_read_again_on_sighup_and_one_that_is_wrong_changes_nothing() {
 }
 
 #[test]
+fn a_reader_of_the_reports_who_leaves_is_said_once_and_the_sweep_goes_on() {
+    let db = Db::new();
+    fill(&db, "sessions");
+    let (reader, writer) = std::io::pipe().unwrap();
+    let arguments = ["sweep", "--interval", "1", "-o", "ndjson"];
+    let sweep = db.command(&arguments).stdout(writer).start();
+    drop(reader);
+    for id in ["second", "third"] {
+        db.insert("sessions", [connect_mongo(id, at(-60))]);
+        eventually(|| is_gone(&db, "sessions", id));
+    }
+    let run = sweep.end();
+    assert_eq!(run.stderr.matches("nobody reads the reports").count(), 1, "{run:#?}");
+}
+
+#[test]
 fn a_pass_can_be_asked_for_by_sigusr1() {
     let db = Db::new();
     fill(&db, "sessions");

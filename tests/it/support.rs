@@ -404,8 +404,8 @@ impl Program {
         run
     }
 
-    /// Prints into this file instead of a pipe.
-    pub fn stdout(mut self, file: std::fs::File) -> Self {
+    /// Prints into this file, or this end of a pipe.
+    pub fn stdout(mut self, file: impl Into<Stdio>) -> Self {
         self.stdout = Some(file.into());
         self
     }
