@@ -22,6 +22,7 @@ mod facts;
 mod mend;
 mod path;
 
+pub(crate) use expiry::Clock;
 pub use expiry::{Kind, LifetimeFrom, Meaning, Rule, Unit};
 pub(crate) use facts::state_of;
 pub use mend::{Fault, Mending};
@@ -525,6 +526,15 @@ impl Layout {
             user: self.user_in(fields, user_in_payload),
             bytes: document.as_bytes().len() as u64,
         }
+    }
+
+    /// The state of `document` at `cutoff`, and its expiry if that is an instant.
+    pub(crate) fn state_at(
+        &self,
+        document: &RawDocument,
+        cutoff: DateTime,
+    ) -> (State, Option<DateTime>) {
+        self.state(&Fields::of(document), cutoff)
     }
 
     fn state(&self, fields: &Fields<'_>, cutoff: DateTime) -> (State, Option<DateTime>) {

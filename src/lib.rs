@@ -49,6 +49,8 @@ pub mod stats;
 pub mod store;
 pub mod sweep;
 pub mod top;
+#[cfg(feature = "tower-sessions")]
+pub mod tower_sessions;
 
 pub use connection::Connection;
 pub use error::{Error, Result};

@@ -18,7 +18,7 @@ mod glance;
 mod gob;
 mod java;
 mod json;
-mod msgpack;
+pub(crate) mod msgpack;
 mod php;
 mod pickle;
 mod plain;
@@ -30,6 +30,8 @@ mod secrets;
 mod securecookie;
 mod shape;
 mod skim;
+#[cfg(feature = "tower-sessions")]
+pub(crate) mod tower;
 pub(crate) mod write;
 
 pub use codec::Codec;

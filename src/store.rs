@@ -3,24 +3,20 @@
 
 use std::time::Duration;
 
-use bson::raw::RawDocumentBuf;
 use bson::{Bson, DateTime, Document, doc};
 use futures_util::StreamExt as _;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use crate::connection::{Connection, Reply};
 use crate::error::{Error, Result};
 use crate::index::IndexSpec;
 use crate::layout::Layout;
-use crate::payload::write;
-use crate::session::{SessionId, State};
-use crate::sweep::{ClearInterval, Sweep};
 
+mod builder;
 mod ids;
+mod sessions;
+
+pub use builder::StoreBuilder;
 pub use ids::Resolved;
 
 /// Documents a batch of a cursor: large enough to be as fast as the driver's default, small enough
@@ -37,6 +33,8 @@ pub struct Store {
     collection: String,
     layout: Layout,
     comment: String,
+    /// Touches write nothing in a session that was written lately.
+    touch_after: Duration,
 }
 
 /// When a session that is set will be over.
@@ -82,7 +80,8 @@ impl Store {
     /// The store of `layout` in `collection`. [`Connection::store`] does the same.
     pub fn new(connection: Connection, collection: &str, layout: Layout) -> Self {
         let comment = format!("sessionctl {}", env!("CARGO_PKG_VERSION"));
-        Self { connection, collection: collection.to_owned(), layout, comment }
+        let collection = collection.to_owned();
+        Self { connection, collection, layout, comment, touch_after: Duration::ZERO }
     }
 
     /// Starts describing a store, as express-mongodb's options do.
@@ -151,78 +150,6 @@ impl Store {
         })
     }
 
-    /// The payload of the session `id`, or `None` if there is none or it is over. One round trip:
-    /// the server sends its clock along.
-    ///
-    /// # Errors
-    /// What the connection meets, or a payload that does not decode into `T`.
-    pub async fn get<T: DeserializeOwned>(&self, id: &str) -> Result<Option<T>> {
-        let pipeline = [
-            doc! { "$match": { &self.layout.id.path: id } },
-            doc! { "$limit": 1 },
-            doc! { "$project": { "_id": 0, "session": "$$ROOT", "now": "$$NOW" } },
-        ];
-        let mut found = self.aggregate(pipeline.into()).await?;
-        let Some(batch) = found.next().await? else { return Ok(None) };
-        let Some(row) = documents(&batch).next() else { return Ok(None) };
-        let (Ok(session), Ok(now)) = (row.get_document("session"), row.get_datetime("now")) else {
-            return Ok(None);
-        };
-        let payload = self.layout.payload(session);
-        let state = self.layout.session(session, &payload, now).state;
-        if !matches!(state, State::Live | State::Endless) {
-            return Ok(None);
-        }
-        match (payload.value(), payload.error()) {
-            (Some(value), _) => self.typed(value.clone()).map(Some),
-            (None, reason) => Err(Error::Document(reason.unwrap_or_else(|| "no payload".into()))),
-        }
-    }
-
-    fn typed<T: DeserializeOwned>(&self, value: Value) -> Result<T> {
-        serde_json::from_value(value)
-            .map_err(|error| Error::Document(format!("the payload is of another type: {error}")))
-    }
-
-    /// Writes the session `id`, new or not, as the store of this layout would. Where that store is
-    /// express-session's, the cookie that it cannot do without is added if `payload` has none.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] if the layout cannot be written, or cannot keep a session for ever.
-    pub async fn set<T: Serialize>(&self, id: &str, payload: &T, expiry: Expiry) -> Result<()> {
-        let payload = serde_json::to_value(payload)
-            .map_err(|error| Error::Unsupported(format!("the payload is no JSON: {error}")))?;
-        let now = self.connection.primary_now().await?;
-        let update = write::session(&self.layout, id, payload, expiry, now)?;
-        let command = doc! {
-            "update": &self.collection,
-            "updates": [{ "q": { &self.layout.id.path: id }, "u": update, "upsert": true }],
-            "comment": &self.comment,
-        };
-        self.run("update", command).await.map(drop)
-    }
-
-    /// Gives the session `id` a new expiry. A session that [`Store::get`] does not give, because it
-    /// is gone, over or malformed, stays so; `false` says that it was.
-    ///
-    /// # Errors
-    /// As for [`Store::set`].
-    pub async fn touch(&self, id: &str, expiry: Expiry) -> Result<bool> {
-        let now = self.connection.primary_now().await?;
-        let mut query = self.not_over(now);
-        query.insert(&self.layout.id.path, id);
-        let Some(found) = self.find_one(query.clone()).await? else { return Ok(false) };
-        let touch = write::touch(&self.layout, &found, expiry, now)?;
-        let mut unchanged = query;
-        unchanged.extend(touch.unchanged);
-        let command = doc! {
-            "update": &self.collection,
-            "updates": [{ "q": unchanged, "u": touch.update }],
-            "comment": &self.comment,
-        };
-        Ok(self.run("update", command).await?.get_i32("n").unwrap_or(0) > 0)
-    }
-
     /// Inserts documents as they are, all of them or, at the first that the server refuses, none
     /// after it.
     ///
@@ -239,72 +166,6 @@ impl Store {
             self.run("insert", command).await?;
         }
         Ok(())
-    }
-
-    /// Deletes the session `id`; whether there was one.
-    ///
-    /// # Errors
-    /// What the connection meets.
-    pub async fn destroy(&self, id: &str) -> Result<bool> {
-        Ok(self.delete(doc! { &self.layout.id.path: id }).await? > 0)
-    }
-
-    /// Deletes every session; how many there were. For more than a few thousand sessions
-    /// [`crate::purge`] is the gentle way.
-    ///
-    /// # Errors
-    /// What the connection meets.
-    pub async fn clear(&self) -> Result<u64> {
-        self.delete(Document::new()).await
-    }
-
-    async fn delete(&self, query: Document) -> Result<u64> {
-        let command = doc! {
-            "delete": &self.collection,
-            "deletes": [{ "q": query, "limit": 0 }],
-            "comment": &self.comment,
-            "writeConcern": { "w": "majority" },
-        };
-        Ok(affected(&self.run("delete", command).await?, "n"))
-    }
-
-    /// All sessions that are not over, with their ids.
-    ///
-    /// # Errors
-    /// What the connection meets, or a payload that does not decode into `T`.
-    pub async fn all<T: DeserializeOwned>(&self) -> Result<Vec<(SessionId, T)>> {
-        let now = self.now().await?;
-        let mut batches = self.read(self.not_over(now), &Reading::default()).await?;
-        let mut all = Vec::new();
-        while let Some(batch) = batches.next().await? {
-            for document in documents(&batch) {
-                if let Some(value) = self.layout.payload(document).value() {
-                    all.push((self.layout.id_of(document), self.typed(value.clone())?));
-                }
-            }
-        }
-        Ok(all)
-    }
-
-    /// How many sessions are not over.
-    ///
-    /// # Errors
-    /// What the connection meets.
-    pub async fn length(&self) -> Result<u64> {
-        let now = self.now().await?;
-        self.count(self.not_over(now)).await
-    }
-
-    fn not_over(&self, now: DateTime) -> Document {
-        let states = [State::Live, State::Endless];
-        doc! { "$or": states.map(|state| self.layout.filter(state, now)).to_vec() }
-    }
-
-    /// Purges expired sessions now and every `interval`, in a task of its own, for as long as the
-    /// returned guard lives. Nothing stops it but the guard: a server that is away is waited for.
-    pub fn clear_interval(&self, interval: Duration) -> ClearInterval {
-        let sweep = Sweep { interval, ..Sweep::default() };
-        ClearInterval::start(self, sweep, CancellationToken::new())
     }
 
     /// How many sessions match `filter`.
@@ -437,12 +298,6 @@ impl Store {
         Ok(Batches { cursor, store: self.clone(), command: "aggregate" })
     }
 
-    async fn find_one(&self, filter: Document) -> Result<Option<RawDocumentBuf>> {
-        let collection = self.connection.collection(&self.collection);
-        let found = collection.find_one(filter).comment(self.comment.as_str()).await;
-        found.map_err(|error| self.error("find", error))
-    }
-
     pub(crate) fn error(&self, command: &str, error: mongodb::error::Error) -> Error {
         let namespace = self.namespace();
         self.connection.scene(command, &namespace).error(error)
@@ -501,76 +356,5 @@ impl Batches {
 impl std::fmt::Debug for Batches {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Batches of {}", self.store.namespace())
-    }
-}
-
-/// The options of a store: express-mongodb's `collection` and `clear_interval`, and where it is.
-#[derive(Debug, Clone)]
-pub struct StoreBuilder {
-    uri: String,
-    database: Option<String>,
-    collection: String,
-    layout: String,
-    clear_interval: Option<Duration>,
-}
-
-impl Default for StoreBuilder {
-    fn default() -> Self {
-        Self {
-            uri: "mongodb://localhost:27017".to_owned(),
-            database: None,
-            collection: "sessions".to_owned(),
-            layout: "express-mongodb-1".to_owned(),
-            clear_interval: None,
-        }
-    }
-}
-
-impl StoreBuilder {
-    /// The connection string; `mongodb://localhost:27017` unless set.
-    #[must_use]
-    pub fn uri(mut self, uri: &str) -> Self {
-        uri.clone_into(&mut self.uri);
-        self
-    }
-
-    /// The database; the connection string's own, else `test`, unless set.
-    #[must_use]
-    pub fn database(mut self, database: &str) -> Self {
-        self.database = Some(database.to_owned());
-        self
-    }
-
-    /// The collection; `sessions` unless set.
-    #[must_use]
-    pub fn collection(mut self, collection: &str) -> Self {
-        collection.clone_into(&mut self.collection);
-        self
-    }
-
-    /// The layout's name; `express-mongodb-1` unless set.
-    #[must_use]
-    pub fn layout(mut self, layout: &str) -> Self {
-        layout.clone_into(&mut self.layout);
-        self
-    }
-
-    /// How often expired sessions are purged; never unless set.
-    #[must_use]
-    pub fn clear_interval(mut self, interval: Duration) -> Self {
-        self.clear_interval = Some(interval);
-        self
-    }
-
-    /// The store, and the guard of its clear interval if it has one: dropping the guard stops it.
-    ///
-    /// # Errors
-    /// [`Error::Uri`] or [`Error::UnknownLayout`]. The server is not asked yet.
-    pub async fn open(self) -> Result<(Store, Option<ClearInterval>)> {
-        let layout = Layout::named(&self.layout)?.clone();
-        let connection = Connection::open(&self.uri, self.database.as_deref()).await?;
-        let store = connection.store(&self.collection, layout);
-        let guard = self.clear_interval.map(|interval| store.clear_interval(interval));
-        Ok((store, guard))
     }
 }

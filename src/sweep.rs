@@ -232,6 +232,16 @@ pub struct Target {
 }
 
 impl Target {
+    /// The collection of `store`, in its layout.
+    pub fn of(store: &Store) -> Self {
+        Self {
+            connection: store.connection().clone(),
+            collection: store.name().to_owned(),
+            layout: Some(store.layout().clone()),
+            lifetime: None,
+        }
+    }
+
     /// `database.collection`.
     pub fn namespace(&self) -> String {
         self.connection.namespace(&self.collection)
@@ -533,16 +543,29 @@ pub struct ClearInterval {
 }
 
 impl ClearInterval {
-    pub(crate) fn start(store: &Store, sweep: Sweep, cancel: CancellationToken) -> Self {
+    pub(crate) fn start(
+        store: &Store,
+        sweep: Sweep,
+        cancel: CancellationToken,
+        tell: impl FnMut(Event) + Send + 'static,
+    ) -> Self {
         let control = Control { cancel: cancel.clone(), ..Control::default() };
-        let target = Target {
-            connection: store.connection().clone(),
-            collection: store.name().to_owned(),
-            layout: Some(store.layout().clone()),
-            lifetime: None,
-        };
-        let task = tokio::spawn(async move { sweep.run(&target, &control, |_| {}).await });
+        let target = Target::of(store);
+        let task = tokio::spawn(async move { sweep.run(&target, &control, tell).await });
         Self { cancel, task: Some(task) }
+    }
+
+    /// Waits until the sweep ends by itself, which it does at an error that waiting cannot mend. Where
+    /// this is dropped before, the sweep ends after the batch under way.
+    ///
+    /// # Errors
+    /// What ended it.
+    pub async fn ended(mut self) -> Result<()> {
+        match &mut self.task {
+            // A task that panicked has said so itself.
+            Some(task) => task.await.unwrap_or(Ok(())),
+            None => Ok(()),
+        }
     }
 
     /// Ends the sweep and waits until the batch under way is finished.

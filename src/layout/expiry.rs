@@ -98,6 +98,49 @@ pub enum Unit {
     Ns,
 }
 
+/// By which clock an expression decides what is over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Clock {
+    /// At an instant that is known.
+    At(DateTime),
+    /// By the server's own, while it works: no round trip is spent on asking it.
+    Server,
+}
+
+impl From<DateTime> for Clock {
+    fn from(time: DateTime) -> Self {
+        Self::At(time)
+    }
+}
+
+impl Clock {
+    /// Now, as an expression.
+    pub(crate) fn now(self) -> Bson {
+        match self {
+            Self::At(time) => time.into(),
+            Self::Server => "$$NOW".into(),
+        }
+    }
+
+    /// What the value of `rule` is compared with.
+    pub(super) fn limit(self, rule: &Rule) -> Bson {
+        let limit = match (self, rule.lifetime_millis()) {
+            (Self::At(time), _) => return rule.limit(time),
+            (Self::Server, 0) => self.now(),
+            (Self::Server, lifetime) => doc! { "$subtract": [self.now(), lifetime] }.into(),
+        };
+        match rule.unit {
+            None => limit,
+            Some(unit) => doc! { "$divide": [{ "$toLong": limit }, unit.millis()] }.into(),
+        }
+    }
+
+    /// What the date of `rule` is compared with where the document says the lifetime.
+    pub(super) fn own_limit(self, rule: &Rule, lifetime: &str) -> Document {
+        doc! { "$subtract": [self.now(), rule.own_millis(lifetime)] }
+    }
+}
+
 /// A lifetime beyond this is taken for nonsense; with it a date would overflow.
 const LONGEST: f64 = 1e15;
 

@@ -3,7 +3,7 @@
 
 use bson::{Bson, DateTime, Document, doc};
 
-use super::expiry::{Kind, Meaning, Rule, Unit};
+use super::expiry::{Clock, Kind, Meaning, Rule, Unit};
 use super::{Instant, Layout};
 use crate::payload::Codec;
 use crate::session::State;
@@ -13,7 +13,8 @@ const NUMBERS: [&str; 4] = ["int", "long", "double", "decimal"];
 
 impl Layout {
     /// The state at `cutoff`, as the number that [`state_of`] takes.
-    pub(crate) fn state_fact(&self, cutoff: DateTime) -> Bson {
+    pub(crate) fn state_fact(&self, cutoff: impl Into<Clock>) -> Bson {
+        let cutoff = cutoff.into();
         let mut facts = self.expiry.iter().enumerate().map(|(at, rule)| rule.fact(cutoff, at == 0));
         match self.expiry.len() {
             1 => facts.next().unwrap_or(Bson::Null),
@@ -127,7 +128,7 @@ fn of_meaning(meaning: Meaning) -> i32 {
 impl Rule {
     /// What this rule makes of a document; where it has nothing to go by, only the `first` has a
     /// say.
-    fn fact(&self, cutoff: DateTime, first: bool) -> Bson {
+    fn fact(&self, cutoff: Clock, first: bool) -> Bson {
         let of_meaning = |meaning| if first { of_meaning(meaning) } else { 0 };
         if self.kind == Kind::None || (self.kind != Kind::Flag && !self.is_bounded()) {
             // A bare number would tell `$project` to keep a field.
@@ -147,12 +148,12 @@ impl Rule {
     }
 
     /// The branch of the value that nearly all documents have; asked first, as that is fastest.
-    fn usual(&self, cutoff: DateTime, first: bool) -> Document {
+    fn usual(&self, cutoff: Clock, first: bool) -> Document {
         let field = self.field();
         match (&self.lifetime_path, self.kind) {
             (Some(lifetime), _) => doc! {
                 "case": self.has_own_lifetime(lifetime),
-                "then": over_or_not(doc! { "$lt": [field, self.own_limit(lifetime, cutoff)] }),
+                "then": over_or_not(doc! { "$lt": [field, cutoff.own_limit(self, lifetime)] }),
             },
             (None, Kind::Flag) => {
                 let over = self.over.unwrap_or(true);
@@ -163,19 +164,19 @@ impl Rule {
             }
             (None, _) => doc! {
                 "case": self.is_usable(&field),
-                "then": over_or_not(doc! { "$lt": [&field, self.limit(cutoff)] }),
+                "then": over_or_not(doc! { "$lt": [&field, cutoff.limit(self)] }),
             },
         }
     }
 
-    fn fact_of_array(&self, cutoff: DateTime, first: bool) -> Document {
+    fn fact_of_array(&self, cutoff: Clock, first: bool) -> Document {
         let field = self.field();
         if self.kind == Kind::Flag {
             let over = self.over.unwrap_or(true);
             let other = doc! { "$cond": [{ "$in": [!over, &field] }, i32::from(first), 0] };
             return doc! { "$cond": [{ "$in": [over, &field] }, 3, other] };
         }
-        let over = over_or_not(doc! { "$lt": ["$$least", self.limit(cutoff)] });
+        let over = over_or_not(doc! { "$lt": ["$$least", cutoff.limit(self)] });
         doc! { "$let": {
             "vars": { "least": least(&field, self.is_usable("$$this")) },
             "in": { "$cond": [{ "$lte": ["$$least", Bson::Null] }, 0, over] },

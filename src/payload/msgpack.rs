@@ -10,7 +10,9 @@ mod tower;
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub use self::tower::{encode_tower, tower, tower_id};
+#[cfg(any(test, feature = "tower-sessions"))]
+pub use self::tower::tower_record;
+pub use self::tower::{TowerExpiry, encode_tower, tower, tower_id};
 use super::reader::{Decoded, Reader};
 use super::shape;
 

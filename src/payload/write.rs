@@ -1,59 +1,172 @@
 //! Writing sessions as the store of a layout would, so that it can read them.
 
-use bson::raw::RawDocumentBuf;
-use bson::{Bson, DateTime, Document, doc};
+use std::time::Duration;
+
+use bson::{Bson, DateTime, Document, RawDocument, doc};
+use mongodb::options::UpdateModifications;
 use serde_json::{Map, Value, json};
 
-use super::{Codec, msgpack, time};
+use super::msgpack::{self, TowerExpiry};
+use super::{Codec, time};
 use crate::error::{Error, Result};
-use crate::layout::{BsonType, Kind, Layout, Meaning, Rule};
+use crate::layout::{BsonType, Clock, Kind, Layout, Meaning, Rule, Unit};
 use crate::store::Expiry;
 
-/// The update that writes a whole session.
-pub(crate) fn session(
-    layout: &Layout,
-    id: &str,
-    payload: Value,
-    expiry: Expiry,
-    now: DateTime,
-) -> Result<Document> {
-    let mut fields = Fields::default();
-    fields.expiry(layout, expiry, now)?;
-    fields.touched(layout, now);
-    let over = instant(expiry, now);
-    let payload = with_cookie(layout, payload, over);
-    let path = layout.payload.path.as_ref().ok_or_else(|| unwritable(layout))?;
-    fields.set.insert(path, encode(layout, id, &payload, over)?);
-    Ok(fields.update())
+/// The longest lifetime that the server's clock is asked to add to: with it a date is still one.
+const LONGEST_MS: i64 = 250_000_000_000_000;
+
+/// A session that is to be written.
+#[derive(Debug)]
+pub(crate) struct Whole<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) payload: Value,
+    pub(crate) expiry: Expiry,
+    /// The expiry as tower-sessions has it, which a date cannot hold.
+    pub(crate) exact: Option<TowerExpiry>,
 }
 
-/// The update that gives a session another expiry, and what must be as it was for it to be right.
+impl Whole<'_> {
+    /// Whether the time must be known before it can be written: it goes into the payload, or is
+    /// written as a number. Otherwise the server puts it in.
+    pub(crate) fn needs_now(&self, layout: &Layout) -> bool {
+        let in_payload = is_tower(layout) || lacks_cookie(layout, &self.payload);
+        let counts_from_now = matches!(self.expiry, Expiry::After(_));
+        (counts_from_now && in_payload) || writes_numbers(layout)
+    }
+
+    /// Whether anything that is written depends on the time.
+    pub(crate) fn depends_on_now(&self, layout: &Layout) -> bool {
+        let rule = &layout.expiry[0];
+        matches!(self.expiry, Expiry::After(_))
+            || rule.lifetime.is_some()
+            || rule.lifetime_from.is_some()
+            || layout.touched.iter().any(|at| at.written)
+    }
+
+    /// The update that writes it.
+    pub(crate) fn update(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
+        Ok(self.fields(layout, clock)?.update())
+    }
+
+    /// The update that writes it where there is no such session yet, and nothing where there is.
+    /// The time must be known.
+    pub(crate) fn insertion(self, layout: &Layout, now: DateTime) -> Result<Document> {
+        let fields = self.fields(layout, Clock::At(now))?;
+        let literal = |(path, put)| match put {
+            Put::Value(value) => Some((path, value)),
+            Put::Now(_) | Put::Nothing => None,
+        };
+        let set: Document = fields.0.into_iter().filter_map(literal).collect();
+        Ok(doc! { "$setOnInsert": set })
+    }
+
+    fn fields(self, layout: &Layout, clock: Clock) -> Result<Fields> {
+        let mut fields = Fields::default();
+        fields.expiry(layout, self.expiry, clock)?;
+        fields.touched(layout, clock);
+        let over = instant(self.expiry, clock);
+        let payload = with_cookie(layout, self.payload, over);
+        let path = layout.payload.path.as_ref().ok_or_else(|| unwritable(layout))?;
+        let payload = encode(layout, self.id, &payload, over, self.exact)?;
+        fields.0.push((path.clone(), Put::Value(payload)));
+        Ok(fields)
+    }
+}
+
+/// What it takes to give a session another expiry.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Touch {
-    pub(crate) update: Document,
-    pub(crate) unchanged: Document,
+    pub(crate) expiry: Expiry,
+    /// Nothing is written if the last write is not older than that.
+    pub(crate) after: Duration,
 }
 
-pub(crate) fn touch(
-    layout: &Layout,
-    found: &RawDocumentBuf,
-    expiry: Expiry,
-    now: DateTime,
-) -> Result<Touch> {
-    let mut fields = Fields::default();
-    fields.expiry(layout, expiry, now)?;
-    fields.touched(layout, now);
-    let mut unchanged = Document::new();
-    // tower-sessions keeps a second copy of the expiry inside the payload.
-    if let (Some(path), [Codec::MsgpackTower, ..]) =
-        (&layout.payload.path, layout.payload.codecs.as_slice())
-    {
-        let document = Document::try_from(found.as_ref()).map_err(|_| unreadable())?;
+impl Touch {
+    /// Whether the session must be read before: its payload holds the expiry as well.
+    pub(crate) fn needs_session(layout: &Layout) -> bool {
+        is_tower(layout)
+    }
+
+    /// Whether the time must be known before it can be written.
+    pub(crate) fn needs_now(layout: &Layout) -> bool {
+        writes_numbers(layout)
+    }
+
+    /// The update, which changes nothing in a session that was written lately. How lately is told
+    /// by how far its expiry is from the one that it would get.
+    pub(crate) fn update(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
+        let mut fields = Fields::default();
+        fields.expiry(layout, self.expiry, clock)?;
+        let renewed = fields.0.first().cloned();
+        fields.touched(layout, clock);
+        if let Some((path, put)) = renewed.filter(|_| !self.after.is_zero()) {
+            let late = self.is_late(layout, &path, &put);
+            fields.only_if(&late);
+        }
+        Ok(fields.update())
+    }
+
+    /// Whether the value at `path` is further than that from what is put there.
+    fn is_late(self, layout: &Layout, path: &str, put: &Put) -> Document {
+        let field = format!("${path}");
+        let new = match put {
+            Put::Value(value @ (Bson::DateTime(_) | Bson::Int64(_) | Bson::Double(_))) => {
+                value.clone()
+            }
+            Put::Now(expression) => expression.clone(),
+            // Written as endless once, it need not be written again.
+            Put::Value(_) | Put::Nothing => return doc! { "$gt": [field, Bson::Null] },
+        };
+        let unit = layout.expiry[0].unit;
+        let kinds: &[&str] = if unit.is_some() { &["int", "long", "double"] } else { &["date"] };
+        let after = millis(self.after);
+        let slack = unit.map_or(Bson::Int64(after), |unit| unit.number(after));
+        doc! { "$not": { "$and": [
+            { "$in": [{ "$type": &field }, kinds] },
+            { "$gt": [&field, { "$subtract": [&new, slack] }] },
+            { "$lte": [&field, &new] },
+        ] } }
+    }
+
+    /// The update of the session in `found`, and what must be as it was for it to be right. `None`
+    /// where it was written lately.
+    pub(crate) fn of_session(
+        self,
+        layout: &Layout,
+        found: &RawDocument,
+        expires: Option<DateTime>,
+        now: DateTime,
+    ) -> Result<Option<(UpdateModifications, Document)>> {
+        let clock = Clock::At(now);
+        let over = instant(self.expiry, clock);
+        if let (Some(over), Some(expires)) = (over, expires) {
+            let ahead = over.timestamp_millis().saturating_sub(expires.timestamp_millis());
+            if (0..millis(self.after)).contains(&ahead) {
+                return Ok(None);
+            }
+        }
+        let mut fields = Fields::default();
+        fields.expiry(layout, self.expiry, clock)?;
+        fields.touched(layout, clock);
+        let path = layout.payload.path.as_ref().ok_or_else(|| unwritable(layout))?;
+        let document = Document::try_from(found).map_err(|_| unreadable())?;
         let payload = layout.payload(found).value().cloned().ok_or_else(unreadable)?;
         let id = layout.id_of(found).full();
-        fields.set.insert(path, encode(layout, &id, &payload, instant(expiry, now))?);
-        unchanged.insert(path, document.get(path));
+        let payload = encode(layout, &id, &payload, over, None)?;
+        fields.0.push((path.clone(), Put::Value(payload)));
+        let unchanged = document.get(path).map(|value| doc! { path: value });
+        Ok(Some((fields.update(), unchanged.unwrap_or_default())))
     }
-    Ok(Touch { update: fields.update(), unchanged })
+}
+
+/// tower-sessions keeps a second copy of the expiry inside the payload.
+fn is_tower(layout: &Layout) -> bool {
+    matches!(layout.payload.codecs.as_slice(), [Codec::MsgpackTower, ..])
+}
+
+fn writes_numbers(layout: &Layout) -> bool {
+    let touched = layout.touched.iter().any(|at| at.written && at.unit.is_some());
+    layout.expiry[0].unit.is_some() || touched
 }
 
 fn unreadable() -> Error {
@@ -67,56 +180,106 @@ fn unwritable(layout: &Layout) -> Error {
     ))
 }
 
-/// The fields of an update.
-#[derive(Default)]
-struct Fields {
-    set: Document,
-    unset: Document,
+/// What becomes of a field.
+#[derive(Debug, Clone)]
+enum Put {
+    Value(Bson),
+    /// What an expression makes of the server's clock.
+    Now(Bson),
+    Nothing,
 }
 
+/// The fields of an update.
+#[derive(Debug, Default)]
+struct Fields(Vec<(String, Put)>);
+
 impl Fields {
-    fn expiry(&mut self, layout: &Layout, expiry: Expiry, now: DateTime) -> Result<()> {
+    fn expiry(&mut self, layout: &Layout, expiry: Expiry, clock: Clock) -> Result<()> {
         let rule = &layout.expiry[0];
         let (Kind::Date | Kind::Number, Some(path)) = (rule.kind, &rule.path) else {
             return Err(unwritable(layout));
         };
-        match (expiry, never(layout, rule)) {
+        let put = match (expiry, never(layout, rule)) {
             // A last touch says it by itself.
-            _ if rule.lifetime.is_some() || rule.lifetime_from.is_some() => {
-                self.set.insert(path, in_unit(rule, now));
-            }
-            (Expiry::After(_) | Expiry::At(_), _) => {
-                let at = instant(expiry, now).unwrap_or(now);
-                self.set.insert(path, in_unit(rule, at));
-            }
-            (Expiry::Never, Some(Bson::Null)) => {
-                self.set.insert(path, Bson::Null);
-            }
-            (Expiry::Never, Some(_)) => {
-                self.unset.insert(path, "");
-            }
+            _ if rule.lifetime.is_some() || rule.lifetime_from.is_some() => now(clock, rule.unit),
+            (Expiry::After(lifetime), _) => match clock {
+                Clock::At(now) => Put::Value(in_unit(rule.unit, later(now, lifetime))),
+                Clock::Server => {
+                    let lifetime = millis(lifetime).min(LONGEST_MS);
+                    Put::Now(doc! { "$add": [clock.now(), lifetime] }.into())
+                }
+            },
+            (Expiry::At(at), _) => Put::Value(in_unit(rule.unit, at)),
+            (Expiry::Never, Some(Bson::Null)) => Put::Value(Bson::Null),
+            (Expiry::Never, Some(_)) => Put::Nothing,
             (Expiry::Never, None) => {
                 let what = format!("the layout {} has no sessions that never expire", layout.name);
                 return Err(Error::Unsupported(what));
             }
-        }
+        };
+        self.0.push((path.clone(), put));
         Ok(())
     }
 
-    fn touched(&mut self, layout: &Layout, now: DateTime) {
+    fn touched(&mut self, layout: &Layout, clock: Clock) {
         for at in layout.touched.iter().filter(|at| at.written) {
-            let value =
-                at.unit.map_or(Bson::DateTime(now), |unit| unit.number(now.timestamp_millis()));
-            self.set.insert(&at.path, value);
+            if !self.0.iter().any(|(path, _)| *path == at.path) {
+                self.0.push((at.path.clone(), now(clock, at.unit)));
+            }
         }
     }
 
-    fn update(self) -> Document {
-        let mut update = doc! { "$set": self.set };
-        if !self.unset.is_empty() {
-            update.insert("$unset", self.unset);
+    /// Leaves every field as it is unless `condition` holds: what changes nothing, the server does
+    /// not write.
+    fn only_if(&mut self, condition: &Document) {
+        for (path, put) in &mut self.0 {
+            let kept = format!("${path}");
+            let new = match put {
+                Put::Value(value) => doc! { "$literal": &*value }.into(),
+                Put::Now(expression) => expression.clone(),
+                // Where there is nothing already, that changes nothing either.
+                Put::Nothing => continue,
+            };
+            *put = Put::Now(doc! { "$cond": [condition, new, kept] }.into());
         }
-        update
+    }
+
+    /// As plain as it can be: the fields of a pipeline are not in the order of those of `$set`.
+    fn update(self) -> UpdateModifications {
+        let is_literal = |(_, put): &(_, Put)| !matches!(put, Put::Now(_));
+        let literals = self.0.iter().all(is_literal);
+        let (mut set, mut unset) = (Document::new(), Vec::new());
+        for (path, put) in self.0 {
+            match put {
+                Put::Value(value) if literals => set.insert(path, value),
+                Put::Value(value) => set.insert(path, doc! { "$literal": value }),
+                Put::Now(expression) => set.insert(path, expression),
+                Put::Nothing => {
+                    unset.push(path);
+                    None
+                }
+            };
+        }
+        if literals {
+            let mut update = doc! { "$set": set };
+            if !unset.is_empty() {
+                let unset: Document = unset.into_iter().map(|path| (path, "".into())).collect();
+                update.insert("$unset", unset);
+            }
+            return UpdateModifications::Document(update);
+        }
+        let mut stages = vec![doc! { "$set": set }];
+        if !unset.is_empty() {
+            stages.push(doc! { "$unset": unset });
+        }
+        UpdateModifications::Pipeline(stages)
+    }
+}
+
+fn now(clock: Clock, unit: Option<Unit>) -> Put {
+    match clock {
+        Clock::At(now) => Put::Value(in_unit(unit, now)),
+        Clock::Server => Put::Now(clock.now()),
     }
 }
 
@@ -133,19 +296,30 @@ fn never(layout: &Layout, rule: &Rule) -> Option<Bson> {
     }
 }
 
-fn in_unit(rule: &Rule, at: DateTime) -> Bson {
-    rule.unit.map_or(Bson::DateTime(at), |unit| unit.number(at.timestamp_millis()))
+fn in_unit(unit: Option<Unit>, at: DateTime) -> Bson {
+    unit.map_or(Bson::DateTime(at), |unit| unit.number(at.timestamp_millis()))
 }
 
-fn instant(expiry: Expiry, now: DateTime) -> Option<DateTime> {
-    match expiry {
-        Expiry::After(lifetime) => {
-            let millis = i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
-            Some(DateTime::from_millis(now.timestamp_millis().saturating_add(millis)))
-        }
-        Expiry::At(time) => Some(time),
-        Expiry::Never => None,
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn later(now: DateTime, lifetime: Duration) -> DateTime {
+    DateTime::from_millis(now.timestamp_millis().saturating_add(millis(lifetime)))
+}
+
+/// The instant of the expiry, if there is one and it is known.
+fn instant(expiry: Expiry, clock: Clock) -> Option<DateTime> {
+    match (expiry, clock) {
+        (Expiry::After(lifetime), Clock::At(now)) => Some(later(now, lifetime)),
+        (Expiry::At(time), _) => Some(time),
+        (Expiry::After(_), Clock::Server) | (Expiry::Never, _) => None,
     }
+}
+
+fn lacks_cookie(layout: &Layout, payload: &Value) -> bool {
+    let map = payload.as_object().filter(|_| layout.payload.cookie.is_some());
+    map.is_some_and(|map| !map.contains_key("cookie"))
 }
 
 /// express-session throws on a session without a cookie, so one that lasts as long is put in.
@@ -164,20 +338,27 @@ fn with_cookie(layout: &Layout, payload: Value, over: Option<DateTime>) -> Value
     }
 }
 
-fn encode(layout: &Layout, id: &str, payload: &Value, over: Option<DateTime>) -> Result<Bson> {
+fn encode(
+    layout: &Layout,
+    id: &str,
+    payload: &Value,
+    over: Option<DateTime>,
+    exact: Option<TowerExpiry>,
+) -> Result<Bson> {
     for codec in &layout.payload.codecs {
         match (codec, payload) {
             (Codec::Json, payload) => return Ok(Bson::String(payload.to_string())),
-            (Codec::Document, Value::Object(_)) => return Ok(document(payload, over, layout)),
+            (Codec::Document, Value::Object(_)) => return document(payload, over, layout),
             (Codec::MsgpackTower, Value::Object(map)) => {
                 let what = "tower-sessions' ids are 22 characters of base64url";
                 let number =
                     msgpack::tower_id(id).ok_or_else(|| Error::Unsupported(what.to_owned()))?;
                 let over = over.map_or(i64::MAX, DateTime::timestamp_millis);
-                let nanos = i128::from(over) * 1_000_000;
+                let unix_nanos = i128::from(over) * 1_000_000;
+                let expiry = exact.unwrap_or(TowerExpiry { unix_nanos, ahead: 0 });
                 return Ok(Bson::Binary(bson::Binary {
                     subtype: bson::spec::BinarySubtype::Generic,
-                    bytes: msgpack::encode_tower(number, map, nanos),
+                    bytes: msgpack::encode_tower(number, map, expiry),
                 }));
             }
             (Codec::Document | Codec::MsgpackTower, _) => {
@@ -190,13 +371,14 @@ fn encode(layout: &Layout, id: &str, payload: &Value, over: Option<DateTime>) ->
 }
 
 /// The payload as BSON, with the cookie's expiry as the date that the store would write.
-fn document(payload: &Value, over: Option<DateTime>, layout: &Layout) -> Bson {
-    let mut bson = bson::serialize_to_bson(payload).unwrap_or(Bson::Null);
+fn document(payload: &Value, over: Option<DateTime>, layout: &Layout) -> Result<Bson> {
+    let mut bson = bson::serialize_to_bson(payload)
+        .map_err(|error| Error::Unsupported(format!("the payload is no BSON: {error}")))?;
     if let (Some(over), Some(key), Bson::Document(map)) = (over, &layout.payload.cookie, &mut bson)
         && let Ok(cookie) = map.get_document_mut("cookie")
         && cookie.get_str(key).ok() == time(over).as_deref()
     {
         cookie.insert(key, over);
     }
-    bson
+    Ok(bson)
 }

@@ -1,6 +1,5 @@
 use serde_json::{Map, json};
 
-use super::tower::tower_record;
 use super::*;
 use crate::payload::samples::{hex, stored, survives_damage};
 
@@ -123,11 +122,18 @@ fn tower_records_know_their_expiry_and_id() {
     assert_eq!(tower_id("short"), None);
 }
 
+fn utc(unix_nanos: i128) -> TowerExpiry {
+    TowerExpiry { unix_nanos, ahead: 0 }
+}
+
 #[test]
 fn an_encoded_tower_record_has_the_bytes_the_library_wrote() {
     for payload in stored("tower-sessions-mongodb-store-0.11", "data") {
         let record = tower_record(&payload).unwrap();
-        assert_eq!(encode_tower(record.id, &record.data, record.expiry.as_nanosecond()), payload);
+        assert_eq!(
+            encode_tower(record.id, &record.data, utc(record.expiry.as_nanosecond())),
+            payload
+        );
     }
 }
 
@@ -154,22 +160,27 @@ fn a_tower_record_survives_encoding_with_lengths_and_numbers_of_every_width() {
         [0, 31, 32, 255, 256, 70_000].into_iter().map(|n| "x".repeat(n)).collect();
     let data = json!({ "n": numbers, "t": texts, "f": [0.0, 1.0, -7.5], "z": null, "many": vec![1; 70_000] });
     let Value::Object(data) = data else { unreachable!() };
-    let bytes = encode_tower(i128::MIN, &data, -1);
+    let bytes = encode_tower(i128::MIN, &data, utc(-1));
     let record = tower_record(&bytes).unwrap();
     assert_eq!((record.id, record.data), (i128::MIN, data));
     assert_eq!(record.expiry.as_nanosecond(), -1);
     assert_eq!(
-        tower_record(&encode_tower(1, &Map::new(), i128::MAX)).unwrap().expiry.as_second(),
+        tower_record(&encode_tower(1, &Map::new(), utc(i128::MAX))).unwrap().expiry.as_second(),
         253_402_207_200
     );
 }
 
 #[test]
 fn an_expiry_with_an_offset_is_counted_in_utc() {
-    let mut bytes = encode_tower(1, &Map::new(), 0);
+    let mut bytes = encode_tower(1, &Map::new(), utc(0));
     let ahead = bytes.len() - 3;
     bytes[ahead] = 2;
     assert_eq!(tower_record(&bytes).unwrap().expiry.as_millisecond(), -7_200_000);
+    for ahead in [19_800, -12_600, -1] {
+        let expiry = TowerExpiry { unix_nanos: 1, ahead };
+        let bytes = encode_tower(1, &Map::new(), expiry);
+        assert_eq!(tower_record(&bytes).unwrap().expiry.as_nanosecond(), 1, "{ahead}");
+    }
 }
 
 #[test]

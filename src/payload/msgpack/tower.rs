@@ -42,13 +42,21 @@ pub fn tower_id(text: &str) -> Option<i128> {
     Some(i128::from_le_bytes(bytes.try_into().ok()?))
 }
 
+/// The expiry of a tower-sessions record: nanoseconds since 1970, and the seconds by which the clock
+/// that it is told by is ahead of UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TowerExpiry {
+    pub unix_nanos: i128,
+    pub ahead: i32,
+}
+
 /// What `rmp_serde::to_vec` makes of a tower-sessions record, byte for byte. An expiry beyond the
 /// year 9999 is written as its last moment.
-pub fn encode_tower(id: i128, data: &Map<String, Value>, expiry_unix_nanos: i128) -> Vec<u8> {
+pub fn encode_tower(id: i128, data: &Map<String, Value>, expiry: TowerExpiry) -> Vec<u8> {
     let mut out = vec![0x93, 0xc4, 16];
     out.extend(id.to_be_bytes());
     write_map(&mut out, data);
-    write_tower_expiry(&mut out, expiry_unix_nanos);
+    write_tower_expiry(&mut out, expiry);
     out
 }
 
@@ -177,20 +185,22 @@ fn write_long(out: &mut Vec<u8>, length: usize, marker: u8) {
     }
 }
 
-fn write_tower_expiry(out: &mut Vec<u8>, unix_nanos: i128) {
+fn write_tower_expiry(out: &mut Vec<u8>, TowerExpiry { unix_nanos, ahead }: TowerExpiry) {
     let bounded = unix_nanos.clamp(Timestamp::MIN.as_nanosecond(), Timestamp::MAX.as_nanosecond());
     let instant = Timestamp::from_nanosecond(bounded).unwrap_or(Timestamp::UNIX_EPOCH);
-    let utc = tz::Offset::UTC.to_datetime(instant);
+    let offset = tz::Offset::from_seconds(ahead).unwrap_or(tz::Offset::UTC);
+    let local = offset.to_datetime(instant);
+    let ahead = offset.seconds();
     let parts = [
-        i64::from(utc.year()),
-        i64::from(utc.day_of_year()),
-        i64::from(utc.hour()),
-        i64::from(utc.minute()),
-        i64::from(utc.second()),
-        i64::from(utc.subsec_nanosecond()),
-        0,
-        0,
-        0,
+        i64::from(local.year()),
+        i64::from(local.day_of_year()),
+        i64::from(local.hour()),
+        i64::from(local.minute()),
+        i64::from(local.second()),
+        i64::from(local.subsec_nanosecond()),
+        i64::from(ahead / 3600),
+        i64::from(ahead / 60 % 60),
+        i64::from(ahead % 60),
     ];
     out.push(0x99);
     for part in parts {

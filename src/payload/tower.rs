@@ -1,0 +1,30 @@
+//! The record that tower-sessions takes, from whatever layout the session is in.
+
+use bson::raw::RawBsonRef;
+use serde_json::{Map, Value};
+
+use super::{Codec, msgpack};
+use crate::error::{Error, Result};
+use crate::layout::{Found, Layout, find};
+
+/// The data of the session in `document`, and the nanoseconds since 1970 of its expiry where the
+/// payload says them.
+pub(crate) fn data(
+    layout: &Layout,
+    document: &bson::RawDocument,
+) -> Result<(Map<String, Value>, Option<i128>)> {
+    if let ([Codec::MsgpackTower, ..], Some(path)) =
+        (layout.payload.codecs.as_slice(), &layout.payload.path)
+        && let Found::One(RawBsonRef::Binary(binary)) = find(document, path)
+    {
+        let record = msgpack::tower_record(binary.bytes)
+            .map_err(|error| Error::Document(error.to_string()))?;
+        return Ok((record.data, Some(record.expiry.as_nanosecond())));
+    }
+    let payload = layout.payload(document);
+    match (payload.value(), payload.error()) {
+        (Some(Value::Object(data)), _) => Ok((data.clone(), None)),
+        (Some(_), _) => Err(Error::Document("its payload is no object".into())),
+        (None, reason) => Err(Error::Document(reason.unwrap_or_else(|| "no payload".into()))),
+    }
+}

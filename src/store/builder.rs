@@ -1,0 +1,179 @@
+//! The options of a store, named as express-mongodb names them.
+
+use std::time::Duration;
+
+use bson::doc;
+use tokio_util::sync::CancellationToken;
+
+use super::Store;
+use crate::connection::Connection;
+use crate::error::Result;
+use crate::layout::Layout;
+use crate::purge::{Purge, Step};
+use crate::sweep::{ClearInterval, Event, Sweep};
+
+/// `NamespaceExists`: another has created the collection meanwhile.
+const NAMESPACE_EXISTS: i32 = 48;
+
+/// The options of a store: express-mongodb's `collection` and `clear_interval`, and where it is.
+#[derive(Debug, Clone)]
+pub struct StoreBuilder {
+    uri: String,
+    database: Option<String>,
+    collection: String,
+    layout: String,
+    clear_interval: Option<Duration>,
+    ttl_index: bool,
+    touch_after: Duration,
+}
+
+impl Default for StoreBuilder {
+    fn default() -> Self {
+        Self {
+            uri: "mongodb://localhost:27017".to_owned(),
+            database: None,
+            collection: "sessions".to_owned(),
+            layout: "express-mongodb-1".to_owned(),
+            clear_interval: None,
+            ttl_index: false,
+            touch_after: Duration::ZERO,
+        }
+    }
+}
+
+impl StoreBuilder {
+    /// The connection string; `mongodb://localhost:27017` unless set.
+    #[must_use]
+    pub fn uri(mut self, uri: &str) -> Self {
+        uri.clone_into(&mut self.uri);
+        self
+    }
+
+    /// The database; the connection string's own, else `test`, unless set.
+    #[must_use]
+    pub fn database(mut self, database: &str) -> Self {
+        self.database = Some(database.to_owned());
+        self
+    }
+
+    /// The collection; `sessions` unless set.
+    #[must_use]
+    pub fn collection(mut self, collection: &str) -> Self {
+        collection.clone_into(&mut self.collection);
+        self
+    }
+
+    /// The layout's name; `express-mongodb-1` unless set.
+    #[must_use]
+    pub fn layout(mut self, layout: &str) -> Self {
+        layout.clone_into(&mut self.layout);
+        self
+    }
+
+    /// How often expired sessions are purged; never unless set. See [`Store::clear_interval`].
+    #[must_use]
+    pub fn clear_interval(mut self, interval: Duration) -> Self {
+        self.clear_interval = Some(interval);
+        self
+    }
+
+    /// Whether the indexes that the sessions want are made at once: the TTL index by which the server
+    /// itself removes what is expired, about once a minute, and a unique one on the id where that is
+    /// not `_id`. They have the names and options that the store of the layout would give them.
+    ///
+    /// On a collection with many expired sessions the server deletes all of them at once; `sessionctl
+    /// index install` drains them before.
+    #[must_use]
+    pub fn ttl_index(mut self, ttl_index: bool) -> Self {
+        self.ttl_index = ttl_index;
+        self
+    }
+
+    /// Touches write only if the last write is older than this; always unless set. See
+    /// [`Store::touch_after`].
+    #[must_use]
+    pub fn touch_after(mut self, after: Duration) -> Self {
+        self.touch_after = after;
+        self
+    }
+
+    /// The store, and the guard of its clear interval if it has one: dropping the guard stops it.
+    ///
+    /// # Errors
+    /// [`Error::Uri`](crate::Error::Uri) or [`Error::UnknownLayout`](crate::Error::UnknownLayout). The server is not asked yet, unless for its
+    /// indexes: then also what [`Store::install_indexes`] meets.
+    pub async fn open(self) -> Result<(Store, Option<ClearInterval>)> {
+        let layout = Layout::named(&self.layout)?.clone();
+        let connection = Connection::open(&self.uri, self.database.as_deref()).await?;
+        let store = connection.store(&self.collection, layout).touch_after(self.touch_after);
+        if self.ttl_index {
+            store.install_indexes().await?;
+        }
+        let guard = self.clear_interval.map(|interval| store.clear_interval(interval));
+        Ok((store, guard))
+    }
+}
+
+impl Store {
+    /// Makes the indexes that its sessions want, and the collection if there is none; what is there
+    /// already is left alone. See [`StoreBuilder::ttl_index`].
+    ///
+    /// # Errors
+    /// [`Error::IndexDiffers`](crate::Error::IndexDiffers) if another index stands in the place of the TTL index, and what the
+    /// server says.
+    pub async fn install_indexes(&self) -> Result<()> {
+        if self.connection.indexes(&self.collection).await?.is_none() {
+            let created = self.run("create", doc! { "create": &self.collection }).await;
+            match created {
+                Err(error) if error.code() == Some(NAMESPACE_EXISTS) => {}
+                created => drop(created?),
+            }
+        }
+        let id = &self.layout.id;
+        if id.path != "_id" {
+            let name = id.index.clone().unwrap_or_else(|| format!("{}_1", id.path));
+            let index = doc! { "name": name, "key": { &id.path: 1 }, "unique": true };
+            let command = doc! {
+                "createIndexes": &self.collection, "indexes": [index], "comment": &self.comment,
+            };
+            self.run("createIndexes", command).await?;
+        }
+        self.index_install(None).await.map(drop)
+    }
+
+    /// Purges expired sessions now and every `interval`, in a task of its own, for as long as the
+    /// returned guard lives. A server that is away is waited for; what waiting cannot mend, such as a
+    /// missing right, ends it ([`ClearInterval::ended`]).
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn clear_interval(&self, interval: Duration) -> ClearInterval {
+        self.sweep(Sweep { interval, ..Sweep::default() }, |_| {})
+    }
+
+    /// The same on other terms, such as under the [lease](Sweep::lease) by which one of many
+    /// processes does the work, and with every [`Event`] told: [`Event::Passed`] has the counts.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn sweep(&self, sweep: Sweep, tell: impl FnMut(Event) + Send + 'static) -> ClearInterval {
+        ClearInterval::start(self, sweep, CancellationToken::new(), tell)
+    }
+
+    /// Purges what is expired by the server's clock, in batches whose predicate spares a session that
+    /// is renewed meanwhile; how many sessions that were.
+    ///
+    /// # Errors
+    /// What the connection meets; what was deleted until then stays deleted.
+    pub async fn clear_expired(&self) -> Result<u64> {
+        let now = self.connection.primary_now().await?;
+        let mut purging = self.purge(Purge::expired(now, now), CancellationToken::new())?;
+        let mut deleted = 0;
+        while let Some(step) = purging.next().await? {
+            if let Step::Batch(batch) = step {
+                deleted += batch.done;
+            }
+        }
+        Ok(deleted)
+    }
+}

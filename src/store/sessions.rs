@@ -1,0 +1,296 @@
+//! What a web application does with its sessions: express-session's get, set, touch, destroy, all,
+//! length and clear, with two ways to set that tell apart what is there and what is not.
+
+use std::time::Duration;
+
+use bson::raw::RawDocumentBuf;
+use bson::{Bson, DateTime, Document, doc};
+use mongodb::options::{UpdateModifications, WriteConcern};
+use mongodb::results::UpdateResult;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Expiry, Reading, Store, affected, documents};
+use crate::error::{Error, Result};
+use crate::layout::Clock;
+use crate::payload::write::{Touch, Whole};
+use crate::session::{SessionId, State};
+
+/// `DuplicateKey`.
+const DUPLICATE_KEY: i32 = 11000;
+
+/// A session that is not over, with the server's now when it was read.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) document: RawDocumentBuf,
+    /// None where it never expires.
+    pub(crate) expires: Option<DateTime>,
+    now: DateTime,
+}
+
+impl Store {
+    /// The payload of the session `id`, or `None` if there is none, or it is over, or its expiry is
+    /// none that the store could read. One round trip, along the index on the id: the server sends
+    /// its clock along, and that alone decides.
+    ///
+    /// # Errors
+    /// What the connection meets, and [`Error::Document`] where the payload does not decode into `T`.
+    pub async fn get<T: DeserializeOwned>(&self, id: &str) -> Result<Option<T>> {
+        let Some(found) = self.find_live(id).await? else { return Ok(None) };
+        let payload = self.layout.payload(&found.document);
+        match (payload.value(), payload.error()) {
+            (Some(value), _) => typed(value.clone()).map(Some),
+            (None, reason) => Err(Error::Document(reason.unwrap_or_else(|| "no payload".into()))),
+        }
+    }
+
+    /// The session `id` if it is not over.
+    pub(crate) async fn find_live(&self, id: &str) -> Result<Option<Found>> {
+        let collection = self.connection.collection(&self.collection);
+        let find = collection
+            .find_one(doc! { &self.layout.id.path: id })
+            .projection(doc! { "_id": 0, "session": "$$ROOT", "now": "$$NOW" })
+            .comment(self.comment.as_str());
+        let found = find.await.map_err(|error| self.error("find", error))?;
+        let Some(row) = found else { return Ok(None) };
+        let (Ok(session), Ok(now)) = (row.get_document("session"), row.get_datetime("now")) else {
+            return Ok(None);
+        };
+        let (state, expires) = self.layout.state_at(session, now);
+        let is_live = matches!(state, State::Live | State::Endless);
+        Ok(is_live.then(|| Found { document: session.to_owned(), expires, now }))
+    }
+
+    /// Writes the session `id`, new or not, as the store of this layout would: connect-mongo's `set`
+    /// is such an upsert (`src/lib/MongoStore.ts`). A request that was under way when the session was
+    /// destroyed brings it back so; [`Store::set_existing`] does not.
+    ///
+    /// The payload is anything that serde makes JSON of. Where the store of the layout is
+    /// express-session's, the cookie that it cannot do without is added if `payload` has none.
+    ///
+    /// One round trip, or two where the payload holds the expiry ([`Expiry::After`] in tower-sessions'
+    /// layout, and in express-session's without a cookie): then the server is asked for its clock.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the layout cannot be written, cannot keep a session for ever, or has
+    /// no form for this payload; and what the connection meets.
+    pub async fn set<T: Serialize>(&self, id: &str, payload: &T, expiry: Expiry) -> Result<()> {
+        let whole = whole(id, payload, expiry)?;
+        let update = self.whole_update(whole).await?;
+        self.update(doc! { &self.layout.id.path: id }, update, true).await.map(drop)
+    }
+
+    /// Writes the session `id` only if there is one that is not over; `false` says that there was
+    /// none. A session that was destroyed, or is over, meanwhile stays so: nobody who logged out is
+    /// logged in again by a request that was still under way.
+    ///
+    /// # Errors
+    /// As for [`Store::set`].
+    pub async fn set_existing<T: Serialize>(
+        &self,
+        id: &str,
+        payload: &T,
+        expiry: Expiry,
+    ) -> Result<bool> {
+        self.replace(whole(id, payload, expiry)?).await
+    }
+
+    pub(crate) async fn replace(&self, whole: Whole<'_>) -> Result<bool> {
+        let query = self.live(whole.id);
+        let update = self.whole_update(whole).await?;
+        Ok(self.update(query, update, false).await?.matched_count > 0)
+    }
+
+    /// Writes the session `id` only if there is none of that id, not even one that is over; `false`
+    /// says that there was one, which is left as it is.
+    ///
+    /// For layouts whose id is not `_id` this is only as certain as the unique index on the id, which
+    /// [`StoreBuilder::ttl_index`](super::StoreBuilder::ttl_index) makes.
+    ///
+    /// # Errors
+    /// As for [`Store::set`].
+    pub async fn set_new<T: Serialize>(
+        &self,
+        id: &str,
+        payload: &T,
+        expiry: Expiry,
+    ) -> Result<bool> {
+        self.insert(whole(id, payload, expiry)?).await
+    }
+
+    pub(crate) async fn insert(&self, whole: Whole<'_>) -> Result<bool> {
+        let query = doc! { &self.layout.id.path: whole.id };
+        let now = match whole.depends_on_now(&self.layout) {
+            true => self.connection.primary_now().await?,
+            false => DateTime::MIN,
+        };
+        let insertion = whole.insertion(&self.layout, now)?;
+        match self.update(query, insertion.into(), true).await {
+            Ok(done) => Ok(done.upserted_id.is_some()),
+            Err(error) if error.code() == Some(DUPLICATE_KEY) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn whole_update(&self, whole: Whole<'_>) -> Result<UpdateModifications> {
+        let clock = match whole.needs_now(&self.layout) {
+            true => Clock::At(self.connection.primary_now().await?),
+            false => Clock::Server,
+        };
+        whole.update(&self.layout, clock)
+    }
+
+    /// Gives the session `id` a new expiry; `true` if it lives. A session that [`Store::get`] does not
+    /// give, because it is gone, over or malformed, stays so, and that is `false`: the update carries
+    /// the condition that the session lives, and never inserts.
+    ///
+    /// With [`Store::touch_after`] a session that was written lately is left as it is. That is known
+    /// by the distance of its expiry from the new one, and the server sees to it in the same round
+    /// trip: the update then changes nothing, so that nothing is written or replicated.
+    ///
+    /// One round trip; two in tower-sessions' layout, whose payload repeats the expiry. If another
+    /// write comes between the two, that one stands: it brought an expiry of its own.
+    ///
+    /// # Errors
+    /// As for [`Store::set`].
+    pub async fn touch(&self, id: &str, expiry: Expiry) -> Result<bool> {
+        let touch = Touch { expiry, after: self.touch_after };
+        if Touch::needs_session(&self.layout) {
+            return self.touch_read(id, touch).await;
+        }
+        let clock = match Touch::needs_now(&self.layout) {
+            true => Clock::At(self.connection.primary_now().await?),
+            false => Clock::Server,
+        };
+        let update = touch.update(&self.layout, clock)?;
+        Ok(self.update(self.live(id), update, false).await?.matched_count > 0)
+    }
+
+    async fn touch_read(&self, id: &str, touch: Touch) -> Result<bool> {
+        let Some(found) = self.find_live(id).await? else { return Ok(false) };
+        let Found { document, expires, now } = found;
+        let change = touch.of_session(&self.layout, &document, expires, now)?;
+        let Some((update, unchanged)) = change else { return Ok(true) };
+        let mut query = self.live(id);
+        query.extend(unchanged);
+        if self.update(query, update, false).await?.matched_count > 0 {
+            return Ok(true);
+        }
+        Ok(self.find_live(id).await?.is_some())
+    }
+
+    /// The same store, whose touches write only if the last write is older than `after`: an
+    /// application that touches a session at each request then writes once in a while.
+    /// connect-mongo's `touchAfter`.
+    ///
+    /// A session is over up to `after` earlier than its last touch would have it, so `after` is to be
+    /// a small part of the lifetime.
+    #[must_use]
+    pub fn touch_after(mut self, after: Duration) -> Self {
+        self.touch_after = after;
+        self
+    }
+
+    /// The session `id`, if it lives by the server's clock when the server carries it out.
+    fn live(&self, id: &str) -> Document {
+        // 2 is live and 1 is endless.
+        let lives = doc! { "$in": [self.layout.state_fact(Clock::Server), [1, 2]] };
+        doc! { &self.layout.id.path: id, "$expr": lives }
+    }
+
+    async fn update(
+        &self,
+        query: Document,
+        update: UpdateModifications,
+        upsert: bool,
+    ) -> Result<UpdateResult> {
+        let collection = self.connection.collection(&self.collection);
+        let comment = Bson::from(self.comment.as_str());
+        // The driver repeats it where a primary is lost, which it does not for a bare command.
+        let update = collection.update_one(query, update).upsert(upsert).comment(comment);
+        update.await.map_err(|error| self.error("update", error))
+    }
+
+    /// Deletes the session `id`; whether there was one. Waits until a majority has it: a logout that
+    /// is rolled back after a failover would log in again.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn destroy(&self, id: &str) -> Result<bool> {
+        let query = doc! { &self.layout.id.path: id };
+        if self.layout.id.path != "_id" {
+            // There may be two where no unique index forbids it.
+            return Ok(self.delete_all(query).await? > 0);
+        }
+        let collection = self.connection.collection(&self.collection);
+        let delete = collection
+            .delete_one(query)
+            .write_concern(WriteConcern::majority())
+            .comment(Bson::from(self.comment.as_str()));
+        let deleted = delete.await.map_err(|error| self.error("delete", error))?;
+        Ok(deleted.deleted_count > 0)
+    }
+
+    /// Deletes every session; how many there were. For more than a few thousand sessions
+    /// [`crate::purge`] is the gentle way.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn clear(&self) -> Result<u64> {
+        self.delete_all(Document::new()).await
+    }
+
+    async fn delete_all(&self, query: Document) -> Result<u64> {
+        let command = doc! {
+            "delete": &self.collection,
+            "deletes": [{ "q": query, "limit": 0 }],
+            "comment": &self.comment,
+            "writeConcern": { "w": "majority" },
+        };
+        Ok(affected(&self.run("delete", command).await?, "n"))
+    }
+
+    /// All sessions that are not over, with their ids.
+    ///
+    /// # Errors
+    /// What the connection meets, or a payload that does not decode into `T`.
+    pub async fn all<T: DeserializeOwned>(&self) -> Result<Vec<(SessionId, T)>> {
+        let now = self.now().await?;
+        let mut batches = self.read(self.not_over(now), &Reading::default()).await?;
+        let mut all = Vec::new();
+        while let Some(batch) = batches.next().await? {
+            for document in documents(&batch) {
+                if let Some(value) = self.layout.payload(document).value() {
+                    all.push((self.layout.id_of(document), typed(value.clone())?));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// How many sessions are not over.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn length(&self) -> Result<u64> {
+        let now = self.now().await?;
+        self.count(self.not_over(now)).await
+    }
+
+    fn not_over(&self, now: DateTime) -> Document {
+        let states = [State::Live, State::Endless];
+        doc! { "$or": states.map(|state| self.layout.filter(state, now)).to_vec() }
+    }
+}
+
+fn whole<'a, T: Serialize>(id: &'a str, payload: &T, expiry: Expiry) -> Result<Whole<'a>> {
+    let payload = serde_json::to_value(payload)
+        .map_err(|error| Error::Unsupported(format!("the payload is no JSON: {error}")))?;
+    Ok(Whole { id, payload, expiry, exact: None })
+}
+
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
+    serde_json::from_value(value)
+        .map_err(|error| Error::Document(format!("the payload is of another type: {error}")))
+}
