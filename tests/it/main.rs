@@ -39,4 +39,5 @@ mod store;
 mod stores;
 mod sweep;
 mod top;
+mod tower_store;
 mod watch;

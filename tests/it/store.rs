@@ -13,9 +13,24 @@ use sessionctl::{Error, Expiry};
 use crate::expire::read_by_its_store;
 use crate::support::{Db, LAYOUTS, at, eventually, own_server, session};
 
+mod options;
+mod racing;
+mod touching;
+
 const ID: &str = "PCsaD56NfGtaTx59C5w6Lw";
 const OTHER: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 const HOUR: Expiry = Expiry::After(Duration::from_secs(3600));
+
+/// What the server did with the collection `sessions` for the library meanwhile.
+pub fn watched(db: &Db, act: impl FnOnce()) -> Vec<Document> {
+    db.run(doc! { "profile": 2 });
+    act();
+    db.run(doc! { "profile": 0 });
+    let mine = doc! { "ns": format!("{}.sessions", db.name), "appName": &db.name };
+    let found = db.find("system.profile", mine);
+    db.run(doc! { "drop": "system.profile" });
+    found
+}
 
 fn fixture(layout: &str) -> Document {
     let files = std::fs::read_dir(format!("tests/fixtures/{layout}")).unwrap();

@@ -1,0 +1,69 @@
+//! A store that is described as express-mongodb's options describe one.
+
+use std::time::Duration;
+
+use bson::doc;
+use sessionctl::layout::Layout;
+use sessionctl::{Error, Store};
+
+use super::ID;
+use crate::support::{Db, LAYOUTS, at, eventually, session};
+
+fn builder(db: &Db, layout: &str) -> sessionctl::store::StoreBuilder {
+    let collection = "mysession";
+    Store::builder().uri(&db.uri).database(&db.name).collection(collection).layout(layout)
+}
+
+#[test]
+fn the_indexes_are_made_at_once_with_the_names_and_options_of_the_layouts_store() {
+    for (layout, id, expires) in LAYOUTS {
+        let db = Db::new();
+        for _ in 0..2 {
+            db.runtime.block_on(builder(&db, layout).ttl_index(true).open()).unwrap();
+        }
+        let wanted = Layout::named(layout).unwrap().ttl_index.clone().unwrap();
+        let mut indexes = db.indexes("mysession");
+        indexes.sort_by_key(|index| index.get_str("name").unwrap() == wanted.name);
+        let ttl = indexes.pop().unwrap();
+        assert_eq!(ttl.get_str("name").unwrap(), wanted.name, "{layout}");
+        assert_eq!(ttl.get_document("key").unwrap(), &doc! { expires: wanted.direction() });
+        assert_eq!(ttl.get_i32("expireAfterSeconds").unwrap(), 0, "{layout}");
+        let unique: Vec<_> =
+            indexes.iter().map(|index| index.get_bool("unique").unwrap()).collect();
+        let wanted = if id == "_id" { vec![] } else { vec![true] };
+        assert_eq!(unique, wanted, "{layout}");
+        assert!(indexes.iter().all(|index| index.get_str("name").unwrap() == format!("{id}_1")));
+    }
+}
+
+#[test]
+fn without_being_asked_for_no_index_is_made_and_no_server_is_asked() {
+    let db = Db::new();
+    db.runtime.block_on(builder(&db, "express-mongodb-1").open()).unwrap();
+    assert!(db.collections().is_empty());
+    let nowhere = Store::builder().uri("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100");
+    db.runtime.block_on(nowhere.clone().open()).unwrap();
+    let asked = db.runtime.block_on(nowhere.ttl_index(true).open());
+    assert!(matches!(asked, Err(Error::Unreachable { .. })));
+}
+
+#[test]
+fn an_index_that_stands_in_the_way_is_said_and_left_alone() {
+    let db = Db::new();
+    let hour = doc! { "key": { "expiresAt": 1 }, "name": "mine", "expireAfterSeconds": 3600 };
+    db.create_index("mysession", hour);
+    let before = db.indexes("mysession");
+    let opened = db.runtime.block_on(builder(&db, "express-mongodb-1").ttl_index(true).open());
+    assert!(matches!(opened, Err(Error::IndexDiffers(_))), "{opened:?}");
+    assert_eq!(db.indexes("mysession"), before);
+}
+
+#[test]
+fn a_clear_interval_of_the_options_runs_until_its_guard_is_dropped() {
+    let db = Db::new();
+    db.insert("mysession", [session("express-mongodb-1", ID, at(-1))]);
+    let options = builder(&db, "express-mongodb-1").clear_interval(Duration::from_millis(100));
+    let (_store, guard) = db.runtime.block_on(options.open()).unwrap();
+    eventually(|| db.count("mysession", doc! {}) == 0);
+    db.runtime.block_on(guard.unwrap().stop()).unwrap();
+}

@@ -1,0 +1,146 @@
+//! Setting only what is there, or only what is not; and by which index.
+
+use bson::{Document, doc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sessionctl::{Error, Expiry};
+
+use super::{HOUR, ID, OTHER, watched};
+use crate::support::{Db, LAYOUTS, at, session};
+
+#[test]
+fn set_existing_does_not_log_in_again_who_logged_out_meanwhile_and_set_does() {
+    for (layout, id, expires) in LAYOUTS {
+        let db = Db::new();
+        let store = db.store(layout);
+        let set = |payload: Value| db.runtime.block_on(store.set_existing(ID, &payload, HOUR));
+        db.runtime.block_on(store.set(ID, &json!({ "n": 1 }), HOUR)).unwrap();
+        assert!(set(json!({ "n": 2 })).unwrap(), "{layout}");
+        let got: Value = db.runtime.block_on(store.get(ID)).unwrap().unwrap();
+        assert_eq!(got["n"], 2, "{layout}");
+
+        db.runtime.block_on(store.destroy(ID)).unwrap();
+        assert!(!set(json!({ "n": 3 })).unwrap(), "{layout}");
+        assert_eq!(db.count("sessions", doc! {}), 0, "{layout}");
+
+        db.runtime.block_on(store.set(ID, &json!({ "n": 4 }), Expiry::At(at(-1)))).unwrap();
+        let before = db.one("sessions", id, ID);
+        assert!(before.get_datetime(expires).is_ok());
+        assert!(!set(json!({ "n": 5 })).unwrap(), "{layout}: it is over");
+        assert_eq!(db.one("sessions", id, ID), before, "{layout}");
+        db.runtime.block_on(store.set(ID, &json!({ "n": 6 }), HOUR)).unwrap();
+        let got: Value = db.runtime.block_on(store.get(ID)).unwrap().unwrap();
+        assert_eq!(got["n"], 6, "{layout}");
+    }
+}
+
+#[test]
+fn set_new_leaves_a_taken_id_as_it_is_and_otherwise_writes_what_set_writes() {
+    for (layout, id, expires) in LAYOUTS {
+        let db = Db::new();
+        let store = db.store(layout);
+        let payload = json!({ "n": 1 });
+        assert!(db.runtime.block_on(store.set_new(ID, &payload, HOUR)).unwrap(), "{layout}");
+        let before = db.one("sessions", id, ID);
+        let again = db.runtime.block_on(store.set_new(ID, &json!({ "n": 2 }), HOUR)).unwrap();
+        assert!(!again, "{layout}");
+        assert_eq!(db.one("sessions", id, ID), before, "{layout}");
+
+        db.runtime.block_on(store.set(OTHER, &payload, HOUR)).unwrap();
+        let other = db.one("sessions", id, OTHER);
+        let fields = |document: &Document| {
+            let kinds = document.iter().map(|(key, value)| (key.clone(), value.element_type()));
+            kinds.collect::<std::collections::BTreeMap<_, _>>()
+        };
+        assert_eq!(fields(&before), fields(&other), "{layout}");
+        let apart = other.get_datetime(expires).unwrap().timestamp_millis()
+            - before.get_datetime(expires).unwrap().timestamp_millis();
+        assert!((0..60_000).contains(&apart), "{layout} {apart}");
+        // In tower-sessions' layout the expiry is in the payload, too.
+        let session = db.runtime.block_on(store.get::<Value>(ID)).unwrap().unwrap();
+        assert_eq!(session["n"], 1, "{layout}");
+    }
+}
+
+#[test]
+fn whatever_is_done_with_a_session_goes_by_the_index_on_its_id() {
+    for (layout, id, _) in LAYOUTS {
+        let db = Db::new();
+        let store = db.store(layout);
+        db.runtime.block_on(store.install_indexes()).unwrap();
+        let more = (0..300).map(|n| session(layout, &format!("{n:022}"), at(600)));
+        db.insert("sessions", more);
+        let operations = watched(&db, || {
+            db.runtime.block_on(async {
+                store.set_new(ID, &json!({ "n": 1 }), HOUR).await.unwrap();
+                store.set(ID, &json!({ "n": 1 }), HOUR).await.unwrap();
+                store.get::<Value>(ID).await.unwrap().unwrap();
+                assert!(store.touch(ID, HOUR).await.unwrap());
+                assert!(store.set_existing(ID, &json!({ "n": 2 }), HOUR).await.unwrap());
+                assert!(store.destroy(ID).await.unwrap());
+            });
+        });
+        assert!(operations.len() >= 6, "{layout} {}", operations.len());
+        let along = format!("IXSCAN {{ {id}: 1 }}");
+        for operation in operations {
+            let plan = operation.get_str("planSummary").unwrap_or_default();
+            assert!(plan == "IDHACK" || plan == along, "{layout} {plan} {operation}");
+            let read = operation.get_i32("docsExamined").unwrap();
+            assert!(read <= 1, "{layout} {read} {operation}");
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Role {
+    Admin,
+    Editor { of: String },
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Login {
+    user: u64,
+    roles: Vec<Role>,
+    #[serde(flatten)]
+    more: std::collections::BTreeMap<String, Option<f64>>,
+}
+
+#[test]
+fn a_payload_is_any_type_that_serde_knows() {
+    for (layout, ..) in LAYOUTS {
+        let db = Db::new();
+        let store = db.store(layout);
+        let roles = vec![Role::Admin, Role::Editor { of: "docs".into() }];
+        // With the cookie that Express wants, it would be one more of the flattened numbers.
+        let more = [("score".to_owned(), Some(0.5)), ("none".to_owned(), None)].into();
+        let login = Login { user: 42, roles, more };
+        let nested = json!({ "cookie": { "path": "/" }, "login": login });
+        db.runtime.block_on(store.set(ID, &nested, HOUR)).unwrap();
+        #[derive(Deserialize)]
+        struct Session {
+            login: Login,
+        }
+        let got: Session = db.runtime.block_on(store.get(ID)).unwrap().unwrap();
+        assert_eq!(got.login, login, "{layout}");
+
+        let other = db.runtime.block_on(store.get::<Vec<u8>>(ID));
+        assert!(matches!(other, Err(Error::Document(_))), "{layout}");
+    }
+}
+
+#[test]
+fn a_payload_that_the_layout_has_no_form_for_is_refused_and_the_session_stays() {
+    for layout in ["express-session-object", "express-mongodb-1", "express-mongodb-legacy"] {
+        let db = Db::new();
+        let store = db.store(layout);
+        db.runtime.block_on(store.set(ID, &json!({ "n": 1 }), HOUR)).unwrap();
+        let before = db.find("sessions", doc! {});
+        // BSON's integers end at 2^63.
+        let large = json!({ "n": u64::MAX });
+        let refused = db.runtime.block_on(store.set(ID, &large, HOUR));
+        assert!(matches!(refused, Err(Error::Unsupported(_))), "{layout} {refused:?}");
+        let refused = db.runtime.block_on(store.set(ID, &[1, 2], HOUR));
+        assert!(matches!(refused, Err(Error::Unsupported(_))), "{layout} {refused:?}");
+        assert_eq!(db.find("sessions", doc! {}), before, "{layout}");
+    }
+}
