@@ -142,8 +142,11 @@ fn get_touch_and_set_existing_agree_on_what_lives_for_every_value_of_the_expiry(
     }
 }
 
+/// Texts of a record, and what is there instead.
+type Changes<'a> = &'a [(&'a str, &'a str)];
+
 /// connect-mongo's layout with these changes, as an operator's own.
-fn own_layout(changes: &[(&str, &str)]) -> Layout {
+fn own_layout(changes: Changes<'_>) -> Layout {
     let mut record = Layout::source("connect-mongo-json").unwrap().to_owned();
     for (from, to) in changes {
         assert!(record.contains(from), "{from}");
@@ -157,11 +160,11 @@ fn numbers_and_last_touches_are_written_touched_and_spared_as_dates_are() {
     let touched = ("touched = [{ path = \"lastModified\" }, { path = \"updatedAt\" }]", "");
     let unit = |unit: &str| format!("kind = \"number\"\nunit = \"{unit}\"");
     let (seconds, millis) = (unit("s"), unit("ms"));
-    let written = "touched = [{ path = \"seen\", unit = \"s\", written = true }]";
+    let seen = "touched = [{ path = \"seen\", unit = \"s\", written = true }]";
     let lifetime = "kind = \"date\"\nlifetime = 3600";
     // What an hour is there from now, in a date's or number's own unit; 0 where it is a last touch.
-    let cases: [(&[(&str, &str)], f64, i64); 3] = [
-        (&[("kind = \"date\"", &seconds), (touched.0, written)], 1000.0, 3_600_000),
+    let cases: [(Changes<'_>, f64, i64); 3] = [
+        (&[("kind = \"date\"", &seconds), (touched.0, seen)], 1000.0, 3_600_000),
         (&[("kind = \"date\"", &millis)], 1.0, 3_600_000),
         (&[("kind = \"date\"", lifetime)], 1.0, 0),
     ];

@@ -21,8 +21,8 @@ async fn route(request: Request<String>) -> Result<Response<String>, Infallible>
     let session = request.extensions().get::<Session>().unwrap();
     let body = match request.uri().path() {
         "/insert" => session.insert("foo", 42).await.map(|()| String::new()),
-        "/get" => session.get::<u64>("foo").await.map(|foo| foo.unwrap().to_string()),
-        "/get_value" => session.get_value("foo").await.map(|foo| format!("{foo:?}")),
+        "/get" => session.get::<u64>("foo").await.map(|value| value.unwrap().to_string()),
+        "/get_value" => session.get_value("foo").await.map(|value| format!("{value:?}")),
         "/remove" => session.remove::<u64>("foo").await.map(|_| String::new()),
         "/cycle_id" => session.cycle_id().await.map(|()| String::new()),
         "/flush" => session.flush().await.map(|()| String::new()),
