@@ -16,6 +16,7 @@
 //!     .collection("mysession")
 //!     .layout("express-mongodb-1")
 //!     .clear_interval(Duration::from_secs(60))
+//!     .ttl_index(true)
 //!     .open()
 //!     .await?;
 //!
@@ -26,6 +27,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! With the feature `tower-sessions` a store is tower-sessions' `SessionStore` too: see
+//! `tower_sessions`.
 //!
 //! What decides whether a session is over is the server's clock, never this process's. Deleting
 //! goes through [`purge`], which repeats its predicate in every delete: a session renewed between

@@ -167,7 +167,10 @@ fn create_draws_another_id_where_the_first_is_taken_and_overwrites_nothing() {
     for (layout, id, _) in LAYOUTS {
         let db = Db::new();
         let store = db.store(layout);
-        db.runtime.block_on(store.install_indexes()).unwrap();
+        if id != "_id" {
+            // Without the TTL index, which would remove the one that is over.
+            db.create_index("sessions", doc! { "key": { id: 1 }, "name": "id", "unique": true });
+        }
         for seconds in [3600, -3600] {
             // One that is over is still somebody's document.
             let mut taken = record(seconds);
