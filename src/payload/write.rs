@@ -261,11 +261,11 @@ impl Fields {
             };
         }
         if literals {
-            let mut update = doc! { "$set": set };
-            if !unset.is_empty() {
-                let unset: Document = unset.into_iter().map(|path| (path, "".into())).collect();
-                update.insert("$unset", unset);
-            }
+            let unset: Document = unset.into_iter().map(|path| (path, "".into())).collect();
+            // Before 5.0 the server refuses one that is empty (9).
+            let operators = [("$set", set), ("$unset", unset)];
+            let needed = operators.into_iter().filter(|(_, fields)| !fields.is_empty());
+            let update = needed.map(|(name, fields)| (name.to_owned(), fields.into())).collect();
             return UpdateModifications::Document(update);
         }
         let mut stages = vec![doc! { "$set": set }];
@@ -381,4 +381,20 @@ fn document(payload: &Value, over: Option<DateTime>, layout: &Layout) -> Result<
         cookie.insert(key, over);
     }
     Ok(bson)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_that_only_takes_a_field_away_has_no_empty_operator() {
+        let layout = Layout::named("connect-mongo-json").unwrap();
+        let touch = Touch { expiry: Expiry::Never, after: Duration::ZERO };
+        let UpdateModifications::Document(update) = touch.update(layout, Clock::Server).unwrap()
+        else {
+            panic!("nothing in it depends on the time");
+        };
+        assert_eq!(update, doc! { "$unset": { "expires": "" } });
+    }
 }

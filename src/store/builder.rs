@@ -154,6 +154,19 @@ impl Store {
     /// The same on other terms, such as under the [lease](Sweep::lease) by which one of many
     /// processes does the work, and with every [`Event`] told: [`Event::Passed`] has the counts.
     ///
+    /// ```no_run
+    /// use sessionctl::sweep::{Event, Sweep, Terms};
+    ///
+    /// # fn example(store: sessionctl::Store, instance: String) {
+    /// let lease = Some(Terms { holder: instance, life: Terms::USUAL });
+    /// let _clear_interval = store.sweep(Sweep { lease, ..Sweep::default() }, |event| {
+    ///     if let Event::Passed(pass) = event {
+    ///         println!("{} sessions of {}", pass.deleted, pass.namespace);
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    ///
     /// # Panics
     /// Outside a tokio runtime.
     pub fn sweep(&self, sweep: Sweep, tell: impl FnMut(Event) + Send + 'static) -> ClearInterval {

@@ -182,7 +182,7 @@ impl Store {
 
     /// The same store, whose touches write only if the last write is older than `after`: an
     /// application that touches a session at each request then writes once in a while.
-    /// connect-mongo's `touchAfter`.
+    /// connect-mongo's `touchAfter` (`src/lib/MongoStore.ts`), which is in seconds there.
     ///
     /// A session is over up to `after` earlier than its last touch would have it, so `after` is to be
     /// a small part of the lifetime.
