@@ -15,6 +15,7 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::{ExpiredDeletion as _, SessionStore};
 
 use crate::clock::another_clock;
+use crate::rig::ReplicaSet;
 use crate::store::watched;
 use crate::support::{Db, LAYOUTS, at, eventually, mongod_binary, now, session};
 
@@ -81,6 +82,18 @@ fn documents_are_byte_for_byte_those_of_tower_sessions_mongodb_store() {
         assert_eq!(bytes(&stored()), bytes(&as_the_real_store_writes(&record)), "{offset}");
         assert_eq!(load(&db, &store, record.id), Some(record), "{offset}");
     }
+}
+
+#[test]
+fn without_more_options_the_real_stores_collection_is_gone_on_with() {
+    let db = Db::new();
+    let options = sessionctl::tower_sessions::builder().uri(&db.uri).database(&db.name);
+    let (store, guard) = db.runtime.block_on(options.open()).unwrap();
+    assert!(guard.is_none());
+    let mut record = record(3600);
+    create(&db, &store, &mut record);
+    let found = db.find("sessions", doc! {});
+    assert_eq!(found, [as_the_real_store_writes(&record)]);
 }
 
 #[test]
@@ -270,6 +283,38 @@ fn whether_a_session_is_over_is_said_by_the_servers_clock_and_not_by_ours() {
         db.runtime.block_on(store.delete_expired()).unwrap();
         assert_eq!(db.count("sessions", doc! {}), u64::from(lives));
     }
+}
+
+#[test]
+fn a_write_whose_connection_breaks_is_done_once_and_is_no_error() {
+    let set = ReplicaSet::start(1, &[("enableTestCommands", "1")]);
+    let db = Db::on(&set.uri());
+    let store = db.store("tower-sessions");
+    let mut first = record(3600);
+    let breaks = |command: &str| {
+        let lost = doc! { "failCommands": [command], "closeConnection": true };
+        db.fail_commands(doc! { "times": 1 }, lost)
+    };
+    let broken = breaks("update");
+    create(&db, &store, &mut first);
+    broken.wait(1);
+    drop(broken);
+    assert_eq!(db.ids("sessions"), [first.id.to_string()]);
+    let broken = breaks("find");
+    assert!(load(&db, &store, first.id).is_some());
+    broken.wait(1);
+    drop(broken);
+    first.data.insert("more".to_owned(), 1.into());
+    let broken = breaks("update");
+    db.runtime.block_on(store.save(&first)).unwrap();
+    broken.wait(1);
+    drop(broken);
+    assert_eq!(db.find("sessions", doc! {}), [as_the_real_store_writes(&first)]);
+    let broken = breaks("delete");
+    db.runtime.block_on(SessionStore::delete(&store, &first.id)).unwrap();
+    broken.wait(1);
+    drop(broken);
+    assert_eq!(db.count("sessions", doc! {}), 0);
 }
 
 /// 64 tasks at once, each of which gets its number.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use bson::doc;
+use serde_json::json;
 use sessionctl::layout::Layout;
 use sessionctl::{Error, Store};
 
-use super::ID;
+use super::{HOUR, ID};
 use crate::support::{Db, LAYOUTS, at, eventually, session};
 
 fn builder(db: &Db, layout: &str) -> sessionctl::store::StoreBuilder {
@@ -56,6 +57,21 @@ fn an_index_that_stands_in_the_way_is_said_and_left_alone() {
     let opened = db.runtime.block_on(builder(&db, "express-mongodb-1").ttl_index(true).open());
     assert!(matches!(opened, Err(Error::IndexDiffers(_))), "{opened:?}");
     assert_eq!(db.indexes("mysession"), before);
+}
+
+#[test]
+fn a_touch_after_of_the_options_is_heeded() {
+    let db = Db::new();
+    let options = builder(&db, "connect-mongo-json").touch_after(Duration::from_secs(300));
+    let (store, _) = db.runtime.block_on(options.open()).unwrap();
+    db.runtime.block_on(store.set(ID, &json!({ "a": 1 }), HOUR)).unwrap();
+    for (ago, is_written) in [(100, false), (301, true)] {
+        let expires = doc! { "$set": { "expires": at(3600 - ago) } };
+        db.run(doc! { "update": "mysession", "updates": [{ "q": {}, "u": expires }] });
+        let before = db.find("mysession", doc! {});
+        assert!(db.runtime.block_on(store.touch(ID, HOUR)).unwrap());
+        assert_eq!(db.find("mysession", doc! {}) != before, is_written, "{ago}");
+    }
 }
 
 #[test]
