@@ -13,7 +13,7 @@ use std::time::Duration;
 use bson::DateTime;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::{Connection, Thoroughness};
@@ -211,6 +211,14 @@ pub enum Event {
     Waiting(Error),
     /// The server is away; the sweep goes on after the pause.
     Away {
+        /// What was met.
+        error: Error,
+        /// Until the next attempt.
+        pause: Duration,
+    },
+    /// What waiting cannot mend, such as a missing right. [`Sweep::run`] ends with it; a sweep in a
+    /// task of its own begins again after the pause, and tells this before.
+    Failed {
         /// What was met.
         error: Error,
         /// Until the next attempt.
@@ -534,8 +542,8 @@ pub fn may_pass(error: &Error) -> bool {
     error.is_transient() || matches!(error, Error::NotPrimary { .. })
 }
 
-/// The guard of a sweep that runs in a task of its own; dropping it ends the sweep after the batch
-/// under way.
+/// The guard of a sweep that runs in a task of its own, and goes on whatever it meets; dropping it
+/// ends the sweep after the batch under way.
 #[derive(Debug)]
 pub struct ClearInterval {
     cancel: CancellationToken,
@@ -547,31 +555,30 @@ impl ClearInterval {
         store: &Store,
         sweep: Sweep,
         cancel: CancellationToken,
-        tell: impl FnMut(Event) + Send + 'static,
+        mut tell: impl FnMut(Event) + Send + 'static,
     ) -> Self {
         let control = Control { cancel: cancel.clone(), ..Control::default() };
         let target = Target::of(store);
-        let task = tokio::spawn(async move { sweep.run(&target, &control, tell).await });
+        let task = tokio::spawn(async move {
+            loop {
+                match sweep.run(&target, &control, &mut tell).await {
+                    // An application has nobody who would start it again.
+                    Err(error) if !sweep.once && !control.cancel.is_cancelled() => {
+                        let pause = sweep.interval.max(FIRST_PAUSE);
+                        tell(Event::Failed { error, pause });
+                        control.cancel.run_until_cancelled(sleep(pause)).await;
+                    }
+                    ended => return ended,
+                }
+            }
+        });
         Self { cancel, task: Some(task) }
-    }
-
-    /// Waits until the sweep ends by itself, which it does at an error that waiting cannot mend. Where
-    /// this is dropped before, the sweep ends after the batch under way.
-    ///
-    /// # Errors
-    /// What ended it.
-    pub async fn ended(mut self) -> Result<()> {
-        match &mut self.task {
-            // A task that panicked has said so itself.
-            Some(task) => task.await.unwrap_or(Ok(())),
-            None => Ok(()),
-        }
     }
 
     /// Ends the sweep and waits until the batch under way is finished.
     ///
     /// # Errors
-    /// What ended the sweep earlier, if something did.
+    /// What ended the sweep earlier, if it was to make one pass and that failed.
     pub async fn stop(mut self) -> Result<()> {
         self.cancel.cancel();
         match self.task.take() {

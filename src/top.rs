@@ -1,7 +1,8 @@
 //! A collection as it goes on: what came and went, the newest sessions, who removes what is expired.
 //!
-//! A [`Store::watch`] is short and may be taken every few seconds. A [`Store::tally`] counts every
-//! session by its state: take the next one only after a rest of [`Tally::rest`].
+//! A [`Store::watch`](crate::Store::watch) is short and may be taken every few seconds. A
+//! [`Store::tally`](crate::Store::tally) counts every session by its state: take the next one only
+//! after a rest of [`Tally::rest`].
 
 use std::fmt;
 use std::time::Duration;

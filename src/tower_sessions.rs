@@ -149,20 +149,15 @@ impl ExpiredDeletion for Store {
     }
 
     /// Deletes expired sessions now and every `period`, for ever: a server that is away is waited
-    /// for, and whatever else is met is tried again a period later. `tracing` is told what was deleted
+    /// for, and whatever else is met is tried again a period later, or half a second. `tracing` is told what was deleted
     /// and what went wrong. Where this is dropped, or its task aborted, the batch under way is still
     /// finished.
     ///
     /// # Errors
     /// None; it never returns.
     async fn continuously_delete_expired(self, period: Duration) -> Result<()> {
-        let sweep = Sweep { interval: period, ..Sweep::default() };
-        loop {
-            if let Err(error) = self.sweep(sweep.clone(), tell).ended().await {
-                tracing::error!(%error, "could not delete expired sessions");
-            }
-            tokio::time::sleep(period).await;
-        }
+        let _guard = self.sweep(Sweep { interval: period, ..Sweep::default() }, tell);
+        std::future::pending().await
     }
 }
 
@@ -176,6 +171,9 @@ fn tell(event: Event) {
         }
         Event::Away { error, .. } => {
             tracing::warn!(%error, "could not delete expired sessions yet");
+        }
+        Event::Failed { error, .. } => {
+            tracing::error!(%error, "could not delete expired sessions");
         }
         _ => {}
     }

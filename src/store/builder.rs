@@ -142,8 +142,8 @@ impl Store {
     }
 
     /// Purges expired sessions now and every `interval`, in a task of its own, for as long as the
-    /// returned guard lives. A server that is away is waited for; what waiting cannot mend, such as a
-    /// missing right, ends it ([`ClearInterval::ended`]).
+    /// returned guard lives. Nothing stops it but the guard: a server that is away is waited for, and
+    /// whatever else goes wrong is tried again after an interval.
     ///
     /// # Panics
     /// Outside a tokio runtime.

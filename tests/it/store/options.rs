@@ -1,10 +1,12 @@
 //! A store that is described as express-mongodb's options describe one.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bson::doc;
 use serde_json::json;
 use sessionctl::layout::Layout;
+use sessionctl::sweep::{Event, Sweep};
 use sessionctl::{Error, Store};
 
 use super::{HOUR, ID};
@@ -72,6 +74,36 @@ fn a_touch_after_of_the_options_is_heeded() {
         assert!(db.runtime.block_on(store.touch(ID, HOUR)).unwrap());
         assert_eq!(db.find("mysession", doc! {}) != before, is_written, "{ago}");
     }
+}
+
+#[test]
+fn a_clear_interval_goes_on_after_errors_of_every_kind_and_tells_of_them() {
+    let db = Db::new();
+    let store = db.store("express-mongodb-1");
+    let insert = |id: &str| db.insert("sessions", [session("express-mongodb-1", id, at(-1))]);
+    db.insert("sessions", [session("express-mongodb-1", "live", at(600))]);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let entered = db.runtime.enter();
+    let sweep = Sweep { interval: Duration::from_millis(100), ..Sweep::default() };
+    let tell = told.clone();
+    let guard = store.sweep(sweep, move |event| {
+        if let Event::Failed { error, .. } = event {
+            tell.lock().unwrap().push(error.code());
+        }
+    });
+    // A right that is missing, and a command that the server does not take.
+    for code in [13, 2] {
+        let failing = doc! { "failCommands": ["delete"], "errorCode": code };
+        let fault = db.fail_commands("alwaysOn", failing);
+        insert("expired");
+        fault.wait(2);
+        assert_eq!(db.ids("sessions"), ["expired", "live"], "{code}");
+        drop(fault);
+        eventually(|| db.ids("sessions") == ["live"]);
+        assert!(told.lock().unwrap().contains(&Some(code)), "{code}");
+    }
+    db.runtime.block_on(guard.stop()).unwrap();
+    drop(entered);
 }
 
 #[test]
