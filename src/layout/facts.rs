@@ -22,6 +22,28 @@ impl Layout {
         }
     }
 
+    /// Whether a session lives by the server's clock. It is said as shortly as can be, because the
+    /// server reads it anew with every write: of an array that holds more than dates, what is least
+    /// counts, and that is no date.
+    pub(crate) fn lives(&self) -> Document {
+        let Some(rule) = self.rule_that_decides().filter(|rule| rule.only_null.is_none()) else {
+            // 2 is live and 1 is endless.
+            return doc! { "$in": [self.state_fact(Clock::Server), [1, 2]] };
+        };
+        let field = rule.field();
+        let dated = doc! { "$and": [
+            { "$in": [{ "$type": &field }, ["date", "array"]] },
+            { "$gte": [{ "$min": &field }, Clock::Server.limit(rule)] },
+        ] };
+        let absent = [("missing", rule.missing), ("null", rule.null)];
+        let endless = absent.into_iter().filter(|(_, meaning)| *meaning == Meaning::Endless);
+        let endless: Vec<&str> = endless.map(|(kind, _)| kind).collect();
+        if endless.is_empty() {
+            return dated;
+        }
+        doc! { "$or": [dated, { "$in": [{ "$type": field }, endless] }] }
+    }
+
     /// The expiry in milliseconds since 1970, or null.
     pub(crate) fn expiry_fact(&self) -> Bson {
         let mut facts: Vec<Bson> = self.expiry.iter().filter_map(Rule::instant_fact).collect();

@@ -48,6 +48,14 @@ impl Whole<'_> {
         Ok(self.fields(layout, clock)?.update())
     }
 
+    /// The update that writes it if it lives, and else changes nothing. The condition stands here, and
+    /// not in the query, which is answered fastest where it is an `_id` and nothing else.
+    pub(crate) fn replacement(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
+        let mut fields = self.fields(layout, clock)?;
+        fields.only_if(&layout.lives());
+        Ok(fields.update())
+    }
+
     /// The update that writes it where there is no such session yet, and nothing where there is.
     /// The time must be known.
     pub(crate) fn insertion(self, layout: &Layout, now: DateTime) -> Result<Document> {
@@ -92,6 +100,11 @@ impl Touch {
         writes_numbers(layout)
     }
 
+    /// Whether the update itself leaves a session alone that does not live; else the query must.
+    pub(crate) fn looks_for_life(self) -> bool {
+        self.after.is_zero()
+    }
+
     /// The update, which changes nothing in a session that was written lately. How lately is told
     /// by how far its expiry is from the one that it would get.
     pub(crate) fn update(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
@@ -99,9 +112,12 @@ impl Touch {
         fields.expiry(layout, self.expiry, clock)?;
         let renewed = fields.0.first().cloned();
         fields.touched(layout, clock);
-        if let Some((path, put)) = renewed.filter(|_| !self.after.is_zero()) {
-            let late = self.is_late(layout, &path, &put);
-            fields.only_if(&late);
+        match renewed {
+            Some((path, put)) if !self.looks_for_life() => {
+                let late = self.is_late(layout, &path, &put);
+                fields.only_if(&late);
+            }
+            _ => fields.only_if(&layout.lives()),
         }
         Ok(fields.update())
     }
@@ -237,8 +253,7 @@ impl Fields {
             let new = match put {
                 Put::Value(value) => doc! { "$literal": &*value }.into(),
                 Put::Now(expression) => expression.clone(),
-                // Where there is nothing already, that changes nothing either.
-                Put::Nothing => continue,
+                Put::Nothing => "$$REMOVE".into(),
             };
             *put = Put::Now(doc! { "$cond": [condition, new, kept] }.into());
         }
@@ -389,10 +404,8 @@ mod tests {
 
     #[test]
     fn an_update_that_only_takes_a_field_away_has_no_empty_operator() {
-        let layout = Layout::named("connect-mongo-json").unwrap();
-        let touch = Touch { expiry: Expiry::Never, after: Duration::ZERO };
-        let UpdateModifications::Document(update) = touch.update(layout, Clock::Server).unwrap()
-        else {
+        let fields = Fields(vec![("expires".to_owned(), Put::Nothing)]);
+        let UpdateModifications::Document(update) = fields.update() else {
             panic!("nothing in it depends on the time");
         };
         assert_eq!(update, doc! { "$unset": { "expires": "" } });

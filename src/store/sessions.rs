@@ -77,7 +77,8 @@ impl Store {
     /// no form for this payload; and what the connection meets.
     pub async fn set<T: Serialize>(&self, id: &str, payload: &T, expiry: Expiry) -> Result<()> {
         let whole = whole(id, payload, expiry)?;
-        let update = self.whole_update(whole).await?;
+        let clock = self.clock(whole.needs_now(&self.layout)).await?;
+        let update = whole.update(&self.layout, clock)?;
         self.update(doc! { &self.layout.id.path: id }, update, true).await.map(drop)
     }
 
@@ -93,13 +94,24 @@ impl Store {
         payload: &T,
         expiry: Expiry,
     ) -> Result<bool> {
-        self.replace(whole(id, payload, expiry)?).await
+        let done = self.replace(whole(id, payload, expiry)?).await?;
+        self.lived(id, &done).await
     }
 
-    pub(crate) async fn replace(&self, whole: Whole<'_>) -> Result<bool> {
-        let query = self.live(whole.id);
-        let update = self.whole_update(whole).await?;
-        Ok(self.update(query, update, false).await?.matched_count > 0)
+    pub(crate) async fn replace(&self, whole: Whole<'_>) -> Result<UpdateResult> {
+        let query = doc! { &self.layout.id.path: whole.id };
+        let clock = self.clock(whole.needs_now(&self.layout)).await?;
+        self.update(query, whole.replacement(&self.layout, clock)?, false).await
+    }
+
+    /// Whether the session lived that an update was to change.
+    async fn lived(&self, id: &str, done: &UpdateResult) -> Result<bool> {
+        match (done.matched_count, done.modified_count) {
+            (0, _) => Ok(false),
+            // It was over, or just so already.
+            (_, 0) => Ok(self.find_live(id).await?.is_some()),
+            _ => Ok(true),
+        }
     }
 
     /// Writes the session `id` only if there is none of that id, not even one that is over; `false`
@@ -133,12 +145,11 @@ impl Store {
         }
     }
 
-    async fn whole_update(&self, whole: Whole<'_>) -> Result<UpdateModifications> {
-        let clock = match whole.needs_now(&self.layout) {
+    async fn clock(&self, must_be_known: bool) -> Result<Clock> {
+        Ok(match must_be_known {
             true => Clock::At(self.connection.primary_now().await?),
             false => Clock::Server,
-        };
-        whole.update(&self.layout, clock)
+        })
     }
 
     /// Gives the session `id` a new expiry; `true` if it lives. A session that [`Store::get`] does not
@@ -159,11 +170,12 @@ impl Store {
         if Touch::needs_session(&self.layout) {
             return self.touch_read(id, touch).await;
         }
-        let clock = match Touch::needs_now(&self.layout) {
-            true => Clock::At(self.connection.primary_now().await?),
-            false => Clock::Server,
-        };
+        let clock = self.clock(Touch::needs_now(&self.layout)).await?;
         let update = touch.update(&self.layout, clock)?;
+        if touch.looks_for_life() {
+            let done = self.update(doc! { &self.layout.id.path: id }, update, false).await?;
+            return self.lived(id, &done).await;
+        }
         Ok(self.update(self.live(id), update, false).await?.matched_count > 0)
     }
 
@@ -194,9 +206,7 @@ impl Store {
 
     /// The session `id`, if it lives by the server's clock when the server carries it out.
     fn live(&self, id: &str) -> Document {
-        // 2 is live and 1 is endless.
-        let lives = doc! { "$in": [self.layout.state_fact(Clock::Server), [1, 2]] };
-        doc! { &self.layout.id.path: id, "$expr": lives }
+        doc! { &self.layout.id.path: id, "$expr": self.layout.lives() }
     }
 
     async fn update(
