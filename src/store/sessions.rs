@@ -160,8 +160,10 @@ impl Store {
     /// by the distance of its expiry from the new one, and the server sees to it in the same round
     /// trip: the update then changes nothing, so that nothing is written or replicated.
     ///
-    /// One round trip; two in tower-sessions' layout, whose payload repeats the expiry. If another
-    /// write comes between the two, that one stands: it brought an expiry of its own.
+    /// One round trip, and another without [`Store::touch_after`] where nothing changed, to tell a
+    /// session that is over from one that was just so already. Two in tower-sessions' layout, whose
+    /// payload repeats the expiry; if another write comes between them, that one stands, as it
+    /// brought an expiry of its own.
     ///
     /// # Errors
     /// As for [`Store::set`].
