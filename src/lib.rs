@@ -17,11 +17,13 @@
 //!     .layout("express-mongodb-1")
 //!     .clear_interval(Duration::from_secs(60))
 //!     .ttl_index(true)
+//!     .touch_after(Duration::from_secs(300))
 //!     .open()
 //!     .await?;
 //!
+//! let hour = Expiry::After(Duration::from_secs(3600));
 //! let visits = serde_json::json!({ "visits": 1 });
-//! store.set("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN", &visits, Expiry::After(Duration::from_secs(3600))).await?;
+//! store.set("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN", &visits, hour).await?;
 //! let again: Option<serde_json::Value> = store.get("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN").await?;
 //! assert_eq!(again.unwrap()["visits"], 1);
 //! # Ok(())
