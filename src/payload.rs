@@ -18,6 +18,7 @@ mod glance;
 mod gob;
 mod java;
 mod json;
+pub(crate) mod kept;
 pub(crate) mod msgpack;
 mod php;
 mod pickle;

@@ -3,7 +3,7 @@
 use bson::raw::RawBsonRef;
 use serde_json::{Map, Value};
 
-use super::{Codec, msgpack};
+use super::{Codec, kept, msgpack};
 use crate::error::{Error, Result};
 use crate::layout::{Found, Layout, find};
 
@@ -21,10 +21,8 @@ pub(crate) fn data(
             .map_err(|error| Error::Document(error.to_string()))?;
         return Ok((record.data, Some(record.expiry.as_nanosecond())));
     }
-    let payload = layout.payload(document);
-    match (payload.value(), payload.error()) {
-        (Some(Value::Object(data)), _) => Ok((data.clone(), None)),
-        (Some(_), _) => Err(Error::Document("its payload is no object".into())),
-        (None, reason) => Err(Error::Document(reason.unwrap_or_else(|| "no payload".into()))),
+    match kept::value(layout, document)? {
+        Value::Object(data) => Ok((data, None)),
+        _ => Err(Error::Document("its payload is no object".into())),
     }
 }

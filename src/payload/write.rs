@@ -387,8 +387,12 @@ fn encode(
 
 /// The payload as BSON, with the cookie's expiry as the date that the store would write.
 fn document(payload: &Value, over: Option<DateTime>, layout: &Layout) -> Result<Bson> {
-    let mut bson = bson::serialize_to_bson(payload)
-        .map_err(|error| Error::Unsupported(format!("the payload is no BSON: {error}")))?;
+    let refused = |why: String| Error::Unsupported(format!("the payload is no BSON: {why}"));
+    if let Some(number) = beyond_bson(payload) {
+        return Err(refused(format!("{number} is beyond 64 bits with a sign")));
+    }
+    // Extended JSON is what it stands for, as it is where the payload is read.
+    let mut bson = Bson::try_from(payload.clone()).map_err(|error| refused(error.to_string()))?;
     if let (Some(over), Some(key), Bson::Document(map)) = (over, &layout.payload.cookie, &mut bson)
         && let Ok(cookie) = map.get_document_mut("cookie")
         && cookie.get_str(key).ok() == time(over).as_deref()
@@ -396,6 +400,16 @@ fn document(payload: &Value, over: Option<DateTime>, layout: &Layout) -> Result<
         cookie.insert(key, over);
     }
     Ok(bson)
+}
+
+/// A whole number that BSON could only come near to.
+fn beyond_bson(value: &Value) -> Option<&serde_json::Number> {
+    match value {
+        Value::Number(number) => (number.is_u64() && !number.is_i64()).then_some(number),
+        Value::Array(values) => values.iter().find_map(beyond_bson),
+        Value::Object(map) => map.values().find_map(beyond_bson),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{Expiry, Reading, Store, affected, documents};
 use crate::error::{Error, Result};
 use crate::layout::Clock;
+use crate::payload::kept;
 use crate::payload::write::{Touch, Whole};
 use crate::session::{SessionId, State};
 
@@ -34,15 +35,15 @@ impl Store {
     /// none that the store could read. One round trip, along the index on the id: the server sends
     /// its clock along, and that alone decides.
     ///
+    /// The payload is any type that serde reads. Where the store keeps BSON, an `ObjectId`, a date or
+    /// bytes come as the types of `bson`; in a [`Value`] they are relaxed Extended JSON, such as
+    /// `{"$oid": ...}`, and are what they were when that is set again.
+    ///
     /// # Errors
     /// What the connection meets, and [`Error::Document`] where the payload does not decode into `T`.
     pub async fn get<T: DeserializeOwned>(&self, id: &str) -> Result<Option<T>> {
         let Some(found) = self.find_live(id).await? else { return Ok(None) };
-        let payload = self.layout.payload(&found.document);
-        match (payload.value(), payload.error()) {
-            (Some(value), _) => typed(value.clone()).map(Some),
-            (None, reason) => Err(Error::Document(reason.unwrap_or_else(|| "no payload".into()))),
-        }
+        typed(kept::value(&self.layout, &found.document)?).map(Some)
     }
 
     /// The session `id` if it is not over.
@@ -66,7 +67,7 @@ impl Store {
     /// is such an upsert (`src/lib/MongoStore.ts`). A request that was under way when the session was
     /// destroyed brings it back so; [`Store::set_existing`] does not.
     ///
-    /// The payload is anything that serde makes JSON of. Where the store of the layout is
+    /// The payload is any type that serde writes, with the types of `bson` among it. Where the store of the layout is
     /// express-session's, the cookie that it cannot do without is added if `payload` has none.
     ///
     /// One round trip, or two where the payload holds the expiry ([`Expiry::After`] in tower-sessions'
@@ -273,8 +274,8 @@ impl Store {
         let mut all = Vec::new();
         while let Some(batch) = batches.next().await? {
             for document in documents(&batch) {
-                if let Some(value) = self.layout.payload(document).value() {
-                    all.push((self.layout.id_of(document), typed(value.clone())?));
+                if let Ok(payload) = kept::value(&self.layout, document) {
+                    all.push((self.layout.id_of(document), typed(payload)?));
                 }
             }
         }
@@ -297,8 +298,12 @@ impl Store {
 }
 
 fn whole<'a, T: Serialize>(id: &'a str, payload: &T, expiry: Expiry) -> Result<Whole<'a>> {
-    let payload = serde_json::to_value(payload)
-        .map_err(|error| Error::Unsupported(format!("the payload is no JSON: {error}")))?;
+    // By way of BSON, whose types JSON alone would lose; what only JSON holds is taken as such.
+    let payload = match bson::serialize_to_bson(payload) {
+        Ok(payload) => payload.into_relaxed_extjson(),
+        Err(_) => serde_json::to_value(payload)
+            .map_err(|error| Error::Unsupported(format!("the payload is no JSON: {error}")))?,
+    };
     Ok(Whole { id, payload, expiry, exact: None })
 }
 

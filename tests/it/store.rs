@@ -14,6 +14,7 @@ use crate::expire::read_by_its_store;
 use crate::support::{Db, LAYOUTS, at, eventually, own_server, session};
 
 mod options;
+mod payloads;
 mod racing;
 mod touching;
 

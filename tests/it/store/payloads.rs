@@ -1,0 +1,99 @@
+//! Payloads come back as they were, whoever wrote them.
+
+use bson::oid::ObjectId;
+use bson::{Binary, Bson, DateTime, Document, doc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{HOUR, ID};
+use crate::support::{Db, LAYOUTS, at};
+
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+struct Login {
+    user: ObjectId,
+    since: DateTime,
+    count: i64,
+    ratio: f64,
+    note: Option<String>,
+    token: Binary,
+}
+
+fn login() -> Login {
+    Login {
+        user: ObjectId::from_bytes([7; 12]),
+        since: DateTime::from_millis(1_795_428_000_123),
+        count: 5_000_000_000,
+        ratio: 2.5,
+        note: None,
+        token: Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![0, 255, 3] },
+    }
+}
+
+#[test]
+fn a_payload_of_any_type_comes_back_as_it_was_set() {
+    for (layout, _, _) in LAYOUTS {
+        let db = Db::new();
+        let store = db.store(layout);
+        let (one, all): (Option<Login>, Vec<(_, Login)>) = db.runtime.block_on(async {
+            store.set(ID, &login(), HOUR).await.unwrap();
+            (store.get(ID).await.unwrap(), store.all().await.unwrap())
+        });
+        assert_eq!(one, Some(login()), "{layout}");
+        assert_eq!(all[0].1, login(), "{layout}");
+    }
+}
+
+/// What an Express application put into a session, as MongoDB's driver for Node writes it.
+fn of_express() -> Document {
+    doc! {
+        "user": ObjectId::from_bytes([7; 12]),
+        "since": DateTime::from_millis(1_795_428_000_123),
+        "clock": 1_795_428_000_123.0,
+        "views": 3,
+        "ratio": 2.5,
+        "cart": [{ "at": DateTime::from_millis(0), "price": bson::Decimal128::from_bytes([1; 16]) }],
+        "token": Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![0, 255, 3] },
+        "word": bson::Regex { pattern: "^a".try_into().unwrap(), options: "i".try_into().unwrap() },
+        "gone": Bson::Null,
+    }
+}
+
+const IN_BSON: [(&str, &str); 3] = [
+    ("express-session-object", "session"),
+    ("express-mongodb-1", "session"),
+    ("express-mongodb-legacy", "data"),
+];
+
+/// JavaScript has one kind of number.
+fn as_javascript_has_it(payload: &Document) -> Document {
+    let mut payload = payload.clone();
+    if let Some(Bson::Int64(whole)) = payload.get("clock") {
+        let whole = *whole as f64;
+        payload.insert("clock", whole);
+    }
+    payload
+}
+
+#[test]
+fn what_express_wrote_is_of_the_same_types_after_it_was_got_and_set() {
+    for (layout, path) in IN_BSON {
+        let db = Db::new();
+        let store = db.store(layout);
+        let id = store.layout().id.path.clone();
+        db.runtime.block_on(store.set(ID, &json!({}), HOUR)).unwrap();
+        let mut written = of_express();
+        written.insert("cookie", doc! { "originalMaxAge": 60_000, "expires": at(60), "path": "/" });
+        db.update("sessions", doc! { &id: ID }, doc! { "$set": { path: written.clone() } });
+
+        let stored = || db.one("sessions", &id, ID).get_document(path).unwrap().clone();
+        let as_json: Value = db.runtime.block_on(store.get(ID)).unwrap().unwrap();
+        assert_eq!(as_json["clock"].as_u64(), Some(1_795_428_000_123), "{layout}: a whole number");
+        assert!(db.runtime.block_on(store.set_existing(ID, &as_json, HOUR)).unwrap());
+        assert_eq!(as_javascript_has_it(&stored()), written, "{layout}");
+
+        let as_bson: Document = db.runtime.block_on(store.get(ID)).unwrap().unwrap();
+        assert_eq!(as_javascript_has_it(&as_bson), written, "{layout}");
+        assert!(db.runtime.block_on(store.set_existing(ID, &as_bson, HOUR)).unwrap());
+        assert_eq!(as_javascript_has_it(&stored()), written, "{layout}");
+    }
+}
