@@ -41,6 +41,8 @@ pub mod archive;
 pub mod connection;
 pub mod doctor;
 pub mod error;
+#[cfg(feature = "express-cookie")]
+pub mod express_cookie;
 pub mod index;
 pub mod layout;
 #[cfg(feature = "demo")]
