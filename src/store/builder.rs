@@ -9,7 +9,8 @@ use super::Store;
 use crate::connection::Connection;
 use crate::error::Result;
 use crate::layout::Layout;
-use crate::purge::{Purge, Step};
+use crate::purge::{Fate, Purge, Step};
+use crate::query::Query;
 use crate::sweep::{ClearInterval, Event, Sweep};
 
 /// `NamespaceExists`: another has created the collection meanwhile.
@@ -180,7 +181,33 @@ impl Store {
     /// What the connection meets; what was deleted until then stays deleted.
     pub async fn clear_expired(&self) -> Result<u64> {
         let now = self.connection.primary_now().await?;
-        let mut purging = self.purge(Purge::expired(now, now), CancellationToken::new())?;
+        self.purge_all(Purge::expired(now, now)).await
+    }
+
+    /// Deletes the sessions that `query` means, in batches; how many that were. This logs a user out
+    /// everywhere:
+    ///
+    /// ```no_run
+    /// use sessionctl::Query;
+    ///
+    /// # async fn example(store: sessionctl::Store) -> sessionctl::Result<()> {
+    /// store.destroy_matching(Query { user: Some("alice".to_owned()), ..Query::default() }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The whole collection is searched, as stores make no index on the user.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](crate::Error::Unsupported) where the layout cannot tell whom `query`
+    /// means; else as for [`Store::clear_expired`].
+    pub async fn destroy_matching(&self, query: Query) -> Result<u64> {
+        let now = self.connection.primary_now().await?;
+        self.purge_all(Purge::new(query, Fate::Deleted, now, now)).await
+    }
+
+    async fn purge_all(&self, purge: Purge) -> Result<u64> {
+        let mut purging = self.purge(purge, CancellationToken::new())?;
         let mut deleted = 0;
         while let Some(step) = purging.next().await? {
             if let Step::Batch(batch) = step {

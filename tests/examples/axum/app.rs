@@ -1,0 +1,172 @@
+//! The application: who visits is counted, may log in, and may log out here or everywhere.
+
+use std::time::Duration;
+
+use axum::extract::{OptionalFromRequestParts, State};
+use axum::http::StatusCode;
+use axum::http::header::{COOKIE, HeaderName, SET_COOKIE};
+use axum::http::request::Parts;
+use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Form, Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use sessionctl::express_cookie::{ExpressCookie, cookie, new_id};
+use sessionctl::{Expiry, Query, SessionId, Store};
+
+use super::page;
+
+/// How long a session lives after the last request.
+const MAX_AGE: Duration = Duration::from_secs(60);
+
+#[derive(Clone)]
+struct App {
+    store: Store,
+    cookie: ExpressCookie,
+}
+
+/// The application whose sessions are in `store`, and their cookie.
+pub fn router(store: Store, cookie: ExpressCookie) -> Router {
+    Router::new()
+        .route("/", get(front))
+        .route("/me", get(me))
+        .route("/login", post(login))
+        .route("/logout", post(logout))
+        .route("/logout-everywhere", post(logout_everywhere))
+        .with_state(App { store, cookie })
+}
+
+/// What a session holds.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Visit {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    #[serde(default)]
+    pub views: u32,
+    /// What others put into it, such as express-session its cookie. It is written back as it was.
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+/// The session of a request, if it brings the cookie of one that lives.
+struct Session {
+    id: String,
+    visit: Visit,
+}
+
+impl OptionalFromRequestParts<App> for Session {
+    type Rejection = Unavailable;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Unavailable> {
+        let headers = parts.headers.get_all(COOKIE).iter();
+        let Some(id) = app.cookie.id(headers.filter_map(|value| value.to_str().ok())) else {
+            return Ok(None);
+        };
+        let visit = app.store.get(&id).await?;
+        Ok(visit.map(|visit| Self { id, visit }))
+    }
+}
+
+impl App {
+    /// Begins a session under a new id, so that nobody knows the id who knew the one before.
+    async fn begin(&self, visit: Visit) -> Result<Session, Unavailable> {
+        let id = new_id();
+        self.store.set_new(&id, &visit, Expiry::After(MAX_AGE)).await?;
+        Ok(Session { id, visit })
+    }
+
+    /// Counts a view of the session, if there is one and it was not destroyed meanwhile.
+    async fn count_view(&self, session: Option<Session>) -> Result<Option<Session>, Unavailable> {
+        let Some(mut session) = session else { return Ok(None) };
+        session.visit.views += 1;
+        let renewed = Expiry::After(MAX_AGE);
+        let lives = self.store.set_existing(&session.id, &session.visit, renewed).await?;
+        Ok(lives.then_some(session))
+    }
+
+    /// Sends the browser its cookie again, which then is as old as the session.
+    fn sent(&self, session: &Session) -> AppendHeaders<[(HeaderName, String); 1]> {
+        let mut cookie = self.cookie.set(&session.id);
+        cookie.set_max_age(cookie::time::Duration::try_from(MAX_AGE).ok());
+        cookie.set_same_site(cookie::SameSite::Lax);
+        AppendHeaders([(SET_COOKIE, cookie.to_string())])
+    }
+
+    fn taken_away(&self) -> AppendHeaders<[(HeaderName, String); 1]> {
+        AppendHeaders([(SET_COOKIE, self.cookie.removal().to_string())])
+    }
+}
+
+/// The stored sessions, for a browser.
+async fn front(State(app): State<App>, session: Option<Session>) -> Result<Response, Unavailable> {
+    let session = match app.count_view(session).await? {
+        Some(session) => session,
+        None => app.begin(Visit { views: 1, ..Visit::default() }).await?,
+    };
+    let all: Vec<(SessionId, Visit)> = app.store.all().await?;
+    let page = page::front(&session.visit, &session.id, &all);
+    Ok((app.sent(&session), Html(page)).into_response())
+}
+
+/// Who is logged in, for a program.
+async fn me(State(app): State<App>, session: Option<Session>) -> Result<Response, Unavailable> {
+    let Some(session) = app.count_view(session).await? else {
+        return Ok(Json(json!({ "user": null, "views": null })).into_response());
+    };
+    let Visit { user, views, .. } = &session.visit;
+    let answer = Json(json!({ "user": user, "views": views }));
+    Ok((app.sent(&session), answer).into_response())
+}
+
+#[derive(Deserialize)]
+struct Login {
+    user: String,
+}
+
+async fn login(
+    State(app): State<App>,
+    session: Option<Session>,
+    Form(Login { user }): Form<Login>,
+) -> Result<impl IntoResponse, Unavailable> {
+    if let Some(before) = session {
+        app.store.destroy(&before.id).await?;
+    }
+    let session = app.begin(Visit { user: Some(user), ..Visit::default() }).await?;
+    Ok((app.sent(&session), Redirect::to("/")))
+}
+
+async fn logout(
+    State(app): State<App>,
+    session: Option<Session>,
+) -> Result<impl IntoResponse, Unavailable> {
+    if let Some(session) = session {
+        app.store.destroy(&session.id).await?;
+    }
+    Ok((app.taken_away(), Redirect::to("/")))
+}
+
+async fn logout_everywhere(
+    State(app): State<App>,
+    session: Option<Session>,
+) -> Result<impl IntoResponse, Unavailable> {
+    if let Some(Session { visit: Visit { user: Some(user), .. }, .. }) = session {
+        let everywhere = Query { user: Some(user), ..Query::default() };
+        app.store.destroy_matching(everywhere).await?;
+    }
+    Ok((app.taken_away(), Redirect::to("/")))
+}
+
+/// The sessions could not be read or written.
+struct Unavailable(sessionctl::Error);
+
+impl From<sessionctl::Error> for Unavailable {
+    fn from(error: sessionctl::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Unavailable {
+    fn into_response(self) -> Response {
+        (StatusCode::SERVICE_UNAVAILABLE, self.0.to_string()).into_response()
+    }
+}

@@ -1,0 +1,61 @@
+//! express-mongodb's demo, as an axum application: the sessions of a site in the collection
+//! `mysession`, each for a minute.
+//!
+//! `cargo run --example axum` starts it on a throwaway MongoDB; open <http://127.0.0.1:3000>.
+//! With other settings it stands beside an Express application, whose users are then logged in here:
+//!
+//! - `SESSIONCTL_URI`: where the sessions are, such as `mongodb://localhost:27017/shop`;
+//! - `SESSIONCTL_COLLECTION` and `SESSIONCTL_LAYOUT`: `mysession` and `express-mongodb-1` unless set;
+//! - `SESSION_SECRET`: the `secret` that the Express application gives express-session;
+//! - `PORT`: 3000 unless set.
+
+#![expect(clippy::print_stdout, reason = "it says where it is to be seen")]
+
+mod app;
+mod page;
+
+use std::env;
+use std::time::Duration;
+
+use sessionctl::Store;
+use sessionctl::express_cookie::ExpressCookie;
+use sessionctl::mongod::{Mongod, Options, find_or_fetch};
+use tokio::net::TcpListener;
+
+/// What the examples of express-session use. Whoever knows the secret can be anyone.
+const SECRET_OF_EXAMPLES: &str = "keyboard cat";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let setting = |name: &str, usual: &str| env::var(name).unwrap_or_else(|_| usual.to_owned());
+    let throwaway = match env::var_os("SESSIONCTL_URI") {
+        Some(_) => None,
+        None => {
+            let binary = find_or_fetch(&mut |doing| println!("{doing}"))?;
+            Some(Mongod::start(&binary, Options::default())?)
+        }
+    };
+    let uri = throwaway.as_ref().map_or_else(|| setting("SESSIONCTL_URI", ""), Mongod::uri);
+
+    let (store, _clear_interval) = Store::builder()
+        .uri(&uri)
+        .collection(&setting("SESSIONCTL_COLLECTION", "mysession"))
+        .layout(&setting("SESSIONCTL_LAYOUT", "express-mongodb-1"))
+        .clear_interval(Duration::from_secs(60))
+        .ttl_index(true)
+        .open()
+        .await?;
+    let cookie = ExpressCookie::new(&setting("SESSION_SECRET", SECRET_OF_EXAMPLES));
+
+    let listener = TcpListener::bind(format!("127.0.0.1:{}", setting("PORT", "3000"))).await?;
+    println!("the sessions are in {} of {uri}", store.namespace());
+    println!("http://{} (Ctrl-C ends it)", listener.local_addr()?);
+    let ended = async {
+        // Without signals it ends when it is killed.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    axum::serve(listener, app::router(store, cookie)).with_graceful_shutdown(ended).await?;
+    Ok(())
+}
