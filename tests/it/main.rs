@@ -7,6 +7,7 @@
 mod rig;
 mod support;
 
+mod axum_example;
 mod bad_input;
 mod clock;
 mod demo;

@@ -317,6 +317,17 @@ impl Program {
         shell
     }
 
+    /// Cargo itself, without what it tells its tests: build scripts would take that for a change.
+    pub fn cargo(arguments: &[&str]) -> Self {
+        let mut cargo = Self::of(Command::new(env!("CARGO")), arguments);
+        let told =
+            |name: &str| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_");
+        for (name, _) in std::env::vars().filter(|(name, _)| told(name)) {
+            cargo.command.env_remove(name);
+        }
+        cargo
+    }
+
     /// Runs it in this folder.
     pub fn at(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);

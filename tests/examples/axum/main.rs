@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cookie = ExpressCookie::new(&setting("SESSION_SECRET", SECRET_OF_EXAMPLES));
 
     let listener = TcpListener::bind(format!("127.0.0.1:{}", setting("PORT", "3000"))).await?;
-    println!("the sessions are in {} of {uri}", store.namespace());
+    println!("the sessions are in {} at {}", store.namespace(), store.connection().address());
     println!("http://{} (Ctrl-C ends it)", listener.local_addr()?);
     let ended = async {
         // Without signals it ends when it is killed.
