@@ -4,15 +4,20 @@
 //! record of one such way; a [`Store`] reads and writes sessions by it, so that the store whose
 //! layout it is (connect-mongo, express-mongodb, tower-sessions, ...) can read what it wrote.
 //!
-//! ```no_run
+//! ```
 //! use std::time::Duration;
 //!
 //! use sessionctl::{Expiry, Store};
 //!
-//! # async fn example() -> sessionctl::Result<()> {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let binary = sessionctl::mongod::find_or_fetch(&mut |_| {})?;
+//! # let mongod = sessionctl::mongod::Mongod::start(&binary, Default::default())?;
+//! # let uri = mongod.uri();
 //! // express-mongodb's options: a collection, and an interval at which expired sessions go.
 //! let (store, _clear_interval) = Store::builder()
-//!     .uri("mongodb://localhost:27017/shop")
+//!     .uri(&uri) // such as mongodb://localhost:27017
+//!     .database("shop")
 //!     .collection("mysession")
 //!     .layout("express-mongodb-1")
 //!     .clear_interval(Duration::from_secs(60))
@@ -21,17 +26,29 @@
 //!     .open()
 //!     .await?;
 //!
+//! let id = "7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN";
 //! let hour = Expiry::After(Duration::from_secs(3600));
-//! let visits = serde_json::json!({ "visits": 1 });
-//! store.set("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN", &visits, hour).await?;
-//! let again: Option<serde_json::Value> = store.get("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN").await?;
-//! assert_eq!(again.unwrap()["visits"], 1);
+//! store.set(id, &serde_json::json!({ "user": "alice", "visits": 1 }), hour).await?;
+//! assert_eq!(store.length().await?, 1);
+//!
+//! // A request reads the session, and writes it if it is still there.
+//! let mut session: serde_json::Value = store.get(id).await?.expect("it was just set");
+//! session["visits"] = 2.into();
+//! assert!(store.set_existing(id, &session, hour).await?);
+//! // One that only reads renews it, at most every five minutes.
+//! assert!(store.touch(id, hour).await?);
+//!
+//! // Who logs out is not brought back by a request that was under way.
+//! store.destroy(id).await?;
+//! assert!(!store.set_existing(id, &session, hour).await?);
+//! assert!(!store.touch(id, hour).await?);
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! With the feature `tower-sessions` a store is tower-sessions' `SessionStore` too: see
-//! `tower_sessions`.
+//! `tower_sessions`. With `express-cookie` a user of an Express application is logged in here too.
+//! [`moving`] says how to come here from another store, or to live beside it.
 //!
 //! What decides whether a session is over is the server's clock, never this process's. Deleting
 //! goes through [`purge`], which repeats its predicate in every delete: a session renewed between
@@ -47,6 +64,8 @@ pub mod index;
 pub mod layout;
 #[cfg(feature = "demo")]
 pub mod mongod;
+#[doc = include_str!("moving.md")]
+pub mod moving {}
 pub mod payload;
 pub mod purge;
 pub mod query;
