@@ -29,15 +29,20 @@ impl Whole<'_> {
     /// Whether the time must be known before it can be written: it goes into the payload, or is
     /// written as a number. Otherwise the server puts it in.
     pub(crate) fn needs_now(&self, layout: &Layout) -> bool {
-        let in_payload = is_tower(layout) || lacks_cookie(layout, &self.payload);
-        let counts_from_now = matches!(self.expiry, Expiry::After(_));
-        (counts_from_now && in_payload) || writes_numbers(layout)
+        let in_payload = match self.expiry {
+            Expiry::After(_) => is_tower(layout) || lacks_cookie(layout, &self.payload),
+            // The cookie also says how long that is from now.
+            Expiry::At(_) => lacks_cookie(layout, &self.payload),
+            Expiry::Never => false,
+        };
+        in_payload || writes_numbers(layout)
     }
 
     /// Whether anything that is written depends on the time.
     pub(crate) fn depends_on_now(&self, layout: &Layout) -> bool {
         let rule = &layout.expiry[0];
-        matches!(self.expiry, Expiry::After(_))
+        self.needs_now(layout)
+            || matches!(self.expiry, Expiry::After(_))
             || rule.lifetime.is_some()
             || rule.lifetime_from.is_some()
             || layout.touched.iter().any(|at| at.written)
@@ -73,7 +78,7 @@ impl Whole<'_> {
         fields.expiry(layout, self.expiry, clock)?;
         fields.touched(layout, clock);
         let over = instant(self.expiry, clock);
-        let payload = with_cookie(layout, self.payload, over);
+        let payload = with_cookie(layout, self.payload, over, max_age(self.expiry, clock));
         let path = layout.payload.path.as_ref().ok_or_else(|| unwritable(layout))?;
         let payload = encode(layout, self.id, &payload, over, self.exact)?;
         fields.0.push((path.clone(), Put::Value(payload)));
@@ -332,17 +337,36 @@ fn instant(expiry: Expiry, clock: Clock) -> Option<DateTime> {
     }
 }
 
+/// How long that is from now, in milliseconds: of an instant in whole seconds, as it was once meant.
+fn max_age(expiry: Expiry, clock: Clock) -> Option<i64> {
+    match (expiry, clock) {
+        (Expiry::After(lifetime), _) => Some(millis(lifetime).min(LONGEST_MS)),
+        (Expiry::At(at), Clock::At(now)) => {
+            let ahead = at.timestamp_millis().saturating_sub(now.timestamp_millis());
+            Some(ahead.clamp(0, LONGEST_MS).saturating_add(500) / 1000 * 1000)
+        }
+        (Expiry::At(_), Clock::Server) | (Expiry::Never, _) => None,
+    }
+}
+
 fn lacks_cookie(layout: &Layout, payload: &Value) -> bool {
     let map = payload.as_object().filter(|_| layout.payload.cookie.is_some());
     map.is_some_and(|map| !map.contains_key("cookie"))
 }
 
-/// express-session throws on a session without a cookie, so one that lasts as long is put in.
-fn with_cookie(layout: &Layout, payload: Value, over: Option<DateTime>) -> Value {
+/// express-session throws on a session without a cookie, so one that lasts as long is put in. By its
+/// `originalMaxAge` express-session renews the session at each request (`session/cookie.js`); where
+/// that is null, the cookie lasts as long as the browser, and the session as long as its store likes.
+fn with_cookie(
+    layout: &Layout,
+    payload: Value,
+    over: Option<DateTime>,
+    max_age: Option<i64>,
+) -> Value {
     match (&layout.payload.cookie, payload) {
         (Some(key), Value::Object(mut map)) if !map.contains_key("cookie") => {
             let mut cookie = Map::new();
-            cookie.insert("originalMaxAge".into(), Value::Null);
+            cookie.insert("originalMaxAge".into(), max_age.into());
             cookie.insert(key.clone(), over.and_then(time).map_or(Value::Null, Value::String));
             cookie.insert("httpOnly".into(), true.into());
             cookie.insert("path".into(), "/".into());

@@ -71,7 +71,9 @@ impl Store {
     /// express-session's, the cookie that it cannot do without is added if `payload` has none.
     ///
     /// One round trip, or two where the payload holds the expiry ([`Expiry::After`] in tower-sessions'
-    /// layout, and in express-session's without a cookie): then the server is asked for its clock.
+    /// layout, and any but [`Expiry::Never`] in express-session's without a cookie): then the server
+    /// is asked for its clock. A cookie that is added says how long the session lives from now, so
+    /// that Express renews it by the same lifetime.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the layout cannot be written, cannot keep a session for ever, or has

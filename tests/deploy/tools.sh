@@ -69,7 +69,7 @@ tmux() {
 
 # The installed node, if the packages of tests/node run on it and npm is there too, or a fetched one.
 find_node() {
-    local version
+    local version tool=node
     if [ -z "${SESSIONCTL_FETCH_TOOLS:-}" ] && version=$(node --version 2>&1) && type -P npm >/dev/null &&
         printf 'v20.19.0\n%s\n' "$version" | sort -CV; then
         npm=(npm)

@@ -14,6 +14,7 @@ mod demo;
 mod deploy;
 mod doctor;
 mod expire;
+mod express;
 mod faults;
 mod fix;
 mod index;
