@@ -198,6 +198,47 @@ fn a_session_is_kept_for_ever_in_the_way_of_its_store_or_not_at_all() {
     }
 }
 
+#[test]
+fn the_cookie_that_is_added_says_how_long_the_session_lives_from_now() {
+    // Express renews a session by it.
+    let lifetime = |document: &Document| -> Bson {
+        if let Ok(text) = document.get_str("session") {
+            let payload: Value = serde_json::from_str(text).unwrap();
+            return Bson::try_from(payload["cookie"]["originalMaxAge"].clone()).unwrap();
+        }
+        let payload = document.get_document("session").or_else(|_| document.get_document("data"));
+        let cookie = payload.unwrap().get_document("cookie").unwrap();
+        cookie.get("originalMaxAge").unwrap().clone()
+    };
+    for (layout, id, _) in LAYOUTS.iter().filter(|(layout, ..)| *layout != "tower-sessions") {
+        let db = Db::new();
+        let store = db.store(layout);
+        let cases = [
+            (HOUR, Some(3_600_000)),
+            (Expiry::At(at(3600)), Some(3_600_000)),
+            (Expiry::At(at(-60)), Some(0)),
+            (Expiry::Never, None),
+        ];
+        for (expiry, wanted) in cases {
+            let payload = json!({ "a": 1 });
+            db.runtime.block_on(async {
+                store.clear().await.unwrap();
+                store.set(ID, &payload, expiry).await.unwrap();
+                assert!(store.set_new(OTHER, &payload, expiry).await.unwrap());
+            });
+            for set in [ID, OTHER] {
+                let found = match lifetime(&db.one("sessions", id, set)) {
+                    Bson::Int32(number) => Some(i64::from(number)),
+                    Bson::Int64(number) => Some(number),
+                    Bson::Null => None,
+                    other => panic!("{layout} {other}"),
+                };
+                assert_eq!(found, wanted, "{layout} {expiry:?} {set}");
+            }
+        }
+    }
+}
+
 /// The expiry inside a tower-sessions record, in milliseconds: the nine numbers of an
 /// `OffsetDateTime`, with which the record ends.
 fn inner_expiry(data: &[u8]) -> i64 {
