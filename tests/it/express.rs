@@ -245,3 +245,14 @@ impl Site {
         self.db.run(doc! { "dropIndexes": "sessions", "index": "*" });
     }
 }
+
+#[test]
+fn the_lock_file_of_the_packages_names_versions_and_digests_and_no_registry() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node");
+    let lock = std::fs::read_to_string(folder.join("package-lock.json")).unwrap();
+    let lock: Value = serde_json::from_str(&lock).unwrap();
+    for (name, package) in lock["packages"].as_object().unwrap().iter().skip(1) {
+        assert_eq!(package.get("resolved"), None, "{name}");
+        assert!(package["version"].is_string() && package["integrity"].is_string(), "{name}");
+    }
+}
