@@ -15,7 +15,7 @@ use tower::ServiceExt as _;
 use crate::support::{Db, Program, at};
 
 #[path = "../examples/axum/app.rs"]
-mod app;
+pub mod app;
 #[path = "../examples/axum/page.rs"]
 mod page;
 

@@ -13,6 +13,7 @@ use sessionctl::{Expiry, Store};
 
 use crate::support::{Db, eventually, shared_uri};
 
+mod beside_axum;
 mod ending;
 mod from_express;
 mod from_rust;
@@ -138,6 +139,13 @@ impl Browser {
         answer(self.agent.post(address(port, path)).send_empty())
     }
 
+    /// Sends a form, and follows where that leads.
+    pub fn send(&self, port: u16, path: &str, form: &[(&str, &str)]) {
+        let form = form.iter().copied();
+        let response = self.agent.post(address(port, path)).send_form(form).unwrap();
+        assert_eq!(response.status(), 200);
+    }
+
     /// Express fails there, and this is in what it says.
     #[track_caller]
     fn fails(&self, port: u16, path: &str, reason: &str) {
@@ -224,6 +232,12 @@ impl Site {
     #[track_caller]
     fn document(&self, id: &str) -> Document {
         self.db.one("sessions", self.node.id, id)
+    }
+
+    /// The ids in the database.
+    fn store_ids(&self) -> Vec<String> {
+        let found = self.db.find("sessions", doc! {});
+        found.iter().map(|found| found.get_str(self.node.id).unwrap().to_owned()).collect()
     }
 
     /// When the session in the database is over.
