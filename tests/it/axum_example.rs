@@ -138,15 +138,17 @@ fn a_request_under_way_does_not_log_in_again_who_logged_out() {
     let store = db.store("express-mongodb-1");
     let mut browser = Browser::new(&db, &store);
     browser.logs_in("alice");
-    let id = browser.id();
-    // The request has read the session; the logout comes before it writes.
-    let visit: serde_json::Value = db.runtime.block_on(store.get(&id)).unwrap().unwrap();
-    let late = browser.cookie.clone();
-    browser.send("POST", "/logout", "");
-    let minute = Expiry::After(std::time::Duration::from_secs(60));
-    assert!(!db.runtime.block_on(store.set_existing(&id, &visit, minute)).unwrap());
-    browser.cookie = late;
-    assert_eq!(browser.me(), NOBODY);
+    // A request has read the session, and is held up before it writes; meanwhile the user logs out.
+    let update = doc! { "failCommands": ["update"], "blockConnection": true, "blockTimeMS": 1000 };
+    let held = db.fail_commands(doc! { "times": 1 }, update);
+    let me = std::thread::scope(|scope| {
+        let request = scope.spawn(|| browser.me());
+        held.wait(1);
+        let sessions = db.collection("sessions");
+        db.runtime.block_on(sessions.delete_many(doc! {}).into_future()).unwrap();
+        request.join().unwrap()
+    });
+    assert_eq!(me, NOBODY);
     assert_eq!(db.count("sessions", doc! {}), 0);
 }
 
