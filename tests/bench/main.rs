@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod list;
+mod peer;
 mod purge;
 mod ratios;
 #[expect(dead_code, reason = "the tests use the rest")]
@@ -15,6 +16,9 @@ mod ratios;
 mod replica;
 mod server;
 mod stats;
+mod tower;
+#[path = "../peer/src/work.rs"]
+mod work;
 
 use std::process::ExitCode;
 
@@ -36,6 +40,7 @@ const SECTIONS: &[(&str, Deployment, Section)] = &[
     ("gentle", Server::standalone, purge::measure_gentleness),
     ("replica", Server::replica_set, purge::measure_replica_set),
     ("large", Server::standalone, purge::measure_large),
+    ("tower", Server::standalone, tower::measure),
 ];
 
 fn main() -> ExitCode {

@@ -10,6 +10,13 @@ pub struct Ratios {
     rounds: usize,
 }
 
+/// The best of each side in seconds, and the median of how the second compares to the first.
+struct Turns {
+    plain: f64,
+    ours: f64,
+    median: f64,
+}
+
 impl Ratios {
     /// Begins the table of a section.
     pub fn of(section: &str) -> Self {
@@ -36,16 +43,44 @@ impl Ratios {
         mut plain: impl FnMut() -> Duration,
         mut ours: impl FnMut() -> Duration,
     ) {
+        let Turns { plain, ours, median } = self.turns(&mut plain, &mut ours);
+        let ratio = ours / plain;
+        println!("{what:<44} {plain:>8.3}s {ours:>8.3}s {ratio:>7.2} {median:>7.2} {wanted:>7.2}");
+    }
+
+    /// The same in operations a second, of which each side does so many in a turn: more is better.
+    pub fn throughput(
+        &self,
+        what: &str,
+        wanted: f64,
+        operations: u32,
+        mut plain: impl FnMut() -> Duration,
+        mut ours: impl FnMut() -> Duration,
+    ) {
+        let Turns { plain, ours, median } = self.turns(&mut plain, &mut ours);
+        let [plain, ours] = [plain, ours].map(|seconds| f64::from(operations) / seconds);
+        let (ratio, median) = (ours / plain, 1.0 / median);
+        println!(
+            "{what:<44} {plain:>7.0}/s {ours:>7.0}/s {ratio:>7.2} {median:>7.2} {wanted:>7.2}"
+        );
+    }
+
+    fn turns(
+        &self,
+        plain: &mut dyn FnMut() -> Duration,
+        ours: &mut dyn FnMut() -> Duration,
+    ) -> Turns {
         // The first of each warms the server's cache.
         let _ = (plain(), ours());
         let turns: Vec<(f64, f64)> =
             (0..self.rounds).map(|_| (plain().as_secs_f64(), ours().as_secs_f64())).collect();
-        let plain = turns.iter().map(|turn| turn.0).fold(f64::INFINITY, f64::min);
-        let ours = turns.iter().map(|turn| turn.1).fold(f64::INFINITY, f64::min);
         let mut ratios: Vec<f64> = turns.iter().map(|(plain, ours)| ours / plain).collect();
         ratios.sort_by(f64::total_cmp);
-        let (ratio, median) = (ours / plain, ratios[self.rounds / 2]);
-        println!("{what:<44} {plain:>8.3}s {ours:>8.3}s {ratio:>7.2} {median:>7.2} {wanted:>7.2}");
+        Turns {
+            plain: turns.iter().map(|turn| turn.0).fold(f64::INFINITY, f64::min),
+            ours: turns.iter().map(|turn| turn.1).fold(f64::INFINITY, f64::min),
+            median: ratios[self.rounds / 2],
+        }
     }
 
     /// A line for one measurement of each.

@@ -57,6 +57,10 @@ impl Server {
         Self { _deployment: deployment, uri, client, runtime }
     }
 
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
     /// How many sessions there are to be in a collection.
     pub fn sessions() -> u32 {
         setting("SESSIONCTL_BENCH_SESSIONS", 1_000_000)
