@@ -31,9 +31,11 @@ impl Layout {
             return doc! { "$in": [self.state_fact(Clock::Server), [1, 2]] };
         };
         let field = rule.field();
+        // A date, or the least of a list as in an index. What is of a later type comes after all dates,
+        // so that the two comparisons tell the type as well.
         let dated = doc! { "$and": [
-            { "$in": [{ "$type": &field }, ["date", "array"]] },
             { "$gte": [{ "$min": &field }, Clock::Server.limit(rule)] },
+            { "$lte": [{ "$min": &field }, DateTime::MAX] },
         ] };
         let absent = [("missing", rule.missing), ("null", rule.null)];
         let endless = absent.into_iter().filter(|(_, meaning)| *meaning == Meaning::Endless);

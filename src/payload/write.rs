@@ -56,9 +56,7 @@ impl Whole<'_> {
     /// The update that writes it if it lives, and else changes nothing. The condition stands here, and
     /// not in the query, which is answered fastest where it is an `_id` and nothing else.
     pub(crate) fn replacement(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
-        let mut fields = self.fields(layout, clock)?;
-        fields.only_if(&layout.lives());
-        Ok(fields.update())
+        Ok(self.fields(layout, clock)?.update_if(layout.lives()))
     }
 
     /// The update that writes it where there is no such session yet, and nothing where there is.
@@ -120,11 +118,10 @@ impl Touch {
         match renewed {
             Some((path, put)) if !self.looks_for_life() => {
                 let late = self.is_late(layout, &path, &put);
-                fields.only_if(&late);
+                Ok(fields.update_if(late))
             }
-            _ => fields.only_if(&layout.lives()),
+            _ => Ok(fields.update_if(layout.lives())),
         }
-        Ok(fields.update())
     }
 
     /// Whether the value at `path` is further than that from what is put there.
@@ -149,15 +146,15 @@ impl Touch {
         ] } }
     }
 
-    /// The update of the session in `found`, and what must be as it was for it to be right. `None`
-    /// where it was written lately.
+    /// The update of the session in `found`, which changes nothing if its payload is another by then.
+    /// `None` where it was written lately.
     pub(crate) fn of_session(
         self,
         layout: &Layout,
         found: &RawDocument,
         expires: Option<DateTime>,
         now: DateTime,
-    ) -> Result<Option<(UpdateModifications, Document)>> {
+    ) -> Result<Option<UpdateModifications>> {
         let clock = Clock::At(now);
         let over = instant(self.expiry, clock);
         if let (Some(over), Some(expires)) = (over, expires) {
@@ -175,8 +172,9 @@ impl Touch {
         let id = layout.id_of(found).full();
         let payload = encode(layout, &id, &payload, over, None)?;
         fields.0.push((path.clone(), Put::Value(payload)));
-        let unchanged = document.get(path).map(|value| doc! { path: value });
-        Ok(Some((fields.update(), unchanged.unwrap_or_default())))
+        let unchanged = doc! { "$eq": [format!("${path}"), { "$literal": document.get(path) }] };
+        let condition = doc! { "$and": [layout.lives(), unchanged] };
+        Ok(Some(fields.update_if(condition)))
     }
 }
 
@@ -208,6 +206,17 @@ enum Put {
     /// What an expression makes of the server's clock.
     Now(Bson),
     Nothing,
+}
+
+impl Put {
+    /// What a pipeline makes the field of.
+    fn expression(self) -> Bson {
+        match self {
+            Self::Value(value) => doc! { "$literal": value }.into(),
+            Self::Now(expression) => expression,
+            Self::Nothing => "$$REMOVE".into(),
+        }
+    }
 }
 
 /// The fields of an update.
@@ -250,18 +259,29 @@ impl Fields {
         }
     }
 
-    /// Leaves every field as it is unless `condition` holds: what changes nothing, the server does
-    /// not write.
-    fn only_if(&mut self, condition: &Document) {
+    /// The update that leaves every field as it is unless `condition` holds: what changes nothing,
+    /// the server does not write.
+    fn update_if(self, condition: Document) -> UpdateModifications {
+        let whole =
+            |(path, put): &(String, Put)| !path.contains('.') && !matches!(put, Put::Nothing);
+        if !self.0.iter().all(whole) {
+            return self.each_if(&condition).update();
+        }
+        // The server spends half as long on one condition as on one for each field.
+        let fields: Document =
+            self.0.into_iter().map(|(path, put)| (path, put.expression())).collect();
+        let renewed = doc! { "$mergeObjects": ["$$ROOT", fields] };
+        let choice = doc! { "$cond": [condition, renewed, "$$ROOT"] };
+        UpdateModifications::Pipeline(vec![doc! { "$replaceWith": choice }])
+    }
+
+    fn each_if(mut self, condition: &Document) -> Self {
         for (path, put) in &mut self.0 {
             let kept = format!("${path}");
-            let new = match put {
-                Put::Value(value) => doc! { "$literal": &*value }.into(),
-                Put::Now(expression) => expression.clone(),
-                Put::Nothing => "$$REMOVE".into(),
-            };
+            let new = std::mem::replace(put, Put::Nothing).expression();
             *put = Put::Now(doc! { "$cond": [condition, new, kept] }.into());
         }
+        self
     }
 
     /// As plain as it can be: the fields of a pipeline are not in the order of those of `$set`.

@@ -188,13 +188,9 @@ impl Store {
         let Some(found) = self.find_live(id).await? else { return Ok(false) };
         let Found { document, expires, now } = found;
         let change = touch.of_session(&self.layout, &document, expires, now)?;
-        let Some((update, unchanged)) = change else { return Ok(true) };
-        let mut query = self.live(id);
-        query.extend(unchanged);
-        if self.update(query, update, false).await?.matched_count > 0 {
-            return Ok(true);
-        }
-        Ok(self.find_live(id).await?.is_some())
+        let Some(update) = change else { return Ok(true) };
+        let done = self.update(doc! { &self.layout.id.path: id }, update, false).await?;
+        self.lived(id, &done).await
     }
 
     /// The same store, whose touches write only if the last write is older than `after`: an
