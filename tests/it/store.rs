@@ -13,6 +13,7 @@ use sessionctl::{Error, Expiry};
 use crate::expire::read_by_its_store;
 use crate::support::{Db, LAYOUTS, at, eventually, own_server, session};
 
+mod indexes;
 mod options;
 mod payloads;
 mod racing;
