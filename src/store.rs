@@ -35,6 +35,8 @@ pub struct Store {
     comment: String,
     /// Touches write nothing in a session that was written lately.
     touch_after: Duration,
+    /// A tower-sessions `save` leaves sessions alone that are over.
+    pub(crate) save_only_live: bool,
 }
 
 /// When a session that is set will be over.
@@ -81,7 +83,14 @@ impl Store {
     pub fn new(connection: Connection, collection: &str, layout: Layout) -> Self {
         let comment = format!("sessionctl {}", env!("CARGO_PKG_VERSION"));
         let collection = collection.to_owned();
-        Self { connection, collection, layout, comment, touch_after: Duration::ZERO }
+        Self {
+            connection,
+            collection,
+            layout,
+            comment,
+            touch_after: Duration::ZERO,
+            save_only_live: false,
+        }
     }
 
     /// Starts describing a store, as express-mongodb's options do.

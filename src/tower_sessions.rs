@@ -27,8 +27,9 @@
 //!
 //! - Whether a session is over is decided by the server's clock, in the one round trip that reads it.
 //! - `create` never overwrites a taken id; it draws another.
-//! - `save` writes only a session that lives. One that was deleted while a request was under way (a
-//!   logout) stays deleted; `save` then does nothing, and the next `load` finds nothing.
+//! - `save` never makes a session. One that was deleted while a request was under way (a logout) stays
+//!   deleted; `save` then does nothing, and the next `load` finds nothing. With
+//!   [`save_only_live`](StoreBuilder::save_only_live) that holds for one that is over, too.
 //! - `delete_expired` goes in batches and spares what is renewed meanwhile, and
 //!   [`continuously_delete_expired`](ExpiredDeletion::continuously_delete_expired) goes on after
 //!   errors and tells `tracing` how many sessions went. [`Store::sweep`] tells a caller, and shares
@@ -102,13 +103,13 @@ impl SessionStore for Store {
         Err(Error::Backend("the server takes no new session under any id".to_owned()))
     }
 
-    /// Writes a session that lives, in one round trip. Where it does not live any more, nothing.
+    /// Writes a session that is there, in one round trip. Where it was deleted, nothing.
     ///
     /// # Errors
     /// As for `create`.
     async fn save(&self, record: &Record) -> Result<()> {
         let id = record.id.to_string();
-        self.replace(whole(&id, record)).await?;
+        self.replace(whole(&id, record), self.save_only_live).await?;
         Ok(())
     }
 

@@ -26,6 +26,7 @@ pub struct StoreBuilder {
     clear_interval: Option<Duration>,
     ttl_index: bool,
     touch_after: Duration,
+    save_only_live: bool,
 }
 
 impl Default for StoreBuilder {
@@ -38,6 +39,7 @@ impl Default for StoreBuilder {
             clear_interval: None,
             ttl_index: false,
             touch_after: Duration::ZERO,
+            save_only_live: false,
         }
     }
 }
@@ -98,6 +100,18 @@ impl StoreBuilder {
         self
     }
 
+    /// Whether tower-sessions' `save` looks at the server's clock as well; no unless set.
+    ///
+    /// A request that found its session alive renews it by saving it, also if it was over meanwhile;
+    /// a session that was deleted meanwhile stays deleted in any case. With this, one that is over
+    /// stays over, also where `sessionctl expire` ended it under a request that was on its way. It
+    /// costs the server a tenth more time a save.
+    #[must_use]
+    pub fn save_only_live(mut self, only_live: bool) -> Self {
+        self.save_only_live = only_live;
+        self
+    }
+
     /// The store, and the guard of its clear interval if it has one: dropping the guard stops it.
     ///
     /// # Errors
@@ -106,7 +120,10 @@ impl StoreBuilder {
     pub async fn open(self) -> Result<(Store, Option<ClearInterval>)> {
         let layout = Layout::named(&self.layout)?.clone();
         let connection = Connection::open(&self.uri, self.database.as_deref()).await?;
-        let store = connection.store(&self.collection, layout).touch_after(self.touch_after);
+        let store = connection
+            .store(&self.collection, layout)
+            .touch_after(self.touch_after)
+            .save_only_live(self.save_only_live);
         if self.ttl_index {
             store.install_indexes().await?;
         }

@@ -97,14 +97,19 @@ impl Store {
         payload: &T,
         expiry: Expiry,
     ) -> Result<bool> {
-        let done = self.replace(whole(id, payload, expiry)?).await?;
+        let done = self.replace(whole(id, payload, expiry)?, true).await?;
         self.lived(id, &done).await
     }
 
-    pub(crate) async fn replace(&self, whole: Whole<'_>) -> Result<UpdateResult> {
+    /// Writes a session that is there, and, if so asked, only one that is not over.
+    pub(crate) async fn replace(&self, whole: Whole<'_>, only_live: bool) -> Result<UpdateResult> {
         let query = doc! { &self.layout.id.path: whole.id };
         let clock = self.clock(whole.needs_now(&self.layout)).await?;
-        self.update(query, whole.replacement(&self.layout, clock)?, false).await
+        let update = match only_live {
+            true => whole.replacement(&self.layout, clock)?,
+            false => whole.update(&self.layout, clock)?,
+        };
+        self.update(query, update, false).await
     }
 
     /// Whether the session lived that an update was to change.
@@ -202,6 +207,14 @@ impl Store {
     #[must_use]
     pub fn touch_after(mut self, after: Duration) -> Self {
         self.touch_after = after;
+        self
+    }
+
+    /// The same store, whose tower-sessions `save` writes only sessions that are not over when the
+    /// server carries it out. See [`StoreBuilder::save_only_live`](super::StoreBuilder::save_only_live).
+    #[must_use]
+    pub fn save_only_live(mut self, only_live: bool) -> Self {
+        self.save_only_live = only_live;
         self
     }
 

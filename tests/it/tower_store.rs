@@ -214,22 +214,36 @@ fn where_no_id_is_accepted_create_gives_up() {
 }
 
 #[test]
-fn saving_never_brings_back_what_was_deleted_or_is_over() {
-    for (layout, id, expires) in LAYOUTS {
-        let db = Db::new();
-        let store = db.store(layout);
-        let mut record = record(3600);
-        create(&db, &store, &mut record);
-        db.runtime.block_on(SessionStore::delete(&store, &record.id)).unwrap();
-        db.runtime.block_on(store.save(&record)).unwrap();
-        assert_eq!(db.count("sessions", doc! {}), 0, "{layout}");
+fn saving_never_brings_back_what_was_deleted() {
+    for (layout, ..) in LAYOUTS {
+        for only_live in [false, true] {
+            let db = Db::new();
+            let store = db.store(layout).save_only_live(only_live);
+            let mut record = record(3600);
+            create(&db, &store, &mut record);
+            db.runtime.block_on(SessionStore::delete(&store, &record.id)).unwrap();
+            db.runtime.block_on(store.save(&record)).unwrap();
+            assert_eq!(db.count("sessions", doc! {}), 0, "{layout}");
+        }
+    }
+}
 
-        create(&db, &store, &mut record);
-        let text = record.id.to_string();
-        db.update("sessions", doc! { id: &text }, doc! { "$set": { expires: at(-1) } });
-        let before = db.one("sessions", id, &text);
-        db.runtime.block_on(store.save(&record)).unwrap();
-        assert_eq!(db.one("sessions", id, &text), before, "{layout}");
+#[test]
+fn saving_renews_what_was_over_meanwhile_unless_only_live_sessions_are_saved() {
+    for (layout, id, expires) in LAYOUTS {
+        for only_live in [false, true] {
+            let db = Db::new();
+            let store = db.store(layout).save_only_live(only_live);
+            let mut record = record(3600);
+            create(&db, &store, &mut record);
+            let text = record.id.to_string();
+            db.update("sessions", doc! { id: &text }, doc! { "$set": { expires: at(-1) } });
+            let before = db.one("sessions", id, &text);
+            db.runtime.block_on(store.save(&record)).unwrap();
+            let stays = db.one("sessions", id, &text) == before;
+            assert_eq!(stays, only_live, "{layout}");
+            assert_eq!(load(&db, &store, record.id).is_none(), only_live, "{layout}");
+        }
     }
 }
 
@@ -271,7 +285,7 @@ fn whether_a_session_is_over_is_said_by_the_servers_clock_and_not_by_ours() {
         let ahead = (theirs.timestamp_millis() - now().timestamp_millis()) / 1000;
         assert!((ahead - offset).abs() < 60, "the server's clock is {ahead} s ahead");
 
-        let store = db.store("tower-sessions");
+        let store = db.store("tower-sessions").save_only_live(true);
         // Over, or not, by our clock: the other way round by the server's.
         let mut record = record(if lives { -3600 } else { 3600 });
         create(&db, &store, &mut record);
