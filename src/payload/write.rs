@@ -167,12 +167,13 @@ impl Touch {
         fields.expiry(layout, self.expiry, clock)?;
         fields.touched(layout, clock);
         let path = layout.payload.path.as_ref().ok_or_else(|| unwritable(layout))?;
-        let document = Document::try_from(found).map_err(|_| unreadable())?;
-        let payload = layout.payload(found).value().cloned().ok_or_else(unreadable)?;
+        let payload = layout.payload(found);
+        let payload = payload.value().ok_or_else(unreadable)?;
         let id = layout.id_of(found).full();
-        let payload = encode(layout, &id, &payload, over, None)?;
+        let payload = encode(layout, &id, payload, over, None)?;
         fields.0.push((path.clone(), Put::Value(payload)));
-        let unchanged = doc! { "$eq": [format!("${path}"), { "$literal": document.get(path) }] };
+        let old = found.get(path).ok().flatten().and_then(|old| Bson::try_from(old).ok());
+        let unchanged = doc! { "$eq": [format!("${path}"), { "$literal": old } ] };
         let condition = doc! { "$and": [layout.lives(), unchanged] };
         Ok(Some(fields.update_if(condition)))
     }
@@ -267,12 +268,27 @@ impl Fields {
         if !self.0.iter().all(whole) {
             return self.each_if(&condition).update();
         }
-        // The server spends half as long on one condition as on one for each field.
-        let fields: Document =
-            self.0.into_iter().map(|(path, put)| (path, put.expression())).collect();
+        // The server spends half as long on one condition as on one for each field, and less on one
+        // literal than on several.
+        let literals = self.is_literal();
+        let fields = self.0.into_iter().map(|(path, put)| match put {
+            Put::Value(value) if literals => (path, value),
+            put => (path, put.expression()),
+        });
+        let fields: Document = fields.collect();
+        let fields = if literals {
+            doc! { "$literal": fields }
+        } else {
+            fields
+        };
         let renewed = doc! { "$mergeObjects": ["$$ROOT", fields] };
         let choice = doc! { "$cond": [condition, renewed, "$$ROOT"] };
         UpdateModifications::Pipeline(vec![doc! { "$replaceWith": choice }])
+    }
+
+    /// Whether none of it depends on the server's clock.
+    fn is_literal(&self) -> bool {
+        self.0.iter().all(|(_, put)| !matches!(put, Put::Now(_)))
     }
 
     fn each_if(mut self, condition: &Document) -> Self {
@@ -286,8 +302,7 @@ impl Fields {
 
     /// As plain as it can be: the fields of a pipeline are not in the order of those of `$set`.
     fn update(self) -> UpdateModifications {
-        let is_literal = |(_, put): &(_, Put)| !matches!(put, Put::Now(_));
-        let literals = self.0.iter().all(is_literal);
+        let literals = self.is_literal();
         let (mut set, mut unset) = (Document::new(), Vec::new());
         for (path, put) in self.0 {
             match put {
