@@ -6,13 +6,17 @@ use std::time::Duration;
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, DateTime, Document, doc};
 use mongodb::options::{ClientOptions, SelectionCriteria, ServerAddress};
-use mongodb::{Client, Collection, Database};
+use mongodb::{Client, ClientSession, Collection, Database};
 
 use crate::error::{Error, Result, Scene, without_values};
 use crate::index::{self, IndexSpec, TtlState};
 use crate::layout::Layout;
 use crate::layout::detect::{Certainty, Sample, Verdict, detect};
 use crate::store::{Store, affected};
+
+mod logical;
+
+use logical::LogicalSessions;
 
 /// How long a command waits for a server, unless the connection string says otherwise. The
 /// driver's own 30 s are too long for somebody who waits at a prompt.
@@ -30,6 +34,7 @@ pub struct Connection {
     address: String,
     login: Option<String>,
     within: Duration,
+    logical_sessions: LogicalSessions,
 }
 
 /// What a deployment is.
@@ -96,8 +101,11 @@ impl Connection {
             .map(str::to_owned)
             .or_else(|| options.default_database.clone())
             .unwrap_or_else(|| "test".to_owned());
+        let logical_sessions = LogicalSessions::default();
+        logical_sessions.listen(&mut options);
         let client = Client::with_options(options).map_err(|error| uri_error(uri, error))?;
-        Ok(Self { database: client.database(&database), client, address, login, within })
+        let database = client.database(&database);
+        Ok(Self { client, database, address, login, within, logical_sessions })
     }
 
     /// The database.
@@ -117,6 +125,15 @@ impl Connection {
 
     pub(crate) fn collection(&self, name: &str) -> Collection<RawDocumentBuf> {
         self.database.collection(name)
+    }
+
+    /// One of the driver's own sessions for a command, to be given back when that went well.
+    pub(crate) async fn logical_session(&self) -> Option<ClientSession> {
+        self.logical_sessions.take(&self.client).await
+    }
+
+    pub(crate) fn give_back(&self, session: Option<ClientSession>) {
+        self.logical_sessions.keep(session);
     }
 
     pub(crate) fn namespace(&self, collection: &str) -> String {

@@ -1,6 +1,7 @@
 //! The session store: what express-mongodb offers (get, set, touch, destroy, all, length, clear and
 //! a clear interval), for every layout that can be written, and the reading that the commands do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, doc};
@@ -31,7 +32,7 @@ pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(1_209_600);
 pub struct Store {
     connection: Connection,
     collection: String,
-    layout: Layout,
+    layout: Arc<Layout>,
     comment: String,
     /// Touches write nothing in a session that was written lately.
     touch_after: Duration,
@@ -82,7 +83,7 @@ impl Store {
     /// The store of `layout` in `collection`. [`Connection::store`] does the same.
     pub fn new(connection: Connection, collection: &str, layout: Layout) -> Self {
         let comment = format!("sessionctl {}", env!("CARGO_PKG_VERSION"));
-        let collection = collection.to_owned();
+        let (collection, layout) = (collection.to_owned(), Arc::new(layout));
         Self {
             connection,
             collection,
@@ -127,7 +128,7 @@ impl Store {
 
     /// The same store, its documents read by another layout.
     pub(crate) fn with_layout(&self, layout: Layout) -> Self {
-        Self { layout, ..self.clone() }
+        Self { layout: Arc::new(layout), ..self.clone() }
     }
 
     /// What its operations say in `currentOp` and the profiler. No session ids in it.

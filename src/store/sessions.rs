@@ -53,7 +53,13 @@ impl Store {
             .find_one(doc! { &self.layout.id.path: id })
             .projection(doc! { "_id": 0, "session": "$$ROOT", "now": "$$NOW" })
             .comment(self.comment.as_str());
-        let found = find.await.map_err(|error| self.error("find", error))?;
+        let mut session = self.connection.logical_session().await;
+        let found = match &mut session {
+            Some(session) => find.session(session).await,
+            None => find.await,
+        };
+        let found = found.map_err(|error| self.error("find", error))?;
+        self.connection.give_back(session);
         let Some(row) = found else { return Ok(None) };
         let (Ok(session), Ok(now)) = (row.get_document("session"), row.get_datetime("now")) else {
             return Ok(None);
@@ -233,7 +239,14 @@ impl Store {
         let comment = Bson::from(self.comment.as_str());
         // The driver repeats it where a primary is lost, which it does not for a bare command.
         let update = collection.update_one(query, update).upsert(upsert).comment(comment);
-        update.await.map_err(|error| self.error("update", error))
+        let mut session = self.connection.logical_session().await;
+        let done = match &mut session {
+            Some(session) => update.session(session).await,
+            None => update.await,
+        };
+        let done = done.map_err(|error| self.error("update", error))?;
+        self.connection.give_back(session);
+        Ok(done)
     }
 
     /// Deletes the session `id`; whether there was one. Waits until a majority has it: a logout that
@@ -252,7 +265,13 @@ impl Store {
             .delete_one(query)
             .write_concern(WriteConcern::majority())
             .comment(Bson::from(self.comment.as_str()));
-        let deleted = delete.await.map_err(|error| self.error("delete", error))?;
+        let mut session = self.connection.logical_session().await;
+        let deleted = match &mut session {
+            Some(session) => delete.session(session).await,
+            None => delete.await,
+        };
+        let deleted = deleted.map_err(|error| self.error("delete", error))?;
+        self.connection.give_back(session);
         Ok(deleted.deleted_count > 0)
     }
 
