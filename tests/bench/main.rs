@@ -7,6 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
+mod get;
 mod list;
 mod peer;
 mod purge;
@@ -41,6 +42,8 @@ const SECTIONS: &[(&str, Deployment, Section)] = &[
     ("replica", Server::replica_set, purge::measure_replica_set),
     ("large", Server::standalone, purge::measure_large),
     ("tower", Server::standalone, tower::measure),
+    ("touch", Server::standalone, tower::measure_touch_after),
+    ("get", Server::standalone, get::measure),
 ];
 
 fn main() -> ExitCode {

@@ -80,6 +80,13 @@ impl Server {
         self.wait(database.run_command(command).into_future()).expect("a command")
     }
 
+    /// How many documents the server has changed since it started.
+    pub fn written(&self) -> i64 {
+        let status = self.command("admin", doc! { "serverStatus": 1 });
+        let documents = status.get_document("metrics").and_then(|all| all.get_document("document"));
+        documents.and_then(|documents| documents.get_i64("updated")).expect("a number of updates")
+    }
+
     /// Puts so many connect-mongo sessions of JSON text and their TTL index into a collection. Four
     /// fifths are expired; a user has five.
     pub fn fill(&self, collection: &str, sessions: u32) {

@@ -39,6 +39,29 @@ pub fn measure(server: &Server, ratios: &Ratios) {
     }
 }
 
+/// Touches of a hundred sessions, with `touch_after` and without: what is written, and how fast.
+pub fn measure_touch_after(server: &Server, ratios: &Ratios) {
+    const FEW: u32 = 100;
+    const TOUCHES: u32 = 10_000;
+    let each = Ours::open(server.uri());
+    each.create(FEW);
+    let store = each.store.clone().touch_after(Duration::from_secs(300));
+    let lazy = Ours { store, ..Ours::open(server.uri()) };
+    let touch = |ours: &Ours, tasks| ours.run_within("touch", TOUCHES, tasks, FEW);
+    for (what, ours) in [("without", &each), ("with", &lazy)] {
+        // Seldom two in one millisecond: those change nothing.
+        let before = server.written();
+        touch(ours, 1);
+        let written = (server.written() - before) as f64;
+        ratios.amount(&format!("10,000 touches {what} touch_after: writes"), written, "", f64::NAN);
+    }
+    for tasks in [1, 8] {
+        let what = format!("touch_after, {tasks} at a time / without");
+        let (plain, ours) = (|| touch(&each, tasks), || touch(&lazy, tasks));
+        ratios.throughput(&what, 1.0, TOUCHES, plain, ours);
+    }
+}
+
 /// Our store, on the same kind of runtime as the peer's.
 struct Ours {
     store: Store,
@@ -56,23 +79,36 @@ impl Ours {
         Self { store, runtime, views: 1_000_000.into() }
     }
 
+    fn create(&self, sessions: u32) {
+        let store = self.store.clone();
+        self.runtime.block_on(work::each(sessions, 8, move |number| {
+            let store = store.clone();
+            async move { store.create(&mut record(number, 0)).await.expect("a session") }
+        }));
+    }
+
     fn run(&self, work: &str, sessions: u32, tasks: u32) -> Duration {
+        self.run_within(work, sessions, tasks, sessions)
+    }
+
+    /// So many operations, each on the next of so many sessions.
+    fn run_within(&self, work: &str, operations: u32, tasks: u32, sessions: u32) -> Duration {
         self.views.set(self.views.get() + 1);
         let (store, views) = (self.store.clone(), self.views.get());
         match work {
-            "save" => self.runtime.block_on(work::each(sessions, tasks, move |number| {
-                let store = store.clone();
+            "save" => self.runtime.block_on(work::each(operations, tasks, move |number| {
+                let (store, number) = (store.clone(), number % sessions);
                 async move { store.save(&record(number, views)).await.expect("a save") }
             })),
-            "load" => self.runtime.block_on(work::each(sessions, tasks, move |number| {
-                let store = store.clone();
+            "load" => self.runtime.block_on(work::each(operations, tasks, move |number| {
+                let (store, number) = (store.clone(), number % sessions);
                 async move {
                     let found = store.load(&Id(work::id(number))).await.expect("a load");
                     assert!(found.is_some_and(|found| !found.data.is_empty()));
                 }
             })),
-            "touch" => self.runtime.block_on(work::each(sessions, tasks, move |number| {
-                let store = store.clone();
+            "touch" => self.runtime.block_on(work::each(operations, tasks, move |number| {
+                let (store, number) = (store.clone(), number % sessions);
                 async move {
                     let id = Id(work::id(number)).to_string();
                     assert!(store.touch(&id, LIFETIME).await.expect("a touch"));
