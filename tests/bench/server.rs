@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
-use bson::{DateTime, Document, doc};
+use bson::{Bson, DateTime, Document, doc};
 use mongodb::{Client, Collection};
 use sessionctl::mongod::{Mongod, Options, find_or_fetch};
 use tokio::runtime::Runtime;
@@ -80,11 +80,18 @@ impl Server {
         self.wait(database.run_command(command).into_future()).expect("a command")
     }
 
-    /// How many documents the server has changed since it started.
-    pub fn written(&self) -> i64 {
-        let status = self.command("admin", doc! { "serverStatus": 1 });
-        let documents = status.get_document("metrics").and_then(|all| all.get_document("document"));
-        documents.and_then(|documents| documents.get_i64("updated")).expect("a number of updates")
+    /// How many documents were written into a collection since the server started, as its storage
+    /// counts them: the server's own counters also count what an update found and left as it was.
+    pub fn written(&self, collection: &str) -> i64 {
+        let stats = self.command("test", doc! { "collStats": collection });
+        let calls = stats.get_document("wiredTiger").and_then(|stats| stats.get_document("cursor"));
+        let calls = calls.expect("the storage's counters");
+        let number = |name: &str| match calls.get(name) {
+            Some(Bson::Int32(number)) => i64::from(*number),
+            Some(Bson::Int64(number)) => *number,
+            other => panic!("{name} is {other:?}"),
+        };
+        ["insert calls", "modify calls", "update calls"].map(number).iter().sum()
     }
 
     /// Puts so many connect-mongo sessions of JSON text and their TTL index into a collection. Four

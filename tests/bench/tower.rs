@@ -21,7 +21,7 @@ const LIFETIME: Expiry = Expiry::After(Duration::from_secs(work::LIFETIME as u64
 pub fn measure(server: &Server, ratios: &Ratios) {
     let mut peer = Peer::start(server.uri(), "test");
     peer.run("save", SESSIONS, 8);
-    let ours = Ours::open(server.uri());
+    let ours = Ours::open(server.uri(), "sessions", "tower-sessions");
     for tasks in [1, 8] {
         for work in ["load", "save", "touch"] {
             let what = match tasks {
@@ -43,22 +43,24 @@ pub fn measure(server: &Server, ratios: &Ratios) {
 pub fn measure_touch_after(server: &Server, ratios: &Ratios) {
     const FEW: u32 = 100;
     const TOUCHES: u32 = 10_000;
-    let each = Ours::open(server.uri());
-    each.create(FEW);
-    let store = each.store.clone().touch_after(Duration::from_secs(300));
-    let lazy = Ours { store, ..Ours::open(server.uri()) };
-    let touch = |ours: &Ours, tasks| ours.run_within("touch", TOUCHES, tasks, FEW);
-    for (what, ours) in [("without", &each), ("with", &lazy)] {
-        // Seldom two in one millisecond: those change nothing.
-        let before = server.written();
-        touch(ours, 1);
-        let written = (server.written() - before) as f64;
-        ratios.amount(&format!("10,000 touches {what} touch_after: writes"), written, "", f64::NAN);
-    }
-    for tasks in [1, 8] {
-        let what = format!("touch_after, {tasks} at a time / without");
-        let (plain, ours) = (|| touch(&each, tasks), || touch(&lazy, tasks));
-        ratios.throughput(&what, 1.0, TOUCHES, plain, ours);
+    for layout in ["tower-sessions", "connect-mongo-json"] {
+        let each = Ours::open(server.uri(), layout, layout);
+        each.create(FEW);
+        let store = each.store.clone().touch_after(Duration::from_secs(300));
+        let lazy = Ours { store, ..Ours::open(server.uri(), layout, layout) };
+        let touch = |ours: &Ours, tasks| ours.run_within("touch", TOUCHES, tasks, FEW);
+        for (with, ours) in [("without", &each), ("with", &lazy)] {
+            let before = server.written(layout);
+            touch(ours, 1);
+            let written = (server.written(layout) - before) as f64;
+            let what = format!("{layout}: written {with} touch_after");
+            ratios.amount(&what, written, "", if with == "with" { 0.0 } else { f64::NAN });
+        }
+        for tasks in [1, 8] {
+            let what = format!("touch_after / without, {tasks} at a time");
+            let (plain, ours) = (|| touch(&each, tasks), || touch(&lazy, tasks));
+            ratios.throughput(&what, 1.0, TOUCHES, plain, ours);
+        }
     }
 }
 
@@ -71,11 +73,11 @@ struct Ours {
 }
 
 impl Ours {
-    fn open(uri: &str) -> Self {
+    fn open(uri: &str, collection: &str, layout: &str) -> Self {
         let runtime = work::runtime();
         let connection = runtime.block_on(Connection::open(uri, None)).expect("a connection");
-        let layout = Layout::named("tower-sessions").expect("a layout").clone();
-        let store = connection.store("sessions", layout);
+        let layout = Layout::named(layout).expect("a layout").clone();
+        let store = connection.store(collection, layout);
         Self { store, runtime, views: 1_000_000.into() }
     }
 
