@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Store;
 use crate::connection::Connection;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::purge::{Fate, Purge, Step};
 use crate::query::Query;
@@ -45,7 +45,9 @@ impl Default for StoreBuilder {
 }
 
 impl StoreBuilder {
-    /// The connection string; `mongodb://localhost:27017` unless set.
+    /// The connection string; `mongodb://localhost:27017` unless set. Its options say how long a
+    /// server that is away is waited for (`serverSelectionTimeoutMS`, 5000 unless set), and how many
+    /// connections there may be (`maxPoolSize`).
     #[must_use]
     pub fn uri(mut self, uri: &str) -> Self {
         uri.clone_into(&mut self.uri);
@@ -66,7 +68,9 @@ impl StoreBuilder {
         self
     }
 
-    /// The layout's name; `express-mongodb-1` unless set.
+    /// The layout's name; `express-mongodb-1` unless set. It must be that of the store whose sessions
+    /// are in the collection, which nobody checks here: `sessionctl collections` tells it. Sessions can
+    /// be written where the payload is JSON or a document, or tower-sessions'.
     #[must_use]
     pub fn layout(mut self, layout: &str) -> Self {
         layout.clone_into(&mut self.layout);
@@ -115,7 +119,8 @@ impl StoreBuilder {
     /// The store, and the guard of its clear interval if it has one: dropping the guard stops it.
     ///
     /// # Errors
-    /// [`Error::Uri`](crate::Error::Uri) or [`Error::UnknownLayout`](crate::Error::UnknownLayout). The server is not asked yet, unless for its
+    /// [`Error::Uri`] or [`Error::UnknownLayout`], and [`Error::Driver`] where the name in a
+    /// `mongodb+srv` string is not found. The server is not asked yet, unless for its
     /// indexes: then also what [`Store::install_indexes`] meets.
     pub async fn open(self) -> Result<(Store, Option<ClearInterval>)> {
         let layout = Layout::named(&self.layout)?.clone();
@@ -137,7 +142,7 @@ impl Store {
     /// already is left alone. See [`StoreBuilder::ttl_index`].
     ///
     /// # Errors
-    /// [`Error::IndexDiffers`](crate::Error::IndexDiffers) if another index stands in the place of the TTL index, and what the
+    /// [`Error::IndexDiffers`] if another index stands in the place of the TTL index, and what the
     /// server says.
     pub async fn install_indexes(&self) -> Result<()> {
         if self.connection.indexes(&self.collection).await?.is_none() {
@@ -213,12 +218,20 @@ impl Store {
     /// # }
     /// ```
     ///
-    /// The whole collection is searched, as stores make no index on the user.
+    /// The user is what stands at one of the paths that the layout names
+    /// ([`Layout::user`](crate::Layout::user); `sessionctl layouts show NAME`), such as `user`, `userId`
+    /// or `passport.user`; for another path there is [`Query::payload`]. The whole collection is
+    /// searched, as stores make no index on the user.
     ///
     /// # Errors
-    /// [`Error::Unsupported`](crate::Error::Unsupported) where the layout cannot tell whom `query`
-    /// means; else as for [`Store::clear_expired`].
+    /// [`Error::Unsupported`] where `query` has no condition, so that it means everybody
+    /// ([`Store::clear`] does that), and where the layout cannot tell whom it means; else as for
+    /// [`Store::clear_expired`].
     pub async fn destroy_matching(&self, query: Query) -> Result<u64> {
+        if query == Query::default() {
+            let what = "a query without a condition means every session, which clear is for";
+            return Err(Error::Unsupported(what.to_owned()));
+        }
         let now = self.connection.primary_now().await?;
         self.purge_all(Purge::new(query, Fate::Deleted, now, now)).await
     }
@@ -226,11 +239,14 @@ impl Store {
     async fn purge_all(&self, purge: Purge) -> Result<u64> {
         let mut purging = self.purge(purge, CancellationToken::new())?;
         let mut deleted = 0;
-        while let Some(step) = purging.next().await? {
-            if let Step::Batch(batch) = step {
-                deleted += batch.done;
+        loop {
+            match purging.next().await {
+                Ok(Some(Step::Batch(batch))) => deleted += batch.done,
+                Ok(Some(_)) => {}
+                // The first session makes it.
+                Ok(None) | Err(Error::NoCollection { .. }) => return Ok(deleted),
+                Err(error) => return Err(error),
             }
         }
-        Ok(deleted)
     }
 }

@@ -330,6 +330,10 @@ impl Store {
 fn whole<'a, T: Serialize>(id: &'a str, payload: &T, expiry: Expiry) -> Result<Whole<'a>> {
     // By way of BSON, whose types JSON alone would lose; what only JSON holds is taken as such.
     let payload = match bson::serialize_to_bson(payload) {
+        Ok(payload) if !is_finite(&payload) => {
+            let what = "a number of the payload is not finite, which no session store keeps";
+            return Err(Error::Unsupported(what.to_owned()));
+        }
         Ok(payload) => payload.into_relaxed_extjson(),
         Err(_) => serde_json::to_value(payload)
             .map_err(|error| Error::Unsupported(format!("the payload is no JSON: {error}")))?,
@@ -337,7 +341,23 @@ fn whole<'a, T: Serialize>(id: &'a str, payload: &T, expiry: Expiry) -> Result<W
     Ok(Whole { id, payload, expiry, exact: None })
 }
 
+fn is_finite(payload: &Bson) -> bool {
+    match payload {
+        Bson::Double(number) => number.is_finite(),
+        Bson::Array(values) => values.iter().all(is_finite),
+        Bson::Document(fields) => fields.values().all(is_finite),
+        _ => true,
+    }
+}
+
 fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
-    serde_json::from_value(value)
-        .map_err(|error| Error::Document(format!("the payload is of another type: {error}")))
+    serde_json::from_value(value).map_err(|error| Error::Document(mismatch(&error.to_string())))
+}
+
+/// What serde says of a payload of another type, without the value that it quotes.
+fn mismatch(said: &str) -> String {
+    let expected = said.rfind("expected ").map(|at| &said[at..]);
+    let missing = said.starts_with("missing field").then_some(said);
+    let what = missing.or(expected).map(|what| format!(", {what}")).unwrap_or_default();
+    format!("the payload is of another type{what}")
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -20,6 +21,7 @@ pub mod app;
 mod page;
 
 const SECRET: &str = "keyboard cat";
+const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// A browser of its own, with its cookie.
 struct Browser<'a> {
@@ -30,7 +32,11 @@ struct Browser<'a> {
 
 impl<'a> Browser<'a> {
     fn new(db: &'a Db, store: &Store) -> Self {
-        Self { db, app: app::router(store.clone(), ExpressCookie::new(SECRET)), cookie: None }
+        Self {
+            db,
+            app: app::router(store.clone(), ExpressCookie::new(SECRET), MAX_AGE),
+            cookie: None,
+        }
     }
 
     fn send(&mut self, method: &str, path: &str, form: &str) -> (StatusCode, String) {

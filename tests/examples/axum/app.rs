@@ -16,24 +16,23 @@ use sessionctl::{Expiry, Query, SessionId, Store};
 
 use super::page;
 
-/// How long a session lives after the last request.
-const MAX_AGE: Duration = Duration::from_secs(60);
-
 #[derive(Clone)]
 struct App {
     store: Store,
     cookie: ExpressCookie,
+    /// How long a session lives after the last request.
+    max_age: Duration,
 }
 
 /// The application whose sessions are in `store`, and their cookie.
-pub fn router(store: Store, cookie: ExpressCookie) -> Router {
+pub fn router(store: Store, cookie: ExpressCookie, max_age: Duration) -> Router {
     Router::new()
         .route("/", get(front))
         .route("/me", get(me))
         .route("/login", post(login))
         .route("/logout", post(logout))
         .route("/logout-everywhere", post(logout_everywhere))
-        .with_state(App { store, cookie })
+        .with_state(App { store, cookie, max_age })
 }
 
 /// What a session holds.
@@ -71,7 +70,7 @@ impl App {
     /// Begins a session under a new id, so that nobody knows the id who knew the one before.
     async fn begin(&self, visit: Visit) -> Result<Session, Unavailable> {
         let id = new_id();
-        self.store.set_new(&id, &visit, Expiry::After(MAX_AGE)).await?;
+        self.store.set_new(&id, &visit, Expiry::After(self.max_age)).await?;
         Ok(Session { id, visit })
     }
 
@@ -79,7 +78,7 @@ impl App {
     async fn count_view(&self, session: Option<Session>) -> Result<Option<Session>, Unavailable> {
         let Some(mut session) = session else { return Ok(None) };
         session.visit.views += 1;
-        let renewed = Expiry::After(MAX_AGE);
+        let renewed = Expiry::After(self.max_age);
         let lives = self.store.set_existing(&session.id, &session.visit, renewed).await?;
         Ok(lives.then_some(session))
     }
@@ -87,7 +86,7 @@ impl App {
     /// Sends the browser its cookie again, which then is as old as the session.
     fn sent(&self, session: &Session) -> AppendHeaders<[(HeaderName, String); 1]> {
         let mut cookie = self.cookie.set(&session.id);
-        cookie.set_max_age(cookie::time::Duration::try_from(MAX_AGE).ok());
+        cookie.set_max_age(cookie::time::Duration::try_from(self.max_age).ok());
         cookie.set_same_site(cookie::SameSite::Lax);
         AppendHeaders([(SET_COOKIE, cookie.to_string())])
     }
@@ -156,6 +155,12 @@ async fn logout_everywhere(
     Ok((app.taken_away(), Redirect::to("/")))
 }
 
+/// Tells the operator, not the browser.
+#[expect(clippy::print_stderr, reason = "an example has no log")]
+fn report(error: &sessionctl::Error) {
+    eprintln!("error: {error}");
+}
+
 /// The sessions could not be read or written.
 struct Unavailable(sessionctl::Error);
 
@@ -167,6 +172,7 @@ impl From<sessionctl::Error> for Unavailable {
 
 impl IntoResponse for Unavailable {
     fn into_response(self) -> Response {
-        (StatusCode::SERVICE_UNAVAILABLE, self.0.to_string()).into_response()
+        report(&self.0);
+        (StatusCode::SERVICE_UNAVAILABLE, "the sessions are out of reach\n").into_response()
     }
 }

@@ -7,14 +7,16 @@
 //! - `SESSIONCTL_URI`: where the sessions are, such as `mongodb://localhost:27017/shop`;
 //! - `SESSIONCTL_COLLECTION` and `SESSIONCTL_LAYOUT`: `mysession` and `express-mongodb-1` unless set;
 //! - `SESSION_SECRET`: the `secret` that the Express application gives express-session;
+//! - `SESSION_MAX_AGE`: how many seconds a session lives after its last request, 60 unless set;
 //! - `PORT`: 3000 unless set.
 
-#![expect(clippy::print_stdout, reason = "it says where it is to be seen")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it says where it is to be seen")]
 
 mod app;
 mod page;
 
 use std::env;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use sessionctl::Store;
@@ -26,7 +28,17 @@ use tokio::net::TcpListener;
 const SECRET_OF_EXAMPLES: &str = "keyboard cat";
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let setting = |name: &str, usual: &str| env::var(name).unwrap_or_else(|_| usual.to_owned());
     let throwaway = match env::var_os("SESSIONCTL_URI") {
         Some(_) => None,
@@ -47,7 +59,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .await?;
     let cookie = ExpressCookie::new(&setting("SESSION_SECRET", SECRET_OF_EXAMPLES));
 
-    let listener = TcpListener::bind(format!("127.0.0.1:{}", setting("PORT", "3000"))).await?;
+    let max_age = setting("SESSION_MAX_AGE", "60")
+        .parse()
+        .map_err(|_| "SESSION_MAX_AGE is a number of seconds")?;
+    let app = app::router(store.clone(), cookie, Duration::from_secs(max_age));
+
+    let address = format!("127.0.0.1:{}", setting("PORT", "3000"));
+    let listener = TcpListener::bind(&address)
+        .await
+        .map_err(|error| format!("could not listen at {address}: {error}"))?;
     println!("the sessions are in {} at {}", store.namespace(), store.connection().address());
     println!("http://{} (Ctrl-C ends it)", listener.local_addr()?);
     let ended = async {
@@ -56,6 +76,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             std::future::pending::<()>().await;
         }
     };
-    axum::serve(listener, app::router(store, cookie)).with_graceful_shutdown(ended).await?;
+    axum::serve(listener, app).with_graceful_shutdown(ended).await?;
     Ok(())
 }

@@ -30,7 +30,7 @@ pub fn front(mine: &Visit, id: &str, all: &[(SessionId, Visit)]) -> String {
                         }
                     }
                 }
-                p { "A session is over a minute after its last request." }
+
             }
         }
     };

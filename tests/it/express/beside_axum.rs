@@ -1,6 +1,8 @@
 //! The axum example and an Express application on one collection, with one visitor whose jar of
 //! cookies both see.
 
+use std::time::Duration;
+
 use axum::Router;
 use sessionctl::express_cookie::ExpressCookie;
 use tokio::net::TcpListener;
@@ -27,7 +29,10 @@ fn sites() -> impl Iterator<Item = (Site, u16)> {
         let site = Site::new(node, Some(MINUTE_MS));
         let [today, yesterday] = SECRETS;
         let cookie = ExpressCookie::new(today).or(yesterday);
-        let axum = serve(&site.db, app::router(site.store.clone(), cookie));
+        let axum = serve(
+            &site.db,
+            app::router(site.store.clone(), cookie, Duration::from_millis(MINUTE_MS as u64)),
+        );
         (site, axum)
     })
 }

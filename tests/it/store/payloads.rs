@@ -4,6 +4,7 @@ use bson::oid::ObjectId;
 use bson::{Binary, Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sessionctl::{Error, Query};
 
 use super::{HOUR, ID};
 use crate::support::{Db, LAYOUTS, at};
@@ -96,4 +97,55 @@ fn what_express_wrote_is_of_the_same_types_after_it_was_got_and_set() {
         assert!(db.runtime.block_on(store.set_existing(ID, &as_bson, HOUR)).unwrap());
         assert_eq!(as_javascript_has_it(&stored()), written, "{layout}");
     }
+}
+
+#[test]
+fn a_number_that_is_not_finite_is_refused_and_the_session_stays() {
+    for (layout, _, _) in LAYOUTS {
+        let db = Db::new();
+        let store = db.store(layout);
+        db.runtime.block_on(store.set(ID, &login(), HOUR)).unwrap();
+        for number in [f64::NAN, f64::INFINITY] {
+            let payload = Login { ratio: number, ..login() };
+            let refused = db.runtime.block_on(store.set(ID, &payload, HOUR));
+            assert!(matches!(refused, Err(Error::Unsupported(_))), "{layout} {refused:?}");
+        }
+        let kept: Option<Login> = db.runtime.block_on(store.get(ID)).unwrap();
+        assert_eq!(kept, Some(login()), "{layout}");
+    }
+}
+
+#[test]
+fn a_payload_of_another_type_is_an_error_that_does_not_quote_it() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "it is never made")]
+    struct Other {
+        user: u32,
+    }
+    let db = Db::new();
+    let store = db.store("express-mongodb-1");
+    let error = |payload: Value| {
+        db.runtime.block_on(store.set(ID, &payload, HOUR)).unwrap();
+        db.runtime.block_on(store.get::<Other>(ID)).unwrap_err().to_string()
+    };
+    let said = "a document cannot be read: the payload is of another type, ";
+    assert_eq!(error(json!({ "user": "a secret" })), format!("{said}expected u32"));
+    assert_eq!(error(json!({ "name": "a secret" })), format!("{said}missing field `user`"));
+}
+
+#[test]
+fn logging_out_by_a_query_spares_everybody_where_it_names_nobody() {
+    let db = Db::new();
+    let store = db.store("express-mongodb-1");
+    let alice = || Query { user: Some("alice".to_owned()), ..Query::default() };
+    let destroy = |query| db.runtime.block_on(store.destroy_matching(query));
+    assert_eq!(destroy(alice()).unwrap(), 0, "there is no collection yet");
+    assert_eq!(db.runtime.block_on(store.clear_expired()).unwrap(), 0);
+    for (id, user) in [("a", "alice"), ("b", "bob"), ("c", "alice")] {
+        db.runtime.block_on(store.set(id, &json!({ "user": user }), HOUR)).unwrap();
+    }
+    assert!(matches!(destroy(Query::default()), Err(Error::Unsupported(_))));
+    assert_eq!(db.count("sessions", doc! {}), 3);
+    assert_eq!(destroy(alice()).unwrap(), 2);
+    assert_eq!(db.count("sessions", doc! { "_id": "b" }), 1);
 }
