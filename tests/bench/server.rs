@@ -91,7 +91,7 @@ impl Server {
             Some(Bson::Int64(number)) => *number,
             other => panic!("{name} is {other:?}"),
         };
-        ["insert calls", "modify calls", "update calls"].map(number).iter().sum()
+        ["insert calls", "modify", "update calls"].map(number).iter().sum()
     }
 
     /// Puts so many connect-mongo sessions of JSON text and their TTL index into a collection. Four
