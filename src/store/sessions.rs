@@ -265,13 +265,7 @@ impl Store {
             .delete_one(query)
             .write_concern(WriteConcern::majority())
             .comment(Bson::from(self.comment.as_str()));
-        let mut session = self.connection.logical_session().await;
-        let deleted = match &mut session {
-            Some(session) => delete.session(session).await,
-            None => delete.await,
-        };
-        let deleted = deleted.map_err(|error| self.error("delete", error))?;
-        self.connection.give_back(session);
+        let deleted = delete.await.map_err(|error| self.error("delete", error))?;
         Ok(deleted.deleted_count > 0)
     }
 

@@ -30,7 +30,6 @@ pub fn front(mine: &Visit, id: &str, all: &[(SessionId, Visit)]) -> String {
                         }
                     }
                 }
-
             }
         }
     };
