@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bson::{Bson, DateTime, Document, RawDocument, doc};
+use bson::{Bson, DateTime, Document, doc};
 use mongodb::options::UpdateModifications;
 use serde_json::{Map, Value, json};
 
@@ -93,11 +93,6 @@ pub(crate) struct Touch {
 }
 
 impl Touch {
-    /// Whether the session must be read before: its payload holds the expiry as well.
-    pub(crate) fn needs_session(layout: &Layout) -> bool {
-        is_tower(layout)
-    }
-
     /// Whether the time must be known before it can be written.
     pub(crate) fn needs_now(layout: &Layout) -> bool {
         writes_numbers(layout)
@@ -145,38 +140,6 @@ impl Touch {
             { "$lte": [&field, &new] },
         ] } }
     }
-
-    /// The update of the session in `found`, which changes nothing if its payload is another by then.
-    /// `None` where it was written lately.
-    pub(crate) fn of_session(
-        self,
-        layout: &Layout,
-        found: &RawDocument,
-        expires: Option<DateTime>,
-        now: DateTime,
-    ) -> Result<Option<UpdateModifications>> {
-        let clock = Clock::At(now);
-        let over = instant(self.expiry, clock);
-        if let (Some(over), Some(expires)) = (over, expires) {
-            let ahead = over.timestamp_millis().saturating_sub(expires.timestamp_millis());
-            if (0..millis(self.after)).contains(&ahead) {
-                return Ok(None);
-            }
-        }
-        let mut fields = Fields::default();
-        fields.expiry(layout, self.expiry, clock)?;
-        fields.touched(layout, clock);
-        let path = layout.payload.path.as_ref().ok_or_else(|| unwritable(layout))?;
-        let payload = layout.payload(found);
-        let payload = payload.value().ok_or_else(unreadable)?;
-        let id = layout.id_of(found).full();
-        let payload = encode(layout, &id, payload, over, None)?;
-        fields.0.push((path.clone(), Put::Value(payload)));
-        let old = found.get(path).ok().flatten().and_then(|old| Bson::try_from(old).ok());
-        let unchanged = doc! { "$eq": [format!("${path}"), { "$literal": old } ] };
-        let condition = doc! { "$and": [layout.lives(), unchanged] };
-        Ok(Some(fields.update_if(condition)))
-    }
 }
 
 /// tower-sessions keeps a second copy of the expiry inside the payload.
@@ -187,10 +150,6 @@ fn is_tower(layout: &Layout) -> bool {
 fn writes_numbers(layout: &Layout) -> bool {
     let touched = layout.touched.iter().any(|at| at.written && at.unit.is_some());
     layout.expiry[0].unit.is_some() || touched
-}
-
-fn unreadable() -> Error {
-    Error::Document("its payload is not what the store writes".into())
 }
 
 fn unwritable(layout: &Layout) -> Error {

@@ -21,13 +21,12 @@ use crate::session::{SessionId, State};
 /// `DuplicateKey`.
 const DUPLICATE_KEY: i32 = 11000;
 
-/// A session that is not over, with the server's now when it was read.
+/// A session that is not over.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) document: RawDocumentBuf,
     /// None where it never expires.
     pub(crate) expires: Option<DateTime>,
-    now: DateTime,
 }
 
 impl Store {
@@ -66,7 +65,7 @@ impl Store {
         };
         let (state, expires) = self.layout.state_at(session, now);
         let is_live = matches!(state, State::Live | State::Endless);
-        Ok(is_live.then(|| Found { document: session.to_owned(), expires, now }))
+        Ok(is_live.then(|| Found { document: session.to_owned(), expires }))
     }
 
     /// Writes the session `id`, new or not, as the store of this layout would: connect-mongo's `set`
@@ -175,17 +174,17 @@ impl Store {
     /// trip: the update then changes nothing, so that nothing is written or replicated.
     ///
     /// One round trip, and another without [`Store::touch_after`] where nothing changed, to tell a
-    /// session that is over from one that was just so already. Two in tower-sessions' layout, whose
-    /// payload repeats the expiry; if another write comes between them, that one stands, as it
-    /// brought an expiry of its own.
+    /// session that is over from one that was just so already.
+    ///
+    /// The payload stays as it is. In tower-sessions' layout it repeats the expiry, as it was when the
+    /// session was saved; nobody goes by that one, neither tower-sessions-mongodb-store 0.11
+    /// (`src/lib.rs`, `load`) nor tower-sessions, which gives the record a new one before it saves it
+    /// (tower-sessions-core 0.11 and 0.15, `src/session.rs`).
     ///
     /// # Errors
     /// As for [`Store::set`].
     pub async fn touch(&self, id: &str, expiry: Expiry) -> Result<bool> {
         let touch = Touch { expiry, after: self.touch_after };
-        if Touch::needs_session(&self.layout) {
-            return self.touch_read(id, touch).await;
-        }
         let clock = self.clock(Touch::needs_now(&self.layout)).await?;
         let update = touch.update(&self.layout, clock)?;
         if touch.looks_for_life() {
@@ -193,15 +192,6 @@ impl Store {
             return self.lived(id, &done).await;
         }
         Ok(self.update(self.live(id), update, false).await?.matched_count > 0)
-    }
-
-    async fn touch_read(&self, id: &str, touch: Touch) -> Result<bool> {
-        let Some(found) = self.find_live(id).await? else { return Ok(false) };
-        let Found { document, expires, now } = found;
-        let change = touch.of_session(&self.layout, &document, expires, now)?;
-        let Some(update) = change else { return Ok(true) };
-        let done = self.update(doc! { &self.layout.id.path: id }, update, false).await?;
-        self.lived(id, &done).await
     }
 
     /// The same store, whose touches write only if the last write is older than `after`: an

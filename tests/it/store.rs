@@ -9,6 +9,7 @@ use bson::{Bson, Document, doc};
 use serde_json::{Value, json};
 use sessionctl::mongod::Options;
 use sessionctl::{Error, Expiry};
+use tower_sessions::SessionStore;
 
 use crate::expire::read_by_its_store;
 use crate::support::{Db, LAYOUTS, at, eventually, own_server, session};
@@ -267,25 +268,31 @@ fn inner_expiry(data: &[u8]) -> i64 {
 }
 
 #[test]
-fn both_expiries_of_a_tower_session_are_one() {
+fn both_expiries_of_a_tower_session_are_one_until_a_touch_changes_the_one_that_counts() {
     let db = Db::new();
     let store = db.store("tower-sessions");
-    let agree = || {
+    let both = || {
         let document = db.one("sessions", "_id", ID);
         let outer = document.get_datetime("expireAt").unwrap().timestamp_millis();
-        let inner = inner_expiry(document.get_binary_generic("data").unwrap());
-        assert_eq!(inner, outer);
-        outer
+        (outer, inner_expiry(document.get_binary_generic("data").unwrap()))
     };
     db.insert("sessions", [fixture("tower-sessions")]);
     // What the real store wrote agrees up to the microseconds that a date does not keep.
-    agree();
+    let (outer, inner) = both();
+    assert_eq!(outer, inner);
     db.runtime.block_on(store.clear()).unwrap();
     db.runtime.block_on(store.set(ID, &json!({ "a": 1 }), HOUR)).unwrap();
-    let set = agree();
+    let (outer, inner) = both();
+    assert_eq!(outer, inner);
+
     let two = Expiry::After(Duration::from_secs(7200));
     assert!(db.runtime.block_on(store.touch(ID, two)).unwrap());
-    assert!(agree() > set + 3_500_000);
+    let (touched, kept) = both();
+    assert!(touched > outer + 3_500_000);
+    assert_eq!(kept, inner, "a touch leaves the payload alone");
+    let id = ID.parse().unwrap();
+    let record = db.runtime.block_on(SessionStore::load(&store, &id)).unwrap().unwrap();
+    assert_eq!(record.expiry_date.unix_timestamp_nanos() / 1_000_000, i128::from(touched));
 }
 
 #[test]
