@@ -119,12 +119,14 @@ impl SessionStore for Store {
     /// # Errors
     /// `Backend` for what the connection meets, `Decode` where the payload cannot be read.
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        let Some(found) = self.find_live(&id.to_string()).await? else { return Ok(None) };
-        let (data, nanos) = tower::data(self.layout(), &found.document)?;
+        let Some((session, expires)) = self.find_live(&id.to_string()).await? else {
+            return Ok(None);
+        };
+        let (data, nanos) = tower::data(self.layout(), &session)?;
         Ok(Some(Record {
             id: *id,
             data: data.into_iter().collect(),
-            expiry_date: expiry_date(found.expires, nanos),
+            expiry_date: expiry_date(expires, nanos),
         }))
     }
 

@@ -21,14 +21,6 @@ use crate::session::{SessionId, State};
 /// `DuplicateKey`.
 const DUPLICATE_KEY: i32 = 11000;
 
-/// A session that is not over.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) document: RawDocumentBuf,
-    /// None where it never expires.
-    pub(crate) expires: Option<DateTime>,
-}
-
 impl Store {
     /// The payload of the session `id`, or `None` if there is none, or it is over, or its expiry is
     /// none that the store could read. One round trip, along the index on the id: the server sends
@@ -41,12 +33,15 @@ impl Store {
     /// # Errors
     /// What the connection meets, and [`Error::Document`] where the payload does not decode into `T`.
     pub async fn get<T: DeserializeOwned>(&self, id: &str) -> Result<Option<T>> {
-        let Some(found) = self.find_live(id).await? else { return Ok(None) };
-        typed(kept::value(&self.layout, &found.document)?).map(Some)
+        let Some((session, _)) = self.find_live(id).await? else { return Ok(None) };
+        typed(kept::value(&self.layout, &session)?).map(Some)
     }
 
-    /// The session `id` if it is not over.
-    pub(crate) async fn find_live(&self, id: &str) -> Result<Option<Found>> {
+    /// The session `id` if it is not over, and when it will be, if ever.
+    pub(crate) async fn find_live(
+        &self,
+        id: &str,
+    ) -> Result<Option<(RawDocumentBuf, Option<DateTime>)>> {
         let collection = self.connection.collection(&self.collection);
         let find = collection
             .find_one(doc! { &self.layout.id.path: id })
@@ -65,7 +60,7 @@ impl Store {
         };
         let (state, expires) = self.layout.state_at(session, now);
         let is_live = matches!(state, State::Live | State::Endless);
-        Ok(is_live.then(|| Found { document: session.to_owned(), expires }))
+        Ok(is_live.then(|| (session.to_owned(), expires)))
     }
 
     /// Writes the session `id`, new or not, as the store of this layout would: connect-mongo's `set`
