@@ -45,9 +45,10 @@ use tower_sessions_core::session::{Id, Record};
 use tower_sessions_core::session_store::{Error, Result};
 use tower_sessions_core::{ExpiredDeletion, SessionStore};
 
+use crate::layout::Layout;
 use crate::payload::msgpack::TowerExpiry;
 use crate::payload::tower;
-use crate::payload::write::Whole;
+use crate::payload::write::{Payload, Whole, is_tower, tower_record};
 use crate::store::{Expiry, Store, StoreBuilder};
 use crate::sweep::{Event, Pass, Sweep};
 
@@ -62,16 +63,21 @@ pub fn builder() -> StoreBuilder {
 }
 
 /// A record as it is to be written.
-fn whole<'a>(id: &'a str, record: &Record) -> Whole<'a> {
-    let data = record.data.iter().map(|(key, value)| (key.clone(), value.clone()));
+fn whole<'a>(layout: &Layout, id: &'a str, record: &Record) -> Whole<'a> {
     let unix_nanos = record.expiry_date.unix_timestamp_nanos();
+    let payload = match is_tower(layout) {
+        true => {
+            let ahead = record.expiry_date.offset().whole_seconds();
+            let expiry = TowerExpiry { unix_nanos, ahead };
+            Payload::Encoded(tower_record(record.id.0, &record.data, expiry))
+        }
+        false => {
+            let data = record.data.iter().map(|(key, value)| (key.clone(), value.clone()));
+            Payload::Value(Value::Object(data.collect()))
+        }
+    };
     let millis = i64::try_from(unix_nanos / 1_000_000).unwrap_or(i64::MAX);
-    Whole {
-        id,
-        payload: Value::Object(data.collect()),
-        expiry: Expiry::At(DateTime::from_millis(millis)),
-        exact: Some(TowerExpiry { unix_nanos, ahead: record.expiry_date.offset().whole_seconds() }),
-    }
+    Whole { id, payload, expiry: Expiry::At(DateTime::from_millis(millis)) }
 }
 
 /// The expiry of the document. The payload's is the same to the nanosecond, unless another tool
@@ -95,7 +101,7 @@ impl SessionStore for Store {
     async fn create(&self, record: &mut Record) -> Result<()> {
         for _ in 0..MOST_IDS {
             let id = record.id.to_string();
-            if self.insert(whole(&id, record)).await? {
+            if self.insert(whole(self.layout(), &id, record)).await? {
                 return Ok(());
             }
             record.id = Id::default();
@@ -109,7 +115,7 @@ impl SessionStore for Store {
     /// As for `create`.
     async fn save(&self, record: &Record) -> Result<()> {
         let id = record.id.to_string();
-        self.replace(whole(&id, record), self.save_only_live).await?;
+        self.replace(whole(self.layout(), &id, record), self.save_only_live).await?;
         Ok(())
     }
 
@@ -119,9 +125,8 @@ impl SessionStore for Store {
     /// # Errors
     /// `Backend` for what the connection meets, `Decode` where the payload cannot be read.
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        let Some((session, expires)) = self.find_live(&id.to_string()).await? else {
-            return Ok(None);
-        };
+        let Some((session, now)) = self.find_live(&id.to_string()).await? else { return Ok(None) };
+        let (_, expires) = self.layout().state_at(&session, now);
         let (data, nanos) = tower::data(self.layout(), &session)?;
         Ok(Some(Record {
             id: *id,

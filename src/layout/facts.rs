@@ -22,6 +22,15 @@ impl Layout {
         }
     }
 
+    /// The fields by which the state is told, as they are.
+    pub(crate) fn expiry_fields(&self) -> Document {
+        let paths = self.expiry.iter().flat_map(|rule| {
+            [&rule.path, &rule.lifetime_path, &rule.only_null].into_iter().flatten()
+        });
+        let name = |path: &String| path.split('.').next().unwrap_or_default().to_owned();
+        paths.map(name).map(|name| (name.clone(), Bson::from(format!("${name}")))).collect()
+    }
+
     /// Whether a session lives by the server's clock. It is said as shortly as can be, because the
     /// server reads it anew with every write: of an array that holds more than dates, what is least
     /// counts, and that is no date.

@@ -3,7 +3,8 @@
 use bson::raw::RawBsonRef;
 use serde_json::{Map, Value};
 
-use super::{Codec, kept, msgpack};
+use super::write::is_tower;
+use super::{kept, msgpack};
 use crate::error::{Error, Result};
 use crate::layout::{Found, Layout, find};
 
@@ -13,8 +14,8 @@ pub(crate) fn data(
     layout: &Layout,
     document: &bson::RawDocument,
 ) -> Result<(Map<String, Value>, Option<i128>)> {
-    if let ([Codec::MsgpackTower, ..], Some(path)) =
-        (layout.payload.codecs.as_slice(), &layout.payload.path)
+    if is_tower(layout)
+        && let Some(path) = &layout.payload.path
         && let Found::One(RawBsonRef::Binary(binary)) = find(document, path)
     {
         let record = msgpack::tower_record(binary.bytes)

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use bson::{Bson, DateTime, Document, doc};
+use bson::{Bson, DateTime, Document, RawDocument, doc};
 use mongodb::options::UpdateModifications;
 use serde_json::{Map, Value, json};
 
 use super::msgpack::{self, TowerExpiry};
 use super::{Codec, time};
 use crate::error::{Error, Result};
-use crate::layout::{BsonType, Clock, Kind, Layout, Meaning, Rule, Unit};
+use crate::layout::{BsonType, Clock, Kind, Layout, Meaning, Rule, Unit, find};
 use crate::store::Expiry;
 
 /// The longest lifetime that the server's clock is asked to add to: with it a date is still one.
@@ -19,10 +19,18 @@ const LONGEST_MS: i64 = 250_000_000_000_000;
 #[derive(Debug)]
 pub(crate) struct Whole<'a> {
     pub(crate) id: &'a str,
-    pub(crate) payload: Value,
+    pub(crate) payload: Payload,
     pub(crate) expiry: Expiry,
-    /// The expiry as tower-sessions has it, which a date cannot hold.
-    pub(crate) exact: Option<TowerExpiry>,
+}
+
+/// What is to be kept in a session.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    /// What the layout has a form for.
+    Value(Value),
+    /// What has that form already.
+    #[cfg_attr(not(feature = "tower-sessions"), expect(dead_code, reason = "its record alone has"))]
+    Encoded(Bson),
 }
 
 impl Whole<'_> {
@@ -43,8 +51,7 @@ impl Whole<'_> {
         let rule = &layout.expiry[0];
         self.needs_now(layout)
             || matches!(self.expiry, Expiry::After(_))
-            || rule.lifetime.is_some()
-            || rule.lifetime_from.is_some()
+            || is_last_touch(rule)
             || layout.touched.iter().any(|at| at.written)
     }
 
@@ -76,21 +83,22 @@ impl Whole<'_> {
         fields.expiry(layout, self.expiry, clock)?;
         fields.touched(layout, clock);
         let over = instant(self.expiry, clock);
-        let payload = with_cookie(layout, self.payload, over, max_age(self.expiry, clock));
         let path = layout.payload.path.as_ref().ok_or_else(|| unwritable(layout))?;
-        let payload = encode(layout, self.id, &payload, over, self.exact)?;
+        let payload = match self.payload {
+            Payload::Value(payload) => {
+                let payload = with_cookie(layout, payload, over, max_age(self.expiry, clock));
+                encode(layout, self.id, &payload, over)?
+            }
+            Payload::Encoded(payload) => payload,
+        };
         fields.0.push((path.clone(), Put::Value(payload)));
         Ok(fields)
     }
 }
 
-/// What it takes to give a session another expiry.
+/// A session's other expiry.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Touch {
-    pub(crate) expiry: Expiry,
-    /// Nothing is written if the last write is not older than that.
-    pub(crate) after: Duration,
-}
+pub(crate) struct Touch(pub(crate) Expiry);
 
 impl Touch {
     /// Whether the time must be known before it can be written.
@@ -98,58 +106,50 @@ impl Touch {
         writes_numbers(layout)
     }
 
-    /// Whether the update itself leaves a session alone that does not live; else the query must.
-    pub(crate) fn looks_for_life(self) -> bool {
-        self.after.is_zero()
-    }
-
-    /// The update, which changes nothing in a session that was written lately. How lately is told
-    /// by how far its expiry is from the one that it would get.
+    /// The update, which changes nothing in a session that does not live.
     pub(crate) fn update(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
         let mut fields = Fields::default();
-        fields.expiry(layout, self.expiry, clock)?;
-        let renewed = fields.0.first().cloned();
+        fields.expiry(layout, self.0, clock)?;
         fields.touched(layout, clock);
-        match renewed {
-            Some((path, put)) if !self.looks_for_life() => {
-                let late = self.is_late(layout, &path, &put);
-                Ok(fields.update_if(late))
-            }
-            _ => Ok(fields.update_if(layout.lives())),
-        }
+        Ok(fields.update_if(layout.lives()))
     }
 
-    /// Whether the value at `path` is further than that from what is put there.
-    fn is_late(self, layout: &Layout, path: &str, put: &Put) -> Document {
-        let field = format!("${path}");
-        let new = match put {
-            Put::Value(value @ (Bson::DateTime(_) | Bson::Int64(_) | Bson::Double(_))) => {
-                value.clone()
-            }
-            Put::Now(expression) => expression.clone(),
+    /// Whether a touch `now` may be left out of a session whose last write is not longer ago than
+    /// `after`. That is told by how far its expiry is from the one that it would get.
+    pub(crate) fn is_needless(
+        self,
+        layout: &Layout,
+        session: &RawDocument,
+        now: DateTime,
+        after: Duration,
+    ) -> bool {
+        let rule = &layout.expiry[0];
+        let kept = find(session, rule.path.as_deref().unwrap_or_default());
+        let kept = crate::layout::instant(kept, rule.unit);
+        let new = if is_last_touch(rule) { Some(now) } else { instant(self.0, Clock::At(now)) };
+        match (kept.map(DateTime::timestamp_millis), new.map(DateTime::timestamp_millis)) {
+            (Some(kept), Some(new)) => kept <= new && new.saturating_sub(kept) < millis(after),
             // Written as endless once, it need not be written again.
-            Put::Value(_) | Put::Nothing => return doc! { "$gt": [field, Bson::Null] },
-        };
-        let unit = layout.expiry[0].unit;
-        let kinds: &[&str] = if unit.is_some() { &["int", "long", "double"] } else { &["date"] };
-        let after = millis(self.after);
-        let slack = unit.map_or(Bson::Int64(after), |unit| unit.number(after));
-        doc! { "$not": { "$and": [
-            { "$in": [{ "$type": &field }, kinds] },
-            { "$gt": [&field, { "$subtract": [&new, slack] }] },
-            { "$lte": [&field, &new] },
-        ] } }
+            (None, None) => true,
+            _ => false,
+        }
     }
 }
 
-/// tower-sessions keeps a second copy of the expiry inside the payload.
-fn is_tower(layout: &Layout) -> bool {
+/// Whether its payload is tower-sessions' record, in which the expiry stands a second time.
+pub(crate) fn is_tower(layout: &Layout) -> bool {
     matches!(layout.payload.codecs.as_slice(), [Codec::MsgpackTower, ..])
 }
 
 fn writes_numbers(layout: &Layout) -> bool {
     let touched = layout.touched.iter().any(|at| at.written && at.unit.is_some());
     layout.expiry[0].unit.is_some() || touched
+}
+
+/// Whether the date is that of the last touch, and how long the session lives from then stands
+/// elsewhere.
+fn is_last_touch(rule: &Rule) -> bool {
+    rule.lifetime.is_some() || rule.lifetime_from.is_some()
 }
 
 fn unwritable(layout: &Layout) -> Error {
@@ -190,8 +190,7 @@ impl Fields {
             return Err(unwritable(layout));
         };
         let put = match (expiry, never(layout, rule)) {
-            // A last touch says it by itself.
-            _ if rule.lifetime.is_some() || rule.lifetime_from.is_some() => now(clock, rule.unit),
+            _ if is_last_touch(rule) => now(clock, rule.unit),
             (Expiry::After(lifetime), _) => match clock {
                 Clock::At(now) => Put::Value(in_unit(rule.unit, later(now, lifetime))),
                 Clock::Server => {
@@ -343,9 +342,13 @@ fn max_age(expiry: Expiry, clock: Clock) -> Option<i64> {
     }
 }
 
-fn lacks_cookie(layout: &Layout, payload: &Value) -> bool {
-    let map = payload.as_object().filter(|_| layout.payload.cookie.is_some());
-    map.is_some_and(|map| !map.contains_key("cookie"))
+fn lacks_cookie(layout: &Layout, payload: &Payload) -> bool {
+    match payload {
+        Payload::Value(Value::Object(map)) => {
+            layout.payload.cookie.is_some() && !map.contains_key("cookie")
+        }
+        Payload::Value(_) | Payload::Encoded(_) => false,
+    }
 }
 
 /// express-session throws on a session without a cookie, so one that lasts as long is put in. By its
@@ -371,13 +374,7 @@ fn with_cookie(
     }
 }
 
-fn encode(
-    layout: &Layout,
-    id: &str,
-    payload: &Value,
-    over: Option<DateTime>,
-    exact: Option<TowerExpiry>,
-) -> Result<Bson> {
+fn encode(layout: &Layout, id: &str, payload: &Value, over: Option<DateTime>) -> Result<Bson> {
     for codec in &layout.payload.codecs {
         match (codec, payload) {
             (Codec::Json, payload) => return Ok(Bson::String(payload.to_string())),
@@ -387,12 +384,8 @@ fn encode(
                 let number =
                     msgpack::tower_id(id).ok_or_else(|| Error::Unsupported(what.to_owned()))?;
                 let over = over.map_or(i64::MAX, DateTime::timestamp_millis);
-                let unix_nanos = i128::from(over) * 1_000_000;
-                let expiry = exact.unwrap_or(TowerExpiry { unix_nanos, ahead: 0 });
-                return Ok(Bson::Binary(bson::Binary {
-                    subtype: bson::spec::BinarySubtype::Generic,
-                    bytes: msgpack::encode_tower(number, map, expiry),
-                }));
+                let expiry = TowerExpiry { unix_nanos: i128::from(over) * 1_000_000, ahead: 0 };
+                return Ok(tower_record(number, map, expiry));
             }
             (Codec::Document | Codec::MsgpackTower, _) => {
                 return Err(Error::Unsupported("a session's payload is an object".to_owned()));
@@ -401,6 +394,18 @@ fn encode(
         }
     }
     Err(unwritable(layout))
+}
+
+/// tower-sessions' record as its store keeps it.
+pub(crate) fn tower_record<'a>(
+    id: i128,
+    data: impl IntoIterator<Item = (&'a String, &'a Value), IntoIter: ExactSizeIterator>,
+    expiry: TowerExpiry,
+) -> Bson {
+    Bson::Binary(bson::Binary {
+        subtype: bson::spec::BinarySubtype::Generic,
+        bytes: msgpack::encode_tower(id, data, expiry),
+    })
 }
 
 /// The payload as BSON, with the cookie's expiry as the date that the store would write.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, DateTime, Document, doc};
-use mongodb::options::{UpdateModifications, WriteConcern};
+use mongodb::action::{Action as _, FindOne};
+use mongodb::options::{ReadPreference, SelectionCriteria, UpdateModifications, WriteConcern};
 use mongodb::results::UpdateResult;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,7 +16,7 @@ use super::{Expiry, Reading, Store, affected, documents};
 use crate::error::{Error, Result};
 use crate::layout::Clock;
 use crate::payload::kept;
-use crate::payload::write::{Touch, Whole};
+use crate::payload::write::{Payload, Touch, Whole};
 use crate::session::{SessionId, State};
 
 /// `DuplicateKey`.
@@ -37,15 +38,25 @@ impl Store {
         typed(kept::value(&self.layout, &session)?).map(Some)
     }
 
-    /// The session `id` if it is not over, and when it will be, if ever.
-    pub(crate) async fn find_live(
+    /// The whole session `id` if it is not over, and the server's clock.
+    pub(crate) async fn find_live(&self, id: &str) -> Result<Option<(RawDocumentBuf, DateTime)>> {
+        self.find_of_live(id, "$$ROOT".into(), None).await
+    }
+
+    /// What `part`, an expression, makes of the session `id` if it is not over, and the server's
+    /// clock. Read where the connection string says, unless it must be elsewhere. The fields of the
+    /// expiry must be among it.
+    async fn find_of_live(
         &self,
         id: &str,
-    ) -> Result<Option<(RawDocumentBuf, Option<DateTime>)>> {
+        part: Bson,
+        elsewhere: Option<SelectionCriteria>,
+    ) -> Result<Option<(RawDocumentBuf, DateTime)>> {
         let collection = self.connection.collection(&self.collection);
         let find = collection
             .find_one(doc! { &self.layout.id.path: id })
-            .projection(doc! { "_id": 0, "session": "$$ROOT", "now": "$$NOW" })
+            .projection(doc! { "_id": 0, "session": part, "now": "$$NOW" })
+            .optional(elsewhere, FindOne::selection_criteria)
             .comment(self.comment.as_str());
         let mut session = self.connection.logical_session().await;
         let found = match &mut session {
@@ -58,9 +69,14 @@ impl Store {
         let (Ok(session), Ok(now)) = (row.get_document("session"), row.get_datetime("now")) else {
             return Ok(None);
         };
-        let (state, expires) = self.layout.state_at(session, now);
-        let is_live = matches!(state, State::Live | State::Endless);
-        Ok(is_live.then(|| (session.to_owned(), expires)))
+        let (state, _) = self.layout.state_at(session, now);
+        Ok(matches!(state, State::Live | State::Endless).then(|| (session.to_owned(), now)))
+    }
+
+    /// What there is of the expiry of the session `id`, as the primary knows it.
+    async fn find_expiry(&self, id: &str) -> Result<Option<(RawDocumentBuf, DateTime)>> {
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        self.find_of_live(id, self.layout.expiry_fields().into(), Some(primary)).await
     }
 
     /// Writes the session `id`, new or not, as the store of this layout would: connect-mongo's `set`
@@ -117,7 +133,7 @@ impl Store {
         match (done.matched_count, done.modified_count) {
             (0, _) => Ok(false),
             // It was over, or just so already.
-            (_, 0) => Ok(self.find_live(id).await?.is_some()),
+            (_, 0) => Ok(self.find_expiry(id).await?.is_some()),
             _ => Ok(true),
         }
     }
@@ -164,12 +180,12 @@ impl Store {
     /// give, because it is gone, over or malformed, stays so, and that is `false`: the update carries
     /// the condition that the session lives, and never inserts.
     ///
-    /// With [`Store::touch_after`] a session that was written lately is left as it is. That is known
-    /// by the distance of its expiry from the new one, and the server sees to it in the same round
-    /// trip: the update then changes nothing, so that nothing is written or replicated.
+    /// With [`Store::touch_after`] the session is read first, and left as it is if it was written
+    /// lately, which is told by the distance of its expiry from the new one, both by the server's
+    /// clock.
     ///
-    /// One round trip, and another without [`Store::touch_after`] where nothing changed, to tell a
-    /// session that is over from one that was just so already.
+    /// One round trip, and another where the session is read first and written, or where nothing
+    /// changed, to tell a session that is over from one that was just so already.
     ///
     /// The payload stays as it is. In tower-sessions' layout it repeats the expiry, as it was when the
     /// session was saved; nobody goes by that one, neither tower-sessions-mongodb-store 0.11
@@ -179,14 +195,17 @@ impl Store {
     /// # Errors
     /// As for [`Store::set`].
     pub async fn touch(&self, id: &str, expiry: Expiry) -> Result<bool> {
-        let touch = Touch { expiry, after: self.touch_after };
-        let clock = self.clock(Touch::needs_now(&self.layout)).await?;
-        let update = touch.update(&self.layout, clock)?;
-        if touch.looks_for_life() {
-            let done = self.update(doc! { &self.layout.id.path: id }, update, false).await?;
-            return self.lived(id, &done).await;
+        let (layout, touch, after) = (&self.layout, Touch(expiry), self.touch_after);
+        if !after.is_zero() {
+            let Some((session, now)) = self.find_expiry(id).await? else { return Ok(false) };
+            if touch.is_needless(layout, &session, now, after) {
+                return Ok(true);
+            }
         }
-        Ok(self.update(self.live(id), update, false).await?.matched_count > 0)
+        let clock = self.clock(Touch::needs_now(layout)).await?;
+        let update = touch.update(layout, clock)?;
+        let done = self.update(doc! { &self.layout.id.path: id }, update, false).await?;
+        self.lived(id, &done).await
     }
 
     /// The same store, whose touches write only if the last write is older than `after`: an
@@ -207,11 +226,6 @@ impl Store {
     pub fn save_only_live(mut self, only_live: bool) -> Self {
         self.save_only_live = only_live;
         self
-    }
-
-    /// The session `id`, if it lives by the server's clock when the server carries it out.
-    fn live(&self, id: &str) -> Document {
-        doc! { &self.layout.id.path: id, "$expr": self.layout.lives() }
     }
 
     async fn update(
@@ -317,7 +331,7 @@ fn whole<'a, T: Serialize>(id: &'a str, payload: &T, expiry: Expiry) -> Result<W
         Err(_) => serde_json::to_value(payload)
             .map_err(|error| Error::Unsupported(format!("the payload is no JSON: {error}")))?,
     };
-    Ok(Whole { id, payload, expiry, exact: None })
+    Ok(Whole { id, payload: Payload::Value(payload), expiry })
 }
 
 fn is_finite(payload: &Bson) -> bool {

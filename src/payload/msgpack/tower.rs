@@ -52,7 +52,11 @@ pub struct TowerExpiry {
 
 /// What `rmp_serde::to_vec` makes of a tower-sessions record, byte for byte. An expiry beyond the
 /// year 9999 is written as its last moment.
-pub fn encode_tower(id: i128, data: &Map<String, Value>, expiry: TowerExpiry) -> Vec<u8> {
+pub fn encode_tower<'a>(
+    id: i128,
+    data: impl IntoIterator<Item = (&'a String, &'a Value), IntoIter: ExactSizeIterator>,
+    expiry: TowerExpiry,
+) -> Vec<u8> {
     let mut out = vec![0x93, 0xc4, 16];
     out.extend(id.to_be_bytes());
     write_map(&mut out, data);
@@ -112,7 +116,11 @@ fn write_value(out: &mut Vec<u8>, value: &Value) {
     }
 }
 
-fn write_map(out: &mut Vec<u8>, map: &Map<String, Value>) {
+fn write_map<'a>(
+    out: &mut Vec<u8>,
+    map: impl IntoIterator<Item = (&'a String, &'a Value), IntoIter: ExactSizeIterator>,
+) {
+    let map = map.into_iter();
     write_count(out, map.len(), 0x80, 0xde);
     for (key, value) in map {
         write_text(out, key);
