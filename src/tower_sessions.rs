@@ -157,9 +157,9 @@ impl ExpiredDeletion for Store {
     }
 
     /// Deletes expired sessions now and every `period`, for ever: a server that is away is waited
-    /// for, and whatever else is met is tried again a period later, or half a second. `tracing` is told what was deleted
-    /// and what went wrong. Where this is dropped, or its task aborted, the batch under way is still
-    /// finished.
+    /// for, and whatever else is met is tried again a period later, or half a second. `tracing` is
+    /// told what was deleted and what went wrong. Where this is dropped, or its task aborted, the
+    /// batch under way is still finished.
     ///
     /// # Errors
     /// None; it never returns.

@@ -91,9 +91,10 @@ impl Ratios {
     }
 
     /// A line for what is no ratio, such as an amount of memory.
-    pub fn amount(&self, what: &str, ours: f64, unit: &str, wanted: f64) {
+    pub fn amount(&self, what: &str, ours: f64, unit: &str, wanted: impl Into<Option<f64>>) {
         let ours = format!("{ours:.1} {unit}");
-        println!("{what:<44} {:>9} {ours:>9} {:>7} {:>7} {wanted:>7.0}", "", "", "");
+        let wanted = wanted.into().map_or_else(String::new, |wanted| format!("{wanted:.0}"));
+        println!("{what:<44} {:>9} {ours:>9} {:>7} {:>7} {wanted:>7}", "", "", "");
     }
 }
 
