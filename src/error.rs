@@ -8,7 +8,33 @@ use std::time::Duration;
 
 use mongodb::error::{CommandError, ErrorKind, WriteFailure};
 
-use crate::layout::detect::Verdict;
+/// How sure a [`Verdict`](crate::layout::detect::Verdict) is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// One layout fits, and no other comes near.
+    Certain,
+    /// One layout fits, but many other collections look like this too.
+    Weak,
+    /// More than one layout fits.
+    Ambiguous,
+    /// No layout fits.
+    Nothing,
+    /// There are no documents to judge by.
+    Empty,
+}
+
+impl Certainty {
+    /// The word for it in rows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Certain => "certain",
+            Self::Weak => "weak",
+            Self::Ambiguous => "ambiguous",
+            Self::Nothing => "none",
+            Self::Empty => "empty",
+        }
+    }
+}
 
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -94,8 +120,13 @@ pub enum Error {
     #[error("the layout file is not usable: {0}")]
     LayoutFile(String),
     /// The documents do not say clearly enough which store wrote them.
-    #[error("{0}")]
-    Undetected(Box<Verdict>),
+    #[error("{what}")]
+    Undetected {
+        /// How sure it is.
+        certainty: Certainty,
+        /// Which layouts are in question.
+        what: String,
+    },
     /// The layout that was named is not that of the documents.
     #[error(
         "none of the {sampled} documents of {namespace} that were looked at fits the layout {layout}"

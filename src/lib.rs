@@ -54,31 +54,28 @@
 //! goes through [`purge`], which repeats its predicate in every delete: a session renewed between
 //! the read and the delete lives.
 
-pub mod archive;
-pub mod connection;
-pub mod doctor;
+// Five storeys: each imports only from those above it in this list.
+mod app;
 pub mod error;
-#[cfg(feature = "express-cookie")]
-pub mod express_cookie;
-pub mod index;
-pub mod layout;
+mod model;
+mod ops;
+mod server;
+pub mod store;
+
 #[cfg(feature = "demo")]
 pub mod mongod;
-#[doc = include_str!("moving.md")]
+#[doc = include_str!("app/moving.md")]
 pub mod moving {}
-pub mod payload;
-pub mod purge;
-pub mod query;
-pub mod replication;
-pub mod restore;
-pub mod session;
-pub mod stats;
-pub mod store;
-pub mod sweep;
-pub mod top;
-#[cfg(feature = "tower-sessions")]
-pub mod tower_sessions;
 
+#[cfg(feature = "express-cookie")]
+pub use app::express_cookie;
+#[cfg(feature = "tower-sessions")]
+pub use app::tower_sessions;
+pub use model::{layout, payload, query, session};
+pub use ops::{archive, collections, doctor, index, purge, restore, stats, sweep, top};
+pub use server::{connection, replication};
+
+pub use app::builder::StoreBuilder;
 pub use connection::Connection;
 pub use error::{Error, Result};
 pub use layout::Layout;

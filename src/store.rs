@@ -8,16 +8,18 @@ use bson::{Bson, DateTime, Document, doc};
 use futures_util::StreamExt as _;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 
-use crate::connection::{Connection, Reply};
 use crate::error::{Error, Result};
-use crate::index::IndexSpec;
-use crate::layout::Layout;
+use crate::model::index_spec::IndexSpec;
+use crate::model::layout::Layout;
+use crate::server::connection::Connection;
+use crate::server::reply::{Reply, affected};
 
-mod builder;
+pub(crate) mod encode;
 mod ids;
+pub(crate) mod roundtrip;
 mod sessions;
 
-pub use builder::StoreBuilder;
+pub use crate::server::reply::documents;
 pub use ids::Resolved;
 
 /// Documents a batch of a cursor: large enough to be as fast as the driver's default, small enough
@@ -79,6 +81,13 @@ pub struct Reading {
     pub within: Option<Duration>,
 }
 
+impl Connection {
+    /// The store that keeps its sessions in `collection`, written in `layout`.
+    pub fn store(&self, collection: &str, layout: Layout) -> Store {
+        Store::new(self.clone(), collection, layout)
+    }
+}
+
 impl Store {
     /// The store of `layout` in `collection`. [`Connection::store`] does the same.
     pub fn new(connection: Connection, collection: &str, layout: Layout) -> Self {
@@ -92,11 +101,6 @@ impl Store {
             touch_after: Duration::ZERO,
             save_only_live: false,
         }
-    }
-
-    /// Starts describing a store, as express-mongodb's options do.
-    pub fn builder() -> StoreBuilder {
-        StoreBuilder::default()
     }
 
     /// How its sessions are written.
@@ -312,32 +316,6 @@ impl Store {
         let namespace = self.namespace();
         self.connection.scene(command, &namespace).error(error)
     }
-}
-
-/// A number of a reply, which may be of either integer type.
-pub(crate) fn affected(reply: &Document, field: &str) -> u64 {
-    match reply.get(field) {
-        Some(Bson::Int32(number)) => u64::try_from(*number).unwrap_or(0),
-        Some(Bson::Int64(number)) => u64::try_from(*number).unwrap_or(0),
-        Some(Bson::Double(number)) => *number as u64,
-        _ => 0,
-    }
-}
-
-/// The `_id` of a document, by which it is written whatever its store looks it up by.
-pub(crate) fn key_of(document: &bson::RawDocument) -> Option<Bson> {
-    Bson::try_from(document.get("_id").ok()??).ok()
-}
-
-/// The documents of a batch; one that is not BSON ends it.
-pub fn documents(batch: &RawBatch) -> impl Iterator<Item = &bson::RawDocument> {
-    let slices = batch.doc_slices().ok();
-    slices.into_iter().flat_map(|slices| slices.into_iter().map_while(Result::ok)).filter_map(
-        |value| match value {
-            bson::raw::RawBsonRef::Document(document) => Some(document),
-            _ => None,
-        },
-    )
 }
 
 /// Batches of raw documents, as the server sends them.

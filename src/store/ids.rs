@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use bson::{Bson, Document, doc, oid::ObjectId};
 
-use super::{Store, documents, key_of};
+use super::Store;
 use crate::error::Result;
-use crate::layout::BsonType;
-use crate::session::{SessionId, shorten};
+use crate::model::layout::BsonType;
+use crate::model::session::{SessionId, shorten};
+use crate::server::reply::{documents, key_of};
 
 /// The least that can be typed of an id whose short form is longer.
 const LEAST_PREFIX: usize = 8;

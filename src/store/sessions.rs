@@ -12,12 +12,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Expiry, Reading, Store, affected, documents};
+use super::encode::{Payload, Touch, Whole};
+use super::roundtrip;
+use super::{Expiry, Reading, Store};
 use crate::error::{Error, Result};
-use crate::layout::Clock;
-use crate::payload::kept;
-use crate::payload::write::{Payload, Touch, Whole};
-use crate::session::{SessionId, State};
+use crate::model::layout::Clock;
+use crate::model::session::{SessionId, State};
+use crate::server::reply::{affected, documents};
 
 /// `DuplicateKey`.
 const DUPLICATE_KEY: i32 = 11000;
@@ -35,7 +36,7 @@ impl Store {
     /// What the connection meets, and [`Error::Document`] where the payload does not decode into `T`.
     pub async fn get<T: DeserializeOwned>(&self, id: &str) -> Result<Option<T>> {
         let Some((session, _)) = self.find_live(id).await? else { return Ok(None) };
-        typed(kept::value(&self.layout, &session)?).map(Some)
+        typed(roundtrip::value(&self.layout, &session)?).map(Some)
     }
 
     /// The whole session `id` if it is not over, and the server's clock.
@@ -269,7 +270,7 @@ impl Store {
     }
 
     /// Deletes every session; how many there were. For more than a few thousand sessions
-    /// [`crate::purge`] is the gentle way.
+    /// [`crate::ops::purge`] is the gentle way.
     ///
     /// # Errors
     /// What the connection meets.
@@ -297,7 +298,7 @@ impl Store {
         let mut all = Vec::new();
         while let Some(batch) = batches.next().await? {
             for document in documents(&batch) {
-                if let Ok(payload) = kept::value(&self.layout, document) {
+                if let Ok(payload) = roundtrip::value(&self.layout, document) {
                     all.push((self.layout.id_of(document), typed(payload)?));
                 }
             }

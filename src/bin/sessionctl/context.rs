@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal as _, Read as _};
 use std::path::Path;
 
 use bson::{DateTime, Document};
-use sessionctl::connection::{Connection, Thoroughness};
+use sessionctl::collections::Thoroughness;
+use sessionctl::connection::Connection;
 use sessionctl::doctor::Commands;
 use sessionctl::error::reason;
 use sessionctl::layout::detect::{Certainty, Verdict, detect};
@@ -213,7 +214,7 @@ impl Context {
                 Ok(verdict.likeliest().filter(|_| verdict.candidates.len() == 1).map(store))
             }
             (Some(layout), _) => Ok(Some(store(layout))),
-            (None, _) => Err(Failure::of(&action, &Error::Undetected(Box::new(verdict)))),
+            (None, _) => Err(Failure::of(&action, &Error::from(verdict))),
         }
     }
 

@@ -187,7 +187,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::LayoutFile(_) => {
             "`sessionctl layouts show NAME` prints one that is right".to_owned()
         }
-        Error::Undetected(verdict) => match verdict.certainty {
+        Error::Undetected { certainty, .. } => match certainty {
             Certainty::Nothing => {
                 "describe the documents in a file and pass it with --layout-file".to_owned()
             }

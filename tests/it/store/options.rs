@@ -12,7 +12,7 @@ use sessionctl::{Error, Store};
 use super::{HOUR, ID};
 use crate::support::{Db, LAYOUTS, at, eventually, session};
 
-fn builder(db: &Db, layout: &str) -> sessionctl::store::StoreBuilder {
+fn builder(db: &Db, layout: &str) -> sessionctl::StoreBuilder {
     let collection = "mysession";
     Store::builder().uri(&db.uri).database(&db.name).collection(collection).layout(layout)
 }

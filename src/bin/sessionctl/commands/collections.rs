@@ -1,6 +1,6 @@
 //! `sessionctl collections`
 
-use sessionctl::connection::Surveyed;
+use sessionctl::collections::Surveyed;
 use sessionctl::layout::Layout;
 
 use crate::context::Context;

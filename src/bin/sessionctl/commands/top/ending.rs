@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bson::DateTime;
-use sessionctl::connection::Thoroughness;
+use sessionctl::collections::Thoroughness;
 use sessionctl::layout::detect::detect;
 use sessionctl::purge::{Fate, Purge, Step};
 use sessionctl::top::Line;
@@ -91,7 +91,7 @@ impl LogOut {
         if verdict.certain().is_some_and(|layout| layout.name == store.layout().name) {
             Ok(())
         } else {
-            Err(Error::Undetected(Box::new(verdict)))
+            Err(verdict.into())
         }
     }
 

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use sessionctl::connection::{Connection, Thoroughness};
+use sessionctl::collections::Thoroughness;
+use sessionctl::connection::Connection;
 use sessionctl::layout::detect::detect;
 use sessionctl::top::{Line, Look, Memory, Tally, Wanted};
 use sessionctl::{Error, Layout, Store};

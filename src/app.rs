@@ -1,0 +1,7 @@
+//! What web applications use.
+
+pub mod builder;
+#[cfg(feature = "express-cookie")]
+pub mod express_cookie;
+#[cfg(feature = "tower-sessions")]
+pub mod tower_sessions;

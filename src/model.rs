@@ -1,0 +1,9 @@
+//! What a session is. Pure: no I/O, no clock, no async, no client of the driver.
+
+pub(crate) mod document;
+pub(crate) mod filter;
+pub(crate) mod index_spec;
+pub mod layout;
+pub mod payload;
+pub mod query;
+pub mod session;

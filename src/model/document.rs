@@ -1,0 +1,197 @@
+//! Looking values up in raw documents by dotted paths, as the server does, and reading them.
+
+use bson::raw::{RawArray, RawBson, RawBsonRef, RawElement};
+use bson::{Bson, DateTime, RawDocument, doc};
+use serde::{Deserialize, Serialize};
+
+/// What stands at a path.
+#[derive(Debug, Clone)]
+pub(crate) enum Found<'a> {
+    Missing,
+    /// One value, an array of values too.
+    One(RawBsonRef<'a>),
+    /// The path leads through an array, to these values.
+    Several(Vec<RawBsonRef<'a>>),
+    /// Text that is not UTF-8, as some drivers of old write it.
+    NotUtf8(String),
+}
+
+/// The fields of a document, found once: a row asks for many of them, and each search would go
+/// through the document from its start.
+#[derive(Clone)]
+pub(crate) struct Fields<'a>(Vec<RawElement<'a>>);
+
+impl<'a> Fields<'a> {
+    pub(crate) fn of(document: &'a RawDocument) -> Self {
+        Self(document.iter_elements().map_while(Result::ok).collect())
+    }
+
+    /// What stands at the dotted `path`.
+    pub(crate) fn find(&self, path: &str) -> Found<'a> {
+        let (key, rest) = split(path);
+        let element = self.0.iter().find(|element| element.key().as_str() == key);
+        element.map_or(Found::Missing, |element| value(element, rest))
+    }
+}
+
+/// What stands at the dotted `path` of `document`.
+pub(crate) fn find<'a>(document: &'a RawDocument, path: &str) -> Found<'a> {
+    let (key, rest) = split(path);
+    let mut elements = document.iter_elements().map_while(Result::ok);
+    let element = elements.find(|element| element.key().as_str() == key);
+    element.map_or(Found::Missing, |element| value(&element, rest))
+}
+
+fn split(path: &str) -> (&str, Option<&str>) {
+    path.split_once('.').map_or((path, None), |(key, rest)| (key, Some(rest)))
+}
+
+/// The value of `element`, or what stands at `rest` of it.
+fn value<'a>(element: &RawElement<'a>, rest: Option<&str>) -> Found<'a> {
+    let Ok(value) = element.value() else { return not_utf8(element) };
+    match (rest, value) {
+        (None, value) => Found::One(value),
+        (Some(rest), RawBsonRef::Document(inner)) => find(inner, rest),
+        (Some(rest), RawBsonRef::Array(array)) => through(array, rest),
+        _ => Found::Missing,
+    }
+}
+
+fn not_utf8(element: &RawElement<'_>) -> Found<'static> {
+    match element.value_utf8_lossy() {
+        Ok(RawBson::String(text) | RawBson::Symbol(text)) => Found::NotUtf8(text),
+        _ => Found::Missing,
+    }
+}
+
+fn through<'a>(array: &'a RawArray, rest: &str) -> Found<'a> {
+    let mut values = Vec::new();
+    for element in array {
+        if let Ok(RawBsonRef::Document(inner)) = element {
+            match find(inner, rest) {
+                Found::One(value) => values.push(value),
+                Found::Several(several) => values.extend(several),
+                Found::Missing | Found::NotUtf8(_) => {}
+            }
+        }
+    }
+    if values.is_empty() { Found::Missing } else { Found::Several(values) }
+}
+
+/// The instant in a value: a date (the earliest of an array), or a number in `unit` since 1970.
+pub(crate) fn instant(found: Found<'_>, unit: Option<Unit>) -> Option<DateTime> {
+    let one = |value: RawBsonRef<'_>| match (value, unit) {
+        (RawBsonRef::DateTime(date), None) => Some(date),
+        (value, Some(unit)) => unit.instant(number(value)?),
+        _ => None,
+    };
+    each(found).into_iter().filter_map(one).min()
+}
+
+/// The expression by which the server finds the same instant, in milliseconds since 1970, or null.
+pub(crate) fn key(path: &str, unit: Option<Unit>) -> Bson {
+    let field = format!("${path}");
+    let values = doc! { "$cond": [{ "$isArray": &field }, &field, [&field]] };
+    let types = match unit {
+        None => vec!["date"],
+        Some(_) => vec!["int", "long", "double", "decimal"],
+    };
+    let usable = doc! { "$and": [
+        { "$in": [{ "$type": "$$this" }, types] },
+        // NaN is the least of all numbers, and no instant.
+        { "$gt": ["$$this", f64::NAN] },
+    ] };
+    let earliest =
+        doc! { "$min": { "$filter": { "input": values, "as": "this", "cond": usable } } };
+    match unit {
+        None => doc! { "$toLong": earliest },
+        Some(unit) => doc! { "$multiply": [earliest, unit.millis()] },
+    }
+    .into()
+}
+
+/// The values that the server compares one by one: those of an array, or the one.
+pub(crate) fn each(found: Found<'_>) -> Vec<RawBsonRef<'_>> {
+    let elements = |value| match value {
+        RawBsonRef::Array(array) => array.into_iter().map_while(Result::ok).collect(),
+        value => vec![value],
+    };
+    match found {
+        Found::Missing | Found::NotUtf8(_) => Vec::new(),
+        Found::One(value) => elements(value),
+        Found::Several(values) => values.into_iter().flat_map(elements).collect(),
+    }
+}
+
+/// The value of any numeric type.
+pub(crate) fn number(value: RawBsonRef<'_>) -> Option<f64> {
+    match value {
+        RawBsonRef::Int32(number) => Some(f64::from(number)),
+        RawBsonRef::Int64(number) => Some(number as f64),
+        RawBsonRef::Double(number) => Some(number).filter(|number| !number.is_nan()),
+        RawBsonRef::Decimal128(number) => {
+            number.to_string().parse().ok().filter(|number: &f64| !number.is_nan())
+        }
+        _ => None,
+    }
+}
+
+/// A value that can be a user's id, as text.
+pub(crate) fn text_of(value: RawBsonRef<'_>) -> Option<String> {
+    match value {
+        RawBsonRef::String(text) => Some(text.to_owned()).filter(|text| !text.is_empty()),
+        RawBsonRef::Int32(number) => Some(number.to_string()),
+        RawBsonRef::Int64(number) => Some(number.to_string()),
+        RawBsonRef::Double(number) => Some(number.to_string()),
+        RawBsonRef::ObjectId(id) => Some(id.to_hex()),
+        RawBsonRef::Binary(binary) if binary.bytes.len() == 16 => {
+            let bytes: [u8; 16] = binary.bytes.try_into().ok()?;
+            Some(bson::Uuid::from_bytes(bytes).to_string())
+        }
+        _ => None,
+    }
+}
+
+/// The value as its own; text that is not UTF-8 inside it is lost to null.
+pub(crate) fn owned(value: RawBsonRef<'_>) -> Bson {
+    Bson::try_from(value).unwrap_or(Bson::Null)
+}
+
+/// The unit of a number that counts from 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Seconds.
+    S,
+    /// Milliseconds.
+    Ms,
+    /// Nanoseconds.
+    Ns,
+}
+
+impl Unit {
+    /// The number that `millis` since 1970 is, as the type that compares exactly with integers.
+    pub fn number(self, millis: i64) -> Bson {
+        match self {
+            Self::S if millis % 1000 == 0 => Bson::Int64(millis / 1000),
+            Self::S => Bson::Double(millis as f64 / 1000.0),
+            Self::Ms => Bson::Int64(millis),
+            Self::Ns => Bson::Int64(millis.saturating_mul(1_000_000)),
+        }
+    }
+
+    /// Milliseconds in one of it.
+    pub(crate) fn millis(self) -> f64 {
+        match self {
+            Self::S => 1000.0,
+            Self::Ms => 1.0,
+            Self::Ns => 1e-6,
+        }
+    }
+
+    /// The instant that `number` is, to the millisecond; infinity is the last there is.
+    pub fn instant(self, number: f64) -> Option<DateTime> {
+        let millis = number * self.millis();
+        (!millis.is_nan()).then(|| DateTime::from_millis(millis.floor() as i64))
+    }
+}

@@ -1,0 +1,71 @@
+//! An index as the server describes it. Specs are read raw, because the driver's own `list_indexes`
+//! drops every option of an index that has one of an odd type (NaN, a double).
+
+use bson::{Bson, Document};
+
+/// The longest `expireAfterSeconds` that the server takes.
+pub const LONGEST_TTL: u64 = 2_147_483_647;
+
+/// One index as `listIndexes` describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IndexSpec(pub Document);
+
+impl IndexSpec {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.0.get_str("name").unwrap_or_default()
+    }
+
+    /// Whether its only key is `field`, in either direction.
+    pub fn is_on(&self, field: &str) -> bool {
+        self.0.get_document("key").is_ok_and(|key| key.len() == 1 && key.contains_key(field))
+    }
+
+    /// Whether the server deletes by it.
+    pub fn is_ttl(&self) -> bool {
+        self.0.contains_key("expireAfterSeconds")
+    }
+
+    /// Its `expireAfterSeconds`, if that is a whole number the server acts on.
+    pub fn seconds(&self) -> Option<u64> {
+        let seconds = match self.0.get("expireAfterSeconds")? {
+            Bson::Int32(seconds) => u64::try_from(*seconds).ok()?,
+            Bson::Int64(seconds) => u64::try_from(*seconds).ok()?,
+            Bson::Double(seconds) if seconds.fract() == 0.0 && *seconds >= 0.0 => *seconds as u64,
+            _ => return None,
+        };
+        (seconds <= LONGEST_TTL).then_some(seconds)
+    }
+
+    /// Whether it leads along the values of `field`, for all documents that have one: its first key
+    /// is that field, and the planner may use it.
+    pub(crate) fn leads_along(&self, field: &str) -> bool {
+        let key = self.0.get_document("key").ok().and_then(|key| key.iter().next());
+        let ordered =
+            |value: &Bson| matches!(value, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
+        key.is_some_and(|(first, value)| first == field && ordered(value))
+            && !self.0.contains_key("partialFilterExpression")
+            && !self.is_hidden()
+    }
+
+    /// Whether the planner may not use it; the server deletes by it all the same.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.0.get("hidden").is_some_and(truthy)
+    }
+
+    /// Whether `field` is a key of this direction.
+    pub(crate) fn goes(&self, field: &str, direction: i32) -> bool {
+        let own = self.0.get_document("key").ok().and_then(|key| key.get(field));
+        match own {
+            Some(Bson::Int32(number)) => *number == direction,
+            Some(Bson::Int64(number)) => *number == i64::from(direction),
+            Some(Bson::Double(number)) => *number == f64::from(direction),
+            _ => false,
+        }
+    }
+}
+
+/// Whether the value of an index option turns it on.
+pub(crate) fn truthy(value: &Bson) -> bool {
+    !matches!(value, Bson::Boolean(false) | Bson::Int32(0) | Bson::Int64(0) | Bson::Null)
+}

@@ -1,0 +1,269 @@
+//! Which layout documents and indexes have, how sure that is, and why. Pure.
+//!
+//! Reading may go on with the likeliest layout; deleting wants a certain one, or the operator's word.
+
+use std::fmt;
+
+use bson::raw::RawBsonRef;
+use bson::{RawDocument, RawDocumentBuf};
+
+use super::{BsonType, Layout, Weak};
+use crate::error::{Error, Result};
+use crate::model::document::{Found, find};
+use crate::model::index_spec::IndexSpec;
+
+pub use crate::error::Certainty;
+
+/// What is known of a collection without its layout.
+#[derive(Debug, Clone, Default)]
+pub struct Sample {
+    /// `database.collection`.
+    pub namespace: String,
+    /// Some of its documents.
+    pub documents: Vec<RawDocumentBuf>,
+    /// All of its indexes.
+    pub indexes: Vec<IndexSpec>,
+}
+
+/// A layout that some documents of the sample fit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// The layout.
+    pub layout: Layout,
+    /// How many documents of the sample fit it.
+    pub fitting: usize,
+    /// What speaks for it: ten for each field that must be there, four for the key of its TTL index
+    /// being indexed, three for the collection's name.
+    pub score: usize,
+}
+
+/// Which layouts a collection may have, the likeliest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// `database.collection`.
+    pub namespace: String,
+    /// How many documents were looked at.
+    pub sampled: usize,
+    /// How sure it is.
+    pub certainty: Certainty,
+    /// The layouts in question.
+    pub candidates: Vec<Candidate>,
+}
+
+impl Verdict {
+    /// The likeliest layout, good enough to read with.
+    pub fn likeliest(&self) -> Option<&Layout> {
+        self.candidates.first().map(|candidate| &candidate.layout)
+    }
+
+    /// The layout, if it is certain enough to delete by.
+    pub fn certain(&self) -> Option<&Layout> {
+        self.likeliest().filter(|_| self.certainty == Certainty::Certain)
+    }
+
+    /// Whether these are sessions, as far as anybody can tell without being told.
+    pub fn is_sessions(&self) -> bool {
+        matches!(self.certainty, Certainty::Certain | Certainty::Weak | Certainty::Ambiguous)
+    }
+
+    /// How many documents of the sample do not fit the likeliest layout.
+    pub fn strangers(&self) -> usize {
+        self.candidates.first().map_or(self.sampled, |best| self.sampled - best.fitting)
+    }
+}
+
+impl From<Verdict> for Error {
+    fn from(verdict: Verdict) -> Self {
+        Self::Undetected { certainty: verdict.certainty, what: verdict.to_string() }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let namespace = &self.namespace;
+        let named = |candidate: &Candidate| {
+            format!("{} ({} of {})", candidate.layout.name, candidate.fitting, self.sampled)
+        };
+        let names: Vec<_> = self.candidates.iter().map(named).collect();
+        match self.certainty {
+            Certainty::Certain => write!(f, "{namespace} has the layout {}", names.join(", ")),
+            Certainty::Weak => {
+                write!(f, "{namespace} fits the layout {} only weakly", names.join(", "))
+            }
+            Certainty::Ambiguous if names.len() == 1 => {
+                write!(f, "only some documents of {namespace} fit a layout: {}", names.join(", "))
+            }
+            Certainty::Ambiguous => {
+                write!(f, "{namespace} fits more than one layout: {}", names.join(", "))
+            }
+            Certainty::Nothing => write!(f, "{namespace} fits no layout that sessionctl knows"),
+            Certainty::Empty => {
+                write!(f, "{namespace} is empty, so nothing says which store writes it")
+            }
+        }
+    }
+}
+
+impl Sample {
+    /// Whether `layout` can be right: somebody named it, but no document may look like it.
+    ///
+    /// # Errors
+    /// [`Error::Misnamed`]. By the wrong layout every session can be expired or malformed.
+    pub fn allows(&self, layout: &Layout) -> Result<()> {
+        if self.documents.is_empty() || self.documents.iter().any(|document| fits(document, layout))
+        {
+            return Ok(());
+        }
+        Err(Error::Misnamed {
+            namespace: self.namespace.clone(),
+            layout: layout.name.clone(),
+            sampled: self.documents.len(),
+        })
+    }
+}
+
+/// What a field that must be there is worth.
+const FIELD: usize = 10;
+/// How many of a hundred documents must fit.
+const QUORUM: usize = 90;
+
+/// Judges `sample` by `layouts`.
+pub fn detect(sample: &Sample, layouts: &[Layout]) -> Verdict {
+    let sampled = sample.documents.len();
+    let verdict = |certainty, candidates| Verdict {
+        namespace: sample.namespace.clone(),
+        sampled,
+        certainty,
+        candidates,
+    };
+    if sampled == 0 {
+        return verdict(Certainty::Empty, by_indexes(sample, layouts));
+    }
+    let mut candidates: Vec<_> =
+        layouts.iter().filter_map(|layout| candidate(sample, layout)).collect();
+    candidates.sort_by_key(|candidate| std::cmp::Reverse((candidate.fitting, candidate.score)));
+    let whole: Vec<_> = candidates
+        .iter()
+        .filter(|candidate| candidate.fitting * 100 >= sampled * QUORUM)
+        .cloned()
+        .collect();
+    match whole.as_slice() {
+        [] if candidates.first().is_none_or(|best| best.fitting * 2 < sampled) => {
+            verdict(Certainty::Nothing, Vec::new())
+        }
+        [] => verdict(Certainty::Ambiguous, candidates),
+        [best] => verdict(strength(sample, best), candidates),
+        _ => verdict_of_several(whole, verdict, sample),
+    }
+}
+
+/// Several fit: the one that demands a whole field more than the next is the one.
+fn verdict_of_several(
+    mut whole: Vec<Candidate>,
+    verdict: impl Fn(Certainty, Vec<Candidate>) -> Verdict,
+    sample: &Sample,
+) -> Verdict {
+    whole.sort_by_key(|candidate| std::cmp::Reverse((candidate.score, candidate.fitting)));
+    let certainty = if whole[0].score >= whole[1].score + FIELD {
+        strength(sample, &whole[0])
+    } else {
+        Certainty::Ambiguous
+    };
+    verdict(certainty, whole)
+}
+
+/// A weak signature is made certain by the index that the store makes.
+fn strength(sample: &Sample, candidate: &Candidate) -> Certainty {
+    let ttl = candidate.layout.ttl_index.as_ref();
+    let confirmed = ttl.is_some_and(|ttl| {
+        sample.indexes.iter().any(|index| index.is_on(&ttl.key) && index.is_ttl())
+    });
+    match candidate.layout.detect.weak {
+        Some(Weak::Always) => Certainty::Weak,
+        Some(Weak::UnlessIndexed) if !confirmed => Certainty::Weak,
+        _ => Certainty::Certain,
+    }
+}
+
+fn candidate(sample: &Sample, layout: &Layout) -> Option<Candidate> {
+    let fitting: Vec<_> =
+        sample.documents.iter().filter(|document| fits(document, layout)).collect();
+    let seen = |path: &String, types: &Vec<BsonType>| {
+        sample.indexes.iter().any(|index| index.is_on(path))
+            || fitting.iter().any(|document| has_type(document, path, types))
+    };
+    if fitting.is_empty() || !layout.detect.expiry.iter().all(|(path, types)| seen(path, types)) {
+        return None;
+    }
+    Some(Candidate { fitting: fitting.len(), score: score(sample, layout), layout: layout.clone() })
+}
+
+fn score(sample: &Sample, layout: &Layout) -> usize {
+    let fields = layout.detect.require.len() + layout.detect.expiry.len();
+    let indexed = layout
+        .ttl_index
+        .as_ref()
+        .is_some_and(|ttl| sample.indexes.iter().any(|index| index.is_on(&ttl.key)));
+    let collection = sample.namespace.split_once('.').map_or("", |(_, collection)| collection);
+    let named = layout.collections.iter().any(|name| name == collection);
+    fields * FIELD + usize::from(indexed) * 4 + usize::from(named) * 3
+}
+
+/// Whether one document has what the layout demands of each.
+pub fn fits(document: &RawDocument, layout: &Layout) -> bool {
+    let detect = &layout.detect;
+    detect.require.iter().all(|(path, types)| has_type(document, path, types))
+        && ends_with(document, &layout.id.path, &layout.id.suffix)
+        && !detect.forbid.iter().any(|path| !matches!(find(document, path), Found::Missing))
+}
+
+fn ends_with(document: &RawDocument, path: &str, suffix: &str) -> bool {
+    suffix.is_empty()
+        || matches!(find(document, path), Found::One(RawBsonRef::String(id)) if id.ends_with(suffix))
+}
+
+fn has_type(document: &RawDocument, path: &str, types: &[BsonType]) -> bool {
+    match find(document, path) {
+        Found::One(RawBsonRef::Array(array)) => {
+            types.contains(&BsonType::Array)
+                || array.into_iter().flatten().any(|value| type_is(value, types))
+        }
+        Found::One(value) => type_is(value, types),
+        Found::NotUtf8(_) => types.contains(&BsonType::String),
+        Found::Missing | Found::Several(_) => false,
+    }
+}
+
+fn type_is(value: RawBsonRef<'_>, types: &[BsonType]) -> bool {
+    let found = match value {
+        RawBsonRef::Double(_) => BsonType::Double,
+        RawBsonRef::String(_) | RawBsonRef::Symbol(_) => BsonType::String,
+        RawBsonRef::Document(_) => BsonType::Object,
+        RawBsonRef::Array(_) => BsonType::Array,
+        RawBsonRef::Binary(_) => BsonType::BinData,
+        RawBsonRef::ObjectId(_) => BsonType::ObjectId,
+        RawBsonRef::Boolean(_) => BsonType::Bool,
+        RawBsonRef::DateTime(_) => BsonType::Date,
+        RawBsonRef::Null => BsonType::Null,
+        RawBsonRef::Int32(_) => BsonType::Int,
+        RawBsonRef::Int64(_) => BsonType::Long,
+        RawBsonRef::Decimal128(_) => BsonType::Decimal,
+        _ => return false,
+    };
+    types.contains(&found)
+}
+
+/// The layouts whose own indexes an empty collection has.
+fn by_indexes(sample: &Sample, layouts: &[Layout]) -> Vec<Candidate> {
+    let has = |layout: &&Layout| {
+        let marks = &layout.detect.indexes;
+        !marks.is_empty()
+            && marks.iter().all(|key| sample.indexes.iter().any(|index| index.is_on(key)))
+    };
+    let candidate = |layout: &Layout| Candidate {
+        layout: layout.clone(),
+        fitting: 0,
+        score: score(sample, layout),
+    };
+    layouts.iter().filter(has).map(candidate).collect()
+}

@@ -1,0 +1,414 @@
+//! Expiry rules: when a store treats a session as over, as a reading of one document and as the
+//! filter that finds the same documents on the server.
+//!
+//! The two must agree for every value: `{$lt: date}` compares dates with dates only, looks into
+//! arrays, and never matches null, missing or NaN (mongod 6.0.5).
+
+use bson::raw::RawBsonRef;
+use bson::{Bson, DateTime, Document, doc};
+use serde::{Deserialize, Serialize};
+
+use crate::model::document::{self, Fields, Found, Unit, each, number};
+
+/// One way in which a store decides that a session is over.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// What stands at `path`.
+    pub kind: Kind,
+    /// The field that decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The unit of a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+    /// Seconds from the date or number to the expiry, where it is a last touch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<u64>,
+    /// Who else may say the lifetime; what they say counts more than `lifetime`. If nobody says
+    /// it, the session is endless.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_from: Option<LifetimeFrom>,
+    /// Where the document itself says the lifetime.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_path: Option<String>,
+    /// The unit of that lifetime.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_unit: Option<Unit>,
+    /// The value of a flag that says the session is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<bool>,
+    /// A field that must be null for this rule to count.
+    #[serde(skip)]
+    pub(crate) only_null: Option<String>,
+    /// What a null means to the store.
+    #[serde(default)]
+    pub null: Meaning,
+    /// What a missing field means to the store.
+    #[serde(default)]
+    pub missing: Meaning,
+}
+
+/// What kind of value decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A date: the expiry, or with a lifetime the last touch. Of an array the earliest counts.
+    Date,
+    /// A number since 1970, in `unit`.
+    Number,
+    /// A boolean.
+    Flag,
+    /// Nothing: the store never ends a session.
+    None,
+}
+
+/// Who knows the lifetime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LifetimeFrom {
+    /// `expireAfterSeconds` of the TTL index, or the operator.
+    Index,
+    /// The application's settings: only the operator can tell.
+    Operator,
+}
+
+/// What an expiry that is not there means to the store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Meaning {
+    /// It keeps the session for ever.
+    #[default]
+    Endless,
+    /// It treats the session as over.
+    Expired,
+    /// It can neither read the session nor remove it.
+    Malformed,
+}
+
+/// By which clock an expression decides what is over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Clock {
+    /// At an instant that is known.
+    At(DateTime),
+    /// By the server's own, while it works: no round trip is spent on asking it.
+    Server,
+}
+
+impl From<DateTime> for Clock {
+    fn from(time: DateTime) -> Self {
+        Self::At(time)
+    }
+}
+
+impl Clock {
+    /// Now, as an expression.
+    pub(crate) fn now(self) -> Bson {
+        match self {
+            Self::At(time) => time.into(),
+            Self::Server => "$$NOW".into(),
+        }
+    }
+
+    /// What the value of `rule` is compared with.
+    pub(super) fn limit(self, rule: &Rule) -> Bson {
+        let limit = match (self, rule.lifetime_millis()) {
+            (Self::At(time), _) => return rule.limit(time),
+            (Self::Server, 0) => self.now(),
+            (Self::Server, lifetime) => doc! { "$subtract": [self.now(), lifetime] }.into(),
+        };
+        match rule.unit {
+            None => limit,
+            Some(unit) => doc! { "$divide": [{ "$toLong": limit }, unit.millis()] }.into(),
+        }
+    }
+
+    /// What the date of `rule` is compared with where the document says the lifetime.
+    pub(super) fn own_limit(self, rule: &Rule, lifetime: &str) -> Document {
+        doc! { "$subtract": [self.now(), rule.own_millis(lifetime)] }
+    }
+}
+
+/// A lifetime beyond this is taken for nonsense; with it a date would overflow.
+const LONGEST: f64 = 1e15;
+
+/// What a rule says of one document.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Finding {
+    /// The instant of the expiry, if there is one.
+    pub(crate) at: Option<DateTime>,
+    /// Whether that instant is before the cutoff.
+    pub(crate) over: bool,
+    /// What the absence of an instant means.
+    pub(crate) meaning: Option<Meaning>,
+}
+
+impl Finding {
+    fn absent(meaning: Meaning) -> Self {
+        Self { meaning: Some(meaning), ..Self::default() }
+    }
+}
+
+impl Rule {
+    /// Why this rule of a layout file cannot work.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let fault = match self.kind {
+            Kind::None => return None,
+            _ if self.path.is_none() => "wants a path",
+            Kind::Number if self.unit.is_none() => "wants a unit: \"s\", \"ms\" or \"ns\"",
+            Kind::Date if self.unit.is_some() => "has a unit, but dates have none",
+            Kind::Number if self.lifetime_path.is_some() => {
+                "has a lifetime_path, which only dates have"
+            }
+            _ if self.lifetime_path.is_some() != self.lifetime_unit.is_some() => {
+                "wants lifetime_path and lifetime_unit together"
+            }
+            Kind::Flag if self.over.is_none() => "wants over = true or over = false",
+            _ => return None,
+        };
+        let kind = format!("{:?}", self.kind).to_lowercase();
+        Some(format!("the expiry rule of kind \"{kind}\" {fault}"))
+    }
+
+    /// Over so many seconds after the date at `path`; never without one.
+    pub(crate) fn after(path: &str, seconds: u64) -> Self {
+        Self {
+            kind: Kind::Date,
+            path: Some(path.to_owned()),
+            lifetime: Some(seconds),
+            unit: None,
+            lifetime_from: None,
+            lifetime_path: None,
+            lifetime_unit: None,
+            over: None,
+            only_null: None,
+            null: Meaning::Endless,
+            missing: Meaning::Endless,
+        }
+    }
+
+    /// Whether it is a date that the store can do without.
+    pub(crate) fn keeps_null(&self) -> bool {
+        self.kind == Kind::Date && self.lifetime_from.is_none() && self.null == Meaning::Endless
+    }
+
+    pub(super) fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or_default()
+    }
+
+    /// The path as expressions name it.
+    pub(super) fn field(&self) -> String {
+        format!("${}", self.path())
+    }
+
+    /// Whether there is an instant to compare with: a lifetime nobody knows never ends.
+    pub(super) fn is_bounded(&self) -> bool {
+        matches!(self.kind, Kind::Date | Kind::Number)
+            && (self.lifetime_from.is_none() || self.lifetime.is_some())
+    }
+
+    pub(super) fn lifetime_millis(&self) -> i64 {
+        i64::try_from(self.lifetime.unwrap_or(0)).unwrap_or(i64::MAX).saturating_mul(1000)
+    }
+
+    /// `time` less the lifetime, which is what the field is compared with.
+    pub(super) fn limit_millis(&self, time: DateTime) -> i64 {
+        time.timestamp_millis().saturating_sub(self.lifetime_millis())
+    }
+
+    pub(super) fn limit(&self, time: DateTime) -> Bson {
+        let millis = self.limit_millis(time);
+        match self.unit {
+            Some(unit) => unit.number(millis),
+            None => Bson::DateTime(DateTime::from_millis(millis)),
+        }
+    }
+
+    /// The instant of the expiry, from the value at the path.
+    fn expiry(&self, value: DateTime) -> DateTime {
+        DateTime::from_millis(value.timestamp_millis().saturating_add(self.lifetime_millis()))
+    }
+
+    /// The documents whose instant is before `time`.
+    pub(crate) fn before(&self, time: DateTime) -> Option<Document> {
+        let within = |path: &str| self.with_own_lifetime(path, "$lt", time);
+        let own = self.lifetime_path.as_deref().map(within).filter(|_| self.is_bounded());
+        own.or_else(|| {
+            let below = doc! { self.path(): { "$lt": self.limit(time) } };
+            self.is_bounded().then(|| with_null(below, self.only_null.as_deref()))
+        })
+    }
+
+    /// The path, and the limit below which its value means an instant before `time`, where the
+    /// value alone decides.
+    pub(crate) fn range(&self, time: DateTime) -> Option<(String, Bson)> {
+        let alone = self.lifetime_path.is_none() && self.only_null.is_none();
+        let decides = self.is_bounded() && alone;
+        decides.then(|| (self.path().to_owned(), self.limit(time)))
+    }
+
+    /// The documents whose flag says that they are over.
+    pub(crate) fn flagged(&self) -> Option<Document> {
+        (self.kind == Kind::Flag).then(|| doc! { self.path(): self.over.unwrap_or(true) })
+    }
+
+    /// The documents whose instants are all not before `time`. `[past, future]` matches `$lt` and
+    /// `$gte`, so both are asked.
+    pub(crate) fn live(&self, time: DateTime) -> Option<Document> {
+        let within = |path: &str| self.with_own_lifetime(path, "$gte", time);
+        let own = self.lifetime_path.as_deref().map(within);
+        self.is_bounded().then(|| {
+            let limit = self.limit(time);
+            own.unwrap_or_else(|| {
+                doc! { self.path(): { "$gte": &limit, "$not": { "$lt": &limit } } }
+            })
+        })
+    }
+
+    /// The documents whose date plus the lifetime beside it compares so with `time`.
+    fn with_own_lifetime(&self, lifetime: &str, operator: &str, time: DateTime) -> Document {
+        let compared = doc! { operator: [self.field(), self.own_limit(lifetime, time)] };
+        doc! { "$expr": { "$cond": [self.has_own_lifetime(lifetime), compared, false] } }
+    }
+
+    /// Whether there are a date and a lifetime beside it. Other types are kept from `$subtract`,
+    /// which fails on them.
+    pub(super) fn has_own_lifetime(&self, lifetime: &str) -> Document {
+        let (date, lifetime) = (self.field(), format!("${lifetime}"));
+        doc! { "$and": [
+            { "$eq": [{ "$type": date }, "date"] },
+            { "$in": [{ "$type": &lifetime }, ["int", "long", "double", "decimal"]] },
+            { "$lt": [&lifetime, LONGEST] },
+            { "$gt": [&lifetime, -LONGEST] },
+        ] }
+    }
+
+    /// What the date is compared with. The lifetime is taken from `time` rather than added to the
+    /// date, which may be one that then overflows.
+    pub(super) fn own_limit(&self, lifetime: &str, time: DateTime) -> Document {
+        doc! { "$subtract": [time, self.own_millis(lifetime)] }
+    }
+
+    pub(super) fn own_millis(&self, lifetime: &str) -> Document {
+        let millis = self.lifetime_unit.map_or(1.0, Unit::millis);
+        doc! { "$trunc": { "$multiply": [format!("${lifetime}"), millis] } }
+    }
+
+    /// The documents without an instant whose lack of one means `meaning`.
+    pub(crate) fn means(&self, meaning: Meaning) -> Vec<Document> {
+        let path = self.path();
+        match self.kind {
+            Kind::None => return clause(meaning == Meaning::Endless, Document::new()),
+            Kind::Date | Kind::Number if !self.is_bounded() => {
+                return clause(meaning == Meaning::Endless, Document::new());
+            }
+            _ => {}
+        }
+        // `{path: null}` would match missing and `[null]` too.
+        let null = doc! { path: { "$type": 10, "$not": { "$type": 4 } } };
+        let missing = doc! { path: { "$exists": false } };
+        let mut clauses = clause(self.null == meaning, null);
+        clauses.extend(clause(self.missing == meaning, missing));
+        if self.kind == Kind::Flag && meaning == Meaning::Endless {
+            let other = !self.over.unwrap_or(true);
+            clauses.push(doc! { path: { "$eq": other, "$ne": !other } });
+        }
+        clauses
+    }
+
+    /// What the server sorts by: the instant of [`Finding::at`] in milliseconds, or null.
+    pub(crate) fn key(&self) -> Option<Bson> {
+        let millis = self.is_bounded().then(|| document::key(self.path(), self.unit))?;
+        Some(doc! { "$add": [millis, self.lifetime_millis()] }.into())
+    }
+
+    /// What `document` says, with `cutoff` deciding.
+    pub(crate) fn read(&self, document: &Fields<'_>, cutoff: DateTime) -> Finding {
+        match self.kind {
+            Kind::None => return Finding::absent(Meaning::Endless),
+            Kind::Date | Kind::Number if !self.is_bounded() => {
+                return Finding::absent(Meaning::Endless);
+            }
+            _ => {}
+        }
+        let is_null = |field: &String| matches!(document.find(field), Found::One(RawBsonRef::Null));
+        if self.only_null.as_ref().is_some_and(|field| !is_null(field)) {
+            return Finding::absent(Meaning::Endless);
+        }
+        let found = document.find(self.path());
+        match found {
+            Found::Missing => return Finding::absent(self.missing),
+            Found::One(RawBsonRef::Null) => return Finding::absent(self.null),
+            _ => {}
+        }
+        if let Some(lifetime) = &self.lifetime_path {
+            return self.own_lifetime(found, document.find(lifetime), cutoff);
+        }
+        let values = each(found);
+        match self.kind {
+            Kind::Flag => self.flag(&values),
+            Kind::Number => self.number(&values, cutoff),
+            Kind::Date | Kind::None => self.date(&values, cutoff),
+        }
+    }
+
+    fn own_lifetime(&self, date: Found<'_>, lifetime: Found<'_>, cutoff: DateTime) -> Finding {
+        let (Found::One(RawBsonRef::DateTime(date)), Found::One(lifetime)) = (date, lifetime)
+        else {
+            return Finding::absent(Meaning::Malformed);
+        };
+        let Some(lifetime) = number(lifetime).filter(|number| number.abs() < LONGEST) else {
+            return Finding::absent(Meaning::Malformed);
+        };
+        let millis = (lifetime * self.lifetime_unit.map_or(1.0, Unit::millis)).trunc();
+        let at = DateTime::from_millis(date.timestamp_millis().saturating_add(millis as i64));
+        Finding { at: Some(at), over: at < cutoff, meaning: None }
+    }
+
+    fn date(&self, values: &[RawBsonRef<'_>], cutoff: DateTime) -> Finding {
+        let earliest = values.iter().filter_map(|value| value.as_datetime()).min();
+        let Some(date) = earliest else { return Finding::absent(Meaning::Malformed) };
+        let over = date.timestamp_millis() < self.limit_millis(cutoff);
+        Finding { at: Some(self.expiry(date)), over, meaning: None }
+    }
+
+    fn number(&self, values: &[RawBsonRef<'_>], cutoff: DateTime) -> Finding {
+        let least = values.iter().copied().filter_map(number).min_by(f64::total_cmp);
+        let Some(least) = least else { return Finding::absent(Meaning::Malformed) };
+        let limit = self.limit(cutoff);
+        let over = values.iter().any(|value| is_less(*value, &limit));
+        let at = self.unit.and_then(|unit| unit.instant(least)).map(|at| self.expiry(at));
+        Finding { at, over, meaning: None }
+    }
+
+    fn flag(&self, values: &[RawBsonRef<'_>]) -> Finding {
+        let over = self.over.unwrap_or(true);
+        let flags: Vec<bool> = values.iter().filter_map(|value| value.as_bool()).collect();
+        if flags.contains(&over) {
+            return Finding { over: true, ..Finding::default() };
+        }
+        Finding::absent(if flags.is_empty() { Meaning::Malformed } else { Meaning::Endless })
+    }
+}
+
+/// Whether a number is less than the limit, as exactly as the server compares: nanoseconds since
+/// 1970 are beyond the integers that a double can tell apart.
+fn is_less(value: RawBsonRef<'_>, limit: &Bson) -> bool {
+    match (value, limit) {
+        (RawBsonRef::Int64(number), Bson::Int64(limit)) => number < *limit,
+        (value, Bson::Int64(limit)) => {
+            number(value).is_some_and(|number| (number.floor() as i64) < *limit)
+        }
+        (value, Bson::Double(limit)) => number(value).is_some_and(|number| number < *limit),
+        _ => false,
+    }
+}
+
+fn with_null(mut filter: Document, field: Option<&str>) -> Document {
+    filter.extend(field.map(|field| (field.to_owned(), doc! { "$type": "null" }.into())));
+    filter
+}
+
+fn clause(wanted: bool, document: Document) -> Vec<Document> {
+    if wanted { vec![document] } else { Vec::new() }
+}

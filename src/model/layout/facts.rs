@@ -1,0 +1,280 @@
+//! What a layout says of a document, as expressions: what `$group` counts by. They read a document
+//! as [`Layout::session`] does and as the filters find it.
+
+use bson::{Bson, DateTime, Document, doc};
+
+use super::expiry::{Clock, Kind, Meaning, Rule};
+use super::{Instant, Layout};
+use crate::model::document::Unit;
+use crate::model::payload::Codec;
+use crate::model::session::State;
+
+/// The types of a number, by the names of the server.
+const NUMBERS: [&str; 4] = ["int", "long", "double", "decimal"];
+
+impl Layout {
+    /// The state at `cutoff`, as the number that [`state_of`] takes.
+    pub(crate) fn state_fact(&self, cutoff: impl Into<Clock>) -> Bson {
+        let cutoff = cutoff.into();
+        let mut facts = self.expiry.iter().enumerate().map(|(at, rule)| rule.fact(cutoff, at == 0));
+        match self.expiry.len() {
+            1 => facts.next().unwrap_or(Bson::Null),
+            _ => doc! { "$max": facts.collect::<Vec<_>>() }.into(),
+        }
+    }
+
+    /// The fields by which the state is told, as they are.
+    pub(crate) fn expiry_fields(&self) -> Document {
+        let paths = self.expiry.iter().flat_map(|rule| {
+            [&rule.path, &rule.lifetime_path, &rule.only_null].into_iter().flatten()
+        });
+        let name = |path: &String| path.split('.').next().unwrap_or_default().to_owned();
+        paths.map(name).map(|name| (name.clone(), Bson::from(format!("${name}")))).collect()
+    }
+
+    /// Whether a session lives by the server's clock. It is said as shortly as can be, because the
+    /// server reads it anew with every write: of an array that holds more than dates, what is least
+    /// counts, and that is no date.
+    pub(crate) fn lives(&self) -> Document {
+        let Some(rule) = self.rule_that_decides().filter(|rule| rule.only_null.is_none()) else {
+            // 2 is live and 1 is endless.
+            return doc! { "$in": [self.state_fact(Clock::Server), [1, 2]] };
+        };
+        let field = rule.field();
+        // A date, or the least of a list as in an index. What is of a later type comes after all dates,
+        // so that the two comparisons tell the type as well.
+        let dated = doc! { "$and": [
+            { "$gte": [{ "$min": &field }, Clock::Server.limit(rule)] },
+            { "$lte": [{ "$min": &field }, DateTime::MAX] },
+        ] };
+        let absent = [("missing", rule.missing), ("null", rule.null)];
+        let endless = absent.into_iter().filter(|(_, meaning)| *meaning == Meaning::Endless);
+        let endless: Vec<&str> = endless.map(|(kind, _)| kind).collect();
+        if endless.is_empty() {
+            return dated;
+        }
+        doc! { "$or": [dated, { "$in": [{ "$type": field }, endless] }] }
+    }
+
+    /// The expiry in milliseconds since 1970, or null.
+    pub(crate) fn expiry_fact(&self) -> Bson {
+        let mut facts: Vec<Bson> = self.expiry.iter().filter_map(Rule::instant_fact).collect();
+        match facts.len() {
+            0 => Bson::Null,
+            1 => facts.remove(0),
+            _ => doc! { "$min": facts }.into(),
+        }
+    }
+
+    /// The first of these that holds a date, in milliseconds since 1970, or null.
+    pub(crate) fn instant_fact(instants: &[&Instant]) -> Bson {
+        let or_else = |rest, at: &&Instant| match rest {
+            Bson::Null => instant(&at.path, at.unit),
+            rest => doc! { "$ifNull": [instant(&at.path, at.unit), rest] }.into(),
+        };
+        instants.iter().rfold(Bson::Null, or_else)
+    }
+
+    /// The field whose date alone decides, and the date before which it means that the session is
+    /// over `now`; `None` where it takes more to tell.
+    pub(crate) fn date_that_decides(&self, now: DateTime) -> Option<(String, DateTime)> {
+        let rule = self.rule_that_decides()?;
+        Some((rule.field(), DateTime::from_millis(rule.limit_millis(now))))
+    }
+
+    /// How long after that date a session is over, in milliseconds.
+    pub(crate) fn lifetime_that_decides(&self) -> i64 {
+        self.rule_that_decides().map_or(0, Rule::lifetime_millis)
+    }
+
+    fn rule_that_decides(&self) -> Option<&Rule> {
+        match self.expiry.as_slice() {
+            [rule] => Some(rule).filter(|rule| {
+                // Along a path the server may meet arrays.
+                let is_plain = !rule.path().contains('.') && rule.lifetime_path.is_none();
+                rule.kind == Kind::Date && rule.is_bounded() && is_plain
+            }),
+            _ => None,
+        }
+    }
+
+    /// The states, as numbers, of a session whose expiry is missing and of one where it is null.
+    pub(crate) fn undated_facts(&self) -> [i32; 2] {
+        [self.expiry[0].missing, self.expiry[0].null].map(of_meaning)
+    }
+
+    /// The value that is the user, or null; `None` where the server cannot tell, as it finds
+    /// neither what is encoded nor a name that varies.
+    pub(crate) fn user_fact(&self) -> Option<Bson> {
+        let fields: Option<Vec<String>> =
+            self.user.iter().map(|path| self.user_field(path)).collect();
+        let branch = |field: &String| doc! { "case": is_user(field), "then": field };
+        let branches: Vec<Document> = fields?.iter().map(branch).collect();
+        (!branches.is_empty())
+            .then(|| doc! { "$switch": { "branches": branches, "default": Bson::Null } }.into())
+    }
+
+    fn user_field(&self, path: &str) -> Option<String> {
+        // The server takes the number for a name.
+        let is_index = |key: &str| key.parse::<usize>().is_ok();
+        if path.contains('*') || path.split('.').any(is_index) {
+            return None;
+        }
+        if let Some(path) = path.strip_prefix('/') {
+            return Some(format!("${path}"));
+        }
+        match (self.payload.codecs.as_slice(), &self.payload.path) {
+            ([Codec::Document], Some(payload)) => Some(format!("${payload}.{path}")),
+            ([Codec::Flat], None) => Some(format!("${path}")),
+            _ => None,
+        }
+    }
+}
+
+/// Whether `field` can be a user's id, as [`super::text_of`] takes it.
+fn is_user(field: &str) -> Document {
+    let kind = doc! { "$type": field };
+    doc! { "$or": [
+        { "$and": [{ "$eq": [&kind, "string"] }, { "$ne": [field, ""] }] },
+        { "$in": [&kind, ["int", "long", "double", "objectId"]] },
+        { "$and": [{ "$eq": [kind, "binData"] }, { "$eq": [{ "$binarySize": field }, 16] }] },
+    ] }
+}
+
+/// The state that a number of [`Layout::state_fact`] is: the highest that a rule gives counts.
+pub(crate) fn state_of(fact: i64) -> State {
+    match fact {
+        3.. => State::Expired,
+        2 => State::Live,
+        1 => State::Endless,
+        _ => State::Malformed,
+    }
+}
+
+fn of_meaning(meaning: Meaning) -> i32 {
+    match meaning {
+        Meaning::Expired => 3,
+        Meaning::Endless => 1,
+        Meaning::Malformed => 0,
+    }
+}
+
+impl Rule {
+    /// What this rule makes of a document; where it has nothing to go by, only the `first` has a
+    /// say.
+    fn fact(&self, cutoff: Clock, first: bool) -> Bson {
+        let of_meaning = |meaning| if first { of_meaning(meaning) } else { 0 };
+        if self.kind == Kind::None || (self.kind != Kind::Flag && !self.is_bounded()) {
+            // A bare number would tell `$project` to keep a field.
+            return doc! { "$literal": of_meaning(Meaning::Endless) }.into();
+        }
+        let field = self.field();
+        let mut branches = vec![self.usual(cutoff, first)];
+        let absent = [("missing", self.missing), ("null", self.null)];
+        branches.extend(absent.map(|(kind, meaning)| {
+            doc! { "case": { "$eq": [{ "$type": &field }, kind] }, "then": of_meaning(meaning) }
+        }));
+        if self.lifetime_path.is_none() {
+            let array = self.fact_of_array(cutoff, first);
+            branches.push(doc! { "case": { "$isArray": &field }, "then": array });
+        }
+        doc! { "$switch": { "branches": branches, "default": 0 } }.into()
+    }
+
+    /// The branch of the value that nearly all documents have; asked first, as that is fastest.
+    fn usual(&self, cutoff: Clock, first: bool) -> Document {
+        let field = self.field();
+        match (&self.lifetime_path, self.kind) {
+            (Some(lifetime), _) => doc! {
+                "case": self.has_own_lifetime(lifetime),
+                "then": over_or_not(doc! { "$lt": [field, cutoff.own_limit(self, lifetime)] }),
+            },
+            (None, Kind::Flag) => {
+                let over = self.over.unwrap_or(true);
+                doc! {
+                    "case": { "$eq": [{ "$type": &field }, "bool"] },
+                    "then": { "$cond": [{ "$eq": [&field, over] }, 3, i32::from(first)] },
+                }
+            }
+            (None, _) => doc! {
+                "case": self.is_usable(&field),
+                "then": over_or_not(doc! { "$lt": [&field, cutoff.limit(self)] }),
+            },
+        }
+    }
+
+    fn fact_of_array(&self, cutoff: Clock, first: bool) -> Document {
+        let field = self.field();
+        if self.kind == Kind::Flag {
+            let over = self.over.unwrap_or(true);
+            let other = doc! { "$cond": [{ "$in": [!over, &field] }, i32::from(first), 0] };
+            return doc! { "$cond": [{ "$in": [over, &field] }, 3, other] };
+        }
+        let over = over_or_not(doc! { "$lt": ["$$least", cutoff.limit(self)] });
+        doc! { "$let": {
+            "vars": { "least": least(&field, self.is_usable("$$this")) },
+            "in": { "$cond": [{ "$lte": ["$$least", Bson::Null] }, 0, over] },
+        } }
+    }
+
+    /// Whether an instant can be read from `value`.
+    fn is_usable(&self, value: &str) -> Document {
+        is_usable(value, self.unit)
+    }
+
+    /// The instant in milliseconds, or null.
+    fn instant_fact(&self) -> Option<Bson> {
+        if !self.is_bounded() {
+            return None;
+        }
+        if let Some(lifetime) = &self.lifetime_path {
+            let sum = doc! { "$add": [millis(&self.field(), None), self.own_millis(lifetime)] };
+            return Some(
+                doc! { "$cond": [self.has_own_lifetime(lifetime), sum, Bson::Null] }.into(),
+            );
+        }
+        let at = instant(self.path(), self.unit);
+        Some(match self.lifetime_millis() {
+            0 => at,
+            lifetime => doc! { "$add": [at, lifetime] }.into(),
+        })
+    }
+}
+
+fn over_or_not(over: Document) -> Document {
+    doc! { "$cond": [over, 3, 2] }
+}
+
+fn is_usable(value: &str, unit: Option<Unit>) -> Document {
+    match unit {
+        None => doc! { "$eq": [{ "$type": value }, "date"] },
+        Some(_) => doc! { "$and": [
+            { "$in": [{ "$type": value }, NUMBERS.as_slice()] },
+            // NaN is the least of all numbers, and no instant.
+            { "$gt": [value, f64::NAN] },
+        ] },
+    }
+}
+
+fn least(field: &str, usable: Document) -> Document {
+    doc! { "$min": { "$filter": { "input": field, "as": "this", "cond": usable } } }
+}
+
+fn millis(value: &str, unit: Option<Unit>) -> Document {
+    match unit {
+        None => doc! { "$toLong": value },
+        Some(Unit::Ms) => doc! { "$floor": value },
+        Some(unit) => doc! { "$floor": { "$multiply": [value, unit.millis()] } },
+    }
+}
+
+/// The instant at `path` in milliseconds since 1970, or null; of an array the earliest.
+fn instant(path: &str, unit: Option<Unit>) -> Bson {
+    let field = format!("${path}");
+    let of_array = doc! { "$let": {
+        "vars": { "least": least(&field, is_usable("$$this", unit)) },
+        "in": millis("$$least", unit),
+    } };
+    let unusual = doc! { "$cond": [{ "$isArray": &field }, of_array, Bson::Null] };
+    doc! { "$cond": [is_usable(&field, unit), millis(&field, unit), unusual] }.into()
+}

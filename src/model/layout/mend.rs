@@ -1,0 +1,124 @@
+//! What is wrong with the expiries of sessions and can be put right on the server: which documents
+//! these are, and the update that mends each from what it says itself.
+//!
+//! The update reads the document as it is when it is written, so that a session which its store
+//! wrote meanwhile is left alone: the selection does not match it any more.
+
+use std::time::Duration;
+
+use bson::{Bson, DateTime, Document, doc};
+
+use super::{Kind, Layout, Rule, State};
+use crate::error::{Error, Result};
+use crate::model::document::Unit;
+use crate::model::filter::all;
+
+mod dates;
+
+/// A fault of sessions that can be mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The expiry is a text or a number where the store wants a date.
+    ExpiryType,
+    /// The session never ends. It is to end this long after its last touch; where it tells none
+    /// after its creation, and where it tells neither after the server's now.
+    Endless(Duration),
+}
+
+/// How a fault is mended, as filters and an update for the server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mending {
+    /// The sessions that can be mended.
+    pub(crate) selection: Document,
+    /// The update, as a pipeline.
+    pub(crate) update: Vec<Document>,
+    /// Those of the selection that are over as soon as they are mended.
+    pub(crate) over: Document,
+    /// The sessions with the fault that cannot be mended; `None` where there can be none.
+    pub(crate) unclear: Option<Document>,
+}
+
+/// Types that can be turned into dates.
+const CONVERTED: [&str; 5] = ["string", "int", "long", "double", "decimal"];
+
+impl Layout {
+    /// How `fault` is mended in documents of this layout, at the server's `now`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where the expiry of the layout is not kept in a way that allows it.
+    pub fn mending(&self, fault: Fault, now: DateTime) -> Result<Mending> {
+        match fault {
+            Fault::ExpiryType => self.to_dates(now),
+            Fault::Endless(lifetime) => self.ending_some_day(lifetime, now),
+        }
+    }
+
+    fn to_dates(&self, now: DateTime) -> Result<Mending> {
+        let rule = &self.expiry[0];
+        if rule.kind != Kind::Date {
+            return Err(Error::Unsupported(format!(
+                "the layout {} keeps no date as expiry, so texts and numbers are not turned into dates",
+                self.name
+            )));
+        }
+        let wrong = doc! { rule.path(): { "$type": CONVERTED.as_slice() } };
+        let date = dates::read(&rule.field());
+        // `$type` in a filter looks into arrays.
+        let is_wrong = doc! { "$in": [{ "$type": rule.field() }, CONVERTED.as_slice()] };
+        let of_clear = |clear: &str| {
+            let compared = doc! { "$and": [&is_wrong, { clear: [&date, Bson::Null] }] };
+            all(vec![wrong.clone(), doc! { "$expr": compared }])
+        };
+        let limit = DateTime::from_millis(rule.limit_millis(now));
+        let is_over = doc! { "$lt": [&date, limit] };
+        Ok(Mending {
+            selection: of_clear("$ne"),
+            over: doc! { "$expr": is_over },
+            unclear: Some(of_clear("$eq")),
+            update: vec![doc! { "$set": { rule.path(): date } }],
+        })
+    }
+
+    fn ending_some_day(&self, lifetime: Duration, now: DateTime) -> Result<Mending> {
+        let rule = &self.expiry[0];
+        let is_written = matches!(rule.kind, Kind::Date | Kind::Number)
+            && rule.lifetime_from.is_none()
+            && rule.lifetime_path.is_none();
+        if !is_written {
+            return Err(Error::Unsupported(format!(
+                "the layout {} keeps no expiry that could be written",
+                self.name
+            )));
+        }
+        let instants: Vec<_> = self.touched.iter().chain(&self.created).collect();
+        let touched = Self::instant_fact(&instants);
+        let since = doc! { "$ifNull": [touched, now.timestamp_millis()] };
+        let millis = i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
+        let value = millis.saturating_sub(rule.lifetime_millis());
+        let at = doc! { "$add": [&since, value] };
+        let is_over = doc! { "$lt": [{ "$add": [since, millis] }, now.timestamp_millis()] };
+        Ok(Mending {
+            selection: all(vec![self.filter(State::Endless, now), within_documents(rule)]),
+            over: doc! { "$expr": is_over },
+            unclear: None,
+            update: vec![doc! { "$set": { rule.path(): written(rule.unit, at) } }],
+        })
+    }
+}
+
+/// A number of milliseconds as the store writes its expiry.
+fn written(unit: Option<Unit>, millis: Document) -> Document {
+    match unit {
+        None => doc! { "$toDate": millis },
+        Some(Unit::Ms) => doc! { "$toLong": millis },
+        // Beaker 1.14 writes a double (`time.time() + ...`), by which its sessions are known.
+        Some(Unit::S) => doc! { "$divide": [millis, 1000] },
+        Some(Unit::Ns) => doc! { "$toLong": { "$multiply": [millis, 1_000_000_i64] } },
+    }
+}
+
+/// Where the expiry is in a document of its own: nothing that is not one is replaced by one.
+fn within_documents(rule: &Rule) -> Document {
+    let Some((outer, _)) = rule.path().rsplit_once('.') else { return Document::new() };
+    doc! { "$expr": { "$in": [{ "$type": format!("${outer}") }, ["object", "missing"]] } }
+}

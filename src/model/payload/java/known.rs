@@ -1,0 +1,222 @@
+//! Classes of the JDK (and MongoDB's `ObjectId`) shown as what they mean.
+//! Sources: the fields and `writeObject` methods of JDK 17's `java.util`, `java.math` and
+//! `java.sql`; mongo-java-driver `org/bson/types/ObjectId.java`.
+
+use super::object::{Content, Level, Object};
+use super::time;
+use crate::model::payload::shape;
+use serde_json::Value;
+use std::rc::Rc;
+
+/// What an object stands for, if its class is known. An object that lacks what its class writes
+/// may have lost some fields to the attempt.
+pub(super) fn value(object: &mut Object) -> Option<Value> {
+    let class = Rc::clone(&object.class);
+    match class.name.strip_prefix("java.").unwrap_or(&class.name) {
+        "lang.Boolean"
+        | "lang.Byte"
+        | "lang.Character"
+        | "lang.Double"
+        | "lang.Float"
+        | "lang.Integer"
+        | "lang.Long"
+        | "lang.Short"
+        | "util.concurrent.atomic.AtomicInteger"
+        | "util.concurrent.atomic.AtomicLong" => object.take("value"),
+        "util.concurrent.atomic.AtomicBoolean" => Some(Value::from(object.integer("value")? != 0)),
+        "math.BigInteger" => big_integer(object),
+        "math.BigDecimal" => big_decimal(object),
+        "util.Date" | "sql.Date" | "sql.Time" => time::date(object.block()?, 0),
+        "sql.Timestamp" => {
+            let nanoseconds = object.integer("nanos")?;
+            time::date(object.block()?, i32::try_from(nanoseconds).ok()?)
+        }
+        "util.GregorianCalendar" => shape::millis(object.integer("time")?),
+        "time.Ser" => time::java_time(object.block()?),
+        "util.UUID" => uuid(object),
+        "util.Locale" => locale(object),
+        "net.URI" => object.take("string"),
+        "org.bson.types.ObjectId$SerializationProxy" => {
+            shape::object_id(&shape::binary_bytes(&object.take("bytes")?)?)
+        }
+        _ => collection(&class.name, object),
+    }
+}
+
+/// A collection that keeps its items in a field.
+fn collection(name: &str, object: &mut Object) -> Option<Value> {
+    match name.strip_prefix("java.util.")? {
+        "CollSer" => immutable(object),
+        "Arrays$ArrayList" => object.take("a"),
+        "EnumSet$SerializationProxy" => object.take("elements"),
+        "Vector" | "Stack" => vector(object),
+        "Collections$EmptyList" | "Collections$EmptySet" => Some(Value::Array(Vec::new())),
+        "Collections$EmptyMap" => Some(pairs(Vec::new())),
+        "Collections$SingletonList" | "Collections$SingletonSet" => {
+            Some(Value::Array(vec![object.take("element")?]))
+        }
+        "Collections$SingletonMap" => Some(pairs(vec![object.take("k")?, object.take("v")?])),
+        "Collections$SetFromMap" | "concurrent.ConcurrentSkipListSet" => object.take("m").map(keys),
+        "concurrent.ConcurrentHashMap$KeySetView" => object.take("map").map(keys),
+        "concurrent.CopyOnWriteArraySet" => object.take("al"),
+        name if wraps(name) => object.take("m").or_else(|| object.take("c")),
+        _ => None,
+    }
+}
+
+fn wraps(class: &str) -> bool {
+    ["Collections$Unmodifiable", "Collections$Synchronized"]
+        .iter()
+        .any(|prefix| class.starts_with(prefix))
+}
+
+/// The items of a collection that wrote them one by one, itself or as a subclass of one that does;
+/// what remains of the object is what the subclass has of its own.
+pub(super) fn items(object: &mut Object) -> Option<Value> {
+    let (last, kind) = object
+        .levels
+        .iter()
+        .enumerate()
+        .rev()
+        .find_map(|(index, level)| Some((index, kind(&level.class.name)?)))?;
+    let levels: Vec<Level> = object.levels.drain(..=last).collect();
+    let ends_with_null = levels[last].class.name.starts_with("java.util.concurrent.Concurrent");
+    let mut items = objects(levels);
+    while ends_with_null && items.last().is_some_and(Value::is_null) {
+        items.pop();
+    }
+    Some(match kind {
+        Kind::List => Value::Array(items),
+        Kind::Map => pairs(items),
+    })
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    List,
+    Map,
+}
+
+fn kind(class: &str) -> Option<Kind> {
+    match class.strip_prefix("java.util.")? {
+        "HashMap"
+        | "LinkedHashMap"
+        | "TreeMap"
+        | "Hashtable"
+        | "Properties"
+        | "EnumMap"
+        | "IdentityHashMap"
+        | "concurrent.ConcurrentHashMap"
+        | "concurrent.ConcurrentSkipListMap" => Some(Kind::Map),
+        "ArrayList"
+        | "LinkedList"
+        | "ArrayDeque"
+        | "PriorityQueue"
+        | "HashSet"
+        | "LinkedHashSet"
+        | "TreeSet"
+        | "concurrent.CopyOnWriteArrayList"
+        | "concurrent.ConcurrentLinkedQueue"
+        | "concurrent.ConcurrentLinkedDeque" => Some(Kind::List),
+        _ => None,
+    }
+}
+
+/// The objects after the size, or all of them where no size is written: a `TreeSet` writes its
+/// comparator before its size.
+fn objects(levels: Vec<Level>) -> Vec<Value> {
+    let mut objects = Vec::new();
+    for content in levels.into_iter().flat_map(|level| level.extra) {
+        match content {
+            Content::Block(_) => objects.clear(),
+            Content::Object(value) => objects.push(value),
+        }
+    }
+    objects
+}
+
+fn pairs(items: Vec<Value>) -> Value {
+    let mut items = items.into_iter();
+    let mut pairs = Vec::new();
+    while let Some(key) = items.next() {
+        pairs.push((key, items.next().unwrap_or_default()));
+    }
+    Value::Object(shape::map(pairs))
+}
+
+/// `List.of`, `Set.of` and `Map.of` are written as a tag and their items.
+fn immutable(object: &mut Object) -> Option<Value> {
+    const MAP: i64 = 3;
+    let tag = object.integer("tag")?;
+    let items = objects(std::mem::take(&mut object.levels));
+    Some(if tag & 0xff == MAP { pairs(items) } else { Value::Array(items) })
+}
+
+/// A vector writes all of its array.
+fn vector(object: &mut Object) -> Option<Value> {
+    let count = usize::try_from(object.integer("elementCount")?).ok()?;
+    let mut items = object.take("elementData")?;
+    items.as_array_mut()?.truncate(count);
+    Some(items)
+}
+
+/// The keys of what [`shape::map`] showed.
+fn keys(map: Value) -> Value {
+    let Value::Object(map) = map else { return map };
+    if map.contains_key("$ref") {
+        return Value::Object(map);
+    }
+    let mut keys = Vec::new();
+    for (key, value) in map {
+        match value {
+            Value::Array(pairs) if key == "$pairs" => {
+                keys.extend(pairs.into_iter().map(|mut pair| pair["key"].take()));
+            }
+            _ => keys.push(Value::from(key)),
+        }
+    }
+    Value::Array(keys)
+}
+
+fn big_integer(object: &mut Object) -> Option<Value> {
+    let negative = object.integer("signum")? < 0;
+    Some(shape::integer(negative, &shape::binary_bytes(&object.take("magnitude")?)?))
+}
+
+/// `-12.50`, or `-1250E+20` where zeros would have to be made up.
+fn big_decimal(object: &mut Object) -> Option<Value> {
+    let scale = object.integer("scale")?;
+    let unscaled = match object.take("intVal")? {
+        Value::String(digits) => digits,
+        Value::Number(digits) => digits.to_string(),
+        _ => return None,
+    };
+    let (sign, digits) = match unscaled.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", unscaled.as_str()),
+    };
+    Some(Value::from(match usize::try_from(scale) {
+        Ok(0) => unscaled,
+        Ok(scale @ 1..=40) => {
+            let digits = format!("{digits:0>width$}", width = scale + 1);
+            let (whole, fraction) = digits.split_at(digits.len() - scale);
+            format!("{sign}{whole}.{fraction}")
+        }
+        _ => format!("{sign}{digits}E{:+}", -scale),
+    }))
+}
+
+fn uuid(object: &mut Object) -> Option<Value> {
+    let high = object.integer("mostSigBits")?;
+    let low = object.integer("leastSigBits")?;
+    let number = u128::from(high.cast_unsigned()) << 64 | u128::from(low.cast_unsigned());
+    Some(shape::uuid(number.to_be_bytes()))
+}
+
+/// `sv_SE`, as `Locale.toString` has it but for scripts and extensions.
+fn locale(object: &mut Object) -> Option<Value> {
+    let language = object.take("language")?;
+    let parts = [Some(language), object.take("country"), object.take("variant")];
+    let parts: Vec<&str> = parts.iter().flatten().filter_map(Value::as_str).collect();
+    Some(Value::from(parts.join("_").trim_end_matches('_')))
+}

@@ -1,0 +1,129 @@
+//! Java's dates: `java.util.Date` and its children, and `java.time`.
+//! Source: JDK 17 `java/util/Date.java` and `java/time/Ser.java`.
+
+use super::CODEC;
+use crate::model::payload::reader::{Decoded, Reader};
+use crate::model::payload::shape;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+/// A `java.util.Date` from its block: milliseconds since 1970. A `java.sql.Timestamp` keeps what
+/// is below the second as nanoseconds.
+pub(super) fn date(block: &[u8], nanoseconds: i32) -> Option<Value> {
+    let milliseconds = i64::from_be_bytes(block.try_into().ok()?);
+    if nanoseconds == 0 {
+        return shape::millis(milliseconds);
+    }
+    shape::seconds(milliseconds.div_euclid(1000), nanoseconds)
+}
+
+/// What `java.time.Ser` wrote in place of a `java.time` object. A date with an offset or a zone
+/// is a moment in UTC; one without stays as it is, in ISO 8601.
+pub(super) fn java_time(block: &[u8]) -> Option<Value> {
+    let mut reader = Reader::new(CODEC, block);
+    shown(&mut reader).ok().flatten().filter(|_| reader.is_empty())
+}
+
+fn shown(reader: &mut Reader) -> Decoded<Option<Value>> {
+    let text = match byte(reader)? {
+        1 => return Ok(duration(long(reader)?, int(reader)?)),
+        2 => return Ok(shape::seconds(long(reader)?, int(reader)?)),
+        3 => local_date(reader)?,
+        4 => local_time(reader)?,
+        5 => local_date_time(reader)?,
+        6 => {
+            let at = moment(reader)?;
+            zone(reader)?;
+            return Ok(at);
+        }
+        7 => region(reader)?,
+        8 => offset(reader)?,
+        9 => format!("{}{}", local_time(reader)?, offset(reader)?),
+        10 => return moment(reader),
+        11 => format!("{:04}", int(reader)?),
+        12 => format!("{:04}-{:02}", int(reader)?, byte(reader)?),
+        13 => format!("--{:02}-{:02}", byte(reader)?, byte(reader)?),
+        14 => format!("P{}Y{}M{}D", int(reader)?, int(reader)?, int(reader)?),
+        _ => return Ok(None),
+    };
+    Ok(Some(Value::from(text)))
+}
+
+/// Java's nanoseconds count up from the second, also before zero.
+fn duration(seconds: i64, nanoseconds: i32) -> Option<Value> {
+    let nanoseconds = SignedDuration::from_nanos(nanoseconds.into());
+    let duration = SignedDuration::from_secs(seconds).checked_add(nanoseconds)?;
+    Some(Value::from(duration.to_string()))
+}
+
+/// A local date and time, and its offset.
+fn moment(reader: &mut Reader) -> Decoded<Option<Value>> {
+    let text = format!("{}{}", local_date_time(reader)?, offset(reader)?);
+    Ok(Some(text.parse::<Timestamp>().map_or(Value::from(text), shape::date)))
+}
+
+fn local_date_time(reader: &mut Reader) -> Decoded<String> {
+    Ok(format!("{}T{}", local_date(reader)?, local_time(reader)?))
+}
+
+fn local_date(reader: &mut Reader) -> Decoded<String> {
+    Ok(format!("{:04}-{:02}-{:02}", int(reader)?, byte(reader)?, byte(reader)?))
+}
+
+/// The last part that is not zero is complemented, and those after it are left out.
+fn local_time(reader: &mut Reader) -> Decoded<String> {
+    let mut parts = [0_i8; 3];
+    for part in &mut parts {
+        *part = byte(reader)?;
+        if *part < 0 {
+            *part = !*part;
+            let [hour, minute, second] = parts;
+            return Ok(format!("{hour:02}:{minute:02}:{second:02}"));
+        }
+    }
+    let [hour, minute, second] = parts;
+    let fraction = format!("{:09}", int(reader)?);
+    Ok(format!("{hour:02}:{minute:02}:{second:02}.{}", fraction.trim_end_matches('0')))
+}
+
+/// A region or an offset, which repeats that of the moment.
+fn zone(reader: &mut Reader) -> Decoded<String> {
+    match byte(reader)? {
+        7 => region(reader),
+        8 => offset(reader),
+        _ => Err(reader.error("expected a zone")),
+    }
+}
+
+fn region(reader: &mut Reader) -> Decoded<String> {
+    let length = u16::from_be_bytes(reader.array()?);
+    Ok(shape::name(reader.take(length.into())?))
+}
+
+/// Quarters of an hour, or 127 and seconds.
+fn offset(reader: &mut Reader) -> Decoded<String> {
+    let seconds = match byte(reader)? {
+        127 => int(reader)?,
+        quarters => i32::from(quarters) * 900,
+    };
+    if seconds == 0 {
+        return Ok("Z".to_owned());
+    }
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let seconds = seconds.unsigned_abs();
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let rest = if rest == 0 { String::new() } else { format!(":{rest:02}") };
+    Ok(format!("{sign}{hours:02}:{minutes:02}{rest}"))
+}
+
+fn byte(reader: &mut Reader) -> Decoded<i8> {
+    reader.array().map(i8::from_be_bytes)
+}
+
+fn int(reader: &mut Reader) -> Decoded<i32> {
+    reader.array().map(i32::from_be_bytes)
+}
+
+fn long(reader: &mut Reader) -> Decoded<i64> {
+    reader.array().map(i64::from_be_bytes)
+}

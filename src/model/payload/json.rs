@@ -1,0 +1,155 @@
+//! JSON text.
+
+use serde_json::Value;
+use serde_json::error::Category;
+
+use super::encrypted::{self, Sealed};
+use super::reader::{DecodeError, Decoded, MAX_VALUES, Reader};
+
+/// Shorter texts are not counted through: none holds more values than it has bytes.
+const SHORT: usize = 1 << 10;
+
+/// A whole payload of JSON, or the ciphertext that a library puts in its place as JSON.
+pub fn json(text: &[u8]) -> Decoded<Sealed> {
+    let reader = Reader::new("json", text);
+    if text.len() > MAX_VALUES {
+        reader.clone().values(count(text))?;
+    }
+    let value = parse(&reader, text)?;
+    Ok(if encrypted::is_ciphertext(&value) { Sealed::Encrypted } else { Sealed::Value(value) })
+}
+
+/// The JSON that is all of what `reader` has left.
+pub fn read(reader: &mut Reader) -> Decoded<Value> {
+    let text = reader.rest();
+    reader.values(if text.len() > SHORT { count(text) } else { text.len() })?;
+    parse(reader, text)
+}
+
+/// The value that is all of `text`, which is part of good JSON.
+pub fn value(text: &str) -> Option<Value> {
+    let value = serde_json::from_str(text);
+    value.or_else(|_| serde_json::from_str(&mended(text.as_bytes()))).ok()
+}
+
+/// How many values and keys there can be in `text`.
+fn count(text: &[u8]) -> usize {
+    let (mut count, mut in_string, mut escaped) = (1, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b',' | b':' | b'[' | b'{' if !in_string => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
+fn parse(reader: &Reader, text: &[u8]) -> Decoded<Value> {
+    serde_json::from_slice(text).or_else(|error| {
+        serde_json::from_str(&mended(text)).map_err(|_| located(reader, text, &error))
+    })
+}
+
+fn located(reader: &Reader, text: &[u8], error: &serde_json::Error) -> DecodeError {
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    let before: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
+    let mut reader = reader.clone();
+    reader.skip(before + error.column());
+    match error.classify() {
+        Category::Eof => reader.error("the JSON ends in the middle"),
+        _ if error.to_string().starts_with("recursion limit") => reader.error("nested too deep"),
+        _ => reader.error("this is no JSON"),
+    }
+}
+
+/// The text with U+FFFD for what is not UTF-8 and for halves of surrogate pairs: JavaScript writes
+/// those where a string was cut within a character, and `serde_json` refuses them.
+fn mended(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let mut mended = String::with_capacity(text.len());
+    let mut rest = text.as_ref();
+    while let Some(at) = rest.find('\\') {
+        mended.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let kept = match (unit(rest), rest.get(6..).and_then(unit)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (Some(0xd800..=0xdfff), _) => 0,
+            _ => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+        };
+        mended.push_str(if kept == 0 { "\\ufffd" } else { &rest[..kept] });
+        rest = &rest[if kept == 0 { 6 } else { kept }..];
+    }
+    mended.push_str(rest);
+    mended
+}
+
+/// The UTF-16 unit of an escape such as `\u00e5`.
+fn unit(escape: &str) -> Option<u16> {
+    u16::from_str_radix(escape.strip_prefix("\\u")?.get(..4)?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::payload::samples::{stored, survives_damage};
+
+    fn refusal(text: &[u8]) -> String {
+        super::json(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_text_that_breaks_off_is_undecodable_and_says_where() {
+        let text = br#"{"cookie":{"originalMaxAge":null"#;
+        assert_eq!(refusal(text), "json: the JSON ends in the middle at byte 32");
+        assert_eq!(refusal(b"{\n \"a\": 1,\n \"b\": x }"), "json: this is no JSON at byte 18");
+        assert_eq!(refusal(b""), "json: the JSON ends in the middle at byte 0");
+    }
+
+    #[test]
+    fn a_plain_string_is_a_payload() {
+        assert_eq!(super::json(br#""hello""#), Ok(Sealed::Value("hello".into())));
+    }
+
+    #[test]
+    fn half_a_character_is_no_reason_to_refuse_a_session() {
+        let text = br#"{"cut":"a\ud83d","pair":"\ud83c\udf89","low":"\udf89!","path":"c:\\udead"}"#;
+        let expected =
+            json!({ "cut": "a\u{fffd}", "pair": "🎉", "low": "\u{fffd}!", "path": "c:\\udead" });
+        assert_eq!(super::json(text), Ok(Sealed::Value(expected)));
+        assert_eq!(super::json(b"[\"\xff\"]"), Ok(Sealed::Value(json!(["\u{fffd}"]))));
+    }
+
+    #[test]
+    fn numbers_are_the_ones_that_were_written() {
+        let text = br#"{"price":0.1,"big":123456789.12345678,"id":9007199254740993}"#;
+        let shown = super::json(text).unwrap().shown();
+        assert_eq!(shown.to_string().as_bytes(), text);
+    }
+
+    #[test]
+    fn hostile_text_is_an_error() {
+        assert!(refusal(&b"[".repeat(100_000)).starts_with("json: nested too deep at byte 128"));
+        assert!(refusal(&br#"{"":"#.repeat(100_000)).starts_with("json: nested too deep"));
+        assert_eq!(refusal(&vec![0; 16 << 20]), "json: this is no JSON at byte 1");
+        let zeros = [b"[", &b"0,".repeat(8 << 20)[..], b"0]"].concat();
+        assert!(refusal(&zeros).starts_with("json: more values than a session has"));
+    }
+
+    #[test]
+    fn values_within_text_do_not_count() {
+        assert_eq!(count(br#"{"a,b":["\",[",1]}"#), 5);
+    }
+
+    #[test]
+    fn damage_is_survived() {
+        let mut seeds = stored("connect-mongo-6-default", "session");
+        seeds.extend(stored("connect-mongo-3-secret", "session"));
+        seeds.push(br#"{"cut":"a\ud83d","pair":"\ud83c\udf89"}"#.to_vec());
+        survives_damage(&seeds, |text| super::json(text).map(Sealed::shown));
+    }
+}

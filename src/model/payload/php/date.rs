@@ -1,0 +1,27 @@
+//! PHP's dates: `DateTime`, `DateTimeImmutable` and what extends them, such as Carbon.
+//! Source: php-src `ext/date/php_date.c`, `date_object_to_hash`; checked with PHP 8.2.
+
+use crate::model::payload::shape;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use serde_json::{Map, Value};
+
+/// The moment that an object means: `date` is `2026-11-23 10:00:00.500000` in `timezone`, which is
+/// an offset, an abbreviation or the name of a zone as `timezone_type` says. None for an
+/// abbreviation other than UTC: many of them mean several zones.
+pub(super) fn date(object: &Map<String, Value>) -> Option<Value> {
+    let date = object.get("date")?.as_str()?;
+    let zone = object.get("timezone")?.as_str()?;
+    let at = match object.get("timezone_type")?.as_u64()? {
+        1 => format!("{date}{zone}").parse::<Timestamp>().ok()?,
+        2 if !matches!(zone, "UTC" | "Z" | "GMT") => return None,
+        2 => in_zone(date, "UTC")?,
+        3 => in_zone(date, zone)?,
+        _ => return None,
+    };
+    Some(shape::date(at))
+}
+
+fn in_zone(date: &str, zone: &str) -> Option<Timestamp> {
+    Some(date.parse::<DateTime>().ok()?.in_tz(zone).ok()?.timestamp())
+}

@@ -1,0 +1,155 @@
+//! Which sessions are meant: a plain value that becomes a filter for the server and, where only the
+//! decoded payload can tell, a test for each candidate.
+
+use std::time::Duration;
+
+use bson::{DateTime, Document, RawDocument};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::model::filter::all;
+use crate::model::layout::Layout;
+use crate::model::payload;
+use crate::model::session::{Session, State};
+
+mod search;
+
+/// A selection of sessions. All conditions must hold; the default has none and means every session.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Query {
+    /// In this state.
+    pub state: Option<State>,
+    /// Of this user.
+    pub user: Option<String>,
+    /// With this value at this path of the decoded payload, as JSON text or as the bare string.
+    pub payload: Vec<(String, String)>,
+    /// With an expiry before this instant.
+    pub expires_before: Option<DateTime>,
+    /// With an expiry at or after this instant.
+    pub expires_after: Option<DateTime>,
+    /// Not touched for this long.
+    pub idle: Option<Duration>,
+    /// Created this long ago or earlier.
+    pub older: Option<Duration>,
+}
+
+impl Query {
+    /// The sessions in `state`.
+    pub fn state(state: State) -> Self {
+        Self { state: Some(state), ..Self::default() }
+    }
+
+    /// Whether every session it selects is expired, so that ending them logs nobody out.
+    pub fn is_only_expired(&self) -> bool {
+        self.state == Some(State::Expired)
+    }
+
+    /// Whether a candidate's payload must be decoded to know whether it is meant.
+    pub fn needs_payload(&self) -> bool {
+        self.user.is_some() || !self.payload.is_empty()
+    }
+
+    /// What the server can decide. States are judged by `cutoff`, ages by `now`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where the layout keeps no date that a condition needs.
+    pub fn filter(&self, layout: &Layout, now: DateTime, cutoff: DateTime) -> Result<Document> {
+        let mut clauses = Vec::new();
+        if let Some(state) = self.state {
+            clauses.push(layout.filter(state, cutoff));
+        }
+        clauses.extend(self.expires_before.map(|time| layout.expires_before(time)));
+        clauses.extend(self.expires_after.map(|time| layout.expires_after(time)));
+        if let Some(idle) = self.idle {
+            let clause = layout.touched_before(ago(now, idle));
+            clauses.push(clause.ok_or_else(|| no_date(layout, "idle", "last touch"))?);
+        }
+        if let Some(older) = self.older {
+            let clause = layout.created_before(ago(now, older));
+            clauses.push(clause.ok_or_else(|| no_date(layout, "older", "creation"))?);
+        }
+        if let Some(user) = &self.user {
+            if layout.user.is_empty() {
+                let what = format!("the layout {} does not say where the user is", layout.name);
+                return Err(Error::Unsupported(what));
+            }
+            clauses.extend(search::user(layout, user));
+        }
+        let searched = |(path, value): &(String, String)| search::value(layout, path, value);
+        clauses.extend(self.payload.iter().filter_map(searched));
+        Ok(all(clauses))
+    }
+
+    /// The session in `document`, which matched the filter, if it is meant; as it stands at
+    /// `cutoff`, and with no more of the payload decoded than must be.
+    pub fn admit(
+        &self,
+        layout: &Layout,
+        document: &RawDocument,
+        cutoff: DateTime,
+    ) -> Option<Session> {
+        let session = if self.payload.is_empty() {
+            layout.glance(document, cutoff)
+        } else {
+            let payload = layout.payload(document);
+            let has = |(path, wanted): &(String, String)| {
+                let value = payload.value().and_then(|value| payload::get(value, path));
+                value.is_some_and(|value| equals(value, wanted))
+            };
+            self.payload.iter().all(has).then(|| layout.session(document, &payload, cutoff))?
+        };
+        let is_meant = self.user.is_none() || session.user == self.user;
+        is_meant.then_some(session)
+    }
+}
+
+fn equals(value: &Value, wanted: &str) -> bool {
+    match value {
+        Value::String(text) if text == wanted => true,
+        value => {
+            let json = value.to_string();
+            json == wanted
+        }
+    }
+}
+
+/// `time` less `duration`.
+pub fn ago(time: DateTime, duration: Duration) -> DateTime {
+    let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    DateTime::from_millis(time.timestamp_millis().saturating_sub(millis))
+}
+
+fn no_date(layout: &Layout, option: &str, date: &str) -> Error {
+    Error::Unsupported(format!(
+        "--{option} needs the {date} of a session, and the layout {} keeps none",
+        layout.name
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_value_is_compared_with_the_json_text_or_the_string() {
+        assert!(equals(&json!(42), "42"));
+        assert!(!equals(&json!(142), "42"));
+        assert!(equals(&json!("42"), "42"));
+        assert!(equals(&json!("42"), "\"42\""));
+        assert!(equals(&json!(null), "null"));
+        assert!(equals(&json!(["admin", 1]), "[\"admin\",1]"));
+    }
+
+    #[test]
+    fn a_condition_without_its_date_is_an_error() {
+        let layout = Layout::named("tower-sessions").unwrap();
+        let query = Query { idle: Some(Duration::from_secs(60)), ..Query::default() };
+        let now = DateTime::from_millis(0);
+        let error = query.filter(layout, now, now).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "--idle needs the last touch of a session, and the layout tower-sessions keeps none"
+        );
+    }
+}

@@ -1,0 +1,151 @@
+//! Letting the server sort out most of what a user or a value in the payload is looked for in.
+//! What it sends is decoded and checked, so these filters may match too much, never too little.
+
+use bson::oid::ObjectId;
+use bson::spec::BinarySubtype;
+use bson::{Bson, DateTime, Decimal128, Document, doc};
+
+use crate::model::layout::Layout;
+use crate::model::payload::Codec;
+
+/// Candidates for the sessions of `user`; `None` where the server cannot tell.
+pub(super) fn user(layout: &Layout, user: &str) -> Option<Document> {
+    let values = values(&format!("{}{user}", layout.user_prefix), user);
+    let mut clauses = Vec::new();
+    let mut in_payload = Vec::new();
+    for path in &layout.user {
+        match path.strip_prefix('/') {
+            Some(path) => clauses.push(doc! { path: { "$in": &values } }),
+            None => in_payload.push(path.as_str()),
+        }
+    }
+    if !in_payload.is_empty() {
+        clauses.extend(payload(layout, &in_payload, user)?);
+    }
+    Some(doc! { "$or": clauses })
+}
+
+/// Candidates for the sessions with `value` at `path` of the payload.
+pub(super) fn value(layout: &Layout, path: &str, value: &str) -> Option<Document> {
+    // Structures have many spellings, and so have numbers that are not whole.
+    if value.starts_with(['{', '[', '"']) || (value.parse::<f64>().is_ok() && !is_whole(value)) {
+        return None;
+    }
+    // A dot may also stand inside a key of a document, where the server would not look.
+    if layout.payload.is_document() && path.contains('.') {
+        return None;
+    }
+    payload(layout, &[path], value).map(|clauses| doc! { "$or": clauses })
+}
+
+fn payload(layout: &Layout, paths: &[&str], text: &str) -> Option<Vec<Document>> {
+    let Some(field) = &layout.payload.path else {
+        return (layout.payload.codecs == [Codec::Flat]).then(|| at(None, paths, text))?;
+    };
+    let codecs = layout.payload.codecs.as_slice();
+    let is_text = |codec: &Codec| matches!(codec, Codec::Json | Codec::Encrypted);
+    if codecs == [Codec::Document] {
+        at(Some(field), paths, text)
+    } else if codecs.contains(&Codec::Json) && codecs.iter().all(is_text) {
+        // JSON in bytes cannot be searched; a ciphertext has no user to be found.
+        let has_text = doc! { field: { "$regex": pattern(text) } };
+        Some(vec![has_text, doc! { field: { "$type": "binData" } }])
+    } else {
+        None
+    }
+}
+
+/// The value at one of these paths of a document.
+fn at(field: Option<&str>, paths: &[&str], text: &str) -> Option<Vec<Document>> {
+    // A name that varies, or that may be a key with a dot in it, is not a path to the server.
+    if paths.iter().any(|path| path.contains('*')) {
+        return None;
+    }
+    let values = values(text, text);
+    let full =
+        |path: &&str| field.map_or_else(|| (*path).to_owned(), |field| format!("{field}.{path}"));
+    Some(paths.iter().map(|path| doc! { full(path): { "$in": &values } }).collect())
+}
+
+/// Every value whose text is `own`, or for a string `text`: the server compares numbers of all
+/// types, but a string only with a string.
+fn values(text: &str, own: &str) -> Vec<Bson> {
+    let mut values = vec![Bson::String(text.to_owned())];
+    if own != text {
+        values.push(Bson::String(own.to_owned()));
+    }
+    values.extend(own.parse::<i64>().map(Bson::Int64));
+    values.extend(own.parse::<f64>().map(Bson::Double));
+    values.extend(own.parse::<Decimal128>().map(Bson::Decimal128));
+    values.extend(own.parse::<bool>().map(Bson::Boolean));
+    values.extend((own == "null").then_some(Bson::Null));
+    values.extend(ObjectId::parse_str(own).map(Bson::ObjectId));
+    values.extend(DateTime::parse_rfc3339_str(own).map(Bson::DateTime));
+    if let Ok(uuid) = bson::Uuid::parse_str(own) {
+        for subtype in [BinarySubtype::Uuid, BinarySubtype::UuidOld, BinarySubtype::Generic] {
+            values.push(Bson::Binary(bson::Binary { subtype, bytes: uuid.bytes().to_vec() }));
+        }
+    }
+    values
+}
+
+fn is_whole(number: &str) -> bool {
+    number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+}
+
+/// A regular expression for `text` inside JSON: what a writer may spell as an escape is left open,
+/// up to the twelve characters of a pair of surrogates.
+fn pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        match letter {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | ' ' | ':' | '@' | ',' | '=' | '~' | '%' => {
+                pattern.push(letter);
+            }
+            '.' | '-' | '+' | '$' | '(' | ')' | '[' | ']' | '{' | '}' | '|' | '*' | '?' | '^' => {
+                pattern.push('\\');
+                pattern.push(letter);
+            }
+            _ => pattern.push_str(".{1,12}"),
+        }
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_json_may_escape_is_left_open() {
+        assert_eq!(pattern("a.b@example.se"), "a\\.b@example\\.se");
+        assert_eq!(pattern("Åsa/\"x"), ".{1,12}sa.{1,12}.{1,12}x");
+    }
+
+    #[test]
+    fn a_user_in_the_document_is_found_by_its_index_whatever_its_type() {
+        let layout = Layout::named("parse-server").unwrap();
+        let filter = user(layout, "Xq81hEJ0kQ").unwrap();
+        assert_eq!(
+            filter,
+            doc! { "$or": [{ "_p_user": { "$in": ["_User$Xq81hEJ0kQ", "Xq81hEJ0kQ"] } }] }
+        );
+    }
+
+    #[test]
+    fn payloads_that_the_server_cannot_read_are_not_searched_there() {
+        for name in ["tower-sessions", "flask-session", "symfony", "laravel-database", "django-db"]
+        {
+            let layout = Layout::named(name).unwrap();
+            assert_eq!(value(layout, "views", "1"), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_with_many_spellings_are_not_searched_for() {
+        let layout = Layout::named("connect-mongo-json").unwrap();
+        assert_eq!(value(layout, "total", "1e3"), None);
+        assert_eq!(value(layout, "total", "46.98"), None);
+        assert!(value(layout, "total", "42").is_some());
+    }
+}

@@ -1,0 +1,11 @@
+//! What operators do to a collection of sessions.
+
+pub mod archive;
+pub mod collections;
+pub mod doctor;
+pub mod index;
+pub mod purge;
+pub mod restore;
+pub mod stats;
+pub mod sweep;
+pub mod top;

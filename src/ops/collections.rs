@@ -1,0 +1,203 @@
+//! What a database holds: which collections are of sessions, and in which layout.
+
+use std::slice;
+
+use bson::raw::RawDocumentBuf;
+use bson::{Bson, Document, doc};
+
+use crate::error::Certainty;
+use crate::error::{Error, Result};
+use crate::model::index_spec::IndexSpec;
+use crate::model::layout::Layout;
+use crate::model::layout::detect::{Sample, Verdict, detect};
+use crate::ops::index::{self, TtlState};
+use crate::server::connection::Connection;
+use crate::server::reply::affected;
+use crate::server::reply::first_batch;
+
+/// How many documents a layout is judged by.
+const SAMPLE: i64 = 100;
+
+/// How a layout is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thoroughness {
+    /// By the first hundred documents: enough to read with.
+    FirstPage,
+    /// By a hundred documents from all over the collection, as deleting demands.
+    Throughout,
+}
+
+/// A collection that holds sessions.
+#[derive(Debug, Clone)]
+pub struct Surveyed {
+    /// Its layout, and how sure that is.
+    pub verdict: Verdict,
+    /// How many documents it has, if this login may know.
+    pub documents: Option<u64>,
+    /// Their size in bytes, uncompressed.
+    pub bytes: Option<u64>,
+    /// The state of the TTL index that the likeliest layout wants.
+    pub ttl: Option<TtlState>,
+}
+
+impl Connection {
+    /// A look at a collection, to judge its layout by.
+    ///
+    /// # Errors
+    /// [`Error::NoCollection`], which names the session collections that there are.
+    pub async fn sample(&self, collection: &str, how: Thoroughness) -> Result<Sample> {
+        let Some(indexes) = self.indexes(collection).await? else {
+            return Err(self.no_collection(collection).await);
+        };
+        self.sample_with(collection, indexes, how, SAMPLE).await
+    }
+
+    async fn no_collection(&self, collection: &str) -> Error {
+        Error::NoCollection {
+            namespace: self.namespace(collection),
+            session_collections: self.session_collections().await.unwrap_or_default(),
+        }
+    }
+
+    /// Whether there is such a collection.
+    ///
+    /// # Errors
+    /// As for [`Connection::sample`].
+    pub(crate) async fn exists(&self, collection: &str) -> Result<()> {
+        match self.indexes(collection).await? {
+            Some(_) => Ok(()),
+            None => Err(self.no_collection(collection).await),
+        }
+    }
+
+    pub(crate) async fn sample_with(
+        &self,
+        collection: &str,
+        indexes: Vec<IndexSpec>,
+        how: Thoroughness,
+        size: i64,
+    ) -> Result<Sample> {
+        let pick = match how {
+            Thoroughness::FirstPage => doc! { "$limit": size },
+            Thoroughness::Throughout => doc! { "$sample": { "size": size } },
+        };
+        let namespace = self.namespace(collection);
+        let scene = self.scene("aggregate", &namespace);
+        let mut cursor = self
+            .collection(collection)
+            .aggregate([pick])
+            .with_type::<RawDocumentBuf>()
+            .await
+            .map_err(|error| scene.error(error))?;
+        let mut documents = Vec::new();
+        while cursor.advance().await.map_err(|error| scene.error(error))? {
+            documents.push(cursor.current().to_owned());
+        }
+        Ok(Sample { namespace, documents, indexes })
+    }
+
+    /// The namespaces of this database whose documents are sessions.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn session_collections(&self) -> Result<Vec<String>> {
+        // Enough to tell a layout, little enough for a database of a thousand collections.
+        const LOOK: i64 = 5;
+        let mut found = Vec::new();
+        for name in self.collections().await? {
+            if let Ok(verdict) = self.judge(&name, LOOK, None).await
+                && verdict.1.is_sessions()
+            {
+                found.push(verdict.1.namespace);
+            }
+        }
+        Ok(found)
+    }
+
+    /// By the built-in layouts, and before them by the one of the operator.
+    async fn judge(
+        &self,
+        collection: &str,
+        look: i64,
+        own: Option<&Layout>,
+    ) -> Result<(Vec<IndexSpec>, Verdict)> {
+        let indexes = self.indexes(collection).await?.unwrap_or_default();
+        let how = Thoroughness::FirstPage;
+        let sample = self.sample_with(collection, indexes.clone(), how, look).await?;
+        let by_own = own.map(|layout| detect(&sample, slice::from_ref(layout)));
+        let whole =
+            |verdict: &Verdict| matches!(verdict.certainty, Certainty::Certain | Certainty::Weak);
+        let verdict = by_own.filter(whole).unwrap_or_else(|| detect(&sample, Layout::known()));
+        Ok((indexes, verdict))
+    }
+
+    /// The collections of this database that this login may see, in order.
+    async fn collections(&self) -> Result<Vec<String>> {
+        let command = doc! {
+            "listCollections": 1, "nameOnly": true, "authorizedCollections": true,
+            "filter": { "type": "collection" }, "cursor": { "batchSize": 100_000 },
+        };
+        let reply = self.run("listCollections", "", command).await?;
+        let name = |entry: Document| entry.get_str("name").map(str::to_owned).ok();
+        let mut names: Vec<_> = first_batch(&reply).into_iter().filter_map(name).collect();
+        names.retain(|name| !name.starts_with("system."));
+        names.sort();
+        Ok(names)
+    }
+
+    /// The databases that this login may see, but the server's own.
+    async fn databases(&self) -> Result<Vec<String>> {
+        let command = doc! { "listDatabases": 1, "nameOnly": true, "authorizedDatabases": true };
+        let admin = self.on("admin");
+        let reply = admin.run("listDatabases", "", command).await?;
+        let databases = reply.get_array("databases").cloned().unwrap_or_default();
+        let name = |entry: &Bson| entry.as_document()?.get_str("name").map(str::to_owned).ok();
+        let mut names: Vec<_> = databases.iter().filter_map(name).collect();
+        names.retain(|name| !["admin", "config", "local"].contains(&name.as_str()));
+        Ok(names)
+    }
+
+    /// Every collection that holds sessions: of this database, or of all that this login may see.
+    /// What fits the layout `own` is said to have it, rather than a built-in one.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn survey(&self, all_databases: bool, own: Option<&Layout>) -> Result<Vec<Surveyed>> {
+        const LOOK: i64 = 50;
+        let databases = match all_databases {
+            true => self.databases().await?,
+            false => vec![self.database().to_owned()],
+        };
+        let mut found = Vec::new();
+        for database in databases {
+            let connection = self.on(&database);
+            for collection in connection.collections().await? {
+                let Ok((indexes, verdict)) = connection.judge(&collection, LOOK, own).await else {
+                    continue;
+                };
+                if verdict.is_sessions() {
+                    found.push(connection.surveyed(&collection, &indexes, verdict).await?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn surveyed(
+        &self,
+        collection: &str,
+        indexes: &[IndexSpec],
+        verdict: Verdict,
+    ) -> Result<Surveyed> {
+        // Without the right to collStats the sizes stay unknown.
+        let stats = self.run("collStats", collection, doc! { "collStats": collection }).await.ok();
+        let number = |field| stats.as_ref().map(|stats| affected(stats, field));
+        let layout = verdict.likeliest();
+        Ok(Surveyed {
+            documents: number("count"),
+            bytes: number("size"),
+            ttl: layout.map(|layout| index::status(layout, indexes, None).state),
+            verdict,
+        })
+    }
+}

@@ -1,0 +1,379 @@
+//! Gathering the facts: short commands, and one pass over the documents.
+
+use std::time::Duration;
+
+use bson::{DateTime, Document, doc};
+use mongodb::options::{SelectionCriteria, ServerAddress};
+
+use super::facts::{
+    Clocks, Fact, Facts, Looked, Monitor, Passes, Place, Rights, Skew, Stats, Sweeper, Version,
+};
+use super::mend::Commands;
+use super::survey::Survey;
+use crate::error::Certainty;
+use crate::error::{Error, Result};
+use crate::model::index_spec::IndexSpec;
+use crate::model::layout::Layout;
+use crate::model::layout::detect::{Sample, Verdict, detect, fits};
+use crate::model::session::State;
+use crate::ops::collections::Thoroughness;
+use crate::ops::sweep::LEASES;
+use crate::server::connection::{Connection, Kind};
+use crate::server::reply::first_batch;
+use crate::store::Store;
+
+/// Up to so many documents all of them are counted; of more, a sample is.
+const FEW: u64 = 100_000;
+/// How large that sample is unless told otherwise.
+const SAMPLE: u64 = 10_000;
+/// How long the pass over the documents may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// `CommandNotSupportedOnView`.
+const NOT_ON_VIEW: i32 = 166;
+
+/// What to look at, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Doctor {
+    /// The layout that the operator named; else it is found out.
+    pub layout: Option<Layout>,
+    /// The lifetime, where only the application knows it.
+    pub lifetime: Option<Duration>,
+    /// Count a random sample of so many documents; by default all of them, up to 100,000.
+    pub sample: Option<u64>,
+    /// Options that every command which mends repeats.
+    pub commands: Commands,
+}
+
+impl Doctor {
+    /// Gathers everything. What this login may not know is unknown, and no failure.
+    ///
+    /// # Errors
+    /// [`Error::NoCollection`], and what the connection meets at its first command.
+    pub async fn gather(self, connection: &Connection, collection: &str) -> Result<Facts> {
+        let Self { layout, lifetime, sample, mut commands } = self;
+        connection.database().clone_into(&mut commands.database);
+        collection.clone_into(&mut commands.collection);
+        let hello = connection.run_on_admin("hello", doc! { "hello": 1 }).await?;
+        let now = hello.get_datetime("localTime").copied();
+        let now = now.map_err(|_| Error::Unsupported("the server tells no time".into()))?;
+        let kind = Kind::of(&hello);
+        let before = server_status(connection).await;
+        let place = place(connection, collection).await;
+        let indexes = indexes(connection, collection, &place).await?;
+        let stats = stats(connection, collection).await;
+        let version = version(connection, &hello).await;
+
+        let known = indexes.as_ref().cloned().unwrap_or_default();
+        let looked_at = sampled(connection, collection, known.clone()).await;
+        let verdict = looked_at.as_ref().map(|sample| detect(sample, Layout::known())).ok();
+        let is_named = layout.is_some();
+        let layout = layout.or_else(|| likeliest(verdict.as_ref()?));
+        if let (false, Some(layout), Some(verdict)) = (is_named, &layout, &verdict)
+            && verdict.certainty != Certainty::Certain
+        {
+            // What changes anything wants to be told.
+            commands.options.extend(["--layout".to_owned(), layout.name.clone()]);
+        }
+        let layout = layout.map(|layout| layout.resolved(lifetime, &known));
+        let looked = looked_at.map(|sample| look(&sample, verdict, layout.as_ref(), now));
+
+        let unknown = || Error::Unsupported("it is not known which store writes here".into());
+        let store = layout.clone().map(|layout| connection.store(collection, layout));
+        let survey = match &store {
+            Some(store) => {
+                let tells_sizes = version.as_ref().is_ok_and(|version| version.is_from(4, 4));
+                survey(store, now, sample, tells_sizes).await
+            }
+            None => Err(unknown()),
+        };
+        let oldest = match &store {
+            Some(store) => oldest(store, &known, &survey, now).await,
+            None => Err(unknown()),
+        };
+        let after = server_status(connection).await;
+        Ok(Facts {
+            commands,
+            layout,
+            is_named,
+            lifetime,
+            now,
+            kind,
+            writable: hello.get_bool("isWritablePrimary").unwrap_or(false),
+            version,
+            place,
+            indexes,
+            stats,
+            monitor: monitor(connection).await,
+            passes: before.and_then(|before| Passes::read(&before, &after?)),
+            sweeper: sweeper(connection, collection).await,
+            looked,
+            survey,
+            oldest,
+            clocks: clocks(connection, &hello).await,
+            rights: rights(connection).await,
+            lag: connection.lag().await,
+        })
+    }
+}
+
+/// What is read as, though it is not certain; of an empty collection only what its indexes say.
+fn likeliest(verdict: &Verdict) -> Option<Layout> {
+    let is_clear = verdict.certainty != Certainty::Empty || verdict.candidates.len() == 1;
+    verdict.likeliest().filter(|_| is_clear).cloned()
+}
+
+async fn version(connection: &Connection, hello: &Document) -> Fact<Version> {
+    let reply = connection.run_on_admin("buildInfo", doc! { "buildInfo": 1 }).await?;
+    let mut hosts: Vec<_> = connection.address().split(',').map(str::to_owned).collect();
+    hosts.extend(members(hello));
+    hosts.extend(hello.get_str("me").map(str::to_owned));
+    Ok(Version::read(&reply, hosts))
+}
+
+/// The members that clients may see.
+fn members(hello: &Document) -> Vec<String> {
+    let hosts = ["hosts", "passives"].map(|key| hello.get_array(key).cloned().unwrap_or_default());
+    hosts.iter().flatten().filter_map(|host| host.as_str().map(str::to_owned)).collect()
+}
+
+pub(crate) async fn server_status(connection: &Connection) -> Fact<Document> {
+    connection.run_on_admin("serverStatus", doc! { "serverStatus": 1 }).await
+}
+
+pub(crate) async fn monitor(connection: &Connection) -> Fact<Monitor> {
+    let command = doc! { "getParameter": 1, "ttlMonitorEnabled": 1, "ttlMonitorSleepSecs": 1 };
+    let reply = connection.run_on_admin("getParameter", command).await?;
+    Ok(Monitor::read(&reply))
+}
+
+async fn rights(connection: &Connection) -> Fact<Rights> {
+    let command = doc! { "connectionStatus": 1, "showPrivileges": true };
+    let reply = connection.run_on_admin("connectionStatus", command).await?;
+    Ok(Rights::read(&reply))
+}
+
+async fn place(connection: &Connection, collection: &str) -> Fact<Place> {
+    let ask = |more: Document| {
+        let mut command = doc! { "listCollections": 1, "filter": { "name": collection } };
+        command.extend(more);
+        async { connection.run("listCollections", "", command).await }
+    };
+    // Whoever may not see the options may still see the type.
+    let reply = match ask(doc! {}).await {
+        Err(Error::Unauthorized { .. }) => {
+            ask(doc! { "nameOnly": true, "authorizedCollections": true }).await?
+        }
+        reply => reply?,
+    };
+    let entry = first_batch(&reply).into_iter().next();
+    let unseen = || Error::Unsupported("the server does not list this collection".into());
+    entry.map(|entry| Place::read(&entry)).ok_or_else(unseen)
+}
+
+/// A collection that is not there is an error; one whose indexes cannot be seen is not.
+async fn indexes(
+    connection: &Connection,
+    collection: &str,
+    place: &Fact<Place>,
+) -> Result<Fact<Vec<IndexSpec>>> {
+    match connection.indexes(collection).await {
+        Ok(Some(indexes)) => Ok(Ok(indexes)),
+        Ok(None) if place.is_ok() => Ok(Ok(Vec::new())),
+        Ok(None) => Err(Error::NoCollection {
+            namespace: connection.namespace(collection),
+            session_collections: connection.session_collections().await.unwrap_or_default(),
+        }),
+        Err(error) if error.code() == Some(NOT_ON_VIEW) => Ok(Ok(Vec::new())),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+async fn stats(connection: &Connection, collection: &str) -> Fact<Stats> {
+    let reply = connection.run("collStats", collection, doc! { "collStats": collection }).await?;
+    Ok(Stats::read(&reply))
+}
+
+async fn sampled(
+    connection: &Connection,
+    collection: &str,
+    indexes: Vec<IndexSpec>,
+) -> Fact<Sample> {
+    connection.sample_with(collection, indexes, Thoroughness::Throughout, 100).await
+}
+
+fn look(
+    sample: &Sample,
+    verdict: Option<Verdict>,
+    layout: Option<&Layout>,
+    now: DateTime,
+) -> Looked {
+    let at = sample.documents.len() as u64;
+    let Some(layout) = layout else { return Looked { verdict, at, ..Looked::default() } };
+    let (own, strangers): (Vec<_>, Vec<_>) =
+        sample.documents.iter().partition(|document| fits(document, layout));
+    let mut looked = Looked { verdict, at, strangers: strangers.len() as u64, ..Looked::default() };
+    let foreign = Sample { documents: strangers.into_iter().cloned().collect(), ..sample.clone() };
+    let other = detect(&foreign, Layout::known());
+    looked.other = other.candidates.first().map(|best| (best.layout.clone(), best.fitting as u64));
+    for document in own {
+        if layout.glance(document, now).user.is_some() {
+            looked.known += 1;
+        } else if !layout.user_needs_payload() || layout.payload(document).value().is_some() {
+            looked.anonymous += 1;
+        }
+    }
+    looked
+}
+
+async fn survey(
+    store: &Store,
+    now: DateTime,
+    sample: Option<u64>,
+    tells_sizes: bool,
+) -> Fact<Survey> {
+    let documents = store.count(Document::new()).await?;
+    let sample = match sample {
+        None if documents > FEW => Some(SAMPLE),
+        sample => sample.filter(|size| *size < documents),
+    };
+    let command = doc! {
+        "aggregate": store.name(),
+        "pipeline": Survey::pipeline(store.layout(), now, sample, tells_sizes),
+        "cursor": {},
+        "allowDiskUse": true,
+        "maxTimeMS": i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX),
+        "comment": format!("{} doctor", store.comment()),
+    };
+    let reply = store.run("aggregate", command).await?;
+    Ok(Survey::read(&reply, store.layout(), documents))
+}
+
+/// By the index if one leads to it, else as far as the survey has seen.
+async fn oldest(
+    store: &Store,
+    indexes: &[IndexSpec],
+    survey: &Fact<Survey>,
+    now: DateTime,
+) -> Fact<Option<DateTime>> {
+    match oldest_along(store, indexes, now).await {
+        Some(oldest) => oldest,
+        None => survey.as_ref().map(|survey| survey.oldest).map_err(Clone::clone),
+    }
+}
+
+/// The earliest expiry of all that are expired; `None` where no index leads to it.
+pub(crate) async fn oldest_along(
+    store: &Store,
+    indexes: &[IndexSpec],
+    now: DateTime,
+) -> Option<Fact<Option<DateTime>>> {
+    let (ranges, others) = store.layout().expired_parts(now);
+    let ([(path, limit)], true) = (ranges.as_slice(), others.is_empty()) else { return None };
+    if !indexes.iter().any(|index| index.leads_along(path)) {
+        return None;
+    }
+    let command = doc! {
+        "find": store.name(),
+        "filter": { path: { "$lt": limit } },
+        "projection": { path: 1, "_id": 0 },
+        "sort": { path: 1 },
+        "limit": 1,
+        "singleBatch": true,
+        "maxTimeMS": 10_000,
+        "comment": format!("{} doctor", store.comment()),
+    };
+    let command = bson::RawDocumentBuf::try_from(&command)
+        .map_err(|_| Error::Unsupported("the oldest session cannot be asked for".into()));
+    Some(match command {
+        Ok(command) => store.oldest_expiry(command, now).await,
+        Err(error) => Err(error),
+    })
+}
+
+impl Store {
+    /// The expiry of the first session that `find` gives.
+    async fn oldest_expiry(
+        &self,
+        find: bson::RawDocumentBuf,
+        now: DateTime,
+    ) -> Fact<Option<DateTime>> {
+        let reply = self.connection().run_raw("find", self.name(), find).await?;
+        let Some(document) = first_batch(&reply).into_iter().next() else { return Ok(None) };
+        let raw = bson::RawDocumentBuf::try_from(&document)
+            .map_err(|_| Error::Unsupported("the oldest session cannot be read".into()))?;
+        let session = self.layout().glance(&raw, now);
+        Ok(session.expires.filter(|_| session.state == State::Expired))
+    }
+}
+
+pub(crate) async fn sweeper(connection: &Connection, collection: &str) -> Fact<Option<Sweeper>> {
+    let command = doc! {
+        "find": LEASES,
+        "filter": { "_id": connection.namespace(collection) },
+        "limit": 1,
+        "singleBatch": true,
+    };
+    let reply = connection.run("find", LEASES, command).await?;
+    let read = |lease: Document| {
+        let holder = lease.get_str("holder").ok()?.to_owned();
+        let fence = lease.get_i64("fence").unwrap_or(0);
+        Some(Sweeper { holder, until: *lease.get_datetime("until").ok()?, fence })
+    };
+    Ok(first_batch(&reply).into_iter().next().and_then(read))
+}
+
+async fn clocks(connection: &Connection, hello: &Document) -> Fact<Clocks> {
+    let local = ask_for_clock(connection, None).await?;
+    let mut clocks = Clocks { local: Skew { ahead: -local.ahead, ..local }, ..Clocks::default() };
+    let primary = hello.get_str("primary").unwrap_or_default();
+    for member in members(hello).into_iter().filter(|member| member != primary) {
+        match ask_for_clock(connection, Some(&member)).await {
+            Ok(of_member) => {
+                let ahead = of_member.ahead.saturating_sub(local.ahead);
+                let unsure = of_member.unsure.saturating_add(local.unsure);
+                clocks.members.push((member, Skew { ahead, unsure }));
+            }
+            Err(_) => clocks.silent.push(member),
+        }
+    }
+    Ok(clocks)
+}
+
+/// How far the clock of a server is ahead of this machine's. The quickest of three answers tells it
+/// best.
+async fn ask_for_clock(connection: &Connection, member: Option<&str>) -> Fact<Skew> {
+    let mut best: Option<Skew> = None;
+    for _ in 0..3 {
+        let before = local_clock();
+        let reply = connection.hello_of(member).await?;
+        let after = local_clock();
+        let Ok(told) = reply.get_datetime("localTime") else {
+            return Err(Error::Unsupported("the server tells no time".into()));
+        };
+        let unsure = after.saturating_sub(before).saturating_add(1) / 2 + 1;
+        let ahead = told.timestamp_millis().saturating_sub(before.saturating_add(unsure));
+        if best.is_none_or(|best| unsure < best.unsure) {
+            best = Some(Skew { ahead, unsure });
+        }
+    }
+    best.ok_or_else(|| Error::Unsupported("the server tells no time".into()))
+}
+
+fn local_clock() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "the local clock is what is looked at")]
+    DateTime::now().timestamp_millis()
+}
+
+impl Connection {
+    /// What a member says to `hello`, or the primary.
+    async fn hello_of(&self, member: Option<&str>) -> Result<Document> {
+        let Some(member) = member else {
+            return self.run_on_admin("hello", doc! { "hello": 1 }).await;
+        };
+        let address = ServerAddress::parse(member)
+            .map_err(|_| Error::Unsupported(format!("{member} is no address")))?;
+        let is_member = move |server: &mongodb::ServerInfo<'_>| *server.address() == address;
+        let criteria = SelectionCriteria::Predicate(std::sync::Arc::new(is_member));
+        self.run_on_member(criteria, "hello", doc! { "hello": 1 }).await
+    }
+}

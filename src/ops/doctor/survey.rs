@@ -1,0 +1,199 @@
+//! One pass over the documents of a collection, on the server, or over a random sample of them.
+
+use std::collections::BTreeMap;
+
+use bson::{Bson, DateTime, Document, doc};
+
+use super::words::{counted, grouped};
+use crate::model::layout::{Fault, Kind, Layout};
+use crate::model::session::{SessionId, State};
+use crate::server::reply::{affected, first_batch};
+
+/// How far ahead an expiry may be before it looks like a mistake: two years.
+pub(super) const FAR_MS: i64 = 2 * 365 * 86_400_000;
+/// 2000-01-01, before which no session store was.
+pub(super) const ANCIENT_MS: i64 = 946_684_800_000;
+
+/// What the documents are like, counted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Survey {
+    /// How many documents the collection has.
+    pub documents: u64,
+    /// How many of them were looked at.
+    pub looked_at: u64,
+    /// How many are in each state.
+    pub states: BTreeMap<&'static str, u64>,
+    /// The types at the path of the expiry, by the server's names, and how many have each.
+    pub types: BTreeMap<String, u64>,
+    /// How many have an expiry of a wrong type that means no date for sure.
+    pub unclear: u64,
+    /// How many expire more than two years from now.
+    pub far: u64,
+    /// How many expired before the year 2000.
+    pub ancient: u64,
+    /// The earliest expiry of those that are expired.
+    pub oldest: Option<DateTime>,
+    /// The minute in which most of the live sessions expire, and how many those are.
+    pub busiest: Option<(DateTime, u64)>,
+    /// The sum of the sizes in bytes; `None` where the server cannot tell.
+    pub bytes: Option<u64>,
+    /// The largest session, and its size in bytes.
+    pub largest: Option<(SessionId, u64)>,
+}
+
+impl Survey {
+    /// How many are in this state.
+    pub fn count(&self, state: State) -> u64 {
+        self.states.get(state.name()).copied().unwrap_or(0)
+    }
+
+    /// Whether it is not about every document.
+    pub fn is_sample(&self) -> bool {
+        self.looked_at < self.documents
+    }
+
+    /// How many there are of what was found `count` times, as well as that can be told.
+    pub fn estimate(&self, count: u64) -> u64 {
+        match self.looked_at {
+            0 => 0,
+            looked_at if self.is_sample() => {
+                let all = u128::from(count) * u128::from(self.documents) / u128::from(looked_at);
+                u64::try_from(all).unwrap_or(u64::MAX)
+            }
+            _ => count,
+        }
+    }
+
+    /// The same in words, with the noun that is counted.
+    pub(super) fn about(&self, count: u64, noun: &str) -> String {
+        if !self.is_sample() {
+            return counted(count, noun);
+        }
+        let sampled = grouped(self.looked_at);
+        let estimate = counted(self.estimate(count), noun);
+        format!("about {estimate} ({} in a sample of {sampled})", grouped(count))
+    }
+
+    /// What holds for all that were looked at.
+    pub(super) fn looking(&self, what: &str) -> String {
+        if self.is_sample() { format!("{what}, in the sample") } else { what.to_owned() }
+    }
+
+    /// The pipeline. Documents that are a program's credentials do not count.
+    pub(super) fn pipeline(
+        layout: &Layout,
+        now: DateTime,
+        sample: Option<u64>,
+        tells_sizes: bool,
+    ) -> Vec<Document> {
+        let count = |filter: Document| vec![doc! { "$match": filter }, doc! { "$count": "n" }];
+        let at = |millis: i64| DateTime::from_millis(millis);
+        let far = at(now.timestamp_millis().saturating_add(FAR_MS));
+        let path = layout.expiry_path().unwrap_or("_id");
+        let mut facets = doc! {
+            "looked_at": [{ "$count": "n" }],
+            "types": [{ "$group": { "_id": { "$type": format!("${path}") }, "n": { "$sum": 1 } } }],
+            "far": count(layout.expires_after(far)),
+            "ancient": count(layout.expires_before(at(ANCIENT_MS))),
+        };
+        for state in State::ALL {
+            facets.insert(state.name(), count(layout.filter(state, now)));
+        }
+        let mending = layout.mending(Fault::ExpiryType, now);
+        if let Some(unclear) = mending.ok().and_then(|mending| mending.unclear) {
+            facets.insert("unclear", count(unclear));
+        }
+        if key_is_expiry(layout) {
+            let key = layout.expiry_key();
+            let minute = doc! { "$floor": { "$divide": [&key, 60_000] } };
+            facets.insert(
+                "oldest",
+                vec![
+                    doc! { "$match": layout.filter(State::Expired, now) },
+                    doc! { "$group": { "_id": Bson::Null, "at": { "$min": key } } },
+                ],
+            );
+            facets.insert(
+                "busiest",
+                vec![
+                    doc! { "$match": layout.filter(State::Live, now) },
+                    doc! { "$group": { "_id": minute, "n": { "$sum": 1 } } },
+                    doc! { "$sort": { "n": -1, "_id": 1 } },
+                    doc! { "$limit": 1 },
+                ],
+            );
+        }
+        if tells_sizes {
+            let size = doc! { "$bsonSize": "$$ROOT" };
+            let largest = doc! { "bytes": &size, "id": format!("${}", layout.id.path) };
+            facets.insert(
+                "sizes",
+                vec![doc! { "$group": {
+                    "_id": Bson::Null, "bytes": { "$sum": size }, "largest": { "$max": largest },
+                } }],
+            );
+        }
+        let mut pipeline = Vec::new();
+        if let Some(size) = sample {
+            let size = i64::try_from(size).unwrap_or(i64::MAX);
+            pipeline.push(doc! { "$sample": { "size": size } });
+        }
+        if let Some(credentials) = layout.credentials() {
+            pipeline.push(doc! { "$match": { "$nor": [credentials] } });
+        }
+        pipeline.push(doc! { "$facet": facets });
+        pipeline
+    }
+
+    /// Reads the reply.
+    pub(super) fn read(reply: &Document, layout: &Layout, documents: u64) -> Self {
+        let facets = first_batch(reply).into_iter().next().unwrap_or_default();
+        let rows = |name: &str| -> Vec<Document> {
+            let rows = facets.get_array(name).cloned().unwrap_or_default();
+            rows.into_iter().filter_map(|row| row.as_document().cloned()).collect()
+        };
+        let first = |name: &str| rows(name).into_iter().next();
+        let count = |name: &str| first(name).map_or(0, |row| affected(&row, "n"));
+        let kind = |row: Document| Some((row.get_str("_id").ok()?.to_owned(), affected(&row, "n")));
+        let sizes = first("sizes");
+        let largest = sizes.as_ref().and_then(|sizes| sizes.get_document("largest").ok());
+        let looked_at = count("looked_at");
+        Self {
+            // The number that the server keeps may be a little behind.
+            documents: documents.max(looked_at),
+            looked_at,
+            states: State::ALL
+                .into_iter()
+                .map(|state| (state.name(), count(state.name())))
+                .collect(),
+            types: rows("types").into_iter().filter_map(kind).collect(),
+            unclear: count("unclear"),
+            far: count("far"),
+            ancient: count("ancient"),
+            oldest: first("oldest").and_then(|row| instant(row.get("at")?, 1.0)),
+            busiest: first("busiest")
+                .and_then(|row| Some((instant(row.get("_id")?, 60_000.0)?, affected(&row, "n")))),
+            bytes: sizes.as_ref().map(|sizes| affected(sizes, "bytes")),
+            largest: largest.map(|largest| {
+                let id = largest.get("id").cloned().unwrap_or(Bson::Null);
+                (SessionId::new(id, &layout.id.prefix), affected(largest, "bytes"))
+            }),
+        }
+    }
+}
+
+/// Whether what sessions are sorted by is their expiry: not where a lifetime stands beside the date.
+fn key_is_expiry(layout: &Layout) -> bool {
+    layout.expiry.iter().all(|rule| rule.lifetime_path.is_none())
+        && layout.expiry.iter().any(|rule| matches!(rule.kind, Kind::Date | Kind::Number))
+}
+
+fn instant(value: &Bson, millis: f64) -> Option<DateTime> {
+    let number = match value {
+        Bson::Int32(number) => f64::from(*number),
+        Bson::Int64(number) => *number as f64,
+        Bson::Double(number) => *number,
+        _ => return None,
+    };
+    Some(DateTime::from_millis((number * millis) as i64))
+}

@@ -1,0 +1,358 @@
+//! The checks on facts that no server here can be brought to tell: replies of other products, of
+//! other versions, and indexes that MongoDB 6.0.5 does not take any more.
+
+use std::time::Duration;
+
+use bson::{Bson, DateTime, Document, doc};
+
+use super::facts::Skew;
+use super::*;
+use crate::error::Error;
+use crate::model::index_spec::IndexSpec;
+use crate::model::layout::Layout;
+use crate::model::session::State;
+use crate::server::connection::Kind;
+use crate::server::replication::Lag;
+
+/// 2026-11-25T12:00:00Z.
+const NOW: i64 = 1_795_608_000_000;
+
+fn healthy() -> Facts {
+    let index =
+        doc! { "v": 2, "key": { "expires": 1 }, "name": "expires_1", "expireAfterSeconds": 0 };
+    Facts {
+        commands: Commands {
+            database: "app".into(),
+            collection: "sessions".into(),
+            ..Commands::default()
+        },
+        layout: Some(Layout::named("connect-mongo-json").unwrap().clone()),
+        is_named: false,
+        lifetime: None,
+        now: DateTime::from_millis(NOW),
+        kind: Kind::ReplicaSet,
+        writable: true,
+        version: Ok(version(&doc! { "version": "8.0.4", "gitVersion": "x" }, &["db1:27017"])),
+        place: Ok(Place::Collection),
+        indexes: Ok(vec![IndexSpec(index)]),
+        stats: Ok(Stats { reusable: Some(0), ..Stats::default() }),
+        monitor: Ok(Monitor { enabled: true, sleep: Duration::from_secs(60) }),
+        passes: Ok(Passes { uptime: Duration::from_secs(6000), done: 100, ..Passes::default() }),
+        sweeper: Ok(None),
+        looked: Ok(Looked { at: 100, known: 100, ..Looked::default() }),
+        survey: Ok(survey(&[(State::Live, 100)])),
+        oldest: Ok(None),
+        clocks: Ok(Clocks::default()),
+        rights: Ok(Rights::default()),
+        lag: Lag::Standalone,
+    }
+}
+
+fn survey(states: &[(State, u64)]) -> Survey {
+    let looked_at = states.iter().map(|(_, count)| count).sum();
+    Survey {
+        documents: looked_at,
+        looked_at,
+        states: states.iter().map(|(state, count)| (state.name(), *count)).collect(),
+        types: [("date".to_owned(), looked_at)].into(),
+        bytes: Some(300 * looked_at),
+        largest: Some(("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN".into(), 400)),
+        ..Survey::default()
+    }
+}
+
+fn version(build_info: &Document, hosts: &[&str]) -> Version {
+    Version::read(build_info, hosts.iter().map(|host| (*host).to_owned()).collect())
+}
+
+#[track_caller]
+fn finding(facts: &Facts, check: &str) -> Finding {
+    examine(facts).into_iter().find(|finding| finding.check == check).unwrap()
+}
+
+#[track_caller]
+fn finds(facts: &Facts, check: &str, outcome: Outcome, said: &str) -> Finding {
+    let finding = finding(facts, check);
+    assert_eq!(finding.outcome, outcome, "{finding:#?}");
+    assert!(format!("{} | {}", finding.what, finding.meaning).contains(said), "{finding:#?}");
+    finding
+}
+
+#[test]
+fn of_healthy_facts_every_check_passes() {
+    for finding in examine(&healthy()) {
+        assert_eq!(finding.outcome, Outcome::Pass, "{finding:#?}");
+        assert!(finding.meaning.is_empty() && finding.mend.is_none(), "{finding:#?}");
+    }
+}
+
+#[test]
+fn without_any_fact_every_check_is_unknown_and_none_panics() {
+    let missing = || Error::Unsupported("it is not told".into());
+    let facts = Facts {
+        layout: None,
+        version: Err(missing()),
+        place: Err(missing()),
+        indexes: Err(missing()),
+        stats: Err(missing()),
+        monitor: Err(missing()),
+        passes: Err(missing()),
+        sweeper: Err(missing()),
+        looked: Err(missing()),
+        survey: Err(missing()),
+        oldest: Err(missing()),
+        clocks: Err(missing()),
+        rights: Err(missing()),
+        lag: Lag::Unknown(missing()),
+        ..healthy()
+    };
+    for finding in examine(&facts) {
+        assert_eq!(finding.outcome, Outcome::Unknown, "{finding:#?}");
+        assert_eq!(finding.what, "it is not told");
+    }
+    // With the layout named, nothing else is told.
+    for finding in examine(&Facts { layout: healthy().layout, ..facts }) {
+        let by_layout = ["expiry-check", "id-index", "user-index"].contains(&finding.check);
+        assert_eq!(finding.outcome == Outcome::Pass, by_layout, "{finding:#?}");
+    }
+}
+
+/// As they answer to `buildInfo`, cut down; the hosts are of their connection strings.
+#[test]
+fn what_only_speaks_like_mongodb_is_named() {
+    let told = [
+        (
+            "Azure Cosmos DB",
+            doc! { "version": "4.2.0", "versionArray": [4, 2, 0, 0], "bits": 64, "_t": "BuildInfoResponse" },
+            "localhost:10255",
+        ),
+        (
+            "Azure Cosmos DB",
+            doc! { "version": "7.0.0", "versionArray": [7, 0, 0, 0], "bits": 64 },
+            "c.abc.mongocluster.cosmos.azure.com:10260",
+        ),
+        (
+            "Amazon DocumentDB",
+            doc! { "version": "5.0.0", "versionArray": [5, 0, 0, 0], "bits": 64 },
+            "docdb-1.cluster-abc.eu-west-1.docdb.amazonaws.com:27017",
+        ),
+        (
+            "FerretDB",
+            doc! { "version": "7.0.77", "ferretdb": { "version": "v2.7.0", "package": "docker" } },
+            "db1:27017",
+        ),
+        (
+            "FerretDB",
+            doc! { "version": "7.0.42", "ferretdbVersion": "v1.24.2", "ferretdbFeatures": {} },
+            "db1:27017",
+        ),
+    ];
+    for (name, build_info, host) in told {
+        let facts = Facts { version: Ok(version(&build_info, &[host])), ..healthy() };
+        let found = finds(&facts, "server", Outcome::Warn, name);
+        assert_eq!(found.mend.unwrap(), "sessionctl sweep -d app -c sessions --interval 60");
+        finds(&facts, "version", Outcome::Unknown, "versions of its own");
+    }
+    // A host that only looks alike.
+    let real = version(&doc! { "version": "8.0.4" }, &["cosmos.azure.com.example.org:27017"]);
+    finds(&Facts { version: Ok(real), ..healthy() }, "server", Outcome::Pass, "MongoDB 8.0.4");
+}
+
+#[test]
+fn a_version_without_fixes_is_too_old_by_the_servers_clock() {
+    let judged = |text: &str| {
+        let version = version(&doc! { "version": text }, &["db1:27017"]);
+        finding(&Facts { version: Ok(version), ..healthy() }, "version")
+    };
+    for (text, outcome) in [
+        ("3.6.23", Outcome::Warn),
+        ("4.4.29", Outcome::Warn),
+        ("5.0.31", Outcome::Warn),
+        ("6.3.2", Outcome::Warn),
+        ("7.0.14", Outcome::Pass),
+        ("8.0.4", Outcome::Pass),
+        ("9.0.0-rc1", Outcome::Pass),
+    ] {
+        assert_eq!(judged(text).outcome, outcome, "{:#?}", judged(text));
+    }
+    let later = Facts { now: DateTime::from_millis(NOW + 4 * 365 * 86_400_000), ..healthy() };
+    finds(&later, "version", Outcome::Warn, "MongoDB 8.0.4 gets no fixes since 2029-10-31");
+}
+
+fn indexed(index: Document) -> Facts {
+    Facts { indexes: Ok(vec![IndexSpec(index)]), ..healthy() }
+}
+
+fn with_seconds(seconds: impl Into<Bson>) -> Facts {
+    indexed(
+        doc! { "key": { "expires": 1 }, "name": "expires_1", "expireAfterSeconds": seconds.into() },
+    )
+}
+
+/// Indexes that an old server stored, and a newer one still lists.
+#[test]
+fn seconds_of_an_odd_type_are_found() {
+    let nan = with_seconds(f64::NAN);
+    finds(&nan, "ttl-seconds", Outcome::Fail, "is NaN | the server deletes nothing by it");
+    let at_once = version(&doc! { "version": "5.0.13" }, &[]);
+    let at_once = Facts { version: Ok(at_once), ..nan };
+    finds(&at_once, "ttl-seconds", Outcome::Fail, "takes that for 0");
+    finds(&with_seconds(3600.5), "ttl-seconds", Outcome::Warn, "3600.5, which is no whole number");
+    finds(&with_seconds(-1), "ttl-seconds", Outcome::Fail, "expires_1 is -1");
+    finds(&with_seconds(3_000_000_000_i64), "ttl-seconds", Outcome::Fail, "68 years or more");
+    finds(&with_seconds("60"), "ttl-seconds", Outcome::Fail, "no number");
+    for facts in [with_seconds(f64::NAN), with_seconds(-1), with_seconds("60")] {
+        let mend = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever").mend;
+        assert_eq!(mend.unwrap(), "sessionctl index replace -d app -c sessions --yes");
+    }
+}
+
+#[test]
+fn a_ttl_on_two_fields_is_found() {
+    let facts = indexed(doc! {
+        "key": { "expires": 1, "user": 1 }, "name": "both", "expireAfterSeconds": 0,
+    });
+    let mend = finds(&facts, "ttl-compound", Outcome::Fail, "both has more than one field").mend;
+    let wanted =
+        r#"mongosh --eval 'db.getSiblingDB("app").getCollection("sessions").dropIndex("both")'"#;
+    assert_eq!(mend.unwrap(), wanted);
+    let mend = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever").mend;
+    assert_eq!(mend.unwrap(), "sessionctl index install -d app -c sessions --yes");
+}
+
+#[test]
+fn a_large_backlog_is_drained_before_the_index_is_made() {
+    let facts = Facts {
+        indexes: Ok(Vec::new()),
+        survey: Ok(Survey {
+            documents: 100_000_000,
+            ..survey(&[(State::Live, 5_000), (State::Expired, 5_000)])
+        }),
+        oldest: Ok(Some(DateTime::from_millis(NOW - 86_400_000 * 400))),
+        ..healthy()
+    };
+    let mend = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever").mend;
+    assert_eq!(mend.unwrap(), "sessionctl index install -d app -c sessions --drain --yes");
+    let said =
+        "about 50,000,000 sessions (5,000 in a sample of 10,000) expired, the oldest for 400 days";
+    finds(&facts, "expired", Outcome::Fail, said);
+}
+
+#[test]
+fn what_the_server_is_deleting_now_is_no_failure() {
+    let late = Facts {
+        survey: Ok(survey(&[(State::Expired, 10)])),
+        oldest: Ok(Some(DateTime::from_millis(NOW - 86_400_000))),
+        ..healthy()
+    };
+    finds(
+        &late,
+        "expired",
+        Outcome::Fail,
+        "100 TTL passes in 100 minutes have not removed them, nor",
+    );
+    let passes = Passes { deleted_before: 5, deleted: 900, ..Passes::default() };
+    let deleting = Facts { passes: Ok(passes), ..late.clone() };
+    finds(&deleting, "expired", Outcome::Warn, "deleting now");
+    // It deletes, so these may have been ended a moment ago.
+    let passes = Passes { done: 9, deleted_before: 900, deleted: 900, ..Passes::default() };
+    let ended = Facts { passes: Ok(passes), ..late.clone() };
+    finds(&ended, "expired", Outcome::Warn, "makes its next pass within");
+    let secondary = Facts { writable: false, ..late };
+    finds(&secondary, "expired", Outcome::Warn, "the primary has not");
+    finds(&secondary, "server", Outcome::Pass, "a secondary, which deletes nothing");
+}
+
+#[test]
+fn a_slow_monitor_may_be_late() {
+    let facts = |sleep: u64| Facts {
+        survey: Ok(survey(&[(State::Expired, 10)])),
+        oldest: Ok(Some(DateTime::from_millis(NOW - 1_500_000))),
+        monitor: Ok(Monitor { enabled: true, sleep: Duration::from_secs(sleep) }),
+        ..healthy()
+    };
+    finds(&facts(60), "expired", Outcome::Fail, "the oldest for 25 minutes");
+    finds(&facts(3600), "expired", Outcome::Pass, "the oldest for 25 minutes");
+    finds(&facts(3600), "ttl-interval", Outcome::Warn, "60 minutes");
+}
+
+#[test]
+fn a_lease_that_has_run_out_sweeps_nothing() {
+    let facts = |until: i64| Facts {
+        indexes: Ok(Vec::new()),
+        sweeper: Ok(Some(Sweeper {
+            holder: "ops1:7:ab".into(),
+            until: DateTime::from_millis(until),
+            fence: 1,
+        })),
+        ..healthy()
+    };
+    finds(&facts(NOW + 1), "ttl-index", Outcome::Pass, "the sweeper ops1:7:ab does its work");
+    finds(&facts(NOW), "ttl-index", Outcome::Fail, "grows for ever");
+}
+
+#[test]
+fn clocks_are_apart_only_where_that_is_certain() {
+    let facts = |ahead: i64, unsure: i64| {
+        let skew = Skew { ahead, unsure };
+        let clocks =
+            Clocks { local: skew, members: vec![("db2:27017".into(), skew)], silent: vec![] };
+        Facts { clocks: Ok(clocks), ..healthy() }
+    };
+    finds(&facts(-90_000, 5), "clock-here", Outcome::Warn, "90 seconds behind the server's");
+    finds(&facts(90_000, 5), "clock-members", Outcome::Warn, "db2:27017 is 90 seconds ahead");
+    for check in ["clock-here", "clock-members"] {
+        finds(&facts(1500, 5), check, Outcome::Pass, "agree");
+        finds(&facts(5000, 4000), check, Outcome::Pass, "agree");
+    }
+    let silent = Clocks { silent: vec!["db3:27017".into()], ..Clocks::default() };
+    let facts = Facts { clocks: Ok(silent), ..healthy() };
+    finds(&facts, "clock-members", Outcome::Unknown, "no answer from db3:27017");
+}
+
+#[test]
+fn rights_are_read_as_the_server_means_them() {
+    let rights = |privileges: Bson| {
+        let user = doc! { "user": "ops", "db": "admin" };
+        Rights::read(&doc! { "authInfo": {
+            "authenticatedUsers": [user], "authenticatedUserPrivileges": privileges,
+        } })
+    };
+    let on =
+        |resource: Document, actions: &[&str]| doc! { "resource": resource, "actions": actions };
+    let some = rights(Bson::Array(vec![
+        on(doc! { "db": "app", "collection": "" }, &["find"]).into(),
+        on(doc! { "db": "", "collection": "sessions" }, &["remove"]).into(),
+        on(doc! { "cluster": true }, &["serverStatus"]).into(),
+    ]));
+    assert!(some.may("find", "app", "x") && !some.may("find", "shop", "sessions"));
+    assert!(some.may("remove", "shop", "sessions") && !some.may("remove", "shop", "x"));
+    assert!(some.may_on_cluster("serverStatus") && !some.may_on_cluster("getParameter"));
+    assert!(!some.may("serverStatus", "app", "sessions"));
+    let all = rights(Bson::Array(vec![on(doc! { "anyResource": true }, &["anyAction"]).into()]));
+    assert!(all.may("dropIndex", "app", "sessions") && all.may_on_cluster("getParameter"));
+    let none = Rights::read(&doc! { "authInfo": { "authenticatedUsers": [] } });
+    assert!(none.may("remove", "app", "sessions"), "the server asks for no login");
+}
+
+#[test]
+fn by_a_layout_that_is_not_theirs_nothing_is_to_be_done() {
+    let mut facts = healthy();
+    facts.commands.options =
+        ["--layout", "fiber", "--uri-file", "/etc/uri"].map(str::to_owned).to_vec();
+    facts.is_named = true;
+    facts.looked = Ok(Looked { at: 100, strangers: 100, ..Looked::default() });
+    let found = finds(&facts, "layout", Outcome::Fail, "none of 100 documents");
+    assert_eq!(found.mend.unwrap(), "sessionctl doctor --uri-file /etc/uri -d app -c sessions");
+}
+
+#[test]
+fn the_indexes_of_the_store_itself_are_named_as_it_names_them() {
+    let layout = Layout::named("better-auth").unwrap().clone();
+    let facts = Facts { layout: Some(layout), indexes: Ok(Vec::new()), ..healthy() };
+    let mend = |check| finding(&facts, check).mend.unwrap();
+    assert!(
+        mend("id-index").contains(r#"{"token": 1}, {unique: true, name: "session_token_uidx"}"#)
+    );
+    assert!(mend("user-index").contains(r#"{"userId": 1}, {name: "session_userId_idx"}"#));
+}

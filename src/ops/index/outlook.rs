@@ -1,0 +1,98 @@
+//! What the server would delete by an index: reckoned before there is one, or before another takes
+//! its place.
+
+use super::{IndexSpec, is_null};
+use crate::error::{Error, Result};
+use crate::model::layout::{Layout, Rule};
+use crate::store::Store;
+
+impl IndexSpec {
+    /// What it deletes, as a rule; none if it is not known to delete anything.
+    fn rule(&self) -> Option<Rule> {
+        let key = self.0.get_document("key").ok().filter(|key| key.len() == 1)?;
+        let mut rule = Rule::after(key.keys().next()?, self.seconds()?);
+        if let Some(partial) = self.0.get("partialFilterExpression") {
+            let field = partial.as_document()?.keys().next()?;
+            rule.only_null = Some(field.clone());
+            partial.as_document().filter(|partial| **partial == is_null(field))?;
+        }
+        Some(rule)
+    }
+}
+
+impl Layout {
+    /// This layout as the server's TTL monitor reads it: over is what `index` deletes, whatever the
+    /// store says.
+    fn deleted_by(&self, index: &IndexSpec) -> Option<Self> {
+        Some(Self { expiry: vec![index.rule()?], ..self.clone() })
+    }
+}
+
+impl Store {
+    /// The same sessions, under the TTL index that ends those that never expire when they have been
+    /// idle for long enough.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where there are none, or nothing says when they were last touched.
+    pub fn idle_limited(&self) -> Result<Self> {
+        let limited = self.layout().idle_limited().map(|layout| self.with_layout(layout));
+        limited.ok_or_else(|| {
+            Error::Unsupported(format!(
+                "the store of layout {} writes no null for an expiry beside the date of the last \
+                 touch",
+                self.layout().name
+            ))
+        })
+    }
+
+    /// The same sessions, of which those are expired that the server would delete by `index`: to be
+    /// counted, and to be purged before the index is made. `None` where it would delete nothing.
+    pub fn deleted_by(&self, index: &IndexSpec) -> Option<Self> {
+        Some(self.with_layout(self.layout().deleted_by(index)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{DateTime, doc};
+
+    use super::*;
+    use crate::model::session::State;
+
+    #[test]
+    fn what_an_index_deletes_is_what_is_older_than_its_seconds() {
+        let layout = Layout::named("koa-session-mongoose").unwrap();
+        let index = IndexSpec(doc! { "key": { "updatedAt": 1 }, "expireAfterSeconds": 60 });
+        let now = DateTime::from_millis(1_000_000);
+        let filter = layout.deleted_by(&index).unwrap().filter(State::Expired, now);
+        let limit = DateTime::from_millis(940_000);
+        assert_eq!(filter, doc! { "updatedAt": { "$lt": limit } });
+    }
+
+    #[test]
+    fn what_the_index_on_idle_sessions_deletes_has_no_expiry() {
+        let layout = Layout::named("express-mongodb-legacy").unwrap();
+        let partial = doc! { "expires": { "$type": "null" } };
+        let index = IndexSpec(
+            doc! { "key": { "lastAccess": -1 }, "expireAfterSeconds": 60, "partialFilterExpression": partial },
+        );
+        let now = DateTime::from_millis(1_000_000);
+        let filter = layout.deleted_by(&index).unwrap().filter(State::Expired, now);
+        let limit = DateTime::from_millis(940_000);
+        let expected = doc! { "lastAccess": { "$lt": limit }, "expires": { "$type": "null" } };
+        assert_eq!(filter, expected);
+    }
+
+    #[test]
+    fn an_index_that_is_plain_or_never_acts_deletes_nothing() {
+        let layout = Layout::named("authjs").unwrap();
+        for spec in [
+            doc! { "key": { "expires": 1 } },
+            doc! { "key": { "expires": 1 }, "expireAfterSeconds": f64::NAN },
+            doc! { "key": { "expires": 1, "user": 1 }, "expireAfterSeconds": 0 },
+            doc! { "key": { "expires": 1 }, "expireAfterSeconds": 0, "partialFilterExpression": { "a": 1 } },
+        ] {
+            assert!(layout.deleted_by(&IndexSpec(spec.clone())).is_none(), "{spec}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! How the sessions of a purge are found: by windows of their expiry, by windows of their `_id`, or
+//! one by one. Pure, but for asking the server which plan it would choose.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use bson::{Bson, Document, doc};
+
+use super::{Fate, Purge};
+use crate::error::Result;
+use crate::model::index_spec::IndexSpec;
+use crate::model::query::Query;
+use crate::model::session::State;
+use crate::store::Store;
+
+/// In which steps a purge goes through its sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// Windows of the expiry, along its index: nothing but their bounds is read.
+    ExpiryWindows,
+    /// Windows of the `_id`, over the whole collection, because no index leads to the sessions.
+    IdWindows,
+    /// The sessions are read, and written by their `_id`.
+    Ids,
+}
+
+impl Strategy {
+    /// How many sessions a batch has unless told otherwise. Ids travel to the server and back.
+    pub(super) fn batch_size(self) -> u32 {
+        match self {
+            Self::ExpiryWindows | Self::IdWindows => 5000,
+            Self::Ids => 1000,
+        }
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::ExpiryWindows => "expiry windows",
+            Self::IdWindows => "_id windows",
+            Self::Ids => "ids",
+        })
+    }
+}
+
+/// What a purge would do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// How most of the sessions are found.
+    pub strategy: Strategy,
+    /// The plan that the server chooses for the selection, such as `IXSCAN expires_1` or
+    /// `COLLSCAN`; none if it does not say.
+    pub winning: Option<String>,
+    pub(super) parts: VecDeque<Part>,
+}
+
+/// Sessions that are found in the same way.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Part {
+    /// Those whose `path` is below this value, along `index`.
+    Expiry { path: String, below: Bson, index: String },
+    /// Those that match, in the order of `_id`.
+    Walk { filter: Document },
+    /// Those that match, by whatever the server finds best.
+    Ids { filter: Document },
+    /// Those with these `_id`s that match.
+    Keys { keys: Vec<Bson>, filter: Document },
+}
+
+impl Plan {
+    /// Whether the whole collection is walked for some of its sessions, for want of an index.
+    pub fn walks_for(&self, purge: &Purge) -> bool {
+        let means_all = purge.query == Query::default() && !matches!(purge.fate, Fate::Mended(_));
+        self.strategy == Strategy::IdWindows && !means_all
+    }
+}
+
+impl Part {
+    pub(super) fn strategy(&self) -> Strategy {
+        match self {
+            Self::Expiry { .. } => Strategy::ExpiryWindows,
+            Self::Walk { .. } => Strategy::IdWindows,
+            Self::Ids { .. } | Self::Keys { .. } => Strategy::Ids,
+        }
+    }
+}
+
+impl Store {
+    /// How `purge` would go about it.
+    ///
+    /// # Errors
+    /// What reading the indexes meets.
+    pub async fn plan(&self, purge: &Purge) -> Result<Plan> {
+        let filter = self.selection(purge)?;
+        let winning = self.winning_plan(&filter).await;
+        let indexes = self.indexes().await?;
+        let (mut parts, rest) = self.along_indexes(purge, &indexes)?;
+        if let Some(filter) = rest {
+            parts.push_back(self.part(purge, filter).await);
+        }
+        let strategy = parts.front().map_or(Strategy::Ids, Part::strategy);
+        Ok(Plan { strategy, winning, parts })
+    }
+
+    /// The parts of a purge that go along an index of the expiry, and what is left for others.
+    fn along_indexes(
+        &self,
+        purge: &Purge,
+        indexes: &[IndexSpec],
+    ) -> Result<(VecDeque<Part>, Option<Document>)> {
+        let is_only_expired = purge.query == Query::state(State::Expired)
+            && purge.keys.is_none()
+            && purge.fate == Fate::Deleted;
+        if !is_only_expired || purge.needs_documents() {
+            return Ok((VecDeque::new(), Some(self.condition(purge)?)));
+        }
+        let (ranges, mut rest) = self.layout().expired_parts(purge.cutoff);
+        let mut parts = VecDeque::new();
+        for (path, below) in ranges {
+            match indexes.iter().find(|index| index.leads_along(&path)) {
+                Some(index) => {
+                    let index = index.name().to_owned();
+                    parts.push_back(Part::Expiry { path, below, index });
+                }
+                None => rest.push(doc! { path: { "$lt": below } }),
+            }
+        }
+        let rest = match rest.len() {
+            0 => None,
+            1 => rest.pop(),
+            _ => Some(doc! { "$or": rest }),
+        };
+        Ok((parts, rest))
+    }
+
+    /// How the sessions of `filter` are found where no window of their expiry leads to them.
+    async fn part(&self, purge: &Purge, filter: Document) -> Part {
+        if let Some(keys) = purge.keys.clone() {
+            return Part::Keys { keys, filter };
+        }
+        let walks = !purge.needs_documents()
+            && self.winning_plan(&filter).await.is_some_and(|plan| plan == COLLSCAN);
+        if walks { Part::Walk { filter } } else { Part::Ids { filter } }
+    }
+
+    /// The plan that the server chooses for a filter. Not every server, and not every login, tells.
+    async fn winning_plan(&self, filter: &Document) -> Option<String> {
+        let find = doc! { "find": self.name(), "filter": filter, "comment": self.comment() };
+        let command = doc! { "explain": find, "verbosity": "queryPlanner" };
+        let reply = self.run("explain", command).await.ok()?;
+        let mut stages = Vec::new();
+        stages_of(reply.get("queryPlanner")?.as_document()?.get("winningPlan")?, &mut stages);
+        stages.dedup();
+        (!stages.is_empty()).then(|| stages.join(", "))
+    }
+}
+
+const COLLSCAN: &str = "COLLSCAN";
+
+/// The stages that read, of a plan of any server version: nested, per shard, or in two languages.
+fn stages_of(plan: &Bson, found: &mut Vec<String>) {
+    match plan {
+        Bson::Document(plan) => {
+            match (plan.get_str("stage"), plan.get_str("indexName")) {
+                (Ok(stage), Ok(index)) => found.push(format!("{stage} {index}")),
+                (Ok(stage @ ("COLLSCAN" | "IDHACK" | "EOF")), _) => found.push(stage.to_owned()),
+                _ => {}
+            }
+            // The slot-based form repeats the plan.
+            let inner = plan.iter().filter(|(key, _)| *key != "slotBasedPlan");
+            inner.for_each(|(_, value)| stages_of(value, found));
+        }
+        Bson::Array(plans) => plans.iter().for_each(|plan| stages_of(plan, found)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stages(plan: Document) -> String {
+        let mut found = Vec::new();
+        stages_of(&plan.into(), &mut found);
+        found.join(", ")
+    }
+
+    #[test]
+    fn a_plan_is_named_by_the_stages_that_read() {
+        let fetch = doc! { "stage": "FETCH", "inputStage": { "stage": "IXSCAN", "indexName": "expires_1", "keyPattern": { "expires": 1 } } };
+        assert_eq!(stages(fetch.clone()), "IXSCAN expires_1");
+        assert_eq!(stages(doc! { "stage": "COLLSCAN", "direction": "forward" }), "COLLSCAN");
+        let slots = doc! { "queryPlan": fetch.clone(), "slotBasedPlan": { "stage": "COLLSCAN" } };
+        assert_eq!(stages(slots), "IXSCAN expires_1");
+        let scan = doc! { "stage": "COLLSCAN" };
+        let or = doc! { "stage": "SUBPLAN", "inputStage": { "stage": "OR", "inputStages": [fetch, scan] } };
+        assert_eq!(stages(or), "IXSCAN expires_1, COLLSCAN");
+    }
+}

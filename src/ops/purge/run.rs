@@ -1,0 +1,424 @@
+//! A purge under way: reads the next batch while earlier ones are written, no faster than it may.
+
+use std::time::{Duration, Instant};
+
+use bson::{Bson, RawDocument};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::Purge;
+use super::pace::{Cause, Overload, Throttle, Throttled};
+use super::plan::Strategy;
+use super::source::{Candidates, Scope, Source};
+use super::write::{Writer, Written};
+use crate::error::{Error, Result};
+use crate::ops::archive::Archive;
+use crate::server::backoff::Retries;
+use crate::server::connection::Kind;
+use crate::server::replication::Lag;
+use crate::store::Store;
+
+/// How often a rate starts batches at the least, in a second: smaller ones, rather than bursts.
+const STARTS_A_SECOND: u32 = 4;
+
+/// What came of one batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Batch {
+    /// Sessions that were deleted, or ended.
+    pub done: u64,
+    /// Sessions that were read for it but did not match any more when they were to be written: they
+    /// were renewed or removed meanwhile. None where the sessions were not read.
+    pub spared: Option<u64>,
+    /// Whether `done` is exact; after a connection that broke in mid-write it is "at least".
+    pub exact: bool,
+    /// Of `done`, those that an archive holds; none if there is no archive.
+    pub archived: Option<u64>,
+    /// Sessions left alone because the archive has no form for them.
+    pub kept: u64,
+    /// What their store looks its sessions up by, if the purge tells ids.
+    pub ids: Vec<Bson>,
+    /// How long its write took.
+    pub took: Duration,
+}
+
+/// While it waits, its caller hears of it this often.
+const LONG_WAIT: Duration = Duration::from_secs(10);
+/// How often the replication lag is asked for.
+const LAG_EVERY: Duration = Duration::from_secs(1);
+
+/// What happens next in a purge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A batch was carried out.
+    Batch(Batch),
+    /// It waits: told at once where the server is to catch up, and now and then in any long wait.
+    /// Pulling goes on waiting.
+    Paused(Cause),
+}
+
+/// A batch that is being written.
+type Flight = JoinHandle<(Landing, Written)>;
+
+/// What is to be known of a batch when it was written.
+#[derive(Debug)]
+struct Landing {
+    /// How many sessions it was expected to have.
+    expected: u64,
+    /// How many were read for it.
+    read: Option<u64>,
+    /// How many the archive could not take.
+    kept: u64,
+    ids: Vec<Bson>,
+}
+
+/// A purge under way. Dropping it leaves the batches in flight to themselves.
+#[derive(Debug)]
+pub struct Purging {
+    store: Store,
+    purge: Purge,
+    writer: Writer,
+    archive: Option<Archive>,
+    source: Option<Source>,
+    /// How sessions are found, once that is known.
+    strategy: Strategy,
+    walks: bool,
+    jobs: usize,
+    flights: FuturesUnordered<Flight>,
+    /// Whether the source gave its last batch.
+    dry: bool,
+    finished: bool,
+    failure: Option<Error>,
+    exact: bool,
+    throttle: Throttle,
+    throttled: Throttled,
+    /// When the lag was last asked for, and whether it was ever told.
+    lag_asked: Option<Instant>,
+    lag_told: bool,
+    /// What was said to be waited for.
+    paused: Option<Cause>,
+    /// When its caller last heard that it waits.
+    told: Instant,
+    cancel: CancellationToken,
+}
+
+impl Purging {
+    pub(super) fn new(
+        store: &Store,
+        purge: Purge,
+        update: Option<Bson>,
+        cancel: CancellationToken,
+    ) -> Self {
+        let writer = Writer {
+            store: store.clone(),
+            update,
+            overload: Overload::default(),
+            cancel: cancel.clone(),
+        };
+        Self {
+            store: store.clone(),
+            throttle: Throttle::new(purge.pace, Instant::now()),
+            purge,
+            writer,
+            archive: None,
+            source: None,
+            strategy: Strategy::Ids,
+            walks: false,
+            jobs: 1,
+            flights: FuturesUnordered::new(),
+            dry: false,
+            finished: false,
+            failure: None,
+            exact: true,
+            throttled: Throttled::default(),
+            lag_asked: None,
+            lag_told: false,
+            paused: None,
+            told: Instant::now(),
+            cancel,
+        }
+    }
+
+    /// Writes each batch into `archive`, and syncs it, before it is deleted: no session is ever in
+    /// neither place.
+    #[must_use]
+    pub fn archive_to(mut self, archive: Archive) -> Self {
+        self.purge.archive = true;
+        self.archive = Some(archive);
+        self
+    }
+
+    /// Gives the archive back, if there is one that can be written on.
+    pub fn into_archive(self) -> Option<Archive> {
+        self.archive
+    }
+
+    /// Whether the batches so far add up to what was done. `false` once a write failed in a way that
+    /// leaves open how much of it was carried out.
+    pub fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    /// Whether nothing of the selection is left.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Whether no index leads to the sessions, so that the collection is walked.
+    pub fn walks(&self) -> bool {
+        self.walks
+    }
+
+    /// How long it waited so far, and for what.
+    pub fn throttled(&self) -> Throttled {
+        self.throttled
+    }
+
+    /// What happens next. `None` when nothing is left, or when the token was cancelled: the batches
+    /// in flight are always finished first.
+    ///
+    /// # Errors
+    /// What is still wrong after several attempts, or at once what trying again cannot mend. The
+    /// batches that were in flight come before it.
+    pub async fn next(&mut self) -> Result<Option<Step>> {
+        loop {
+            let stops = self.failure.is_some() || self.cancel.is_cancelled();
+            if stops || self.dry || self.flights.len() >= self.allowed() {
+                match self.flights.next().await {
+                    Some(flight) => match self.landed(flight) {
+                        Some(batch) => return Ok(Some(Step::Batch(batch))),
+                        None => continue,
+                    },
+                    None if stops => return self.failure.take().map_or(Ok(None), Err),
+                    None => {}
+                }
+            }
+            match self.delay().await {
+                Ok(None) => {}
+                Ok(Some((wait, cause))) => {
+                    if let Some(step) = self.wait(wait, cause).await {
+                        return Ok(Some(step));
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    self.failure = Some(error);
+                    continue;
+                }
+            }
+            self.paused = None;
+            match self.read().await {
+                Ok(Some(candidates)) => match self.keep(candidates).await {
+                    Ok((candidates, kept)) => self.start(candidates, kept),
+                    Err(error) => self.failure = Some(error),
+                },
+                Ok(None) if self.cancel.is_cancelled() => {}
+                // What is in flight may yet be spared, and then it is looked at once more.
+                Ok(None) if !self.flights.is_empty() => self.dry = true,
+                Ok(None) => {
+                    self.finished = true;
+                    return Ok(None);
+                }
+                Err(error) => self.failure = Some(error),
+            }
+        }
+    }
+
+    /// How many batches may be in flight now.
+    fn allowed(&self) -> usize {
+        if self.writer.overload.is_near() { 1 } else { self.jobs }
+    }
+
+    /// Waits for as long as another batch must not begin, or until one in flight is done.
+    async fn wait(&mut self, wait: Duration, cause: Cause) -> Option<Step> {
+        let is_news = self.paused.is_none_or(|told| !is_same(told, cause));
+        if is_news && !matches!(cause, Cause::Rate | Cause::Rest) {
+            self.paused = Some(cause);
+            return Some(self.pause(cause));
+        }
+        let began = Instant::now();
+        let cancel = self.cancel.clone();
+        let landed = tokio::select! {
+            flight = self.flights.next(), if !self.flights.is_empty() => flight,
+            () = tokio::time::sleep(wait.min(LONG_WAIT)) => None,
+            () = cancel.cancelled() => None,
+        };
+        self.throttled.add(cause, began.elapsed());
+        match landed {
+            Some(flight) => self.landed(flight).map(Step::Batch),
+            None if self.told.elapsed() >= LONG_WAIT => Some(self.pause(cause)),
+            None => None,
+        }
+    }
+
+    fn pause(&mut self, cause: Cause) -> Step {
+        self.told = Instant::now();
+        Step::Paused(cause)
+    }
+
+    /// How long the next batch must wait, and for what.
+    async fn delay(&mut self) -> Result<Option<(Duration, Cause)>> {
+        let now = Instant::now();
+        let overload = self.writer.overload.delay(now).map(|wait| (wait, Cause::Overload));
+        match overload.or_else(|| self.throttle.delay(now)) {
+            Some(wait) => Ok(Some(wait)),
+            None => self.lag(now).await,
+        }
+    }
+
+    /// Whether the members are too far behind. Whoever may not know it at the start must not begin;
+    /// what cannot be told on the way is waited for.
+    async fn lag(&mut self, now: Instant) -> Result<Option<(Duration, Cause)>> {
+        let Some(most) = self.purge.pace.max_lag else { return Ok(None) };
+        let asked_lately =
+            self.lag_asked.is_some_and(|asked| now.duration_since(asked) < LAG_EVERY);
+        if asked_lately && self.paused.is_none() {
+            return Ok(None);
+        }
+        let cancel = self.cancel.clone();
+        let connection = self.store.connection().clone();
+        let Some(lag) = cancel.run_until_cancelled(connection.lag()).await else { return Ok(None) };
+        self.lag_asked = Some(Instant::now());
+        let wait = |cause| Ok(Some((LAG_EVERY, cause)));
+        match lag {
+            Lag::Standalone => Ok(None),
+            Lag::Behind(followers) => {
+                self.lag_told = true;
+                if followers.behind > most { wait(Cause::Lag(followers.behind)) } else { Ok(None) }
+            }
+            Lag::Unknown(error) if self.lag_told || error.is_transient() => wait(Cause::LagUnknown),
+            Lag::Unknown(error) => Err(error),
+        }
+    }
+
+    /// The next candidates, or `None` at the end and when it was cancelled. Reading changes
+    /// nothing, so an interrupted process need not wait for its answer.
+    async fn read(&mut self) -> Result<Option<Candidates>> {
+        let mut retries = Retries::default();
+        let cancel = self.cancel.clone();
+        loop {
+            match cancel.run_until_cancelled(self.try_read()).await {
+                None => return Ok(None),
+                Some(Ok(candidates)) => return Ok(candidates),
+                Some(Err(error)) => {
+                    if error.is_overload() {
+                        self.writer.overload.met(Instant::now());
+                    }
+                    retries.pause(&cancel, error).await?;
+                    // A lost cursor begins again, and would find what is in flight once more: first
+                    // that lands.
+                    if !self.flights.is_empty() {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn try_read(&mut self) -> Result<Option<Candidates>> {
+        if self.source.is_none() {
+            let kind = self.store.connection().hello().await?.kind;
+            let plan = self.store.plan(&self.purge).await?;
+            self.jobs = self.purge.jobs.map_or_else(|| self.usual_jobs(kind), |jobs| jobs as usize);
+            self.walks = plan.walks_for(&self.purge);
+            self.strategy = plan.strategy;
+            self.source = Some(Source::new(plan.parts));
+        }
+        let size = self.batch_size();
+        let Some(source) = &mut self.source else { return Ok(None) };
+        source.next(&self.store, &self.purge, size).await
+    }
+
+    /// Two keep a standalone busy; who waits for the majority needs more (measured on mongod 6.0.5).
+    fn usual_jobs(&self, kind: Kind) -> usize {
+        match kind {
+            _ if self.purge.pace.sleep_factor > 0.0 => 1,
+            Kind::Standalone => 2,
+            Kind::ReplicaSet | Kind::Sharded => 8,
+        }
+    }
+
+    fn batch_size(&self) -> u32 {
+        let size = self.purge.batch_size.unwrap_or_else(|| self.strategy.batch_size());
+        let share = self.purge.pace.rate.map(|rate| (rate / STARTS_A_SECOND).max(1));
+        share.map_or(size, |share| size.min(share))
+    }
+
+    /// Puts the candidates into the archive, if there is one. Those that it cannot take are no
+    /// candidates any more; their number comes along.
+    async fn keep(&mut self, mut candidates: Candidates) -> Result<(Candidates, u64)> {
+        let Some(mut archive) = self.archive.take() else { return Ok((candidates, 0)) };
+        let documents = std::mem::take(&mut candidates.documents);
+        let writing = tokio::task::spawn_blocking(move || {
+            let batch: Vec<&RawDocument> = documents.iter().map(|document| &**document).collect();
+            let written = archive.write(&batch);
+            (archive, written)
+        });
+        let Ok((archive, written)) = writing.await else { return Err(lost()) };
+        self.archive = Some(archive);
+        let kept = candidates.retain(&written?.archived);
+        Ok((candidates, kept))
+    }
+
+    fn start(&mut self, mut candidates: Candidates, kept: u64) {
+        self.throttle.begin(Instant::now(), candidates.count);
+        let landing = Landing {
+            expected: candidates.count,
+            read: match candidates.scope {
+                Scope::Window { .. } => None,
+                Scope::Keys(_) | Scope::Each(_) => Some(candidates.count),
+            },
+            kept,
+            ids: std::mem::take(&mut candidates.ids),
+        };
+        let writer = self.writer.clone();
+        // A task of its own, because a driver's future must not be dropped.
+        self.flights.push(tokio::spawn(async move { (landing, writer.write(candidates).await) }));
+    }
+
+    /// What a batch came to; nothing, where it failed as a whole.
+    fn landed(&mut self, flight: Result<(Landing, Written), JoinError>) -> Option<Batch> {
+        let Ok((landing, written)) = flight else {
+            self.exact = false;
+            self.failure = Some(lost());
+            return None;
+        };
+        self.throttle.end(Instant::now(), landing.expected, written.done, written.took);
+        self.exact &= written.exact;
+        // What an earlier attempt may have done was not renewed by anybody.
+        let spared = landing.read.map(|read| match written.exact && written.error.is_none() {
+            true => read.saturating_sub(written.done),
+            false => 0,
+        });
+        if let (Some(source), Some(read)) = (&mut self.source, landing.read) {
+            source.spared(read.saturating_sub(written.done));
+        }
+        if self.dry && self.flights.is_empty() {
+            self.dry = false;
+        }
+        let failed = written.error.is_some();
+        self.failure = self.failure.take().or(written.error);
+        let batch = Batch {
+            done: written.done,
+            spared,
+            exact: written.exact,
+            archived: self.purge.archive.then_some(written.done),
+            kept: landing.kept,
+            ids: landing.ids,
+            took: written.took,
+        };
+        (!failed || batch.done > 0).then_some(batch)
+    }
+}
+
+/// A task of ours panicked, and said so itself.
+fn lost() -> Error {
+    Error::Unsupported("a batch was lost".into())
+}
+
+/// Whether both wait for the same thing, however long.
+fn is_same(one: Cause, other: Cause) -> bool {
+    std::mem::discriminant(&one) == std::mem::discriminant(&other)
+}

@@ -1,0 +1,517 @@
+//! Where the sessions of a purge come from: one batch after the other, each as what its write is
+//! bound to.
+
+use std::collections::VecDeque;
+
+use bson::raw::RawDocumentBuf;
+use bson::{Bson, Document, RawDocument, doc};
+
+use super::plan::Part;
+use super::{Fate, Purge};
+use crate::error::Result;
+use crate::model::filter::all;
+use crate::model::payload::Payload;
+use crate::server::reply::{documents, key_of};
+use crate::store::{Batches, Store};
+
+/// How often sessions that changed while they were judged are judged again.
+const ROUNDS: u32 = 3;
+/// Values up to this size, in bytes, are repeated in the delete; a command holds 48 MB in all.
+const REPEATED: usize = 64 << 10;
+/// The types of `_id` that windows go through one after the other: `$gte` stays within one type.
+const WINDOWED: [&str; 3] = ["string", "objectId", "binData"];
+/// All others that an `_id` may have.
+const OTHERS: [&str; 9] =
+    ["number", "object", "date", "bool", "timestamp", "null", "symbol", "minKey", "maxKey"];
+
+/// What one write is bound to, besides the predicate that it repeats.
+#[derive(Debug)]
+pub(super) enum Scope {
+    /// These `_id`s.
+    Keys(Vec<Bson>),
+    /// Each of these by itself: an `_id`, and what else must be as it was read.
+    Each(Vec<Document>),
+    /// All that is in this range, along the index that `hint` names.
+    Window { range: Document, hint: Bson },
+}
+
+/// The sessions of one batch.
+#[derive(Debug)]
+pub(super) struct Candidates {
+    pub(super) scope: Scope,
+    /// The predicate that the write repeats.
+    pub(super) filter: Document,
+    /// How many there are; in a window of the `_id`, how many the server looks at.
+    pub(super) count: u64,
+    /// The documents, where they are wanted.
+    pub(super) documents: Vec<RawDocumentBuf>,
+    /// What the store looks them up by, where that is wanted.
+    pub(super) ids: Vec<Bson>,
+}
+
+impl Candidates {
+    fn window(range: Document, hint: Bson, filter: Document, count: u64) -> Self {
+        let scope = Scope::Window { range, hint };
+        Self { scope, filter, count, documents: Vec::new(), ids: Vec::new() }
+    }
+
+    /// Keeps the candidates that are marked; how many are not.
+    pub(super) fn retain(&mut self, marked: &[bool]) -> u64 {
+        fn retain<T>(all: &mut Vec<T>, marked: &[bool]) {
+            let mut marks = marked.iter();
+            all.retain(|_| marks.next().copied().unwrap_or(false));
+        }
+        match &mut self.scope {
+            Scope::Keys(keys) => retain(keys, marked),
+            Scope::Each(each) => retain(each, marked),
+            Scope::Window { .. } => return 0,
+        }
+        if !self.ids.is_empty() {
+            retain(&mut self.ids, marked);
+        }
+        let left = marked.iter().filter(|marked| **marked).count() as u64;
+        let kept = self.count - left;
+        self.count = left;
+        kept
+    }
+}
+
+/// Reads the parts of a plan, one after the other.
+#[derive(Debug)]
+pub(super) struct Source {
+    parts: VecDeque<Part>,
+    reading: Option<Reading>,
+}
+
+/// One part under way.
+#[derive(Debug)]
+enum Reading {
+    Expiry(Expiry),
+    Walk(Walk),
+    Ids(Ids),
+    Keys(Keys),
+}
+
+impl Source {
+    pub(super) fn new(parts: VecDeque<Part>) -> Self {
+        Self { parts, reading: None }
+    }
+
+    /// The next batch; `None` at the end. After an error the same call may be made again.
+    pub(super) async fn next(
+        &mut self,
+        store: &Store,
+        purge: &Purge,
+        size: u32,
+    ) -> Result<Option<Candidates>> {
+        loop {
+            let Some(reading) = &mut self.reading else {
+                match self.parts.pop_front() {
+                    Some(part) => self.reading = Some(Reading::of(part)),
+                    None => return Ok(None),
+                }
+                continue;
+            };
+            let next = match reading {
+                Reading::Expiry(expiry) => expiry.next(store, purge, size).await?,
+                Reading::Walk(walk) => walk.next(store, purge, size).await?,
+                Reading::Ids(ids) => ids.next(store, purge, size).await?,
+                Reading::Keys(keys) => keys.next(store, purge, size).await?,
+            };
+            match next {
+                Some(candidates) => return Ok(Some(candidates)),
+                // The last part may have more once it is known what was spared.
+                None if self.parts.is_empty() => return Ok(None),
+                None => self.reading = None,
+            }
+        }
+    }
+
+    /// Tells that so many sessions of a batch did not match any more when they were written.
+    pub(super) fn spared(&mut self, sessions: u64) {
+        if let Some(Reading::Ids(ids)) = &mut self.reading {
+            ids.spared += sessions;
+        }
+    }
+}
+
+impl Reading {
+    fn of(part: Part) -> Self {
+        match part {
+            Part::Expiry { path, below, index } => {
+                Self::Expiry(Expiry { path, below, index, from: None, burst: None, ended: false })
+            }
+            Part::Walk { filter } => {
+                Self::Walk(Walk { filter, types: WINDOWED.into(), from: None, others: None })
+            }
+            Part::Ids { filter } => Self::Ids(Ids::new(filter)),
+            Part::Keys { keys, filter } => Self::Keys(Keys { keys, at: 0, filter }),
+        }
+    }
+}
+
+/// Windows of an expiry. The range is the whole predicate: what is in it is expired.
+#[derive(Debug)]
+struct Expiry {
+    path: String,
+    below: Bson,
+    index: String,
+    /// Where the next window begins: `$gte` or `$gt` a value.
+    from: Option<(&'static str, Bson)>,
+    /// Sessions of one instant, more than a batch of them.
+    burst: Option<(Bson, Ids)>,
+    ended: bool,
+}
+
+impl Expiry {
+    async fn next(
+        &mut self,
+        store: &Store,
+        purge: &Purge,
+        size: u32,
+    ) -> Result<Option<Candidates>> {
+        loop {
+            if let Some((instant, ids)) = &mut self.burst {
+                if let Some(candidates) = ids.next(store, purge, size).await? {
+                    return Ok(Some(candidates));
+                }
+                self.from = Some(("$gt", instant.clone()));
+                self.burst = None;
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            let range = self.range("$lt", &self.below);
+            let bound = store.bound(range.clone(), &self.path, &self.index, size).await?;
+            let Some(bound) = bound else {
+                self.ended = true;
+                // Most passes of a sweep find nothing: then nothing is deleted, either.
+                let is_empty = self.from.is_none()
+                    && store.bound(range.clone(), &self.path, &self.index, 0).await?.is_none();
+                return Ok((!is_empty).then(|| self.window(range, size)));
+            };
+            let begins = matches!(&self.from, Some(("$gte", from)) if *from == bound);
+            if !is_scalar(&bound) {
+                // An array stands where one instant should: no window can end there.
+                self.ended = true;
+                self.burst = Some((bound, Ids::new(range)));
+            } else if begins {
+                let filter = doc! { &self.path: &bound };
+                self.burst = Some((bound, Ids::new(filter)));
+            } else {
+                let window = self.window(self.range("$lt", &bound), size);
+                self.from = Some(("$gte", bound));
+                return Ok(Some(window));
+            }
+        }
+    }
+
+    /// What is not yet done, up to `end`.
+    fn range(&self, operator: &str, end: &Bson) -> Document {
+        let mut range = Document::new();
+        if let Some((from, value)) = &self.from {
+            range.insert(*from, value);
+        }
+        range.insert(operator, end);
+        doc! { &self.path: range }
+    }
+
+    fn window(&self, range: Document, size: u32) -> Candidates {
+        Candidates::window(range, self.index.as_str().into(), Document::new(), size.into())
+    }
+}
+
+/// An instant or a number, to which a window can reach.
+fn is_scalar(bound: &Bson) -> bool {
+    use bson::Bson::{DateTime, Decimal128, Double, Int32, Int64};
+    matches!(bound, DateTime(_) | Int32(_) | Int64(_) | Double(_) | Decimal128(_))
+}
+
+/// Windows of the `_id`: each is so many documents for the server to look at.
+#[derive(Debug)]
+struct Walk {
+    filter: Document,
+    types: VecDeque<&'static str>,
+    from: Option<Bson>,
+    /// Ids of other types, which are few if there are any.
+    others: Option<Ids>,
+}
+
+impl Walk {
+    async fn next(
+        &mut self,
+        store: &Store,
+        purge: &Purge,
+        size: u32,
+    ) -> Result<Option<Candidates>> {
+        while let Some(kind) = self.types.front() {
+            if self.from.is_none() {
+                self.from = store.bound(of_type(&[kind]), "_id", "_id_", 0).await?;
+            }
+            let Some(from) = self.from.take() else {
+                self.types.pop_front();
+                continue;
+            };
+            let rest = doc! { "_id": { "$gte": &from } };
+            let range = match store.bound(rest.clone(), "_id", "_id_", size).await {
+                Ok(Some(end)) => {
+                    let range = doc! { "_id": { "$gte": from, "$lt": &end } };
+                    self.from = Some(end);
+                    range
+                }
+                Ok(None) => {
+                    self.types.pop_front();
+                    rest
+                }
+                Err(error) => {
+                    self.from = Some(from);
+                    return Err(error);
+                }
+            };
+            let hint = doc! { "_id": 1 }.into();
+            return Ok(Some(Candidates::window(range, hint, self.filter.clone(), size.into())));
+        }
+        let filter = || all(vec![of_type(&OTHERS), self.filter.clone()]);
+        self.others.get_or_insert_with(|| Ids::new(filter())).next(store, purge, size).await
+    }
+}
+
+fn of_type(types: &[&str]) -> Document {
+    doc! { "_id": { "$type": types } }
+}
+
+/// Sessions that are read, and judged where only their payload can tell.
+#[derive(Debug)]
+struct Ids {
+    filter: Document,
+    reader: Option<Batches>,
+    /// How often the reader began, and how many sessions were spared since.
+    rounds: u32,
+    spared: u64,
+}
+
+impl Ids {
+    fn new(filter: Document) -> Self {
+        Self { filter, reader: None, rounds: 0, spared: 0 }
+    }
+
+    async fn next(
+        &mut self,
+        store: &Store,
+        purge: &Purge,
+        size: u32,
+    ) -> Result<Option<Candidates>> {
+        loop {
+            if self.reader.is_none() {
+                // A session that changed between the read and the write was spared, because it may be
+                // another one now; it is judged again.
+                let changed = self.spared > 0 && purge.binds() != Binding::Id;
+                let again = changed && self.rounds <= ROUNDS;
+                if self.rounds > 0 && !again {
+                    return Ok(None);
+                }
+                self.reader = Some(store.candidates(self.filter.clone(), purge, size).await?);
+                self.rounds += 1;
+                self.spared = 0;
+            }
+            let Some(reader) = &mut self.reader else { return Ok(None) };
+            match reader.next().await {
+                Ok(Some(batch)) => {
+                    let read = judged(store, purge, documents(&batch), &self.filter);
+                    if read.count > 0 {
+                        return Ok(Some(read));
+                    }
+                }
+                Ok(None) => self.reader = None,
+                Err(error) => {
+                    // The cursor is lost; a new one finds what is left.
+                    self.reader = None;
+                    self.rounds -= 1;
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+/// Sessions whose `_id`s are known, read only where there is something to be judged or kept.
+#[derive(Debug)]
+struct Keys {
+    keys: Vec<Bson>,
+    at: usize,
+    filter: Document,
+}
+
+impl Keys {
+    async fn next(
+        &mut self,
+        store: &Store,
+        purge: &Purge,
+        size: u32,
+    ) -> Result<Option<Candidates>> {
+        while let Some(keys) = self.keys[self.at..].chunks(size as usize).next() {
+            let candidates = if purge.needs_documents() {
+                let these = doc! { "_id": { "$in": keys } };
+                let these = all(vec![these, self.filter.clone()]);
+                let mut reader = store.candidates(these, purge, size).await?;
+                let mut read = Vec::new();
+                while let Some(batch) = reader.next().await? {
+                    read.extend(documents(&batch).map(RawDocument::to_owned));
+                }
+                judged(store, purge, read.iter().map(|document| &**document), &self.filter)
+            } else {
+                let (scope, count) = (Scope::Keys(keys.to_vec()), keys.len() as u64);
+                let (documents, ids) = (Vec::new(), Vec::new());
+                Candidates { scope, filter: self.filter.clone(), count, documents, ids }
+            };
+            self.at += keys.len();
+            if candidates.count > 0 {
+                return Ok(Some(candidates));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The candidates among `read`.
+fn judged<'a>(
+    store: &Store,
+    purge: &Purge,
+    read: impl Iterator<Item = &'a RawDocument>,
+    filter: &Document,
+) -> Candidates {
+    let needs_payload = purge.query.needs_payload();
+    let binds = purge.binds();
+    let (mut keys, mut each) = (Vec::new(), Vec::new());
+    let (mut whole, mut ids) = (Vec::new(), Vec::new());
+    for document in read {
+        let Some(key) = key_of(document) else { continue };
+        if needs_payload && !store.admits(purge, document) {
+            continue;
+        }
+        if purge.archive {
+            whole.push(document.to_owned());
+        }
+        if purge.tells_ids {
+            ids.push(store.layout().id_of(document).value().clone());
+        }
+        match binds {
+            Binding::Id => keys.push(key),
+            Binding::Payload => each.push(bound(key, payload_as_read(store, document))),
+            Binding::Document => each.push(bound(key, document_as_read(document))),
+        }
+    }
+    let count = (keys.len() + each.len()) as u64;
+    let scope = if binds == Binding::Id { Scope::Keys(keys) } else { Scope::Each(each) };
+    Candidates { scope, filter: filter.clone(), count, documents: whole, ids }
+}
+
+/// What must be as it was read when a session is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Binding {
+    /// Only the `_id`: the predicate says the rest.
+    Id,
+    /// The payload, by which it was judged.
+    Payload,
+    /// All of it: the archive holds this document and no other.
+    Document,
+}
+
+impl Purge {
+    fn binds(&self) -> Binding {
+        // Nobody writes to a dead session but to renew it, and then the predicate fails. One that is
+        // mended stays, with whatever its store writes meanwhile.
+        let may_lose = !self.query.is_only_expired() && !matches!(self.fate, Fate::Mended(_));
+        match (self.archive && may_lose, self.query.needs_payload()) {
+            (true, _) => Binding::Document,
+            (false, true) => Binding::Payload,
+            (false, false) => Binding::Id,
+        }
+    }
+}
+
+fn bound(key: Bson, as_read: Document) -> Document {
+    let mut one = doc! { "_id": key };
+    one.extend(as_read);
+    one
+}
+
+/// The payload as the condition that it is still the one that was judged. Where it is too large,
+/// or cannot be written back (text that is not UTF-8), only the `_id` and the filter bind the write.
+fn payload_as_read(store: &Store, document: &RawDocument) -> Document {
+    let layout = store.layout();
+    let Some(path) = &layout.payload.path else { return Document::new() };
+    if document.as_bytes().len() > REPEATED {
+        return Document::new();
+    }
+    match (document.get(path), layout.payload(document)) {
+        (Ok(Some(value)), Payload::Value(_)) => Bson::try_from(value)
+            .map_or_else(|_| Document::new(), |value| doc! { path: { "$eq": value } }),
+        _ => Document::new(),
+    }
+}
+
+/// The whole document as a condition, with the same exceptions.
+fn document_as_read(document: &RawDocument) -> Document {
+    if document.as_bytes().len() > REPEATED {
+        return Document::new();
+    }
+    Document::try_from(document).map_or_else(
+        |_| Document::new(),
+        |document| doc! { "$expr": { "$eq": ["$$ROOT", { "$literal": document }] } },
+    )
+}
+
+impl Store {
+    /// What a purge must read of the sessions that match.
+    async fn candidates(&self, filter: Document, purge: &Purge, size: u32) -> Result<Batches> {
+        if purge.query.needs_payload() || purge.archive {
+            self.read_whole(filter, size).await
+        } else {
+            let also = [&*self.layout().id.path];
+            self.read_ids(filter, &also[..usize::from(purge.tells_ids && also[0] != "_id")], size)
+                .await
+        }
+    }
+
+    /// The value of `path` that is `skip` places further along an index, if there is one.
+    async fn bound(
+        &self,
+        range: Document,
+        path: &str,
+        index: &str,
+        skip: u32,
+    ) -> Result<Option<Bson>> {
+        let mut projection = doc! { path: 1 };
+        if path != "_id" {
+            projection.insert("_id", 0);
+        }
+        let command = doc! {
+            "find": self.name(),
+            "filter": range,
+            "projection": projection,
+            "sort": { path: 1 },
+            "hint": index,
+            "skip": i64::from(skip),
+            "limit": 1,
+            "singleBatch": true,
+            "comment": self.comment(),
+        };
+        let reply = self.run("find", command).await?;
+        let batch = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
+        let first = batch.ok().and_then(|batch| batch.first()).and_then(Bson::as_document);
+        Ok(first.and_then(|document| at_path(document, path)))
+    }
+}
+
+/// The value at a dotted path.
+fn at_path(document: &Document, path: &str) -> Option<Bson> {
+    match path.split_once('.') {
+        None => document.get(path).cloned(),
+        Some((first, rest)) => match document.get(first)? {
+            Bson::Document(inner) => at_path(inner, rest),
+            // Not a value that a window can end at.
+            other => Some(other.clone()),
+        },
+    }
+}

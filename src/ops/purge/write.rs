@@ -1,0 +1,143 @@
+//! One batch is written: tried again as long as that may help, and counted honestly.
+
+use std::time::{Duration, Instant};
+
+use bson::{Bson, Document, doc};
+use tokio_util::sync::CancellationToken;
+
+use super::pace::Overload;
+use super::source::{Candidates, Scope};
+use crate::error::{Error, Result};
+use crate::server::backoff::Retries;
+use crate::server::reply::affected;
+use crate::store::Store;
+
+/// Statements that go into one command where each session has its own.
+const STATEMENTS: usize = 200;
+/// How long the server may work on one batch, in milliseconds.
+const BATCH_MAX_MS: i64 = 60_000;
+
+/// What a batch came to.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub(super) done: u64,
+    /// Whether `done` is exact, or "at least".
+    pub(super) exact: bool,
+    /// How long it took, with what had to be tried again.
+    pub(super) took: Duration,
+    /// What was still wrong after several attempts, or at once what trying again cannot mend.
+    pub(super) error: Option<Error>,
+}
+
+/// Writes batches, several at a time.
+#[derive(Debug, Clone)]
+pub(super) struct Writer {
+    pub(super) store: Store,
+    /// The update of each session; without one they are deleted.
+    pub(super) update: Option<Bson>,
+    pub(super) overload: Overload,
+    pub(super) cancel: CancellationToken,
+}
+
+impl Writer {
+    pub(super) async fn write(self, candidates: Candidates) -> Written {
+        let began = Instant::now();
+        let mut written = Written { exact: true, ..Written::default() };
+        let statements = self.statements(&candidates);
+        let mut left = statements.chunks(STATEMENTS);
+        let mut chunk = left.next();
+        let mut retries = Retries::default();
+        while let Some(statements) = chunk {
+            match self.run(statements, &mut written.done).await {
+                Ok(()) => {
+                    self.overload.eased();
+                    chunk = left.next();
+                }
+                Err((error, counted)) => {
+                    // It may have been carried out, in whole or in part. Doing it again is safe: the
+                    // predicate still holds or it does not.
+                    written.exact &= counted || error.is_refusal();
+                    if let Err(error) = self.wait_out(&mut retries, error).await {
+                        written.error = error;
+                        break;
+                    }
+                }
+            }
+        }
+        written.took = began.elapsed();
+        written
+    }
+
+    /// Waits until trying again may help. Otherwise the error, or nothing where it was cancelled
+    /// while no server was there.
+    async fn wait_out(&self, retries: &mut Retries, error: Error) -> Result<(), Option<Error>> {
+        if error.is_overload() {
+            self.overload.met(Instant::now());
+        }
+        retries.pause(&self.cancel, error).await?;
+        // A write is never begun, and then left, while no server is there.
+        loop {
+            let connection = self.store.connection().clone();
+            let answer = async move { connection.primary_now().await };
+            match self.cancel.clone().run_until_cancelled_owned(answer).await {
+                None => return Err(None),
+                Some(Ok(_)) => return Ok(()),
+                Some(Err(error)) => retries.pause(&self.cancel, error).await?,
+            }
+        }
+    }
+
+    /// One command. Adds what it did to `done`; an error says whether it was counted.
+    async fn run(&self, statements: &[Document], done: &mut u64) -> Result<(), (Error, bool)> {
+        let (name, list, count) = match self.update {
+            None => ("delete", "deletes", "n"),
+            Some(_) => ("update", "updates", "nModified"),
+        };
+        let command = doc! {
+            name: self.store.name(),
+            list: statements.to_vec(),
+            "ordered": false,
+            "maxTimeMS": BATCH_MAX_MS,
+            "comment": self.store.comment(),
+            // What a failover rolled back would log a dead session in again.
+            "writeConcern": { "w": "majority" },
+        };
+        let reply = self.store.reply(name, command).await.map_err(|error| (error, false))?;
+        *done += affected(&reply.document, count);
+        reply.refusal.map_or(Ok(()), |error| Err((error, true)))
+    }
+
+    fn statements(&self, candidates: &Candidates) -> Vec<Document> {
+        match &candidates.scope {
+            Scope::Keys(keys) => {
+                let which = doc! { "_id": { "$in": keys } };
+                vec![self.statement(which, &candidates.filter, by_id())]
+            }
+            Scope::Each(each) => each
+                .iter()
+                .map(|one| self.statement(one.clone(), &candidates.filter, by_id()))
+                .collect(),
+            Scope::Window { range, hint } => {
+                vec![self.statement(range.clone(), &candidates.filter, hint.clone())]
+            }
+        }
+    }
+
+    /// One statement of the command: these documents, as long as the predicate still holds. Without
+    /// the hint the planner may walk the expiry index once for each batch (measured: 40 times
+    /// slower).
+    fn statement(&self, which: Document, filter: &Document, hint: Bson) -> Document {
+        let query = match filter.is_empty() {
+            true => which,
+            false => doc! { "$and": [which, filter] },
+        };
+        match &self.update {
+            None => doc! { "q": query, "limit": 0, "hint": hint },
+            Some(update) => doc! { "q": query, "u": update, "multi": true, "hint": hint },
+        }
+    }
+}
+
+fn by_id() -> Bson {
+    doc! { "_id": 1 }.into()
+}

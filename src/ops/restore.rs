@@ -1,0 +1,297 @@
+//! Putting the documents of an archive back, in batches that the caller pulls. An id that exists is
+//! skipped, so it can be done again at any time, after whatever stopped it.
+
+use std::time::Duration;
+
+use bson::raw::{RawArrayBuf, RawDocumentBuf};
+use bson::{Bson, Document, doc, rawdoc};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result};
+use crate::server::backoff::jittered;
+use crate::server::connection::Connection;
+use crate::server::reply::{affected, key_of, refusal};
+
+/// How many sessions a batch has unless told otherwise.
+pub const BATCH_SIZE: u32 = 1000;
+/// How many bytes of documents a batch has at the most, unless a single one is larger: a command
+/// holds 16 MB.
+const BATCH_BYTES: usize = 4 << 20;
+/// How often a batch is tried before the restore gives up.
+const ATTEMPTS: u32 = 8;
+/// The first pause before trying again; it doubles each time.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long the server may work on one batch, in milliseconds.
+const BATCH_MAX_MS: i64 = 60_000;
+/// `DuplicateKey`.
+const DUPLICATE_KEY: i32 = 11000;
+
+/// What came of one batch, or of all so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restored {
+    /// Documents that were taken from the archive.
+    pub read: u64,
+    /// Those that were inserted.
+    pub inserted: u64,
+    /// Those that were not, because the collection has their id already.
+    pub skipped: u64,
+    /// Whether `inserted` is exact; after a connection that broke in mid-write it is "at least", and
+    /// `skipped` is "at most".
+    pub exact: bool,
+}
+
+impl Restored {
+    const NONE: Self = Self { read: 0, inserted: 0, skipped: 0, exact: true };
+
+    fn add(&mut self, batch: Self) {
+        self.read += batch.read;
+        self.inserted += batch.inserted;
+        self.skipped += batch.skipped;
+        self.exact &= batch.exact;
+    }
+}
+
+/// A restore under way.
+#[derive(Debug)]
+pub struct Restoring<I> {
+    connection: Connection,
+    collection: String,
+    documents: I,
+    batch_size: u32,
+    /// Read, but too large for the batch before.
+    held: Option<RawDocumentBuf>,
+    /// What ended the reading, to be told once the documents before it are restored.
+    broken: Option<Error>,
+    total: Restored,
+    cancel: CancellationToken,
+}
+
+impl Connection {
+    /// Starts putting `documents` back into `collection`, which is created if it does not exist, in
+    /// batches of `batch_size`. Nothing is read or written before its first batch is pulled.
+    pub fn restore<I>(
+        &self,
+        collection: &str,
+        documents: I,
+        batch_size: u32,
+        cancel: CancellationToken,
+    ) -> Restoring<I::IntoIter>
+    where
+        I: IntoIterator<Item = Result<RawDocumentBuf>>,
+    {
+        Restoring {
+            connection: self.clone(),
+            collection: collection.to_owned(),
+            documents: documents.into_iter(),
+            batch_size: batch_size.max(1),
+            held: None,
+            broken: None,
+            total: Restored::NONE,
+            cancel,
+        }
+    }
+
+    /// How many of `documents` have an `_id` that is in `collection` already.
+    ///
+    /// # Errors
+    /// What the connection meets, and the first error among the documents.
+    pub async fn count_existing(
+        &self,
+        collection: &str,
+        documents: impl IntoIterator<Item = Result<RawDocumentBuf>>,
+    ) -> Result<u64> {
+        let mut documents = documents.into_iter();
+        let mut existing = 0;
+        loop {
+            let batch: Vec<_> =
+                documents.by_ref().take(BATCH_SIZE as usize).collect::<Result<_>>()?;
+            if batch.is_empty() {
+                return Ok(existing);
+            }
+            let keys: Vec<Bson> = batch.iter().filter_map(|document| key_of(document)).collect();
+            let command = doc! {
+                "aggregate": collection,
+                "pipeline": [{ "$match": { "_id": { "$in": keys } } }, { "$count": "n" }],
+                "cursor": {},
+                "comment": COMMENT,
+            };
+            let reply = self.run("aggregate", collection, command).await?;
+            let counted = reply.get_document("cursor").and_then(|c| c.get_array("firstBatch"));
+            let counted = counted.ok().and_then(|batch| batch.first()?.as_document());
+            existing += counted.map_or(0, |counted| affected(counted, "n"));
+        }
+    }
+}
+
+/// What its operations say in `currentOp` and the profiler.
+const COMMENT: &str = concat!("sessionctl ", env!("CARGO_PKG_VERSION"), " restore");
+
+impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
+    /// What was done so far, also of a batch that failed.
+    pub fn total(&self) -> Restored {
+        self.total
+    }
+
+    /// Restores the next batch. `None` when nothing is left, or when the token was cancelled: the
+    /// batch under way is always finished first, unless its server is away.
+    ///
+    /// # Errors
+    /// What is still wrong after several attempts, or at once what trying again cannot mend, such as
+    /// a document that the collection's validator refuses. An error of the documents' source comes
+    /// after what could be read before it was restored.
+    pub async fn next(&mut self) -> Result<Option<Restored>> {
+        let mut attempt = 0;
+        if self.cancel.is_cancelled() || !self.reached(&mut attempt).await? {
+            return Ok(None);
+        }
+        let batch = self.read();
+        if batch.is_empty() {
+            return self.broken.take().map_or(Ok(None), Err);
+        }
+        let mut restored = Restored { read: batch.len() as u64, ..Restored::NONE };
+        let outcome = self.insert_with_retries(&batch, &mut restored).await;
+        self.total.add(restored);
+        match outcome {
+            // Interrupted while its server was away: a failure is not what ended it.
+            Err(error) if self.cancel.is_cancelled() && may_help(&error) => Ok(None),
+            outcome => outcome.map(|()| Some(restored)),
+        }
+    }
+
+    fn read(&mut self) -> Vec<RawDocumentBuf> {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while self.broken.is_none() && batch.len() < self.batch_size as usize {
+            let Some(next) = self.held.take().map(Ok).or_else(|| self.documents.next()) else {
+                break;
+            };
+            let document = next.and_then(|document| match document.get("_id") {
+                // The server would give it a new id each time.
+                Ok(None) => Err(Error::Document("it has no _id".into())),
+                _ => Ok(document),
+            });
+            match document {
+                Ok(document) => {
+                    bytes += document.as_bytes().len();
+                    if bytes > BATCH_BYTES && !batch.is_empty() {
+                        self.held = Some(document);
+                        break;
+                    }
+                    batch.push(document);
+                }
+                Err(error) => self.broken = Some(error),
+            }
+        }
+        batch
+    }
+
+    async fn insert_with_retries(
+        &mut self,
+        batch: &[RawDocumentBuf],
+        restored: &mut Restored,
+    ) -> Result<()> {
+        let mut attempt = 0;
+        loop {
+            let error = match self.insert(batch).await {
+                Ok(reply) => {
+                    // What an earlier attempt inserted is there now.
+                    restored.inserted = restored.inserted.max(reply.inserted);
+                    match reply.failure {
+                        None => {
+                            restored.skipped = restored.read.saturating_sub(restored.inserted);
+                            return Ok(());
+                        }
+                        Some(error) if !error.is_transient() => {
+                            restored.skipped = reply.skipped;
+                            return Err(error);
+                        }
+                        Some(error) => {
+                            // Not confirmed by the majority: a new primary may not have it.
+                            restored.exact = false;
+                            error
+                        }
+                    }
+                }
+                Err(error) => {
+                    restored.exact &= error.is_refusal();
+                    error
+                }
+            };
+            self.pause(&mut attempt, error.clone()).await?;
+            if !self.reached(&mut attempt).await? {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn insert(&self, batch: &[RawDocumentBuf]) -> Result<Reply> {
+        let mut documents = RawArrayBuf::new();
+        batch.iter().for_each(|document| documents.push(document.as_ref()));
+        let command = rawdoc! {
+            "insert": self.collection.as_str(),
+            "documents": documents,
+            "ordered": false,
+            "maxTimeMS": BATCH_MAX_MS,
+            "comment": COMMENT,
+            "writeConcern": { "w": "majority" },
+        };
+        let reply = self.connection.run_raw("insert", &self.collection, command).await?;
+        Ok(Reply::of(reply))
+    }
+
+    /// Waits until a primary answers, so that a write, which cannot be left, is never begun while no
+    /// server is there. `false` if the token was cancelled first.
+    async fn reached(&self, attempt: &mut u32) -> Result<bool> {
+        loop {
+            let connection = self.connection.clone();
+            let answer = self
+                .cancel
+                .clone()
+                .run_until_cancelled_owned(async move { connection.primary_now().await });
+            match answer.await {
+                None => return Ok(false),
+                Some(Ok(_)) => return Ok(true),
+                Some(Err(error)) => self.pause(attempt, error).await?,
+            }
+        }
+    }
+
+    /// Sleeps before another attempt, or gives the error back where there is no point in one.
+    async fn pause(&self, attempt: &mut u32, error: Error) -> Result<()> {
+        if !may_help(&error) || *attempt + 1 >= ATTEMPTS {
+            return Err(error);
+        }
+        let pause = jittered(PAUSE * 2_u32.pow(*attempt));
+        *attempt += 1;
+        self.cancel.run_until_cancelled(tokio::time::sleep(pause)).await;
+        Ok(())
+    }
+}
+
+/// Whether it may succeed when it is tried again.
+fn may_help(error: &Error) -> bool {
+    error.is_transient() || matches!(error, Error::NotPrimary { .. })
+}
+
+/// What the server said of a batch.
+struct Reply {
+    inserted: u64,
+    skipped: u64,
+    failure: Option<Error>,
+}
+
+impl Reply {
+    fn of(mut reply: Document) -> Self {
+        let inserted = affected(&reply, "n");
+        let mut skipped = 0;
+        if let Ok(errors) = reply.get_array_mut("writeErrors") {
+            let all = errors.len();
+            errors.retain(|error| {
+                error.as_document().and_then(|error| error.get_i32("code").ok())
+                    != Some(DUPLICATE_KEY)
+            });
+            skipped = (all - errors.len()) as u64;
+        }
+        Self { inserted, skipped, failure: refusal(&reply) }
+    }
+}

@@ -1,0 +1,57 @@
+//! What a sweep leaves behind, for those who watch it.
+
+use bson::{DateTime, doc};
+
+use crate::error::Result;
+use crate::model::session::State;
+use crate::server::reply::affected;
+use crate::store::Store;
+
+/// How many expired sessions are counted at the most: more is simply much.
+pub const MOST_COUNTED: u64 = 100_000;
+/// How long the server may look for them, in milliseconds.
+const MAX_MS: i64 = 10_000;
+
+/// The expired sessions that are still there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many, up to [`MOST_COUNTED`].
+    pub sessions: u64,
+    /// The earliest expiry among them; without an index, among those that were counted. None where
+    /// none has a date.
+    pub oldest: Option<DateTime>,
+}
+
+impl Store {
+    /// The sessions that are expired at `cutoff`, counted by the index of the expiry; without one,
+    /// by a look at the collection that the server gives up after ten seconds.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn backlog(&self, cutoff: DateTime) -> Result<Backlog> {
+        let layout = self.layout();
+        let mut pipeline = vec![doc! { "$match": layout.filter(State::Expired, cutoff) }];
+        if let Some(path) = layout.expiry_path()
+            && self.indexes().await?.iter().any(|index| index.leads_along(path))
+        {
+            pipeline.push(doc! { "$sort": { path: 1 } });
+        }
+        pipeline.push(doc! { "$limit": MOST_COUNTED as i64 });
+        pipeline.push(doc! { "$group": {
+            "_id": null, "n": { "$sum": 1 }, "oldest": { "$min": layout.expiry_key() },
+        } });
+        let command = doc! {
+            "aggregate": self.name(), "pipeline": pipeline, "cursor": {},
+            "maxTimeMS": MAX_MS, "comment": self.comment(),
+        };
+        let reply = self.run("aggregate", command).await?;
+        let found = crate::server::reply::first_batch(&reply).into_iter().next();
+        let Some(found) = found else { return Ok(Backlog::default()) };
+        let millis = found.get_i64("oldest").or_else(|_| found.get_i32("oldest").map(i64::from));
+        let millis = millis.or_else(|_| found.get_f64("oldest").map(|millis| millis as i64));
+        Ok(Backlog {
+            sessions: affected(&found, "n"),
+            oldest: millis.ok().map(DateTime::from_millis),
+        })
+    }
+}

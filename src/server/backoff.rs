@@ -1,0 +1,72 @@
+//! Trying again: when it may help, how often, and how long to wait before.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result};
+
+/// The first pause while the server is away; it doubles up to [`LONGEST_PAUSE`].
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause while the server is away.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How often a write is tried before it is given up.
+const ATTEMPTS: u32 = 8;
+/// The first pause before trying again; it doubles each time.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Whether waiting can mend it: then the sweep goes on.
+#[must_use]
+pub fn may_pass(error: &Error) -> bool {
+    error.is_transient() || matches!(error, Error::NotPrimary { .. })
+}
+
+/// `pause` give or take a quarter, so that many do not come back at once.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    use std::hash::{BuildHasher as _, RandomState};
+    let random = RandomState::new().hash_one(0_u8) as u32;
+    pause.mul_f64(0.75 + 0.5 * f64::from(random) / f64::from(u32::MAX))
+}
+
+/// How often something was tried, and how long to wait before it is tried again.
+#[derive(Debug, Default)]
+pub(crate) struct Retries(u32);
+
+impl Retries {
+    /// Sleeps before another attempt, or gives the error back where there is no point in one.
+    pub(crate) async fn pause(
+        &mut self,
+        cancel: &CancellationToken,
+        error: Error,
+    ) -> Result<(), Error> {
+        if !may_pass(&error) || self.0 + 1 >= ATTEMPTS {
+            return Err(error);
+        }
+        let pause = jittered(PAUSE * 2_u32.pow(self.0));
+        self.0 += 1;
+        cancel.run_until_cancelled(tokio::time::sleep(pause)).await;
+        Ok(())
+    }
+}
+
+/// The pauses while the server is away: each twice as long as the one before, up to a ceiling.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    pause: Duration,
+    longest: Duration,
+}
+
+impl Backoff {
+    pub(crate) fn new(interval: Duration) -> Self {
+        Self { pause: FIRST_PAUSE, longest: LONGEST_PAUSE.min(interval.max(FIRST_PAUSE)) }
+    }
+
+    pub(crate) fn next(&mut self) -> Duration {
+        let this = self.pause.min(self.longest);
+        self.pause = (this * 2).min(self.longest);
+        jittered(this)
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.pause = FIRST_PAUSE;
+    }
+}

@@ -1,0 +1,282 @@
+//! A connection to a MongoDB deployment: the server's clock, and commands.
+
+use std::time::Duration;
+
+use bson::raw::RawDocumentBuf;
+use bson::{DateTime, Document, doc};
+use mongodb::options::{ClientOptions, SelectionCriteria, ServerAddress};
+use mongodb::{Client, ClientSession, Collection, Database};
+
+use crate::error::{Error, Result, Scene};
+use crate::model::index_spec::IndexSpec;
+use crate::server::reply::{Reply, first_batch, refusal};
+
+mod logical;
+
+use logical::LogicalSessions;
+
+/// How long a command waits for a server, unless the connection string says otherwise. The
+/// driver's own 30 s are too long for somebody who waits at a prompt.
+const SERVER_SELECTION: Duration = Duration::from_secs(5);
+/// How many commands may be in flight at a time; the pool has room for one more, to look with. The
+/// driver makes connections only when they are needed.
+pub const MOST_IN_FLIGHT: u32 = 64;
+/// `NamespaceNotFound`.
+const NAMESPACE_NOT_FOUND: i32 = 26;
+
+/// A connection to one database of a MongoDB deployment.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    client: Client,
+    database: Database,
+    address: String,
+    login: Option<String>,
+    within: Duration,
+    logical_sessions: LogicalSessions,
+}
+
+/// What a deployment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One server by itself.
+    Standalone,
+    /// A replica set.
+    ReplicaSet,
+    /// A sharded cluster, seen through a `mongos`.
+    Sharded,
+}
+
+impl Kind {
+    /// Reads the reply to `hello`.
+    pub(crate) fn of(hello: &Document) -> Self {
+        if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
+            Self::Sharded
+        } else if hello.contains_key("setName") || hello.contains_key("isreplicaset") {
+            Self::ReplicaSet
+        } else {
+            Self::Standalone
+        }
+    }
+}
+
+/// The server's clock, what it is, and whether it may write.
+#[derive(Debug, Clone, Copy)]
+pub struct Hello {
+    /// The server's clock when it answered.
+    pub now: DateTime,
+    /// What it is part of.
+    pub kind: Kind,
+    /// Whether it is a primary, a standalone or a `mongos`.
+    pub writable: bool,
+}
+
+impl Connection {
+    /// Takes a connection string. This does not talk to the server yet, except that a
+    /// `mongodb+srv` string is looked up. The database is `database`, else the string's own,
+    /// else `test`.
+    ///
+    /// # Errors
+    /// [`Error::Uri`], which never repeats the string, or [`Error::Unreachable`] for its DNS name.
+    pub async fn open(uri: &str, database: Option<&str>) -> Result<Self> {
+        let mut options = ClientOptions::parse(uri).await.map_err(|error| uri_error(uri, error))?;
+        let within = *options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+        options.app_name.get_or_insert_with(|| "sessionctl".to_owned());
+        options.max_pool_size.get_or_insert(MOST_IN_FLIGHT + 1);
+        let address = addresses(&options.hosts);
+        let login = options.credential.as_ref().and_then(|login| login.username.clone());
+        let database = database
+            .map(str::to_owned)
+            .or_else(|| options.default_database.clone())
+            .unwrap_or_else(|| "test".to_owned());
+        let logical_sessions = LogicalSessions::default();
+        logical_sessions.listen(&mut options);
+        let client = Client::with_options(options).map_err(|error| uri_error(uri, error))?;
+        let database = client.database(&database);
+        Ok(Self { client, database, address, login, within, logical_sessions })
+    }
+
+    /// The database.
+    pub fn database(&self) -> &str {
+        self.database.name()
+    }
+
+    /// The hosts, without any credentials.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The user who is logged in, if the connection string names one.
+    pub fn login(&self) -> Option<&str> {
+        self.login.as_deref()
+    }
+
+    /// The same connection, on another database.
+    #[must_use]
+    pub fn on(&self, database: &str) -> Self {
+        Self { database: self.client.database(database), ..self.clone() }
+    }
+
+    pub(crate) fn collection(&self, name: &str) -> Collection<RawDocumentBuf> {
+        self.database.collection(name)
+    }
+
+    /// One of the driver's own sessions for a command, to be given back when that went well.
+    pub(crate) async fn logical_session(&self) -> Option<ClientSession> {
+        self.logical_sessions.take(&self.client).await
+    }
+
+    pub(crate) fn give_back(&self, session: Option<ClientSession>) {
+        self.logical_sessions.keep(session);
+    }
+
+    pub(crate) fn namespace(&self, collection: &str) -> String {
+        format!("{}.{collection}", self.database())
+    }
+
+    pub(crate) fn scene<'a>(&'a self, command: &'a str, namespace: &'a str) -> Scene<'a> {
+        Scene { command, namespace, address: &self.address, within: self.within }
+    }
+
+    /// Asks the primary for its clock.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn hello(&self) -> Result<Hello> {
+        let reply = self.run_on_admin("hello", doc! { "hello": 1 }).await?;
+        let now = reply.get_datetime("localTime").copied();
+        Ok(Hello {
+            now: now.map_err(|_| Error::Unsupported("the server tells no time".into()))?,
+            kind: Kind::of(&reply),
+            writable: reply.get_bool("isWritablePrimary").unwrap_or(false),
+        })
+    }
+
+    /// Runs a command on the database `admin`, on the primary.
+    pub(crate) async fn run_on_admin(&self, name: &str, command: Document) -> Result<Document> {
+        let reply = self.client.database("admin").run_command(command).await;
+        reply.map_err(|error| self.scene(name, "admin").error(error))
+    }
+
+    /// The same on the servers that `criteria` allows.
+    pub(crate) async fn run_on_member(
+        &self,
+        criteria: SelectionCriteria,
+        name: &str,
+        command: Document,
+    ) -> Result<Document> {
+        let admin = self.client.database("admin");
+        let reply = admin.run_command(command).selection_criteria(criteria).await;
+        reply.map_err(|error| self.scene(name, "admin").error(error))
+    }
+
+    /// The primary's clock, which alone decides what is expired.
+    ///
+    /// # Errors
+    /// [`Error::NotPrimary`] on a direct connection to a secondary.
+    pub async fn primary_now(&self) -> Result<DateTime> {
+        let hello = self.hello().await?;
+        if hello.writable {
+            Ok(hello.now)
+        } else {
+            Err(Error::NotPrimary { address: self.address.clone() })
+        }
+    }
+
+    /// Runs a command on the database, on the primary. A reply that carries write errors or a write
+    /// concern error inside is an error.
+    pub(crate) async fn run(
+        &self,
+        name: &str,
+        collection: &str,
+        command: Document,
+    ) -> Result<Document> {
+        let Reply { document, refusal } = self.reply(name, collection, command).await?;
+        refusal.map_or(Ok(document), Err)
+    }
+
+    /// The same, for a write whose reply counts also when a part of it failed.
+    pub(crate) async fn reply(
+        &self,
+        name: &str,
+        collection: &str,
+        command: Document,
+    ) -> Result<Reply> {
+        let namespace = self.namespace(collection);
+        let reply = self.database.run_command(command).await;
+        let document = reply.map_err(|error| self.scene(name, &namespace).error(error))?;
+        Ok(Reply { refusal: refusal(&document), document })
+    }
+
+    /// Runs a command that is BSON already, because its documents may not survive being decoded.
+    /// Errors inside the reply are left to the caller.
+    pub(crate) async fn run_raw(
+        &self,
+        name: &str,
+        collection: &str,
+        command: RawDocumentBuf,
+    ) -> Result<Document> {
+        let namespace = self.namespace(collection);
+        let reply = self.database.run_raw_command(command).await;
+        reply.map_err(|error| self.scene(name, &namespace).error(error))
+    }
+
+    /// The raw specs of a collection's indexes; none if there is no such collection.
+    pub(crate) async fn indexes(&self, collection: &str) -> Result<Option<Vec<IndexSpec>>> {
+        let command = doc! { "listIndexes": collection, "cursor": { "batchSize": 1000 } };
+        match self.run("listIndexes", collection, command).await {
+            // A collection has at most 64 indexes, so the first batch is all of them.
+            Ok(reply) => Ok(Some(first_batch(&reply).into_iter().map(IndexSpec).collect())),
+            Err(error) if error.code() == Some(NAMESPACE_NOT_FOUND) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn addresses(hosts: &[ServerAddress]) -> String {
+    hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// The driver's message may repeat parts of the string, so it is replaced.
+fn uri_error(uri: &str, error: mongodb::error::Error) -> Error {
+    use mongodb::error::ErrorKind;
+    if let ErrorKind::DnsResolve { .. } = error.kind.as_ref() {
+        return Error::Driver {
+            what: "the name in the mongodb+srv connection string cannot be looked up".into(),
+            source: error,
+        };
+    }
+    let message = error.to_string();
+    Error::Uri(if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
+        "it begins with neither mongodb:// nor mongodb+srv://"
+    } else if message.contains("percent")
+        || message.contains("userinfo")
+        || message.contains("URL encoded")
+    {
+        "a user name or password in it has characters that must be percent-encoded"
+    } else if message.contains("namespace") || message.contains("database name") {
+        "its database name is not one that MongoDB allows"
+    } else if message.contains("port") {
+        "a port in it is not a number from 1 to 65535"
+    } else if message.contains("option") || message.contains("timeout") {
+        "one of its options is unknown, or has a value that the option does not take"
+    } else {
+        "it is not of the form mongodb://user:password@host:port/database?options"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_answers_hello_is_told_apart() {
+        let mongos = doc! { "isWritablePrimary": true, "msg": "isdbgrid", "maxWireVersion": 17 };
+        assert_eq!(Kind::of(&mongos), Kind::Sharded);
+        let member = doc! { "setName": "rig", "isWritablePrimary": true, "maxWireVersion": 17 };
+        assert_eq!(Kind::of(&member), Kind::ReplicaSet);
+        let not_initiated = doc! { "isreplicaset": true, "isWritablePrimary": false };
+        assert_eq!(Kind::of(&not_initiated), Kind::ReplicaSet);
+        let standalone = doc! { "isWritablePrimary": true, "maxWireVersion": 17 };
+        assert_eq!(Kind::of(&standalone), Kind::Standalone);
+    }
+}

@@ -1,0 +1,66 @@
+//! Reading what the server replies.
+
+use bson::{Bson, Document};
+use mongodb::raw_batch_cursor::RawBatch;
+
+use crate::error::{Error, without_values};
+
+/// A reply that says `ok: 1`, and the error that it may carry all the same.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) document: Document,
+    pub(crate) refusal: Option<Error>,
+}
+
+/// The documents of the first batch of a cursor reply.
+pub(crate) fn first_batch(reply: &Document) -> Vec<Document> {
+    let cursor = reply.get_document("cursor");
+    let batch = cursor.and_then(|cursor| cursor.get_array("firstBatch"));
+    batch.map_or_else(
+        |_| Vec::new(),
+        |batch| batch.iter().filter_map(Bson::as_document).cloned().collect(),
+    )
+}
+
+/// An error inside a reply that says `ok: 1`.
+pub(crate) fn refusal(reply: &Document) -> Option<Error> {
+    let write_error = reply
+        .get_array("writeErrors")
+        .ok()
+        .and_then(|errors| errors.first())
+        .and_then(Bson::as_document);
+    let error = write_error.or_else(|| reply.get_document("writeConcernError").ok())?;
+    let code = error.get_i32("code").unwrap_or_default();
+    Some(Error::Server {
+        code,
+        name: error.get_str("codeName").unwrap_or("WriteError").to_owned(),
+        message: without_values(error.get_str("errmsg").unwrap_or_default()),
+        source: None,
+    })
+}
+
+/// A number of a reply, which may be of either integer type.
+pub(crate) fn affected(reply: &Document, field: &str) -> u64 {
+    match reply.get(field) {
+        Some(Bson::Int32(number)) => u64::try_from(*number).unwrap_or(0),
+        Some(Bson::Int64(number)) => u64::try_from(*number).unwrap_or(0),
+        Some(Bson::Double(number)) => *number as u64,
+        _ => 0,
+    }
+}
+
+/// The `_id` of a document, by which it is written whatever its store looks it up by.
+pub(crate) fn key_of(document: &bson::RawDocument) -> Option<Bson> {
+    Bson::try_from(document.get("_id").ok()??).ok()
+}
+
+/// The documents of a batch; one that is not BSON ends it.
+pub fn documents(batch: &RawBatch) -> impl Iterator<Item = &bson::RawDocument> {
+    let slices = batch.doc_slices().ok();
+    slices.into_iter().flat_map(|slices| slices.into_iter().map_while(Result::ok)).filter_map(
+        |value| match value {
+            bson::raw::RawBsonRef::Document(document) => Some(document),
+            _ => None,
+        },
+    )
+}

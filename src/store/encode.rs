@@ -1,0 +1,260 @@
+//! Writing sessions as the store of a layout would, so that it can read them.
+
+use std::time::Duration;
+
+use bson::{Bson, DateTime, Document, RawDocument, doc};
+use mongodb::options::UpdateModifications;
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Result};
+use crate::model::document::find;
+use crate::model::layout::{Clock, Layout};
+use crate::model::payload::msgpack::{self, TowerExpiry};
+use crate::model::payload::{Codec, time};
+use crate::store::Expiry;
+
+mod fields;
+#[cfg(feature = "tower-sessions")]
+pub(crate) mod tower;
+
+use fields::{Fields, LONGEST_MS, is_last_touch, later, millis, unwritable};
+
+/// A session that is to be written.
+#[derive(Debug)]
+pub(crate) struct Whole<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) payload: Payload,
+    pub(crate) expiry: Expiry,
+}
+
+/// What is to be kept in a session.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    /// What the layout has a form for.
+    Value(Value),
+    /// What has that form already.
+    #[cfg_attr(not(feature = "tower-sessions"), expect(dead_code, reason = "its record alone has"))]
+    Encoded(Bson),
+}
+
+impl Whole<'_> {
+    /// Whether the time must be known before it can be written: it goes into the payload, or is
+    /// written as a number. Otherwise the server puts it in.
+    pub(crate) fn needs_now(&self, layout: &Layout) -> bool {
+        let in_payload = match self.expiry {
+            Expiry::After(_) => is_tower(layout) || lacks_cookie(layout, &self.payload),
+            // The cookie also says how long that is from now.
+            Expiry::At(_) => lacks_cookie(layout, &self.payload),
+            Expiry::Never => false,
+        };
+        in_payload || writes_numbers(layout)
+    }
+
+    /// Whether anything that is written depends on the time.
+    pub(crate) fn depends_on_now(&self, layout: &Layout) -> bool {
+        let rule = &layout.expiry[0];
+        self.needs_now(layout)
+            || matches!(self.expiry, Expiry::After(_))
+            || is_last_touch(rule)
+            || layout.touched.iter().any(|at| at.written)
+    }
+
+    /// The update that writes it.
+    pub(crate) fn update(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
+        Ok(self.fields(layout, clock)?.update())
+    }
+
+    /// The update that writes it if it lives, and else changes nothing. The condition stands here, and
+    /// not in the query, which is answered fastest where it is an `_id` and nothing else.
+    pub(crate) fn replacement(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
+        Ok(self.fields(layout, clock)?.update_if(layout.lives()))
+    }
+
+    /// The update that writes it where there is no such session yet, and nothing where there is.
+    /// The time must be known.
+    pub(crate) fn insertion(self, layout: &Layout, now: DateTime) -> Result<Document> {
+        let fields = self.fields(layout, Clock::At(now))?;
+        Ok(doc! { "$setOnInsert": fields.literals() })
+    }
+
+    fn fields(self, layout: &Layout, clock: Clock) -> Result<Fields> {
+        let mut fields = Fields::default();
+        fields.expiry(layout, self.expiry, clock)?;
+        fields.touched(layout, clock);
+        let over = instant(self.expiry, clock);
+        let path = layout.payload.path.as_ref().ok_or_else(|| unwritable(layout))?;
+        let payload = match self.payload {
+            Payload::Value(payload) => {
+                let payload = with_cookie(layout, payload, over, max_age(self.expiry, clock));
+                encode(layout, self.id, &payload, over)?
+            }
+            Payload::Encoded(payload) => payload,
+        };
+        fields.value(path.clone(), payload);
+        Ok(fields)
+    }
+}
+
+/// A session's other expiry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Touch(pub(crate) Expiry);
+
+impl Touch {
+    /// Whether the time must be known before it can be written.
+    pub(crate) fn needs_now(layout: &Layout) -> bool {
+        writes_numbers(layout)
+    }
+
+    /// The update, which changes nothing in a session that does not live.
+    pub(crate) fn update(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
+        let mut fields = Fields::default();
+        fields.expiry(layout, self.0, clock)?;
+        fields.touched(layout, clock);
+        Ok(fields.update_if(layout.lives()))
+    }
+
+    /// Whether a touch `now` may be left out of a session whose last write is not longer ago than
+    /// `after`. That is told by how far its expiry is from the one that it would get.
+    pub(crate) fn is_needless(
+        self,
+        layout: &Layout,
+        session: &RawDocument,
+        now: DateTime,
+        after: Duration,
+    ) -> bool {
+        let rule = &layout.expiry[0];
+        let kept = find(session, rule.path.as_deref().unwrap_or_default());
+        let kept = crate::model::document::instant(kept, rule.unit);
+        let new = if is_last_touch(rule) { Some(now) } else { instant(self.0, Clock::At(now)) };
+        match (kept.map(DateTime::timestamp_millis), new.map(DateTime::timestamp_millis)) {
+            (Some(kept), Some(new)) => kept <= new && new.saturating_sub(kept) < millis(after),
+            // Written as endless once, it need not be written again.
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Whether its payload is tower-sessions' record, in which the expiry stands a second time.
+pub(crate) fn is_tower(layout: &Layout) -> bool {
+    matches!(layout.payload.codecs.as_slice(), [Codec::MsgpackTower, ..])
+}
+
+fn writes_numbers(layout: &Layout) -> bool {
+    let touched = layout.touched.iter().any(|at| at.written && at.unit.is_some());
+    layout.expiry[0].unit.is_some() || touched
+}
+
+/// The instant of the expiry, if there is one and it is known.
+fn instant(expiry: Expiry, clock: Clock) -> Option<DateTime> {
+    match (expiry, clock) {
+        (Expiry::After(lifetime), Clock::At(now)) => Some(later(now, lifetime)),
+        (Expiry::At(time), _) => Some(time),
+        (Expiry::After(_), Clock::Server) | (Expiry::Never, _) => None,
+    }
+}
+
+/// How long that is from now, in milliseconds: of an instant in whole seconds, as it was once meant.
+fn max_age(expiry: Expiry, clock: Clock) -> Option<i64> {
+    match (expiry, clock) {
+        (Expiry::After(lifetime), _) => Some(millis(lifetime).min(LONGEST_MS)),
+        (Expiry::At(at), Clock::At(now)) => {
+            let ahead = at.timestamp_millis().saturating_sub(now.timestamp_millis());
+            Some(ahead.clamp(0, LONGEST_MS).saturating_add(500) / 1000 * 1000)
+        }
+        (Expiry::At(_), Clock::Server) | (Expiry::Never, _) => None,
+    }
+}
+
+fn lacks_cookie(layout: &Layout, payload: &Payload) -> bool {
+    match payload {
+        Payload::Value(Value::Object(map)) => {
+            layout.payload.cookie.is_some() && !map.contains_key("cookie")
+        }
+        Payload::Value(_) | Payload::Encoded(_) => false,
+    }
+}
+
+/// express-session throws on a session without a cookie, so one that lasts as long is put in. By its
+/// `originalMaxAge` express-session renews the session at each request (`session/cookie.js`); where
+/// that is null, the cookie lasts as long as the browser, and the session as long as its store likes.
+fn with_cookie(
+    layout: &Layout,
+    payload: Value,
+    over: Option<DateTime>,
+    max_age: Option<i64>,
+) -> Value {
+    match (&layout.payload.cookie, payload) {
+        (Some(key), Value::Object(mut map)) if !map.contains_key("cookie") => {
+            let mut cookie = Map::new();
+            cookie.insert("originalMaxAge".into(), max_age.into());
+            cookie.insert(key.clone(), over.and_then(time).map_or(Value::Null, Value::String));
+            cookie.insert("httpOnly".into(), true.into());
+            cookie.insert("path".into(), "/".into());
+            map.insert("cookie".into(), json!(cookie));
+            Value::Object(map)
+        }
+        (_, payload) => payload,
+    }
+}
+
+fn encode(layout: &Layout, id: &str, payload: &Value, over: Option<DateTime>) -> Result<Bson> {
+    for codec in &layout.payload.codecs {
+        match (codec, payload) {
+            (Codec::Json, payload) => return Ok(Bson::String(payload.to_string())),
+            (Codec::Document, Value::Object(_)) => return document(payload, over, layout),
+            (Codec::MsgpackTower, Value::Object(map)) => {
+                let what = "tower-sessions' ids are 22 characters of base64url";
+                let number =
+                    msgpack::tower_id(id).ok_or_else(|| Error::Unsupported(what.to_owned()))?;
+                let over = over.map_or(i64::MAX, DateTime::timestamp_millis);
+                let expiry = TowerExpiry { unix_nanos: i128::from(over) * 1_000_000, ahead: 0 };
+                return Ok(tower_record(number, map, expiry));
+            }
+            (Codec::Document | Codec::MsgpackTower, _) => {
+                return Err(Error::Unsupported("a session's payload is an object".to_owned()));
+            }
+            _ => {}
+        }
+    }
+    Err(unwritable(layout))
+}
+
+/// tower-sessions' record as its store keeps it.
+pub(crate) fn tower_record<'a>(
+    id: i128,
+    data: impl IntoIterator<Item = (&'a String, &'a Value), IntoIter: ExactSizeIterator>,
+    expiry: TowerExpiry,
+) -> Bson {
+    Bson::Binary(bson::Binary {
+        subtype: bson::spec::BinarySubtype::Generic,
+        bytes: msgpack::encode_tower(id, data, expiry),
+    })
+}
+
+/// The payload as BSON, with the cookie's expiry as the date that the store would write.
+fn document(payload: &Value, over: Option<DateTime>, layout: &Layout) -> Result<Bson> {
+    let refused = |why: String| Error::Unsupported(format!("the payload is no BSON: {why}"));
+    if let Some(number) = beyond_bson(payload) {
+        return Err(refused(format!("{number} is beyond 64 bits with a sign")));
+    }
+    // Extended JSON is what it stands for, as it is where the payload is read.
+    let mut bson = Bson::try_from(payload.clone()).map_err(|error| refused(error.to_string()))?;
+    if let (Some(over), Some(key), Bson::Document(map)) = (over, &layout.payload.cookie, &mut bson)
+        && let Ok(cookie) = map.get_document_mut("cookie")
+        && cookie.get_str(key).ok() == time(over).as_deref()
+    {
+        cookie.insert(key, over);
+    }
+    Ok(bson)
+}
+
+/// A whole number that BSON could only come near to.
+fn beyond_bson(value: &Value) -> Option<&serde_json::Number> {
+    match value {
+        Value::Number(number) => (number.is_u64() && !number.is_i64()).then_some(number),
+        Value::Array(values) => values.iter().find_map(beyond_bson),
+        Value::Object(map) => map.values().find_map(beyond_bson),
+        _ => None,
+    }
+}
