@@ -3,7 +3,6 @@
 //! Who cannot write the first deletes nothing. A first line without a second is a run that was
 //! killed. No line holds a connection string, a whole session id or a value that looks secret.
 
-use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -12,17 +11,17 @@ use std::time::Instant;
 
 use bson::DateTime;
 use bson::oid::ObjectId;
-use clap::{Arg, Command};
 use nix::unistd::{Uid, User, gethostname};
 use serde_json::{Map, Value, json};
 use sessionctl::error::reason;
-use sessionctl::payload::{mask, time};
-use sessionctl::session::shorten;
+use sessionctl::payload::time;
 
-use crate::args::{Selection, definition};
-use crate::output::{Row, json_text};
-use crate::report::{Exit, Failure};
-use crate::text::without_password;
+use crate::args::Selection;
+use crate::console::failure::{Exit, Failure};
+use crate::console::json::json_text;
+use crate::console::output::Row;
+use crate::console::redact::{condition, short_id};
+use crate::console::text::without_password;
 
 /// Where what is done is written down.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -41,6 +40,8 @@ pub struct Audit(Option<Sink>);
 struct Sink {
     path: PathBuf,
     file: File,
+    /// Without secrets.
+    command_line: Vec<String>,
 }
 
 /// What is about to be done, in words of its own: it holds no secret.
@@ -86,12 +87,13 @@ impl Audit {
     ///
     /// # Errors
     /// Where it cannot be appended to.
-    pub fn open(args: &AuditArgs) -> Result<Self, Failure> {
+    pub fn open(args: &AuditArgs, command_line: &[String]) -> Result<Self, Failure> {
         let Some(path) = &args.audit else {
             return Ok(Self(None));
         };
         let file = open(path).map_err(|error| unwritten(path, &error).hint(UNDONE))?;
-        Ok(Self(Some(Sink { path: path.clone(), file })))
+        let command_line = command_line.to_vec();
+        Ok(Self(Some(Sink { path: path.clone(), file, command_line })))
     }
 
     /// Writes down what is about to be done.
@@ -106,7 +108,6 @@ impl Audit {
             since: Instant::now(),
         };
         if let Some(sink) = &self.0 {
-            let argv = argv(std::env::args_os(), &definition());
             let line = json!({
                 "event": "began",
                 "run": intent.run,
@@ -114,7 +115,7 @@ impl Audit {
                 "who": who(intent.login),
                 "host": gethostname().ok().map(|name| name.to_string_lossy().into_owned()),
                 "pid": std::process::id(),
-                "argv": argv,
+                "argv": sink.command_line,
                 "server": intent.server,
                 "command": intent.command,
                 "namespace": intent.namespace,
@@ -256,132 +257,6 @@ pub fn selection(selection: &Selection, now: DateTime) -> Value {
     Value::Object(shown)
 }
 
-/// The command line without secrets: no connection string, no whole id, no long value of a payload.
-fn argv(words: impl IntoIterator<Item = OsString>, definition: &Command) -> Vec<String> {
-    let mut words = words.into_iter().map(|word| word.to_string_lossy().into_owned());
-    let mut shown: Vec<String> =
-        words.next().map(|program| harmless(&program)).into_iter().collect();
-    // A command's options may follow its name, and the global ones stand anywhere.
-    let mut commands = vec![definition];
-    let (mut positionals, mut only_positionals) = (0, false);
-    while let Some(word) = words.next() {
-        let command = commands[commands.len() - 1];
-        let is_option = word.len() > 1 && word.starts_with('-') && !only_positionals;
-        if word == "--" && is_option {
-            only_positionals = true;
-            shown.push(word);
-        } else if is_option {
-            let typed = Typed::of(&word, &commands);
-            match typed.value_at {
-                Some(at) => {
-                    let (name, value) = word.split_at(at);
-                    shown.push(format!("{}{}", harmless(name), argument(typed.arg, value)));
-                }
-                None => shown.push(harmless(&word)),
-            }
-            if typed.value_follows {
-                shown.extend(words.next().map(|value| argument(typed.arg, &value)));
-            }
-        } else if let Some(command) = command.find_subcommand(&word).filter(|_| !only_positionals) {
-            commands.push(command);
-            shown.push(word);
-        } else {
-            let arg = command.get_positionals().nth(positionals);
-            // The last takes all the rest.
-            let arg = arg.or_else(|| command.get_positionals().last());
-            shown.push(argument(arg, &word));
-            positionals += 1;
-        }
-    }
-    shown
-}
-
-/// A word that begins with a hyphen.
-struct Typed<'a> {
-    /// The option that takes the value, if one does.
-    arg: Option<&'a Arg>,
-    /// Where in the word its value begins.
-    value_at: Option<usize>,
-    /// Whether its value is the next word.
-    value_follows: bool,
-}
-
-impl<'a> Typed<'a> {
-    fn of(word: &str, commands: &[&'a Command]) -> Self {
-        let find = |is_it: &dyn Fn(&Arg) -> bool| {
-            commands.iter().rev().flat_map(|command| command.get_arguments()).find(|arg| is_it(arg))
-        };
-        let takes_next =
-            |arg: &Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
-        if let Some(long) = word.strip_prefix("--") {
-            let name = long.split('=').next().unwrap_or_default();
-            let arg = find(&|arg| {
-                arg.get_long() == Some(name)
-                    || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&name))
-            });
-            let value_at = word.find('=').map(|at| at + 1);
-            let value_follows = value_at.is_none() && arg.is_some_and(takes_next);
-            return Self { arg, value_at, value_follows };
-        }
-        // `-qv`, `-cNAME`, `-qc NAME`: flags, until one of them takes a value.
-        for (at, letter) in word.char_indices().skip(1) {
-            let arg = find(&|arg| {
-                arg.get_short_and_visible_aliases().is_some_and(|all| all.contains(&letter))
-            });
-            if let Some(arg) = arg.filter(|arg| arg.get_action().takes_values()) {
-                let end = at + letter.len_utf8();
-                let equals = usize::from(word[end..].starts_with('='));
-                let value_at = Some(end + equals).filter(|_| end < word.len());
-                let value_follows = value_at.is_none() && takes_next(arg);
-                return Self { arg: Some(arg), value_at, value_follows };
-            }
-        }
-        Self { arg: None, value_at: None, value_follows: false }
-    }
-}
-
-/// The value of an argument, without what is secret about it.
-fn argument(arg: Option<&Arg>, value: &str) -> String {
-    match arg.map(|arg| arg.get_id().as_str()) {
-        Some("uri") if value != "-" => "(redacted)".to_owned(),
-        Some("ids") => short_id(value),
-        Some("payload") => match value.split_once('=') {
-            Some((path, value)) => format!("{}={}", harmless(path), condition(path, value)),
-            None => harmless(value),
-        },
-        _ => harmless(value),
-    }
-}
-
-fn short_id(id: &str) -> String {
-    if id == "-" { id.to_owned() } else { format!("{}...", harmless(&shorten(id))) }
-}
-
-/// What a payload is asked for: nothing of what looks like a secret, of anything else so much that
-/// no token is whole.
-fn condition(path: &str, value: &str) -> String {
-    const SHOWN: usize = 12;
-    let mut masked = json!({ path: value });
-    mask(&mut masked);
-    match masked.get(path).and_then(Value::as_str) {
-        Some(kept) if kept.chars().count() > SHOWN => {
-            format!("{}...", harmless(&kept.chars().take(SHOWN).collect::<String>()))
-        }
-        kept => harmless(kept.unwrap_or_default()),
-    }
-}
-
-/// `text` up to the connection string in it. Its options may be as secret as its password.
-fn harmless(text: &str) -> String {
-    let schemes = ["mongodb://", "mongodb+srv://"];
-    let lower = text.to_ascii_lowercase();
-    let starts = schemes.iter().filter_map(|scheme| Some((lower.find(scheme)?, scheme.len())));
-    match starts.min() {
-        Some((at, length)) => format!("{}...", &text[..at + length]),
-        None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -390,12 +265,12 @@ mod tests {
 
     use super::*;
     use crate::args::Time;
-    use crate::output::Cell;
+    use crate::console::output::Cell;
 
     const ID: &str = "7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN";
 
     fn audit(path: &Path) -> Audit {
-        Audit::open(&AuditArgs { audit: Some(path.to_owned()) }).unwrap()
+        Audit::open(&AuditArgs { audit: Some(path.to_owned()) }, &[]).unwrap()
     }
 
     fn intent(run: &str) -> Intent<'_> {
@@ -421,10 +296,6 @@ mod tests {
         let text = fs::read_to_string(path).unwrap();
         assert!(text.ends_with('\n'));
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
-    fn shown(line: &[&str]) -> Vec<String> {
-        argv(line.iter().map(OsString::from), &definition())
     }
 
     #[test]
@@ -480,9 +351,9 @@ mod tests {
     fn what_cannot_be_written_down_fails_before() {
         let folder = tempfile::tempdir().unwrap();
         let args = |path: &Path| AuditArgs { audit: Some(path.to_owned()) };
-        let missing = Audit::open(&args(&folder.path().join("none/audit"))).unwrap_err();
+        let missing = Audit::open(&args(&folder.path().join("none/audit")), &[]).unwrap_err();
         assert!(missing.to_string().ends_with("none/audit: no such file or folder"), "{missing}");
-        assert!(Audit::open(&args(folder.path())).is_err());
+        assert!(Audit::open(&args(folder.path()), &[]).is_err());
         let full = audit(Path::new("/dev/full"));
         let refused = full.before(&intent("a")).unwrap_err();
         assert_eq!(
@@ -497,12 +368,12 @@ mod tests {
         let path = folder.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
         assert!(made.success());
-        assert!(Audit::open(&AuditArgs { audit: Some(path) }).is_err());
+        assert!(Audit::open(&AuditArgs { audit: Some(path) }, &[]).is_err());
     }
 
     #[test]
     fn without_a_file_nothing_is_written() {
-        let audit = Audit::open(&AuditArgs::default()).unwrap();
+        let audit = Audit::open(&AuditArgs::default(), &[]).unwrap();
         let began = audit.before(&intent("a")).unwrap();
         began.after(&result(Cell::Null), None).unwrap();
     }
@@ -516,97 +387,7 @@ mod tests {
         let _ = audit.before(&hostile).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 1);
-        assert!(!text.trim_end().contains(crate::text::is_hostile), "{text}");
-    }
-
-    #[test]
-    fn no_form_of_a_connection_string_is_in_the_command_line() {
-        const URI: &str = "mongodb://app:hunter2@db1/shop?proxyPassword=hunter2";
-        let srv = URI.replace("mongodb", "MongoDB+srv");
-        let glued = format!("--uri={URI}");
-        let in_option = format!("--db={URI}");
-        let in_short = format!("-c{URI}");
-        for line in [
-            vec!["sessionctl", "--uri", URI, "purge", "--expired"],
-            vec!["sessionctl", "purge", "--expired", "--uri", URI],
-            vec!["sessionctl", "purge", &glued],
-            vec!["sessionctl", "purge", "--uri", "app:hunter2@db1"],
-            vec!["sessionctl", "purge", "--uri=app:hunter2@db1"],
-            vec!["sessionctl", "purge", "--uri", &srv],
-            vec!["sessionctl", "purge", &in_option],
-            vec!["sessionctl", "purge", "-d", &srv],
-            vec!["sessionctl", "purge", &in_short],
-            vec!["sessionctl", "purge", "-qc", URI],
-            vec!["sessionctl", "purge", "--user", URI],
-            vec!["sessionctl", "purge", "--where", &format!("a={URI}")],
-            vec!["sessionctl", "purge", URI],
-            vec!["sessionctl", "purge", "--", URI],
-            vec![URI],
-        ] {
-            let shown = shown(&line);
-            assert_eq!(shown.len(), line.len());
-            assert!(!shown.concat().contains("hunter2"), "{shown:?}");
-            assert!(!shown.concat().contains("app:"), "{shown:?}");
-        }
-        assert_eq!(
-            shown(&["sessionctl", "--uri", URI, &in_option]),
-            ["sessionctl", "--uri", "(redacted)", "--db=mongodb://..."]
-        );
-        assert_eq!(shown(&["sessionctl", "--uri", "-"])[2], "-");
-    }
-
-    #[test]
-    fn ids_are_shortened_wherever_they_stand_and_the_rest_is_kept() {
-        let line =
-            ["sessionctl", "-c", "sess", "purge", ID, "--yes", ID, "-", "--", "-7ZQOhQlxWzr"];
-        let wanted = [
-            "sessionctl",
-            "-c",
-            "sess",
-            "purge",
-            "7ZQOhQlxWzrh...",
-            "--yes",
-            "7ZQOhQlxWzrh...",
-            "-",
-            "--",
-            "-7ZQOh...",
-        ];
-        assert_eq!(shown(&line), wanted);
-        let kept = [
-            "sessionctl",
-            "-qv",
-            "-ojson",
-            "purge",
-            "--expires-before",
-            "-7d",
-            "--user",
-            "42",
-            "--grace=10m",
-            "--batch-size",
-            "500",
-            "--uri-file",
-            "/run/uri",
-            "--idle",
-            "90d",
-        ];
-        assert_eq!(shown(&kept), kept);
-        let nested = ["sessionctl", "index", "install", "--yes", "-d", "index"];
-        assert_eq!(shown(&nested), nested);
-        // The value of an option is no command, and a command's name may be an id's beginning.
-        assert_eq!(shown(&["sessionctl", "-d", "purge", "purge", "purge"])[4], "pu...");
-    }
-
-    #[test]
-    fn a_condition_shows_no_secret_and_of_anything_else_only_the_beginning() {
-        let shown = |condition: &str| {
-            let glued = shown(&["sessionctl", "purge", &format!("--where={condition}")]);
-            let apart = shown(&["sessionctl", "purge", "--where", condition]);
-            assert_eq!(glued[2], format!("--where={}", apart[3]));
-            apart[3].clone()
-        };
-        assert_eq!(shown("cart.total=0"), "cart.total=0");
-        assert_eq!(shown("auth.csrfToken=q3J9"), "auth.csrfToken=********");
-        assert_eq!(shown("returnTo=/checkout?x=1"), "returnTo=/checkout?x=...");
+        assert!(!text.trim_end().contains(crate::console::text::is_hostile), "{text}");
     }
 
     #[test]

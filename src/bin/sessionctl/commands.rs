@@ -2,10 +2,11 @@
 
 use clap::{ArgMatches, Subcommand};
 
-use crate::args::{Cli, Refusal, Uri, definition};
+use crate::args::{Global, Uri};
+use crate::console::failure::Refusal;
+use crate::console::failure::{Exit, Failure};
+use crate::console::signals::Hangup;
 use crate::context::Context;
-use crate::report::{Exit, Failure};
-use crate::signals::Hangup;
 use sessionctl::error::reason;
 
 mod collections;
@@ -82,13 +83,26 @@ impl Command {
     }
 }
 
+/// What was typed, checked: what to do, on what.
+#[derive(Debug)]
+pub struct Invocation {
+    pub command: Command,
+    pub global: Global,
+    pub uri: Uri,
+    /// The command line without secrets, for the audit file.
+    pub command_line: Vec<String>,
+    /// The definition of the command line, from which completions are made.
+    pub definition: clap::Command,
+}
+
 /// Carries a command out.
-pub fn run(cli: Cli, uri: Uri) -> Result<Exit, Failure> {
+pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
+    let Invocation { command, global, uri, command_line, mut definition } = invocation;
     // These need neither a server nor a runtime.
-    match &cli.command {
-        Command::Completions(args) => return completions::run(args, &mut definition()),
-        Command::Layouts(args) => return layouts::run(args, &cli.global),
-        Command::Deploy(args) => return deploy::run(args, &cli.global, &uri),
+    match &command {
+        Command::Completions(args) => return completions::run(args, &mut definition),
+        Command::Layouts(args) => return layouts::run(args, &global),
+        Command::Deploy(args) => return deploy::run(args, &global, &uri),
         _ => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -96,8 +110,8 @@ pub fn run(cli: Cli, uri: Uri) -> Result<Exit, Failure> {
         Failure::new(Exit::Failed, format!("could not start: {}", reason(&error)))
     })?;
     let outcome = runtime.block_on(async {
-        let context = Context::new(cli.global, uri, cli.command.hangup())?;
-        match &cli.command {
+        let context = Context::new(global, uri, command_line, command.hangup())?;
+        match &command {
             Command::List(args) => reading(&context, list::run(&context, args)).await,
             Command::Inspect(args) => reading(&context, inspect::run(&context, args)).await,
             Command::Expire(args) => expire::run(&context, args).await,

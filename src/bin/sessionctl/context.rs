@@ -15,11 +15,13 @@ use sessionctl::session::shorten;
 use sessionctl::store::{Reading, documents};
 use sessionctl::{Error, Layout, Query, State, Store};
 
+use crate::args::Format;
 use crate::args::{Color, DEFAULT_URI, Global, Secret, Selection, Uri};
-use crate::output::{Format, Row, Rows, Shape, Style};
-use crate::report::{Doing as _, Exit, Failure, say};
-use crate::signals::{Hangup, Signals};
-use crate::text::counted;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::output::{Row, Rows, Shape, Style};
+use crate::console::report::say;
+use crate::console::signals::{Hangup, Signals};
+use crate::console::text::counted;
 
 /// The options of all commands, the signals, and the connection that is opened when it is needed.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct Context {
     /// The connection string that stdin gave: it gives it only once.
     read: OnceCell<Secret>,
     pub signals: Signals,
+    /// The command line without secrets, for the audit file.
+    pub command_line: Vec<String>,
 }
 
 /// How many sessions are looked at to learn whether payloads can be read.
@@ -44,7 +48,12 @@ pub enum Purpose {
 }
 
 impl Context {
-    pub fn new(global: Global, uri: Uri, hangup: Hangup) -> Result<Self, Failure> {
+    pub fn new(
+        global: Global,
+        uri: Uri,
+        command_line: Vec<String>,
+        hangup: Hangup,
+    ) -> Result<Self, Failure> {
         let colors = |stream_is_terminal: bool| match global.color {
             Color::Always => true,
             Color::Never => false,
@@ -58,7 +67,7 @@ impl Context {
         let signals = Signals::listen(hangup).map_err(|error| {
             Failure::new(Exit::Failed, format!("could not listen for signals: {}", reason(&error)))
         })?;
-        Ok(Self { global, uri, read: OnceCell::new(), signals })
+        Ok(Self { global, uri, read: OnceCell::new(), signals, command_line })
     }
 
     /// The collection of a command that works on one.

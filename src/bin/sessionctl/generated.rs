@@ -10,7 +10,8 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::args::{Cli, Uri, definition};
+use crate::args::Uri;
+use crate::cli::{Cli, definition};
 use crate::commands::{self, deploy};
 
 /// File names and contents.

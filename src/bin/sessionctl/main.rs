@@ -2,24 +2,21 @@
 
 mod args;
 mod audit;
+mod cli;
 mod commands;
-mod confirm;
+mod console;
 mod context;
 mod daemon;
 #[cfg(test)]
 mod generated;
-mod output;
-mod progress;
-mod report;
-mod signals;
-mod text;
 
 use std::process::ExitCode;
 
+use console::report;
+
 fn main() -> ExitCode {
-    let (cli, uri) = match args::parse() {
-        Ok(parsed) => parsed,
-        Err(refusal) => return report::usage(&refusal),
-    };
-    report::finish(cli.global.verbose, commands::run(cli, uri))
+    match cli::parse() {
+        Ok(invocation) => report::finish(invocation.global.verbose, commands::run(invocation)),
+        Err(refusal) => report::usage(&refusal),
+    }
 }

@@ -462,7 +462,7 @@ fn a_batch_that_does_not_fit_is_taken_back_and_said() {
         return fill_the_disk(Path::new(&folder));
     }
     let folder = folder();
-    let name = "archive::tests::a_batch_that_does_not_fit_is_taken_back_and_said";
+    let name = "ops::archive::tests::a_batch_that_does_not_fit_is_taken_back_and_said";
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" --exact \"$1\" --nocapture"]);
     shell.arg(std::env::current_exe().unwrap()).arg(name).env(INSIDE, folder.path());

@@ -3,9 +3,9 @@
 use sessionctl::collections::Surveyed;
 use sessionctl::layout::Layout;
 
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::output::{Cell, Row, Shape};
 use crate::context::Context;
-use crate::output::{Cell, Row, Shape};
-use crate::report::{Doing as _, Exit, Failure};
 
 /// Find the collections on the server that hold sessions, and which layout each has
 ///

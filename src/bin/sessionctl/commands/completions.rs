@@ -2,8 +2,8 @@
 
 use clap_complete::Shell;
 
-use crate::output;
-use crate::report::{Exit, Failure};
+use crate::console::failure::{Exit, Failure};
+use crate::console::output;
 
 /// Print the completion script of a shell
 #[derive(Debug, clap::Args)]

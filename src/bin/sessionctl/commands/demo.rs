@@ -7,9 +7,10 @@ use sessionctl::error::reason;
 use sessionctl::mongod::{Mongod, MongodError, Options, find_or_fetch};
 use sessionctl::{Connection, Layout};
 
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::output;
+use crate::console::report::{is_seen, say};
 use crate::context::Context;
-use crate::output;
-use crate::report::{Doing as _, Exit, Failure, is_seen, say};
 
 mod seed;
 

@@ -2,10 +2,11 @@
 
 use clap::{ArgMatches, Subcommand};
 
-use crate::args::{Global, Refusal, Uri};
+use crate::args::{Global, Uri};
 use crate::commands::sweep::nothing_beside_config;
-use crate::output;
-use crate::report::{Exit, Failure};
+use crate::console::failure::Refusal;
+use crate::console::failure::{Exit, Failure};
+use crate::console::output;
 
 mod cron;
 mod grafana;

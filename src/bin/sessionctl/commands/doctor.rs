@@ -4,10 +4,11 @@ use console::Style;
 use serde_json::{Value, json};
 use sessionctl::doctor::{Doctor, Facts, Finding, Outcome, examine};
 
+use crate::args::Format;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::output::{Cell, Row, Shape, text};
+use crate::console::text::{grouped, neutral};
 use crate::context::Context;
-use crate::output::{Cell, Format, Row, Shape, text};
-use crate::report::{Doing as _, Exit, Failure};
-use crate::text::{grouped, neutral};
 
 /// Say why sessions will not expire or will be slow, and with which command to mend it
 ///

@@ -16,11 +16,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{Selection, Time, duration, time};
 use crate::audit::{self, Audit, AuditArgs, Intent, run_id};
-use crate::confirm::{Confirmed, Question, ask, can_ask};
+use crate::console::confirm::{Confirmed, Question, ask, can_ask};
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::progress::Progress;
+use crate::console::report::say;
+use crate::console::text::{counted, sessions};
 use crate::context::{Context, Purpose};
-use crate::progress::Progress;
-use crate::report::{Doing as _, Exit, Failure, say};
-use crate::text::{counted, sessions};
 
 use again::Verifying;
 
@@ -168,7 +169,7 @@ impl Prepared {
         if report.matched == Some(0) {
             return context.finish(HEADER, report.nothing_done().row(&purge.fate), end);
         }
-        let audit = Audit::open(&working.audit)?;
+        let audit = Audit::open(&working.audit, &context.command_line)?;
         let run = run_id();
         let store = store.for_run(&format!("{} {run}", verb(&purge.fate)));
         let intent = Intent {

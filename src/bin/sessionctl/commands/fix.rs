@@ -4,8 +4,8 @@ use clap::Subcommand;
 use sessionctl::layout::Fault;
 
 use super::ending::{self, Archiving, Working};
+use crate::console::failure::{Exit, Failure};
 use crate::context::Context;
-use crate::report::{Exit, Failure};
 
 /// Mend the expiries of sessions that would never go away
 ///

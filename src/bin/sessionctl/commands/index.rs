@@ -9,10 +9,12 @@ use sessionctl::Store;
 use sessionctl::index::{Aim, TtlState, TtlStatus};
 
 use super::ending::Draining;
+use crate::args::Format;
 use crate::args::interval;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::output::{Cell, Row, Shape};
+use crate::console::report::say;
 use crate::context::{Context, Purpose};
-use crate::output::{Cell, Format, Row, Shape};
-use crate::report::{Doing as _, Exit, Failure, say};
 
 mod install;
 mod remove;

@@ -6,10 +6,12 @@ use sessionctl::store::{Reading, documents};
 use sessionctl::{Session, Store};
 
 use super::list;
+use crate::args::Format;
 use crate::args::Selection;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::json;
+use crate::console::output::{self, Cell, Row, Shape};
 use crate::context::{Context, Purpose};
-use crate::output::{self, Cell, Format, Row, Shape};
-use crate::report::{Doing as _, Exit, Failure};
 
 /// Show sessions whole: dates, user, and the decoded payload with secrets masked
 #[derive(Debug, clap::Args)]
@@ -127,14 +129,14 @@ fn canonical(document: &RawDocument) -> serde_json::Value {
 
 fn print_raw(context: &Context, documents: Vec<serde_json::Value>) -> Result<(), Failure> {
     match context.global.format {
-        Format::Json => output::text(&output::pretty_text(&serde_json::Value::Array(documents))),
+        Format::Json => output::text(&json::pretty_text(&serde_json::Value::Array(documents))),
         Format::Table | Format::Csv => {
-            let texts: Vec<_> = documents.iter().map(output::pretty_text).collect();
+            let texts: Vec<_> = documents.iter().map(json::pretty_text).collect();
             output::text(&texts.concat())
         }
         Format::Ndjson => {
             let lines: Vec<_> =
-                documents.iter().map(|document| output::json_text(document) + "\n").collect();
+                documents.iter().map(|document| json::json_text(document) + "\n").collect();
             output::text(&lines.concat())
         }
     }

@@ -6,9 +6,10 @@ use clap::Subcommand;
 use sessionctl::Layout;
 use sessionctl::layout::Kind;
 
+use crate::args::Format;
 use crate::args::{Color, Global};
-use crate::output::{self, Cell, Format, Row, Rows, Shape, Style};
-use crate::report::{Doing as _, Exit, Failure};
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::output::{self, Cell, Row, Rows, Shape, Style};
 
 /// List the layouts that sessionctl knows, or print one
 ///

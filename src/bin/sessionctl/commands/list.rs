@@ -7,12 +7,13 @@ use sessionctl::store::{Reading, SortKey, documents};
 use sessionctl::{Query, Session, Store};
 use tokio::sync::mpsc;
 
+use crate::args::Format;
 use crate::args::Selection;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::output::{Cell, Row, Rows, Shape};
+use crate::console::progress::Progress;
+use crate::console::text::sessions;
 use crate::context::{Context, Purpose};
-use crate::output::{Cell, Format, Row, Rows, Shape};
-use crate::progress::Progress;
-use crate::report::{Doing as _, Exit, Failure};
-use crate::text::sessions;
 
 /// List sessions
 ///

@@ -3,8 +3,8 @@
 use sessionctl::purge::Fate;
 
 use super::ending::{self, Archiving};
+use crate::console::failure::{Exit, Failure};
 use crate::context::Context;
-use crate::report::{Exit, Failure};
 
 /// Delete sessions, in batches
 ///

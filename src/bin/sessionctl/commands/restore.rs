@@ -7,12 +7,12 @@ use sessionctl::archive::{Contents, Reader};
 use sessionctl::restore::BATCH_SIZE;
 use sessionctl::{Connection, Error};
 
-use crate::confirm::{Confirmed, Question, ask};
+use crate::console::confirm::{Confirmed, Question, ask};
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::output::{Cell, Row};
+use crate::console::progress::Progress;
+use crate::console::text::{counted, sessions};
 use crate::context::Context;
-use crate::output::{Cell, Row};
-use crate::progress::Progress;
-use crate::report::{Doing as _, Exit, Failure};
-use crate::text::{counted, sessions};
 
 /// Put back the sessions that a purge archived
 ///

@@ -6,10 +6,11 @@ use sessionctl::State;
 use sessionctl::payload::time;
 use sessionctl::stats::{Options, Slot, Stats, Users};
 
+use crate::args::Format;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::output::{self, Cell, Row, Shape};
+use crate::console::text::{grouped, sessions};
 use crate::context::{Context, Purpose};
-use crate::output::{self, Cell, Format, Row, Shape};
-use crate::report::{Doing as _, Exit, Failure};
-use crate::text::{grouped, sessions};
 
 mod chart;
 mod picture;

@@ -11,12 +11,14 @@ use nix::unistd::gethostname;
 use sessionctl::sweep::{Sweep, Terms};
 
 use super::ending::{HEADER, Pacing};
-use crate::args::{Global, Refusal, address, duration, interval};
+use crate::args::{Global, address, duration, interval};
 use crate::audit::run_id;
+use crate::console::failure::Refusal;
+use crate::console::failure::{Exit, Failure};
+use crate::console::output::Shape;
+use crate::console::report::{LogFormat, speak};
+use crate::console::signals::Hangup;
 use crate::context::Context;
-use crate::output::Shape;
-use crate::report::{Exit, Failure, LogFormat, speak};
-use crate::signals::Hangup;
 
 use config::{Plan, Settings};
 use supervise::Supervisor;

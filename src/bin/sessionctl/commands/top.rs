@@ -10,11 +10,12 @@ use sessionctl::top::Wanted;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::args::Format;
 use crate::args::interval;
 use crate::audit::{Audit, AuditArgs};
+use crate::console::failure::{Exit, Failure};
+use crate::console::report::say;
 use crate::context::{Context, Purpose};
-use crate::output::Format;
-use crate::report::{Exit, Failure, say};
 
 mod ending;
 mod frame;
@@ -72,7 +73,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, "top draws a view, and has no other format")
             .hint("`sessionctl stats -o json` tells the counts to programs"));
     }
-    let audit = Audit::open(&args.audit)?;
+    let audit = Audit::open(&args.audit, &context.command_line)?;
     let source = match context.signals.asked.run_until_cancelled(source(context)).await {
         Some(source) => source?,
         None => return Ok(Exit::Signal(context.signals.received().unwrap_or_default())),

@@ -23,8 +23,8 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
 use super::metrics::{self, Metrics};
-use crate::report::{Exit, Failure};
-use crate::text::{neutral, without_password};
+use crate::console::failure::{Exit, Failure};
+use crate::console::text::{neutral, without_password};
 
 /// What the probes ask for. An error is the reason, in a few words.
 pub trait Health: Send + Sync {

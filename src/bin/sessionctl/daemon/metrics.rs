@@ -15,7 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use sessionctl::purge::Throttled;
 
-use crate::text::{neutral, without_password};
+use crate::console::text::{neutral, without_password};
 
 /// What [`Metrics::encode`] gives.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::text::{neutral, without_password};
+use crate::console::text::{neutral, without_password};
 
 /// In characters. systemd reads no message of more than 4096 bytes.
 const LONGEST_STATUS: usize = 500;

@@ -7,7 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::metrics::Metrics;
-use crate::report::{Exit, Failure};
+use crate::console::failure::{Exit, Failure};
 use sessionctl::error::reason;
 
 /// A file that is replaced as a whole: nobody reads half of it.

@@ -8,7 +8,7 @@ use super::systemd::{URI_FILE, installed, user_name};
 use super::template::fill;
 use super::{name, refused};
 use crate::args::{Global, Uri};
-use crate::report::Failure;
+use crate::console::failure::Failure;
 
 const TEMPLATE: &str = include_str!("../../deploy/crontab");
 

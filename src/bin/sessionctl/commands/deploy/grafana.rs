@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::name;
 use super::sweeping::checked;
 use crate::args::Global;
-use crate::output::pretty_text;
-use crate::report::Failure;
+use crate::console::failure::Failure;
+use crate::console::json::pretty_text;
 
 /// Print a Grafana dashboard of the sweeper's metrics, ready to be imported
 #[derive(Debug, clap::Args)]

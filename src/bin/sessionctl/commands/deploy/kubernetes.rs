@@ -14,8 +14,8 @@ use super::sweeping::{Every, Server, Sweeping, checked, json, shell_word, text};
 use super::template::fill;
 use crate::args::{Global, Uri, address};
 use crate::commands::sweep::config;
-use crate::report::{Exit, Failure};
-use crate::text::{is_hostile, without_password};
+use crate::console::failure::{Exit, Failure};
+use crate::console::text::{is_hostile, without_password};
 
 const CONFIG_MAP: &str = include_str!("../../deploy/configmap.yaml");
 const CRON_JOB: &str = include_str!("../../deploy/cronjob.yaml");

@@ -8,7 +8,7 @@ use super::systemd::URI_FILE;
 use super::template::fill;
 use super::{name, refused};
 use crate::args::{Global, Uri, duration, interval};
-use crate::report::Failure;
+use crate::console::failure::Failure;
 
 const TEMPLATE: &str = include_str!("../../deploy/alerts.yaml");
 

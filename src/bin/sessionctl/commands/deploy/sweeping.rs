@@ -5,15 +5,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::FromArgMatches as _;
 use clap::parser::ValueSource;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use serde_json::Value;
 
 use super::refused;
-use crate::args::{Cli, Global, Refusal, Uri, definition, duration, interval};
-use crate::commands::Command;
-use crate::report::Failure;
-use crate::text::{escape, is_hostile, without_password};
+use crate::args::{Global, Uri, duration, interval};
+use crate::commands::sweep;
+use crate::console::failure::Failure;
+use crate::console::failure::Refusal;
+use crate::console::text::{escape, is_hostile, without_password};
 
 const HINT: &str = "`sessionctl sweep --help` says what it takes";
 
@@ -159,6 +160,21 @@ impl Sweeping {
     }
 }
 
+/// The command line of the deployed sweeper.
+#[derive(Debug, clap::Parser)]
+#[command(name = "sessionctl")]
+struct Line {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Sweep,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Sweep {
+    Sweep(sweep::Args),
+}
+
 /// Whether `sweep` takes this line as it is.
 fn check_line(words: &[String]) -> Result<(), Failure> {
     let refusal = |refusal: Refusal| match refusal {
@@ -172,14 +188,13 @@ fn check_line(words: &[String]) -> Result<(), Failure> {
         }
     };
     let words = std::iter::once("sessionctl").chain(words.iter().map(String::as_str));
-    let matches =
-        definition().try_get_matches_from(words).map_err(|error| refusal(Refusal::Clap(error)))?;
-    let cli = Cli::from_arg_matches(&matches).map_err(|error| refusal(Refusal::Clap(error)))?;
-    cli.command.check(&matches).map_err(refusal)?;
-    match &cli.command {
-        Command::Sweep(args) => args.rehearse(&cli.global).map_err(Failure::of_usage),
-        _ => Ok(()),
-    }
+    let of_clap = |error| refusal(Refusal::Clap(error));
+    let matches = Line::command().try_get_matches_from(words).map_err(of_clap)?;
+    let Line { global, command: Sweep::Sweep(args) } =
+        Line::from_arg_matches(&matches).map_err(of_clap)?;
+    let typed = matches.subcommand_matches("sweep").unwrap_or(&matches);
+    args.check(typed).map_err(refusal)?;
+    args.rehearse(&global).map_err(Failure::of_usage)
 }
 
 /// Options that `sweep` has, and that have no place of their own before `--`.
@@ -206,7 +221,7 @@ fn check_more(more: &[String]) -> Result<(), Failure> {
     }
     let words = ["sessionctl", "sweep"].into_iter().chain(more.iter().map(String::as_str));
     // What is wrong with them the check of the whole line says.
-    let Ok(matches) = definition().try_get_matches_from(words) else { return Ok(()) };
+    let Ok(matches) = Line::command().try_get_matches_from(words) else { return Ok(()) };
     let Some(matches) = matches.subcommand_matches("sweep") else { return Ok(()) };
     let typed = |id: &str| {
         matches.try_contains_id(id).unwrap_or(false)

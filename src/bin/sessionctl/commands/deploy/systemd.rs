@@ -8,7 +8,7 @@ use super::sweeping::{Every, Server, Sweeping, absolute, text};
 use super::template::fill;
 use super::{name, refused};
 use crate::args::{Global, Uri, address};
-use crate::report::Failure;
+use crate::console::failure::Failure;
 
 const TEMPLATE: &str = include_str!("../../deploy/sweep.service");
 

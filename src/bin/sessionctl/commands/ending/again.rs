@@ -8,9 +8,9 @@ use sessionctl::purge::Purge;
 
 use super::{Ending, Report, verb};
 use crate::args::{Selection, interval};
-use crate::confirm::Confirmed;
-use crate::report::{Doing as _, Exit, Failure};
-use crate::text::sessions;
+use crate::console::confirm::Confirmed;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::text::sessions;
 
 /// How often sessions that come back are ended again.
 const ROUNDS: u32 = 3;

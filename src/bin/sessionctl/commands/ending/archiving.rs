@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use sessionctl::archive::Archive;
 
+use crate::console::failure::{Exit, Failure};
 use crate::context::Context;
-use crate::report::{Exit, Failure};
 
 /// The archive of a purge.
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -8,10 +8,10 @@ use sessionctl::purge::{Fate, Purge};
 
 use super::{Ending, Pacing, Report};
 use crate::audit::{Audit, AuditArgs, Intent, run_id};
-use crate::confirm::Confirmed;
+use crate::console::confirm::Confirmed;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::text::sessions;
 use crate::context::Context;
-use crate::report::{Doing as _, Exit, Failure};
-use crate::text::sessions;
 
 /// So many sessions the server may delete at once.
 const FEW: u64 = 10_000;
@@ -152,7 +152,7 @@ impl Drain<'_> {
             cutoff: Some(purge.cutoff),
             planned: report.matched,
         };
-        let audit = Audit::open(&self.draining.audit)?;
+        let audit = Audit::open(&self.draining.audit, &self.context.command_line)?;
         let began = audit.before(&intent)?;
         let ending = Ending { context: self.context, store: &store, run_time: None };
         let ended = ending.carry_out(purge, None, report, confirmed).await.doing(self.action);

@@ -8,10 +8,10 @@ use sessionctl::purge::{Fate, Purge};
 use sessionctl::query::Query;
 
 use super::{Archiving, HEADER, Prepared, Report, Verifying, Working, count, nothing};
-use crate::confirm::{Confirmed, Question, ask};
+use crate::console::confirm::{Confirmed, Question, ask};
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::text::{grouped, sessions};
 use crate::context::{Context, Purpose};
-use crate::report::{Doing as _, Exit, Failure};
-use crate::text::{grouped, sessions};
 
 /// Mends `fault` wherever it is.
 pub async fn mend(

@@ -7,8 +7,8 @@ use sessionctl::replication::Lag;
 use sessionctl::{Error, Store};
 
 use crate::args::interval;
+use crate::console::failure::Failure;
 use crate::context::Context;
-use crate::report::Failure;
 
 /// The options for going gently.
 #[derive(Debug, Clone, clap::Args)]

@@ -7,10 +7,11 @@ use sessionctl::purge::Purge;
 use sessionctl::store::{Reading, documents};
 
 use super::{HEADER, Report};
+use crate::args::Format;
 use crate::commands::list;
+use crate::console::failure::Failure;
+use crate::console::output::{Cell, Row, Shape};
 use crate::context::Context;
-use crate::output::{Cell, Format, Row, Shape};
-use crate::report::Failure;
 
 /// Sessions that are shown.
 const SAMPLE: usize = 5;

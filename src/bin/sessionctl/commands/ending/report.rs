@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::DateTime;
 use sessionctl::purge::{Batch, Fate};
 
-use crate::output::{Cell, Row};
+use crate::console::output::{Cell, Row};
 
 /// The keys of a report's row.
 pub const HEADER: &[&str] = &[

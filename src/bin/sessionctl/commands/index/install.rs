@@ -8,10 +8,10 @@ use sessionctl::{State, Store};
 
 use super::{Change, Looked, print, print_now, steps};
 use crate::commands::ending::Drained;
-use crate::confirm::{Confirmed, Question, ask};
+use crate::console::confirm::{Confirmed, Question, ask};
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::text::{grouped, sessions};
 use crate::context::Context;
-use crate::report::{Doing as _, Exit, Failure};
-use crate::text::{grouped, sessions};
 
 pub async fn run(
     context: &Context,

@@ -1,9 +1,9 @@
 //! `sessionctl index remove`
 
 use super::{Looked, print, print_now};
-use crate::confirm::{Confirmed, Question, ask};
+use crate::console::confirm::{Confirmed, Question, ask};
+use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::context::Context;
-use crate::report::{Doing as _, Exit, Failure};
 
 pub async fn run(context: &Context, looked: Looked, yes: bool) -> Result<Exit, Failure> {
     let store = &looked.store;

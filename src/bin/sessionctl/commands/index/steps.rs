@@ -6,10 +6,10 @@ use sessionctl::Store;
 use sessionctl::index::{Change, Changing};
 
 use super::install::done;
-use crate::confirm::Confirmed;
+use crate::console::confirm::Confirmed;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::progress::Progress;
 use crate::context::Context;
-use crate::progress::Progress;
-use crate::report::{Doing as _, Exit, Failure};
 
 /// How often the server is asked how far it is.
 const LOOK: Duration = Duration::from_millis(500);

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
-use crate::output::Style;
+use crate::console::output::Style;
 
 /// What is drawn with, and on how many columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use sessionctl::State;
 use sessionctl::stats::{CreatedBy, Slot, Stats, Users};
 
 use super::chart::Chart;
-use crate::output::relative;
-use crate::text::{counted, grouped, neutral, sessions};
+use crate::console::output::relative;
+use crate::console::text::{counted, grouped, neutral, sessions};
 
 /// Columns that leave room for more than the numbers.
 const ROOMY: usize = 72;

@@ -13,8 +13,8 @@ use sessionctl::{Layout, archive};
 
 use crate::args::{duration, interval};
 use crate::commands::ending::factor;
+use crate::console::failure::{Exit, Failure};
 use crate::context::layout;
-use crate::report::{Exit, Failure};
 
 /// How one namespace is swept, as it was typed or stands in the file.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

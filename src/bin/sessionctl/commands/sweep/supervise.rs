@@ -15,9 +15,10 @@ use super::Args;
 use super::config::Plan;
 use super::tell::Teller;
 use super::watch::Watchers;
+use crate::console::failure::{Exit, Failure};
+use crate::console::report::say;
+use crate::console::signals::signals;
 use crate::context::Context;
-use crate::report::{Exit, Failure, say};
-use crate::signals::signals;
 
 /// What is swept now, and what it is to be.
 pub struct Supervisor<'a> {

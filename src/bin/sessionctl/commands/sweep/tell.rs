@@ -9,11 +9,13 @@ use sessionctl::purge::Fate;
 use sessionctl::sweep::{Event, Pass};
 
 use super::Args;
+use crate::args::Format;
 use crate::commands::ending::Report;
+use crate::console::failure::Failure;
+use crate::console::output::{Row, Rows};
+use crate::console::report::{Level, LogFormat, event};
+use crate::console::text::sessions;
 use crate::context::Context;
-use crate::output::{Format, Row, Rows};
-use crate::report::{Failure, Level, LogFormat, event};
-use crate::text::sessions;
 
 /// Everything that is said of a sweep.
 pub struct Teller<'a> {

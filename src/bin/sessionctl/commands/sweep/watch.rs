@@ -9,13 +9,14 @@ use sessionctl::sweep::{Event, Pass};
 use tokio::task::JoinHandle;
 
 use super::ServiceArgs;
+use crate::console::failure::Failure;
+use crate::console::report::{say, warn};
+use crate::console::text::{counted, sessions};
 use crate::context::Context;
 use crate::daemon::http::{self, Health};
 use crate::daemon::metrics::{Metrics, PassResult};
 use crate::daemon::notify::Notify;
 use crate::daemon::textfile::TextFile;
-use crate::report::{Failure, say, warn};
-use crate::text::{counted, sessions};
 
 /// A sweep that gives no sign of life for so long is stuck.
 const SILENCE: Duration = Duration::from_secs(300);

@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use crate::args::Selection;
 use crate::audit::{self, Audit, Intent, run_id};
 use crate::commands::ending::{Report, verb};
-use crate::confirm::Confirmed;
-use crate::report::{Doing as _, Exit, Failure};
-use crate::text::neutral;
+use crate::console::confirm::Confirmed;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::text::neutral;
 
 /// Who is to be logged out, and what may stop it.
 pub struct LogOut {

@@ -10,7 +10,7 @@ use sessionctl::State;
 use super::view::{Mode, View};
 use super::words::{Piece, Tone, foot, head, help};
 use crate::commands::list;
-use crate::output::{Cell, Row};
+use crate::console::output::{Cell, Row};
 
 /// What is left away first where there is no room for all columns.
 const DISPENSABLE: [&str; 5] = ["bytes", "created", "touched", "expires", "user"];

@@ -11,7 +11,8 @@ use sessionctl::{Error, Layout, Store};
 use tokio::sync::{mpsc, watch};
 
 use crate::commands::inspect as whole;
-use crate::output::{Cell, pretty_text};
+use crate::console::json::pretty_text;
+use crate::console::output::Cell;
 
 /// After so long a look is left to itself, and another one begun.
 const HOPELESS: Duration = Duration::from_secs(20);

@@ -10,8 +10,8 @@ use sessionctl::{Error, State};
 
 use super::ending::name;
 use super::reading::Asking;
-use crate::confirm::{Asked, Confirmed};
-use crate::text::neutral;
+use crate::console::confirm::{Asked, Confirmed};
+use crate::console::text::neutral;
 
 /// What is on the screen, and how it came there.
 pub struct View {

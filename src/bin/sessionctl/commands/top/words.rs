@@ -9,8 +9,8 @@ use sessionctl::index::TtlState;
 use sessionctl::top::{Flow, Look, Tally};
 
 use super::view::{Mode, View};
-use crate::output::{relative, short_duration};
-use crate::text::{grouped, neutral};
+use crate::console::output::{relative, short_duration};
+use crate::console::text::{grouped, neutral};
 
 /// A piece of a line, which stays together.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
-use crate::report::{Exit, Failure, is_seen, line};
-use crate::signals::Signals;
-use crate::text::neutral;
+use crate::console::failure::{Exit, Failure};
+use crate::console::report::{is_seen, line};
+use crate::console::signals::Signals;
+use crate::console::text::neutral;
 
 /// Proof that destruction was confirmed, or needs no confirmation.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::report;
-use crate::text::grouped;
+use crate::console::report;
+use crate::console::text::grouped;
 
 const BAR: &str = "{msg} {wide_bar:.dim} {human_pos} of {human_len}  {rate:.dim}  {eta} left";
 

@@ -4,31 +4,17 @@
 use std::io::{self, BufWriter, Write};
 
 use bson::DateTime;
-use clap::ValueEnum;
 use comfy_table::{
     Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, presets,
 };
-use serde::Serialize as _;
 use serde_json::Value;
-use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 use sessionctl::State;
 use sessionctl::payload::time;
 
-use crate::report::Failure;
-use crate::text::{escape, grouped, is_hostile, neutral};
-
-/// The format of what is printed on stdout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people: times relative to now, columns that fit the terminal
-    Table,
-    /// One JSON array or object
-    Json,
-    /// One JSON object a line
-    Ndjson,
-    /// A header and lines of comma-separated values
-    Csv,
-}
+use crate::args::Format;
+use crate::console::failure::Failure;
+use crate::console::json::{compact, json_text, pretty, quoted, string};
+use crate::console::text::{grouped, neutral};
 
 /// One value of a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -419,108 +405,6 @@ pub fn short_duration(seconds: u64) -> String {
     // Two of a unit say enough; below that the next smaller one says more.
     let (size, name) = UNITS.into_iter().find(|(size, _)| seconds >= size * 2).unwrap_or((1, "s"));
     format!("{}{name}", seconds / size)
-}
-
-/// JSON on one line, with everything hostile escaped.
-pub fn json_text(value: &Value) -> String {
-    let mut text = Vec::new();
-    // Writing to a Vec cannot fail.
-    let _ = compact(&mut text, value);
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-/// A string of compact JSON. Nearly all are plain, and this is the innermost loop of a long list.
-fn string(out: &mut impl Write, text: &str) -> io::Result<()> {
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\');
-    // Without a way out of the loop, many bytes are looked at together.
-    if text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
-        return quoted(out, text);
-    }
-    text.serialize(&mut Serializer::with_formatter(out, Safe(CompactFormatter)))?;
-    Ok(())
-}
-
-fn quoted(out: &mut impl Write, text: &str) -> io::Result<()> {
-    out.write_all(b"\"")?;
-    out.write_all(text.as_bytes())?;
-    out.write_all(b"\"")
-}
-
-fn compact(out: &mut impl Write, value: &Value) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(out, Safe(CompactFormatter)))?;
-    Ok(())
-}
-
-fn pretty(out: &mut impl Write, value: &Value) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(out, Safe(PrettyFormatter::new())))?;
-    Ok(())
-}
-
-/// Pretty JSON with everything hostile escaped, and a line end.
-pub fn pretty_text(value: &Value) -> String {
-    let mut text = Vec::new();
-    let _ = pretty(&mut text, value);
-    text.push(b'\n');
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-/// JSON that a terminal cannot take for anything else: C1 controls and bidirectional overrides are
-/// escaped besides what JSON itself escapes.
-struct Safe<F>(F);
-
-impl<F: Formatter> Formatter for Safe<F> {
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        out: &mut W,
-        text: &str,
-    ) -> io::Result<()> {
-        let mut rest = text;
-        while let Some(at) = rest.find(is_hostile) {
-            out.write_all(&rest.as_bytes()[..at])?;
-            let mut letters = rest[at..].chars();
-            let mut escaped = String::new();
-            letters.next().into_iter().for_each(|letter| escape(letter, &mut escaped));
-            out.write_all(escaped.as_bytes())?;
-            rest = letters.as_str();
-        }
-        out.write_all(rest.as_bytes())
-    }
-
-    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_array(out)
-    }
-
-    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_array(out)
-    }
-
-    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_array_value(out, first)
-    }
-
-    fn end_array_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_array_value(out)
-    }
-
-    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_object(out)
-    }
-
-    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_object(out)
-    }
-
-    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_object_key(out, first)
-    }
-
-    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_object_value(out)
-    }
-
-    fn end_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_object_value(out)
-    }
 }
 
 #[cfg(test)]

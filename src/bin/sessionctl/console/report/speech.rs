@@ -6,8 +6,8 @@ use rustix::fs::Stat;
 use serde_json::{Map, Value};
 use sessionctl::payload::time;
 
-use crate::output::json_text;
-use crate::text::{neutral, without_password};
+use crate::console::json::json_text;
+use crate::console::text::{neutral, without_password};
 
 /// The format of the log on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

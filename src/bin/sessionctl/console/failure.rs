@@ -1,27 +1,13 @@
-//! The only writer of stderr: errors, hints, warnings, a daemon's log, and the exit codes.
-//!
-//! An error is one sentence and at most one hint. Writing never panics: with a closed stderr the
-//! exit code still says it all.
+//! How a command ends: the exit codes, and failures of one sentence and at most one hint.
 
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io;
 use std::process::ExitCode;
-use std::sync::OnceLock;
 
-use bson::DateTime;
-use serde_json::{Map, Value};
 use sessionctl::Error;
+use sessionctl::error::Certainty;
 use sessionctl::error::reason;
-use sessionctl::layout::detect::Certainty;
 use sessionctl::sweep::LEASES;
-
-use crate::args::Refusal;
-use crate::text::{is_hostile, neutral};
-
-mod speech;
-
-use speech::Speech;
-pub use speech::{Level, LogFormat};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,13 +51,13 @@ impl From<Exit> for ExitCode {
 /// Why a command failed: what it was doing, why that could not be done, and what to do about it.
 #[derive(Debug)]
 pub struct Failure {
-    sentence: String,
-    hint: Option<String>,
-    exit: Exit,
+    pub sentence: String,
+    pub hint: Option<String>,
+    pub exit: Exit,
     /// The driver's own words, for `-v`.
-    details: Option<String>,
+    pub details: Option<String>,
     /// Nobody reads stdout any more: that is no failure, and nothing is said.
-    silent: bool,
+    pub silent: bool,
 }
 
 impl Failure {
@@ -108,20 +94,6 @@ impl Failure {
             (failure.exit, failure.silent) = (Exit::Done, true);
         }
         failure
-    }
-
-    /// The sentence and the hint, as lines of their own or as one object.
-    fn told(&self, speech: Speech, level: Level, verbose: bool, now: DateTime) -> String {
-        let driver = self.details.as_ref().filter(|_| verbose);
-        let besides = [("hint", self.hint.as_ref()), ("driver", driver)];
-        let besides = besides.into_iter().filter_map(|(label, text)| Some((label, text?)));
-        if speech == Speech::Json {
-            let fields = besides.map(|(label, text)| (label.to_owned(), text.as_str().into()));
-            return speech.event(level, &self.sentence, fields.collect(), now);
-        }
-        let mut lines = vec![speech.event(level, &self.sentence, Map::new(), now)];
-        lines.extend(besides.map(|(label, text)| speech.labelled(label, text, now)));
-        lines.join("\n")
     }
 
     /// The sentence and the hint on one line, where there is no other place for them.
@@ -208,128 +180,11 @@ fn hint(error: &Error) -> Option<String> {
     })
 }
 
-/// Prints a failure, if any, and gives the exit code.
-pub fn finish(verbose: bool, outcome: Result<Exit, Failure>) -> ExitCode {
-    let failure = match outcome {
-        Ok(exit) => return exit.into(),
-        Err(failure) => failure,
-    };
-    if !failure.silent {
-        write(&failure.told(speech(), Level::Error, verbose, now()));
-    }
-    failure.exit.into()
-}
-
-/// Prints what is wrong with the command line, or the help that was asked for.
-pub fn usage(refusal: &Refusal) -> ExitCode {
-    match refusal {
-        Refusal::Clap(error) if error.use_stderr() && repeats_hostile(error) => {
-            let text = error.render().to_string();
-            text.lines().for_each(|text| line(&neutral(text)));
-            Exit::Usage.into()
-        }
-        Refusal::Clap(error) => {
-            let printed = error.print();
-            if error.use_stderr() {
-                return Exit::Usage.into();
-            }
-            match printed {
-                Ok(()) => Exit::Done.into(),
-                Err(error) => finish(false, Err(Failure::stdout(&error))),
-            }
-        }
-        Refusal::Own(sentence, hint) => {
-            finish(false, Err(Failure::new(Exit::Usage, sentence).hint(*hint)))
-        }
-    }
-}
-
-/// Whether clap's words repeat something typed that a terminal would obey.
-fn repeats_hostile(error: &clap::Error) -> bool {
-    error.render().to_string().lines().any(|line| line.contains(is_hostile))
-}
-
-static SPEECH: OnceLock<Speech> = OnceLock::new();
-
-/// Chooses how everything is said from now on; the first choice holds.
-pub fn speak(format: LogFormat) {
-    let _ = SPEECH.set(Speech::new(format, is_journal()));
-}
-
-fn speech() -> Speech {
-    SPEECH.get().copied().unwrap_or(Speech::Plain)
-}
-
-/// Whether stderr goes to systemd's journal, which reads a level before each line.
-fn is_journal() -> bool {
-    let file = rustix::fs::fstat(io::stderr());
-    std::env::var("JOURNAL_STREAM")
-        .is_ok_and(|stream| file.is_ok_and(|file| speech::is_stream(&stream, &file)))
-}
-
-/// One line to the person, such as `warning: ...`.
-pub fn say(label: &str, text: impl fmt::Display) {
-    write(&speech().labelled(label, &text.to_string(), now()));
-}
-
-/// One line to the person, as it is.
-pub fn line(text: &str) {
-    write(&speech().bare(text, now()));
-}
-
-/// A failure that the command goes on after.
-pub fn warn(failure: &Failure) {
-    write(&failure.told(speech(), Level::Warning, false, now()));
-}
-
-/// What happened: a line to the person; a program gets the fields, too.
-pub fn event(level: Level, text: &str, fields: Map<String, Value>) {
-    write(&speech().event(level, text, fields, now()));
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a log says when it was written, and decides nothing"
-)]
-fn now() -> DateTime {
-    DateTime::now()
-}
-
-fn write(text: &str) {
-    // A closed stderr must not end the command.
-    let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
-}
-
-/// Whether a person sees stderr.
-pub fn is_seen() -> bool {
-    io::stderr().is_terminal()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hint_is_a_line_to_a_person_and_a_key_to_a_program() {
-        console::set_colors_enabled_stderr(false);
-        let failure = Failure {
-            details: Some("Error { .. }".to_owned()),
-            ..Failure::new(Exit::Failed, "could not connect").hint("is it running?")
-        };
-        let told = |speech, level, verbose| {
-            failure.told(speech, level, verbose, DateTime::from_millis(1_795_428_000_007))
-        };
-        assert_eq!(
-            told(Speech::Plain, Level::Error, true),
-            "error: could not connect\nhint: is it running?\ndriver: Error { .. }"
-        );
-        assert_eq!(
-            told(Speech::Journal, Level::Warning, false),
-            "<4>warning: could not connect\n<6>hint: is it running?"
-        );
-        let expected = r#"{"time":"2026-11-23T10:00:00.007Z","level":"error","message":"could not connect","hint":"is it running?"}"#;
-        assert_eq!(told(Speech::Json, Level::Error, false), expected);
-        let verbose = expected.replace("ng?\"}", "ng?\",\"driver\":\"Error { .. }\"}");
-        assert_eq!(told(Speech::Json, Level::Error, true), verbose);
-    }
+/// Why the command line cannot be used.
+#[derive(Debug)]
+pub enum Refusal {
+    /// clap says it, or `--help` and `--version` are answered.
+    Clap(clap::Error),
+    /// One sentence and a hint of our own.
+    Own(String, &'static str),
 }

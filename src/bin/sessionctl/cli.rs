@@ -1,0 +1,193 @@
+//! The whole command line: its definition, how it is read, and what clap cannot check. Parsing reads
+//! nothing but the command line and the environment.
+
+#![expect(clippy::doc_markdown, reason = "these texts are the help, and not rendered")]
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+
+use crate::args::{DEFAULT_URI, Global, Uri};
+use crate::commands::{Command, Invocation};
+use crate::console::failure::Refusal;
+use crate::console::redact::command_line;
+use crate::console::text::without_password;
+
+/// List, inspect, expire, purge and sweep the web sessions that any framework keeps in MongoDB.
+///
+/// Without options sessionctl works on the collection test.sessions of mongodb://localhost:27017,
+/// and finds out by itself which of forty session stores wrote it (see sessionctl layouts). The
+/// server's clock decides what is expired.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sessionctl",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  sessionctl list
+  sessionctl purge --expired
+  sessionctl sweep --interval 60
+  sessionctl list --help"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Reads the command line and the environment.
+pub fn parse() -> Result<Invocation, Refusal> {
+    let mut command = definition();
+    let matches = command.try_get_matches_from_mut(std::env::args_os()).map_err(without_secrets)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(Refusal::Clap)?;
+    choose_layout(&mut cli.global, &matches)?;
+    check_collections(&cli, &matches)?;
+    cli.command.check(&matches)?;
+    let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    cli.global.is_uri_typed = typed("uri") || typed("uri_file");
+    let uri = uri(&cli.global, &matches)?;
+    if uri == Uri::Stdin && cli.command.reads_stdin() {
+        let hint = "put the connection string into a file and use --uri-file";
+        return Err(Refusal::Own(
+            "stdin cannot give both the ids and the connection string".into(),
+            hint,
+        ));
+    }
+    let command_line = command_line(std::env::args_os(), &command);
+    Ok(Invocation {
+        command: cli.command,
+        global: cli.global,
+        uri,
+        command_line,
+        definition: command,
+    })
+}
+
+/// The one definition, from which help, completions and man pages are made.
+pub fn definition() -> clap::Command {
+    compact(Cli::command())
+}
+
+/// Help that fits a screen: the whole description, then each option on a line or two. clap's own
+/// long form takes four lines an option. `-h` and `--help` are the same.
+fn compact(command: clap::Command) -> clap::Command {
+    const TEMPLATE: &str = "{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+    let description = command.get_long_about().or(command.get_about()).cloned();
+    let mut command = command.help_template(TEMPLATE).long_about(None::<&str>);
+    if let Some(description) = description {
+        command = command.before_help(description);
+    }
+    let names: Vec<String> =
+        command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, compact))
+}
+
+/// clap repeats an argument it does not know, which may be a session id or hold a password.
+fn without_secrets(error: clap::Error) -> Refusal {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    const HINT: &str =
+        "a session id that begins with - goes after --, or comes through stdin with -";
+    if error.use_stderr()
+        && without_password(&error.render().to_string()) != error.render().to_string()
+    {
+        let hint = "it goes after --uri, or into a file that --uri-file names";
+        return Refusal::Own("a connection string stands where none is expected".into(), hint);
+    }
+    let argument = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => argument.clone(),
+        _ => return Refusal::Clap(error),
+    };
+    let deploys = std::env::args_os().any(|word| word == "deploy");
+    if error.kind() == ErrorKind::UnknownArgument && deploys {
+        let sentence = match is_option(&argument) {
+            true => format!("deploy has no option {argument}"),
+            false => "deploy takes nothing but options".to_owned(),
+        };
+        return Refusal::Own(sentence, "options of sweep go behind --, as in -- --rate 2000");
+    }
+    if error.kind() == ErrorKind::UnknownArgument && !is_option(&argument) {
+        return Refusal::Own(
+            format!("unexpected argument {}...", sessionctl::session::shorten(&argument)),
+            HINT,
+        );
+    }
+    Refusal::Clap(error)
+}
+
+/// Whether it can only be meant as a long option: an id hardly has nothing but small letters.
+fn is_option(argument: &str) -> bool {
+    let small = |letter: u8| letter.is_ascii_lowercase() || letter == b'-';
+    argument.strip_prefix("--").is_some_and(|name| name.bytes().all(small))
+}
+
+/// A flag beats a variable here too.
+fn choose_layout(global: &mut Global, matches: &ArgMatches) -> Result<(), Refusal> {
+    let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    match (typed("layout"), typed("layout_file")) {
+        (true, true) => {
+            let sentence = "--layout and --layout-file were both given".into();
+            Err(Refusal::Own(sentence, "give one of them"))
+        }
+        (true, false) => {
+            global.layout_file = None;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Several collections are for those commands that say so.
+fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
+    let collections = &cli.global.collection;
+    let is_typed = matches.value_source("collection") == Some(ValueSource::CommandLine);
+    // clap forgets what stands before the command's name if something stands behind it.
+    if is_typed
+        && typed_collections(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()))
+            > collections.len()
+    {
+        let sentence = "-c stands both before and behind the name of the command".into();
+        return Err(Refusal::Own(sentence, "give every -c behind it"));
+    }
+    if collections.len() > 1 && !cli.command.takes_collections() {
+        let name = matches.subcommand_name().unwrap_or_default();
+        let sentence =
+            format!("{name} works on one collection, and {} were given", collections.len());
+        return Err(Refusal::Own(sentence, "run it once for each of them"));
+    }
+    Ok(())
+}
+
+/// How many times a collection was named, written out as one usually does.
+fn typed_collections(args: impl Iterator<Item = String>) -> usize {
+    let is_short = |arg: &str| arg.starts_with("-c");
+    let is_long = |arg: &str| arg == "--collection" || arg.starts_with("--collection=");
+    args.take_while(|arg| arg != "--").filter(|arg| is_short(arg) || is_long(arg)).count()
+}
+
+/// A flag beats a variable, whichever of the forms it is.
+fn uri(global: &Global, matches: &ArgMatches) -> Result<Uri, Refusal> {
+    let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let text = global
+        .uri
+        .clone()
+        .map(|uri| if uri.expose() == "-" { Uri::Stdin } else { Uri::Given(uri) });
+    let file = global.uri_file.clone().map(Uri::File);
+    if typed("uri") && typed("uri_file") {
+        return Err(Refusal::Own(
+            "--uri and --uri-file were both given".into(),
+            "give one of them",
+        ));
+    }
+    let chosen = if typed("uri_file") { file.or(text) } else { text.or(file) };
+    Ok(chosen.unwrap_or_else(|| Uri::Given(DEFAULT_URI.to_owned().into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        definition().debug_assert();
+    }
+}

@@ -1,0 +1,11 @@
+//! Everything a person sees.
+
+pub mod confirm;
+pub mod failure;
+pub mod json;
+pub mod output;
+pub mod progress;
+pub mod redact;
+pub mod report;
+pub mod signals;
+pub mod text;
