@@ -46,6 +46,7 @@ use tower_sessions_core::session_store::{Error, Result};
 use tower_sessions_core::{ExpiredDeletion, SessionStore};
 
 use crate::app::builder::StoreBuilder;
+use crate::error;
 use crate::model::layout::Layout;
 use crate::model::payload::msgpack::TowerExpiry;
 use crate::ops::sweep::{Event, Pass, Sweep};
@@ -187,11 +188,11 @@ fn tell(event: Event) {
     }
 }
 
-impl From<crate::Error> for Error {
-    fn from(error: crate::Error) -> Self {
+impl From<error::Error> for Error {
+    fn from(error: error::Error) -> Self {
         match error {
-            crate::Error::Document(_) => Self::Decode(error.to_string()),
-            crate::Error::Unsupported(_) => Self::Encode(error.to_string()),
+            error::Error::Document(_) => Self::Decode(error.to_string()),
+            error::Error::Unsupported(_) => Self::Encode(error.to_string()),
             error => Self::Backend(error.to_string()),
         }
     }

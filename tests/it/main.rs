@@ -42,4 +42,5 @@ mod stores;
 mod sweep;
 mod top;
 mod tower_store;
+mod walls;
 mod watch;
