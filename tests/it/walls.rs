@@ -190,7 +190,7 @@ fn paths(text: &str) -> Vec<(usize, Vec<String>)> {
             continue;
         }
         let line = 1 + text[..start].matches('\n').count();
-        tree(&text[start..], &mut Vec::new(), &mut |path| found.push((line, path)));
+        at = start + tree(&text[start..], &mut Vec::new(), &mut |path| found.push((line, path)));
     }
     found
 }
