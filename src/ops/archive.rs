@@ -2,7 +2,7 @@
 //! reads. A batch is written and synced as a whole, so a write that breaks off costs no more than
 //! that batch, which was then not deleted either.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,51 +11,25 @@ use flate2::write::GzEncoder;
 
 use crate::error::{Error, Result, reason};
 
+mod bson_check;
+mod file;
+mod format;
 mod frames;
 mod json;
 mod reader;
-mod shape;
 #[cfg(test)]
 mod tests;
 
+pub use format::{Compression, ENDINGS, Encoding, Format};
 pub use reader::{Contents, Reader};
 
-/// What the name of an archive may end with, for people.
-pub const ENDINGS: &str = ".bson or .ndjson, or either of them and .gz or .zst";
+use bson_check::{Checked, check};
+use file::{in_use, is_gone, is_regular, is_same_file, opening, sync_folder, unusable};
 
 /// How many bytes are collected before the file is written to.
 const BUFFER: usize = 256 << 10;
 /// zstd's own default.
 const ZSTD_LEVEL: i32 = 3;
-
-/// How documents are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// As they are, one after the other; `mongorestore` reads that.
-    Bson,
-    /// As canonical Extended JSON v2, one a line.
-    Ndjson,
-}
-
-/// How a batch is compressed: by itself, so that those before it need nothing of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// Into a gzip member.
-    Gzip,
-    /// Into a zstd frame.
-    Zstd,
-}
-
-/// The format of an archive, which its name says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Format {
-    /// How documents are written.
-    pub encoding: Encoding,
-    /// How batches of them are compressed.
-    pub compression: Compression,
-}
 
 /// An archive that is being written. No other process can write it meanwhile.
 #[derive(Debug)]
@@ -88,30 +62,6 @@ impl Written {
     /// Whether all of them are.
     pub fn is_all(&self) -> bool {
         self.archived.iter().all(|archived| *archived)
-    }
-}
-
-impl Format {
-    /// The format that the name of `path` says.
-    ///
-    /// # Errors
-    /// [`Error::Archive`], which names the endings.
-    pub fn of(path: &Path) -> Result<Self> {
-        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        let (name, compression) = match name.rsplit_once('.') {
-            Some((name, "gz")) => (name, Compression::Gzip),
-            Some((name, "zst")) => (name, Compression::Zstd),
-            _ => (&*name, Compression::None),
-        };
-        let encoding = match name.rsplit_once('.') {
-            Some((_, "bson")) => Encoding::Bson,
-            Some((_, "ndjson")) => Encoding::Ndjson,
-            _ => {
-                let what = format!("has a name that does not end with {ENDINGS}");
-                return Err(Error::Archive { path: path.to_owned(), what });
-            }
-        };
-        Ok(Self { encoding, compression })
     }
 }
 
@@ -282,8 +232,9 @@ impl Archive {
         let encode = |document: &&RawDocument| {
             let line;
             let bytes = match self.format.encoding {
-                Encoding::Bson => Some(document.as_bytes())
-                    .filter(|bytes| shape::look(bytes) == shape::Shape::Whole),
+                Encoding::Bson => {
+                    Some(document.as_bytes()).filter(|bytes| check(bytes) == Checked::Whole)
+                }
                 Encoding::Ndjson => {
                     line = json::line(document);
                     line.as_deref()
@@ -293,68 +244,4 @@ impl Archive {
         };
         batch.iter().map(encode).collect()
     }
-}
-
-/// To read and write; a new file is for its owner only, as it holds secrets.
-fn opening() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Whether the file has no name any more, so that it ends with this process.
-#[cfg(unix)]
-fn is_gone(about: &fs::Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::nlink(about) == 0
-}
-
-#[cfg(unix)]
-fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-/// Elsewhere an open file cannot be moved.
-#[cfg(not(unix))]
-fn is_same_file(_: &fs::Metadata, _: &fs::Metadata) -> bool {
-    true
-}
-
-/// Elsewhere an open file cannot be removed.
-#[cfg(not(unix))]
-fn is_gone(_: &fs::Metadata) -> bool {
-    false
-}
-
-/// Elsewhere a folder is no file.
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-fn is_regular(path: &Path) -> Result<()> {
-    let about = fs::metadata(path);
-    let about = about.map_err(|error| unusable(path, "could not be opened", &error))?;
-    match about.is_file() {
-        true => Ok(()),
-        false => {
-            Err(Error::Archive { path: path.to_owned(), what: "is not a regular file".to_owned() })
-        }
-    }
-}
-
-fn in_use(path: &Path) -> Error {
-    let what = "is being used by another process".to_owned();
-    Error::Archive { path: path.to_owned(), what }
-}
-
-fn unusable(path: &Path, what: &str, error: &io::Error) -> Error {
-    Error::Archive { path: path.to_owned(), what: format!("{what}: {}", reason(error)) }
 }

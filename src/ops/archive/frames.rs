@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
 use flate2::bufread::GzDecoder;
 use zstd::stream::read::Decoder;
 
-use super::Compression;
+use super::format::Compression;
 
 /// How much is decompressed at once, in bytes.
 const CHUNK: usize = 64 << 10;
@@ -20,7 +20,7 @@ const ZSTD: &[u8] = &[0x28, 0xB5, 0x2F, 0xFD];
 
 /// What was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Filled {
     /// More bytes.
     Data,
     /// The end of a frame, whose checksum is right.
@@ -31,22 +31,22 @@ pub(super) enum Step {
 
 /// A file, decompressed on the way.
 pub(super) struct Frames {
-    state: State,
+    state: Decoding,
     compression: Compression,
     /// Where the frame begins that is being read.
     began: u64,
 }
 
-enum State {
-    Between(Source),
-    Gzip(GzDecoder<Source>),
-    Zstd(Decoder<'static, Source>),
+enum Decoding {
+    Between(CountingFile),
+    Gzip(GzDecoder<CountingFile>),
+    Zstd(Decoder<'static, CountingFile>),
     /// An error was met.
     Lost,
 }
 
 /// A file that knows how far it was read.
-struct Source {
+struct CountingFile {
     file: BufReader<File>,
     at: u64,
 }
@@ -55,60 +55,62 @@ impl Frames {
     /// From the file's beginning.
     pub(super) fn new(mut file: File, compression: Compression) -> io::Result<Self> {
         file.seek(SeekFrom::Start(0))?;
-        let source = Source { file: BufReader::with_capacity(CHUNK, file), at: 0 };
-        Ok(Self { state: State::Between(source), compression, began: 0 })
+        let source = CountingFile { file: BufReader::with_capacity(CHUNK, file), at: 0 };
+        Ok(Self { state: Decoding::Between(source), compression, began: 0 })
     }
 
     /// Where the frame begins that is being read; without compression, how far the file was read.
     pub(super) fn at(&self) -> u64 {
         match &self.state {
-            State::Between(source) => source.at,
+            Decoding::Between(source) => source.at,
             _ => self.began,
         }
     }
 
     /// Whether no frame is being read.
     pub(super) fn is_between(&self) -> bool {
-        matches!(self.state, State::Between(_))
+        matches!(self.state, Decoding::Between(_))
     }
 
     /// Appends what comes next.
-    pub(super) fn fill(&mut self, into: &mut Vec<u8>) -> io::Result<Step> {
-        if let State::Between(source) = &mut self.state {
+    pub(super) fn fill(&mut self, into: &mut Vec<u8>) -> io::Result<Filled> {
+        if let Decoding::Between(source) = &mut self.state {
             if source.fill_buf()?.is_empty() {
-                return Ok(Step::End);
+                return Ok(Filled::End);
             }
             self.began = source.at;
         }
-        self.state = match (std::mem::replace(&mut self.state, State::Lost), self.compression) {
-            (State::Between(source), Compression::Gzip) => State::Gzip(GzDecoder::new(source)),
-            (State::Between(source), Compression::Zstd) => {
+        self.state = match (std::mem::replace(&mut self.state, Decoding::Lost), self.compression) {
+            (Decoding::Between(source), Compression::Gzip) => {
+                Decoding::Gzip(GzDecoder::new(source))
+            }
+            (Decoding::Between(source), Compression::Zstd) => {
                 let mut decoder = Decoder::with_buffer(source)?.single_frame();
                 decoder.window_log_max(WINDOW_LOG)?;
-                State::Zstd(decoder)
+                Decoding::Zstd(decoder)
             }
             (state, _) => state,
         };
         let start = into.len();
         into.resize(start + CHUNK, 0);
         let read = match &mut self.state {
-            State::Between(source) => read(source, &mut into[start..]),
-            State::Gzip(decoder) => read(decoder, &mut into[start..]),
-            State::Zstd(decoder) => read(decoder, &mut into[start..]),
-            State::Lost => Ok(0),
+            Decoding::Between(source) => read(source, &mut into[start..]),
+            Decoding::Gzip(decoder) => read(decoder, &mut into[start..]),
+            Decoding::Zstd(decoder) => read(decoder, &mut into[start..]),
+            Decoding::Lost => Ok(0),
         };
         into.truncate(start + read.as_ref().copied().unwrap_or(0));
         if read? > 0 {
-            return Ok(Step::Data);
+            return Ok(Filled::Data);
         }
-        let source = match std::mem::replace(&mut self.state, State::Lost) {
-            State::Between(source) => source,
-            State::Gzip(decoder) => decoder.into_inner(),
-            State::Zstd(decoder) => decoder.finish(),
-            State::Lost => return Ok(Step::End),
+        let source = match std::mem::replace(&mut self.state, Decoding::Lost) {
+            Decoding::Between(source) => source,
+            Decoding::Gzip(decoder) => decoder.into_inner(),
+            Decoding::Zstd(decoder) => decoder.finish(),
+            Decoding::Lost => return Ok(Filled::End),
         };
-        self.state = State::Between(source);
-        Ok(Step::FrameEnd)
+        self.state = Decoding::Between(source);
+        Ok(Filled::FrameEnd)
     }
 }
 
@@ -147,7 +149,7 @@ pub(super) fn another_follows(
     }
 }
 
-impl Read for Source {
+impl Read for CountingFile {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(into)?;
         self.at += read as u64;
@@ -155,7 +157,7 @@ impl Read for Source {
     }
 }
 
-impl BufRead for Source {
+impl BufRead for CountingFile {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.file.fill_buf()
     }

@@ -3,7 +3,7 @@
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument};
 
-use super::shape::{LARGEST, Shape, look};
+use super::bson_check::{Checked, LARGEST, check};
 
 /// The longest line, in bytes: twice the largest document. Longer ones cost too much to parse.
 pub(super) const LONGEST: usize = 32 << 20;
@@ -20,7 +20,7 @@ pub(super) enum Unread {
 /// The document as a line, with its end. `None` where reading it back would not give the same bytes:
 /// text that is not UTF-8, a name that is there twice, a field that looks like Extended JSON, ...
 pub(super) fn line(document: &RawDocument) -> Option<Vec<u8>> {
-    if look(document.as_bytes()) != Shape::Whole {
+    if check(document.as_bytes()) != Checked::Whole {
         return None;
     }
     let decoded = Document::try_from(document).ok()?;

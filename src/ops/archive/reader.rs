@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use bson::raw::RawDocumentBuf;
 
-use super::frames::{Frames, Step, another_follows};
+use super::bson_check::{Checked, check, length};
+use super::file::{in_use, is_regular, unusable};
+use super::format::{Compression, Encoding, Format};
+use super::frames::{Filled, Frames, another_follows};
 use super::json::{LONGEST, Unread, parse};
-use super::shape::{Shape, length, look};
-use super::{Encoding, Format, is_regular, unusable};
 use crate::error::{Error, Result};
 
 /// The documents of an archive, one after the other. After an error comes nothing more.
@@ -26,7 +27,7 @@ pub struct Reader {
     searched: usize,
     read: u64,
     sound: Sound,
-    state: State,
+    phase: Phase,
     torn: u64,
 }
 
@@ -42,7 +43,7 @@ pub(super) struct Sound {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum Phase {
     Reading,
     /// The file is read; its last line may be left.
     Draining,
@@ -93,7 +94,7 @@ impl Reader {
         let file = File::open(path).map_err(failed)?;
         // Where files cannot be locked there is nothing to respect.
         if let Err(fs4::TryLockError::WouldBlock) = fs4::FileExt::try_lock_shared(&file) {
-            return Err(super::in_use(path));
+            return Err(in_use(path));
         }
         Self::over(path, file, format)
     }
@@ -111,7 +112,7 @@ impl Reader {
             searched: 0,
             read: 0,
             sound: Sound::default(),
-            state: State::Reading,
+            phase: Phase::Reading,
             torn: 0,
         })
     }
@@ -138,13 +139,13 @@ impl Reader {
                 self.mark();
                 return Ok(Some(document));
             }
-            if self.state == State::Draining {
+            if self.phase == Phase::Draining {
                 return Ok(None);
             }
             match self.frames.fill(&mut self.buffer) {
-                Ok(Step::Data) => {}
-                Ok(Step::FrameEnd) => self.mark(),
-                Ok(Step::End) => self.state = State::Draining,
+                Ok(Filled::Data) => {}
+                Ok(Filled::FrameEnd) => self.mark(),
+                Ok(Filled::End) => self.phase = Phase::Draining,
                 Err(error) => return self.broken(&error).map(|()| None),
             }
         }
@@ -153,8 +154,8 @@ impl Reader {
     /// Remembers that everything so far is right, if it is known to be.
     fn mark(&mut self) {
         let rest = self.buffer.len() - self.taken;
-        let between = self.format.compression == super::Compression::None;
-        let whole = self.state == State::Draining || self.frames.is_between();
+        let between = self.format.compression == Compression::None;
+        let whole = self.phase == Phase::Draining || self.frames.is_between();
         if between || (whole && rest == 0) {
             let bytes = self.frames.at() - if between { rest as u64 } else { 0 };
             let unended = self.sound.unended;
@@ -180,7 +181,7 @@ impl Reader {
             let length = length(rest)
                 .map_err(|length| self.damaged(&format!("a document of {length} bytes")))?;
             if let Some(bytes) = rest.get(..length) {
-                if let Shape::Wrong(why) = look(bytes) {
+                if let Checked::Wrong(why) = check(bytes) {
                     return Err(self.damaged(&format!("a document that is none, {why}")));
                 }
                 let document = RawDocumentBuf::from_bytes(bytes.to_vec());
@@ -189,8 +190,8 @@ impl Reader {
                 return Ok(Some(document));
             }
         }
-        if self.state == State::Draining && !rest.is_empty() {
-            if let Shape::Wrong(why) = look(rest) {
+        if self.phase == Phase::Draining && !rest.is_empty() {
+            if let Checked::Wrong(why) = check(rest) {
                 return Err(self.damaged(&format!("a document that is none, {why}")));
             }
             self.tear()?;
@@ -210,7 +211,7 @@ impl Reader {
             }
             if end.is_none() {
                 self.searched = length;
-                if self.state != State::Draining {
+                if self.phase != Phase::Draining {
                     return Ok(None);
                 }
             }
@@ -262,14 +263,14 @@ impl Reader {
         self.torn = length.saturating_sub(self.sound.bytes);
         self.buffer.clear();
         self.taken = 0;
-        self.state = State::Done;
+        self.phase = Phase::Done;
         Ok(())
     }
 
     fn damaged(&self, found: &str) -> Error {
         let rest = (self.buffer.len() - self.taken) as u64;
         let what = match self.format.compression {
-            super::Compression::None => {
+            Compression::None => {
                 format!("is damaged at byte {}: {found}", self.frames.at().saturating_sub(rest))
             }
             _ => format!("is damaged in what begins at byte {}: {found}", self.frames.at()),
@@ -282,12 +283,12 @@ impl Iterator for Reader {
     type Item = Result<RawDocumentBuf>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.state == State::Done {
+        if self.phase == Phase::Done {
             return None;
         }
         let next = self.advance().transpose();
         if !matches!(next, Some(Ok(_))) {
-            self.state = State::Done;
+            self.phase = Phase::Done;
         }
         next
     }

@@ -538,7 +538,10 @@ fn no_change_to_an_archive_makes_reading_it_panic() {
                 let sound = open(&path).take(contents.documents as usize);
                 // What is called right is a document, and can be read a second time.
                 for document in sound {
-                    prop_assert!(shape::look(document.unwrap().as_bytes()) == shape::Shape::Whole);
+                    prop_assert!(
+                        bson_check::check(document.unwrap().as_bytes())
+                            == bson_check::Checked::Whole
+                    );
                 }
                 Ok(())
             })
@@ -559,18 +562,18 @@ proptest! {
             "symbol": Bson::Symbol("s".into()),
         })]) {
             let bytes = document.as_bytes();
-            prop_assert_eq!(shape::look(bytes), shape::Shape::Whole);
-            prop_assert_eq!(shape::look(&bytes[..at.index(bytes.len())]), shape::Shape::Cut);
+            prop_assert_eq!(bson_check::check(bytes), bson_check::Checked::Whole);
+            prop_assert_eq!(bson_check::check(&bytes[..at.index(bytes.len())]), bson_check::Checked::Cut);
         }
     }
 
     #[test]
     fn any_bytes_can_be_looked_at(bytes in any::<Vec<u8>>()) {
         let mut bytes = bytes;
-        let _ = shape::look(&bytes);
+        let _ = bson_check::check(&bytes);
         let length = (bytes.len() as i32 + 4).to_le_bytes();
         bytes.splice(0..0, length);
-        if shape::look(&bytes) == shape::Shape::Whole {
+        if bson_check::check(&bytes) == bson_check::Checked::Whole {
             prop_assert!(RawDocument::from_bytes(&bytes).is_ok());
         }
     }

@@ -8,7 +8,7 @@ const DEEPEST: u32 = 250;
 
 /// What bytes that begin like a document are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum Checked {
     /// The whole of a document, and nothing more.
     Whole,
     /// The beginning of one, all right as far as it goes.
@@ -27,14 +27,14 @@ pub(super) fn length(bytes: &[u8]) -> Result<usize, i32> {
 }
 
 /// Looks through a document, or through its beginning.
-pub(super) fn look(bytes: &[u8]) -> Shape {
+pub(super) fn check(bytes: &[u8]) -> Checked {
     if bytes.len() < 4 {
-        return Shape::Cut;
+        return Checked::Cut;
     }
-    let Ok(end) = length(bytes) else { return Shape::Wrong("its length cannot be right") };
+    let Ok(end) = length(bytes) else { return Checked::Wrong("its length cannot be right") };
     match (Walk { bytes, end }).document(0, 0) {
-        Ok(at) if at == bytes.len() => Shape::Whole,
-        Ok(_) => Shape::Wrong("bytes follow its end"),
+        Ok(at) if at == bytes.len() => Checked::Whole,
+        Ok(_) => Checked::Wrong("bytes follow its end"),
         Err(shape) => shape,
     }
 }
@@ -48,9 +48,9 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Walks over the document at `at`; where it ends.
-    fn document(&self, at: usize, depth: u32) -> Result<usize, Shape> {
+    fn document(&self, at: usize, depth: u32) -> Result<usize, Checked> {
         if depth > DEEPEST {
-            return Err(Shape::Wrong("it nests too deep"));
+            return Err(Checked::Wrong("it nests too deep"));
         }
         let length = self.number(at)?;
         let end = self.skip(at, length, 5)?;
@@ -62,7 +62,7 @@ impl Walk<'_> {
             if kind == 0 {
                 return match at == end {
                     true => Ok(end),
-                    false => Err(Shape::Wrong("it ends before its length says so")),
+                    false => Err(Checked::Wrong("it ends before its length says so")),
                 };
             }
             at = inner.text(at)?;
@@ -71,7 +71,7 @@ impl Walk<'_> {
     }
 
     /// Walks over a value; where it ends.
-    fn value(&self, kind: u8, at: usize, depth: u32) -> Result<usize, Shape> {
+    fn value(&self, kind: u8, at: usize, depth: u32) -> Result<usize, Checked> {
         match kind {
             0x06 | 0x0A | 0x7F | 0xFF => Ok(at),
             0x08 => self.skip(at, 1, 0),
@@ -93,52 +93,52 @@ impl Walk<'_> {
                 let inner = Walk { bytes: self.bytes, end };
                 match inner.document(inner.string(at + 4)?, depth + 1)? == end {
                     true => Ok(end),
-                    false => Err(Shape::Wrong("a length in it cannot be right")),
+                    false => Err(Checked::Wrong("a length in it cannot be right")),
                 }
             }
-            _ => Err(Shape::Wrong("a value in it is of no known type")),
+            _ => Err(Checked::Wrong("a value in it is of no known type")),
         }
     }
 
-    fn string(&self, at: usize) -> Result<usize, Shape> {
+    fn string(&self, at: usize) -> Result<usize, Checked> {
         let end = self.skip(at + 4, self.number(at)?, 1)?;
         match self.byte(end - 1)? {
             0 => Ok(end),
-            _ => Err(Shape::Wrong("a text in it does not end")),
+            _ => Err(Checked::Wrong("a text in it does not end")),
         }
     }
 
     /// Walks over text that a zero ends.
-    fn text(&self, at: usize) -> Result<usize, Shape> {
+    fn text(&self, at: usize) -> Result<usize, Checked> {
         let there = self.bytes.len().min(self.end);
         let bytes = self.bytes.get(at..there).unwrap_or_default();
         match bytes.iter().position(|byte| *byte == 0) {
             Some(length) => Ok(at + length + 1),
-            None if there < self.end => Err(Shape::Cut),
-            None => Err(Shape::Wrong("a name in it does not end")),
+            None if there < self.end => Err(Checked::Cut),
+            None => Err(Checked::Wrong("a name in it does not end")),
         }
     }
 
     /// Over `length` bytes, which are at least `least`. They need not be there, but must be within
     /// the document.
-    fn skip(&self, at: usize, length: impl TryInto<usize>, least: usize) -> Result<usize, Shape> {
+    fn skip(&self, at: usize, length: impl TryInto<usize>, least: usize) -> Result<usize, Checked> {
         let end = length.try_into().ok().filter(|length| *length >= least);
         end.and_then(|length| at.checked_add(length))
             .filter(|end| *end <= self.end)
-            .ok_or(Shape::Wrong("a length in it cannot be right"))
+            .ok_or(Checked::Wrong("a length in it cannot be right"))
     }
 
-    fn number(&self, at: usize) -> Result<i32, Shape> {
+    fn number(&self, at: usize) -> Result<i32, Checked> {
         let end = self.skip(at, 4_usize, 4)?;
         let bytes = self.bytes.get(at..end).and_then(|bytes| bytes.try_into().ok());
-        bytes.map(i32::from_le_bytes).ok_or(Shape::Cut)
+        bytes.map(i32::from_le_bytes).ok_or(Checked::Cut)
     }
 
-    fn byte(&self, at: usize) -> Result<u8, Shape> {
+    fn byte(&self, at: usize) -> Result<u8, Checked> {
         match self.bytes.get(at) {
-            _ if at >= self.end => Err(Shape::Wrong("it does not end where its length says so")),
+            _ if at >= self.end => Err(Checked::Wrong("it does not end where its length says so")),
             Some(byte) => Ok(*byte),
-            None => Err(Shape::Cut),
+            None => Err(Checked::Cut),
         }
     }
 }
