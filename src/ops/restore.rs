@@ -1,26 +1,20 @@
 //! Putting the documents of an archive back, in batches that the caller pulls. An id that exists is
 //! skipped, so it can be done again at any time, after whatever stopped it.
 
-use std::time::Duration;
-
 use bson::raw::{RawArrayBuf, RawDocumentBuf};
 use bson::{Bson, Document, doc, rawdoc};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
-use crate::server::backoff::jittered;
+use crate::server::backoff::{Retries, may_pass};
 use crate::server::connection::Connection;
-use crate::server::reply::{affected, key_of, refusal};
+use crate::server::reply::{affected, first_batch, key_of, refusal};
 
 /// How many sessions a batch has unless told otherwise.
 pub const BATCH_SIZE: u32 = 1000;
 /// How many bytes of documents a batch has at the most, unless a single one is larger: a command
 /// holds 16 MB.
 const BATCH_BYTES: usize = 4 << 20;
-/// How often a batch is tried before the restore gives up.
-const ATTEMPTS: u32 = 8;
-/// The first pause before trying again; it doubles each time.
-const PAUSE: Duration = Duration::from_millis(100);
 /// How long the server may work on one batch, in milliseconds.
 const BATCH_MAX_MS: i64 = 60_000;
 /// `DuplicateKey`.
@@ -116,9 +110,7 @@ impl Connection {
                 "comment": COMMENT,
             };
             let reply = self.run("aggregate", collection, command).await?;
-            let counted = reply.get_document("cursor").and_then(|c| c.get_array("firstBatch"));
-            let counted = counted.ok().and_then(|batch| batch.first()?.as_document());
-            existing += counted.map_or(0, |counted| affected(counted, "n"));
+            existing += first_batch(&reply).first().map_or(0, |counted| affected(counted, "n"));
         }
     }
 }
@@ -140,8 +132,8 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
     /// a document that the collection's validator refuses. An error of the documents' source comes
     /// after what could be read before it was restored.
     pub async fn next(&mut self) -> Result<Option<Restored>> {
-        let mut attempt = 0;
-        if self.cancel.is_cancelled() || !self.reached(&mut attempt).await? {
+        let mut retries = Retries::default();
+        if self.cancel.is_cancelled() || !self.reached(&mut retries).await? {
             return Ok(None);
         }
         let batch = self.read();
@@ -153,7 +145,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
         self.total.add(restored);
         match outcome {
             // Interrupted while its server was away: a failure is not what ended it.
-            Err(error) if self.cancel.is_cancelled() && may_help(&error) => Ok(None),
+            Err(error) if self.cancel.is_cancelled() && may_pass(&error) => Ok(None),
             outcome => outcome.map(|()| Some(restored)),
         }
     }
@@ -190,7 +182,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
         batch: &[RawDocumentBuf],
         restored: &mut Restored,
     ) -> Result<()> {
-        let mut attempt = 0;
+        let mut retries = Retries::default();
         loop {
             let error = match self.insert(batch).await {
                 Ok(reply) => {
@@ -217,8 +209,8 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
                     error
                 }
             };
-            self.pause(&mut attempt, error.clone()).await?;
-            if !self.reached(&mut attempt).await? {
+            retries.pause(&self.cancel, error.clone()).await?;
+            if !self.reached(&mut retries).await? {
                 return Err(error);
             }
         }
@@ -241,7 +233,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
 
     /// Waits until a primary answers, so that a write, which cannot be left, is never begun while no
     /// server is there. `false` if the token was cancelled first.
-    async fn reached(&self, attempt: &mut u32) -> Result<bool> {
+    async fn reached(&self, retries: &mut Retries) -> Result<bool> {
         loop {
             let connection = self.connection.clone();
             let answer = self
@@ -251,26 +243,10 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
             match answer.await {
                 None => return Ok(false),
                 Some(Ok(_)) => return Ok(true),
-                Some(Err(error)) => self.pause(attempt, error).await?,
+                Some(Err(error)) => retries.pause(&self.cancel, error).await?,
             }
         }
     }
-
-    /// Sleeps before another attempt, or gives the error back where there is no point in one.
-    async fn pause(&self, attempt: &mut u32, error: Error) -> Result<()> {
-        if !may_help(&error) || *attempt + 1 >= ATTEMPTS {
-            return Err(error);
-        }
-        let pause = jittered(PAUSE * 2_u32.pow(*attempt));
-        *attempt += 1;
-        self.cancel.run_until_cancelled(tokio::time::sleep(pause)).await;
-        Ok(())
-    }
-}
-
-/// Whether it may succeed when it is tried again.
-fn may_help(error: &Error) -> bool {
-    error.is_transient() || matches!(error, Error::NotPrimary { .. })
 }
 
 /// What the server said of a batch.
