@@ -8,35 +8,23 @@ use crate::model::session::State;
 use crate::server::reply::documents;
 use crate::store::{Reading, Store};
 
+mod aggregation;
+mod figures;
 mod grid;
-mod pass;
 mod users;
 
+pub use figures::{CreatedBy, Options, Share, Span};
 pub use grid::Slot;
 pub use users::Users;
 
-use pass::{Line, Pass};
+use aggregation::Aggregation;
+use grid::{Group, Histograms};
 
 /// How many of the first sessions, and of the last, are looked at before the pass.
 const LOOK: u64 = 100;
 
 /// What a server before 5.2 says to `$topN`.
 const UNKNOWN_ACCUMULATOR: i32 = 15952;
-
-/// What is to be found out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
-    /// Look at so many sessions, taken at random; `None` is all of them.
-    pub sample: Option<u64>,
-    /// How many of the users with the most sessions are named.
-    pub top: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { sample: None, top: 10 }
-    }
-}
 
 /// The sessions of a collection in numbers. Where a date or a user is unknown of every session,
 /// what is made from it is `None` or empty.
@@ -73,74 +61,6 @@ pub struct Stats {
     pub users: Option<Users>,
 }
 
-/// Some of the sessions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Share {
-    /// How many.
-    pub sessions: u64,
-    /// Their BSON size, uncompressed.
-    pub bytes: u64,
-    /// The size of the largest of them.
-    pub largest: u64,
-}
-
-impl Share {
-    fn add(&mut self, more: Self) {
-        self.sessions += more.sessions;
-        self.bytes += more.bytes;
-        self.largest = self.largest.max(more.largest);
-    }
-
-    /// The mean size in bytes, if there is a session.
-    pub fn mean(&self) -> Option<u64> {
-        self.bytes.checked_div(self.sessions)
-    }
-}
-
-/// The dates of sessions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Span {
-    /// The first.
-    pub earliest: Option<DateTime>,
-    /// The last.
-    pub latest: Option<DateTime>,
-}
-
-impl Span {
-    fn add(&mut self, more: Self) {
-        self.earliest = self.earliest.into_iter().chain(more.earliest).min();
-        self.latest = self.latest.into_iter().chain(more.latest).max();
-    }
-
-    fn later(self, millis: i64) -> Self {
-        let later =
-            |date: DateTime| DateTime::from_millis(date.timestamp_millis().saturating_add(millis));
-        Self { earliest: self.earliest.map(later), latest: self.latest.map(later) }
-    }
-}
-
-/// Where the creation of a session is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CreatedBy {
-    /// The store writes it down.
-    Date,
-    /// The `_id` is an `ObjectId`, which tells when it was made.
-    Id,
-    /// Nowhere: the last touch has to stand for it.
-    Touch,
-}
-
-impl CreatedBy {
-    /// The word for it in rows.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Date => "created",
-            Self::Id => "id",
-            Self::Touch => "touched",
-        }
-    }
-}
-
 impl Stats {
     /// Of no session at all.
     pub fn of_nothing(now: DateTime) -> Self {
@@ -175,33 +95,33 @@ impl Stats {
         all
     }
 
-    fn add(&mut self, line: &Line, tally: &mut grid::Tally) {
-        if let Some(at) = State::ALL.iter().position(|state| *state == line.state) {
-            self.states[at].add(line.share);
+    fn add(&mut self, group: &Group, histograms: &mut Histograms) {
+        if let Some(at) = State::ALL.iter().position(|state| *state == group.state) {
+            self.states[at].add(group.share);
         }
-        self.expires.add(line.expires);
-        match line.state {
+        self.expires.add(group.expires);
+        match group.state {
             State::Expired => {
-                let earliest = self.oldest_expired.into_iter().chain(line.expires.earliest);
+                let earliest = self.oldest_expired.into_iter().chain(group.expires.earliest);
                 self.oldest_expired = earliest.min();
             }
             State::Live => {
-                let earliest = self.next_expiry.into_iter().chain(line.expires.earliest);
+                let earliest = self.next_expiry.into_iter().chain(group.expires.earliest);
                 self.next_expiry = earliest.min();
             }
             State::Endless | State::Malformed => {}
         }
-        self.created.add(line.created);
-        self.touched.add(line.touched);
-        tally.add(line);
+        self.created.add(group.created);
+        self.touched.add(group.touched);
+        histograms.add(group);
     }
 
-    fn end(&mut self, tally: &grid::Tally, created_by: Option<CreatedBy>) {
-        self.expiries = tally.expiries(self.now);
-        self.coming = tally.coming(self.now);
-        self.created_by = created_by.filter(|_| tally.has_ages());
-        self.ages = tally.ages(self.now);
-        self.growth = tally.growth(self.now);
+    fn end(&mut self, histograms: &Histograms, created_by: Option<CreatedBy>) {
+        self.expiries = histograms.expiries(self.now);
+        self.coming = histograms.coming(self.now);
+        self.created_by = created_by.filter(|_| histograms.has_ages());
+        self.ages = histograms.ages(self.now);
+        self.growth = histograms.growth(self.now);
     }
 }
 
@@ -213,29 +133,29 @@ impl Store {
     pub async fn stats(&self, options: &Options, now: DateTime) -> Result<Stats> {
         if let Some(user) = self.layout().user_fact() {
             let users = users::pipeline(user, options.top);
-            match self.pass(options, now, Some(&users)).await {
+            match self.counted(options, now, Some(&users)).await {
                 Err(error) if error.code() == Some(UNKNOWN_ACCUMULATOR) => {}
                 stats => return stats,
             }
         } else if self.layout().user.is_empty() {
-            return self.pass(options, now, None).await;
+            return self.counted(options, now, None).await;
         }
         let decoded = Users::decoded(self, now, options);
-        let (stats, decoded) = tokio::join!(self.pass(options, now, None), decoded);
+        let (stats, decoded) = tokio::join!(self.counted(options, now, None), decoded);
         Ok(Stats { users: Some(decoded?), ..stats? })
     }
 
-    async fn pass(
+    async fn counted(
         &self,
         options: &Options,
         now: DateTime,
         users: Option<&[Document]>,
     ) -> Result<Stats> {
-        let looked_at = self.look().await?;
-        let pass = Pass::after_a_look(self.layout(), now, &looked_at);
-        let stats = match self.carry_out(&pass, options, now, users).await? {
+        let looked_at = self.first_and_last().await?;
+        let quick = Aggregation::after_a_look(self.layout(), now, &looked_at);
+        let stats = match self.aggregated(&quick, options, now, users).await? {
             Some(stats) => Some(stats),
-            None => self.carry_out(&pass.thoroughly(), options, now, users).await?,
+            None => self.aggregated(&quick.thoroughly(), options, now, users).await?,
         };
         let mut stats = stats.unwrap_or_else(|| Stats::of_nothing(now));
         if options.sample.is_some() {
@@ -245,7 +165,7 @@ impl Store {
     }
 
     /// The first sessions and the last.
-    async fn look(&self) -> Result<Vec<RawDocumentBuf>> {
+    async fn first_and_last(&self) -> Result<Vec<RawDocumentBuf>> {
         let mut found = Vec::new();
         for reverse in [false, true] {
             let reading = Reading { reverse, limit: LOOK, ..Reading::default() };
@@ -257,10 +177,10 @@ impl Store {
         Ok(found)
     }
 
-    /// `None` if it takes the thorough pass to tell.
-    async fn carry_out(
+    /// `None` if it takes the thorough aggregation to tell.
+    async fn aggregated(
         &self,
-        pass: &Pass<'_>,
+        aggregation: &Aggregation<'_>,
         options: &Options,
         now: DateTime,
         users: Option<&[Document]>,
@@ -270,12 +190,12 @@ impl Store {
             let size = i64::try_from(size).unwrap_or(i64::MAX);
             pipeline.push(doc! { "$sample": { "size": size } });
         }
-        pipeline.extend(pass.pipeline(users.map(<[Document]>::to_vec)));
+        pipeline.extend(aggregation.pipeline(users.map(<[Document]>::to_vec)));
         let mut stats = Stats::of_nothing(now);
-        let mut tally = grid::Tally::default();
+        let mut histograms = Histograms::default();
         let mut odd = false;
-        let mut take = |stats: &mut Stats, line: &RawDocument| match pass.read(line) {
-            Some(line) => stats.add(&line, &mut tally),
+        let mut take = |stats: &mut Stats, line: &RawDocument| match aggregation.read(line) {
+            Some(group) => stats.add(&group, &mut histograms),
             None => odd = true,
         };
         let mut batches = self.aggregate(pipeline).await?;
@@ -290,7 +210,7 @@ impl Store {
                 stats.users = inside(found, "users").next().map(read);
             }
         }
-        stats.end(&tally, pass.created_by());
+        stats.end(&histograms, aggregation.created_by());
         Ok((!odd).then_some(stats))
     }
 }

@@ -1,4 +1,4 @@
-//! The pass: what the server groups by, and the lines that it sends.
+//! The aggregation: what the server groups by, and the lines that it sends.
 //!
 //! Each expression costs as much as reading a small document does. So the first try asks only for
 //! what a look at some documents found, and takes every expiry for a date, if the layout has one
@@ -7,34 +7,19 @@
 use bson::raw::{RawBsonRef, RawDocument};
 use bson::{Bson, DateTime, Document, doc};
 
-use super::grid::{AGES, EVER, EXPIRIES, HOUR};
-use super::{CreatedBy, Share, Span};
+use super::figures::{CreatedBy, Share, Span};
+use super::grid::{AGES, EVER, EXPIRIES, Group, HOUR};
 use crate::model::document::{find, instant, number};
 use crate::model::layout::{Instant, Layout, state_of};
-use crate::model::session::State;
 
 /// Hours that stand for no date: less this, the state as a number.
 const UNDATED: i64 = -10_000_000;
 /// The state, as a number, of an expiry that only the thorough pass can read.
 const ODD: i64 = 9;
 
-/// Sessions in one state, that expire and were made in the same slots.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Line {
-    pub(super) state: State,
-    pub(super) share: Share,
-    pub(super) expires: Span,
-    /// The first hour from now of the slot.
-    pub(super) expires_in: Option<i64>,
-    pub(super) created: Span,
-    /// The first hour of age of the slot.
-    pub(super) age: Option<i64>,
-    pub(super) touched: Span,
-}
-
-/// What a pass asks for.
+/// What the server is asked for.
 #[derive(Debug, Clone)]
-pub(super) struct Pass<'a> {
+pub(super) struct Aggregation<'a> {
     layout: &'a Layout,
     now: DateTime,
     thorough: bool,
@@ -45,7 +30,7 @@ pub(super) struct Pass<'a> {
     absent: Vec<&'a str>,
 }
 
-impl<'a> Pass<'a> {
+impl<'a> Aggregation<'a> {
     /// The pass for a collection that has documents such as these.
     pub(super) fn after_a_look(
         layout: &'a Layout,
@@ -231,7 +216,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Reads a line; `None` if it takes the thorough pass to tell.
-    pub(super) fn read(&self, line: &RawDocument) -> Option<Line> {
+    pub(super) fn read(&self, line: &RawDocument) -> Option<Group> {
         let value = |key: &str| line.get(key).ok().flatten().unwrap_or(RawBsonRef::Null);
         let count = |key: &str| number(value(key)).unwrap_or(0.0) as u64;
         let key = line.get_document("_id").ok()?;
@@ -260,7 +245,7 @@ impl<'a> Pass<'a> {
             Some(CreatedBy::Touch) => touched,
             _ => span("m0", "m1")?,
         };
-        Some(Line {
+        Some(Group {
             state: state_of(state),
             share: Share { sessions: count("n"), bytes: count("b"), largest: count("l") },
             expires,

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use bson::{Bson, DateTime, doc};
 
-use super::pass::Line;
+use super::figures::{Share, Span};
+use crate::model::session::State;
 
 /// Milliseconds in an hour.
 pub(super) const HOUR: i64 = 3_600_000;
@@ -87,20 +88,34 @@ impl Grid {
     }
 }
 
+/// Sessions in one state, that expire and were made in the same slots.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Group {
+    pub(super) state: State,
+    pub(super) share: Share,
+    pub(super) expires: Span,
+    /// The first hour from now of the slot.
+    pub(super) expires_in: Option<i64>,
+    pub(super) created: Span,
+    /// The first hour of age of the slot.
+    pub(super) age: Option<i64>,
+    pub(super) touched: Span,
+}
+
 /// The sessions of each slot.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct Histograms {
     expiries: BTreeMap<i64, u64>,
     ages: BTreeMap<i64, u64>,
 }
 
-impl Tally {
-    pub(super) fn add(&mut self, line: &Line) {
-        let sessions = line.share.sessions;
-        if let Some(hour) = line.expires_in {
+impl Histograms {
+    pub(super) fn add(&mut self, group: &Group) {
+        let sessions = group.share.sessions;
+        if let Some(hour) = group.expires_in {
             *self.expiries.entry(hour).or_default() += sessions;
         }
-        if let Some(age) = line.age {
+        if let Some(age) = group.age {
             *self.ages.entry(age).or_default() += sessions;
         }
     }
@@ -219,8 +234,8 @@ mod tests {
 
     const NOW: DateTime = DateTime::from_millis(1_795_428_000_000);
 
-    fn tally(expiries: &[(i64, u64)]) -> Tally {
-        Tally { expiries: expiries.iter().copied().collect(), ages: BTreeMap::new() }
+    fn histograms(expiries: &[(i64, u64)]) -> Histograms {
+        Histograms { expiries: expiries.iter().copied().collect(), ages: BTreeMap::new() }
     }
 
     fn hours_of(slots: &[Slot]) -> Vec<(Option<i64>, Option<i64>, u64)> {
@@ -230,24 +245,24 @@ mod tests {
 
     #[test]
     fn slots_are_as_fine_as_the_time_that_they_cover_is_short() {
-        let slots = tally(&[(-1, 5), (0, 1), (1, 2), (3, 4)]).expiries(NOW);
+        let slots = histograms(&[(-1, 5), (0, 1), (1, 2), (3, 4)]).expiries(NOW);
         let hour = |from, sessions| (Some(from), Some(from + 1), sessions);
         let wanted = [hour(-1, 5), hour(0, 1), hour(1, 2), hour(2, 0), hour(3, 4)];
         assert_eq!(hours_of(&slots), wanted);
 
-        let slots = hours_of(&tally(&[(5, 1), (29 * 24, 2)]).expiries(NOW));
+        let slots = hours_of(&histograms(&[(5, 1), (29 * 24, 2)]).expiries(NOW));
         assert_eq!(slots.len(), 10, "{slots:?}");
         assert_eq!(slots[9], (Some(648), Some(720), 2));
     }
 
     #[test]
     fn what_is_long_past_has_no_beginning_and_what_is_far_no_end() {
-        let slots = hours_of(&tally(&[(EVER, 7), (720 * 24, 3)]).expiries(NOW));
+        let slots = hours_of(&histograms(&[(EVER, 7), (720 * 24, 3)]).expiries(NOW));
         assert_eq!(slots.first(), Some(&(None, Some(-365 * 24), 7)));
         assert_eq!(slots.last(), Some(&(Some(720 * 24), None, 3)));
-        let past = hours_of(&tally(&[(-24, 2)]).expiries(NOW));
+        let past = hours_of(&histograms(&[(-24, 2)]).expiries(NOW));
         assert_eq!(past, [(Some(-24), Some(-1), 2), (Some(-1), Some(0), 0)]);
-        assert_eq!(tally(&[]).expiries(NOW), []);
+        assert_eq!(histograms(&[]).expiries(NOW), []);
     }
 
     proptest! {
@@ -272,7 +287,7 @@ mod tests {
             };
             let expiries: BTreeMap<i64, u64> = hours.into_iter().map(at).collect();
             let all: u64 = expiries.values().sum();
-            let slots = Tally { expiries, ages: BTreeMap::new() }.expiries(NOW);
+            let slots = Histograms { expiries, ages: BTreeMap::new() }.expiries(NOW);
             prop_assert_eq!(slots.iter().map(|slot| slot.sessions).sum::<u64>(), all);
             prop_assert!(slots.len() <= 6 + MOST as usize + 1, "{:?}", slots);
             for pair in slots.windows(2) {

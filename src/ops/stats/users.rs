@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use bson::raw::RawDocument;
 use bson::{Bson, DateTime, Document, doc};
 
-use super::Options;
+use super::figures::Options;
 use crate::error::Result;
 use crate::model::document::number;
 use crate::model::layout::Layout;

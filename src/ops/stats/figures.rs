@@ -1,0 +1,86 @@
+//! What is asked for, and what it is told in: shares, spans of dates, where a creation is found.
+
+use bson::DateTime;
+
+/// What is to be found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Look at so many sessions, taken at random; `None` is all of them.
+    pub sample: Option<u64>,
+    /// How many of the users with the most sessions are named.
+    pub top: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { sample: None, top: 10 }
+    }
+}
+
+/// Some of the sessions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Share {
+    /// How many.
+    pub sessions: u64,
+    /// Their BSON size, uncompressed.
+    pub bytes: u64,
+    /// The size of the largest of them.
+    pub largest: u64,
+}
+
+impl Share {
+    pub(super) fn add(&mut self, more: Self) {
+        self.sessions += more.sessions;
+        self.bytes += more.bytes;
+        self.largest = self.largest.max(more.largest);
+    }
+
+    /// The mean size in bytes, if there is a session.
+    pub fn mean(&self) -> Option<u64> {
+        self.bytes.checked_div(self.sessions)
+    }
+}
+
+/// The dates of sessions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Span {
+    /// The first.
+    pub earliest: Option<DateTime>,
+    /// The last.
+    pub latest: Option<DateTime>,
+}
+
+impl Span {
+    pub(super) fn add(&mut self, more: Self) {
+        self.earliest = self.earliest.into_iter().chain(more.earliest).min();
+        self.latest = self.latest.into_iter().chain(more.latest).max();
+    }
+
+    pub(super) fn later(self, millis: i64) -> Self {
+        let later =
+            |date: DateTime| DateTime::from_millis(date.timestamp_millis().saturating_add(millis));
+        Self { earliest: self.earliest.map(later), latest: self.latest.map(later) }
+    }
+}
+
+/// Where the creation of a session is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CreatedBy {
+    /// The store writes it down.
+    Date,
+    /// The `_id` is an `ObjectId`, which tells when it was made.
+    Id,
+    /// Nowhere: the last touch has to stand for it.
+    Touch,
+}
+
+impl CreatedBy {
+    /// The word for it in rows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Date => "created",
+            Self::Id => "id",
+            Self::Touch => "touched",
+        }
+    }
+}
