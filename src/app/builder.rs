@@ -197,8 +197,12 @@ impl Store {
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn sweep(&self, sweep: Sweep, tell: impl FnMut(Event) + Send + 'static) -> ClearInterval {
-        ClearInterval::start(self, sweep, CancellationToken::new(), tell)
+    pub fn sweep(
+        &self,
+        sweep: Sweep,
+        on_event: impl FnMut(Event) + Send + 'static,
+    ) -> ClearInterval {
+        ClearInterval::start(self, sweep, CancellationToken::new(), on_event)
     }
 
     /// Purges what is expired by the server's clock, in batches whose predicate spares a session that

@@ -10,13 +10,13 @@ use crate::ops::archive::Archive;
 
 /// Where the sessions of a sweep are put aside before they are deleted.
 #[derive(Debug, Default)]
-pub(super) struct Shelf {
+pub(super) struct ArchiveRotation {
     open: Option<Archive>,
     /// Whether an archive could be opened before: then a failure may pass.
     pub(super) worked: bool,
 }
 
-impl Shelf {
+impl ArchiveRotation {
     /// The archive for a pass at the server's `now`; it is put back after it.
     pub(super) async fn take(&mut self, pattern: &Path, now: DateTime) -> Result<Archive> {
         let path = archive_path(pattern, now)?;

@@ -53,14 +53,14 @@ pub(super) enum Answer {
 
 impl Lease {
     /// Takes the lease if it is free, renews it if it is ours.
-    pub(super) async fn take(&self) -> Result<Answer> {
-        match self.try_take().await {
-            Err(error) if error.code() == Some(DUPLICATE_KEY) => self.try_take().await,
+    pub(super) async fn acquire(&self) -> Result<Answer> {
+        match self.try_acquire().await {
+            Err(error) if error.code() == Some(DUPLICATE_KEY) => self.try_acquire().await,
             answer => answer,
         }
     }
 
-    async fn try_take(&self) -> Result<Answer> {
+    async fn try_acquire(&self) -> Result<Answer> {
         let Terms { holder, life } = &self.terms;
         let is_free = doc! { "$lte": ["$until", "$$NOW"] };
         let is_ours = doc! { "$eq": ["$holder", { "$literal": holder }] };
@@ -105,7 +105,7 @@ impl Lease {
     }
 
     /// Gives the lease back, so that another can take it at once; nothing, if it is not ours.
-    pub(super) async fn give_back(&self) -> Result<()> {
+    pub(super) async fn release(&self) -> Result<()> {
         let command = doc! {
             "update": LEASES,
             "updates": [{

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::server::backoff::{jittered, may_pass};
 
 /// How long an end waits for the lease to be given back; after that it runs out by itself.
-const FAREWELL: Duration = Duration::from_millis(700);
+const RELEASE_WAIT: Duration = Duration::from_millis(700);
 /// The shortest pause before the lease is asked for again.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// The first pause after a failure.
@@ -20,7 +20,7 @@ const AFTER_FAILURE: Duration = Duration::from_millis(250);
 
 /// How a sweeper stands to the lease.
 #[derive(Debug, Clone, Default)]
-pub(super) enum Standing {
+pub(super) enum LeaseState {
     /// Nobody answered yet.
     #[default]
     Unknown,
@@ -34,21 +34,29 @@ pub(super) enum Standing {
     Failed { error: Error },
 }
 
+/// By what right passes are carried out, and until when.
+#[derive(Debug, Clone)]
+pub(super) struct LeaseGuard {
+    pub(super) fence: Option<i64>,
+    /// Cancelled when it is over: by the caller, or because the lease was lost.
+    pub(super) over: CancellationToken,
+}
+
 /// A task that keeps a lease, or waits for it.
 #[derive(Debug)]
-pub(super) struct Keeper {
-    pub(super) standing: watch::Receiver<Standing>,
+pub(super) struct LeaseTask {
+    pub(super) state: watch::Receiver<LeaseState>,
     end: CancellationToken,
     task: JoinHandle<()>,
 }
 
-impl Keeper {
+impl LeaseTask {
     /// Starts to ask for the lease. What is done under it ends when `stop` is cancelled, too.
     pub(super) fn start(lease: Lease, stop: CancellationToken) -> Self {
-        let (sender, standing) = watch::channel(Standing::default());
+        let (sender, state) = watch::channel(LeaseState::default());
         let end = CancellationToken::new();
-        let keeping = Keeping { lease, stop, end: end.clone(), sender, held: None };
-        Self { standing, end, task: tokio::spawn(keeping.run()) }
+        let task_loop = LeaseLoop { lease, stop, end: end.clone(), sender, held: None };
+        Self { state, end, task: tokio::spawn(task_loop.run()) }
     }
 
     /// Gives the lease back.
@@ -57,16 +65,16 @@ impl Keeper {
         // The task goes on by itself where no server answers: a driver's future must not be dropped.
         tokio::select! {
             _ = self.task => {}
-            () = sleep(FAREWELL) => {}
+            () = sleep(RELEASE_WAIT) => {}
         }
     }
 }
 
-struct Keeping {
+struct LeaseLoop {
     lease: Lease,
     stop: CancellationToken,
     end: CancellationToken,
-    sender: watch::Sender<Standing>,
+    sender: watch::Sender<LeaseState>,
     held: Option<Held>,
 }
 
@@ -77,7 +85,7 @@ struct Held {
     token: CancellationToken,
 }
 
-impl Keeping {
+impl LeaseLoop {
     async fn run(mut self) {
         let mut failures = 0_u32;
         while !self.end.is_cancelled() {
@@ -88,7 +96,7 @@ impl Keeping {
                 }
                 Err(error) if may_pass(&error) => {
                     if self.held.is_none() {
-                        self.sender.send_replace(Standing::Away { error });
+                        self.sender.send_replace(LeaseState::Away { error });
                     }
                     failures = (failures + 1).min(8);
                     let third = self.lease.terms.life / 3;
@@ -96,17 +104,17 @@ impl Keeping {
                 }
                 Err(error) => {
                     self.lose();
-                    self.sender.send_replace(Standing::Failed { error });
+                    self.sender.send_replace(LeaseState::Failed { error });
                     return;
                 }
             };
             let next = Instant::now() + pause.max(SHORTEST_PAUSE);
-            self.rest_until(next).await;
+            self.sleep_until_due(next).await;
         }
         if self.held.is_some() {
             self.lose();
             // Nobody is there to hear of a failure; the lease runs out.
-            let _ = self.lease.give_back().await;
+            let _ = self.lease.release().await;
         }
     }
 
@@ -114,7 +122,7 @@ impl Keeping {
     async fn ask(&mut self) -> Result<Duration> {
         let asked = Instant::now();
         let lease = self.lease.clone();
-        let asking = lease.take();
+        let asking = lease.acquire();
         tokio::pin!(asking);
         let answer = loop {
             let until = self.held.as_ref().map(|held| held.until);
@@ -131,7 +139,7 @@ impl Keeping {
             }
             Answer::Taken { by, remaining } => {
                 self.lose();
-                self.sender.send_replace(Standing::Taken { by });
+                self.sender.send_replace(LeaseState::Taken { by });
                 // The one that comes first when it runs out has it.
                 Ok((life / 3).min(remaining + jittered(SHORTEST_PAUSE)))
             }
@@ -146,7 +154,7 @@ impl Keeping {
                 let token = self.stop.child_token();
                 let while_held = token.clone();
                 self.held = Some(Held { fence, until, token });
-                self.sender.send_replace(Standing::Held { fence, while_held });
+                self.sender.send_replace(LeaseState::Held { fence, while_held });
             }
         }
     }
@@ -155,11 +163,11 @@ impl Keeping {
     fn lose(&mut self) {
         if let Some(held) = self.held.take() {
             held.token.cancel();
-            self.sender.send_replace(Standing::Unknown);
+            self.sender.send_replace(LeaseState::Unknown);
         }
     }
 
-    async fn rest_until(&mut self, next: Instant) {
+    async fn sleep_until_due(&mut self, next: Instant) {
         while !self.end.is_cancelled() {
             let until = self.held.as_ref().map(|held| held.until);
             let end = self.end.clone();

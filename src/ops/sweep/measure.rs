@@ -2,9 +2,11 @@
 
 use bson::{DateTime, doc};
 
+use super::event::{Backlog, Event};
 use crate::error::Result;
 use crate::model::session::State;
-use crate::server::reply::affected;
+use crate::server::replication::Lag;
+use crate::server::reply::{affected, first_batch};
 use crate::store::Store;
 
 /// How many expired sessions are counted at the most: more is simply much.
@@ -12,17 +14,21 @@ pub const MOST_COUNTED: u64 = 100_000;
 /// How long the server may look for them, in milliseconds.
 const MAX_MS: i64 = 10_000;
 
-/// The expired sessions that are still there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Backlog {
-    /// How many, up to [`MOST_COUNTED`].
-    pub sessions: u64,
-    /// The earliest expiry among them; without an index, among those that were counted. None where
-    /// none has a date.
-    pub oldest: Option<DateTime>,
-}
-
 impl Store {
+    /// What a pass left behind, as far as it can be told.
+    pub(super) async fn measured(&self) -> Event {
+        let connection = self.connection();
+        let backlog = match connection.primary_now().await {
+            Ok(now) => self.backlog(now).await.ok().map(|backlog| (backlog, now)),
+            Err(_) => None,
+        };
+        let lag = match connection.lag().await {
+            Lag::Behind(followers) => Some(followers.behind),
+            Lag::Standalone | Lag::Unknown(_) => None,
+        };
+        Event::Measured { layout: self.layout().name.clone(), backlog, lag }
+    }
+
     /// The sessions that are expired at `cutoff`, counted by the index of the expiry; without one,
     /// by a look at the collection that the server gives up after ten seconds.
     ///
@@ -45,7 +51,7 @@ impl Store {
             "maxTimeMS": MAX_MS, "comment": self.comment(),
         };
         let reply = self.run("aggregate", command).await?;
-        let found = crate::server::reply::first_batch(&reply).into_iter().next();
+        let found = first_batch(&reply).into_iter().next();
         let Some(found) = found else { return Ok(Backlog::default()) };
         let millis = found.get_i64("oldest").or_else(|_| found.get_i32("oldest").map(i64::from));
         let millis = millis.or_else(|_| found.get_f64("oldest").map(|millis| millis as i64));

@@ -4,30 +4,41 @@ use std::time::Instant;
 
 use bson::DateTime;
 
-use super::shelf::Shelf;
-use super::{Control, Event, Mandate, Pass, Sweep, Target, is_empty, lost};
-use crate::error::{Error, Result};
+use super::archive_rotation::ArchiveRotation;
+use super::event::{Event, Pass};
+use super::lease_task::LeaseGuard;
+use super::settings::{Control, Sweep, Target};
+use crate::error::{Certainty, Error, Result};
 use crate::model::query::{Query, ago};
 use crate::model::session::State;
 use crate::ops::purge::{Fate, Purge, Step};
 use crate::server::backoff::may_pass;
 use crate::store::Store;
 
+/// A sweep under way.
+pub(super) struct SweepRun<'a, F> {
+    pub(super) sweep: &'a Sweep,
+    pub(super) target: &'a Target,
+    pub(super) control: &'a Control,
+    pub(super) on_event: F,
+    pub(super) state: SweepState,
+}
+
 /// What a sweep remembers from one pass to the next.
 #[derive(Debug, Default)]
-pub(super) struct Course {
+pub(super) struct SweepState {
     /// Whether a layout was certain before: then another verdict is a change under way.
     was_certain: bool,
     /// Whether no index led to the expired sessions.
     walks: bool,
-    shelf: Shelf,
+    archive: ArchiveRotation,
 }
 
-impl Course {
+impl SweepState {
     /// Whether waiting can mend it.
     pub(super) fn may_pass(&self, error: &Error) -> bool {
         // A disk that is full is made room on; a folder that never was is a mistake.
-        let archive = matches!(error, Error::Archive { .. }) && self.shelf.worked;
+        let archive = matches!(error, Error::Archive { .. }) && self.archive.worked;
         archive || may_pass(error)
     }
 
@@ -42,72 +53,103 @@ impl Course {
         }
     }
 
-    /// Another works from now on, and may want the archive.
-    pub(super) fn yields(&mut self) {
-        self.shelf.put_back(None);
+    /// Another sweeper works from now on, and may want the archive: an open one is locked.
+    pub(super) fn release_archive(&mut self) {
+        self.archive.put_back(None);
     }
 }
 
-impl Sweep {
+impl<F: FnMut(Event)> SweepRun<'_, F> {
     /// One pass; `None` if it was cancelled before it began to delete.
-    pub(super) async fn pass(
-        &self,
-        target: &Target,
-        control: &Control,
-        mandate: &Mandate,
-        course: &mut Course,
-        tell: &mut impl FnMut(Event),
-    ) -> Result<Option<Pass>> {
+    pub(super) async fn pass(&mut self, guard: &LeaseGuard) -> Result<Option<Pass>> {
+        let Self { sweep, target, control, .. } = *self;
         // Up to here nothing is written, so an interrupted process need not wait for an answer. It
         // comes to a task of its own, because a driver's future must not be dropped.
         let begin = tokio::spawn(begin(target.clone()));
-        let Some(began) = mandate.over.run_until_cancelled(begin).await else { return Ok(None) };
+        let Some(began) = guard.over.run_until_cancelled(begin).await else { return Ok(None) };
         let began = began.unwrap_or_else(|_| Err(lost()));
         let started = Instant::now();
         let (store, now) = match began {
             Ok(began) => began,
             // Once is once: an empty collection is swept clean already.
-            Err(error) if self.once && is_empty(&error) => {
+            Err(error) if sweep.once && is_empty(&error) => {
                 let now = target.connection.primary_now().await?;
-                let cutoff = ago(now, self.grace);
+                let cutoff = ago(now, sweep.grace);
                 return Ok(Some(Pass::of_nothing(target.namespace(), None, now, cutoff)));
             }
             Err(error) => return Err(error),
         };
-        tell(Event::Answered(now));
-        course.was_certain = true;
-        let cutoff = ago(now, self.grace);
+        (self.on_event)(Event::Answered(now));
+        self.state.was_certain = true;
+        let cutoff = ago(now, sweep.grace);
         let layout = Some(store.layout().name.clone());
         let mut pass = Pass::of_nothing(store.namespace(), layout, now, cutoff);
-        let store = store.for_run(&match mandate.fence {
+        let store = store.for_run(&match guard.fence {
             Some(fence) => format!("sweep fence {fence}"),
             None => "sweep".to_owned(),
         });
-        let purges = self.purges(now, cutoff);
+        let purges = sweep.purges(now, cutoff);
         // A rule that the layout has no date for is said before anything is deleted.
         purges.iter().try_for_each(|purge| store.selection(purge).map(drop))?;
         // A long pass has something to show from its beginning. Without an index it would cost a pass.
-        if self.measure && !course.walks {
-            self.measured(&store, tell).await;
+        if sweep.measure && !self.state.walks {
+            (self.on_event)(store.measured().await);
         }
         for purge in purges {
-            let outcome = self.purge(&store, purge, mandate, course, &mut pass, tell).await;
-            if let Err(error) = outcome {
+            if let Err(error) = self.purge(&store, purge, guard, &mut pass).await {
                 pass.error = Some(error);
                 break;
             }
         }
-        let stopped = mandate.over.is_cancelled();
+        let stopped = guard.over.is_cancelled();
         pass.interrupted = stopped && control.cancel.is_cancelled();
         pass.lost_lease = stopped && !pass.interrupted;
         pass.took = started.elapsed();
-        course.walks = pass.walked;
-        if self.measure && !stopped {
-            self.measured(&store, tell).await;
+        self.state.walks = pass.walked;
+        if sweep.measure && !stopped {
+            (self.on_event)(store.measured().await);
         }
         Ok(Some(pass))
     }
 
+    async fn purge(
+        &mut self,
+        store: &Store,
+        purge: Purge,
+        guard: &LeaseGuard,
+        pass: &mut Pass,
+    ) -> Result<()> {
+        let now = purge.now;
+        let mut purging = store.purge(purge, guard.over.clone())?;
+        if let Some(pattern) = &self.sweep.archive {
+            purging = purging.archive_to(self.state.archive.take(pattern, now).await?);
+        }
+        let outcome = loop {
+            match purging.next().await {
+                Ok(None) => break Ok(()),
+                Ok(Some(Step::Batch(batch))) => {
+                    pass.deleted += batch.done;
+                    pass.spared = sum(pass.spared, batch.spared);
+                    pass.archived = sum(pass.archived, batch.archived);
+                    pass.kept += batch.kept;
+                    pass.exact &= batch.exact;
+                    pass.batches += 1;
+                    let layout = store.layout().name.clone();
+                    (self.on_event)(Event::Batch { layout, deleted: batch.done, took: batch.took });
+                }
+                Ok(Some(Step::Paused(_))) => (self.on_event)(Event::Alive),
+                Err(error) => break Err(error),
+            }
+        };
+        pass.exact &= purging.is_exact();
+        pass.walked |= purging.walks();
+        pass.throttled += purging.throttled();
+        self.state.archive.put_back(purging.into_archive());
+        outcome
+    }
+}
+
+impl Sweep {
     /// What a pass purges.
     fn purges(&self, now: DateTime, cutoff: DateTime) -> Vec<Purge> {
         let mut purges = vec![Purge::expired(now, cutoff)];
@@ -122,44 +164,6 @@ impl Sweep {
         }
         purges
     }
-
-    async fn purge(
-        &self,
-        store: &Store,
-        purge: Purge,
-        mandate: &Mandate,
-        course: &mut Course,
-        pass: &mut Pass,
-        tell: &mut impl FnMut(Event),
-    ) -> Result<()> {
-        let now = purge.now;
-        let mut purging = store.purge(purge, mandate.over.clone())?;
-        if let Some(pattern) = &self.archive {
-            purging = purging.archive_to(course.shelf.take(pattern, now).await?);
-        }
-        let outcome = loop {
-            match purging.next().await {
-                Ok(None) => break Ok(()),
-                Ok(Some(Step::Batch(batch))) => {
-                    pass.deleted += batch.done;
-                    pass.spared = sum(pass.spared, batch.spared);
-                    pass.archived = sum(pass.archived, batch.archived);
-                    pass.kept += batch.kept;
-                    pass.exact &= batch.exact;
-                    pass.batches += 1;
-                    let layout = store.layout().name.clone();
-                    tell(Event::Batch { layout, deleted: batch.done, took: batch.took });
-                }
-                Ok(Some(Step::Paused(_))) => tell(Event::Alive),
-                Err(error) => break Err(error),
-            }
-        };
-        pass.exact &= purging.is_exact();
-        pass.walked |= purging.walks();
-        pass.throttled += purging.throttled();
-        course.shelf.put_back(purging.into_archive());
-        outcome
-    }
 }
 
 /// The store and the server's now.
@@ -167,6 +171,15 @@ async fn begin(target: Target) -> Result<(Store, DateTime)> {
     let store = target.store().await?;
     let now = store.connection().primary_now().await?;
     Ok((store, now))
+}
+
+/// A task of ours panicked, and said so itself.
+pub(super) fn lost() -> Error {
+    Error::Unsupported("a pass was lost".into())
+}
+
+fn is_empty(error: &Error) -> bool {
+    matches!(error, Error::Undetected { certainty: Certainty::Empty, .. })
 }
 
 /// The sum of what is known.

@@ -1,0 +1,261 @@
+//! The loop: one pass after the other while the lease lasts, and waiting for whatever is missing.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::event::Event;
+use super::lease::{Lease, Terms};
+use super::lease_task::{LeaseGuard, LeaseState, LeaseTask};
+use super::pass::{SweepRun, SweepState, lost};
+use super::schedule::Schedule;
+use super::settings::{Control, Sweep, Target};
+use crate::error::{Error, Result};
+use crate::server::backoff::{Backoff, FIRST_PAUSE, may_pass};
+use crate::store::Store;
+
+/// The longest silence of a sweep that waits. Shorter than any watchdog that looks for it: systemd's
+/// is at least 30 s here, and the program's own takes no less for a sign of death.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+impl Sweep {
+    /// Sweeps until it is cancelled, and reports what happens to `on_event`. The batch under way is
+    /// finished first; while it waits, or no server answers, it ends at once.
+    ///
+    /// # Errors
+    /// What waiting cannot mend: a refused login, a missing right, documents of no known layout.
+    /// With `once`, any error.
+    pub async fn run(
+        &self,
+        target: &Target,
+        control: &Control,
+        on_event: impl FnMut(Event),
+    ) -> Result<()> {
+        let state = SweepState::default();
+        let mut run = SweepRun { sweep: self, target, control, on_event, state };
+        if self.lease.is_some() && !run.wait_for_collection().await? {
+            return Ok(());
+        }
+        let mut lease = self.lease.clone().map(|terms| {
+            let connection = target.connection.clone();
+            let terms = Terms { life: terms.life.max(Terms::SHORTEST), ..terms };
+            let lease = Lease { connection, namespace: target.namespace(), terms };
+            LeaseTask::start(lease, control.cancel.clone())
+        });
+        let ended = run.sweep_while_leased(lease.as_mut()).await;
+        // Also after an error: another sweeper need not wait until the lease runs out.
+        if let Some(lease) = lease {
+            lease.end().await;
+        }
+        ended
+    }
+}
+
+impl<F: FnMut(Event)> SweepRun<'_, F> {
+    fn without_lease(&self) -> LeaseGuard {
+        LeaseGuard { fence: None, over: self.control.cancel.clone() }
+    }
+
+    /// Waits until there is a collection: a lease for one that was mistyped would make a database of
+    /// that name. `false` where it was cancelled.
+    async fn wait_for_collection(&mut self) -> Result<bool> {
+        let guard = self.without_lease();
+        let mut backoff = Backoff::new(self.sweep.interval);
+        loop {
+            let looking = tokio::spawn({
+                let target = self.target.clone();
+                async move { target.connection.exists(&target.collection).await }
+            });
+            let Some(looked) = guard.over.run_until_cancelled(looking).await else {
+                return Ok(false);
+            };
+            let pause = match looked.unwrap_or_else(|_| Err(lost())) {
+                Ok(()) => return Ok(true),
+                Err(error) if self.sweep.once => return Err(error),
+                Err(error @ Error::NoCollection { .. }) => {
+                    backoff.reset();
+                    (self.on_event)(Event::Waiting(error));
+                    self.sweep.interval
+                }
+                Err(error) if may_pass(&error) => {
+                    let pause = backoff.next();
+                    (self.on_event)(Event::Away { error, pause });
+                    pause
+                }
+                Err(error) => return Err(error),
+            };
+            self.wait_until(Instant::now() + pause, &guard).await;
+        }
+    }
+
+    async fn sweep_while_leased(&mut self, mut lease: Option<&mut LeaseTask>) -> Result<()> {
+        loop {
+            let guard = match lease.as_deref_mut() {
+                None => self.without_lease(),
+                Some(lease) => match self.acquire(lease).await? {
+                    Some(guard) => guard,
+                    None => return Ok(()),
+                },
+            };
+            self.sweep_until(&guard).await?;
+            if self.sweep.once || self.control.cancel.is_cancelled() {
+                return Ok(());
+            }
+            self.state.release_archive();
+            (self.on_event)(Event::Yields { to: None });
+        }
+    }
+
+    /// Waits for the lease. `None` where it was cancelled, or once and another has it.
+    async fn acquire(&mut self, lease: &mut LeaseTask) -> Result<Option<LeaseGuard>> {
+        let once = self.sweep.once;
+        let mut reported = None;
+        loop {
+            let state = lease.state.borrow_and_update().clone();
+            match state {
+                LeaseState::Unknown => {}
+                // It was lost between the change and this look at it.
+                LeaseState::Held { while_held, .. } if while_held.is_cancelled() => {}
+                LeaseState::Held { fence, while_held } => {
+                    (self.on_event)(Event::Holds(fence));
+                    return Ok(Some(LeaseGuard { fence: Some(fence), over: while_held }));
+                }
+                LeaseState::Taken { by } => {
+                    if reported.replace(by.clone()) != Some(by.clone()) {
+                        (self.on_event)(Event::Yields { to: Some(by) });
+                    }
+                    if once {
+                        return Ok(None);
+                    }
+                }
+                LeaseState::Away { error } if !once => {
+                    reported = None;
+                    (self.on_event)(Event::Away { error, pause: FIRST_PAUSE });
+                }
+                LeaseState::Away { error } | LeaseState::Failed { error } => return Err(error),
+            }
+            tokio::select! {
+                changed = lease.state.changed() => if changed.is_err() { return Ok(None) },
+                () = sleep(HEARTBEAT) => {}
+                () = self.control.cancel.cancelled() => return Ok(None),
+            }
+            (self.on_event)(Event::Alive);
+        }
+    }
+
+    /// Passes, one an interval, for as long as the guard lasts.
+    async fn sweep_until(&mut self, guard: &LeaseGuard) -> Result<()> {
+        let Sweep { interval, jitter, once, .. } = *self.sweep;
+        let start = || Schedule::starting(Instant::now(), interval, jitter);
+        let mut schedule = start();
+        let mut backoff = Backoff::new(interval);
+        while !guard.over.is_cancelled() {
+            let mut retry = None;
+            match self.pass(guard).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(mut pass)) => {
+                    let ends = |error: &Error| once || !self.state.may_pass(error);
+                    let last = pass.error.clone().filter(ends);
+                    pass.is_last = last.is_some();
+                    if pass.error.is_none() {
+                        backoff.reset();
+                    }
+                    (self.on_event)(Event::Passed(pass));
+                    if let Some(error) = last {
+                        return Err(error);
+                    }
+                }
+                Err(error) if !once && self.state.is_not_there(&error) => {
+                    backoff.reset();
+                    (self.on_event)(Event::Waiting(error));
+                }
+                Err(error) if !once && self.state.may_pass(&error) => {
+                    let pause = backoff.next();
+                    (self.on_event)(Event::Away { error, pause });
+                    retry = Some(Instant::now() + pause);
+                }
+                Err(error) => return Err(error),
+            }
+            if once {
+                return Ok(());
+            }
+            let due = retry.unwrap_or_else(|| schedule.next(Instant::now()));
+            if !self.wait_until(due, guard).await {
+                // Whoever asked for a pass now gets the next one an interval later.
+                schedule = start();
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits, with signs of life. `false` if a pass was asked for before it is due.
+    async fn wait_until(&mut self, due: Instant, guard: &LeaseGuard) -> bool {
+        loop {
+            let next = due.min(Instant::now() + HEARTBEAT);
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = self.control.wake.notified() => return false,
+                () = guard.over.cancelled() => return true,
+            }
+            if next == due {
+                return true;
+            }
+            (self.on_event)(Event::Alive);
+        }
+    }
+}
+
+/// The guard of a sweep that runs in a task of its own, and goes on whatever it meets; dropping it
+/// ends the sweep after the batch under way.
+#[derive(Debug)]
+pub struct ClearInterval {
+    cancel: CancellationToken,
+    task: Option<JoinHandle<Result<()>>>,
+}
+
+impl ClearInterval {
+    pub(crate) fn start(
+        store: &Store,
+        sweep: Sweep,
+        cancel: CancellationToken,
+        mut on_event: impl FnMut(Event) + Send + 'static,
+    ) -> Self {
+        let control = Control { cancel: cancel.clone(), ..Control::default() };
+        let target = Target::of(store);
+        let task = tokio::spawn(async move {
+            loop {
+                match sweep.run(&target, &control, &mut on_event).await {
+                    // An application has nobody who would start it again.
+                    Err(error) if !sweep.once && !control.cancel.is_cancelled() => {
+                        let pause = sweep.interval.max(FIRST_PAUSE);
+                        on_event(Event::Failed { error, pause });
+                        control.cancel.run_until_cancelled(sleep(pause)).await;
+                    }
+                    ended => return ended,
+                }
+            }
+        });
+        Self { cancel, task: Some(task) }
+    }
+
+    /// Ends the sweep and waits until the batch under way is finished.
+    ///
+    /// # Errors
+    /// What ended the sweep earlier, if it was to make one pass and that failed.
+    pub async fn stop(mut self) -> Result<()> {
+        self.cancel.cancel();
+        match self.task.take() {
+            // A task that panicked has said so itself.
+            Some(task) => task.await.unwrap_or(Ok(())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for ClearInterval {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
