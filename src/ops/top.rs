@@ -1,8 +1,8 @@
 //! A collection as it goes on: what came and went, the newest sessions, who removes what is expired.
 //!
-//! A [`Store::watch`](crate::Store::watch) is short and may be taken every few seconds. A
-//! [`Store::tally`](crate::Store::tally) counts every session by its state: take the next one only
-//! after a rest of [`Tally::rest`].
+//! A [`Store::snapshot`](crate::Store::snapshot) is short and may be taken every few seconds. A
+//! [`Store::count_states`](crate::Store::count_states) counts every session by its state: take the
+//! next one only after a rest of [`Counts::rest`].
 
 use std::fmt;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::model::session::{Session, State};
 use crate::ops::doctor::{Fact, Monitor, Passes, Sweeper};
 use crate::ops::index::TtlState;
 
-mod flow;
-mod look;
-mod tally;
+mod counts;
+mod rates;
+mod snapshot;
 
-pub use flow::{Flow, Memory};
+pub use rates::{Memory, Rates};
 
-/// Which sessions a look shows.
+/// Which sessions a snapshot shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// In this state.
@@ -40,19 +40,19 @@ impl Wanted {
     }
 }
 
-/// What one look saw. Each piece is there, or says why it is not.
+/// What one snapshot saw. Each piece is there, or says why it is not.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub struct Snapshot {
     /// The server's clock.
     pub now: DateTime,
     /// How many sessions there are, as the server has counted all along.
     pub sessions: Fact<u64>,
-    /// How many came and went lately; `None` at the first look.
-    pub flow: Fact<Option<Flow>>,
+    /// How many came and went lately; `None` at the first snapshot.
+    pub rates: Fact<Option<Rates>>,
     /// The newest of the sessions that are wanted.
-    pub rows: Fact<Rows>,
+    pub found: Fact<Found>,
     /// What the TTL monitor of the server has done, in all collections; the first number of deleted
-    /// ones is that of the first look.
+    /// ones is that of the first snapshot.
     pub passes: Fact<Passes>,
     /// How that is set.
     pub monitor: Fact<Monitor>,
@@ -64,23 +64,23 @@ pub struct Look {
 
 /// Sessions, the newest first unless they are those of a user.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Rows {
+pub struct Found {
     /// The sessions.
-    pub lines: Vec<Line>,
+    pub entries: Vec<Entry>,
     /// Whether the search was given up before it had seen all that there is.
     pub given_up: bool,
 }
 
 /// One of them, and its `_id`, by which it is found again.
 #[derive(Clone, PartialEq)]
-pub struct Line {
+pub struct Entry {
     /// What is shown of it.
     pub session: Session,
     /// Its `_id`, which may be as good as a password.
     pub key: Bson,
 }
 
-impl fmt::Debug for Line {
+impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.session.fmt(f)
     }
@@ -88,7 +88,7 @@ impl fmt::Debug for Line {
 
 /// Every session, counted by its state.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tally {
+pub struct Counts {
     /// The server's clock, which decides the states.
     pub at: DateTime,
     /// In the order of [`State::ALL`].
@@ -106,7 +106,7 @@ pub struct Tally {
     pub took: Duration,
 }
 
-impl Tally {
+impl Counts {
     /// The sessions in `state`.
     pub fn of(&self, state: State) -> u64 {
         let at = State::ALL.iter().position(|one| *one == state);

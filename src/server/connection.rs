@@ -37,7 +37,7 @@ pub struct Connection {
 
 /// What a deployment is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum Topology {
     /// One server by itself.
     Standalone,
     /// A replica set.
@@ -46,7 +46,7 @@ pub enum Kind {
     Sharded,
 }
 
-impl Kind {
+impl Topology {
     /// Reads the reply to `hello`.
     pub(crate) fn of(hello: &Document) -> Self {
         if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
@@ -65,7 +65,7 @@ pub struct Hello {
     /// The server's clock when it answered.
     pub now: DateTime,
     /// What it is part of.
-    pub kind: Kind,
+    pub kind: Topology,
     /// Whether it is a primary, a standalone or a `mongos`.
     pub writable: bool,
 }
@@ -146,7 +146,7 @@ impl Connection {
         let now = reply.get_datetime("localTime").copied();
         Ok(Hello {
             now: now.map_err(|_| Error::Unsupported("the server tells no time".into()))?,
-            kind: Kind::of(&reply),
+            kind: Topology::of(&reply),
             writable: reply.get_bool("isWritablePrimary").unwrap_or(false),
         })
     }
@@ -271,12 +271,12 @@ mod tests {
     #[test]
     fn what_answers_hello_is_told_apart() {
         let mongos = doc! { "isWritablePrimary": true, "msg": "isdbgrid", "maxWireVersion": 17 };
-        assert_eq!(Kind::of(&mongos), Kind::Sharded);
+        assert_eq!(Topology::of(&mongos), Topology::Sharded);
         let member = doc! { "setName": "rig", "isWritablePrimary": true, "maxWireVersion": 17 };
-        assert_eq!(Kind::of(&member), Kind::ReplicaSet);
+        assert_eq!(Topology::of(&member), Topology::ReplicaSet);
         let not_initiated = doc! { "isreplicaset": true, "isWritablePrimary": false };
-        assert_eq!(Kind::of(&not_initiated), Kind::ReplicaSet);
+        assert_eq!(Topology::of(&not_initiated), Topology::ReplicaSet);
         let standalone = doc! { "isWritablePrimary": true, "maxWireVersion": 17 };
-        assert_eq!(Kind::of(&standalone), Kind::Standalone);
+        assert_eq!(Topology::of(&standalone), Topology::Standalone);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bson::{Bson, Document, doc};
 
 use crate::error::{Error, Result};
-use crate::server::connection::{Connection, Kind};
+use crate::server::connection::{Connection, Topology};
 
 /// How far the members are behind.
 #[derive(Debug, Clone)]
@@ -76,9 +76,9 @@ impl Connection {
     async fn followers(&self) -> Result<Option<Followers>> {
         // Anybody may ask it; the others tell a standalone only to those who have the right.
         match self.hello().await?.kind {
-            Kind::Standalone => return Ok(None),
-            Kind::ReplicaSet => {}
-            Kind::Sharded => {
+            Topology::Standalone => return Ok(None),
+            Topology::ReplicaSet => {}
+            Topology::Sharded => {
                 let why = "a mongos does not tell how far the members of its shards are behind";
                 return Err(Error::Unsupported(why.into()));
             }
@@ -90,9 +90,11 @@ impl Connection {
             Err(_) => None,
         };
         match followers(&status, config.as_ref()) {
-            Reading::Followers(followers) => Ok(Some(followers)),
-            Reading::NoPrimary => Err(Error::NoPrimary { address: self.address().to_owned() }),
-            Reading::Foreign => {
+            ReplicaStatus::Followers(followers) => Ok(Some(followers)),
+            ReplicaStatus::NoPrimary => {
+                Err(Error::NoPrimary { address: self.address().to_owned() })
+            }
+            ReplicaStatus::Foreign => {
                 let why = "the server does not tell how far its members are behind";
                 Err(Error::Unsupported(why.into()))
             }
@@ -107,7 +109,7 @@ impl Connection {
 
 /// What a status says.
 #[derive(Debug, PartialEq, Eq)]
-enum Reading {
+enum ReplicaStatus {
     Followers(Followers),
     NoPrimary,
     /// It is not one of MongoDB's.
@@ -117,13 +119,13 @@ enum Reading {
 const SECONDARY: &str = "secondary";
 
 /// Reads the replies to `replSetGetStatus` and, if it is there, `replSetGetConfig`.
-fn followers(status: &Document, config: Option<&Document>) -> Reading {
+fn followers(status: &Document, config: Option<&Document>) -> ReplicaStatus {
     let Ok(members) = status.get_array("members") else {
-        return Reading::Foreign;
+        return ReplicaStatus::Foreign;
     };
     let members: Vec<_> = members.iter().filter_map(Bson::as_document).collect();
     let Some(primary) = members.iter().find(|member| state(member) == 1) else {
-        return Reading::NoPrimary;
+        return ReplicaStatus::NoPrimary;
     };
     let config = config.and_then(Configured::of);
     let mut found = Followers { delays_known: config.is_some(), ..Followers::default() };
@@ -153,7 +155,7 @@ fn followers(status: &Document, config: Option<&Document>) -> Reading {
             None => found.absent.push(member_is(if follows { "starting" } else { state })),
         }
     }
-    Reading::Followers(found)
+    ReplicaStatus::Followers(found)
 }
 
 /// The number of its state; one that does not answer is down, whatever it was.
@@ -269,7 +271,7 @@ mod tests {
     #[track_caller]
     fn read(status: &Document, config: Option<&Document>) -> Followers {
         match followers(status, config) {
-            Reading::Followers(followers) => followers,
+            ReplicaStatus::Followers(followers) => followers,
             other => panic!("{other:?}"),
         }
     }
@@ -361,9 +363,9 @@ mod tests {
     #[test]
     fn without_a_primary_or_members_nothing_is_known() {
         let status = with_member(0, doc! { "state": 2 });
-        assert_eq!(followers(&status, None), Reading::NoPrimary);
+        assert_eq!(followers(&status, None), ReplicaStatus::NoPrimary);
         let status = with_member(0, unreachable());
-        assert_eq!(followers(&status, None), Reading::NoPrimary);
-        assert_eq!(followers(&doc! { "ok": 1 }, None), Reading::Foreign);
+        assert_eq!(followers(&status, None), ReplicaStatus::NoPrimary);
+        assert_eq!(followers(&doc! { "ok": 1 }, None), ReplicaStatus::Foreign);
     }
 }

@@ -501,7 +501,7 @@ fn an_empty_collection_is_watched_until_sessions_come() {
 /// What the server did for a count, by its profiler.
 fn examined(db: &Db, layout: &str) -> (Vec<u64>, [u64; 4]) {
     db.run(doc! { "profile": 2 });
-    let tally = db.runtime.block_on(db.store(layout).tally()).unwrap();
+    let tally = db.runtime.block_on(db.store(layout).count_states()).unwrap();
     db.run(doc! { "profile": 0 });
     let own =
         doc! { "command.comment": { "$regex": " top$" }, "ns": format!("{}.sessions", db.name) };
@@ -558,7 +558,7 @@ fn the_states_are_counted_as_list_shows_them_with_and_without_an_index() {
             rows.iter().filter(|row| row["state"] == state.name()).count() as u64
         };
         let listed = State::ALL.map(of);
-        let tally = || db.runtime.block_on(db.store(layout).tally()).unwrap();
+        let tally = || db.runtime.block_on(db.store(layout).count_states()).unwrap();
         assert_eq!(tally().states, listed, "{layout}");
         let oldest = tally().oldest;
         db.create_index("sessions", doc! { "key": { expiry: 1 }, "name": "along" });

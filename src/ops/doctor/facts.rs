@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::Layout;
 use crate::model::layout::detect::Verdict;
-use crate::server::connection::Kind;
+use crate::server::connection::Topology;
 use crate::server::replication::Lag;
 use crate::server::reply::affected;
 
@@ -31,7 +31,7 @@ pub struct Facts {
     /// The server's clock.
     pub now: DateTime,
     /// What the deployment is.
-    pub kind: Kind,
+    pub kind: Topology,
     /// Whether it is a primary that answers, or a standalone or a `mongos`.
     pub writable: bool,
     /// What the server is.

@@ -18,7 +18,7 @@ use crate::model::layout::detect::{Sample, Verdict, detect, fits};
 use crate::model::session::State;
 use crate::ops::collections::Thoroughness;
 use crate::ops::sweep::LEASES;
-use crate::server::connection::{Connection, Kind};
+use crate::server::connection::{Connection, Topology};
 use crate::server::reply::first_batch;
 use crate::store::Store;
 
@@ -56,7 +56,7 @@ impl Doctor {
         let hello = connection.run_on_admin("hello", doc! { "hello": 1 }).await?;
         let now = hello.get_datetime("localTime").copied();
         let now = now.map_err(|_| Error::Unsupported("the server tells no time".into()))?;
-        let kind = Kind::of(&hello);
+        let kind = Topology::of(&hello);
         let before = server_status(connection).await;
         let place = place(connection, collection).await;
         let indexes = indexes(connection, collection, &place).await?;

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::Layout;
 use crate::model::session::State;
-use crate::server::connection::Kind;
+use crate::server::connection::Topology;
 use crate::server::replication::Lag;
 
 /// 2026-11-25T12:00:00Z.
@@ -30,7 +30,7 @@ fn healthy() -> Facts {
         is_named: false,
         lifetime: None,
         now: DateTime::from_millis(NOW),
-        kind: Kind::ReplicaSet,
+        kind: Topology::ReplicaSet,
         writable: true,
         version: Ok(version(&doc! { "version": "8.0.4", "gitVersion": "x" }, &["db1:27017"])),
         place: Ok(Place::Collection),

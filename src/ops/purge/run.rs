@@ -16,7 +16,7 @@ use super::write::{Writer, Written};
 use crate::error::{Error, Result};
 use crate::ops::archive::Archive;
 use crate::server::backoff::Retries;
-use crate::server::connection::Kind;
+use crate::server::connection::Topology;
 use crate::server::replication::Lag;
 use crate::store::Store;
 
@@ -332,11 +332,11 @@ impl Purging {
     }
 
     /// Two keep a standalone busy; who waits for the majority needs more (measured on mongod 6.0.5).
-    fn usual_jobs(&self, kind: Kind) -> usize {
+    fn usual_jobs(&self, kind: Topology) -> usize {
         match kind {
             _ if self.purge.pace.sleep_factor > 0.0 => 1,
-            Kind::Standalone => 2,
-            Kind::ReplicaSet | Kind::Sharded => 8,
+            Topology::Standalone => 2,
+            Topology::ReplicaSet | Topology::Sharded => 8,
         }
     }
 

@@ -19,13 +19,13 @@ use crate::context::{Context, Purpose};
 
 mod ending;
 mod frame;
+mod labels;
 mod reading;
 mod screen;
 mod view;
-mod words;
 
 use ending::LogOut;
-use reading::{Asking, News, Source};
+use reading::{Asking, Poller, Update};
 use screen::Screen;
 use view::{Act, View};
 
@@ -74,18 +74,18 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             .hint("`sessionctl stats -o json` tells the counts to programs"));
     }
     let audit = Audit::open(&args.audit, &context.command_line)?;
-    let source = match context.signals.asked.run_until_cancelled(source(context)).await {
-        Some(source) => source?,
+    let poller = match context.signals.asked.run_until_cancelled(poller(context)).await {
+        Some(poller) => poller?,
         None => return Ok(Exit::Signal(context.signals.received().unwrap_or_default())),
     };
-    let mut live = Live::start(context, args, source, audit);
+    let mut live = Live::start(context, args, poller, audit);
     let outcome = live.watch().await;
     // What was begun is finished, and told where it can be read.
     let finished = live.finish().await;
     outcome.and_then(|exit| finished.map(|()| exit))
 }
 
-async fn source(context: &Context) -> Result<Source, Failure> {
+async fn poller(context: &Context) -> Result<Poller, Failure> {
     let store = context.store("watch", Purpose::Reading).await?;
     let connection = match &store {
         Some(store) => store.connection().clone(),
@@ -93,7 +93,7 @@ async fn source(context: &Context) -> Result<Source, Failure> {
     };
     let named = context.named_layout()?;
     let (collection, lifetime) = (context.collection().to_owned(), context.global.lifetime);
-    Ok(Source { store, connection, collection, named, lifetime })
+    Ok(Poller { store, connection, collection, named, lifetime })
 }
 
 /// The view under way: what is typed and what is read meet here, and nothing else is waited for.
@@ -104,23 +104,23 @@ struct Live<'a> {
     named: bool,
     audit: Arc<Audit>,
     asking: watch::Sender<Asking>,
-    sender: mpsc::Sender<News>,
-    news: mpsc::Receiver<News>,
+    sender: mpsc::Sender<Update>,
+    updates: mpsc::Receiver<Update>,
     ending: Option<JoinHandle<Result<String, Failure>>>,
-    /// When the last look came, and when the one under way was begun.
+    /// When the last snapshot came, and when the one under way was begun.
     seen: Instant,
     began: Option<Instant>,
 }
 
 impl<'a> Live<'a> {
-    fn start(context: &'a Context, args: &Args, source: Source, audit: Audit) -> Self {
-        let namespace = format!("{}.{}", source.connection.database(), source.collection);
+    fn start(context: &'a Context, args: &Args, poller: Poller, audit: Audit) -> Self {
+        let namespace = format!("{}.{}", poller.connection.database(), poller.collection);
         let mut view = View::new(namespace, context.global.full_ids, args.interval);
         view.wanted = Wanted { limit: ROWS, ..Wanted::default() };
         let (asking, asked) = watch::channel(view.asking());
-        let (sender, news) = mpsc::channel(16);
-        let named = source.named.is_some();
-        tokio::spawn(source.read(asked, sender.clone()));
+        let (sender, updates) = mpsc::channel(16);
+        let named = poller.named.is_some();
+        tokio::spawn(poller.poll(asked, sender.clone()));
         Self {
             context,
             view,
@@ -129,7 +129,7 @@ impl<'a> Live<'a> {
             audit: Arc::new(audit),
             asking,
             sender,
-            news,
+            updates,
             ending: None,
             seen: Instant::now(),
             began: None,
@@ -163,9 +163,9 @@ impl<'a> Live<'a> {
                     Some(Err(error)) => return self.lost(&error).await,
                     None => return self.lost(&io::ErrorKind::UnexpectedEof.into()).await,
                 },
-                news = self.news.recv() => {
-                    if let Some(news) = news {
-                        self.learn(news);
+                update = self.updates.recv() => {
+                    if let Some(update) = update {
+                        self.learn(update);
                     }
                 }
                 outcome = ended(&mut self.ending) => self.logged_out(outcome),
@@ -213,24 +213,24 @@ impl<'a> Live<'a> {
         false
     }
 
-    fn learn(&mut self, news: News) {
-        match news {
-            News::Store(store) => {
+    fn learn(&mut self, update: Update) {
+        match update {
+            Update::Store(store) => {
                 self.view.found(&store.layout().name);
                 self.store = Some(*store);
             }
-            News::Began => self.began = Some(Instant::now()),
-            News::Look(look, wanted) => {
+            Update::Began => self.began = Some(Instant::now()),
+            Update::Snapshot(snapshot, wanted) => {
                 (self.seen, self.began) = (Instant::now(), None);
-                let fate = self.store.as_ref().map(|store| store.way_out(look.now));
-                self.view.look(*look, &wanted, fate);
+                let fate = self.store.as_ref().map(|store| store.way_out(snapshot.now));
+                self.view.take_snapshot(*snapshot, &wanted, fate);
             }
-            News::Trouble(why) => {
+            Update::Trouble(why) => {
                 self.began = None;
                 self.view.trouble = Some(why);
             }
-            News::Tally(tally) => self.view.tally(tally),
-            News::Inspected(lines) => self.view.inspected(lines),
+            Update::Counts(counts) => self.view.take_counts(counts),
+            Update::Inspected(lines) => self.view.inspected(lines),
         }
     }
 

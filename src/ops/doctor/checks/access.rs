@@ -59,7 +59,7 @@ pub(super) fn login(facts: &Facts) -> Finding {
         lacks.push("find on sessionctl_leases");
     }
     let members = match facts.kind {
-        crate::server::connection::Kind::ReplicaSet => LOOKS_ON_MEMBERS,
+        crate::server::connection::Topology::ReplicaSet => LOOKS_ON_MEMBERS,
         _ => &[],
     };
     let on_cluster = LOOKS_ON_CLUSTER.iter().chain(members);

@@ -5,7 +5,7 @@ use bson::DateTime;
 use crate::ops::doctor::Finding;
 use crate::ops::doctor::facts::{Facts, Place, Skew, Version};
 use crate::ops::doctor::words::lasting;
-use crate::server::connection::Kind;
+use crate::server::connection::Topology;
 use crate::server::replication::Lag;
 
 /// Servers that speak MongoDB's protocol and are not MongoDB.
@@ -66,10 +66,10 @@ pub(super) fn product(facts: &Facts) -> Finding {
         Err(error) => return Finding::unread(CHECK, error),
     };
     let kind = match facts.kind {
-        Kind::Standalone => "a standalone",
-        Kind::ReplicaSet if facts.writable => "a replica set",
-        Kind::ReplicaSet => "a secondary, which deletes nothing by itself",
-        Kind::Sharded => "a sharded cluster",
+        Topology::Standalone => "a standalone",
+        Topology::ReplicaSet if facts.writable => "a replica set",
+        Topology::ReplicaSet => "a secondary, which deletes nothing by itself",
+        Topology::Sharded => "a sharded cluster",
     };
     match PRODUCTS.iter().find(|product| product.is(version)) {
         None => Finding::pass(CHECK, format!("MongoDB {}, {kind}", version.text)),
@@ -220,7 +220,7 @@ pub(super) fn member_clocks(facts: &Facts) -> Finding {
     Finding::pass(
         CHECK,
         match (facts.kind, clocks.members.len()) {
-            (Kind::Standalone, _) => "there is one server only".to_owned(),
+            (Topology::Standalone, _) => "there is one server only".to_owned(),
             (_, 0) => "there are no members to be compared".to_owned(),
             (_, count) => format!("the primary and {count} other members agree on the time"),
         },

@@ -7,7 +7,7 @@ use bson::DateTime;
 use sessionctl::collections::Thoroughness;
 use sessionctl::layout::detect::detect;
 use sessionctl::purge::{Fate, Purge, Step};
-use sessionctl::top::Line;
+use sessionctl::top::Entry;
 use sessionctl::{Error, Layout, Query, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ use crate::console::text::neutral;
 /// Who is to be logged out, and what may stop it.
 pub struct LogOut {
     pub store: Store,
-    pub line: Line,
+    pub line: Entry,
     /// Whether the operator named the layout.
     pub named: bool,
     pub audit: Arc<Audit>,
@@ -29,7 +29,7 @@ pub struct LogOut {
 }
 
 /// The session as the question names it: its short form, and its user.
-pub fn name(line: &Line) -> String {
+pub fn name(line: &Entry) -> String {
     let user = line.session.user.as_ref().map(|user| format!(" of user {}", neutral(user)));
     format!("session {}{}", neutral(&line.session.id.short()), user.unwrap_or_default())
 }

@@ -7,8 +7,8 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Span;
 use sessionctl::State;
 
+use super::labels::{Piece, Tone, foot, head, help};
 use super::view::{Mode, View};
-use super::words::{Piece, Tone, foot, head, help};
 use crate::commands::list;
 use crate::console::output::{Cell, Row};
 
@@ -102,15 +102,15 @@ fn wrap(groups: &[Vec<Piece>], width: u16) -> Vec<Vec<Piece>> {
 
 /// The rows, from the one at the top on, with the selected one among them.
 fn rows(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
-    let now = view.look.as_ref().map(|look| look.now);
+    let now = view.snapshot.as_ref().map(|snapshot| snapshot.now);
     let shown = usize::from(area.height.saturating_sub(1));
     view.top = view.top.clamp(view.selected.saturating_sub(shown.saturating_sub(1)), view.selected);
     let rows: Vec<Row> = view
-        .lines()
+        .entries()
         .iter()
         .skip(view.top)
         .take(shown)
-        .map(|line| list::row(line.session.clone(), view.full_ids))
+        .map(|entry| list::row(entry.session.clone(), view.full_ids))
         .collect();
     let text =
         |row: &Row, at: usize| row.0.get(at).map_or(String::new(), |(_, cell)| cell.shown(now));
@@ -148,7 +148,7 @@ fn rows(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
             buffer.set_style(whole, Style::new().add_modifier(Modifier::REVERSED));
         }
     }
-    if rows.is_empty() && area.height > 1 && view.look.is_some() {
+    if rows.is_empty() && area.height > 1 && view.snapshot.is_some() {
         let none = if view.is_searching { "searching" } else { "no session" };
         put(buffer, (area.x, area.y + 1), none, area.width.into(), Style::new());
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sessionctl::collections::Thoroughness;
 use sessionctl::connection::Connection;
 use sessionctl::layout::detect::detect;
-use sessionctl::top::{Line, Look, Memory, Tally, Wanted};
+use sessionctl::top::{Counts, Entry, Memory, Snapshot, Wanted};
 use sessionctl::{Error, Layout, Store};
 use tokio::sync::{mpsc, watch};
 
@@ -14,7 +14,7 @@ use crate::commands::inspect as whole;
 use crate::console::json::pretty_text;
 use crate::console::output::Cell;
 
-/// After so long a look is left to itself, and another one begun.
+/// After so long a snapshot is left to itself, and another one begun.
 const HOPELESS: Duration = Duration::from_secs(20);
 /// The same of a count, which the server itself gives up before that.
 const HOPELESS_COUNT: Duration = Duration::from_secs(200);
@@ -28,21 +28,21 @@ pub struct Asking {
 }
 
 /// What was read.
-pub enum News {
+pub enum Update {
     /// It is known by now which store writes here.
     Store(Box<Store>),
-    /// A look is under way.
+    /// A snapshot is under way.
     Began,
-    Look(Box<Look>, Wanted),
-    /// Why there was no look; another one will be taken.
+    Snapshot(Box<Snapshot>, Wanted),
+    /// Why there was no snapshot; another one will be taken.
     Trouble(String),
-    Tally(Result<Tally, Error>),
+    Counts(Result<Counts, Error>),
     /// The lines of a session.
     Inspected(Result<Vec<String>, String>),
 }
 
 /// Where it is read from.
-pub struct Source {
+pub struct Poller {
     /// `None` while the collection is empty, so that nothing tells the layout.
     pub store: Option<Store>,
     pub connection: Connection,
@@ -51,28 +51,28 @@ pub struct Source {
     pub lifetime: Option<Duration>,
 }
 
-impl Source {
+impl Poller {
     /// Reads until nobody listens any more.
-    pub async fn read(self, mut asked: watch::Receiver<Asking>, news: mpsc::Sender<News>) {
+    pub async fn poll(self, mut asked: watch::Receiver<Asking>, updates: mpsc::Sender<Update>) {
         let store = loop {
             match self.find().await {
                 Ok(Some(store)) => break store,
                 Ok(None) => {
                     let empty = "it is empty, so nothing tells which store writes it".to_owned();
-                    let _ = news.send(News::Trouble(empty)).await;
+                    let _ = updates.send(Update::Trouble(empty)).await;
                 }
-                Err(error) => drop(news.send(News::Trouble(error.to_string())).await),
+                Err(error) => drop(updates.send(Update::Trouble(error.to_string())).await),
             }
             if !rest(&mut asked, Duration::ZERO).await {
                 return;
             }
         };
-        if news.send(News::Store(Box::new(store.clone()))).await.is_err() {
+        if updates.send(Update::Store(Box::new(store.clone()))).await.is_err() {
             return;
         }
         tokio::join!(
-            looks(store.clone(), asked.clone(), news.clone()),
-            tallies(store, asked, news)
+            snapshots(store.clone(), asked.clone(), updates.clone()),
+            count_states(store, asked, updates)
         );
     }
 
@@ -96,55 +96,64 @@ impl Source {
     }
 }
 
-async fn looks(store: Store, mut asked: watch::Receiver<Asking>, news: mpsc::Sender<News>) {
+async fn snapshots(
+    store: Store,
+    mut asked: watch::Receiver<Asking>,
+    updates: mpsc::Sender<Update>,
+) {
     let mut memory = Memory::default();
     loop {
         let wanted = asked.borrow_and_update().wanted.clone();
-        if news.send(News::Began).await.is_err() {
+        if updates.send(Update::Began).await.is_err() {
             return;
         }
         let (own, remembered) = (store.clone(), std::mem::take(&mut memory));
         let looking = wanted.clone();
-        let look = tokio::spawn(async move { own.watch(&looking, remembered).await });
-        let look = tokio::select! {
-            look = look => look,
+        let snapshot = tokio::spawn(async move { own.snapshot(&looking, remembered).await });
+        let snapshot = tokio::select! {
+            snapshot = snapshot => snapshot,
             // Its connection may be dead. The task goes on by itself.
             () = tokio::time::sleep(HOPELESS) => continue,
         };
-        let (told, least) = match look {
-            Ok(Ok((look, remembers))) => {
+        let (told, least) = match snapshot {
+            Ok(Ok((snapshot, remembers))) => {
                 memory = remembers;
                 // Whatever is searched for may cost as much as a count.
-                let least = if wanted.is_some() { Tally::rest(look.took) } else { Duration::ZERO };
-                (News::Look(Box::new(look), wanted), least)
+                let least =
+                    if wanted.is_some() { Counts::rest(snapshot.took) } else { Duration::ZERO };
+                (Update::Snapshot(Box::new(snapshot), wanted), least)
             }
-            Ok(Err(error)) => (News::Trouble(error.to_string()), Duration::ZERO),
+            Ok(Err(error)) => (Update::Trouble(error.to_string()), Duration::ZERO),
             Err(_) => return,
         };
-        if news.send(told).await.is_err() || !rest(&mut asked, least).await {
+        if updates.send(told).await.is_err() || !rest(&mut asked, least).await {
             return;
         }
     }
 }
 
-async fn tallies(store: Store, mut asked: watch::Receiver<Asking>, news: mpsc::Sender<News>) {
+async fn count_states(
+    store: Store,
+    mut asked: watch::Receiver<Asking>,
+    updates: mpsc::Sender<Update>,
+) {
     loop {
         asked.mark_unchanged();
         let began = tokio::time::Instant::now();
         let own = store.clone();
-        let counting = tokio::spawn(async move { own.tally().await });
-        let tally = tokio::select! {
-            tally = counting => tally,
+        let counting = tokio::spawn(async move { own.count_states().await });
+        let counts = tokio::select! {
+            counts = counting => counts,
             () = tokio::time::sleep(HOPELESS_COUNT) => continue,
         };
-        let Ok(tally) = tally else { return };
+        let Ok(counts) = counts else { return };
         // What failed may have cost as much, unless no server did anything.
         let is_away = |error: &Error| error.is_transient() && error.code().is_none();
-        let least = match &tally {
+        let least = match &counts {
             Err(error) if is_away(error) => Duration::ZERO,
-            _ => Tally::rest(began.elapsed()),
+            _ => Counts::rest(began.elapsed()),
         };
-        if news.send(News::Tally(tally)).await.is_err() {
+        if updates.send(Update::Counts(counts)).await.is_err() {
             return;
         }
         let due = tokio::time::Instant::now() + least;
@@ -176,10 +185,10 @@ async fn rest(asked: &mut watch::Receiver<Asking>, least: Duration) -> bool {
 }
 
 /// Reads one session whole.
-pub async fn inspect(store: Store, line: Line, full_ids: bool, news: mpsc::Sender<News>) {
+pub async fn inspect(store: Store, line: Entry, full_ids: bool, updates: mpsc::Sender<Update>) {
     let lines = async {
         let now = store.now().await?;
-        let Some(document) = store.again(&line).await? else { return Ok(None) };
+        let Some(document) = store.reread(&line).await? else { return Ok(None) };
         let payload = store.layout().payload(&document);
         let session = store.layout().session(&document, &payload, now);
         let row = whole::row(full_ids, false, &store, session, payload);
@@ -198,5 +207,5 @@ pub async fn inspect(store: Store, line: Line, full_ids: bool, news: mpsc::Sende
         Ok(None) => Err("this session is gone".to_owned()),
         Err(error) => Err(format!("could not inspect the session: {error}")),
     };
-    let _ = news.send(News::Inspected(told)).await;
+    let _ = updates.send(Update::Inspected(told)).await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::DateTime;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use sessionctl::purge::Fate;
-use sessionctl::top::{Line, Look, Tally, Wanted};
+use sessionctl::top::{Counts, Entry, Snapshot, Wanted};
 use sessionctl::{Error, State};
 
 use super::ending::name;
@@ -21,14 +21,14 @@ pub struct View {
     pub interval: Duration,
     pub paused: bool,
     pub wanted: Wanted,
-    pub look: Option<Look>,
-    /// How long ago that look came.
+    pub snapshot: Option<Snapshot>,
+    /// How long ago that snapshot came.
     pub age: Duration,
-    /// How long the look under way has been so.
+    /// How long the one under way has been so.
     pub waiting: Option<Duration>,
-    /// Why the last look failed.
+    /// Why the last one failed.
     pub trouble: Option<String>,
-    pub tally: Option<Result<Tally, Error>>,
+    pub counts: Option<Result<Counts, Error>>,
     pub mode: Mode,
     pub selected: usize,
     /// The first row that is shown.
@@ -53,7 +53,7 @@ pub enum Mode {
     /// A filter is typed.
     Typing(String),
     /// This session is about to be logged out.
-    Question(Box<Line>, Asked),
+    Question(Box<Entry>, Asked),
     /// A session whole, and the line at the top.
     Inspect(Vec<String>, usize),
     Help(usize),
@@ -66,8 +66,8 @@ pub enum Act {
     Leave,
     /// Something else is to be read.
     Ask,
-    Inspect(Line),
-    LogOut(Line, Confirmed),
+    Inspect(Entry),
+    LogOut(Entry, Confirmed),
 }
 
 const SHORTEST: Duration = Duration::from_millis(250);
@@ -84,11 +84,11 @@ impl View {
             interval: interval.clamp(SHORTEST, LONGEST),
             paused: false,
             wanted: Wanted::default(),
-            look: None,
+            snapshot: None,
             age: Duration::ZERO,
             waiting: None,
             trouble: None,
-            tally: None,
+            counts: None,
             mode: Mode::Rows,
             selected: 0,
             top: 0,
@@ -105,17 +105,17 @@ impl View {
         Asking { wanted: self.wanted.clone(), interval: self.interval, paused: self.paused }
     }
 
-    /// The server's clock, as it goes on since the last look.
+    /// The server's clock, as it goes on since the last snapshot.
     pub fn now(&self) -> Option<DateTime> {
         let age = i64::try_from(self.age.as_millis()).unwrap_or(i64::MAX);
-        let now = self.look.as_ref()?.now.timestamp_millis();
+        let now = self.snapshot.as_ref()?.now.timestamp_millis();
         Some(DateTime::from_millis(now.saturating_add(age)))
     }
 
     /// The sessions that were found, if it is known which.
-    pub fn lines(&self) -> &[Line] {
-        let rows = self.look.as_ref().and_then(|look| look.rows.as_ref().ok());
-        rows.map_or(&[], |rows| rows.lines.as_slice())
+    pub fn entries(&self) -> &[Entry] {
+        let found = self.snapshot.as_ref().and_then(|snapshot| snapshot.found.as_ref().ok());
+        found.map_or(&[], |found| found.entries.as_slice())
     }
 
     pub fn found(&mut self, layout: &str) {
@@ -123,26 +123,26 @@ impl View {
     }
 
     /// Takes in what was seen. The selection stays with its session.
-    pub fn look(&mut self, look: Look, wanted: &Wanted, fate: Option<Fate>) {
+    pub fn take_snapshot(&mut self, snapshot: Snapshot, wanted: &Wanted, fate: Option<Fate>) {
         if *wanted != self.wanted {
             // The answer to a question that nobody asks any more.
             return;
         }
-        let before = self.lines().get(self.selected).map(|line| line.key.clone());
-        (self.look, self.fate, self.trouble) = (Some(look), fate, None);
+        let before = self.entries().get(self.selected).map(|entry| entry.key.clone());
+        (self.snapshot, self.fate, self.trouble) = (Some(snapshot), fate, None);
         self.is_searching = false;
         // Whoever has not moved watches the newest.
         let before = before.filter(|_| self.has_moved);
-        let same = before.and_then(|key| self.lines().iter().position(|line| line.key == key));
-        let last = self.lines().len().saturating_sub(1);
+        let same = before.and_then(|key| self.entries().iter().position(|entry| entry.key == key));
+        let last = self.entries().len().saturating_sub(1);
         self.selected = same.unwrap_or(self.selected).min(last);
     }
 
     /// Takes in a count. One that failed leaves the numbers before it, which tell their age.
-    pub fn tally(&mut self, tally: Result<Tally, Error>) {
-        match (&tally, &self.tally) {
+    pub fn take_counts(&mut self, counts: Result<Counts, Error>) {
+        match (&counts, &self.counts) {
             (Err(error), Some(Ok(_))) if error.is_transient() => {}
-            _ => self.tally = Some(tally),
+            _ => self.counts = Some(counts),
         }
     }
 
@@ -174,7 +174,7 @@ impl View {
             Mode::Rows if control => Act::Nothing,
             Mode::Rows => self.key_in_rows(key.code),
             Mode::Typing(typed) => self.key_in_filter(key.code, control, typed),
-            Mode::Question(line, asked) => self.answer(key.code, control, *line, &asked),
+            Mode::Question(entry, asked) => self.answer(key.code, control, *entry, &asked),
             Mode::Inspect(lines, top) => {
                 let last = lines.len().saturating_sub(1);
                 self.mode = match scrolled(key.code, top) {
@@ -222,7 +222,11 @@ impl View {
             KeyCode::Char('+') => return self.every(self.interval * 2),
             KeyCode::Char('-') => return self.every(self.interval / 2),
             KeyCode::Enter => {
-                return self.lines().get(self.selected).cloned().map_or(Act::Nothing, Act::Inspect);
+                return self
+                    .entries()
+                    .get(self.selected)
+                    .cloned()
+                    .map_or(Act::Nothing, Act::Inspect);
             }
             KeyCode::Char('x' | 'd') => self.ask(),
             _ => {}
@@ -237,14 +241,14 @@ impl View {
 
     fn select(&mut self, by: isize) {
         self.has_moved = true;
-        let last = self.lines().len().saturating_sub(1);
+        let last = self.entries().len().saturating_sub(1);
         self.selected = self.selected.saturating_add_signed(by).min(last);
     }
 
     /// Other sessions are wanted: those on the screen are not they.
     fn seek(&mut self) -> Act {
-        if let Some(look) = &mut self.look {
-            look.rows = Ok(sessionctl::top::Rows::default());
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.found = Ok(sessionctl::top::Found::default());
         }
         (self.selected, self.top, self.paused, self.has_moved) = (0, 0, false, false);
         self.is_searching = true;
@@ -273,7 +277,7 @@ impl View {
 
     /// Asks about the selected session, or says why there is nothing to ask.
     fn ask(&mut self) {
-        let (Some(line), Some(fate)) = (self.lines().get(self.selected).cloned(), &self.fate)
+        let (Some(entry), Some(fate)) = (self.entries().get(self.selected).cloned(), &self.fate)
         else {
             return;
         };
@@ -281,8 +285,8 @@ impl View {
             self.notice = Some("one log-out is still under way".to_owned());
             return;
         }
-        let name = name(&line);
-        if (fate, line.session.state) == (&Fate::Ended, State::Expired) {
+        let name = name(&entry);
+        if (fate, entry.session.state) == (&Fate::Ended, State::Expired) {
             self.notice = Some(format!("{name} is over already"));
             return;
         }
@@ -294,16 +298,16 @@ impl View {
         };
         let namespace = neutral(&self.namespace);
         let question = Asked::new(format!("Log out {name}, {namespace}? {how}."));
-        self.mode = Mode::Question(Box::new(line), question);
+        self.mode = Mode::Question(Box::new(entry), question);
     }
 
-    fn answer(&mut self, code: KeyCode, control: bool, line: Line, asked: &Asked) -> Act {
+    fn answer(&mut self, code: KeyCode, control: bool, entry: Entry, asked: &Asked) -> Act {
         let confirmed = match code {
             KeyCode::Char(key) if !control => asked.answer(key),
             _ => None,
         };
         match confirmed {
-            Some(confirmed) => Act::LogOut(line, confirmed),
+            Some(confirmed) => Act::LogOut(entry, confirmed),
             None => {
                 self.notice = Some("nothing was done".to_owned());
                 Act::Nothing

@@ -96,10 +96,11 @@ fn a_question_stands_whole_at_the_foot() {
 fn unknowns_and_a_server_that_is_away_are_told_and_nothing_hostile_is_drawn() {
     let mut view = view();
     let error = || sessionctl::Error::Unsupported("it may\u{1b}[2J not".to_owned());
-    let look = view.look.as_mut().unwrap();
-    (look.sessions, look.flow) = (Err(error()), Err(error()));
-    (look.passes, look.monitor, look.sweeper) = (Err(error()), Err(error()), Err(error()));
-    view.tally = Some(Err(error()));
+    let snapshot = view.snapshot.as_mut().unwrap();
+    (snapshot.sessions, snapshot.rates) = (Err(error()), Err(error()));
+    (snapshot.passes, snapshot.monitor, snapshot.sweeper) =
+        (Err(error()), Err(error()), Err(error()));
+    view.counts = Some(Err(error()));
     view.trouble = Some("no server answered".to_owned());
     view.age = std::time::Duration::from_secs(7);
     let screen = drawn(&mut view, (80, 24));

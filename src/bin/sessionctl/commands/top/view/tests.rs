@@ -2,7 +2,7 @@ use bson::Bson;
 use sessionctl::Layout;
 use sessionctl::doctor::{Monitor, Passes};
 use sessionctl::index::TtlState;
-use sessionctl::top::{Flow, Rows};
+use sessionctl::top::{Found, Rates};
 
 use super::*;
 
@@ -11,7 +11,7 @@ pub fn key(letter: char) -> KeyEvent {
 }
 
 /// A session with this id, as a look finds it.
-fn line(id: &str) -> Line {
+fn line(id: &str) -> Entry {
     let document = bson::doc! {
         "_id": id, "expires": DateTime::from_millis(NOW + 60_000),
         "session": "{\"cookie\":{},\"userId\":42}",
@@ -19,24 +19,24 @@ fn line(id: &str) -> Line {
     let raw = bson::RawDocumentBuf::try_from(&document).unwrap();
     let layout = Layout::named("connect-mongo-json").unwrap();
     let session = layout.glance(&raw, DateTime::from_millis(NOW));
-    Line { session, key: Bson::String(id.to_owned()) }
+    Entry { session, key: Bson::String(id.to_owned()) }
 }
 
 const NOW: i64 = 1_795_428_000_000;
 const IDS: [&str; 3] =
     ["aaaaaaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbbbbbb", "cccccccccccccccccccccccc"];
 
-fn look(ids: &[&str]) -> Look {
-    Look {
+fn look(ids: &[&str]) -> Snapshot {
+    Snapshot {
         now: DateTime::from_millis(NOW),
         sessions: Ok(240),
-        flow: Ok(Some(Flow {
+        rates: Ok(Some(Rates {
             created: 15,
             removed: 5,
             over: Duration::from_secs(10),
             at_least: false,
         })),
-        rows: Ok(Rows { lines: ids.iter().map(|id| line(id)).collect(), given_up: false }),
+        found: Ok(Found { entries: ids.iter().map(|id| line(id)).collect(), given_up: false }),
         passes: Ok(Passes {
             uptime: Duration::from_secs(9000),
             done: 150,
@@ -53,8 +53,8 @@ fn look(ids: &[&str]) -> Look {
 pub fn view() -> View {
     let mut view = View::new("shop.sessions".to_owned(), false, Duration::from_secs(2));
     view.found("connect-mongo-json");
-    view.look(look(&IDS), &Wanted::default(), Some(Fate::Ended));
-    view.tally(Ok(Tally {
+    view.take_snapshot(look(&IDS), &Wanted::default(), Some(Fate::Ended));
+    view.take_counts(Ok(Counts {
         at: DateTime::from_millis(NOW - 4000),
         states: [150, 85, 2, 3],
         known: 240,
@@ -96,11 +96,11 @@ fn the_selection_stays_with_its_session_and_among_the_rows() {
     typed(&mut view, "jjjjjj");
     assert_eq!(view.selected, 2);
     typed(&mut view, "k");
-    view.look(look(&["new", IDS[0], IDS[1], IDS[2]]), &Wanted::default(), None);
-    assert_eq!((view.selected, &view.lines()[2].key), (2, &Bson::String(IDS[1].to_owned())));
-    view.look(look(&["new"]), &Wanted::default(), None);
+    view.take_snapshot(look(&["new", IDS[0], IDS[1], IDS[2]]), &Wanted::default(), None);
+    assert_eq!((view.selected, &view.entries()[2].key), (2, &Bson::String(IDS[1].to_owned())));
+    view.take_snapshot(look(&["new"]), &Wanted::default(), None);
     assert_eq!(view.selected, 0);
-    view.look(look(&[]), &Wanted::default(), None);
+    view.take_snapshot(look(&[]), &Wanted::default(), None);
     assert!(matches!(pressed(&mut view, KeyCode::Enter), Act::Nothing));
     typed(&mut view, "jkGx");
     assert!(matches!(view.mode, Mode::Rows));
@@ -109,10 +109,10 @@ fn the_selection_stays_with_its_session_and_among_the_rows() {
 #[test]
 fn until_it_is_moved_the_selection_is_on_the_newest() {
     let mut view = view();
-    view.look(look(&["new", IDS[0]]), &Wanted::default(), None);
+    view.take_snapshot(look(&["new", IDS[0]]), &Wanted::default(), None);
     assert_eq!(view.selected, 0);
     typed(&mut view, "k");
-    view.look(look(&["newer", "new", IDS[0]]), &Wanted::default(), None);
+    view.take_snapshot(look(&["newer", "new", IDS[0]]), &Wanted::default(), None);
     assert_eq!(view.selected, 1);
 }
 
@@ -161,12 +161,12 @@ fn one_log_out_at_a_time_and_none_of_what_is_over() {
     assert!(matches!(view.mode, Mode::Rows) && view.notice.is_some());
     view.is_ending = false;
     let mut over = look(&IDS);
-    over.rows.as_mut().unwrap().lines[0].session.state = State::Expired;
-    view.look(over.clone(), &Wanted::default(), Some(Fate::Ended));
+    over.found.as_mut().unwrap().entries[0].session.state = State::Expired;
+    view.take_snapshot(over.clone(), &Wanted::default(), Some(Fate::Ended));
     typed(&mut view, "x");
     assert!(view.notice.as_ref().unwrap().contains("is over already"), "{:?}", view.notice);
     // A store that does not look at the expiry takes it for alive.
-    view.look(over, &Wanted::default(), Some(Fate::Deleted));
+    view.take_snapshot(over, &Wanted::default(), Some(Fate::Deleted));
     typed(&mut view, "x");
     assert!(matches!(view.mode, Mode::Question(..)));
 }
@@ -178,7 +178,7 @@ fn the_states_are_gone_through_and_a_filter_is_typed() {
     for _ in 0..5 {
         assert!(matches!(typed(&mut view, "s"), Act::Ask));
         seen.push(view.wanted.state.map(State::name));
-        assert_eq!(view.lines().len(), 0, "rows of another filter are not shown");
+        assert_eq!(view.entries().len(), 0, "rows of another filter are not shown");
         assert!(view.is_searching, "and it is not said that there are none");
     }
     assert_eq!(seen, [Some("live"), Some("expired"), Some("endless"), Some("malformed"), None]);
@@ -187,11 +187,11 @@ fn the_states_are_gone_through_and_a_filter_is_typed() {
     assert!(matches!(pressed(&mut view, KeyCode::Enter), Act::Ask));
     assert_eq!(view.wanted.text.as_deref(), Some("qj"));
     // What was found for another filter comes too late.
-    view.look(look(&IDS), &Wanted::default(), None);
-    assert!(view.lines().is_empty() && view.is_searching);
+    view.take_snapshot(look(&IDS), &Wanted::default(), None);
+    assert!(view.entries().is_empty() && view.is_searching);
     let wanted = view.wanted.clone();
-    view.look(look(&IDS), &wanted, None);
-    assert!(view.lines().len() == 3 && !view.is_searching);
+    view.take_snapshot(look(&IDS), &wanted, None);
+    assert!(view.entries().len() == 3 && !view.is_searching);
     typed(&mut view, "/more");
     pressed(&mut view, KeyCode::Esc);
     assert_eq!(view.wanted.text.as_deref(), Some("qj"));
@@ -214,8 +214,8 @@ fn the_interval_is_doubled_and_halved_within_limits_and_it_can_be_paused() {
 fn a_count_that_fails_for_now_leaves_the_one_before() {
     let mut view = view();
     let gone = Error::NoPrimary { address: "db1".to_owned() };
-    view.tally(Err(gone));
-    assert!(view.tally.as_ref().is_some_and(Result::is_ok));
-    view.tally(Err(Error::Unsupported("no right".to_owned())));
-    assert!(view.tally.as_ref().is_some_and(Result::is_err));
+    view.take_counts(Err(gone));
+    assert!(view.counts.as_ref().is_some_and(Result::is_ok));
+    view.take_counts(Err(Error::Unsupported("no right".to_owned())));
+    assert!(view.counts.as_ref().is_some_and(Result::is_err));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bson::DateTime;
 use sessionctl::State;
 use sessionctl::index::TtlState;
-use sessionctl::top::{Flow, Look, Tally};
+use sessionctl::top::{Counts, Rates, Snapshot};
 
 use super::view::{Mode, View};
 use crate::console::output::{relative, short_duration};
@@ -44,11 +44,11 @@ pub fn head(view: &View) -> Vec<Vec<Piece>> {
     let mut head = vec![title(view)];
     head.extend(trouble(view).map(|piece| vec![piece]));
     head.push(states(view));
-    let Some(look) = &view.look else { return head };
-    head.push(flow(view, look));
-    head.push(monitor(view, look));
-    head.push(vec![sweeper(view, look)]);
-    head.extend(filter(view, look));
+    let Some(snapshot) = &view.snapshot else { return head };
+    head.push(rates(view, snapshot));
+    head.push(monitor(view, snapshot));
+    head.push(vec![sweeper(view, snapshot)]);
+    head.extend(filter(view, snapshot));
     head
 }
 
@@ -64,7 +64,7 @@ fn title(view: &View) -> Vec<Piece> {
 
 /// Why what is shown is old.
 fn trouble(view: &View) -> Option<Piece> {
-    let shown = match &view.look {
+    let shown = match &view.snapshot {
         Some(_) => format!("; this was so {} ago", seconds(view.age)),
         None => String::new(),
     };
@@ -76,58 +76,64 @@ fn trouble(view: &View) -> Option<Piece> {
 }
 
 fn states(view: &View) -> Vec<Piece> {
-    let tally = match &view.tally {
-        Some(Ok(tally)) => tally,
+    let counts = match &view.counts {
+        Some(Ok(counts)) => counts,
         Some(Err(_)) => return vec![plain("states unknown"), all(view)],
-        None if view.look.is_some() => return vec![plain("counting"), all(view)],
+        None if view.snapshot.is_some() => return vec![plain("counting"), all(view)],
         None => return vec![plain("reading")],
     };
-    let about = if tally.sample.is_some() { "about " } else { "" };
+    let about = if counts.sample.is_some() { "about " } else { "" };
     let order = [State::Live, State::Expired, State::Endless, State::Malformed];
     let mut pieces: Vec<_> = order
         .into_iter()
         .map(|state| Piece {
-            text: format!("{} {about}{}", state.name(), grouped(tally.of(state))),
+            text: format!("{} {about}{}", state.name(), grouped(counts.of(state))),
             tone: Tone::State(state),
         })
         .collect();
     pieces.push(all(view));
     if let Some(now) = view.now() {
-        pieces.push(plain(format!("counted {} ago", since(tally.at, now))));
+        pieces.push(plain(format!("counted {} ago", since(counts.at, now))));
     }
     pieces
 }
 
 fn all(view: &View) -> Piece {
-    match (view.look.as_ref().map(|look| &look.sessions), &view.tally) {
-        (Some(Ok(known)), Some(Ok(tally))) => plain(format!("all {}", grouped(tally.all(*known)))),
+    match (view.snapshot.as_ref().map(|snapshot| &snapshot.sessions), &view.counts) {
+        (Some(Ok(known)), Some(Ok(counts))) => {
+            plain(format!("all {}", grouped(counts.all(*known))))
+        }
         (Some(Ok(known)), _) => plain(format!("all {}", grouped(*known))),
         _ => plain("all unknown"),
     }
 }
 
-fn flow(view: &View, look: &Look) -> Vec<Piece> {
-    let told = |what: &str, count: fn(&Flow) -> u64| match &look.flow {
-        Ok(Some(flow)) => {
-            let least = if flow.at_least { ">" } else { "" };
-            plain(format!("{what} {least}{:.1}/s", flow.a_second(count(flow))))
+fn rates(view: &View, snapshot: &Snapshot) -> Vec<Piece> {
+    let told = |what: &str, count: fn(&Rates) -> u64| match &snapshot.rates {
+        Ok(Some(rates)) => {
+            let least = if rates.at_least { ">" } else { "" };
+            plain(format!("{what} {least}{:.1}/s", rates.per_second(count(rates))))
         }
         Ok(None) => plain(format!("{what} -")),
         Err(_) => plain(format!("{what} unknown")),
     };
-    let oldest = match (&view.tally, view.now()) {
-        (Some(Ok(Tally { oldest: Some(oldest), .. })), Some(now)) => {
+    let oldest = match (&view.counts, view.now()) {
+        (Some(Ok(Counts { oldest: Some(oldest), .. })), Some(now)) => {
             format!("oldest expired {}", relative(*oldest, now))
         }
         (Some(Err(_)), _) => "oldest expired unknown".to_owned(),
         _ => "oldest expired -".to_owned(),
     };
-    vec![told("created", |flow| flow.created), told("removed", |flow| flow.removed), plain(oldest)]
+    vec![
+        told("created", |rates| rates.created),
+        told("removed", |rates| rates.removed),
+        plain(oldest),
+    ]
 }
 
-fn monitor(view: &View, look: &Look) -> Vec<Piece> {
-    let index = match &view.tally {
-        Some(Ok(tally)) => match tally.index {
+fn monitor(view: &View, snapshot: &Snapshot) -> Vec<Piece> {
+    let index = match &view.counts {
+        Some(Ok(counts)) => match counts.index {
             TtlState::Installed => plain("TTL index installed"),
             TtlState::Missing => bad("no TTL index"),
             TtlState::Differs => bad("TTL index differs"),
@@ -135,14 +141,14 @@ fn monitor(view: &View, look: &Look) -> Vec<Piece> {
         },
         _ => plain("TTL index unknown"),
     };
-    let set = match &look.monitor {
+    let set = match &snapshot.monitor {
         Ok(monitor) if monitor.enabled => {
             plain(format!("TTL monitor every {}", seconds(monitor.sleep)))
         }
         Ok(_) => bad("TTL monitor off"),
         Err(_) => plain("TTL monitor unknown"),
     };
-    let done = match &look.passes {
+    let done = match &snapshot.passes {
         Ok(passes) => {
             let lately = passes.deleted.saturating_sub(passes.deleted_before);
             let (done, deleted) = (grouped(passes.done), grouped(passes.deleted));
@@ -153,13 +159,13 @@ fn monitor(view: &View, look: &Look) -> Vec<Piece> {
     vec![index, set, plain(done)]
 }
 
-fn sweeper(view: &View, look: &Look) -> Piece {
-    let lease = match &look.sweeper {
+fn sweeper(view: &View, snapshot: &Snapshot) -> Piece {
+    let lease = match &snapshot.sweeper {
         Ok(Some(lease)) => lease,
         Ok(None) => return plain("no sweeper"),
         Err(_) => return plain("sweeper unknown"),
     };
-    let now = view.now().unwrap_or(look.now);
+    let now = view.now().unwrap_or(snapshot.now);
     let left = lease.until.timestamp_millis().saturating_sub(now.timestamp_millis());
     let holder = neutral(&lease.holder).into_owned();
     match u64::try_from(left) {
@@ -172,7 +178,7 @@ fn sweeper(view: &View, look: &Look) -> Piece {
 }
 
 /// Which sessions are shown, where not all are.
-fn filter(view: &View, look: &Look) -> Option<Vec<Piece>> {
+fn filter(view: &View, snapshot: &Snapshot) -> Option<Vec<Piece>> {
     let mut pieces = Vec::new();
     if let Some(state) = view.wanted.state {
         pieces.push(Piece { text: format!("only {state}"), tone: Tone::State(state) });
@@ -180,9 +186,9 @@ fn filter(view: &View, look: &Look) -> Option<Vec<Piece>> {
     if let Some(text) = &view.wanted.text {
         pieces.push(Piece { text: format!("only {}", neutral(text)), tone: Tone::Strong });
     }
-    match &look.rows {
+    match &snapshot.found {
         Err(error) => pieces.push(bad(format!("rows unknown: {}", neutral(&error.to_string())))),
-        Ok(rows) if rows.given_up => pieces.push(bad("too many to search through all")),
+        Ok(found) if found.given_up => pieces.push(bad("too many to search through all")),
         Ok(_) => {}
     }
     (!pieces.is_empty()).then_some(pieces)
@@ -224,18 +230,18 @@ pub fn help(view: &View) -> Vec<String> {
     .map(str::to_owned)
     .into();
     let mut unknown = Vec::new();
-    if let Some(Err(error)) = &view.tally {
+    if let Some(Err(error)) = &view.counts {
         unknown.push(format!("the states: {error}"));
     }
-    if let Some(look) = &view.look {
+    if let Some(snapshot) = &view.snapshot {
         let mut note = |what: &str, error: Option<&sessionctl::Error>| {
             unknown.extend(error.map(|error| format!("{what}: {error}")));
         };
-        note("how many there are", look.sessions.as_ref().err());
-        note("created and removed", look.flow.as_ref().err());
-        note("the TTL monitor", look.monitor.as_ref().err());
-        note("its passes", look.passes.as_ref().err());
-        note("the sweeper", look.sweeper.as_ref().err());
+        note("how many there are", snapshot.sessions.as_ref().err());
+        note("created and removed", snapshot.rates.as_ref().err());
+        note("the TTL monitor", snapshot.monitor.as_ref().err());
+        note("its passes", snapshot.passes.as_ref().err());
+        note("the sweeper", snapshot.sweeper.as_ref().err());
     }
     if !unknown.is_empty() {
         lines.extend([String::new(), "Unknown are".to_owned()]);

@@ -1,4 +1,4 @@
-//! How many sessions come and go: by those that were not there at the last look, and by the number
+//! How many sessions come and go: by those that were not there at the last snapshot, and by the number
 //! of all.
 
 use std::collections::{HashSet, VecDeque};
@@ -13,7 +13,7 @@ const MARKS: usize = 200;
 
 /// How many sessions came and went in the last ten seconds or so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flow {
+pub struct Rates {
     /// Sessions that are new.
     pub created: u64,
     /// Sessions that are gone.
@@ -24,33 +24,33 @@ pub struct Flow {
     pub at_least: bool,
 }
 
-impl Flow {
+impl Rates {
     /// So many of `count` a second.
-    pub fn a_second(&self, count: u64) -> f64 {
+    pub fn per_second(&self, count: u64) -> f64 {
         count as f64 / self.over.as_secs_f64().max(0.001)
     }
 }
 
-/// What earlier looks saw, for the next one to compare with.
+/// What earlier snapshots saw, for the next one to compare with.
 #[derive(Clone, Default)]
 pub struct Memory {
     newest: HashSet<String>,
     marks: VecDeque<Mark>,
-    /// What the server told of itself at the first look.
+    /// What the server reported about itself at the first snapshot.
     pub(super) status: Option<bson::Document>,
 }
 
-/// Where a look stood.
+/// Where a snapshot stood.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
     at: i64,
-    /// All that came since the first look.
+    /// All that came since the first snapshot.
     created: u64,
     sessions: u64,
     at_least: bool,
 }
 
-/// The newest sessions that a look saw.
+/// The newest sessions that a snapshot saw.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Newest {
     /// Their `_id`s as text, the newest first, up to one that was known before.
@@ -69,8 +69,8 @@ impl Memory {
         self.newest.is_empty() && keys >= MARKS
     }
 
-    /// Takes a look in, and says what changed since the oldest that is still remembered.
-    pub(super) fn take(&mut self, now: DateTime, sessions: u64, newest: &Newest) -> Option<Flow> {
+    /// Takes in a snapshot, and gives what changed since the oldest that is still remembered.
+    pub(super) fn take(&mut self, now: DateTime, sessions: u64, newest: &Newest) -> Option<Rates> {
         let at = now.timestamp_millis();
         let fresh = newest.keys.iter().take_while(|key| !self.knows(key)).count() as u64;
         let last = self.marks.back().copied();
@@ -93,7 +93,7 @@ impl Memory {
         let removed = (first.sessions + created).saturating_sub(sessions);
         let over = Duration::from_millis(u64::try_from(at - first.at).unwrap_or(0));
         let at_least = self.marks.iter().skip(1).any(|mark| mark.at_least);
-        Some(Flow { created, removed, over, at_least })
+        Some(Rates { created, removed, over, at_least })
     }
 }
 
@@ -113,11 +113,11 @@ mod tests {
     fn new_sessions_are_those_before_the_first_known_one_and_the_rest_of_the_change_is_gone() {
         let mut memory = Memory::default();
         assert_eq!(memory.take(at(0), 3, &newest(&["c", "b", "a"], false)), None);
-        let flow = memory.take(at(2), 4, &newest(&["e", "d", "c", "b"], true)).unwrap();
-        assert_eq!((flow.created, flow.removed, flow.at_least), (2, 1, false));
-        let flow = memory.take(at(4), 1, &newest(&["e"], true)).unwrap();
-        assert_eq!((flow.created, flow.removed), (2, 4));
-        assert_eq!(flow.a_second(flow.removed), 1.0);
+        let rates = memory.take(at(2), 4, &newest(&["e", "d", "c", "b"], true)).unwrap();
+        assert_eq!((rates.created, rates.removed, rates.at_least), (2, 1, false));
+        let rates = memory.take(at(4), 1, &newest(&["e"], true)).unwrap();
+        assert_eq!((rates.created, rates.removed), (2, 4));
+        assert_eq!(rates.per_second(rates.removed), 1.0);
     }
 
     #[test]
@@ -125,23 +125,23 @@ mod tests {
         let mut memory = Memory::default();
         memory.take(at(0), 1, &newest(&["a"], false));
         memory.take(at(2), 2, &newest(&["b", "a"], true));
-        let flow = memory.take(at(13), 2, &newest(&["b", "a"], true)).unwrap();
-        assert_eq!((flow.created, flow.removed, flow.over.as_secs()), (0, 0, 11));
+        let rates = memory.take(at(13), 2, &newest(&["b", "a"], true)).unwrap();
+        assert_eq!((rates.created, rates.removed, rates.over.as_secs()), (0, 0, 11));
     }
 
     #[test]
     fn a_flood_in_which_nothing_is_known_is_at_least_what_was_seen() {
         let mut memory = Memory::default();
         memory.take(at(0), 10, &newest(&["a"], false));
-        let flow = memory.take(at(1), 5010, &newest(&["z", "y"], false)).unwrap();
-        assert_eq!((flow.created, flow.removed, flow.at_least), (5000, 0, true));
+        let rates = memory.take(at(1), 5010, &newest(&["z", "y"], false)).unwrap();
+        assert_eq!((rates.created, rates.removed, rates.at_least), (5000, 0, true));
     }
 
     #[test]
     fn the_first_sessions_of_an_empty_collection_are_all_seen() {
         let mut memory = Memory::default();
         memory.take(at(0), 0, &newest(&[], false));
-        let flow = memory.take(at(1), 2, &newest(&["b", "a"], false)).unwrap();
-        assert_eq!((flow.created, flow.removed, flow.at_least), (2, 0, false));
+        let rates = memory.take(at(1), 2, &newest(&["b", "a"], false)).unwrap();
+        assert_eq!((rates.created, rates.removed, rates.at_least), (2, 0, false));
     }
 }

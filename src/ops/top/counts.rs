@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bson::{Bson, DateTime, Document, doc};
 
-use super::Tally;
-use super::look::TOO_LONG;
+use super::Counts;
+use super::snapshot::TOO_LONG;
 use crate::error::Result;
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::state_of;
@@ -29,7 +29,7 @@ impl Store {
     ///
     /// # Errors
     /// What the connection meets, and where this login may not.
-    pub async fn tally(&self) -> Result<Tally> {
+    pub async fn count_states(&self) -> Result<Counts> {
         let began = Instant::now();
         let at = self.connection().hello().await?.now;
         let indexes = self.connection().indexes(self.name()).await?.unwrap_or_default();
@@ -45,7 +45,7 @@ impl Store {
             Err(error) if error.code() == Some(TOO_LONG) => self.grouped(at, Some(known)).await?,
             counted => counted?,
         };
-        Ok(Tally { at, states, known, oldest, sample, index, took: began.elapsed() })
+        Ok(Counts { at, states, known, oldest, sample, index, took: began.elapsed() })
     }
 
     /// `None` where no index leads to the states.

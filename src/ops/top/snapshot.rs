@@ -1,21 +1,21 @@
-//! One look: short commands, side by side.
+//! One snapshot: short commands, side by side.
 
 use std::time::{Duration, Instant};
 
 use bson::{DateTime, Document, RawDocumentBuf, doc};
 
-use super::flow::Newest;
-use super::{Line, Look, Memory, Rows, Wanted};
+use super::rates::Newest;
+use super::{Entry, Found, Memory, Snapshot, Wanted};
 use crate::error::{Error, Result};
 use crate::model::query::Query;
 use crate::ops::doctor::{self, Fact, Passes};
-use crate::server::connection::{Hello, Kind};
+use crate::server::connection::{Hello, Topology};
 use crate::server::reply::{affected, documents, key_of};
 use crate::store::{Reading, Store};
 
 /// How long the server may search for the rows.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How many new sessions one look sees at the most.
+/// How many new sessions one snapshot sees at the most.
 const FLOOD: u64 = 5000;
 /// How many candidates are decoded here, where the server cannot tell the user.
 const DECODED: usize = 20_000;
@@ -23,26 +23,30 @@ const DECODED: usize = 20_000;
 pub(super) const TOO_LONG: i32 = 50;
 
 impl Store {
-    /// Looks at the collection. `memory` is what the last look gave back, or empty.
+    /// Looks at the collection. `memory` is what the last snapshot gave back, or empty.
     ///
     /// # Errors
     /// Where no server answers; everything else that cannot be read is unknown.
-    pub async fn watch(&self, wanted: &Wanted, mut memory: Memory) -> Result<(Look, Memory)> {
+    pub async fn snapshot(
+        &self,
+        wanted: &Wanted,
+        mut memory: Memory,
+    ) -> Result<(Snapshot, Memory)> {
         let Hello { now, kind, .. } = self.connection().hello().await?;
-        let (sessions, newest, (rows, took), status, monitor, sweeper) = tokio::join!(
+        let (sessions, newest, (found, took), status, monitor, sweeper) = tokio::join!(
             self.known_number(),
             self.newest(&memory),
             async {
                 let began = Instant::now();
-                (self.rows(wanted, now).await, began.elapsed())
+                (self.find_entries(wanted, now).await, began.elapsed())
             },
             doctor::server_status(self.connection()),
             doctor::monitor(self.connection()),
             doctor::sweeper(self.connection(), self.name()),
         );
-        let flow = match (&sessions, newest) {
+        let rates = match (&sessions, newest) {
             // Each shard has an order of its own.
-            _ if kind == Kind::Sharded => {
+            _ if kind == Topology::Sharded => {
                 let what = "a sharded cluster does not tell which sessions are the newest";
                 Err(Error::Unsupported(what.into()))
             }
@@ -56,16 +60,16 @@ impl Store {
             let before = memory.status.take().filter(|before| uptime(before) <= uptime(&status));
             Passes::read(memory.status.insert(before.unwrap_or_else(|| status.clone())), &status)
         });
-        Ok((Look { now, sessions, flow, rows, passes, monitor, sweeper, took }, memory))
+        Ok((Snapshot { now, sessions, rates, found, passes, monitor, sweeper, took }, memory))
     }
 
     /// The session whose `_id` this is, whole.
     ///
     /// # Errors
     /// What the connection meets.
-    pub async fn again(&self, line: &Line) -> Result<Option<RawDocumentBuf>> {
+    pub async fn reread(&self, entry: &Entry) -> Result<Option<RawDocumentBuf>> {
         let reading = Reading { limit: 1, within: Some(PATIENCE), ..Reading::default() };
-        let mut batches = self.read(doc! { "_id": &line.key }, &reading).await?;
+        let mut batches = self.read(doc! { "_id": &entry.key }, &reading).await?;
         let batch = batches.next().await?;
         Ok(batch.and_then(|batch| documents(&batch).next().map(ToOwned::to_owned)))
     }
@@ -94,7 +98,7 @@ impl Store {
         Ok(newest)
     }
 
-    async fn rows(&self, wanted: &Wanted, now: DateTime) -> Fact<Rows> {
+    async fn find_entries(&self, wanted: &Wanted, now: DateTime) -> Fact<Found> {
         let query = |user: Option<&String>| Query {
             state: wanted.state,
             user: user.cloned(),
@@ -103,25 +107,25 @@ impl Store {
         let Some(text) = &wanted.text else {
             return self.search(&query(None), None, wanted.limit, now).await;
         };
-        let mut rows = Rows::default();
+        let mut found = Found::default();
         if text.chars().count() >= Wanted::SHORTEST_ID
             && let Some(range) = self.prefix_filter(text)
         {
-            rows = self.search(&query(None), Some(range), wanted.limit, now).await?;
+            found = self.search(&query(None), Some(range), wanted.limit, now).await?;
         } else if self.layout().user.is_empty() {
             let name = &self.layout().name;
             let what = format!("the layout {name} tells no user; type 8 characters of an id");
             return Err(Error::Unsupported(what));
         }
-        if !self.layout().user.is_empty() && rows.lines.len() < wanted.limit {
-            let left = wanted.limit - rows.lines.len();
+        if !self.layout().user.is_empty() && found.entries.len() < wanted.limit {
+            let left = wanted.limit - found.entries.len();
             let more = self.search(&query(Some(text)), None, left, now).await?;
-            let is_new = |line: &Line| rows.lines.iter().all(|known| known.key != line.key);
-            let more_lines: Vec<_> = more.lines.into_iter().filter(is_new).collect();
-            rows.lines.extend(more_lines);
-            rows.given_up |= more.given_up;
+            let is_new = |entry: &Entry| found.entries.iter().all(|known| known.key != entry.key);
+            let more_entries: Vec<_> = more.entries.into_iter().filter(is_new).collect();
+            found.entries.extend(more_entries);
+            found.given_up |= more.given_up;
         }
-        Ok(rows)
+        Ok(found)
     }
 
     async fn search(
@@ -130,7 +134,7 @@ impl Store {
         range: Option<Document>,
         limit: usize,
         now: DateTime,
-    ) -> Fact<Rows> {
+    ) -> Fact<Found> {
         let filter = query.filter(self.layout(), now, now)?;
         // An index that leads to a user or an id is better than the order.
         let reverse = range.is_none() && query.user.is_none();
@@ -143,18 +147,18 @@ impl Store {
             within: Some(PATIENCE),
             ..Reading::default()
         };
-        let mut rows = Rows::default();
+        let mut found = Found::default();
         let mut seen = 0;
         let mut batches = match self.read(filter, &reading).await {
             Err(error) if error.code() == Some(TOO_LONG) => {
-                return Ok(Rows { given_up: true, ..rows });
+                return Ok(Found { given_up: true, ..found });
             }
             batches => batches?,
         };
-        while rows.lines.len() < limit {
+        while found.entries.len() < limit {
             let batch = match batches.next().await {
                 Err(error) if error.code() == Some(TOO_LONG) => {
-                    rows.given_up = true;
+                    found.given_up = true;
                     break;
                 }
                 batch => batch?,
@@ -164,12 +168,12 @@ impl Store {
                 seen += 1;
                 let session = query.admit(self.layout(), document, now);
                 if let (Some(session), Some(key)) = (session, key_of(document)) {
-                    rows.lines.push(Line { session, key });
+                    found.entries.push(Entry { session, key });
                 }
             }
         }
-        rows.given_up |= !exact && seen == DECODED;
-        rows.lines.truncate(limit);
-        Ok(rows)
+        found.given_up |= !exact && seen == DECODED;
+        found.entries.truncate(limit);
+        Ok(found)
     }
 }
