@@ -19,8 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::Certainty;
 use crate::error::{Error, Result};
 use crate::model::layout::Layout;
-use crate::model::layout::detect::detect;
-use crate::ops::collections::Thoroughness;
+use crate::ops::collections::Purpose;
 use crate::ops::purge::{Pace, Throttled};
 use crate::server::backoff::{Backoff, FIRST_PAUSE};
 use crate::server::connection::Connection;
@@ -257,22 +256,11 @@ impl Target {
 
     /// The store as it is now.
     async fn store(&self) -> Result<Store> {
-        let Self { connection, collection, .. } = self;
-        let sample = connection.sample(collection, Thoroughness::Throughout).await?;
-        let layout = match &self.layout {
-            Some(layout) => {
-                sample.allows(layout)?;
-                layout.clone()
-            }
-            None => {
-                let verdict = detect(&sample, Layout::known());
-                match verdict.certain() {
-                    Some(layout) => layout.clone(),
-                    None => return Err(verdict.into()),
-                }
-            }
-        };
-        Ok(connection.store(collection, layout.resolved(self.lifetime, &sample.indexes)))
+        let Self { connection, collection, layout, lifetime } = self;
+        let choice = connection
+            .choose_layout(collection, layout.as_ref(), *lifetime, Purpose::Changing)
+            .await?;
+        Ok(connection.store(collection, choice.certain()?.clone()))
     }
 }
 
