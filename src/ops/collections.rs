@@ -15,17 +15,12 @@ use crate::server::connection::Connection;
 use crate::server::reply::affected;
 use crate::server::reply::first_batch;
 
+mod choice;
+
+pub use choice::{Choice, Purpose};
+
 /// How many documents a layout is judged by.
 const SAMPLE: i64 = 100;
-
-/// How a layout is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Thoroughness {
-    /// By the first hundred documents: enough to read with.
-    FirstPage,
-    /// By a hundred documents from all over the collection, as deleting demands.
-    Throughout,
-}
 
 /// A collection that holds sessions.
 #[derive(Debug, Clone)]
@@ -42,14 +37,11 @@ pub struct Surveyed {
 
 impl Connection {
     /// A look at a collection, to judge its layout by.
-    ///
-    /// # Errors
-    /// [`Error::NoCollection`], which names the session collections that there are.
-    pub async fn sample(&self, collection: &str, how: Thoroughness) -> Result<Sample> {
+    async fn sample(&self, collection: &str, purpose: Purpose) -> Result<Sample> {
         let Some(indexes) = self.indexes(collection).await? else {
             return Err(self.no_collection(collection).await);
         };
-        self.sample_with(collection, indexes, how, SAMPLE).await
+        self.sample_with(collection, indexes, purpose, SAMPLE).await
     }
 
     async fn no_collection(&self, collection: &str) -> Error {
@@ -62,7 +54,7 @@ impl Connection {
     /// Whether there is such a collection.
     ///
     /// # Errors
-    /// As for [`Connection::sample`].
+    /// [`Error::NoCollection`], which names the session collections that there are.
     pub(crate) async fn exists(&self, collection: &str) -> Result<()> {
         match self.indexes(collection).await? {
             Some(_) => Ok(()),
@@ -74,12 +66,12 @@ impl Connection {
         &self,
         collection: &str,
         indexes: Vec<IndexSpec>,
-        how: Thoroughness,
+        purpose: Purpose,
         size: i64,
     ) -> Result<Sample> {
-        let pick = match how {
-            Thoroughness::FirstPage => doc! { "$limit": size },
-            Thoroughness::Throughout => doc! { "$sample": { "size": size } },
+        let pick = match purpose {
+            Purpose::Reading => doc! { "$limit": size },
+            Purpose::Changing => doc! { "$sample": { "size": size } },
         };
         let namespace = self.namespace(collection);
         let scene = self.scene("aggregate", &namespace);
@@ -122,8 +114,7 @@ impl Connection {
         own: Option<&Layout>,
     ) -> Result<(Vec<IndexSpec>, Verdict)> {
         let indexes = self.indexes(collection).await?.unwrap_or_default();
-        let how = Thoroughness::FirstPage;
-        let sample = self.sample_with(collection, indexes.clone(), how, look).await?;
+        let sample = self.sample_with(collection, indexes.clone(), Purpose::Reading, look).await?;
         let by_own = own.map(|layout| detect(&sample, slice::from_ref(layout)));
         let whole =
             |verdict: &Verdict| matches!(verdict.certainty, Certainty::Certain | Certainty::Weak);

@@ -5,11 +5,12 @@ use std::io::{self, IsTerminal as _, Read as _};
 use std::path::Path;
 
 use bson::{DateTime, Document};
-use sessionctl::collections::Thoroughness;
+use sessionctl::collections::Choice;
+pub use sessionctl::collections::Purpose;
 use sessionctl::connection::Connection;
 use sessionctl::doctor::Commands;
 use sessionctl::error::reason;
-use sessionctl::layout::detect::{Certainty, Verdict, detect};
+use sessionctl::layout::detect::Certainty;
 use sessionctl::purge::{Fate, Purge};
 use sessionctl::session::shorten;
 use sessionctl::store::{Reading, documents};
@@ -37,15 +38,6 @@ pub struct Context {
 
 /// How many sessions are looked at to learn whether payloads can be read.
 const LOOKED_AT: u64 = 100;
-
-/// What a command is going to do with the layout it asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Read: a likely layout will do, with a warning.
-    Reading,
-    /// Delete or change: only a certain layout, or the operator's word.
-    Changing,
-}
 
 impl Context {
     pub fn new(
@@ -193,41 +185,22 @@ impl Context {
     pub async fn store(&self, action: &str, purpose: Purpose) -> Result<Option<Store>, Failure> {
         let named = self.named_layout()?;
         let connection = self.connect().await?;
-        let how = match purpose {
-            Purpose::Reading => Thoroughness::FirstPage,
-            Purpose::Changing => Thoroughness::Throughout,
-        };
         let action = format!("{action} {}.{}", connection.database(), self.collection());
-        let sample = connection.sample(self.collection(), how).await.doing(&action)?;
-        if let Some(layout) = named {
-            match (sample.allows(&layout), purpose) {
-                (Err(error), Purpose::Changing) => return Err(Failure::of(&action, &error)),
-                (Err(error), Purpose::Reading) => self.note("warning", error),
-                (Ok(()), _) => {}
-            }
-            let layout = layout.resolved(self.global.lifetime, &sample.indexes);
-            return Ok(Some(connection.store(self.collection(), layout)));
-        }
-        let verdict = detect(&sample, Layout::known());
-        self.explain(&verdict, purpose);
-        let chosen = match purpose {
-            Purpose::Reading => verdict.likeliest(),
-            Purpose::Changing => verdict.certain(),
-        };
-        let store = |layout: &Layout| {
-            let layout = layout.clone().resolved(self.global.lifetime, &sample.indexes);
-            connection.store(self.collection(), layout)
-        };
-        match (chosen, verdict.certainty) {
-            (_, Certainty::Empty) => {
-                Ok(verdict.likeliest().filter(|_| verdict.candidates.len() == 1).map(store))
-            }
-            (Some(layout), _) => Ok(Some(store(layout))),
-            (None, _) => Err(Failure::of(&action, &Error::from(verdict))),
-        }
+        let lifetime = self.global.lifetime;
+        let choice =
+            connection.choose_layout(self.collection(), named.as_ref(), lifetime, purpose).await;
+        let choice = choice.doing(&action)?;
+        self.explain(&choice, purpose);
+        let layout = choice.layout().cloned();
+        Ok(layout.map(|layout| connection.store(self.collection(), layout)))
     }
 
-    fn explain(&self, verdict: &Verdict, purpose: Purpose) {
+    fn explain(&self, choice: &Choice, purpose: Purpose) {
+        let verdict = match choice {
+            Choice::Named { misnamed: Some(error), .. } => return self.note("warning", error),
+            Choice::Named { .. } => return,
+            Choice::Detected { verdict, .. } => verdict,
+        };
         match verdict.certainty {
             // Whoever changes is refused with the same words.
             Certainty::Ambiguous if purpose == Purpose::Reading => {

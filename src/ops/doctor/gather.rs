@@ -16,7 +16,7 @@ use crate::model::index_spec::IndexSpec;
 use crate::model::layout::Layout;
 use crate::model::layout::detect::{Sample, Verdict, detect, fits};
 use crate::model::session::State;
-use crate::ops::collections::Thoroughness;
+use crate::ops::collections::{Choice, Purpose};
 use crate::ops::sweep::LEASES;
 use crate::server::connection::{Connection, Topology};
 use crate::server::reply::first_batch;
@@ -65,16 +65,22 @@ impl Doctor {
 
         let known = indexes.as_ref().cloned().unwrap_or_default();
         let looked_at = sampled(connection, collection, known.clone()).await;
-        let verdict = looked_at.as_ref().map(|sample| detect(sample, Layout::known())).ok();
+        let choice = looked_at.as_ref().map(|sample| Choice::of(sample, layout.as_ref(), lifetime));
         let is_named = layout.is_some();
-        let layout = layout.or_else(|| likeliest(verdict.as_ref()?));
-        if let (false, Some(layout), Some(verdict)) = (is_named, &layout, &verdict)
+        let layout = match &choice {
+            Ok(choice) => choice.layout().cloned(),
+            Err(_) => layout.map(|layout| layout.resolved(lifetime, &known)),
+        };
+        let verdict = match choice {
+            Ok(Choice::Detected { verdict, .. }) => Some(verdict),
+            _ => None,
+        };
+        if let (Some(layout), Some(verdict)) = (&layout, &verdict)
             && verdict.certainty != Certainty::Certain
         {
             // What changes anything wants to be told.
             commands.options.extend(["--layout".to_owned(), layout.name.clone()]);
         }
-        let layout = layout.map(|layout| layout.resolved(lifetime, &known));
         let looked = looked_at.map(|sample| look(&sample, verdict, layout.as_ref(), now));
 
         let unknown = || Error::Unsupported("it is not known which store writes here".into());
@@ -114,12 +120,6 @@ impl Doctor {
             lag: connection.lag().await,
         })
     }
-}
-
-/// What is read as, though it is not certain; of an empty collection only what its indexes say.
-fn likeliest(verdict: &Verdict) -> Option<Layout> {
-    let is_clear = verdict.certainty != Certainty::Empty || verdict.candidates.len() == 1;
-    verdict.likeliest().filter(|_| is_clear).cloned()
 }
 
 async fn version(connection: &Connection, hello: &Document) -> Fact<Version> {
@@ -198,7 +198,7 @@ async fn sampled(
     collection: &str,
     indexes: Vec<IndexSpec>,
 ) -> Fact<Sample> {
-    connection.sample_with(collection, indexes, Thoroughness::Throughout, 100).await
+    connection.sample_with(collection, indexes, Purpose::Changing, 100).await
 }
 
 fn look(

@@ -10,8 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::lease::Terms;
 use crate::error::Result;
 use crate::model::layout::Layout;
-use crate::model::layout::detect::detect;
-use crate::ops::collections::Thoroughness;
+use crate::ops::collections::Purpose;
 use crate::ops::purge::Pace;
 use crate::server::connection::Connection;
 use crate::store::Store;
@@ -104,21 +103,10 @@ impl Target {
 
     /// The store as it is now.
     pub(super) async fn store(&self) -> Result<Store> {
-        let Self { connection, collection, .. } = self;
-        let sample = connection.sample(collection, Thoroughness::Throughout).await?;
-        let layout = match &self.layout {
-            Some(layout) => {
-                sample.allows(layout)?;
-                layout.clone()
-            }
-            None => {
-                let verdict = detect(&sample, Layout::known());
-                match verdict.certain() {
-                    Some(layout) => layout.clone(),
-                    None => return Err(verdict.into()),
-                }
-            }
-        };
-        Ok(connection.store(collection, layout.resolved(self.lifetime, &sample.indexes)))
+        let Self { connection, collection, layout, lifetime } = self;
+        let choice = connection
+            .choose_layout(collection, layout.as_ref(), *lifetime, Purpose::Changing)
+            .await?;
+        Ok(connection.store(collection, choice.certain()?.clone()))
     }
 }

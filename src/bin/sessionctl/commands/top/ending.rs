@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use bson::DateTime;
-use sessionctl::collections::Thoroughness;
-use sessionctl::layout::detect::detect;
+use sessionctl::collections::{Choice, Purpose};
 use sessionctl::purge::{Fate, Purge, Step};
 use sessionctl::top::Entry;
-use sessionctl::{Error, Layout, Query, Store};
+use sessionctl::{Error, Query, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Selection;
@@ -83,15 +82,16 @@ impl LogOut {
     /// What changes anything wants a layout that is certain, or the operator's word.
     async fn check_layout(&self) -> Result<(), Error> {
         let store = &self.store;
-        let sample = store.connection().sample(store.name(), Thoroughness::Throughout).await?;
-        if self.named {
-            return sample.allows(store.layout());
-        }
-        let verdict = detect(&sample, Layout::known());
-        if verdict.certain().is_some_and(|layout| layout.name == store.layout().name) {
-            Ok(())
-        } else {
-            Err(verdict.into())
+        let named = self.named.then(|| store.layout());
+        let connection = store.connection();
+        let choice = connection.choose_layout(store.name(), named, None, Purpose::Changing).await?;
+        let certain = choice.certain()?;
+        match &choice {
+            // The documents may be of another store by now.
+            Choice::Detected { verdict, .. } if certain.name != store.layout().name => {
+                Err(verdict.clone().into())
+            }
+            _ => Ok(()),
         }
     }
 

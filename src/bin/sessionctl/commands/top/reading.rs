@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use sessionctl::collections::Thoroughness;
+use sessionctl::collections::Purpose;
 use sessionctl::connection::Connection;
-use sessionctl::layout::detect::detect;
 use sessionctl::top::{Counts, Entry, Memory, Snapshot, Wanted};
 use sessionctl::{Error, Layout, Store};
 use tokio::sync::{mpsc, watch};
@@ -80,19 +79,11 @@ impl Poller {
         if self.store.is_some() {
             return Ok(self.store.clone());
         }
-        let sample = self.connection.sample(&self.collection, Thoroughness::FirstPage).await?;
-        let layout = match &self.named {
-            Some(layout) => Some(layout.clone()),
-            None => {
-                let verdict = detect(&sample, Layout::known());
-                verdict.likeliest().filter(|_| !sample.documents.is_empty()).cloned()
-            }
-        };
-        let resolved = |layout: Layout| {
-            let layout = layout.resolved(self.lifetime, &sample.indexes);
-            self.connection.store(&self.collection, layout)
-        };
-        Ok(layout.map(resolved))
+        let Self { connection, collection, named, lifetime, .. } = self;
+        let choice = connection
+            .choose_layout(collection, named.as_ref(), *lifetime, Purpose::Reading)
+            .await?;
+        Ok(choice.layout().map(|layout| connection.store(collection, layout.clone())))
     }
 }
 

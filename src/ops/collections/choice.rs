@@ -1,0 +1,109 @@
+//! The choice of a collection's layout: the one that the operator named, or the one that its documents
+//! speak for. Every command, the sweeper and the doctor choose here.
+
+use std::time::Duration;
+
+use crate::error::{Certainty, Error, Result};
+use crate::model::layout::Layout;
+use crate::model::layout::detect::{Sample, Verdict, detect};
+use crate::server::connection::Connection;
+
+/// What is to be done with the sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Read: a likely layout will do, judged by the first hundred documents.
+    Reading,
+    /// Delete or change: only a certain layout, or the operator's word, judged by a hundred documents
+    /// from all over the collection: the first may be of a store that is no longer in use.
+    Changing,
+}
+
+/// The layout of a collection, resolved, and why it is this one.
+#[derive(Debug, Clone)]
+pub enum Choice {
+    /// The operator named it.
+    Named {
+        /// The layout.
+        layout: Layout,
+        /// Where no document looks like it: [`Error::Misnamed`].
+        misnamed: Option<Error>,
+    },
+    /// The documents speak for it, or the indexes of an empty collection.
+    Detected {
+        /// The likeliest layout; none where nothing fits.
+        layout: Option<Layout>,
+        /// How sure that is, and what else comes into question.
+        verdict: Verdict,
+    },
+}
+
+impl Choice {
+    /// The choice by a sample, however sure it is. Pure.
+    pub fn of(sample: &Sample, named: Option<&Layout>, lifetime: Option<Duration>) -> Self {
+        let resolved = |layout: &Layout| layout.clone().resolved(lifetime, &sample.indexes);
+        if let Some(named) = named {
+            return Self::Named { layout: resolved(named), misnamed: sample.allows(named).err() };
+        }
+        let verdict = detect(sample, Layout::known());
+        // Where several stores make the same indexes, nothing but documents tells them apart.
+        let is_clear = verdict.certainty != Certainty::Empty || verdict.candidates.len() == 1;
+        let layout = verdict.likeliest().filter(|_| is_clear).map(resolved);
+        Self::Detected { layout, verdict }
+    }
+
+    /// The layout, or the likeliest; none where nothing tells which store writes here.
+    pub fn layout(&self) -> Option<&Layout> {
+        match self {
+            Self::Named { layout, .. } => Some(layout),
+            Self::Detected { layout, .. } => layout.as_ref(),
+        }
+    }
+
+    /// The layout if it is certain: the operator or the documents speak for it. The indexes of an empty
+    /// collection do not.
+    ///
+    /// # Errors
+    /// [`Error::Misnamed`] or [`Error::Undetected`].
+    pub fn certain(&self) -> Result<&Layout> {
+        match self {
+            Self::Named { misnamed: Some(error), .. } => Err(error.clone()),
+            Self::Named { layout, .. } => Ok(layout),
+            Self::Detected { layout, verdict } => {
+                let certain = layout.as_ref().filter(|_| verdict.certain().is_some());
+                certain.ok_or_else(|| verdict.clone().into())
+            }
+        }
+    }
+
+    /// Fails where this is not sure enough. An empty collection always is: it has nothing that could be
+    /// taken for what it is not.
+    fn permits(&self, purpose: Purpose) -> Result<()> {
+        match (self, purpose) {
+            (Self::Detected { verdict, .. }, _) if verdict.certainty == Certainty::Empty => Ok(()),
+            (Self::Detected { layout: None, verdict }, _) => Err(verdict.clone().into()),
+            (_, Purpose::Changing) => self.certain().map(drop),
+            (_, Purpose::Reading) => Ok(()),
+        }
+    }
+}
+
+impl Connection {
+    /// Chooses the layout of a collection: `named`, or what its documents speak for. `lifetime` is how
+    /// long a session lives after its last touch, where only the operator knows.
+    ///
+    /// # Errors
+    /// [`Error::NoCollection`]; [`Error::Undetected`] and [`Error::Misnamed`] where the choice is not
+    /// sure enough for the purpose.
+    pub async fn choose_layout(
+        &self,
+        collection: &str,
+        named: Option<&Layout>,
+        lifetime: Option<Duration>,
+        purpose: Purpose,
+    ) -> Result<Choice> {
+        let sample = self.sample(collection, purpose).await?;
+        let choice = Choice::of(&sample, named, lifetime);
+        choice.permits(purpose)?;
+        Ok(choice)
+    }
+}
