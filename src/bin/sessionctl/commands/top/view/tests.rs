@@ -133,7 +133,7 @@ fn a_yes_counts_only_when_its_question_was_seen_and_whole() {
     assert!(seen.question_was_drawn(), "what was typed ahead is dropped now");
     assert!(!seen.question_was_drawn(), "and never again");
     // Another row is where it was.
-    seen.look(look(&["new", IDS[2]]), &Wanted::default(), Some(Fate::Ended));
+    seen.take_snapshot(look(&["new", IDS[2]]), &Wanted::default(), Some(Fate::Ended));
     match typed(&mut seen, "y") {
         Act::LogOut(line, _) => assert_eq!(line.key, Bson::String(IDS[1].to_owned())),
         other => panic!("{other:?}"),
