@@ -15,6 +15,7 @@ mod prometheus;
 mod sweeping;
 mod systemd;
 mod template;
+mod values;
 
 /// Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper
 ///
@@ -30,11 +31,11 @@ mod template;
   sessionctl deploy grafana > sessionctl.json")]
 pub struct Args {
     #[command(subcommand)]
-    kind: Kind,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Kind {
+enum Command {
     Systemd(systemd::Args),
     Cron(cron::Args),
     Kubernetes(kubernetes::Args),
@@ -59,26 +60,11 @@ pub fn run(args: &Args, global: &Global, uri: &Uri) -> Result<Exit, Failure> {
 
 /// The whole file. Nothing is asked of a server.
 pub fn print(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
-    match &args.kind {
-        Kind::Systemd(args) => systemd::unit(args, global, uri),
-        Kind::Cron(args) => cron::table(args, global, uri),
-        Kind::Kubernetes(args) => kubernetes::manifests(args, global, uri),
-        Kind::Prometheus(args) => prometheus::rules(args, global, uri),
-        Kind::Grafana(args) => grafana::dashboard(args, global),
+    match &args.command {
+        Command::Systemd(args) => systemd::unit(args, global, uri),
+        Command::Cron(args) => cron::table(args, global, uri),
+        Command::Kubernetes(args) => kubernetes::manifests(args, global, uri),
+        Command::Prometheus(args) => prometheus::rules(args, global, uri),
+        Command::Grafana(args) => grafana::dashboard(args, global),
     }
-}
-
-/// What was typed cannot be used.
-fn refused(sentence: impl Into<String>, hint: impl Into<String>) -> Failure {
-    Failure::new(Exit::Usage, sentence).hint(hint)
-}
-
-/// A name that holds nothing but letters, digits and these others; else `sentence` refuses it.
-fn name<'a>(name: &'a str, others: &str, sentence: &str) -> Result<&'a str, Failure> {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || others.contains(letter);
-    if !name.is_empty() && name.chars().all(plain) {
-        return Ok(name);
-    }
-    let others: Vec<_> = others.chars().map(String::from).collect();
-    Err(refused(sentence, format!("make it of letters, digits and {}", others.join(" "))))
 }

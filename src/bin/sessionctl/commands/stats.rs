@@ -13,7 +13,7 @@ use crate::console::text::{grouped, sessions};
 use crate::context::{Context, Purpose};
 
 mod chart;
-mod picture;
+mod render;
 
 /// Count states, sizes, ages, expiries and users
 ///
@@ -63,8 +63,8 @@ fn print(
     stats: &Stats,
 ) -> Result<Exit, Failure> {
     if context.global.format == Format::Table {
-        let title = picture::Title { namespace, layout };
-        output::text(&picture::of(stats, &title, chart::Chart::of(&context.style())))?;
+        let title = render::Title { namespace, layout };
+        output::text(&render::page(stats, &title, chart::Chart::of(&context.style())))?;
     } else {
         let mut rows = context.rows(Shape::One, &[]);
         rows.row(row(namespace, layout, stats))?;

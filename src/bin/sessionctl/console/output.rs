@@ -14,7 +14,7 @@ use sessionctl::payload::time;
 use crate::args::Format;
 use crate::console::failure::Failure;
 use crate::console::json::{compact, json_text, pretty, quoted, string};
-use crate::console::text::{grouped, neutral};
+use crate::console::text::{grouped, neutral, relative};
 
 /// One value of a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -391,22 +391,6 @@ pub fn screen() -> io::Stdout {
     io::stdout()
 }
 
-/// How long ago or how far ahead, in the largest unit that says enough.
-pub fn relative(time: DateTime, now: DateTime) -> String {
-    let millis = time.timestamp_millis().saturating_sub(now.timestamp_millis());
-    let amount = short_duration(millis.unsigned_abs() / 1000);
-    if millis < 0 { format!("{amount} ago") } else { format!("in {amount}") }
-}
-
-/// In the largest unit that says enough.
-pub fn short_duration(seconds: u64) -> String {
-    const UNITS: [(u64, &str); 5] =
-        [(31_536_000, "y"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
-    // Two of a unit say enough; below that the next smaller one says more.
-    let (size, name) = UNITS.into_iter().find(|(size, _)| seconds >= size * 2).unwrap_or((1, "s"));
-    format!("{}{name}", seconds / size)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -474,19 +458,6 @@ mod tests {
         assert_eq!(printed.lines().count(), 2, "{printed}");
         let printed = print_at(Some(6), Format::Table, Shape::Many, vec![row("ab", "42")]);
         assert_eq!(printed.lines().count(), 2, "{printed}");
-    }
-
-    #[test]
-    fn times_are_relative_in_the_unit_that_says_enough() {
-        let now = DateTime::from_millis(1_795_428_000_000);
-        let at = |seconds: i64| {
-            relative(DateTime::from_millis(now.timestamp_millis() + seconds * 1000), now)
-        };
-        assert_eq!(at(0), "in 0s");
-        assert_eq!(at(-119), "119s ago");
-        assert_eq!(at(7200), "in 2h");
-        assert_eq!(at(-86_400 * 13), "13d ago");
-        assert_eq!(at(86_400 * 800), "in 2y");
     }
 
     proptest! {

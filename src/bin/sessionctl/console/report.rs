@@ -14,10 +14,10 @@ use serde_json::{Map, Value};
 use super::failure::{Exit, Failure, Refusal};
 use crate::console::text::{is_hostile, neutral};
 
-mod speech;
+mod log_format;
 
-use speech::Speech;
-pub use speech::{Level, LogFormat};
+use log_format::LineFormat;
+pub use log_format::{Level, LogFormat};
 
 /// Prints a failure, if any, and gives the exit code.
 pub fn finish(verbose: bool, outcome: Result<Exit, Failure>) -> ExitCode {
@@ -26,7 +26,7 @@ pub fn finish(verbose: bool, outcome: Result<Exit, Failure>) -> ExitCode {
         Err(failure) => failure,
     };
     if !failure.silent {
-        write(&told(&failure, speech(), Level::Error, verbose, now()));
+        write(&told(&failure, line_format(), Level::Error, verbose, now()));
     }
     failure.exit.into()
 }
@@ -61,55 +61,61 @@ fn repeats_hostile(error: &clap::Error) -> bool {
 }
 
 /// The sentence and the hint, as lines of their own or as one object.
-fn told(failure: &Failure, speech: Speech, level: Level, verbose: bool, now: DateTime) -> String {
+fn told(
+    failure: &Failure,
+    format: LineFormat,
+    level: Level,
+    verbose: bool,
+    now: DateTime,
+) -> String {
     let driver = failure.details.as_ref().filter(|_| verbose);
     let besides = [("hint", failure.hint.as_ref()), ("driver", driver)];
     let besides = besides.into_iter().filter_map(|(label, text)| Some((label, text?)));
-    if speech == Speech::Json {
+    if format == LineFormat::Json {
         let fields = besides.map(|(label, text)| (label.to_owned(), text.as_str().into()));
-        return speech.event(level, &failure.sentence, fields.collect(), now);
+        return format.event(level, &failure.sentence, fields.collect(), now);
     }
-    let mut lines = vec![speech.event(level, &failure.sentence, Map::new(), now)];
-    lines.extend(besides.map(|(label, text)| speech.labelled(label, text, now)));
+    let mut lines = vec![format.event(level, &failure.sentence, Map::new(), now)];
+    lines.extend(besides.map(|(label, text)| format.labelled(label, text, now)));
     lines.join("\n")
 }
 
-static SPEECH: OnceLock<Speech> = OnceLock::new();
+static FORMAT: OnceLock<LineFormat> = OnceLock::new();
 
-/// Chooses how everything is said from now on; the first choice holds.
-pub fn speak(format: LogFormat) {
-    let _ = SPEECH.set(Speech::new(format, is_journal()));
+/// Chooses the format of everything that is written from now on; the first choice holds.
+pub fn set_log_format(format: LogFormat) {
+    let _ = FORMAT.set(LineFormat::new(format, is_journal()));
 }
 
-fn speech() -> Speech {
-    SPEECH.get().copied().unwrap_or(Speech::Plain)
+fn line_format() -> LineFormat {
+    FORMAT.get().copied().unwrap_or(LineFormat::Plain)
 }
 
 /// Whether stderr goes to systemd's journal, which reads a level before each line.
 fn is_journal() -> bool {
     let file = rustix::fs::fstat(io::stderr());
     std::env::var("JOURNAL_STREAM")
-        .is_ok_and(|stream| file.is_ok_and(|file| speech::is_stream(&stream, &file)))
+        .is_ok_and(|stream| file.is_ok_and(|file| log_format::is_stream(&stream, &file)))
 }
 
 /// One line to the person, such as `warning: ...`.
 pub fn say(label: &str, text: impl fmt::Display) {
-    write(&speech().labelled(label, &text.to_string(), now()));
+    write(&line_format().labelled(label, &text.to_string(), now()));
 }
 
 /// One line to the person, as it is.
 pub fn line(text: &str) {
-    write(&speech().bare(text, now()));
+    write(&line_format().bare(text, now()));
 }
 
 /// A failure that the command goes on after.
 pub fn warn(failure: &Failure) {
-    write(&told(failure, speech(), Level::Warning, false, now()));
+    write(&told(failure, line_format(), Level::Warning, false, now()));
 }
 
 /// What happened: a line to the person; a program gets the fields, too.
 pub fn event(level: Level, text: &str, fields: Map<String, Value>) {
-    write(&speech().event(level, text, fields, now()));
+    write(&line_format().event(level, text, fields, now()));
 }
 
 #[expect(
@@ -141,20 +147,20 @@ mod tests {
             details: Some("Error { .. }".to_owned()),
             ..Failure::new(Exit::Failed, "could not connect").hint("is it running?")
         };
-        let told = |speech, level, verbose| {
-            super::told(&failure, speech, level, verbose, DateTime::from_millis(1_795_428_000_007))
+        let told = |format, level, verbose| {
+            super::told(&failure, format, level, verbose, DateTime::from_millis(1_795_428_000_007))
         };
         assert_eq!(
-            told(Speech::Plain, Level::Error, true),
+            told(LineFormat::Plain, Level::Error, true),
             "error: could not connect\nhint: is it running?\ndriver: Error { .. }"
         );
         assert_eq!(
-            told(Speech::Journal, Level::Warning, false),
+            told(LineFormat::Journal, Level::Warning, false),
             "<4>warning: could not connect\n<6>hint: is it running?"
         );
         let expected = r#"{"time":"2026-11-23T10:00:00.007Z","level":"error","message":"could not connect","hint":"is it running?"}"#;
-        assert_eq!(told(Speech::Json, Level::Error, false), expected);
+        assert_eq!(told(LineFormat::Json, Level::Error, false), expected);
         let verbose = expected.replace("ng?\"}", "ng?\",\"driver\":\"Error { .. }\"}");
-        assert_eq!(told(Speech::Json, Level::Error, true), verbose);
+        assert_eq!(told(LineFormat::Json, Level::Error, true), verbose);
     }
 }

@@ -1,7 +1,11 @@
-//! Making text safe to show: ids, users and payloads are written by whoever can reach the site.
+//! Text for people: made safe to show, as ids, users and payloads are written by whoever can reach the
+//! site, and numbers, sizes and durations in words.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::time::Duration;
+
+use bson::DateTime;
 
 /// Control characters and marks that turn the direction of text: a terminal would obey them, and
 /// what is seen would not be what is there.
@@ -86,6 +90,84 @@ pub fn grouped(count: u64) -> String {
     grouped
 }
 
+/// A share in percent, never rounded to nothing or to everything.
+pub fn percent(part: u64, all: u64) -> String {
+    let share = part as f64 / all.max(1) as f64 * 100.0;
+    match share {
+        _ if part > 0 && share < 1.0 => "<1%".to_owned(),
+        _ if part < all && share > 99.0 => ">99%".to_owned(),
+        share => format!("{share:.0}%"),
+    }
+}
+
+/// Bytes in the unit that says enough.
+pub fn byte_size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut amount = bytes as f64 / 1000.0;
+    let mut unit = 0;
+    while amount >= 999.5 && unit + 1 < UNITS.len() {
+        amount /= 1000.0;
+        unit += 1;
+    }
+    let digits = if amount < 99.95 { 1 } else { 0 };
+    format!("{amount:.digits$} {}", UNITS[unit])
+}
+
+/// How long ago or how far ahead, in the largest unit that says enough.
+pub fn relative(time: DateTime, now: DateTime) -> String {
+    let millis = time.timestamp_millis().saturating_sub(now.timestamp_millis());
+    let amount = short_duration(Duration::from_millis(millis.unsigned_abs()));
+    if millis < 0 { format!("{amount} ago") } else { format!("in {amount}") }
+}
+
+/// How long after `earlier` this is; nothing if it is not.
+pub fn since(earlier: DateTime, now: DateTime) -> Duration {
+    let millis = now.timestamp_millis().saturating_sub(earlier.timestamp_millis());
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+/// In the largest unit that says enough.
+pub fn short_duration(duration: Duration) -> String {
+    const UNITS: [(u64, &str); 5] =
+        [(31_536_000, "y"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let seconds = duration.as_secs();
+    // Two of a unit say enough; below that the next smaller one says more.
+    let (size, name) = UNITS.into_iter().find(|(size, _)| seconds >= size * 2).unwrap_or((1, "s"));
+    format!("{}{name}", seconds / size)
+}
+
+/// In the largest unit that loses nothing, such as `5m`: an option of ours takes it so.
+pub fn exact_duration(duration: Duration) -> String {
+    in_whole(
+        duration.as_millis(),
+        [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")],
+    )
+}
+
+/// The same of hours, for slots of time that may be years away.
+pub fn whole_hours(hours: u64) -> String {
+    in_whole(hours.into(), [(8760, "y"), (24, "d"), (1, "h")])
+}
+
+/// The last unit takes what no other divides.
+fn in_whole<const N: usize>(amount: u128, units: [(u128, &str); N]) -> String {
+    let fits = |(size, _): &&(u128, &str)| amount >= *size && amount.is_multiple_of(*size);
+    let (size, name) = units.iter().find(fits).unwrap_or(&units[N - 1]);
+    format!("{}{name}", amount / size)
+}
+
+/// One word of a shell's line, without a backslash, about which shells and crons disagree.
+pub fn shell_word(word: &str) -> Cow<'_, str> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@%".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(format!("'{}'", word.replace('\'', r#"'"'"'"#)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +196,46 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(sessions(1), "1 session");
+    }
+
+    #[test]
+    fn sizes_are_in_the_unit_that_says_enough() {
+        assert_eq!(byte_size(0), "0 B");
+        assert_eq!(byte_size(999), "999 B");
+        assert_eq!(byte_size(1000), "1.0 kB");
+        assert_eq!(byte_size(999_949), "1.0 MB");
+        assert_eq!(byte_size(123_456_789), "123 MB");
+        assert_eq!(byte_size(u64::MAX), "18447 PB");
+    }
+
+    #[test]
+    fn a_share_is_never_rounded_to_nothing_or_to_everything() {
+        assert_eq!(percent(0, 10), "0%");
+        assert_eq!(percent(1, 1000), "<1%");
+        assert_eq!(percent(999, 1000), ">99%");
+        assert_eq!(percent(10, 10), "100%");
+        assert_eq!(percent(0, 0), "0%");
+    }
+
+    #[test]
+    fn times_are_relative_in_the_unit_that_says_enough() {
+        let now = DateTime::from_millis(1_795_428_000_000);
+        let at = |seconds: i64| {
+            relative(DateTime::from_millis(now.timestamp_millis() + seconds * 1000), now)
+        };
+        assert_eq!(at(0), "in 0s");
+        assert_eq!(at(-119), "119s ago");
+        assert_eq!(at(7200), "in 2h");
+        assert_eq!(at(-86_400 * 13), "13d ago");
+        assert_eq!(at(86_400 * 800), "in 2y");
+    }
+
+    #[test]
+    fn an_exact_duration_loses_nothing() {
+        let exact = |millis| exact_duration(Duration::from_millis(millis));
+        let said = [0, 1500, 90_000, 300_000, 172_800_000].map(exact);
+        assert_eq!(said, ["0ms", "1500ms", "90s", "5m", "2d"]);
+        assert_eq!([0, 47, 168, 8760].map(whole_hours), ["0h", "47h", "7d", "1y"]);
     }
 
     proptest! {

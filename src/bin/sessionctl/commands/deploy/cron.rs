@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::sweeping::{Server, Sweeping, absolute, checked, shell_word, text};
+use super::sweeping::{Server, Sweeping};
 use super::systemd::{URI_FILE, installed, user_name};
 use super::template::fill;
-use super::{name, refused};
+use super::values::{absolute, checked, path_text, plain_name, refused};
 use crate::args::{Global, Uri};
 use crate::console::failure::Failure;
+use crate::console::text::shell_word;
 
 const TEMPLATE: &str = include_str!("../../deploy/crontab");
 
@@ -62,7 +63,7 @@ pub fn table(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
         }
         Server::File(path) => {
             let path = path.map_or_else(|| URI_FILE.into(), |path| absolute(&path));
-            let path = text("--uri-file", &path)?;
+            let path = path_text("--uri-file", &path)?;
             let steps = format!(
                 "# The connection string is read from a file of {user}'s:\n\
                  #   install -D -m 0400 -o {user} /dev/stdin {}\n",
@@ -83,7 +84,10 @@ pub fn table(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
     Ok(fill(
         TEMPLATE,
         &[
-            ("name", name(&args.name, "-_", "cron would pass over a file of the name of --name")?),
+            (
+                "name",
+                plain_name(&args.name, "-_", "cron would pass over a file of the name of --name")?,
+            ),
             ("steps", &steps),
             ("mailto", address(&args.mailto)?),
             ("schedule", schedule(&args.schedule)?),
@@ -99,7 +103,7 @@ fn folder(archive: &Path) -> Result<String, Failure> {
         let hint = "write them into /var/lib/sessionctl, or any other folder by its whole path";
         return Err(refused("the path of --archive does not begin at the root", hint));
     };
-    Ok(shell_word(&text("--archive", folder)?).into_owned())
+    Ok(shell_word(&path_text("--archive", folder)?).into_owned())
 }
 
 fn command(words: &[String]) -> Result<String, Failure> {

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::name;
-use super::sweeping::checked;
+use super::values::{checked, plain_name};
 use crate::args::Global;
 use crate::console::failure::Failure;
 use crate::console::json::pretty_text;
@@ -25,7 +24,7 @@ pub struct Args {
 
 /// How a panel shows its numbers.
 #[derive(Clone, Copy)]
-enum Look {
+enum Visual {
     Stat,
     Lines,
     Bars,
@@ -36,7 +35,7 @@ enum Look {
 struct Panel {
     title: &'static str,
     description: &'static str,
-    look: Look,
+    visual: Visual,
     unit: &'static str,
     /// Of the 24 columns of a dashboard.
     width: u64,
@@ -45,20 +44,20 @@ struct Panel {
 }
 
 const fn panel(
-    look: Look,
+    visual: Visual,
     width: u64,
     unit: &'static str,
     title: &'static str,
     description: &'static str,
     queries: &'static [(&'static str, &'static str)],
 ) -> Panel {
-    Panel { title, description, look, unit, width, queries }
+    Panel { title, description, visual, unit, width, queries }
 }
 
 /// What only the holder of the lease knows is asked of it alone.
 const PANELS: [Panel; 14] = [
     panel(
-        Look::Stat,
+        Visual::Stat,
         6,
         "s",
         "Oldest expired session",
@@ -69,7 +68,7 @@ const PANELS: [Panel; 14] = [
         )],
     ),
     panel(
-        Look::Stat,
+        Visual::Stat,
         6,
         "s",
         "Since the last success",
@@ -80,7 +79,7 @@ const PANELS: [Panel; 14] = [
         )],
     ),
     panel(
-        Look::Stat,
+        Visual::Stat,
         6,
         "none",
         "Holders of the lease",
@@ -91,7 +90,7 @@ const PANELS: [Panel; 14] = [
         )],
     ),
     panel(
-        Look::Stat,
+        Visual::Stat,
         6,
         "s",
         "Interval",
@@ -102,7 +101,7 @@ const PANELS: [Panel; 14] = [
         )],
     ),
     panel(
-        Look::Lines,
+        Visual::Lines,
         12,
         "s",
         "Age of the oldest expired session",
@@ -119,7 +118,7 @@ const PANELS: [Panel; 14] = [
         ],
     ),
     panel(
-        Look::Lines,
+        Visual::Lines,
         12,
         "short",
         "Backlog",
@@ -130,7 +129,7 @@ const PANELS: [Panel; 14] = [
         )],
     ),
     panel(
-        Look::Lines,
+        Visual::Lines,
         12,
         "ops",
         "Sessions deleted a second",
@@ -141,7 +140,7 @@ const PANELS: [Panel; 14] = [
         )],
     ),
     panel(
-        Look::Bars,
+        Visual::Bars,
         12,
         "none",
         "Passes by result",
@@ -152,7 +151,7 @@ const PANELS: [Panel; 14] = [
         )],
     ),
     panel(
-        Look::Heat,
+        Visual::Heat,
         12,
         "s",
         "Duration of batches",
@@ -163,7 +162,7 @@ const PANELS: [Panel; 14] = [
         )],
     ),
     panel(
-        Look::Lines,
+        Visual::Lines,
         12,
         "s",
         "Duration of batches, median, p99 and mean",
@@ -184,7 +183,7 @@ const PANELS: [Panel; 14] = [
         ],
     ),
     panel(
-        Look::Bars,
+        Visual::Bars,
         12,
         "percentunit",
         "Time spent holding back",
@@ -195,7 +194,7 @@ const PANELS: [Panel; 14] = [
         )],
     ),
     panel(
-        Look::Lines,
+        Visual::Lines,
         6,
         "s",
         "Replication lag",
@@ -206,7 +205,7 @@ const PANELS: [Panel; 14] = [
         )],
     ),
     panel(
-        Look::Lines,
+        Visual::Lines,
         6,
         "s",
         "Clock skew",
@@ -217,7 +216,7 @@ const PANELS: [Panel; 14] = [
         )],
     ),
     panel(
-        Look::Table,
+        Visual::Table,
         24,
         "none",
         "Sweepers",
@@ -230,7 +229,7 @@ const COLUMNS: u64 = 24;
 
 pub fn dashboard(args: &Args, global: &Global) -> Result<String, Failure> {
     let title = checked("--title", &args.title)?;
-    let uid = name(&args.uid, "-_", "a dashboard cannot have the uid of --uid")?;
+    let uid = plain_name(&args.uid, "-_", "a dashboard cannot have the uid of --uid")?;
     let mut namespaces = Vec::new();
     if let Some(db) = &global.db {
         for collection in &global.collection {
@@ -312,7 +311,7 @@ fn panels() -> Vec<Value> {
         if x + panel.width > COLUMNS {
             (x, y, line) = (0, y + line, 0);
         }
-        let height = panel.look.height();
+        let height = panel.visual.height();
         laid.push(
             panel.json(number + 1, &json!({ "x": x, "y": y, "w": panel.width, "h": height })),
         );
@@ -322,7 +321,7 @@ fn panels() -> Vec<Value> {
     laid
 }
 
-impl Look {
+impl Visual {
     fn height(self) -> u64 {
         match self {
             Self::Stat => 4,
@@ -382,10 +381,10 @@ impl Look {
 impl Panel {
     fn json(&self, id: usize, place: &Value) -> Value {
         let targets = self.queries.iter().zip('A'..).map(|(&(expr, legend), letter)| {
-            let (format, instant) = match self.look {
-                Look::Heat => ("heatmap", false),
-                Look::Table => ("table", true),
-                Look::Stat | Look::Lines | Look::Bars => ("time_series", false),
+            let (format, instant) = match self.visual {
+                Visual::Heat => ("heatmap", false),
+                Visual::Table => ("table", true),
+                Visual::Stat | Visual::Lines | Visual::Bars => ("time_series", false),
             };
             json!({
                 "refId": letter.to_string(),
@@ -400,16 +399,16 @@ impl Panel {
         });
         json!({
             "id": id,
-            "type": self.look.kind(),
+            "type": self.visual.kind(),
             "title": self.title,
             "description": self.description,
             "datasource": source(),
             "gridPos": place,
             "fieldConfig": {
-                "defaults": { "unit": self.unit, "min": null, "custom": self.look.custom() },
+                "defaults": { "unit": self.unit, "min": null, "custom": self.visual.custom() },
                 "overrides": [],
             },
-            "options": self.look.options(),
+            "options": self.visual.options(),
             "targets": targets.collect::<Vec<_>>(),
         })
     }

@@ -9,13 +9,13 @@ use sessionctl::error::reason;
 use sessionctl::sweep::Sweep;
 
 use super::cron::schedule;
-use super::refused;
-use super::sweeping::{Every, Server, Sweeping, checked, json, shell_word, text};
+use super::sweeping::{Every, Server, Sweeping};
 use super::template::fill;
+use super::values::{checked, json_string, path_text, refused};
 use crate::args::{Global, Uri, address};
 use crate::commands::sweep::config;
 use crate::console::failure::{Exit, Failure};
-use crate::console::text::{is_hostile, without_password};
+use crate::console::text::{is_hostile, shell_word, without_password};
 
 const CONFIG_MAP: &str = include_str!("../../deploy/configmap.yaml");
 const CRON_JOB: &str = include_str!("../../deploy/cronjob.yaml");
@@ -97,13 +97,13 @@ pub fn manifests(args: &Args, global: &Global, uri: &Uri) -> Result<String, Fail
     let namespace = namespace.transpose()?;
     let files = files(args, global)?;
     let in_namespace =
-        namespace.map(|name| format!("namespace: {}", json(name))).unwrap_or_default();
+        namespace.map(|name| format!("namespace: {}", json_string(name))).unwrap_or_default();
     let (server, mut yaml) = (Server::of(global, uri)?, String::new());
     yaml.push_str("# The sweeper of expired web sessions, from `sessionctl deploy kubernetes`.\n");
     if matches!(server, Server::File(_)) {
         let secret = label("--secret", &args.secret, 253)?;
         let from = match &server {
-            Server::File(Some(path)) => shell_word(&text("--uri-file", path)?).into_owned(),
+            Server::File(Some(path)) => shell_word(&path_text("--uri-file", path)?).into_owned(),
             _ => "/dev/stdin".to_owned(),
         };
         let place = namespace.map(|name| format!(" -n {name}")).unwrap_or_default();
@@ -123,11 +123,11 @@ pub fn manifests(args: &Args, global: &Global, uri: &Uri) -> Result<String, Fail
     let data: String = files.iter().map(|(name, text)| entry(name, text)).collect();
     let checksum = match data.as_str() {
         "" => String::new(),
-        data => format!("sessionctl/config: {}", json(&format!("{:016x}", checksum(data)))),
+        data => format!("sessionctl/config: {}", json_string(&format!("{:016x}", checksum(data)))),
     };
-    let (name, port) = (json(name), json(&args.metrics.port().to_string()));
+    let (name, port) = (json_string(name), json_string(&args.metrics.port().to_string()));
     let replicas = args.replicas.to_string();
-    let schedule = json(schedule(&args.schedule)?);
+    let schedule = json_string(schedule(&args.schedule)?);
     let values = [
         ("name", name.as_str()),
         ("namespace", &in_namespace),
@@ -172,18 +172,18 @@ fn pod(args: &Args, global: &Global, server: &Server, has_files: bool) -> Result
         Server::Plain(uri) => words.extend(["--uri".to_owned(), uri.clone()]),
         Server::File(_) => {
             words.extend(["--uri-file".to_owned(), format!("{SECRET}/uri")]);
-            let secret = json(&args.secret);
+            let secret = json_string(&args.secret);
             let source =
                 format!("    secret:\n      secretName: {secret}\n      defaultMode: 0440\n");
             mount("uri", SECRET, true, &source);
         }
     }
     if has_files {
-        let source = format!("    configMap:\n      name: {}\n", json(&args.name));
+        let source = format!("    configMap:\n      name: {}\n", json_string(&args.name));
         mount("config", CONFIG, true, &source);
     }
     if let Some(claim) = &args.claim {
-        let claim = json(label("--claim", claim, 253)?);
+        let claim = json_string(label("--claim", claim, 253)?);
         let source = format!("    persistentVolumeClaim:\n      claimName: {claim}\n");
         mount("archive", STATE, false, &source);
     }
@@ -195,10 +195,11 @@ fn pod(args: &Args, global: &Global, server: &Server, has_files: bool) -> Result
         "" => {
             return Err(refused("the value of --image is empty", "give it like sessionctl:0.1.0"));
         }
-        image => json(image),
+        image => json_string(image),
     };
-    let args_of_it: String = words.iter().map(|word| format!("- {}\n", json(word))).collect();
-    let (name, port) = (json(&args.name), args.metrics.port().to_string());
+    let args_of_it: String =
+        words.iter().map(|word| format!("- {}\n", json_string(word))).collect();
+    let (name, port) = (json_string(&args.name), args.metrics.port().to_string());
     let (probes, spread) = match args.cron {
         true => (String::new(), String::new()),
         false => (fill(PROBES, &[("port", &port)]), fill(SPREAD, &[("name", &name)])),
@@ -289,11 +290,11 @@ fn read(option: &str, path: &Path) -> Result<(String, String), Failure> {
 fn entry(name: &str, text: &str) -> String {
     let is_shown = |letter: char| letter == '\n' || !is_hostile(letter);
     if text.is_empty() || !text.chars().all(is_shown) || !text.ends_with('\n') {
-        return format!("{}: {}\n", json(name), json(text));
+        return format!("{}: {}\n", json_string(name), json_string(text));
     }
     let lines: String = text.lines().map(|line| format!("  {line}\n")).collect();
     // The number keeps a first line's own spaces, the sign every line break at the end.
-    format!("{}: |2+\n{lines}", json(name))
+    format!("{}: |2+\n{lines}", json_string(name))
 }
 
 /// FNV-1a: pods are replaced when a file of theirs has changed.

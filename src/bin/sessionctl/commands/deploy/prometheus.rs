@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::sweeping::{Server, absolute, checked, json, shell_word, spoken, text};
+use super::sweeping::Server;
 use super::systemd::URI_FILE;
 use super::template::fill;
-use super::{name, refused};
+use super::values::{absolute, checked, json_string, path_text, plain_name, refused};
 use crate::args::{Global, Uri, duration, interval};
 use crate::console::failure::Failure;
+use crate::console::text::{exact_duration, shell_word};
 
 const TEMPLATE: &str = include_str!("../../deploy/alerts.yaml");
 
@@ -61,7 +62,7 @@ fn refuse_template(what: &str, value: &str) -> Result<(), Failure> {
 }
 
 pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
-    let named = |job| name(job, "-_./:", "a scrape job cannot have the name of --job");
+    let named = |job| plain_name(job, "-_./:", "a scrape job cannot have the name of --job");
     let job = args.job.as_deref().map(named).transpose()?.map(|job| format!("job=\"{job}\""));
     let of_job = job.as_ref().map(|job| format!("{{{job}}}")).unwrap_or_default();
     let in_job = job.as_ref().map(|job| format!("{job},")).unwrap_or_default();
@@ -69,7 +70,7 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
         Server::Plain(uri) => format!("--uri {}", shell_word(&uri)),
         Server::File(path) => {
             let path = path.map_or_else(|| URI_FILE.into(), |path| absolute(&path));
-            format!("--uri-file {}", shell_word(&text("--uri-file", &path)?))
+            format!("--uri-file {}", shell_word(&path_text("--uri-file", &path)?))
         }
     };
     refuse_template("the connection string", &server)?;
@@ -78,7 +79,7 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
         layout => format!(" --layout {}", shell_word(&checked("--layout", layout)?)),
     };
     let runbook =
-        |command: &str| json(&format!("sessionctl {command} {server} {NAMESPACE}{layout}"));
+        |command: &str| json_string(&format!("sessionctl {command} {server} {NAMESPACE}{layout}"));
     let mut named = String::new();
     for (option, value) in
         global.db.iter().map(|db| ("-d", db)).chain(global.collection.iter().map(|one| ("-c", one)))
@@ -88,7 +89,7 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
         // Writing to a String cannot fail.
         let _ = write!(named, " {option} {}", shell_word(&value));
     }
-    let max_lag = spoken(args.max_lag);
+    let max_lag = exact_duration(args.max_lag);
     // A lease that runs out, and a scrape, take their time too.
     let allowance = (args.grace + Duration::from_secs(60)).as_secs_f64().to_string();
     Ok(fill(
@@ -102,14 +103,17 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
             ("lag", &args.max_lag.as_secs_f64().to_string()),
             ("max_lag", &max_lag),
             ("skew", &args.max_skew.as_secs_f64().to_string()),
-            ("sweep_any", &json(&format!("sessionctl sweep --once -v {server}{layout}{named}"))),
+            (
+                "sweep_any",
+                &json_string(&format!("sessionctl sweep --once -v {server}{layout}{named}")),
+            ),
             ("sweep", &runbook("sweep --once -v")),
             ("dry_run", &runbook("purge --expired --dry-run")),
             ("doctor", &runbook("doctor")),
             // The cutoff is the server's clock.
             (
                 "clock",
-                &json(&format!(
+                &json_string(&format!(
                     "date -u; sessionctl purge --expired --dry-run -o json {server} {NAMESPACE}{layout} | grep cutoff"
                 )),
             ),

@@ -1,20 +1,18 @@
 //! What a deployed sweeper is told: its options, made from those typed here.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _};
-use serde_json::Value;
 
-use super::refused;
+use super::values::{Place, checked, path_text, refused};
 use crate::args::{Global, Uri, duration, interval};
 use crate::commands::sweep;
 use crate::console::failure::Failure;
 use crate::console::failure::Refusal;
-use crate::console::text::{escape, is_hostile, without_password};
+use crate::console::text::{exact_duration, without_password};
 
 const HINT: &str = "`sessionctl sweep --help` says what it takes";
 
@@ -81,7 +79,7 @@ impl Sweeping {
         metrics: Option<SocketAddr>,
         place: Place,
     ) -> Result<Vec<String>, Failure> {
-        let every = every.map(|every| ["--interval".to_owned(), spoken(every)]);
+        let every = every.map(|every| ["--interval".to_owned(), exact_duration(every)]);
         let metrics = metrics.map(|address| ["--metrics".to_owned(), address.to_string()]);
         let more: Vec<_> = every.into_iter().chain(metrics).flatten().collect();
         self.words(global, more, place)
@@ -113,7 +111,7 @@ impl Sweeping {
         let mut words = vec!["sweep".to_owned()];
         let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
         if let Some(config) = &self.config {
-            add("--config", text("--config", &place(config))?);
+            add("--config", path_text("--config", &place(config))?);
         } else {
             if let Some(db) = &global.db {
                 add("-d", checked("--db", db)?);
@@ -122,18 +120,18 @@ impl Sweeping {
                 add("-c", checked("--collection", collection)?);
             }
             if let Some(file) = &global.layout_file {
-                add("--layout-file", text("--layout-file", &place(file))?);
+                add("--layout-file", path_text("--layout-file", &place(file))?);
             } else if global.layout != "auto" {
                 add("--layout", checked("--layout", &global.layout)?);
             }
             if let Some(lifetime) = global.lifetime {
-                add("--lifetime", spoken(lifetime));
+                add("--lifetime", exact_duration(lifetime));
             }
             if !self.grace.is_zero() {
-                add("--grace", spoken(self.grace));
+                add("--grace", exact_duration(self.grace));
             }
             if let Some(archive) = &self.archive {
-                add("--archive", text("--archive", archive)?);
+                add("--archive", path_text("--archive", archive)?);
             }
         }
         words.extend(own);
@@ -163,7 +161,7 @@ impl Sweeping {
 /// The command line of the deployed sweeper.
 #[derive(Debug, clap::Parser)]
 #[command(name = "sessionctl")]
-struct Line {
+struct SweepCommand {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
@@ -189,9 +187,9 @@ fn check_line(words: &[String]) -> Result<(), Failure> {
     };
     let words = std::iter::once("sessionctl").chain(words.iter().map(String::as_str));
     let of_clap = |error| refusal(Refusal::Clap(error));
-    let matches = Line::command().try_get_matches_from(words).map_err(of_clap)?;
-    let Line { global, command: Sweep::Sweep(args) } =
-        Line::from_arg_matches(&matches).map_err(of_clap)?;
+    let matches = SweepCommand::command().try_get_matches_from(words).map_err(of_clap)?;
+    let SweepCommand { global, command: Sweep::Sweep(args) } =
+        SweepCommand::from_arg_matches(&matches).map_err(of_clap)?;
     let typed = matches.subcommand_matches("sweep").unwrap_or(&matches);
     args.check(typed).map_err(refusal)?;
     args.rehearse(&global).map_err(Failure::of_usage)
@@ -221,7 +219,7 @@ fn check_more(more: &[String]) -> Result<(), Failure> {
     }
     let words = ["sessionctl", "sweep"].into_iter().chain(more.iter().map(String::as_str));
     // What is wrong with them the check of the whole line says.
-    let Ok(matches) = Line::command().try_get_matches_from(words) else { return Ok(()) };
+    let Ok(matches) = SweepCommand::command().try_get_matches_from(words) else { return Ok(()) };
     let Some(matches) = matches.subcommand_matches("sweep") else { return Ok(()) };
     let typed = |id: &str| {
         matches.try_contains_id(id).unwrap_or(false)
@@ -256,66 +254,4 @@ impl Every {
             None => Some(self.interval.unwrap_or(Duration::from_secs(60))),
         }
     }
-}
-
-/// A value that may stand on a line: a line break in it would begin another.
-pub fn checked(option: &str, value: &str) -> Result<String, Failure> {
-    if value.contains(is_hostile) {
-        let sentence = format!("the value of {option} holds a line break or another control");
-        return Err(refused(sentence, "such a value has no place in the file"));
-    }
-    if without_password(value) != value {
-        let sentence = format!("a connection string stands where the value of {option} should");
-        return Err(refused(sentence, "name a file that holds it with --uri-file"));
-    }
-    Ok(value.to_owned())
-}
-
-/// A path as text.
-pub fn text(option: &str, path: &Path) -> Result<String, Failure> {
-    match path.to_str() {
-        Some(path) => checked(option, path),
-        None => Err(refused(
-            format!("the path of {option} is not UTF-8"),
-            "such a path has no place in the file",
-        )),
-    }
-}
-
-/// Where the sweeper finds a file that was named here.
-pub type Place = fn(&Path) -> PathBuf;
-
-/// At the same place, whatever folder it runs in.
-pub fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// A duration in its largest unit, such as `5m`.
-pub fn spoken(duration: Duration) -> String {
-    let millis = duration.as_millis();
-    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
-    let fits = |(unit, _): &(u128, &str)| millis >= *unit && millis.is_multiple_of(*unit);
-    let (unit, name) = units.into_iter().find(fits).unwrap_or((1, "ms"));
-    format!("{}{name}", millis / unit)
-}
-
-/// One word of a shell's line, without a backslash, about which shells and crons disagree.
-pub fn shell_word(word: &str) -> Cow<'_, str> {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@%".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        return Cow::Borrowed(word);
-    }
-    Cow::Owned(format!("'{}'", word.replace('\'', r#"'"'"'"#)))
-}
-
-/// A string of JSON and of YAML, which takes it for nothing else.
-pub fn json(text: &str) -> String {
-    let mut quoted = String::new();
-    for letter in Value::from(text).to_string().chars() {
-        match is_hostile(letter) {
-            true => escape(letter, &mut quoted),
-            false => quoted.push(letter),
-        }
-    }
-    quoted
 }

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::sweeping::{Every, Server, Sweeping, absolute, text};
+use super::sweeping::{Every, Server, Sweeping};
 use super::template::fill;
-use super::{name, refused};
+use super::values::{absolute, path_text, plain_name, refused};
 use crate::args::{Global, Uri, address};
 use crate::console::failure::Failure;
 
@@ -55,7 +55,7 @@ pub struct Args {
 }
 
 pub fn unit(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
-    let name = name(&args.name, "-_.", "a unit cannot have the name of --name")?;
+    let name = plain_name(&args.name, "-_.", "a unit cannot have the name of --name")?;
     let program = installed(args.binary.as_deref())?;
     let user = args.user.as_deref().map(user_name).transpose()?;
     for (option, path) in [
@@ -74,7 +74,7 @@ pub fn unit(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> 
         }
         Server::File(path) => {
             let path = path.map_or_else(|| URI_FILE.into(), |path| absolute(&path));
-            let path = text("--uri-file", &path)?;
+            let path = path_text("--uri-file", &path)?;
             let step = format!(
                 "# The connection string is read from {path}, which only root need be able to read:\n\
                  #   install -D -m 0600 /dev/stdin {path}\n"
@@ -143,7 +143,7 @@ pub fn installed(named: Option<&Path>) -> Result<String, Failure> {
         let this = this.and_then(|path| path.to_str().map(str::to_owned));
         return Ok(this.unwrap_or_else(|| "/usr/bin/sessionctl".to_owned()));
     };
-    let path = text("--binary", named)?;
+    let path = path_text("--binary", named)?;
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./+".contains(letter);
     if !named.is_absolute() || !path.chars().all(plain) {
         let hint = "give the whole path, made of letters, digits and - _ . +";
@@ -192,7 +192,7 @@ fn writable(option: &str, path: &Path, user: Option<&str>) -> Result<String, Fai
         return Err(refused(sentence, hint));
     }
     let folder = path.parent().unwrap_or(path);
-    let folder = text(option, folder)?;
+    let folder = path_text(option, folder)?;
     if option == "--archive" && folder.contains('%') {
         let hint = "let the pattern stand in the file's name alone";
         return Err(refused("the folder of --archive changes with the time", hint));

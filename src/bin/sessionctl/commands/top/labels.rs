@@ -3,14 +3,12 @@
 
 use std::time::Duration;
 
-use bson::DateTime;
 use sessionctl::State;
 use sessionctl::index::TtlState;
 use sessionctl::top::{Counts, Rates, Snapshot};
 
 use super::view::{Mode, View};
-use crate::console::output::{relative, short_duration};
-use crate::console::text::{grouped, neutral};
+use crate::console::text::{exact_duration, grouped, neutral, relative, short_duration, since};
 
 /// A piece of a line, which stays together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +55,7 @@ fn title(view: &View) -> Vec<Piece> {
     let name = neutral(&format!("{}{layout}", view.namespace)).into_owned();
     let pace = match view.paused {
         true => "paused".to_owned(),
-        false => format!("every {}", exact(view.interval)),
+        false => format!("every {}", exact_duration(view.interval)),
     };
     vec![Piece { text: name, tone: Tone::Strong }, plain(pace)]
 }
@@ -65,14 +63,14 @@ fn title(view: &View) -> Vec<Piece> {
 /// Why what is shown is old.
 fn trouble(view: &View) -> Option<Piece> {
     let shown = match &view.snapshot {
-        Some(_) => format!("; this was so {} ago", seconds(view.age)),
+        Some(_) => format!("; this was so {} ago", short_duration(view.age)),
         None => String::new(),
     };
     if let Some(why) = &view.trouble {
         return Some(bad(format!("{}{shown}", neutral(why))));
     }
     let waiting = view.waiting.filter(|waiting| *waiting >= SILENCE)?;
-    Some(bad(format!("the server has not answered for {}{shown}", seconds(waiting))))
+    Some(bad(format!("the server has not answered for {}{shown}", short_duration(waiting))))
 }
 
 fn states(view: &View) -> Vec<Piece> {
@@ -93,7 +91,7 @@ fn states(view: &View) -> Vec<Piece> {
         .collect();
     pieces.push(all(view));
     if let Some(now) = view.now() {
-        pieces.push(plain(format!("counted {} ago", since(counts.at, now))));
+        pieces.push(plain(format!("counted {} ago", short_duration(since(counts.at, now)))));
     }
     pieces
 }
@@ -143,7 +141,7 @@ fn monitor(view: &View, snapshot: &Snapshot) -> Vec<Piece> {
     };
     let set = match &snapshot.monitor {
         Ok(monitor) if monitor.enabled => {
-            plain(format!("TTL monitor every {}", seconds(monitor.sleep)))
+            plain(format!("TTL monitor every {}", short_duration(monitor.sleep)))
         }
         Ok(_) => bad("TTL monitor off"),
         Err(_) => plain("TTL monitor unknown"),
@@ -170,7 +168,7 @@ fn sweeper(view: &View, snapshot: &Snapshot) -> Piece {
     let holder = neutral(&lease.holder).into_owned();
     match u64::try_from(left) {
         Ok(left) => {
-            let left = short_duration(left.div_ceil(1000));
+            let left = short_duration(Duration::from_secs(left.div_ceil(1000)));
             plain(format!("sweeper {holder}, lease {} for {left}", lease.fence))
         }
         Err(_) => plain(format!("sweeper {holder} is gone, its lease {} ran out", lease.fence)),
@@ -248,20 +246,4 @@ pub fn help(view: &View) -> Vec<String> {
         lines.extend(unknown.iter().map(|line| neutral(line).into_owned()));
     }
     lines
-}
-
-fn since(time: DateTime, now: DateTime) -> String {
-    let millis = now.timestamp_millis().saturating_sub(time.timestamp_millis());
-    short_duration(u64::try_from(millis / 1000).unwrap_or(0))
-}
-
-fn seconds(duration: Duration) -> String {
-    short_duration(duration.as_secs())
-}
-
-fn exact(interval: Duration) -> String {
-    match interval.subsec_millis() {
-        0 => seconds(interval),
-        _ => format!("{} s", interval.as_secs_f64()),
-    }
 }

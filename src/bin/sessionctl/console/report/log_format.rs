@@ -1,4 +1,4 @@
-//! How what is said on stderr looks: to a person, in the journal, or to a program.
+//! The format of lines on stderr: for a person, for the journal, or for a program.
 
 use bson::DateTime;
 use clap::ValueEnum;
@@ -53,16 +53,16 @@ impl Level {
     }
 }
 
-/// How this process speaks.
+/// How this process writes its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Speech {
+pub(super) enum LineFormat {
     Plain,
     /// As plain, with the level before each line.
     Journal,
     Json,
 }
 
-impl Speech {
+impl LineFormat {
     pub(super) fn new(format: LogFormat, is_journal: bool) -> Self {
         match format {
             LogFormat::Json => Self::Json,
@@ -160,33 +160,33 @@ mod tests {
     }
 
     /// Without colors, also where the tests run in a terminal.
-    fn labelled(speech: Speech, label: &str, text: &str) -> String {
+    fn labelled(format: LineFormat, label: &str, text: &str) -> String {
         console::set_colors_enabled_stderr(false);
-        speech.labelled(label, text, NOW)
+        format.labelled(label, text, NOW)
     }
 
     #[test]
     fn to_a_person_a_label_stands_before_the_text() {
-        let said = labelled(Speech::Plain, "warning", "no \u{1b}[2J at mongodb://u:pw@h");
+        let said = labelled(LineFormat::Plain, "warning", "no \u{1b}[2J at mongodb://u:pw@h");
         assert_eq!(said, "warning: no \\u001b[2J at mongodb://...@h");
-        assert_eq!(Speech::Plain.bare("a\nb", NOW), "a\nb");
+        assert_eq!(LineFormat::Plain.bare("a\nb", NOW), "a\nb");
     }
 
     #[test]
     fn the_journal_gets_the_level_of_each_line() {
-        let said = |label| labelled(Speech::Journal, label, "x\ny");
+        let said = |label| labelled(LineFormat::Journal, label, "x\ny");
         assert_eq!(said("error"), "<3>error: x\\u000ay");
         assert_eq!(said("warning"), "<4>warning: x\\u000ay");
         assert_eq!(said("hint"), "<6>hint: x\\u000ay");
-        assert_eq!(Speech::Journal.bare("a\nb", NOW), "<6>a\n<6>b");
+        assert_eq!(LineFormat::Journal.bare("a\nb", NOW), "<6>a\n<6>b");
     }
 
     #[test]
     fn a_program_gets_an_object_a_line() {
-        let said = labelled(Speech::Json, "warning", "\"no\"\n at mongodb://u:pw@h");
+        let said = labelled(LineFormat::Json, "warning", "\"no\"\n at mongodb://u:pw@h");
         let expected = r#"{"time":"2026-11-23T10:00:00.007Z","level":"warning","message":"\"no\"\n at mongodb://...@h"}"#;
         assert_eq!(said, expected);
-        let info = Speech::Json.bare("\u{9b}a\u{202e}", NOW);
+        let info = LineFormat::Json.bare("\u{9b}a\u{202e}", NOW);
         assert!(info.ends_with(r#""level":"info","message":"\u009ba\u202e"}"#), "{info}");
     }
 
@@ -194,12 +194,13 @@ mod tests {
     fn an_event_has_fields_for_a_program_and_a_sentence_for_people() {
         console::set_colors_enabled_stderr(false);
         let pass = fields(&json!({"namespace": "mongodb://u:pw@h", "deleted": 7, "level": "mine"}));
-        let event = |speech: Speech, level| speech.event(level, "a\u{9b}: 7", pass.clone(), NOW);
+        let event =
+            |format: LineFormat, level| format.event(level, "a\u{9b}: 7", pass.clone(), NOW);
         let expected = r#"{"time":"2026-11-23T10:00:00.007Z","level":"info","message":"a\u009b: 7","namespace":"mongodb://...@h","deleted":7}"#;
-        assert_eq!(event(Speech::Json, Level::Info), expected);
-        assert_eq!(event(Speech::Plain, Level::Info), "a\\u009b: 7");
-        assert_eq!(event(Speech::Journal, Level::Info), "<6>a\\u009b: 7");
-        assert_eq!(event(Speech::Journal, Level::Warning), "<4>warning: a\\u009b: 7");
+        assert_eq!(event(LineFormat::Json, Level::Info), expected);
+        assert_eq!(event(LineFormat::Plain, Level::Info), "a\\u009b: 7");
+        assert_eq!(event(LineFormat::Journal, Level::Info), "<6>a\\u009b: 7");
+        assert_eq!(event(LineFormat::Journal, Level::Warning), "<4>warning: a\\u009b: 7");
     }
 
     #[test]
@@ -210,8 +211,8 @@ mod tests {
         for other in [format!("{device}:{inode}1"), format!("1{device}:{inode}"), String::new()] {
             assert!(!is_stream(&other, &file), "{other}");
         }
-        assert_eq!(Speech::new(LogFormat::Text, true), Speech::Journal);
-        assert_eq!(Speech::new(LogFormat::Text, false), Speech::Plain);
-        assert_eq!(Speech::new(LogFormat::Json, true), Speech::Json);
+        assert_eq!(LineFormat::new(LogFormat::Text, true), LineFormat::Journal);
+        assert_eq!(LineFormat::new(LogFormat::Text, false), LineFormat::Plain);
+        assert_eq!(LineFormat::new(LogFormat::Json, true), LineFormat::Json);
     }
 }

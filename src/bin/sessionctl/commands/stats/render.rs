@@ -1,4 +1,4 @@
-//! The numbers as a picture for people.
+//! The numbers as a page for people.
 
 use std::fmt::Write as _;
 
@@ -8,8 +8,9 @@ use sessionctl::State;
 use sessionctl::stats::{CreatedBy, Slot, Stats, Users};
 
 use super::chart::Chart;
-use crate::console::output::relative;
-use crate::console::text::{counted, grouped, neutral, sessions};
+use crate::console::text::{
+    byte_size, counted, grouped, neutral, percent, relative, sessions, whole_hours,
+};
 
 /// Columns that leave room for more than the numbers.
 const ROOMY: usize = 72;
@@ -30,8 +31,8 @@ struct Bar {
     more: String,
 }
 
-/// The picture of `stats`.
-pub fn of(stats: &Stats, title: &Title<'_>, chart: Chart) -> String {
+/// The page that shows `stats`.
+pub fn page(stats: &Stats, title: &Title<'_>, chart: Chart) -> String {
     let all = stats.all();
     let mut text = String::new();
     let layout = title.layout.map(|layout| format!(" ({})", neutral(layout))).unwrap_or_default();
@@ -39,7 +40,7 @@ pub fn of(stats: &Stats, title: &Title<'_>, chart: Chart) -> String {
     let of = stats.sampled_of.map(|all| format!(", a sample of {}", grouped(all)));
     line(&mut text, &format!("{head}{}", of.unwrap_or_default()));
     let Some(mean) = all.mean() else { return text };
-    let (sum, mean, largest) = (size(all.bytes), size(mean), size(all.largest));
+    let (sum, mean, largest) = (byte_size(all.bytes), byte_size(mean), byte_size(all.largest));
     line(&mut text, &format!("{sum} as BSON, {mean} on average, {largest} the largest"));
 
     section(&mut text, "STATE", &states(stats, chart), all.sessions, chart);
@@ -77,7 +78,7 @@ fn states(stats: &Stats, chart: Chart) -> Vec<Bar> {
             State::Malformed => (Color::Red, String::new()),
         };
         let part = percent(share.sessions, stats.all().sessions);
-        let more = format!("{part:>4} {:>8}  {when}", size(share.bytes));
+        let more = format!("{part:>4} {:>8}  {when}", byte_size(share.bytes));
         let label = state.name().to_owned();
         Bar { label, sessions: share.sessions, color: Some(color), more }
     };
@@ -86,13 +87,12 @@ fn states(stats: &Stats, chart: Chart) -> Vec<Bar> {
 
 fn expiry(slot: &Slot, now: DateTime) -> Bar {
     let is_past = slot.to.is_some_and(|to| to <= now);
-    let away =
-        |date: DateTime| date.timestamp_millis().abs_diff(now.timestamp_millis()) / 3_600_000;
+    let away = |date| hours_between(date, now);
     let label = match (slot.from, slot.to) {
         (Some(from), Some(to)) if is_past => format!("{} ago", range(away(to), away(from))),
-        (None, Some(to)) => format!("over {} ago", hours_text(away(to))),
+        (None, Some(to)) => format!("over {} ago", whole_hours(away(to))),
         (Some(from), Some(to)) => format!("in {}", range(away(from), away(to))),
-        (Some(from), None) => format!("in over {}", hours_text(away(from))),
+        (Some(from), None) => format!("in over {}", whole_hours(away(from))),
         (None, None) => "ever".to_owned(),
     };
     let color = if is_past { Color::Yellow } else { Color::Green };
@@ -100,30 +100,25 @@ fn expiry(slot: &Slot, now: DateTime) -> Bar {
 }
 
 fn age(slot: &Slot, now: DateTime) -> Bar {
-    let age = |date: DateTime| date.timestamp_millis().abs_diff(now.timestamp_millis()) / 3_600_000;
+    let age = |date| hours_between(date, now);
     let youngest = slot.to.map_or(0, age);
     let label = match slot.from {
         Some(from) => format!("{} ago", range(youngest, age(from))),
-        None => format!("over {} ago", hours_text(youngest)),
+        None => format!("over {} ago", whole_hours(youngest)),
     };
     Bar { label, sessions: slot.sessions, color: None, more: String::new() }
 }
 
+fn hours_between(one: DateTime, other: DateTime) -> u64 {
+    one.timestamp_millis().abs_diff(other.timestamp_millis()) / 3_600_000
+}
+
 /// `7-30d`, `1h-1d`.
 fn range(from: u64, to: u64) -> String {
-    let (first, last) = (hours_text(from), hours_text(to));
+    let (first, last) = (whole_hours(from), whole_hours(to));
     let unit = last.chars().next_back().unwrap_or('h');
     let first = if from == 0 { "0" } else { first.strip_suffix(unit).unwrap_or(&first) };
     format!("{first}-{last}")
-}
-
-fn hours_text(hours: u64) -> String {
-    match hours {
-        0 => "0h".to_owned(),
-        hours if hours % (365 * 24) == 0 => format!("{}y", hours / (365 * 24)),
-        hours if hours % 24 == 0 => format!("{}d", hours / 24),
-        hours => format!("{hours}h"),
-    }
 }
 
 /// The numbers of each hour, from left to right.
@@ -214,54 +209,9 @@ fn line(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-/// A share in percent, never rounded to nothing or to everything.
-fn percent(part: u64, all: u64) -> String {
-    let share = part as f64 / all.max(1) as f64 * 100.0;
-    match share {
-        _ if part > 0 && share < 1.0 => "<1%".to_owned(),
-        _ if part < all && share > 99.0 => ">99%".to_owned(),
-        share => format!("{share:.0}%"),
-    }
-}
-
-/// Bytes in the unit that says enough.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
-    if bytes < 1000 {
-        return format!("{bytes} B");
-    }
-    let mut amount = bytes as f64 / 1000.0;
-    let mut unit = 0;
-    while amount >= 999.5 && unit + 1 < UNITS.len() {
-        amount /= 1000.0;
-        unit += 1;
-    }
-    let digits = if amount < 99.95 { 1 } else { 0 };
-    format!("{amount:.digits$} {}", UNITS[unit])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_in_the_unit_that_says_enough() {
-        assert_eq!(size(0), "0 B");
-        assert_eq!(size(999), "999 B");
-        assert_eq!(size(1000), "1.0 kB");
-        assert_eq!(size(999_949), "1.0 MB");
-        assert_eq!(size(123_456_789), "123 MB");
-        assert_eq!(size(u64::MAX), "18447 PB");
-    }
-
-    #[test]
-    fn a_share_is_never_rounded_to_nothing_or_to_everything() {
-        assert_eq!(percent(0, 10), "0%");
-        assert_eq!(percent(1, 1000), "<1%");
-        assert_eq!(percent(999, 1000), ">99%");
-        assert_eq!(percent(10, 10), "100%");
-        assert_eq!(percent(0, 0), "0%");
-    }
 
     #[test]
     fn slots_are_named_by_hours_days_and_years() {
@@ -269,6 +219,5 @@ mod tests {
         assert_eq!(range(1, 24), "1h-1d");
         assert_eq!(range(168, 720), "7-30d");
         assert_eq!(range(720, 8760), "30d-1y");
-        assert_eq!(hours_text(47), "47h");
     }
 }
