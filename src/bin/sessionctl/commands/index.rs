@@ -1,24 +1,17 @@
 //! `sessionctl index`
 
-use std::time::Duration;
-
-use bson::{Bson, Document};
 use clap::Subcommand;
-use clap::builder::FalseyValueParser;
-use sessionctl::Store;
-use sessionctl::index::{Aim, TtlState, TtlStatus};
+use sessionctl::index::{Aim, TtlState};
 
-use super::ending::Draining;
-use crate::args::Format;
-use crate::args::interval;
-use crate::console::failure::{Doing as _, Exit, Failure};
-use crate::console::output::{Cell, Row, Shape};
-use crate::console::report::say;
+use crate::console::failure::{Exit, Failure};
 use crate::context::{Context, Purpose};
 
 mod install;
+mod looked;
 mod remove;
 mod steps;
+
+use looked::{Change, Confirming, Looked, Which, look, print};
 
 /// Look after the TTL index, with which the server itself deletes expired sessions
 #[derive(Debug, clap::Args)]
@@ -72,42 +65,21 @@ enum Command {
     Remove(Confirming),
 }
 
-/// Which of the two TTL indexes that a layout may want.
-#[derive(Debug, Clone, Copy, clap::Args)]
-#[group(skip)]
-struct Which {
-    /// Instead of the index on the expiry, the one that ends sessions without an expiry when they
-    /// were not touched for so long
-    #[arg(long, value_name = "DURATION", num_args = 0..=1, value_parser = interval, allow_negative_numbers = true)]
-    idle: Option<Option<Duration>>,
-}
-
-#[derive(Debug, clap::Args)]
-#[group(skip)]
-struct Confirming {
-    #[command(flatten)]
-    which: Which,
-
-    /// Confirm beforehand: nothing is asked
-    #[arg(short, long, env = "SESSIONCTL_YES", hide_env = true, value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
-    yes: bool,
-}
-
-#[derive(Debug, clap::Args)]
-#[group(skip)]
-struct Change {
-    #[command(flatten)]
-    confirming: Confirming,
-
-    #[command(flatten)]
-    draining: Draining,
-}
-
-const HEADER: &[&str] = &["namespace", "layout", "state", "wanted", "found"];
-
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    let (verb, purpose, which) = match &args.command {
+        Command::Status { which, .. } => ("look at the indexes of", Purpose::Reading, which),
+        Command::Install(change) => {
+            ("install the TTL index of", Purpose::Changing, &change.confirming.which)
+        }
+        Command::Replace(change) => {
+            ("replace the TTL index of", Purpose::Changing, &change.confirming.which)
+        }
+        Command::Remove(confirming) => {
+            ("remove the TTL index of", Purpose::Changing, &confirming.which)
+        }
+    };
     // Until something is changed, a signal ends the command at once.
-    let look = look(context, &args.command);
+    let look = look(context, verb, purpose, *which);
     let looked = match context.signals.asked.run_until_cancelled(look).await {
         Some(looked) => looked?,
         None => return Ok(Exit::Signal(context.signals.received().unwrap_or_default())),
@@ -120,88 +92,10 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-/// What is there before anything is changed.
-struct Looked {
-    store: Store,
-    /// What is being done, for errors.
-    action: String,
-    /// How long sessions live by the index, where the operator says it.
-    lifetime: Option<Duration>,
-    /// Whether the index is for sessions that never expire.
-    is_idle: bool,
-    status: TtlStatus,
-}
-
-async fn look(context: &Context, command: &Command) -> Result<Looked, Failure> {
-    let (verb, purpose, which) = match command {
-        Command::Status { which, .. } => ("look at the indexes of", Purpose::Reading, which),
-        Command::Install(change) => {
-            ("install the TTL index of", Purpose::Changing, &change.confirming.which)
-        }
-        Command::Replace(change) => {
-            ("replace the TTL index of", Purpose::Changing, &change.confirming.which)
-        }
-        Command::Remove(confirming) => {
-            ("remove the TTL index of", Purpose::Changing, &confirming.which)
-        }
-    };
-    let Some(store) = context.store(verb, purpose).await? else {
-        let sentence = format!(
-            "could not {verb} {}: it is empty, so nothing says which store writes it",
-            context.collection()
-        );
-        return Err(Failure::new(Exit::Failed, sentence).hint("say which it is with --layout NAME"));
-    };
-    let action = format!("{verb} {}", store.namespace());
-    let (store, lifetime) = match which.idle {
-        Some(idle) => (store.idle_limited().doing(&action)?, idle),
-        None => (store, context.global.lifetime),
-    };
-    let status = store.index_status(lifetime).await.doing(&action)?;
-    Ok(Looked { store, action, lifetime, is_idle: which.idle.is_some(), status })
-}
-
 fn status(context: &Context, looked: &Looked, check: bool) -> Result<Exit, Failure> {
     print(context, &looked.store, &looked.status)?;
     Ok(match looked.status.state {
         TtlState::Missing | TtlState::Differs if check => Exit::Problems,
         _ => Exit::Done,
     })
-}
-
-/// Prints what is there now.
-async fn print_now(context: &Context, looked: &Looked) -> Result<Exit, Failure> {
-    let status = looked.store.index_status(looked.lifetime).await.doing(&looked.action)?;
-    print(context, &looked.store, &status)?;
-    Ok(Exit::Done)
-}
-
-fn print(context: &Context, store: &Store, status: &TtlStatus) -> Result<(), Failure> {
-    if status.state == TtlState::Missing && status.found.is_some() {
-        context.note("note", "there is a plain index in its place, which `index install` converts");
-    }
-    if let Some(reason) = &status.reason {
-        say("note", reason);
-    }
-    if context.global.format == Format::Table && context.global.quiet {
-        return Ok(());
-    }
-    let mut rows = context.rows(Shape::One, HEADER);
-    rows.row(row(store, status))?;
-    rows.finish()
-}
-
-fn row(store: &Store, status: &TtlStatus) -> Row {
-    Row(vec![
-        ("namespace", Cell::Text(store.namespace())),
-        ("layout", Cell::Text(store.layout().name.clone())),
-        ("state", Cell::Text(status.state.name().to_owned())),
-        ("wanted", Cell::maybe(status.wanted.clone(), spec)),
-        ("found", Cell::maybe(status.found.clone(), |found| spec(found.0))),
-    ])
-}
-
-fn spec(mut document: Document) -> Cell {
-    document.remove("v");
-    Cell::Json(Bson::Document(document).into_relaxed_extjson())
 }

@@ -27,7 +27,7 @@ use crate::console::failure::{Exit, Failure};
 use crate::console::text::{neutral, without_password};
 
 /// What the probes ask for. An error is the reason, in a few words.
-pub trait Health: Send + Sync {
+pub trait Probes: Send + Sync {
     /// Whether it works: if not, it is to be started again.
     fn live(&self) -> Result<(), String>;
     /// Whether the server answers.
@@ -94,8 +94,8 @@ const LIMITS: Limits = Limits {
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Answers until it is dropped, which ends all connections.
-pub async fn serve(listener: Listener, metrics: Metrics, health: Arc<dyn Health>) {
-    let site = Site { metrics, health };
+pub async fn serve(listener: Listener, metrics: Metrics, probes: Arc<dyn Probes>) {
+    let site = Site { metrics, probes };
     let Listener { socket, limits, .. } = listener;
     let mut connections = JoinSet::new();
     let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
@@ -141,7 +141,7 @@ async fn answer(limits: Limits, stream: TcpStream, site: Site) {
 #[derive(Clone)]
 struct Site {
     metrics: Metrics,
-    health: Arc<dyn Health>,
+    probes: Arc<dyn Probes>,
 }
 
 impl Site {
@@ -154,8 +154,8 @@ impl Site {
         }
         match path {
             "/metrics" => page(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.encode()),
-            "/livez" => probe(self.health.live()),
-            "/readyz" => probe(self.health.ready()),
+            "/livez" => probe(self.probes.live()),
+            "/readyz" => probe(self.probes.ready()),
             _ => page(StatusCode::NOT_FOUND, TEXT, "there are /metrics, /livez and /readyz"),
         }
     }
@@ -199,7 +199,7 @@ mod tests {
     #[derive(Default)]
     struct Condition(Mutex<Option<String>>);
 
-    impl Health for Condition {
+    impl Probes for Condition {
         fn live(&self) -> Result<(), String> {
             Ok(())
         }

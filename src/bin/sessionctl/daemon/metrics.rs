@@ -1,6 +1,7 @@
 //! The metrics of a sweep, in Prometheus' text format.
 
 mod page;
+mod swept;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,18 +12,14 @@ use bson::DateTime;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode_registry;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use sessionctl::purge::Throttled;
 
 use crate::console::text::{neutral, without_password};
+use swept::{Backlog, Swept, Totals};
 
 /// What [`Metrics::encode`] gives.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// The upper bounds of the batches' durations, in seconds.
-const BUCKETS: [f64; 13] =
-    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 /// How a pass ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,36 +35,6 @@ pub enum PassResult {
 /// The metrics of all namespaces. A clone is another handle of the same.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics(Arc<Mutex<BTreeMap<String, Swept>>>);
-
-/// What is known of a namespace. What is not known has no series.
-#[derive(Debug, Default)]
-struct Swept {
-    interval: Option<Duration>,
-    layouts: BTreeMap<String, Counts>,
-    backlog: Option<Backlog>,
-    lag: Option<Duration>,
-    skew: Option<f64>,
-    held: Option<bool>,
-    succeeded: Option<DateTime>,
-}
-
-/// What only ever grows: it stays also where the layout changes.
-#[derive(Debug)]
-struct Counts {
-    deleted: u64,
-    batches: u64,
-    took: Histogram,
-    /// Ok, error, stopped.
-    passes: [u64; 3],
-    throttled: Throttled,
-}
-
-#[derive(Debug)]
-struct Backlog {
-    layout: String,
-    sessions: u64,
-    oldest: Option<Duration>,
-}
 
 impl Metrics {
     /// The namespace is swept this often.
@@ -91,7 +58,7 @@ impl Metrics {
 
     /// A pass waited for so long, besides what was told before.
     pub fn throttled(&self, namespace: &str, layout: Option<&str>, waited: Throttled) {
-        self.count(namespace, layout, |Counts { throttled, .. }| {
+        self.count(namespace, layout, |Totals { throttled, .. }| {
             throttled.rate += waited.rate;
             throttled.rest += waited.rest;
             throttled.lag += waited.lag;
@@ -159,7 +126,7 @@ impl Metrics {
         change(self.lock().entry(label(namespace)).or_default());
     }
 
-    fn count(&self, namespace: &str, layout: Option<&str>, change: impl FnOnce(&mut Counts)) {
+    fn count(&self, namespace: &str, layout: Option<&str>, change: impl FnOnce(&mut Totals)) {
         self.with(namespace, |swept| {
             let layout = label(layout.unwrap_or_default());
             // A pass that broke off before it knew the layout says nothing about it.
@@ -174,18 +141,6 @@ fn label(text: &str) -> String {
     neutral(&without_password(text)).into_owned()
 }
 
-impl Default for Counts {
-    fn default() -> Self {
-        Self {
-            deleted: 0,
-            batches: 0,
-            took: Histogram::new(BUCKETS),
-            passes: [0; 3],
-            throttled: Throttled::default(),
-        }
-    }
-}
-
 impl Collector for Metrics {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         page::write(encoder, &self.lock())
@@ -194,6 +149,7 @@ impl Collector for Metrics {
 
 #[cfg(test)]
 mod tests {
+    use super::swept::BUCKETS;
     use super::*;
 
     const NAMESPACE: &str = "app.sessions";

@@ -3,10 +3,11 @@
 
 use bson::doc;
 use serde_json::json;
-use sessionctl::index::{Aim, IndexSpec, Installed, TtlState};
+use sessionctl::index::{Aim, IndexSpec, TtlState};
 use sessionctl::{State, Store};
 
-use super::{Change, Looked, print, print_now, steps};
+use super::looked::{Change, Looked, print, print_now};
+use super::steps;
 use crate::commands::ending::Drained;
 use crate::console::confirm::{Confirmed, Question, ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
@@ -162,13 +163,4 @@ fn at_once(store: &Store, those: &str, drains: bool) -> String {
     let first = if drains { "; they are purged first" } else { "" };
     let namespace = store.namespace();
     format!("with the TTL index the server deletes {those} of {namespace} at once{first}")
-}
-
-/// What was done, to a person.
-pub fn done(installed: Installed) -> &'static str {
-    match installed {
-        Installed::Already => "the TTL index is there already; nothing was changed",
-        Installed::Created => "the TTL index was created",
-        Installed::Converted => "the index in its place was made the TTL index",
-    }
 }

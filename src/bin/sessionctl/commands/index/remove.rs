@@ -1,6 +1,6 @@
 //! `sessionctl index remove`
 
-use super::{Looked, print, print_now};
+use super::looked::{Looked, print, print_now};
 use crate::console::confirm::{Confirmed, Question, ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::context::Context;

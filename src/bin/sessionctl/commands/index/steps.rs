@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use sessionctl::Store;
-use sessionctl::index::{Change, Changing};
+use sessionctl::index::{Change, Changing, Installed};
 
-use super::install::done;
 use crate::console::confirm::Confirmed;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::progress::Progress;
@@ -99,4 +98,13 @@ fn leave(context: &Context, store: &Store, left: Left) -> Exit {
     context.note("note", what);
     context.note("note", "run it again to wait for that, and to go on");
     Exit::Signal(context.signals.received().unwrap_or_default())
+}
+
+/// What was done, to a person.
+fn done(installed: Installed) -> &'static str {
+    match installed {
+        Installed::Already => "the TTL index is there already; nothing was changed",
+        Installed::Created => "the TTL index was created",
+        Installed::Converted => "the index in its place was made the TTL index",
+    }
 }

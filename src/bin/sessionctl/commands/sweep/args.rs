@@ -1,4 +1,4 @@
-//! `sessionctl sweep`
+//! The arguments of `sessionctl sweep`, and the plans that they make.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,25 +10,13 @@ use clap::parser::ValueSource;
 use nix::unistd::gethostname;
 use sessionctl::sweep::{Sweep, Terms};
 
-use super::ending::{HEADER, Pacing};
+use super::config::{self, Plan, Settings};
 use crate::args::{Global, address, duration, interval};
 use crate::audit::run_id;
-use crate::console::failure::Refusal;
-use crate::console::failure::{Exit, Failure};
-use crate::console::output::Shape;
-use crate::console::report::{LogFormat, speak};
+use crate::commands::ending::Pacing;
+use crate::console::failure::{Exit, Failure, Refusal};
+use crate::console::report::LogFormat;
 use crate::console::signals::Hangup;
-use crate::context::Context;
-
-use config::{Plan, Settings};
-use supervise::Supervisor;
-use tell::Teller;
-use watch::Watchers;
-
-pub mod config;
-mod supervise;
-mod tell;
-mod watch;
 
 /// Purge expired sessions again and again: the daemon
 ///
@@ -55,7 +43,7 @@ pub struct Args {
 
     /// Do one pass, then end
     #[arg(long)]
-    once: bool,
+    pub once: bool,
 
     /// Delete only what has been expired for this long
     #[arg(long, value_name = "DURATION", env = "SESSIONCTL_GRACE", hide_env = true, value_parser = duration, allow_negative_numbers = true)]
@@ -71,7 +59,7 @@ pub struct Args {
 
     /// File that says what to sweep, and how, for any number of collections
     #[arg(long, value_name = "FILE", env = "SESSIONCTL_CONFIG", hide_env = true)]
-    config: Option<PathBuf>,
+    pub config: Option<PathBuf>,
 
     /// Write each batch into this file before it is deleted; %Y-%m-%d in its name is the date
     #[arg(long, value_name = "FILE")]
@@ -81,13 +69,13 @@ pub struct Args {
     pacing: Pacing,
 
     #[command(flatten)]
-    service: ServiceArgs,
+    pub service: ServiceArgs,
 }
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "Service")]
-struct ServiceArgs {
+pub struct ServiceArgs {
     /// Of any number of sweepers one works, under a lease that lives so long unless it is renewed
     #[arg(long, value_name = "DURATION", default_value = "30s", env = "SESSIONCTL_LEASE", hide_env = true, value_parser = lease, allow_negative_numbers = true)]
     lease: Duration,
@@ -98,11 +86,11 @@ struct ServiceArgs {
 
     /// Answer /metrics, /livez and /readyz here, such as 127.0.0.1:9464
     #[arg(long, value_name = "ADDRESS", env = "SESSIONCTL_METRICS", hide_env = true, value_parser = address)]
-    metrics: Option<SocketAddr>,
+    pub metrics: Option<SocketAddr>,
 
     /// Write the metrics into this file after each pass, for the node exporter
     #[arg(long, value_name = "FILE", env = "SESSIONCTL_METRICS_FILE", hide_env = true)]
-    metrics_file: Option<PathBuf>,
+    pub metrics_file: Option<PathBuf>,
 
     /// The log on stderr: text, or json for one object a line
     #[arg(
@@ -114,7 +102,7 @@ struct ServiceArgs {
         value_enum,
         hide_possible_values = true
     )]
-    log_format: LogFormat,
+    pub log_format: LogFormat,
 }
 
 fn lease(text: &str) -> Result<Duration, String> {
@@ -194,7 +182,7 @@ impl Args {
         }
     }
 
-    fn check_idle(&self) -> Result<(), Failure> {
+    pub fn check_idle(&self) -> Result<(), Failure> {
         if self.idle.is_none() || self.yes {
             return Ok(());
         }
@@ -213,7 +201,7 @@ impl Args {
     }
 
     /// What is to be swept. Read again, it is what the file says now.
-    fn plans(&self, global: &Global) -> Result<Vec<Plan>, Failure> {
+    pub fn plans(&self, global: &Global) -> Result<Vec<Plan>, Failure> {
         let sweep = self.sweep();
         if let Some(path) = &self.config {
             return config::read(path, &sweep);
@@ -241,16 +229,4 @@ impl Args {
         config::check_archives(&plans)?;
         Ok(plans)
     }
-}
-
-pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    speak(args.service.log_format);
-    args.check_idle()?;
-    let plans = args.plans(&context.global)?;
-    let watchers = Watchers::open(context, &args.service)?;
-    let connection = context.connect().await?;
-    let teller = Teller::new(context, context.rows(Shape::Stream, HEADER), args);
-    let mut supervisor = Supervisor::new(context, args, connection, teller, watchers)?;
-    supervisor.apply(plans);
-    supervisor.run().await
 }

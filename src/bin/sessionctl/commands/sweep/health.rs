@@ -1,4 +1,4 @@
-//! Those who watch over a sweep from outside: Prometheus, Kubernetes, systemd.
+//! The health of a sweep, for those who watch over it from outside: Prometheus, Kubernetes, systemd.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,12 +8,12 @@ use bson::DateTime;
 use sessionctl::sweep::{Event, Pass};
 use tokio::task::JoinHandle;
 
-use super::ServiceArgs;
+use super::args::ServiceArgs;
 use crate::console::failure::Failure;
 use crate::console::report::{say, warn};
-use crate::console::text::{counted, sessions};
+use crate::console::text::{counted, sessions, since};
 use crate::context::Context;
-use crate::daemon::http::{self, Health};
+use crate::daemon::http::{self, Probes};
 use crate::daemon::metrics::{Metrics, PassResult};
 use crate::daemon::notify::Notify;
 use crate::daemon::textfile::TextFile;
@@ -23,10 +23,10 @@ const SILENCE: Duration = Duration::from_secs(300);
 /// One that waits gives a sign each ten seconds, so no shorter silence tells anything.
 const SHORTEST_SILENCE: Duration = Duration::from_secs(30);
 
-/// All of them, told together.
-pub struct Watchers {
+/// What is reported to all of them.
+pub struct Health {
     metrics: Metrics,
-    pulse: Arc<Pulse>,
+    heartbeats: Arc<Heartbeats>,
     notify: Notify,
     file: Option<TextFile>,
     is_ready: bool,
@@ -34,25 +34,25 @@ pub struct Watchers {
     server: Option<JoinHandle<()>>,
 }
 
-impl Watchers {
+impl Health {
     /// Begins to listen. Wants a runtime.
     pub fn open(context: &Context, args: &ServiceArgs) -> Result<Self, Failure> {
         let metrics = Metrics::default();
         let notify = Notify::from_env();
         let silence = notify.watchdog().unwrap_or(SILENCE).max(SHORTEST_SILENCE);
-        let pulse = Arc::new(Pulse { silence, beats: Mutex::default() });
+        let heartbeats = Arc::new(Heartbeats { silence, beats: Mutex::default() });
         let server = match args.metrics {
             Some(address) => {
                 let listener = http::bind(address)?;
                 context.note("note", format!("metrics at http://{}/metrics", listener.address()));
-                let health: Arc<dyn Health> = pulse.clone();
-                Some(tokio::spawn(http::serve(listener, metrics.clone(), health)))
+                let probes: Arc<dyn Probes> = heartbeats.clone();
+                Some(tokio::spawn(http::serve(listener, metrics.clone(), probes)))
             }
             None => None,
         };
         Ok(Self {
             metrics,
-            pulse,
+            heartbeats,
             notify,
             file: args.metrics_file.clone().map(TextFile::new),
             is_ready: false,
@@ -61,14 +61,14 @@ impl Watchers {
         })
     }
 
-    /// How often [`Self::watch`] wants to be called.
+    /// How often [`Self::check`] wants to be called.
     pub fn every(&self) -> Duration {
         self.notify.watchdog().map_or(SILENCE, |watchdog| watchdog / 3)
     }
 
     /// Tells systemd that the sweeps are alive, if all of them are.
-    pub fn watch(&mut self) {
-        match self.pulse.live() {
+    pub fn check(&mut self) {
+        match self.heartbeats.live() {
             Ok(()) => self.notify.alive(),
             Err(reason) => say("warning", reason),
         }
@@ -79,22 +79,22 @@ impl Watchers {
         self.metrics.describe(namespace, interval);
         // One that takes nobody into account works as if it had the lease.
         self.metrics.lease(namespace, !has_lease);
-        self.pulse.beats().insert(namespace.to_owned(), Beat::new());
+        self.heartbeats.beats().insert(namespace.to_owned(), Heartbeat::new());
     }
 
     /// A namespace is not swept any more.
     pub fn ends(&mut self, namespace: &str) {
-        self.pulse.beats().remove(namespace);
+        self.heartbeats.beats().remove(namespace);
         self.metrics.forget(namespace);
     }
 
-    pub fn reads_again(&mut self) {
+    pub fn begins_reload(&mut self) {
         self.notify.reloading();
     }
 
-    pub fn has_read_again(&mut self) {
+    pub fn ends_reload(&mut self) {
         self.notify.ready();
-        self.tell_status();
+        self.send_status();
     }
 
     pub fn stops(&mut self) {
@@ -102,24 +102,24 @@ impl Watchers {
     }
 
     /// Something happened.
-    pub fn tell(&mut self, namespace: &str, event: &Event) {
+    pub fn event(&mut self, namespace: &str, event: &Event) {
         self.beat(namespace, event);
         self.count(namespace, event);
         if matches!(event, Event::Alive | Event::Batch { .. }) {
             return;
         }
-        if !self.is_ready && self.pulse.ready().is_ok() {
+        if !self.is_ready && self.heartbeats.ready().is_ok() {
             self.is_ready = true;
             self.notify.ready();
         }
-        self.tell_status();
+        self.send_status();
         if matches!(event, Event::Passed(_) | Event::Yields { .. }) {
             self.write();
         }
     }
 
     fn beat(&self, namespace: &str, event: &Event) {
-        let mut beats = self.pulse.beats();
+        let mut beats = self.heartbeats.beats();
         let Some(beat) = beats.get_mut(namespace) else { return };
         beat.last = Instant::now();
         match event {
@@ -159,7 +159,7 @@ impl Watchers {
             }
             Event::Measured { layout, backlog, lag } => {
                 let expired = backlog.map(|(backlog, now)| {
-                    (backlog.sessions, backlog.oldest.map(|oldest| age(oldest, now)))
+                    (backlog.sessions, backlog.oldest.map(|oldest| since(oldest, now)))
                 });
                 metrics.backlog(namespace, Some(layout), expired);
                 metrics.lag(namespace, *lag);
@@ -168,8 +168,8 @@ impl Watchers {
         }
     }
 
-    fn tell_status(&mut self) {
-        let status = self.pulse.status(self.deleted);
+    fn send_status(&mut self) {
+        let status = self.heartbeats.status(self.deleted);
         self.notify.status(&status);
     }
 
@@ -181,7 +181,7 @@ impl Watchers {
     }
 }
 
-impl Drop for Watchers {
+impl Drop for Health {
     fn drop(&mut self) {
         if let Some(server) = &self.server {
             server.abort();
@@ -203,11 +203,6 @@ fn ended(pass: &Pass) -> DateTime {
     DateTime::from_millis(pass.began.timestamp_millis().saturating_add(took))
 }
 
-fn age(time: DateTime, now: DateTime) -> Duration {
-    let millis = now.timestamp_millis().saturating_sub(time.timestamp_millis());
-    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
-}
-
 /// The local clock minus the server's `now`, which has just been told, in seconds.
 fn skew(now: DateTime) -> f64 {
     #[expect(clippy::disallowed_methods, reason = "it is shown, and decides nothing")]
@@ -217,13 +212,13 @@ fn skew(now: DateTime) -> f64 {
 
 /// Signs of life of the sweeps.
 #[derive(Debug)]
-struct Pulse {
+struct Heartbeats {
     silence: Duration,
-    beats: Mutex<BTreeMap<String, Beat>>,
+    beats: Mutex<BTreeMap<String, Heartbeat>>,
 }
 
 #[derive(Debug)]
-struct Beat {
+struct Heartbeat {
     last: Instant,
     /// Why it cannot sweep now.
     trouble: Option<String>,
@@ -231,15 +226,15 @@ struct Beat {
     works: bool,
 }
 
-impl Beat {
+impl Heartbeat {
     fn new() -> Self {
         let trouble = Some("no server has answered yet".to_owned());
         Self { last: Instant::now(), trouble, works: false }
     }
 }
 
-impl Pulse {
-    fn beats(&self) -> MutexGuard<'_, BTreeMap<String, Beat>> {
+impl Heartbeats {
+    fn beats(&self) -> MutexGuard<'_, BTreeMap<String, Heartbeat>> {
         self.beats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -265,7 +260,7 @@ impl Pulse {
     }
 }
 
-impl Health for Pulse {
+impl Probes for Heartbeats {
     fn live(&self) -> Result<(), String> {
         let beats = self.beats();
         let silent = beats.iter().find(|(_, beat)| beat.last.elapsed() > self.silence);
@@ -286,48 +281,51 @@ impl Health for Pulse {
 mod tests {
     use super::*;
 
-    fn pulse(namespaces: &[&str]) -> Pulse {
-        let beats = namespaces.iter().map(|name| ((*name).to_owned(), Beat::new())).collect();
-        Pulse { silence: SILENCE, beats: Mutex::new(beats) }
+    fn heartbeats(namespaces: &[&str]) -> Heartbeats {
+        let beats = namespaces.iter().map(|name| ((*name).to_owned(), Heartbeat::new())).collect();
+        Heartbeats { silence: SILENCE, beats: Mutex::new(beats) }
     }
 
-    fn set(pulse: &Pulse, namespace: &str, change: impl FnOnce(&mut Beat)) {
-        change(pulse.beats().get_mut(namespace).unwrap());
+    fn set(heartbeats: &Heartbeats, namespace: &str, change: impl FnOnce(&mut Heartbeat)) {
+        change(heartbeats.beats().get_mut(namespace).unwrap());
     }
 
     #[test]
     fn it_is_ready_when_the_server_has_answered_for_every_namespace() {
-        let pulse = pulse(&["a.s", "b.s"]);
-        assert_eq!(pulse.ready(), Err("a.s: no server has answered yet".to_owned()));
-        set(&pulse, "a.s", |beat| beat.trouble = None);
-        assert!(pulse.ready().unwrap_err().starts_with("b.s"));
-        set(&pulse, "b.s", |beat| beat.trouble = None);
-        assert_eq!(pulse.ready(), Ok(()));
+        let heartbeats = heartbeats(&["a.s", "b.s"]);
+        assert_eq!(heartbeats.ready(), Err("a.s: no server has answered yet".to_owned()));
+        set(&heartbeats, "a.s", |beat| beat.trouble = None);
+        assert!(heartbeats.ready().unwrap_err().starts_with("b.s"));
+        set(&heartbeats, "b.s", |beat| beat.trouble = None);
+        assert_eq!(heartbeats.ready(), Ok(()));
     }
 
     #[test]
     fn one_that_is_silent_for_too_long_is_not_alive() {
-        let pulse = pulse(&["a.s", "b.s"]);
-        assert_eq!(pulse.live(), Ok(()));
+        let heartbeats = heartbeats(&["a.s", "b.s"]);
+        assert_eq!(heartbeats.live(), Ok(()));
         let long_ago = Instant::now().checked_sub(SILENCE * 2).unwrap();
-        set(&pulse, "b.s", |beat| beat.last = long_ago);
-        assert!(pulse.live().unwrap_err().contains("b.s has given no sign of life for 600 s"));
+        set(&heartbeats, "b.s", |beat| beat.last = long_ago);
+        assert!(heartbeats.live().unwrap_err().contains("b.s has given no sign of life for 600 s"));
     }
 
     #[test]
     fn the_status_says_what_it_does() {
-        let pulse = pulse(&["a.s", "b.s"]);
-        assert_eq!(pulse.status(0), "waiting to sweep a.s: no server has answered yet");
+        let heartbeats = heartbeats(&["a.s", "b.s"]);
+        assert_eq!(heartbeats.status(0), "waiting to sweep a.s: no server has answered yet");
         for namespace in ["a.s", "b.s"] {
-            set(&pulse, namespace, |beat| beat.trouble = None);
+            set(&heartbeats, namespace, |beat| beat.trouble = None);
         }
         assert_eq!(
-            pulse.status(0),
+            heartbeats.status(0),
             "waiting for the lease that another sweeper has; 0 sessions deleted so far"
         );
-        set(&pulse, "a.s", |beat| beat.works = true);
-        assert!(pulse.status(1).starts_with("sweeping 1 of 2 collections"));
-        set(&pulse, "b.s", |beat| beat.works = true);
-        assert_eq!(pulse.status(1234), "sweeping 2 collections; 1,234 sessions deleted so far");
+        set(&heartbeats, "a.s", |beat| beat.works = true);
+        assert!(heartbeats.status(1).starts_with("sweeping 1 of 2 collections"));
+        set(&heartbeats, "b.s", |beat| beat.works = true);
+        assert_eq!(
+            heartbeats.status(1234),
+            "sweeping 2 collections; 1,234 sessions deleted so far"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Tells what happens: passes as rows where a program reads them, as lines to people otherwise.
+//! The log of a sweep: passes as rows where a program reads them, as lines to people otherwise.
 
 use std::collections::BTreeMap;
 use std::io::Stdout;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sessionctl::purge::Fate;
 use sessionctl::sweep::{Event, Pass};
 
-use super::Args;
+use super::args::Args;
 use crate::args::Format;
 use crate::commands::ending::Report;
 use crate::console::failure::Failure;
@@ -18,18 +18,18 @@ use crate::console::text::sessions;
 use crate::context::Context;
 
 /// Everything that is said of a sweep.
-pub struct Teller<'a> {
+pub struct Log<'a> {
     context: &'a Context,
     rows: Rows<Stdout>,
     once: bool,
     logs_passes: bool,
     unprinted: Option<Failure>,
-    namespaces: BTreeMap<String, Said>,
+    namespaces: BTreeMap<String, Logged>,
 }
 
 /// What was said of one namespace.
 #[derive(Debug, Default)]
-struct Said {
+struct Logged {
     interval: Duration,
     layout: Option<String>,
     /// The last thing that was waited for, so that it is said once.
@@ -40,7 +40,7 @@ struct Said {
     sweeps: bool,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> Log<'a> {
     pub fn new(context: &'a Context, rows: Rows<Stdout>, args: &Args) -> Self {
         // A person reads of a pass in one place.
         let is_table = context.global.format == Format::Table;
@@ -70,7 +70,7 @@ impl<'a> Teller<'a> {
 
     /// A namespace is swept from now on.
     pub fn begins(&mut self, namespace: &str, interval: Duration) {
-        self.namespaces.insert(namespace.to_owned(), Said { interval, ..Said::default() });
+        self.namespaces.insert(namespace.to_owned(), Logged { interval, ..Logged::default() });
     }
 
     /// A namespace is not swept any more.
@@ -88,14 +88,14 @@ impl<'a> Teller<'a> {
         }
     }
 
-    pub fn tell(&mut self, namespace: &str, event: &Event) {
+    pub fn event(&mut self, namespace: &str, event: &Event) {
         match event {
             Event::Passed(pass) => self.passed(pass),
-            Event::Holds(_) => self.said(namespace).last = None,
+            Event::Holds(_) => self.logged(namespace).last = None,
             Event::Yields { to: Some(holder) } => {
-                self.said(namespace).sweeps = false;
+                self.logged(namespace).sweeps = false;
                 let text = format!("{namespace} is left to {}, who has the lease", whom(holder));
-                if self.is_news(namespace, &text) {
+                if self.is_new(namespace, &text) {
                     self.inform(namespace, &text);
                 }
             }
@@ -115,7 +115,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    fn said(&mut self, namespace: &str) -> &mut Said {
+    fn logged(&mut self, namespace: &str) -> &mut Logged {
         self.namespaces.entry(namespace.to_owned()).or_default()
     }
 
@@ -126,36 +126,37 @@ impl<'a> Teller<'a> {
     }
 
     fn warn_once(&mut self, namespace: &str, text: &str) {
-        if self.is_news(namespace, text) {
+        if self.is_new(namespace, text) {
             warn(namespace, text);
         }
     }
 
-    /// Whether it was not the last thing that was said.
-    fn is_news(&mut self, namespace: &str, text: &str) -> bool {
-        let said = self.said(namespace);
-        let is_news = said.last.as_deref() != Some(text);
-        said.last = Some(text.to_owned());
-        is_news
+    /// Whether it was not the last thing that was logged.
+    fn is_new(&mut self, namespace: &str, text: &str) -> bool {
+        let logged = self.logged(namespace);
+        let is_new = logged.last.as_deref() != Some(text);
+        logged.last = Some(text.to_owned());
+        is_new
     }
 
     fn passed(&mut self, pass: &Pass) {
         let (quiet, once) = (self.context.global.quiet, self.once);
-        let said = self.said(&pass.namespace);
-        said.last = None;
-        let (every, begins) = (said.interval.as_secs_f64(), !said.sweeps && pass.error.is_none());
-        said.sweeps |= begins;
+        let logged = self.logged(&pass.namespace);
+        logged.last = None;
+        let (every, begins) =
+            (logged.interval.as_secs_f64(), !logged.sweeps && pass.error.is_none());
+        logged.sweeps |= begins;
         if begins && !once {
             self.inform(&pass.namespace, &format!("sweeping {} every {every} s", pass.namespace));
         }
-        let said = self.said(&pass.namespace);
+        let logged = self.logged(&pass.namespace);
         // What ends the sweep is said once, when it has ended.
         if let Some(error) = pass.error.as_ref().filter(|_| !pass.is_last) {
             let text = format!("a pass over {} broke off: {error}", pass.namespace);
             warn(&pass.namespace, &text);
         }
         if !quiet {
-            said.remark(pass, once);
+            logged.remark(pass, once);
         }
         let row = row(pass);
         if self.logs_passes && (pass.error.is_none() || pass.deleted > 0) {
@@ -190,7 +191,7 @@ fn fields(row: &Row) -> Map<String, Value> {
     }
 }
 
-impl Said {
+impl Logged {
     /// What an operator should know of a pass, said when it begins to be so.
     fn remark(&mut self, pass: &Pass, once: bool) {
         let namespace = &pass.namespace;

@@ -11,10 +11,10 @@ use tokio::signal::unix::Signal;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
-use super::Args;
+use super::args::Args;
 use super::config::Plan;
-use super::tell::Teller;
-use super::watch::Watchers;
+use super::health::Health;
+use super::log::Log;
 use crate::console::failure::{Exit, Failure};
 use crate::console::report::say;
 use crate::console::signals::signals;
@@ -25,8 +25,8 @@ pub struct Supervisor<'a> {
     context: &'a Context,
     args: &'a Args,
     connection: Connection,
-    teller: Teller<'a>,
-    watchers: Watchers,
+    log: Log<'a>,
+    health: Health,
     running: BTreeMap<String, (Plan, Control)>,
     /// What starts when the earlier sweep of the same namespace has ended.
     next: BTreeMap<String, Plan>,
@@ -34,7 +34,7 @@ pub struct Supervisor<'a> {
     sender: UnboundedSender<(String, Event)>,
     events: UnboundedReceiver<(String, Event)>,
     pass_now: Signal,
-    read_again: Option<Signal>,
+    reload: Option<Signal>,
     failure: Option<Failure>,
 }
 
@@ -43,8 +43,8 @@ impl<'a> Supervisor<'a> {
         context: &'a Context,
         args: &'a Args,
         connection: Connection,
-        teller: Teller<'a>,
-        watchers: Watchers,
+        log: Log<'a>,
+        health: Health,
     ) -> Result<Self, Failure> {
         let listen = |number| {
             signals(number).map_err(|error| {
@@ -57,15 +57,15 @@ impl<'a> Supervisor<'a> {
             context,
             args,
             connection,
-            teller,
-            watchers,
+            log,
+            health,
             running: BTreeMap::new(),
             next: BTreeMap::new(),
             tasks: JoinSet::new(),
             sender,
             events,
             pass_now: listen(SIGUSR1)?,
-            read_again: args.config.as_ref().map(|_| listen(SIGHUP)).transpose()?,
+            reload: args.config.as_ref().map(|_| listen(SIGHUP)).transpose()?,
             failure: None,
         })
     }
@@ -107,14 +107,14 @@ impl<'a> Supervisor<'a> {
         let cancel = self.context.signals.asked.child_token();
         let control = Control { cancel, ..Control::default() };
         let (sweep, told, events) = (plan.sweep.clone(), control.clone(), self.sender.clone());
-        self.teller.begins(&namespace, sweep.interval);
-        self.watchers.begins(&namespace, sweep.interval, sweep.lease.is_some());
+        self.log.begins(&namespace, sweep.interval);
+        self.health.begins(&namespace, sweep.interval, sweep.lease.is_some());
         self.running.insert(namespace.clone(), (plan, control));
         self.tasks.spawn(async move {
             let name = namespace.clone();
             // Nobody listens any more only when the program ends.
-            let tell = |event| drop(events.send((name.clone(), event)));
-            let ended = sweep.run(&target, &told, tell).await;
+            let on_event = |event| drop(events.send((name.clone(), event)));
+            let ended = sweep.run(&target, &told, on_event).await;
             (namespace, ended)
         });
     }
@@ -123,31 +123,31 @@ impl<'a> Supervisor<'a> {
     pub async fn run(mut self) -> Result<Exit, Failure> {
         let asked = self.context.signals.asked.clone();
         let mut stopping = false;
-        let mut watch = tokio::time::interval(self.watchers.every());
+        let mut check = tokio::time::interval(self.health.every());
         while !self.tasks.is_empty() {
             tokio::select! {
                 biased;
-                Some((namespace, event)) = self.events.recv() => self.tell(&namespace, &event),
+                Some((namespace, event)) = self.events.recv() => self.event(&namespace, &event),
                 Some(ended) = self.tasks.join_next() => self.ended(ended),
                 () = asked.cancelled(), if !stopping => {
                     stopping = true;
-                    self.watchers.stops();
+                    self.health.stops();
                 }
-                _ = watch.tick() => self.watchers.watch(),
+                _ = check.tick() => self.health.check(),
                 Some(()) = self.pass_now.recv() => {
                     self.running.values().for_each(|(_, control)| control.wake.notify_one());
                 }
-                Some(()) = heard(&mut self.read_again), if !stopping => self.read_again(),
+                Some(()) = heard(&mut self.reload), if !stopping => self.reload(),
             }
         }
         while let Ok((namespace, event)) = self.events.try_recv() {
-            self.tell(&namespace, &event);
+            self.event(&namespace, &event);
         }
-        let Self { teller, failure, context, args, .. } = self;
+        let Self { log, failure, context, args, .. } = self;
         if let Some(name) = context.signals.received().and_then(signal_name) {
-            teller.remark(&format!("stopped by {name}"));
+            log.remark(&format!("stopped by {name}"));
         }
-        let printed = teller.finish();
+        let printed = log.finish();
         if let Some(failure) = failure {
             return Err(failure);
         }
@@ -161,9 +161,9 @@ impl<'a> Supervisor<'a> {
         })
     }
 
-    fn tell(&mut self, namespace: &str, event: &Event) {
-        self.watchers.tell(namespace, event);
-        self.teller.tell(namespace, event);
+    fn event(&mut self, namespace: &str, event: &Event) {
+        self.health.event(namespace, event);
+        self.log.event(namespace, event);
     }
 
     fn ended(&mut self, ended: Result<(String, sessionctl::Result<()>), tokio::task::JoinError>) {
@@ -173,8 +173,8 @@ impl<'a> Supervisor<'a> {
             return;
         };
         self.running.remove(&namespace);
-        self.teller.ends(&namespace);
-        self.watchers.ends(&namespace);
+        self.log.ends(&namespace);
+        self.health.ends(&namespace);
         match (ended, self.next.remove(&namespace)) {
             (Err(error), _) => {
                 self.fail(Failure::of(&format!("sweep {namespace}"), &error));
@@ -196,17 +196,17 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn read_again(&mut self) {
-        self.watchers.reads_again();
+    fn reload(&mut self) {
+        self.health.begins_reload();
         match self.args.plans(&self.context.global) {
             Ok(plans) => {
                 let read = self.args.config.iter().map(|path| path.display().to_string());
-                self.teller.remark(&format!("read {} again", read.collect::<String>()));
+                self.log.remark(&format!("read {} again", read.collect::<String>()));
                 self.apply(plans);
             }
             Err(failure) => say("warning", format!("{failure}; going on as before")),
         }
-        self.watchers.has_read_again();
+        self.health.ends_reload();
     }
 }
 

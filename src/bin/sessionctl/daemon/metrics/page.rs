@@ -13,7 +13,7 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use sessionctl::purge::Throttled;
 
-use super::{Backlog, Counts, Swept};
+use super::swept::{Backlog, Swept, Totals};
 
 /// Writes all families.
 pub(super) fn write(
@@ -144,7 +144,7 @@ impl Page<'_, '_> {
         &mut self,
         name: &str,
         help: &str,
-        samples: impl Fn(Labels<'_, 2>, &Counts, &mut MetricEncoder<'_>) -> fmt::Result,
+        samples: impl Fn(Labels<'_, 2>, &Totals, &mut MetricEncoder<'_>) -> fmt::Result,
     ) -> fmt::Result {
         self.each(name, help, MetricType::Counter, samples)
     }
@@ -154,7 +154,7 @@ impl Page<'_, '_> {
         name: &str,
         help: &str,
         kind: MetricType,
-        samples: impl Fn(Labels<'_, 2>, &Counts, &mut MetricEncoder<'_>) -> fmt::Result,
+        samples: impl Fn(Labels<'_, 2>, &Totals, &mut MetricEncoder<'_>) -> fmt::Result,
     ) -> fmt::Result {
         let swept = self.swept;
         let mut family = self.family(name, help, kind)?;

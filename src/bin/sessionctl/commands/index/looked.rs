@@ -1,0 +1,120 @@
+//! The TTL index of a collection before anything is changed, and its row.
+
+use std::time::Duration;
+
+use bson::{Bson, Document};
+use clap::builder::FalseyValueParser;
+use sessionctl::Store;
+use sessionctl::index::{TtlState, TtlStatus};
+
+use crate::args::{Format, interval};
+use crate::commands::ending::Draining;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::output::{Cell, Row, Shape};
+use crate::console::report::say;
+use crate::context::{Context, Purpose};
+
+/// Which of the two TTL indexes that a layout may want.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[group(skip)]
+pub struct Which {
+    /// Instead of the index on the expiry, the one that ends sessions without an expiry when they
+    /// were not touched for so long
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, value_parser = interval, allow_negative_numbers = true)]
+    pub idle: Option<Option<Duration>>,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Confirming {
+    #[command(flatten)]
+    pub which: Which,
+
+    /// Confirm beforehand: nothing is asked
+    #[arg(short, long, env = "SESSIONCTL_YES", hide_env = true, value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    pub yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Change {
+    #[command(flatten)]
+    pub confirming: Confirming,
+
+    #[command(flatten)]
+    pub draining: Draining,
+}
+
+const HEADER: &[&str] = &["namespace", "layout", "state", "wanted", "found"];
+
+/// What is there before anything is changed.
+pub struct Looked {
+    pub store: Store,
+    /// What is being done, for errors.
+    pub action: String,
+    /// How long sessions live by the index, where the operator says it.
+    pub lifetime: Option<Duration>,
+    /// Whether the index is for sessions that never expire.
+    pub is_idle: bool,
+    pub status: TtlStatus,
+}
+
+/// Looks at it, in order to do what `verb` says.
+pub async fn look(
+    context: &Context,
+    verb: &str,
+    purpose: Purpose,
+    which: Which,
+) -> Result<Looked, Failure> {
+    let Some(store) = context.store(verb, purpose).await? else {
+        let sentence = format!(
+            "could not {verb} {}: it is empty, so nothing says which store writes it",
+            context.collection()
+        );
+        return Err(Failure::new(Exit::Failed, sentence).hint("say which it is with --layout NAME"));
+    };
+    let action = format!("{verb} {}", store.namespace());
+    let (store, lifetime) = match which.idle {
+        Some(idle) => (store.idle_limited().doing(&action)?, idle),
+        None => (store, context.global.lifetime),
+    };
+    let status = store.index_status(lifetime).await.doing(&action)?;
+    Ok(Looked { store, action, lifetime, is_idle: which.idle.is_some(), status })
+}
+
+/// Prints what is there now.
+pub async fn print_now(context: &Context, looked: &Looked) -> Result<Exit, Failure> {
+    let status = looked.store.index_status(looked.lifetime).await.doing(&looked.action)?;
+    print(context, &looked.store, &status)?;
+    Ok(Exit::Done)
+}
+
+pub fn print(context: &Context, store: &Store, status: &TtlStatus) -> Result<(), Failure> {
+    if status.state == TtlState::Missing && status.found.is_some() {
+        context.note("note", "there is a plain index in its place, which `index install` converts");
+    }
+    if let Some(reason) = &status.reason {
+        say("note", reason);
+    }
+    if context.global.format == Format::Table && context.global.quiet {
+        return Ok(());
+    }
+    let mut rows = context.rows(Shape::One, HEADER);
+    rows.row(row(store, status))?;
+    rows.finish()
+}
+
+fn row(store: &Store, status: &TtlStatus) -> Row {
+    Row(vec![
+        ("namespace", Cell::Text(store.namespace())),
+        ("layout", Cell::Text(store.layout().name.clone())),
+        ("state", Cell::Text(status.state.name().to_owned())),
+        ("wanted", Cell::maybe(status.wanted.clone(), spec)),
+        ("found", Cell::maybe(status.found.clone(), |found| spec(found.0))),
+    ])
+}
+
+fn spec(mut document: Document) -> Cell {
+    document.remove("v");
+    Cell::Json(Bson::Document(document).into_relaxed_extjson())
+}

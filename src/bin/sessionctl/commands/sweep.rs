@@ -1,0 +1,31 @@
+//! `sessionctl sweep`
+
+use crate::commands::ending::HEADER;
+use crate::console::failure::{Exit, Failure};
+use crate::console::output::Shape;
+use crate::console::report::set_log_format;
+use crate::context::Context;
+
+mod args;
+pub mod config;
+mod health;
+mod log;
+mod supervise;
+
+pub use args::{Args, nothing_beside_config};
+
+use health::Health;
+use log::Log;
+use supervise::Supervisor;
+
+pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    set_log_format(args.service.log_format);
+    args.check_idle()?;
+    let plans = args.plans(&context.global)?;
+    let health = Health::open(context, &args.service)?;
+    let connection = context.connect().await?;
+    let log = Log::new(context, context.rows(Shape::Stream, HEADER), args);
+    let mut supervisor = Supervisor::new(context, args, connection, log, health)?;
+    supervisor.apply(plans);
+    supervisor.run().await
+}
