@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../rig/patience.rs"]
+mod patience;
 #[path = "../rig/replica.rs"]
 mod rig;
 mod support;

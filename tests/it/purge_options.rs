@@ -2,14 +2,12 @@
 
 use std::fs;
 use std::process::Command;
-use std::thread;
-use std::time::Duration;
 
 use bson::{Bson, Document, doc};
 use sessionctl::archive::Reader;
 
 use crate::rig::ReplicaSet;
-use crate::support::{Db, Run, at, connect_mongo, eventually, now, session, with};
+use crate::support::{Db, Run, at, becomes, connect_mongo, now, session, with};
 
 const TEST_COMMANDS: &[(&str, &str)] = &[("enableTestCommands", "1")];
 
@@ -79,11 +77,11 @@ fn a_purge_pauses_while_a_member_is_behind_and_goes_on_when_it_has_caught_up() {
         };
         at(0) - at(2)
     };
-    eventually(|| lag(&db) > 3000);
+    becomes("a member was 3 s behind", || lag(&db), |behind| *behind > 3000);
     let arguments = ["purge", "--expired", "--max-lag", "2s", "-o", "json"];
     for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let mut paused = db.command(&arguments).start();
-        thread::sleep(Duration::from_millis(1500));
+        paused.await_said("paused: a member of the replica set is ");
         assert!(!paused.has_ended());
         paused.signal(name);
         let run = paused.wait().soon().exits(code).says("paused: a member of the replica set is ");
@@ -91,7 +89,7 @@ fn a_purge_pauses_while_a_member_is_behind_and_goes_on_when_it_has_caught_up() {
         assert_eq!(run.json()["stopped"], "signal");
     }
     let mut paused = db.command(&arguments).start();
-    thread::sleep(Duration::from_millis(1500));
+    paused.await_said("paused: a member of the replica set is ");
     assert!(!paused.has_ended());
     assert_eq!(db.count("sessions", doc! {}), 3000);
     set.catch_up(2);
@@ -150,7 +148,7 @@ fn a_cutoff_of_an_earlier_report_repeats_that_decision() {
     db.insert("sessions", [connect_mongo("soon", at(2))]);
     let dry = purge(&db, &["--dry-run"]).exits(0).json();
     assert_eq!((&dry["matched"], &dry["deleted"]), (&3.into(), &serde_json::Value::Null));
-    eventually(|| db.count("sessions", doc! { "expires": { "$lt": now() } }) == 4);
+    db.await_count("sessions", doc! { "expires": { "$lt": now() } }, 4);
     let cutoff = dry["cutoff"].as_str().unwrap();
     let report = purge(&db, &["--cutoff", cutoff]).exits(0).json();
     assert_eq!((&report["cutoff"], &report["deleted"]), (&dry["cutoff"], &3.into()));
@@ -231,7 +229,7 @@ fn comes_back(db: &Db, more: &[&str], code: i32, back: Document) -> serde_json::
     let arguments = ["purge", "--user", "42", "--verify", "1s", "--yes", "-o", "json"];
     let before = db.count("sessions", doc! {});
     let purge = db.command(&[&arguments, more].concat()).start();
-    eventually(|| db.count("sessions", doc! {}) < before);
+    becomes("one was deleted", || db.count("sessions", doc! {}), |left| *left < before);
     db.insert("sessions", [back]);
     purge.wait().exits(code).json()
 }

@@ -5,13 +5,15 @@ mod database;
 mod documents;
 mod program;
 mod run;
+mod running;
 mod server;
 mod terminal;
 mod waiting;
 
 pub use database::Db;
 pub use documents::{LAYOUTS, at, connect_mongo, long_id, now, session, with};
-pub use program::{Program, Running};
+pub use program::Program;
 pub use run::Run;
-pub use server::{FailPoint, mongod_binary, own_server, shared_uri};
-pub use waiting::eventually;
+pub use running::Running;
+pub use server::{FailPoint, mongod_binary, own_server};
+pub use waiting::{LONG, becomes, eventually, milliseconds};

@@ -33,7 +33,7 @@ fn is_building(db: &Db) -> bool {
 fn a_signal_leaves_the_build_to_the_server() {
     let (_server, db) = slow_server();
     let mut running = db.command(&["index", "install"]).start();
-    eventually(|| is_building(&db));
+    eventually("the index was being built", || is_building(&db));
     running.signal("INT");
     running.wait().exits(130).soon().says("the server goes on building the index");
     assert!(is_building(&db));
@@ -45,7 +45,7 @@ fn a_signal_leaves_the_build_to_the_server() {
     again.wait().exits(0);
     assert!(!is_building(&db));
     db.insert("sessions", [connect_mongo("gone", at(-60))]);
-    eventually(|| db.count("sessions", doc! {}) == SESSIONS as u64);
+    db.await_count("sessions", doc! {}, SESSIONS as u64);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_person_sees_how_far_the_build_is() {
     let (_server, db) = slow_server();
     let run = std::thread::scope(|scope| {
         scope.spawn(|| {
-            eventually(|| is_building(&db));
+            eventually("the index was being built", || is_building(&db));
             // It looks twice a second.
             std::thread::sleep(Duration::from_secs(2));
             stand_still(&db, "off");
@@ -79,7 +79,7 @@ fn a_signal_ends_it_soon_though_the_server_answers_nothing() {
     drop(held);
     server.pause().unwrap();
     let mut running = db.command(&["index", "install"]).start();
-    std::thread::sleep(Duration::from_millis(300));
+    running.await_signals();
     running.signal("TERM");
     running.wait().exits(143).soon();
     server.resume().unwrap();

@@ -1,5 +1,6 @@
 //! A database of a test's own, with a blocking view of what is in it.
 
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
@@ -8,10 +9,14 @@ use sessionctl::{Connection, Layout, Store};
 use tokio::runtime::Runtime;
 
 use super::server::{FailPoint, shared_uri, with_option};
+use super::waiting::{LONG, becomes, milliseconds};
 use super::{Program, Run};
 
 /// A database of a test's own, with a blocking view of it for looking at what was done.
 pub struct Db {
+    /// The server, as everybody reaches it.
+    pub server: String,
+    /// The server, as the program that is tested reaches it.
     pub uri: String,
     pub name: String,
     pub client: Client,
@@ -24,7 +29,7 @@ impl Db {
         Self::on(&shared_uri())
     }
 
-    pub fn on(uri: &str) -> Self {
+    pub fn on(server: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -32,12 +37,13 @@ impl Db {
             .build()
             .unwrap();
         let name = format!("t{}", NUMBER.fetch_add(1, Ordering::SeqCst));
-        let looking = with_option(uri, "serverSelectionTimeoutMS=5000");
+        let patience = format!("serverSelectionTimeoutMS={}", milliseconds(LONG));
+        let looking = with_option(server, &patience);
         let client = runtime.block_on(Client::with_uri_str(looking)).unwrap();
         // The program is known to the server by this name: a fail point can be for it alone. After a
         // "not primary" that the fail point made up, the driver only looks again at its heartbeat.
-        let uri = with_option(uri, &format!("appName={name}&heartbeatFrequencyMS=500"));
-        Self { uri, name, client, runtime }
+        let uri = with_option(server, &format!("appName={name}&heartbeatFrequencyMS=500"));
+        Self { server: server.to_owned(), uri, name, client, runtime }
     }
 
     pub fn collection(&self, name: &str) -> Collection<Document> {
@@ -69,7 +75,8 @@ impl Db {
                 let login = self.uri.rsplit_once('@').map_or("mongodb://", |(login, _)| login);
                 let at = if login == "mongodb://" { "" } else { "@" };
                 let uri = format!(
-                    "{login}{at}{address}/?directConnection=true&serverSelectionTimeoutMS=5000"
+                    "{login}{at}{address}/?directConnection=true&serverSelectionTimeoutMS={}",
+                    milliseconds(LONG)
                 );
                 self.runtime.block_on(Client::with_uri_str(uri)).unwrap()
             }
@@ -116,6 +123,27 @@ impl Db {
         let mut ids: Vec<_> = self.find(collection, doc! {}).iter().map(text).collect();
         ids.sort();
         ids
+    }
+
+    /// Waits until so many of the collection's documents match.
+    #[track_caller]
+    pub fn await_count(&self, collection: &str, filter: Document, count: u64) {
+        let what = format!("{count} of {}.{collection} matched {filter}", self.name);
+        becomes(&what, || self.count(collection, filter.clone()), |seen| *seen == count);
+    }
+
+    /// Waits until no document has this `_id`.
+    #[track_caller]
+    pub fn await_gone(&self, collection: &str, id: &str) {
+        self.await_count(collection, doc! { "_id": id }, 0);
+    }
+
+    /// Waits until these are the `_id`s in the collection, in order.
+    #[track_caller]
+    pub fn await_ids<T: AsRef<str>>(&self, collection: &str, ids: &[T]) {
+        let ids: Vec<_> = ids.iter().map(AsRef::as_ref).collect();
+        let what = format!("{}.{collection} held {ids:?}", self.name);
+        becomes(&what, || self.ids(collection), |seen| *seen == ids);
     }
 
     /// The document whose `field` is `value`; it is there.
@@ -181,12 +209,14 @@ impl Db {
 
 impl Drop for Db {
     fn drop(&mut self) {
-        // The server may be gone already, or its set be without a majority.
+        // A set dies with its test, and a server that is gone would be looked for.
+        let address = self.server.trim_start_matches("mongodb://");
+        let is_set = self.server.contains("replicaSet=");
+        if std::thread::panicking() || is_set || TcpStream::connect(address).is_err() {
+            return;
+        }
         let drop = doc! { "dropDatabase": 1, "maxTimeMS": 5000 };
         let database = self.client.database(&self.name);
-        let _ = self.runtime.block_on(async {
-            tokio::time::sleep(std::time::Duration::ZERO).await;
-            if std::thread::panicking() { None } else { database.run_command(drop).await.ok() }
-        });
+        let _ = self.runtime.block_on(database.run_command(drop).into_future());
     }
 }

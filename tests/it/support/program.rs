@@ -1,14 +1,12 @@
 //! The program, run as a user would run it.
 
-use std::io::{Read, Write as _};
-use std::os::unix::process::ExitStatusExt as _;
+use std::fmt;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::Instant;
 
-use super::Run;
-use super::waiting::{LONG, POLL};
+use super::run::Run;
+use super::running::Running;
 
 /// sessionctl with arguments, an environment and an input.
 pub struct Program {
@@ -41,6 +39,8 @@ impl Program {
         for (name, _) in std::env::vars().filter(|(name, _)| told(name)) {
             cargo.command.env_remove(name);
         }
+        // Set to have each test's time reported; with it everything would be built again.
+        cargo.command.env_remove("RUSTC_BOOTSTRAP");
         cargo
     }
 
@@ -72,7 +72,8 @@ impl Program {
 
     /// Starts it, to be watched and told to stop.
     pub fn start(self) -> Running {
-        Running { child: Some(self.spawn()) }
+        let what = self.to_string();
+        Running::of(what, self.spawn())
     }
 
     /// Prints into this file, or this end of a pipe.
@@ -100,80 +101,10 @@ impl Program {
     }
 }
 
-/// A program under way; it does not outlive its test.
-pub struct Running {
-    pub(super) child: Option<Child>,
-}
-
-impl Running {
-    pub fn child(&mut self) -> &mut Child {
-        self.child.as_mut().unwrap()
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Path::new(self.command.get_program()).file_name().unwrap_or_default();
+        f.write_str(&name.to_string_lossy())?;
+        self.command.get_args().try_for_each(|word| write!(f, " {}", word.to_string_lossy()))
     }
-
-    pub fn signal(&mut self, name: &str) {
-        signal(self.child(), name);
-    }
-
-    /// Ends it as a service is ended, which is no failure.
-    #[track_caller]
-    pub fn end(mut self) -> Run {
-        self.signal("TERM");
-        self.wait().exits(0)
-    }
-
-    pub fn has_ended(&mut self) -> bool {
-        self.child().try_wait().unwrap().is_some()
-    }
-
-    /// Waits for its end, not for ever.
-    #[track_caller]
-    pub fn wait(mut self) -> Run {
-        let began = Instant::now();
-        let mut child = self.child.take().unwrap();
-        // Read meanwhile, or a full pipe would hold it up.
-        let readers = (drain(child.stdout.take()), drain(child.stderr.take()));
-        let status = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break status;
-            }
-            if began.elapsed() > LONG {
-                let _ = child.kill();
-                let _ = child.wait();
-                panic!("it did not end: {:?}", readers.1.join());
-            }
-            thread::sleep(POLL);
-        };
-        Run {
-            code: status.code(),
-            signal: status.signal(),
-            took: began.elapsed(),
-            stdout: readers.0.join().unwrap(),
-            stderr: readers.1.join().unwrap(),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            let _ = pipe.read_to_end(&mut bytes);
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
-}
-
-/// Sends a signal, by its name, to a child of ours.
-fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
-    assert!(status.success());
 }

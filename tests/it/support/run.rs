@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use crate::patience::limit;
+
 /// What a finished run left.
 #[derive(Debug)]
 pub struct Run {
+    /// The program and its arguments.
+    pub what: String,
     pub code: Option<i32>,
     /// The signal that killed it, if one did.
     pub signal: Option<i32>,
@@ -18,14 +22,14 @@ impl Run {
     /// It ended with this exit code.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert_eq!(self.code, Some(code), "{}: {self:#?}", self.what);
         self
     }
 
-    /// It ended so, and soon: within a second, and the time a busy machine needs for it.
+    /// It ended so, and soon: within a second on a quiet machine.
     #[track_caller]
     pub fn soon(self) -> Self {
-        assert!(self.took < Duration::from_millis(1500), "{self:#?}");
+        assert!(self.took < limit(Duration::from_secs(1)), "{self:#?}");
         self
     }
 

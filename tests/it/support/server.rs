@@ -1,15 +1,17 @@
 //! Real servers: the one that all tests share, one of a test's own, and faults that a server is told
 //! to have.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bson::{Bson, Document, doc};
 use mongodb::Client;
 use sessionctl::mongod::{Mongod, Options, find_or_fetch};
 
 use super::Db;
-use super::eventually;
+use super::waiting::{LONG, eventually, milliseconds};
 
 /// The real server's program: found, or fetched once.
 pub fn mongod_binary() -> &'static Path {
@@ -26,16 +28,34 @@ pub fn own_server(options: Options) -> Mongod {
     Mongod::start(mongod_binary(), options).unwrap_or_else(|error| panic!("mongod: {error}"))
 }
 
-/// The connection string of the server that all tests share. It dies with this process.
+/// The connection string of a server that many tests share; for one test it is the same each time. It
+/// dies with this process.
+///
+/// There are several, as a server has one fail point of each name, and one journal.
 pub fn shared_uri() -> String {
-    static SERVER: OnceLock<Mutex<Mongod>> = OnceLock::new();
-    let server = SERVER.get_or_init(|| {
+    static SERVERS: [OnceLock<Mutex<Mongod>>; 3] = [const { OnceLock::new() }; 3];
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SERVERS.len();
+    }
+    let server = MINE.with(|mine| &SERVERS[*mine]).get_or_init(|| {
         let parameters = [("ttlMonitorSleepSecs", "1"), ("enableTestCommands", "1")];
         let parameters =
             parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         Mutex::new(own_server(Options { parameters, ..Options::default() }))
     });
     server.lock().unwrap().uri()
+}
+
+/// The right to a fail point of this name on this server.
+fn turn(server: &str, name: &'static str) -> MutexGuard<'static, ()> {
+    type Turns = BTreeMap<(String, &'static str), &'static Mutex<()>>;
+    static TURNS: Mutex<Turns> = Mutex::new(BTreeMap::new());
+    let mut turns = TURNS.lock().unwrap();
+    let turn: &'static Mutex<()> =
+        turns.entry((server.to_owned(), name)).or_insert_with(|| Box::leak(Box::default()));
+    drop(turns);
+    turn.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A fail point of the server, of a replica set's primary, which ends with this. A server has one of
@@ -57,8 +77,7 @@ impl<'a> FailPoint<'a> {
         mode: impl Into<Bson>,
         data: Document,
     ) -> Self {
-        static TURN: Mutex<()> = Mutex::new(());
-        let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let turn = turn(&db.server, name);
         let server = db.primary();
         let command = doc! { "configureFailPoint": name, "mode": mode.into(), "data": data };
         let reply =
@@ -76,7 +95,7 @@ impl<'a> FailPoint<'a> {
     /// point is no help: deletes of other tests count too.
     pub fn wait_for_a_delete(&self) {
         let namespace = format!("{}.sessions", self.db.name);
-        eventually(|| {
+        eventually(&format!("a delete from {namespace} was held"), || {
             let held = doc! { "currentOp": 1, "ns": &namespace, "failpointMsg": self.name };
             let reply = self.db.admin(held);
             !reply.get_array("inprog").unwrap().is_empty()
@@ -84,13 +103,17 @@ impl<'a> FailPoint<'a> {
     }
 
     /// Waits until it was met so many times.
+    #[track_caller]
     pub fn wait(&self, times: i64) {
         let times = self.entered + times;
         let command = doc! {
-            "waitForFailPoint": self.name, "timesEntered": times, "maxTimeMS": 30_000,
+            "waitForFailPoint": self.name, "timesEntered": times, "maxTimeMS": milliseconds(LONG),
         };
         let admin = self.server.database("admin");
-        self.db.runtime.block_on(admin.run_command(command).into_future()).unwrap();
+        let met = self.db.runtime.block_on(admin.run_command(command).into_future());
+        met.unwrap_or_else(|error| {
+            panic!("waited until {} was entered {times} times: {error}", self.name)
+        });
     }
 }
 

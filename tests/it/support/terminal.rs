@@ -1,11 +1,8 @@
 //! The program on a terminal of its own, under `script`.
 
-use std::io::{Read, Write as _};
+use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
 
-use super::waiting::LONG;
 use super::{Program, Run, Running};
 
 impl Program {
@@ -35,47 +32,16 @@ impl Program {
             };
         }
         script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = script.spawn().expect("these tests need script (Debian: bsdutils)");
-        let mut running = Running { child: Some(child) };
-        let child = running.child.as_mut().unwrap();
-        let (mut keyboard, screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let screen = pieces(screen);
-        let mut seen = Vec::new();
-        let mut answers = answers.iter();
-        let mut next = answers.next();
-        loop {
-            match screen.recv_timeout(LONG) {
-                Ok(piece) => seen.extend(piece),
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
-                    panic!("{next:?} is still due: {:?}", String::from_utf8_lossy(&seen))
-                }
-            }
-            // Two of them may come in one piece.
-            while let Some((question, answer)) = next
-                && String::from_utf8_lossy(&seen).contains(question)
-            {
-                keyboard.write_all(answer.as_bytes()).unwrap();
-                next = answers.next();
-            }
+        let mut child = script.spawn().expect("these tests need script (Debian: bsdutils)");
+        let mut keyboard = child.stdin.take().unwrap();
+        let mut running = Running::of(format!("{self} on a terminal"), child);
+        for (question, answer) in answers {
+            running.await_printed(question);
+            keyboard.write_all(answer.as_bytes()).unwrap();
         }
-        let mut run = running.wait();
-        run.stdout = String::from_utf8_lossy(&seen).into_owned();
-        assert_eq!(next, None, "this was never asked: {run:#?}");
+        // The terminal stays until the program has ended.
+        let run = running.wait();
+        drop(keyboard);
         run
     }
-}
-
-/// What comes out of a pipe, as it comes.
-fn pieces(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        let mut some = [0; 4096];
-        while let Ok(count @ 1..) = pipe.read(&mut some) {
-            if sender.send(some[..count].to_vec()).is_err() {
-                break;
-            }
-        }
-    });
-    receiver
 }
