@@ -257,7 +257,7 @@ fn while_the_primary_goes_away(
     come_back(set);
 
     let path = path.to_str().unwrap();
-    let arguments = ["restore", path, "--yes", "-o", "json", "--batch-size", "10"];
+    let arguments = ["restore", path, "--yes", "-o", "json", "--batch-size", "20"];
     let mut restore = db.command(&arguments).start();
     becomes("a twentieth was back", || dead(&db), |there| *there > DEAD as u64 / 20);
     go_away(set);
@@ -540,7 +540,7 @@ fn a_ctrl_c_leaves_the_terminal_as_it_was() {
     let (before, after) = (file("before"), file("after"));
     let purge = db.command(&["purge", "--expired", "--rate", "20", "--yes"]);
     let purge = purge.env("BEFORE", &before).env("AFTER", &after);
-    let run = purge.typed_on_terminal(shell, &[("15 of 500 ", "\x03")]);
+    let run = purge.typed_on_terminal(shell, &[("5 of 500 ", "\x03")]);
     assert!(run.stdout.contains("code 130"), "{run:#?}");
     assert!(run.stdout.contains("signal"), "the report: {run:#?}");
     let read = |path: &str| std::fs::read_to_string(path).unwrap();

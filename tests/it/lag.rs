@@ -9,6 +9,7 @@ use sessionctl::mongod::Options;
 use sessionctl::replication::{Followers, Lag};
 use sessionctl::{Connection, Error};
 
+use crate::patience::limit;
 use crate::rig::{ReplicaSet, Role};
 use crate::support::{Db, becomes, own_server};
 
@@ -32,7 +33,7 @@ fn a_member_that_falls_behind_is_named_until_it_has_caught_up() {
     becomes("nobody was behind", || followers(&db), |seen| seen.behind == Duration::ZERO);
     set.fall_behind(2);
     let seen = wait_for_member(&db, &set.server(2).address(), Duration::from_secs(2));
-    assert!(seen.behind < Duration::from_secs(10), "{seen:?}");
+    assert!(seen.behind < limit(Duration::from_secs(10)), "{seen:?}");
     assert!(seen.absent.is_empty() && seen.delays_known);
     set.catch_up(2);
     wait_for(&db, |followers| followers.behind < Duration::from_millis(500));
@@ -46,7 +47,7 @@ fn a_member_that_hangs_counts_until_it_is_held_for_down() {
     set.pause(2);
     wait_for_member(&db, &set.server(2).address(), Duration::from_secs(1));
     let seen = wait_for(&db, |followers| !followers.absent.is_empty());
-    assert!(seen.behind < Duration::from_secs(1), "{seen:?}");
+    assert!(seen.behind < limit(Duration::from_secs(1)), "{seen:?}");
     assert_eq!(seen.absent[0].to_string(), format!("{} (down)", set.server(2).address()));
     set.resume(2);
     wait_for(&db, |followers| followers.absent.is_empty());

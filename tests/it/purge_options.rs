@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use bson::{Bson, Document, doc};
 use sessionctl::archive::Reader;
 
 use crate::rig::ReplicaSet;
-use crate::support::{Db, Run, at, becomes, connect_mongo, now, session, with};
+use crate::support::{Db, Run, at, becomes, connect_mongo, milliseconds, now, session, with};
 
 const TEST_COMMANDS: &[(&str, &str)] = &[("enableTestCommands", "1")];
 
@@ -145,10 +146,12 @@ fn a_cutoff_after_the_servers_now_is_refused() {
 fn a_cutoff_of_an_earlier_report_repeats_that_decision() {
     let db = Db::new();
     many(&db, 3);
-    db.insert("sessions", [connect_mongo("soon", at(2))]);
+    db.insert("sessions", [connect_mongo("soon", at(600))]);
     let dry = purge(&db, &["--dry-run"]).exits(0).json();
     assert_eq!((&dry["matched"], &dry["deleted"]), (&3.into(), &serde_json::Value::Null));
-    db.await_count("sessions", doc! { "expires": { "$lt": now() } }, 4);
+    db.update("sessions", doc! { "_id": "soon" }, doc! { "$set": { "expires": now() } });
+    let expired = || db.count("sessions", doc! { "expires": { "$lt": now() } });
+    becomes("four had expired", expired, |count| *count == 4);
     let cutoff = dry["cutoff"].as_str().unwrap();
     let report = purge(&db, &["--cutoff", cutoff]).exits(0).json();
     assert_eq!((&report["cutoff"], &report["deleted"]), (&dry["cutoff"], &3.into()));
@@ -226,7 +229,9 @@ fn what_cannot_be_written_down_is_not_done() {
 
 /// A request in flight while its session was ended writes it back, once.
 fn comes_back(db: &Db, more: &[&str], code: i32, back: Document) -> serde_json::Value {
-    let arguments = ["purge", "--user", "42", "--verify", "1s", "--yes", "-o", "json"];
+    // Time enough to write it back before the purge looks again.
+    let pause = format!("{}ms", milliseconds(Duration::from_secs(1)));
+    let arguments = ["purge", "--user", "42", "--verify", &pause, "--yes", "-o", "json"];
     let before = db.count("sessions", doc! {});
     let purge = db.command(&[&arguments, more].concat()).start();
     becomes("one was deleted", || db.count("sessions", doc! {}), |left| *left < before);

@@ -1,6 +1,6 @@
 //! A program under way: what it has printed so far, how it is told to stop, and how it ended.
 
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
@@ -48,6 +48,11 @@ impl Running {
 
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
+    }
+
+    /// On a terminal, types this. The keyboard stays until the program has ended.
+    pub fn types(&mut self, text: &str) {
+        self.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
 
     /// Waits until it would catch each of the signals that end a program: before, they kill it.
