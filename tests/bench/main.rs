@@ -9,6 +9,8 @@
 
 mod get;
 mod list;
+#[path = "../rig/patience.rs"]
+mod patience;
 mod peer;
 mod purge;
 mod ratios;

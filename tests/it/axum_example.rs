@@ -1,6 +1,6 @@
 //! The axum application among the examples, which is express-mongodb's demo in Rust.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -173,14 +173,10 @@ fn a_cookie_of_another_secret_is_nobodys() {
 fn the_one_command_starts_it_on_a_throwaway_mongodb() {
     let program = Program::cargo(&["run", "--locked", "--quiet", "--example", "axum"]);
     let mut running = program.env("PORT", "0").start();
-    let mut lines = BufReader::new(running.child().stdout.take().unwrap()).lines();
-    let address = loop {
-        let line = lines.next().expect("it says where it is").unwrap();
-        if let Some(rest) = line.strip_prefix("http://") {
-            break rest.split(' ').next().unwrap().to_owned();
-        }
-    };
-    let mut stream = TcpStream::connect(&address).unwrap();
+    running.await_printed("http://");
+    let printed = running.await_printed("\n");
+    let address = printed.split("http://").nth(1).unwrap().split(' ').next().unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET / HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

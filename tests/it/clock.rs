@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use bson::doc;
 
-use crate::support::{Db, Program, at, connect_mongo, eventually, now};
+use crate::support::{Db, Program, at, connect_mongo, now};
 
 const DAY: i64 = 86_400;
 
@@ -121,8 +120,7 @@ fn a_daemon_with_a_wrong_clock_sweeps_by_the_servers() {
     let db = Db::new();
     db.insert("sessions", [connect_mongo("live", at(3600)), connect_mongo("soon", at(2))]);
     let mut sweep = with_clock(db.command(&["sweep", "--interval", "1"]), DAY).start();
-    std::thread::sleep(Duration::from_millis(300));
-    eventually(|| db.ids("sessions") == ["live"]);
+    db.await_ids("sessions", &["live"]);
     sweep.signal("TERM");
     sweep.wait().exits(0);
 }

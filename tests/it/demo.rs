@@ -1,13 +1,12 @@
 //! `sessionctl demo`: the tour, and that nothing is left of it.
 
 use std::collections::HashSet;
-use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 
 use sessionctl::mongod::Options;
 
-use crate::support::{Db, Program, Run, eventually, mongod_binary, own_server};
+use crate::support::{Db, Program, Run, becomes, eventually, mongod_binary, own_server};
 
 /// The demo, with its temporary files in a folder of its own.
 fn demo(temporary: &Path, arguments: &[&str]) -> Program {
@@ -48,7 +47,7 @@ fn the_tour_shows_each_command_with_its_output_and_leaves_nothing() {
     let run = demo(temporary.path(), &["--exit"]).run().exits(0);
     took_the_tour(&run);
     assert!(is_empty(temporary.path()));
-    eventually(|| processes_on(temporary.path()) == 0);
+    becomes("no process was left", || processes_on(temporary.path()), |left| *left == 0);
 }
 
 #[test]
@@ -66,23 +65,25 @@ fn without_a_terminal_it_leaves_by_itself_and_on_one_it_stays_until_ctrl_c() {
 fn a_demo_that_is_killed_leaves_nothing() {
     let temporary = tempfile::tempdir().unwrap();
     let mut demo = demo(temporary.path(), &["--exit"]).start();
-    let mut said = BufReader::new(demo.child().stdout.take().unwrap());
-    said.read_line(&mut String::new()).unwrap();
+    demo.await_printed("\n");
     assert!(processes_on(temporary.path()) > 0 && !is_empty(temporary.path()));
     demo.signal("KILL");
     assert_eq!(demo.wait().signal, Some(9));
-    eventually(|| is_empty(temporary.path()) && processes_on(temporary.path()) == 0);
+    eventually("neither files nor processes were left", || {
+        is_empty(temporary.path()) && processes_on(temporary.path()) == 0
+    });
 }
 
 #[test]
 fn a_demo_that_is_interrupted_leaves_nothing() {
     let temporary = tempfile::tempdir().unwrap();
     let mut demo = demo(temporary.path(), &["--exit"]).start();
-    let mut said = BufReader::new(demo.child().stdout.take().unwrap());
-    said.read_line(&mut String::new()).unwrap();
+    demo.await_printed("\n");
     demo.signal("TERM");
     demo.wait().exits(143);
-    eventually(|| is_empty(temporary.path()) && processes_on(temporary.path()) == 0);
+    eventually("neither files nor processes were left", || {
+        is_empty(temporary.path()) && processes_on(temporary.path()) == 0
+    });
 }
 
 #[test]
@@ -92,7 +93,7 @@ fn what_is_kept_is_told_and_holds_four_layouts_and_all_states() {
     let kept = run.stdout.lines().find_map(|line| line.strip_prefix("The data is kept in "));
     let kept = Path::new(kept.unwrap());
     assert!(kept.starts_with(temporary.path()) && kept.join("WiredTiger").exists());
-    eventually(|| processes_on(temporary.path()) == 0);
+    becomes("no process was left", || processes_on(temporary.path()), |left| *left == 0);
 
     let server = own_server(Options { data: Some(kept.to_owned()), ..Options::default() });
     let client = Db::on(&server.uri());

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Db, Program, Run, at, connect_mongo, eventually};
+use crate::support::{Db, Program, Run, at, connect_mongo};
 
 mod monitoring;
 mod refusals;
@@ -143,7 +143,8 @@ fn the_command_of_the_unit_sweeps_until_it_is_told_to_end() {
     let unit = printed(&[&words[..], &more].concat());
     let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
     let sweep = runnable(&format!("exec {}", command.replace("%d/uri", &uri))).start();
-    eventually(|| is_swept(&db));
+    db.await_ids("one", &["live"]);
+    db.await_ids("two", &["live"]);
     sweep.end();
 }
 

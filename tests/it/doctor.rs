@@ -4,7 +4,7 @@
 use bson::{Bson, Document, doc};
 use serde_json::Value;
 
-use crate::support::{Db, LAYOUTS, Program, Run, at, connect_mongo, eventually, session, with};
+use crate::support::{Db, LAYOUTS, Program, Run, at, becomes, connect_mongo, session, with};
 
 mod documents;
 mod expiry;
@@ -57,6 +57,13 @@ fn passes(db: &Db, check: &str) {
 fn mend(db: &Db, finding: &Value) -> String {
     let mend = finding["mend"].as_str().unwrap_or_else(|| panic!("{finding:#}"));
     mend.replace(&format!("-d {} ", db.name), "-d DB ").replace(&db.name, "DB")
+}
+
+/// Waits until a check comes out so.
+#[track_caller]
+fn await_outcome(db: &Db, check: &str, outcome: &str) -> Value {
+    let what = format!("the outcome of {check} was {outcome}");
+    becomes(&what, || finding(db, check), |finding| finding["outcome"] == outcome)
 }
 
 /// Runs the very words that a finding names.

@@ -11,7 +11,7 @@ use bson::{DateTime, Document, doc};
 use serde_json::Value;
 use sessionctl::{Expiry, Store};
 
-use crate::support::{Db, eventually, shared_uri};
+use crate::support::{Db, eventually};
 
 mod beside_axum;
 mod ending;
@@ -78,7 +78,7 @@ impl Express {
         let mut log = tempfile::tempfile().unwrap();
         let mut command = Command::new("bash");
         command.arg(script).args(["node-server", "--store", store.name]);
-        command.args(["--uri", &shared_uri(), "--db", &db.name]);
+        command.args(["--uri", &db.server, "--db", &db.name]);
         if let Some(max_age) = max_age {
             command.args(["--max-age", &max_age.to_string()]);
         }
@@ -101,7 +101,7 @@ impl Drop for Express {
             let _ = self.child.kill();
             let _ = self.child.wait();
         } else {
-            eventually(|| self.child.try_wait().unwrap().is_some());
+            eventually("Express ended", || self.child.try_wait().unwrap().is_some());
         }
     }
 }

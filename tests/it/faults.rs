@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::rig::ReplicaSet;
-use crate::support::{Db, at, connect_mongo, eventually, now};
+use crate::support::{Db, at, becomes, connect_mongo, eventually, now};
 
 const TEST_COMMANDS: &[(&str, &str)] = &[("enableTestCommands", "1")];
 /// What came of a test of chance.
@@ -223,7 +223,7 @@ fn purge_while(
     // Some three seconds of batches, of which some are always under way.
     let gently = ["--rate", "2000", "--batch-size", "20"];
     let mut purge = db.command(&purging(place.as_ref(), &gently)).start();
-    eventually(|| dead(db) < DEAD as u64 * 95 / 100);
+    becomes("a twentieth was gone", || dead(db), |left| *left < DEAD as u64 * 95 / 100);
     go_away(set);
     assert!(!purge.has_ended(), "it was in the middle");
     let report = purge.wait().exits(0).json();
@@ -257,9 +257,9 @@ fn while_the_primary_goes_away(
     come_back(set);
 
     let path = path.to_str().unwrap();
-    let arguments = ["restore", path, "--yes", "-o", "json", "--batch-size", "10"];
+    let arguments = ["restore", path, "--yes", "-o", "json", "--batch-size", "20"];
     let mut restore = db.command(&arguments).start();
-    eventually(|| dead(&db) > DEAD as u64 / 20);
+    becomes("a twentieth was back", || dead(&db), |there| *there > DEAD as u64 / 20);
     go_away(set);
     assert!(!restore.has_ended(), "it was in the middle");
     let report = restore.wait().exits(0).json();
@@ -416,7 +416,7 @@ fn no_session_that_is_renewed_before_its_delete_is_lost() {
         let place = arrange(&db, strategy);
         let gently = ["--batch-size", "25", "--jobs", "4"];
         let purge = db.command(&purging(place.as_ref(), &gently)).start();
-        eventually(|| dead(&db) < AT_ONCE as u64);
+        becomes("the purge had begun", || dead(&db), |left| *left < AT_ONCE as u64);
         // Half of them meet the purge from the other end, half go the same way.
         let mut writers = Vec::new();
         for writer in 0..WRITERS {
@@ -454,7 +454,7 @@ fn no_session_that_is_renewed_before_its_delete_is_lost() {
 fn leaves_soon(db: &Db, arguments: &[&str], is_waiting: &mut dyn FnMut() -> bool) {
     for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let mut purge = db.command(arguments).start();
-        eventually(&mut *is_waiting);
+        eventually(&format!("{arguments:?} was waiting"), &mut *is_waiting);
         thread::sleep(Duration::from_millis(200));
         assert!(!purge.has_ended(), "{arguments:?}");
         purge.signal(name);
@@ -503,7 +503,7 @@ fn a_signal_while_it_waits_to_look_again_ends_a_purge_soon() {
     for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         db.insert("sessions", sessions(3, 3));
         let mut purge = db.command(&arguments).start();
-        eventually(|| db.count("sessions", doc! {}) == 0);
+        db.await_count("sessions", doc! {}, 0);
         thread::sleep(Duration::from_millis(200));
         purge.signal(name);
         let report = purge.wait().soon().exits(code).json();
@@ -540,7 +540,7 @@ fn a_ctrl_c_leaves_the_terminal_as_it_was() {
     let (before, after) = (file("before"), file("after"));
     let purge = db.command(&["purge", "--expired", "--rate", "20", "--yes"]);
     let purge = purge.env("BEFORE", &before).env("AFTER", &after);
-    let run = purge.typed_on_terminal(shell, &[("15 of 500 ", "\x03")]);
+    let run = purge.typed_on_terminal(shell, &[("5 of 500 ", "\x03")]);
     assert!(run.stdout.contains("code 130"), "{run:#?}");
     assert!(run.stdout.contains("signal"), "the report: {run:#?}");
     let read = |path: &str| std::fs::read_to_string(path).unwrap();

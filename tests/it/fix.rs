@@ -201,7 +201,9 @@ fn a_session_that_its_store_writes_meanwhile_is_left_alone() {
     // Which store writes here no document tells: its index does.
     db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });
     let running = db.command(&["fix", "expiry", "--yes", "--rate", "500", "-o", "json"]).start();
-    eventually(|| db.count("sessions", doc! { "expires": { "$type": "date" } }) > 0);
+    eventually("it had mended one", || {
+        db.count("sessions", doc! { "expires": { "$type": "date" } }) > 0
+    });
     let renewed = at(3600);
     db.update("sessions", doc! { "_id": "s1999" }, doc! { "$set": { "expires": renewed } });
     let report = running.wait().exits(0).json();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::{Document, doc};
 use sessionctl::mongod::Options;
 
-use crate::support::{Db, LAYOUTS, at, eventually, own_server, session};
+use crate::support::{Db, LAYOUTS, at, own_server, session};
 
 mod building;
 mod converting;
@@ -51,7 +51,7 @@ fn after_install_the_server_itself_removes_expired_sessions_and_only_those() {
         let mut endless = session(layout, "CCCCCCCCCCCCCCCCCCCCCC", at(0));
         endless.remove(expires);
         db.insert("sessions", [session(layout, EXPIRED, at(-60)), endless]);
-        eventually(|| db.count("sessions", doc! { id: EXPIRED }) == 0);
+        db.await_count("sessions", doc! { id: EXPIRED }, 0);
         assert_eq!(db.count("sessions", doc! { id: LIVE }), 1);
         assert_eq!(db.count("sessions", doc! {}), 2);
     }
@@ -117,7 +117,7 @@ fn before_the_server_deletes_a_backlog_it_is_said_and_confirmed() {
     asked.on_terminal(&[("Go on?", "n\r")]).exits(3);
     assert!(db.indexes("sessions").is_empty());
     db.sessionctl(&["index", "install", "--yes"]).exits(0).says("deletes 3 expired sessions");
-    eventually(|| db.ids("sessions") == [LIVE]);
+    db.await_ids("sessions", &[LIVE]);
 }
 
 #[test]

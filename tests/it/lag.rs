@@ -9,8 +9,9 @@ use sessionctl::mongod::Options;
 use sessionctl::replication::{Followers, Lag};
 use sessionctl::{Connection, Error};
 
+use crate::patience::limit;
 use crate::rig::{ReplicaSet, Role};
-use crate::support::{Db, eventually, own_server};
+use crate::support::{Db, becomes, own_server};
 
 const TEST_COMMANDS: &[(&str, &str)] = &[("enableTestCommands", "1")];
 
@@ -29,10 +30,10 @@ fn a_member_that_falls_behind_is_named_until_it_has_caught_up() {
     let mut set = ReplicaSet::start(3, TEST_COMMANDS);
     let db = Db::on(&set.uri());
     write(&db);
-    eventually(|| followers(&db).behind == Duration::ZERO);
+    becomes("nobody was behind", || followers(&db), |seen| seen.behind == Duration::ZERO);
     set.fall_behind(2);
     let seen = wait_for_member(&db, &set.server(2).address(), Duration::from_secs(2));
-    assert!(seen.behind < Duration::from_secs(10), "{seen:?}");
+    assert!(seen.behind < limit(Duration::from_secs(10)), "{seen:?}");
     assert!(seen.absent.is_empty() && seen.delays_known);
     set.catch_up(2);
     wait_for(&db, |followers| followers.behind < Duration::from_millis(500));
@@ -46,7 +47,7 @@ fn a_member_that_hangs_counts_until_it_is_held_for_down() {
     set.pause(2);
     wait_for_member(&db, &set.server(2).address(), Duration::from_secs(1));
     let seen = wait_for(&db, |followers| !followers.absent.is_empty());
-    assert!(seen.behind < Duration::from_secs(1), "{seen:?}");
+    assert!(seen.behind < limit(Duration::from_secs(1)), "{seen:?}");
     assert_eq!(seen.absent[0].to_string(), format!("{} (down)", set.server(2).address()));
     set.resume(2);
     wait_for(&db, |followers| followers.absent.is_empty());
@@ -116,17 +117,14 @@ fn without_a_primary_it_is_unknown_for_now() {
     assert!(matches!(lag(&db, &uri), Lag::Behind(_)));
     set.server(1).kill();
     set.server(2).kill();
-    let mut last = None;
-    eventually(|| match lag(&db, &uri) {
-        Lag::Unknown(error) => {
-            assert!(error.is_transient(), "{error:?}");
-            last = Some(error);
-            true
-        }
-        _ => false,
-    });
+    let is_unknown = |seen: &Lag| matches!(seen, Lag::Unknown(_));
+    match becomes("the lag was unknown", || lag(&db, &uri), is_unknown) {
+        Lag::Unknown(error) => assert!(error.is_transient(), "{error:?}"),
+        other => panic!("{other:?}"),
+    }
     set.restart(1);
-    eventually(|| matches!(lag(&db, &uri), Lag::Behind(_)));
+    let is_known = |seen: &Lag| matches!(seen, Lag::Behind(_));
+    becomes("the lag was known again", || lag(&db, &uri), is_known);
 }
 
 fn lag(db: &Db, uri: &str) -> Lag {
@@ -147,13 +145,11 @@ fn followers(db: &Db) -> Followers {
 /// Goes on writing until it is true of the lag.
 #[track_caller]
 fn wait_for(db: &Db, is_true: impl Fn(&Followers) -> bool) -> Followers {
-    let mut last = Followers::default();
-    eventually(|| {
+    let look = || {
         write(db);
-        last = followers(db);
-        is_true(&last)
-    });
-    last
+        followers(db)
+    };
+    becomes("the lag was as wanted", look, is_true)
 }
 
 /// Goes on writing until this member is the slowest, and so far behind.

@@ -7,7 +7,7 @@ use bson::{DateTime, Document, doc};
 use sessionctl::mongod::Options;
 
 use crate::rig::ReplicaSet;
-use crate::support::{Db, Running, at, connect_mongo, eventually, own_server};
+use crate::support::{Db, Running, at, becomes, connect_mongo, eventually, own_server};
 
 const LIFE: Duration = Duration::from_secs(2);
 const SWEEP: [&str; 5] = ["sweep", "--interval", "1", "--lease", "2"];
@@ -40,7 +40,7 @@ fn fence(lease: &Document) -> i64 {
 
 /// Waits until somebody has the lease, and tells by which number.
 fn held(db: &Db) -> i64 {
-    eventually(|| {
+    eventually("somebody had the lease", || {
         let leases = db.find("sessionctl_leases", doc! {});
         leases.iter().any(|lease| lease.contains_key("holder"))
     });
@@ -78,7 +78,7 @@ fn deletes_of(sweepers: usize) -> BTreeMap<String, usize> {
     for round in 0..4 {
         let id = format!("round-{round}");
         expired(&db, &id);
-        eventually(|| is_gone(&db, &id));
+        db.await_gone("sessions", &id);
         // Time for the others to come, too.
         std::thread::sleep(Duration::from_millis(1500));
     }
@@ -93,7 +93,10 @@ fn deletes_of(sweepers: usize) -> BTreeMap<String, usize> {
 #[test]
 fn ten_sweepers_do_the_deletes_of_one() {
     let sum = |deletes: &BTreeMap<String, usize>| deletes.values().sum::<usize>();
-    let (one, ten) = (deletes_of(1), deletes_of(10));
+    let (one, ten) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| deletes_of(1));
+        (deletes_of(10), one.join().unwrap())
+    });
     // Without leases it would be ten times as many.
     assert!((4..=2 * sum(&one)).contains(&sum(&ten)), "{one:?} {ten:?}");
     // Those that end hand it on, and that is a number more.
@@ -138,7 +141,7 @@ fn when_the_holder_is_killed_another_goes_on_within_one_lease() {
         let left = lease(&db);
         let id = format!("after-{round}");
         expired(&db, &id);
-        eventually(|| is_gone(&db, &id));
+        db.await_gone("sessions", &id);
         let now = lease(&db);
         assert_eq!(fence(&now), before + 1);
         assert!(date(&now, "since") >= date(&left, "until"), "{left} {now}");
@@ -162,7 +165,7 @@ fn a_holder_that_is_told_to_end_gives_the_lease_back() {
     assert!(!left.contains_key("holder"), "{left}");
     let next = db.command(&arguments).start();
     expired(&db, "one");
-    eventually(|| is_gone(&db, "one"));
+    db.await_gone("sessions", "one");
     assert_eq!(fence(&lease(&db)), before + 1);
     next.end();
 }
@@ -175,10 +178,10 @@ fn a_holder_that_was_held_up_does_not_go_on_with_a_lease_that_is_anothers() {
     let before = held(&db);
     let mut held_up = take_holder(&db, &mut sweeps);
     held_up.signal("STOP");
-    eventually(|| fence(&lease(&db)) == before + 1);
+    becomes("another had the lease", || fence(&lease(&db)), |fence| *fence == before + 1);
     held_up.signal("CONT");
     expired(&db, "one");
-    eventually(|| is_gone(&db, "one"));
+    db.await_gone("sessions", "one");
     std::thread::sleep(LIFE);
     let now = lease(&db);
     assert_eq!(fence(&now), before + 1, "{now}");
@@ -196,8 +199,8 @@ fn a_holder_whose_renewals_are_not_answered_stops_when_its_lease_has_run_out() {
     };
     let blocked = other.fail_commands("alwaysOn", data);
     let next = db.command(&SWEEP).start();
-    eventually(|| fence(&lease(&db)) == before + 1);
-    std::thread::sleep(Duration::from_millis(500));
+    becomes("another had the lease", || fence(&lease(&db)), |fence| *fence == before + 1);
+    holder.await_said("was lost");
     holder.signal("KILL");
     drop(blocked);
     let run = holder.wait();
@@ -216,7 +219,7 @@ fn a_pass_longer_than_the_lease_keeps_it() {
     let arguments = [&SWEEP[..], &["--batch-size", "1", "--rate", "10"]].concat();
     let mut sweeps: Vec<_> = (0..2).map(|_| db.command(&arguments).start()).collect();
     let before = held(&db);
-    eventually(|| db.ids("sessions") == ["live"]);
+    db.await_ids("sessions", &["live"]);
     assert_eq!(fence(&lease(&db)), before);
     for sweep in &mut sweeps {
         sweep.signal("TERM");
@@ -230,10 +233,10 @@ fn once_leaves_the_work_to_the_one_who_has_the_lease() {
     let db = Db::new();
     indexed(&db);
     expired(&db, "before");
-    let daemon = db.command(&["sweep", "--interval", "1h"]).start();
-    eventually(|| is_gone(&db, "before"));
+    let mut daemon = db.command(&["sweep", "--interval", "1h"]).start();
+    db.await_gone("sessions", "before");
     // Its pass may look once more before it ends.
-    std::thread::sleep(Duration::from_millis(500));
+    daemon.await_said("deleted 1 session");
     expired(&db, "one");
     let run = db.sessionctl(&["sweep", "--once"]).exits(0).says("is left to");
     assert!(!is_gone(&db, "one"), "{run:#?}");
@@ -250,8 +253,8 @@ fn each_collection_has_a_lease_of_its_own_and_none_of_them_is_taken_for_sessions
     indexed(&db);
     db.insert("others", [connect_mongo("live", at(600)), connect_mongo("dead", at(-60))]);
     let sweep = db.command(&["sweep", "-c", "sessions", "-c", "others"]).start();
-    eventually(|| db.count("others", doc! {}) == 1);
-    eventually(|| db.count("sessionctl_leases", doc! {}) == 2);
+    db.await_count("others", doc! {}, 1);
+    db.await_count("sessionctl_leases", doc! {}, 2);
     sweep.end();
     let names: BTreeSet<_> = db.ids("sessionctl_leases").into_iter().collect();
     let wanted = ["others", "sessions"].map(|name| format!("{}.{name}", db.name));
@@ -283,7 +286,7 @@ fn the_lease_moves_with_the_primary() {
         set.step_down();
         let id = format!("after-{round}");
         expired(&db, &id);
-        eventually(|| is_gone(&db, &id));
+        db.await_gone("sessions", &id);
     }
     assert!(fence(&lease(&db)) >= before);
     for sweep in &mut sweeps {

@@ -287,6 +287,9 @@ fn a_list_into_a_file_shows_on_the_terminal_how_far_it_is() {
     db.insert("sessions", (0..1200).map(|n| dated(&format!("session-{n}"), n)));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sessions.csv");
+    // Long enough to be drawn twice.
+    let data = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 1000 };
+    let slow = db.fail_commands("alwaysOn", data);
     let listed = |arguments: &[&str]| {
         let shell = format!("$sessionctl >{}", file.display());
         let run = db.command(&[&["list", "-o", "csv"], arguments].concat());
@@ -300,6 +303,7 @@ fn a_list_into_a_file_shows_on_the_terminal_how_far_it_is() {
     // Only reading them would tell how many match.
     let (screen, _) = listed(&["--live"]);
     assert!(screen.contains("/s") && !screen.contains(" left"), "{screen}");
+    drop(slow);
     assert_eq!(listed(&["-q"]).0, "");
 }
 

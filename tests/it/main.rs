@@ -1,8 +1,15 @@
 //! What sessionctl does to a real MongoDB. Tests are named as sentences, and look in the database
 //! rather than at our own report.
+//!
+//! They mostly wait, so `.cargo/config.toml` runs more of them at once than there are cores.
+//! `tests/rig/busy.sh` runs them three times beside three busy loops.
+//! `SESSIONCTL_TEST_PATIENCE` scales every limit: the default of 3 suits a busy machine, 1 is strict.
+//! `SESSIONCTL_LONG_TESTS=1` runs the long forms of the tests that have one.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../rig/patience.rs"]
+mod patience;
 #[path = "../rig/replica.rs"]
 mod rig;
 mod support;

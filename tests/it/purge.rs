@@ -401,8 +401,9 @@ fn a_closed_stdout_is_no_reason_to_stop() {
     db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });
     let data = doc! { "failCommands": ["delete"], "blockConnection": true, "blockTimeMS": 20 };
     let slow = db.fail_commands("alwaysOn", data);
-    let mut purge = db.command(&["purge", "--expired", "--batch-size", "10"]).start();
-    drop(purge.child().stdout.take());
+    let (reader, writer) = std::io::pipe().unwrap();
+    let purge = db.command(&["purge", "--expired", "--batch-size", "10"]).stdout(writer).start();
+    drop(reader);
     let run = purge.wait().exits(0);
     drop(slow);
     assert_eq!(run.stderr, "");

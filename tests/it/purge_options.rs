@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use bson::{Bson, Document, doc};
 use sessionctl::archive::Reader;
 
 use crate::rig::ReplicaSet;
-use crate::support::{Db, Run, at, connect_mongo, eventually, now, session, with};
+use crate::support::{Db, Run, at, becomes, connect_mongo, milliseconds, now, session, with};
 
 const TEST_COMMANDS: &[(&str, &str)] = &[("enableTestCommands", "1")];
 
@@ -79,11 +78,11 @@ fn a_purge_pauses_while_a_member_is_behind_and_goes_on_when_it_has_caught_up() {
         };
         at(0) - at(2)
     };
-    eventually(|| lag(&db) > 3000);
+    becomes("a member was 3 s behind", || lag(&db), |behind| *behind > 3000);
     let arguments = ["purge", "--expired", "--max-lag", "2s", "-o", "json"];
     for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let mut paused = db.command(&arguments).start();
-        thread::sleep(Duration::from_millis(1500));
+        paused.await_said("paused: a member of the replica set is ");
         assert!(!paused.has_ended());
         paused.signal(name);
         let run = paused.wait().soon().exits(code).says("paused: a member of the replica set is ");
@@ -91,7 +90,7 @@ fn a_purge_pauses_while_a_member_is_behind_and_goes_on_when_it_has_caught_up() {
         assert_eq!(run.json()["stopped"], "signal");
     }
     let mut paused = db.command(&arguments).start();
-    thread::sleep(Duration::from_millis(1500));
+    paused.await_said("paused: a member of the replica set is ");
     assert!(!paused.has_ended());
     assert_eq!(db.count("sessions", doc! {}), 3000);
     set.catch_up(2);
@@ -147,10 +146,12 @@ fn a_cutoff_after_the_servers_now_is_refused() {
 fn a_cutoff_of_an_earlier_report_repeats_that_decision() {
     let db = Db::new();
     many(&db, 3);
-    db.insert("sessions", [connect_mongo("soon", at(2))]);
+    db.insert("sessions", [connect_mongo("soon", at(600))]);
     let dry = purge(&db, &["--dry-run"]).exits(0).json();
     assert_eq!((&dry["matched"], &dry["deleted"]), (&3.into(), &serde_json::Value::Null));
-    eventually(|| db.count("sessions", doc! { "expires": { "$lt": now() } }) == 4);
+    db.update("sessions", doc! { "_id": "soon" }, doc! { "$set": { "expires": now() } });
+    let expired = || db.count("sessions", doc! { "expires": { "$lt": now() } });
+    becomes("four had expired", expired, |count| *count == 4);
     let cutoff = dry["cutoff"].as_str().unwrap();
     let report = purge(&db, &["--cutoff", cutoff]).exits(0).json();
     assert_eq!((&report["cutoff"], &report["deleted"]), (&dry["cutoff"], &3.into()));
@@ -228,10 +229,12 @@ fn what_cannot_be_written_down_is_not_done() {
 
 /// A request in flight while its session was ended writes it back, once.
 fn comes_back(db: &Db, more: &[&str], code: i32, back: Document) -> serde_json::Value {
-    let arguments = ["purge", "--user", "42", "--verify", "1s", "--yes", "-o", "json"];
+    // Time enough to write it back before the purge looks again.
+    let pause = format!("{}ms", milliseconds(Duration::from_secs(1)));
+    let arguments = ["purge", "--user", "42", "--verify", &pause, "--yes", "-o", "json"];
     let before = db.count("sessions", doc! {});
     let purge = db.command(&[&arguments, more].concat()).start();
-    eventually(|| db.count("sessions", doc! {}) < before);
+    becomes("one was deleted", || db.count("sessions", doc! {}), |left| *left < before);
     db.insert("sessions", [back]);
     purge.wait().exits(code).json()
 }

@@ -35,7 +35,7 @@ fn a_killed_primary_is_replaced_comes_back_and_catches_up() {
     db.insert("sessions", [connect_mongo("meanwhile", at(60))]);
     set.restart(killed);
     let its_own = on_member(&set, killed, &db);
-    eventually(|| {
+    eventually("it caught up", || {
         let filter = doc! { "_id": { "$in": ["before", "meanwhile"] } };
         its_own.count("sessions", filter) == 2
     });
@@ -64,7 +64,7 @@ fn a_member_falls_behind_and_catches_up() {
     assert_eq!(its_own.count("sessions", doc! {}), 0);
     set.await_health();
     set.catch_up(2);
-    eventually(|| its_own.count("sessions", doc! {}) == 1);
+    its_own.await_count("sessions", doc! {}, 1);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_set_may_have_hidden_and_delayed_members_and_an_arbiter() {
     db.insert("sessions", [connect_mongo("new", at(60))]);
     let hidden = on_member(&set, 1, &db);
     let delayed = on_member(&set, 2, &db);
-    eventually(|| hidden.count("sessions", doc! {}) == 1);
+    hidden.await_count("sessions", doc! {}, 1);
     assert_eq!(delayed.count("sessions", doc! {}), 0);
     let status = set.admin(0, doc! { "replSetGetStatus": 1 });
     let states: Vec<_> = status.get_array("members").unwrap().iter().map(state).collect();

@@ -395,7 +395,7 @@ impl OneMember {
         let set = Self(server);
         let config = doc! { "_id": "rs0", "members": [member] };
         set.member().admin(doc! { "replSetInitiate": config });
-        eventually(|| set.is_primary());
+        eventually("the member was the primary", || set.is_primary());
         set
     }
 

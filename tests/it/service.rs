@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bson::{Bson, doc};
 
-use crate::support::{Db, Program, at, connect_mongo, eventually, session, with};
+use crate::support::{Db, Program, at, connect_mongo, session, with};
 
 fn is_gone(db: &Db, collection: &str, id: &str) -> bool {
     db.count(collection, doc! { "_id": id }) == 0
@@ -72,11 +72,11 @@ fn no_collection_that_was_typed_is_forgotten() {
 fn one_collection_that_is_not_there_does_not_hold_up_the_others() {
     let db = Db::new();
     fill(&db, "one");
-    let sweep = db.command(&["sweep", "--interval", "1", "-c", "one", "-c", "two"]).start();
-    eventually(|| is_gone(&db, "one", "dead-one"));
-    std::thread::sleep(Duration::from_millis(1200));
+    let mut sweep = db.command(&["sweep", "--interval", "1", "-c", "one", "-c", "two"]).start();
+    db.await_gone("one", "dead-one");
+    sweep.await_said("waiting for");
     fill(&db, "two");
-    eventually(|| is_gone(&db, "two", "dead-two"));
+    db.await_gone("two", "dead-two");
     sweep.end().says(&format!("waiting for {}.two", db.name));
 }
 
@@ -135,24 +135,28 @@ fn a_file_is_read_again_on_sighup_and_one_that_is_wrong_changes_nothing() {
     let table = |name: &str| format!("[collections.\"{}.{name}\"]\n", db.name);
     let config = write(&path, &format!("interval = 1\n{}", table("one")));
     let mut sweep = configured(&db, &config, &[]).start();
-    eventually(|| is_gone(&db, "one", "dead-one"));
+    db.await_gone("one", "dead-one");
 
     write(&path, "interval = \"soon\"");
     sweep.signal("HUP");
     fill(&db, "three");
     db.insert("one", [connect_mongo("second", at(-60))]);
-    eventually(|| is_gone(&db, "one", "second"));
+    db.await_gone("one", "second");
 
     write(&path, &format!("interval = 1\n{}{}grace = \"1h\"\n", table("two"), table("three")));
     sweep.signal("HUP");
-    eventually(|| is_gone(&db, "two", "dead-two"));
+    db.await_gone("two", "dead-two");
     db.insert("one", [connect_mongo("third", at(-60))]);
-    std::thread::sleep(Duration::from_millis(2500));
+    // Two passes of the collection that is swept.
+    for id in ["fourth", "fifth"] {
+        db.insert("two", [connect_mongo(id, at(-60))]);
+        db.await_gone("two", id);
+    }
     assert!(!is_gone(&db, "one", "third") && !is_gone(&db, "three", "dead-three"));
 
     write(&path, &format!("interval = 1\n{}", table("three")));
     sweep.signal("HUP");
-    eventually(|| is_gone(&db, "three", "dead-three"));
+    db.await_gone("three", "dead-three");
     sweep.end().says("going on as before");
 }
 
@@ -166,7 +170,7 @@ fn a_reader_of_the_reports_who_leaves_is_said_once_and_the_sweep_goes_on() {
     drop(reader);
     for id in ["second", "third"] {
         db.insert("sessions", [connect_mongo(id, at(-60))]);
-        eventually(|| is_gone(&db, "sessions", id));
+        db.await_gone("sessions", id);
     }
     let run = sweep.end();
     assert_eq!(run.stderr.matches("nobody reads the reports").count(), 1, "{run:#?}");
@@ -177,13 +181,13 @@ fn a_pass_can_be_asked_for_by_sigusr1() {
     let db = Db::new();
     fill(&db, "sessions");
     let mut sweep = db.command(&["sweep", "--interval", "1h"]).start();
-    eventually(|| is_gone(&db, "sessions", "dead-sessions"));
+    db.await_gone("sessions", "dead-sessions");
     for id in ["second", "third"] {
         db.insert("sessions", [connect_mongo(id, at(-60))]);
         std::thread::sleep(Duration::from_millis(300));
         assert!(!is_gone(&db, "sessions", id));
         sweep.signal("USR1");
-        eventually(|| is_gone(&db, "sessions", id));
+        db.await_gone("sessions", id);
     }
     sweep.end();
 }
@@ -227,13 +231,13 @@ fn what_a_sweep_deletes_is_archived_first_under_the_name_of_its_day() {
     let pattern = folder.path().join("gone-%Y-%m-%d.ndjson");
     let arguments =
         ["sweep", "--interval", "1", "-o", "ndjson", "--archive", pattern.to_str().unwrap()];
-    let sweep = db.command(&arguments).start();
+    let mut sweep = db.command(&arguments).start();
     let file = || {
         let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().flatten().collect();
         assert!(files.len() <= 1, "{files:?}");
         files.first().map(std::fs::DirEntry::path)
     };
-    eventually(|| is_gone(&db, "sessions", "dead-sessions"));
+    db.await_gone("sessions", "dead-sessions");
     let first = file().unwrap();
     assert!(first.to_str().unwrap().contains("gone-20"), "{first:?}");
     assert!(std::fs::read_to_string(&first).unwrap().contains("dead-sessions"));
@@ -242,16 +246,16 @@ fn what_a_sweep_deletes_is_archived_first_under_the_name_of_its_day() {
     let moved = tempfile::tempdir().unwrap();
     std::fs::rename(&first, moved.path().join("moved.ndjson")).unwrap();
     db.insert("sessions", [connect_mongo("second", at(-60))]);
-    eventually(|| is_gone(&db, "sessions", "second"));
+    db.await_gone("sessions", "second");
     assert!(std::fs::read_to_string(file().unwrap()).unwrap().contains("second"));
 
     // Without its folder nothing is deleted, until it is there again.
     std::fs::remove_dir_all(folder.path()).unwrap();
     db.insert("sessions", [connect_mongo("third", at(-60))]);
-    std::thread::sleep(Duration::from_millis(2500));
+    sweep.await_said("broke off");
     assert!(!is_gone(&db, "sessions", "third"));
     std::fs::create_dir(folder.path()).unwrap();
-    eventually(|| is_gone(&db, "sessions", "third"));
+    db.await_gone("sessions", "third");
     assert!(std::fs::read_to_string(file().unwrap()).unwrap().contains("third"));
     let run = sweep.end().says("broke off");
     let archived: u64 = run
@@ -281,18 +285,18 @@ fn a_collection_whose_layout_changes_is_waited_for() {
     let db = Db::new();
     fill(&db, "sessions");
     let mut sweep = db.command(&["sweep", "--interval", "1"]).start();
-    eventually(|| is_gone(&db, "sessions", "dead-sessions"));
+    db.await_gone("sessions", "dead-sessions");
     // Half of them are of another store: whose is it now?
     let tower = |letter: char| {
         let id = letter.to_string().repeat(22);
         session("tower-sessions", &id, at(-60))
     };
     db.insert("sessions", ['A', 'B'].map(tower));
-    std::thread::sleep(Duration::from_millis(2500));
+    sweep.await_said("waiting for");
     assert!(!sweep.has_ended());
     assert_eq!(db.count("sessions", doc! {}), 3);
     db.run(doc! { "delete": "sessions", "deletes": [{ "q": { "_id": "live" }, "limit": 1 }] });
-    eventually(|| db.count("sessions", doc! {}) == 0);
+    db.await_count("sessions", doc! {}, 0);
     sweep.end().says("waiting for").says("has the layout tower-sessions now");
 }
 
@@ -301,9 +305,9 @@ fn a_pass_that_outlasts_the_interval_is_said_and_followed_by_one_at_once() {
     let db = Db::new();
     db.insert("sessions", (0..30).map(|number| connect_mongo(&format!("{number:02}"), at(-60))));
     let arguments = ["sweep", "--interval", "1", "--rate", "10", "--batch-size", "1"];
-    let sweep = db.command(&arguments).start();
-    eventually(|| db.count("sessions", doc! {}) == 0);
-    std::thread::sleep(Duration::from_millis(500));
+    let mut sweep = db.command(&arguments).start();
+    db.await_count("sessions", doc! {}, 0);
+    sweep.await_said("deleted 30 sessions");
     let run = sweep.end().says("longer than the interval of 1 s");
     assert!(run.stderr.contains("deleted 30 sessions"), "{run:#?}");
 }

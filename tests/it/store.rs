@@ -12,7 +12,7 @@ use sessionctl::{Error, Expiry};
 use tower_sessions::SessionStore;
 
 use crate::expire::read_by_its_store;
-use crate::support::{Db, LAYOUTS, at, eventually, own_server, session};
+use crate::support::{Db, LAYOUTS, at, own_server, session};
 
 mod indexes;
 mod options;
@@ -304,7 +304,7 @@ fn a_clear_interval_removes_what_expires_until_it_is_dropped() {
     let insert = |id: &str| db.insert("sessions", [session("express-mongodb-1", id, at(-1))]);
     for id in ["first", "second"] {
         insert(id);
-        eventually(|| db.count("sessions", doc! {}) == 0);
+        db.await_count("sessions", doc! {}, 0);
     }
     drop(guard);
     std::thread::sleep(Duration::from_millis(300));
@@ -312,7 +312,7 @@ fn a_clear_interval_removes_what_expires_until_it_is_dropped() {
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(db.ids("sessions"), ["third"]);
     let guard = store.clear_interval(Duration::from_millis(100));
-    eventually(|| db.count("sessions", doc! {}) == 0);
+    db.await_count("sessions", doc! {}, 0);
     db.runtime.block_on(guard.stop()).unwrap();
     drop(entered);
 }
@@ -326,12 +326,12 @@ fn a_clear_interval_survives_its_server() {
     let guard = store.clear_interval(Duration::from_millis(200));
     let insert = |id: &str| db.insert("sessions", [session("express-mongodb-1", id, at(-1))]);
     insert("first");
-    eventually(|| db.count("sessions", doc! {}) == 0);
+    db.await_count("sessions", doc! {}, 0);
     server.kill();
     std::thread::sleep(Duration::from_millis(700));
     server.restart().unwrap();
     insert("second");
-    eventually(|| db.count("sessions", doc! {}) == 0);
+    db.await_count("sessions", doc! {}, 0);
     db.runtime.block_on(guard.stop()).unwrap();
     drop(entered);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::doc;
 use sessionctl::mongod::Options;
 
-use crate::support::{Db, Program, Running, at, connect_mongo, eventually, own_server, session};
+use crate::support::{Db, Program, Running, at, connect_mongo, own_server, session};
 
 const EVERY_SECOND: [&str; 3] = ["sweep", "--interval", "1"];
 
@@ -13,16 +13,12 @@ fn expired(db: &Db, id: &str) {
     db.insert("sessions", [connect_mongo(id, at(-60))]);
 }
 
-fn is_gone(db: &Db, id: &str) -> bool {
-    db.count("sessions", doc! { "_id": id }) == 0
-}
-
 /// A sweep of sessions that are there, after its first pass.
 fn sweeping(db: &Db) -> Running {
     db.insert("sessions", [connect_mongo("live", at(600))]);
     expired(db, "first");
     let sweep = db.command(&EVERY_SECOND).start();
-    eventually(|| is_gone(db, "first"));
+    db.await_gone("sessions", "first");
     sweep
 }
 
@@ -32,9 +28,9 @@ fn a_sweep_removes_what_expires_while_it_runs_and_ends_with_0_when_told_to() {
         let db = Db::new();
         let mut sweep = sweeping(&db);
         db.insert("sessions", [connect_mongo("second", at(2))]);
-        eventually(|| is_gone(&db, "second"));
+        db.await_gone("sessions", "second");
         expired(&db, "third");
-        eventually(|| is_gone(&db, "third"));
+        db.await_gone("sessions", "third");
         sweep.signal(name);
         sweep.wait().exits(0).soon();
         assert_eq!(db.ids("sessions"), ["live"]);
@@ -58,18 +54,18 @@ fn a_sweep_survives_its_server_being_killed_and_stopped() {
     // It gives up soon, and so comes back by itself rather than by the driver's patience.
     let uri = format!("{}&serverSelectionTimeoutMS=200", db.uri);
     let mut sweep = db.command(&EVERY_SECOND).env("SESSIONCTL_URI", &uri).start();
-    eventually(|| is_gone(&db, "first"));
+    db.await_gone("sessions", "first");
     for (id, stop) in [("after-kill", true), ("after-stop", false)] {
         if stop {
             server.kill();
         } else {
             server.stop();
         }
-        std::thread::sleep(Duration::from_millis(1500));
+        sweep.await_said("trying again");
         assert!(!sweep.has_ended());
         server.restart().unwrap();
         expired(&db, id);
-        eventually(|| is_gone(&db, id));
+        db.await_gone("sessions", id);
     }
     sweep.signal("TERM");
     sweep.wait().exits(0).soon().says("trying again");
@@ -86,7 +82,7 @@ fn a_sweep_can_be_ended_while_its_server_is_unreachable() {
     sweep.wait().exits(0).soon();
 
     let mut sweep = db.command(&EVERY_SECOND).start();
-    std::thread::sleep(Duration::from_millis(700));
+    sweep.await_signals();
     sweep.signal("TERM");
     sweep.wait().exits(0).soon();
     server.restart().unwrap();
@@ -98,13 +94,13 @@ fn a_sweep_can_be_ended_while_its_server_does_not_answer() {
     let db = Db::on(&server.uri());
     let mut sweep = sweeping(&db);
     // The session is gone a moment before the sweep is told so; a batch under way is waited for.
-    std::thread::sleep(Duration::from_millis(500));
+    sweep.await_said("deleted 1 session");
     server.pause().unwrap();
     std::thread::sleep(Duration::from_millis(1500));
     sweep.signal("TERM");
     sweep.wait().exits(0).soon();
     let mut late = db.command(&EVERY_SECOND).start();
-    std::thread::sleep(Duration::from_millis(500));
+    late.await_signals();
     late.signal("INT");
     late.wait().exits(0).soon();
     server.resume().unwrap();
@@ -136,7 +132,7 @@ fn a_pass_that_breaks_off_is_gone_on_with() {
     let sweep = db.command(&EVERY_SECOND).start();
     failing.wait(3);
     drop(failing);
-    eventually(|| is_gone(&db, "one"));
+    db.await_gone("sessions", "one");
     sweep.end();
 }
 
@@ -157,13 +153,13 @@ fn a_right_that_is_missing_in_a_pass_is_said_once() {
 fn a_sweep_waits_for_a_collection_that_is_not_there_or_empty() {
     let db = Db::new();
     let mut sweep = db.command(&EVERY_SECOND).start();
-    std::thread::sleep(Duration::from_millis(1200));
+    sweep.await_said("waiting for");
     assert!(!sweep.has_ended() && db.collections().is_empty());
     db.run(doc! { "create": "sessions" });
     std::thread::sleep(Duration::from_millis(1200));
     assert!(!sweep.has_ended());
     expired(&db, "first");
-    eventually(|| is_gone(&db, "first"));
+    db.await_gone("sessions", "first");
     sweep.signal("TERM");
     sweep.wait().exits(0).soon().says("waiting for");
 }
@@ -211,9 +207,9 @@ fn a_program_reads_one_row_a_pass() {
     expired(&db, "first");
     let arguments = [&EVERY_SECOND[..], &["-o", "ndjson"]].concat();
     let mut sweep = db.command(&arguments).start();
-    eventually(|| is_gone(&db, "first"));
+    db.await_gone("sessions", "first");
     expired(&db, "second");
-    eventually(|| is_gone(&db, "second"));
+    db.await_gone("sessions", "second");
     sweep.signal("TERM");
     let run = sweep.wait().exits(0);
     let rows: Vec<serde_json::Value> =

@@ -9,7 +9,8 @@ use sessionctl::mongod::Options;
 use sessionctl::{Layout, State};
 use tempfile::TempDir;
 
-use crate::support::{Db, at, connect_mongo, eventually, long_id, now, own_server, session};
+use crate::patience::limit;
+use crate::support::{Db, LONG, at, connect_mongo, eventually, long_id, now, own_server, session};
 
 /// A terminal on which the program runs, and a shell that waits for it to end.
 struct Terminal {
@@ -83,9 +84,10 @@ exec sleep 600
     #[track_caller]
     fn becomes(&self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
         let mut screen = String::new();
-        let began = std::time::Instant::now();
+        let (began, limit) = (std::time::Instant::now(), limit(LONG));
         while !is_it(&screen) {
-            assert!(began.elapsed().as_secs() < 30, "never {what:?} on\n{screen}");
+            let waited = began.elapsed() < limit;
+            assert!(waited, "waited {} s until {what:?} was on\n{screen}", limit.as_secs());
             screen = self.screen();
         }
         screen
@@ -103,7 +105,7 @@ exec sleep 600
     /// It ended so, and the terminal is what it was before.
     #[track_caller]
     fn ended(&self, code: i32) {
-        eventually(|| self.file("exit").exists());
+        eventually("top ended", || self.file("exit").exists());
         let read = |name| std::fs::read_to_string(self.file(name)).unwrap();
         assert_eq!(read("exit").trim(), code.to_string(), "{}", self.screen());
         assert_eq!(read("before"), read("after"));
@@ -356,7 +358,7 @@ fn a_terminal_that_is_closed_ends_it() {
     view.shows("all 6");
     view.tmux(&["kill-session", "-t", "top"]);
     let pid = std::fs::read_to_string(view.file("pid")).unwrap();
-    eventually(|| !Path::new("/proc").join(pid.trim()).exists());
+    eventually("top ended", || !Path::new("/proc").join(pid.trim()).exists());
 }
 
 #[test]

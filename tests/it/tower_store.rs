@@ -17,7 +17,7 @@ use tower_sessions::{ExpiredDeletion as _, SessionStore};
 use crate::clock::another_clock;
 use crate::rig::ReplicaSet;
 use crate::store::watched;
-use crate::support::{Db, LAYOUTS, at, eventually, mongod_binary, now, session};
+use crate::support::{Db, LAYOUTS, at, becomes, mongod_binary, now, session};
 
 mod routes;
 
@@ -429,7 +429,7 @@ fn the_deletion_task_goes_on_after_errors_of_every_kind() {
         fault.wait(2);
         assert_eq!(db.ids("sessions"), ["expired", "live"], "{code}");
         drop(fault);
-        eventually(|| db.ids("sessions") == ["live"]);
+        db.await_ids("sessions", &["live"]);
         assert!(!task.is_finished(), "{code}");
     }
     task.abort();
@@ -450,7 +450,7 @@ fn a_sweep_of_a_store_tells_what_it_deleted() {
             told.lock().unwrap().push(pass.deleted);
         }
     });
-    eventually(|| deleted.lock().unwrap().len() >= 2);
+    becomes("two passes were told of", || deleted.lock().unwrap().len(), |told| *told >= 2);
     db.runtime.block_on(guard.stop()).unwrap();
     assert_eq!(deleted.lock().unwrap()[..2], [7, 0]);
     assert_eq!(db.count("sessions", doc! {}), 0);

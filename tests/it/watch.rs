@@ -11,7 +11,7 @@ use serde_json::Value;
 use sessionctl::mongod::Options;
 
 use crate::deploy::tool_reading;
-use crate::support::{Db, Program, Running, at, connect_mongo, eventually, own_server};
+use crate::support::{Db, Program, Running, at, becomes, connect_mongo, eventually, own_server};
 
 /// A port of this machine that nobody uses now.
 fn address() -> String {
@@ -41,13 +41,25 @@ fn metric(address: &str, name: &str, labels: &str) -> Option<f64> {
     value(&get(address, "/metrics")?.1, name, labels)
 }
 
+#[track_caller]
+fn await_metric(address: &str, name: &str, wanted: f64) {
+    let what = format!("{name} was {wanted}");
+    becomes(&what, || metric(address, name, ""), |seen| *seen == Some(wanted));
+}
+
+#[track_caller]
+fn await_status(address: &str, path: &str, wanted: u16) {
+    let what = format!("{path} answered {wanted}");
+    becomes(
+        &what,
+        || get(address, path),
+        |seen| seen.as_ref().is_some_and(|seen| seen.0 == wanted),
+    );
+}
+
 fn fill(db: &Db) {
     db.insert("sessions", [connect_mongo("live", at(600))]);
     db.insert("sessions", (0..3).map(|number| connect_mongo(&format!("dead-{number}"), at(-60))));
-}
-
-fn is_swept(db: &Db) -> bool {
-    db.ids("sessions") == ["live"]
 }
 
 #[test]
@@ -58,11 +70,10 @@ fn prometheus_reads_what_a_sweep_does() {
     let started = at(0).timestamp_millis() as f64 / 1000.0;
     let arguments = ["sweep", "--interval", "1", "--metrics", &address];
     let sweep = db.command(&arguments).start();
-    eventually(|| is_swept(&db));
+    db.await_ids("sessions", &["live"]);
     let ok = "result=\"ok\"";
-    eventually(|| {
-        metric(&address, "sessionctl_passes_total", ok).is_some_and(|passes| passes > 1.0)
-    });
+    let passes = || metric(&address, "sessionctl_passes_total", ok);
+    becomes("a second pass was over", passes, |seen| seen.is_some_and(|passes| passes > 1.0));
     let (status, text) = get(&address, "/metrics").unwrap();
     assert_eq!(status, 200);
     let labels = format!("namespace=\"{}.sessions\"", db.name);
@@ -97,11 +108,11 @@ fn what_cannot_be_deleted_shows_as_a_backlog_that_grows_old() {
     let failing = db.fail_commands("alwaysOn", data);
     let address = address();
     let sweep = db.command(&["sweep", "--interval", "1", "--metrics", &address]).start();
-    eventually(|| metric(&address, "sessionctl_backlog_sessions", "") == Some(3.0));
+    await_metric(&address, "sessionctl_backlog_sessions", 3.0);
     let age = || metric(&address, "sessionctl_oldest_expired_age_seconds", "").unwrap();
     assert!((60.0..600.0).contains(&age()), "{}", age());
     drop(failing);
-    eventually(|| metric(&address, "sessionctl_backlog_sessions", "") == Some(0.0));
+    await_metric(&address, "sessionctl_backlog_sessions", 0.0);
     assert_eq!(age(), 0.0);
     sweep.end();
 }
@@ -118,14 +129,15 @@ fn a_sweep_is_ready_while_its_server_answers_and_alive_all_the_time() {
     let sweep = command.env("SESSIONCTL_URI", &uri).start();
     let status = |path| get(&address, path).map(|(status, _)| status);
     for _ in 0..2 {
-        eventually(|| status("/readyz") == Some(503));
+        await_status(&address, "/readyz", 503);
         assert_eq!(status("/livez"), Some(200));
         server.restart().unwrap();
-        eventually(|| status("/readyz") == Some(200));
+        await_status(&address, "/readyz", 200);
         server.stop();
     }
     let (_, reason) = get(&address, "/readyz").unwrap();
-    eventually(|| get(&address, "/readyz").unwrap().1.contains("no server"));
+    let answer = || get(&address, "/readyz").unwrap().1;
+    becomes("it said why it is not ready", answer, |reason| reason.contains("no server"));
     assert!(!reason.contains("mongodb://"), "{reason}");
     sweep.end();
 }
@@ -135,13 +147,13 @@ fn one_that_waits_for_the_lease_is_ready_too_and_does_not_hold_it() {
     let db = Db::new();
     fill(&db);
     let holder = db.command(&["sweep", "--interval", "1"]).start();
-    eventually(|| is_swept(&db));
+    db.await_ids("sessions", &["live"]);
     let address = address();
     let waits = db.command(&["sweep", "--interval", "1", "--metrics", &address]).start();
-    eventually(|| get(&address, "/readyz").is_some_and(|(status, _)| status == 200));
+    await_status(&address, "/readyz", 200);
     assert_eq!(metric(&address, "sessionctl_lease_held", ""), Some(0.0));
     holder.end();
-    eventually(|| metric(&address, "sessionctl_lease_held", "") == Some(1.0));
+    await_metric(&address, "sessionctl_lease_held", 1.0);
     waits.end();
 }
 
@@ -209,11 +221,23 @@ impl Manager {
         self.told.drain(..).collect()
     }
 
+    /// What it is told until it has been told all of these.
+    #[track_caller]
+    fn told_until(&mut self, parts: &[&str]) -> Vec<String> {
+        let mut told: Vec<String> = Vec::new();
+        eventually(&format!("systemd was told {parts:?}"), || {
+            self.hear();
+            told.extend(self.told.drain(..));
+            parts.iter().all(|part| told.iter().any(|message| message.contains(part)))
+        });
+        told
+    }
+
     /// Waits until it is told this, after what was waited for before.
     #[track_caller]
     fn await_told(&mut self, start: &str) -> String {
         let mut found = None;
-        eventually(|| {
+        eventually(&format!("systemd was told {start}"), || {
             self.hear();
             while let Some(message) = self.told.pop_front() {
                 if message.starts_with(start) {
@@ -242,13 +266,11 @@ fn systemd_is_told_when_the_server_has_answered_and_how_it_goes() {
     let program = Program::new(&["sweep", "--config", config.to_str().unwrap()]);
     let mut sweep = manager.start(program.env("SESSIONCTL_URI", &uri));
 
-    let told = manager.told(Duration::from_secs(2));
+    let told = manager.told_until(&["WATCHDOG=1", "no server answered"]);
     assert!(!told.iter().any(|message| message.starts_with("READY")), "{told:?}");
-    assert!(told.iter().any(|message| message == "WATCHDOG=1"), "{told:?}");
-    assert!(told.iter().any(|message| message.contains("no server answered")), "{told:?}");
     server.restart().unwrap();
     manager.await_told("READY=1");
-    eventually(|| is_swept(&db));
+    db.await_ids("sessions", &["live"]);
     let status = manager.await_told("STATUS=sweeping 1 collection; 3 sessions deleted");
     assert!(!status.contains("dead"), "{status}");
 
@@ -269,7 +291,7 @@ fn the_watchdog_is_not_fed_for_a_sweep_that_is_stuck() {
     let held = db.hold_deletes();
     let mut sweep = manager.start(db.command(&["sweep", "--interval", "1"]));
     held.wait_for_a_delete();
-    assert!(manager.told(Duration::from_secs(2)).contains(&"WATCHDOG=1".to_owned()));
+    manager.await_told("WATCHDOG=1");
     // One that waits gives a sign of life each ten seconds: this is no such silence.
     let fed = |manager: &mut Manager| {
         let told = manager.told(Duration::from_secs(3));
@@ -279,7 +301,7 @@ fn the_watchdog_is_not_fed_for_a_sweep_that_is_stuck() {
     assert!(!sweep.has_ended());
     drop(held);
     manager.await_told("WATCHDOG=1");
-    eventually(|| is_swept(&db));
+    db.await_ids("sessions", &["live"]);
     sweep.end().says("no sign of life");
 }
 
@@ -287,11 +309,11 @@ fn the_watchdog_is_not_fed_for_a_sweep_that_is_stuck() {
 fn a_program_reads_the_log_as_one_object_a_line() {
     let db = Db::new();
     let arguments = ["sweep", "--interval", "1", "--log-format", "json"];
-    let sweep = db.command(&arguments).start();
-    std::thread::sleep(Duration::from_millis(1200));
+    let mut sweep = db.command(&arguments).start();
+    sweep.await_said("\"warning\"");
     fill(&db);
-    eventually(|| is_swept(&db));
-    std::thread::sleep(Duration::from_millis(500));
+    db.await_ids("sessions", &["live"]);
+    sweep.await_said("\"deleted\":3");
     let run = sweep.end();
     assert_eq!(run.stdout, "");
     let lines: Vec<Value> =

@@ -15,9 +15,11 @@ use sessionctl::mongod::{Mongod, Options, find_or_fetch};
 use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
 
+use crate::patience::limit;
+
 const NAME: &str = "rig";
-/// How long anything may take on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
+/// How long anything may take on a quiet machine.
+const LONG: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(25);
 
 /// What a member is to the set.
@@ -151,7 +153,7 @@ impl ReplicaSet {
         let all = self.members.iter().filter(follows).count() as i32;
         let note = doc! {
             "appendOplogNote": 1, "data": { "rig": "ready" },
-            "writeConcern": { "w": all, "wtimeout": 30_000 },
+            "writeConcern": { "w": all, "wtimeout": limit(LONG).as_millis() as i64 },
         };
         let reply = self.admin(self.primary(), note);
         assert!(!reply.contains_key("writeConcernError"), "{reply}");
@@ -316,9 +318,9 @@ fn is_open(port: u16) -> bool {
 /// Waits until it is true, not for ever.
 #[track_caller]
 fn wait(what: &str, mut is_true: impl FnMut() -> bool) {
-    let began = Instant::now();
+    let (began, limit) = (Instant::now(), limit(LONG));
     while !is_true() {
-        assert!(began.elapsed() < LONG, "it never came true that {what}");
+        assert!(began.elapsed() < limit, "waited {} s until {what}", limit.as_secs());
         thread::sleep(POLL);
     }
 }

@@ -3,7 +3,7 @@
 use sessionctl::mongod::Options;
 
 use super::*;
-use crate::support::own_server;
+use crate::support::{eventually, own_server};
 
 #[test]
 fn sessions_of_nobody_are_found() {
@@ -59,7 +59,7 @@ fn space_that_only_new_sessions_would_fill_is_found() {
     passes(&db, "disk");
     let gone = doc! { "q": { "noise": { "$exists": true } }, "limit": 0 };
     db.run(doc! { "delete": "sessions", "deletes": [gone] });
-    eventually(|| {
+    eventually("the space that deletes left was found", || {
         db.admin(doc! { "fsync": 1 });
         finding(&db, "disk")["outcome"] == "warn"
     });

@@ -3,7 +3,7 @@
 use sessionctl::mongod::Options;
 
 use super::*;
-use crate::support::own_server;
+use crate::support::{LONG, eventually, milliseconds, own_server};
 
 const DAY: i64 = 86_400;
 
@@ -210,14 +210,14 @@ fn what_the_server_does_not_delete_in_spite_of_an_index_is_found() {
     let point = |mode: &str| {
         db.admin(doc! { "configureFailPoint": "hangTTLMonitorBetweenPasses", "mode": mode })
     };
-    eventually(|| {
+    eventually("the TTL monitor had made a pass", || {
         let status = db.admin(doc! { "serverStatus": 1 });
         let metrics = status.get_document("metrics").unwrap().get_document("ttl").unwrap();
         metrics.get_i64("passes").unwrap() > 0
     });
     point("alwaysOn");
     let wait = doc! {
-        "waitForFailPoint": "hangTTLMonitorBetweenPasses", "timesEntered": 1_i64, "maxTimeMS": 30_000,
+        "waitForFailPoint": "hangTTLMonitorBetweenPasses", "timesEntered": 1_i64, "maxTimeMS": milliseconds(LONG),
     };
     db.admin(wait);
     db.insert("sessions", [connect_mongo(OTHER, at(-DAY))]);

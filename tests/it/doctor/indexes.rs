@@ -22,7 +22,7 @@ fn where_no_index_can_help_a_sweeper_does() {
     assert_eq!(mend(&db, &found), "sessionctl sweep -d DB -c sessions --interval 60");
     let words: Vec<_> = found["mend"].as_str().unwrap().split(' ').skip(1).collect();
     let mut sweeper = db.command(&words).start();
-    eventually(|| finding(&db, "ttl-index")["outcome"] == "pass");
+    await_outcome(&db, "ttl-index", "pass");
     sweeper.signal("TERM");
     sweeper.wait().exits(0);
     finds(&db, "ttl-index", "fail", "no TTL index can be made");
@@ -159,7 +159,7 @@ fn a_hidden_index_is_worth_a_note_and_no_more() {
     assert!(found["what"].as_str().unwrap().contains("hidden"), "{found}");
     // And it is true.
     db.insert("sessions", [connect_mongo(OTHER, at(-60))]);
-    eventually(|| db.ids("sessions") == [LIVE]);
+    db.await_ids("sessions", &[LIVE]);
 }
 
 /// Holds every index build of a server until it goes.
@@ -194,7 +194,7 @@ fn an_index_that_is_being_built_does_not_count_yet() {
         // Whatever fails below, the build is let go, or its thread would be waited for.
         let held = held;
         let building = scope.spawn(|| ttl(&db, doc! {}));
-        eventually(|| finding(&db, "index-build")["outcome"] == "warn");
+        await_outcome(&db, "index-build", "warn");
         let found = finding(&db, "index-build");
         assert!(found["what"].as_str().unwrap().contains("expires_1"), "{found}");
         finds(&db, "ttl-index", "warn", "until it is built");

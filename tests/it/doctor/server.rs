@@ -7,7 +7,7 @@ use sessionctl::mongod::{Mongod, Options};
 use super::*;
 use crate::clock::{another_clock, with_clock};
 use crate::rig::ReplicaSet;
-use crate::support::{mongod_binary, now, own_server};
+use crate::support::{eventually, mongod_binary, now, own_server};
 
 #[test]
 fn the_version_is_judged_by_the_servers_own_clock() {
@@ -132,7 +132,7 @@ fn a_member_whose_clock_is_wrong_is_found() {
     ] } });
     let uri = format!("{}/?replicaSet=rig", right.uri());
     let db = Db::on(&uri);
-    eventually(|| {
+    eventually("the set had a primary and a secondary", || {
         let hello = direct.admin(doc! { "hello": 1 });
         let status = direct.admin(doc! { "replSetGetStatus": 1 }).to_string();
         hello.get_bool("isWritablePrimary").unwrap() && status.contains("SECONDARY")
@@ -147,7 +147,7 @@ fn a_member_whose_clock_is_wrong_is_found() {
     wrong.kill();
     let right_again = own_server(Options { port: Some(port), ..options() });
     assert!(config.to_string().contains(&right_again.address()));
-    eventually(|| finding(&db, "clock-members")["outcome"] == "pass");
+    await_outcome(&db, "clock-members", "pass");
     assert!(now() < at(60));
 }
 
@@ -159,9 +159,9 @@ fn a_member_that_is_away_is_found_until_it_is_back() {
     passes(&db, "replication");
     passes(&db, "clock-members");
     set.server(2).kill();
-    eventually(|| finding(&db, "replication")["outcome"] == "warn");
+    await_outcome(&db, "replication", "warn");
     finds(&db, "replication", "warn", "deletes wait for a majority");
     set.restart(2);
-    eventually(|| finding(&db, "replication")["outcome"] == "pass");
+    await_outcome(&db, "replication", "pass");
     passes(&db, "clock-members");
 }

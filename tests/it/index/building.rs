@@ -5,9 +5,11 @@ use std::time::Duration;
 use bson::doc;
 use sessionctl::mongod::{Mongod, Options};
 
-use crate::support::{Db, at, connect_mongo, eventually, own_server};
+use crate::support::{Db, at, connect_mongo, eventually, milliseconds, own_server};
 
 const SESSIONS: usize = 2000;
+/// Longer than "soon", on a busy machine too.
+const THREE: Duration = Duration::from_secs(3);
 
 /// A server that stands still in the middle of building an index.
 fn slow_server() -> (Mongod, Db) {
@@ -33,7 +35,7 @@ fn is_building(db: &Db) -> bool {
 fn a_signal_leaves_the_build_to_the_server() {
     let (_server, db) = slow_server();
     let mut running = db.command(&["index", "install"]).start();
-    eventually(|| is_building(&db));
+    eventually("the index was being built", || is_building(&db));
     running.signal("INT");
     running.wait().exits(130).soon().says("the server goes on building the index");
     assert!(is_building(&db));
@@ -45,22 +47,16 @@ fn a_signal_leaves_the_build_to_the_server() {
     again.wait().exits(0);
     assert!(!is_building(&db));
     db.insert("sessions", [connect_mongo("gone", at(-60))]);
-    eventually(|| db.count("sessions", doc! {}) == SESSIONS as u64);
+    db.await_count("sessions", doc! {}, SESSIONS as u64);
 }
 
 #[test]
 fn a_person_sees_how_far_the_build_is() {
     let (_server, db) = slow_server();
-    let run = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            eventually(|| is_building(&db));
-            // It looks twice a second.
-            std::thread::sleep(Duration::from_secs(2));
-            stand_still(&db, "off");
-        });
-        db.command(&["index", "install"]).on_terminal(&[])
-    });
-    let run = run.exits(0);
+    let mut running = db.command(&["index", "install"]).start_on_terminal("exec $sessionctl");
+    running.await_printed("2,000 of 2,000");
+    stand_still(&db, "off");
+    let run = running.wait().exits(0);
     assert!(run.stdout.contains("building the index"), "{run:#?}");
     assert!(run.stdout.contains("2,000 of 2,000"), "{run:#?}");
 }
@@ -70,7 +66,7 @@ fn a_signal_ends_it_soon_though_the_server_answers_nothing() {
     let (mut server, db) = slow_server();
     stand_still(&db, "off");
     db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });
-    let hold = doc! { "blockConnection": true, "blockTimeMS": 3000, "failCommands": ["collMod"] };
+    let hold = doc! { "blockConnection": true, "failCommands": ["collMod"], "blockTimeMS": milliseconds(THREE) };
     let held = db.fail_commands("alwaysOn", hold);
     let mut running = db.command(&["index", "install"]).start();
     held.wait(1);
@@ -79,7 +75,7 @@ fn a_signal_ends_it_soon_though_the_server_answers_nothing() {
     drop(held);
     server.pause().unwrap();
     let mut running = db.command(&["index", "install"]).start();
-    std::thread::sleep(Duration::from_millis(300));
+    running.await_signals();
     running.signal("TERM");
     running.wait().exits(143).soon();
     server.resume().unwrap();

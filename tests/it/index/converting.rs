@@ -4,7 +4,7 @@ use bson::{Document, doc};
 use sessionctl::index::{Aim, Change};
 
 use super::older::Older;
-use crate::support::{Db, at, eventually, session};
+use crate::support::{Db, at, session};
 
 const LIVE: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 const EXPIRED: &str = "BBBBBBBBBBBBBBBBBBBBBB";
@@ -32,7 +32,7 @@ fn is_installed(db: &Db) {
     assert_eq!(indexes[0].get_i32("expireAfterSeconds").unwrap(), 0);
     assert_eq!(indexes[0].get_document("key").unwrap(), &doc! { "expires": 1 });
     db.insert("sessions", [session("connect-mongo-json", EXPIRED, at(-60))]);
-    eventually(|| db.ids("sessions") == [LIVE]);
+    db.await_ids("sessions", &[LIVE]);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn the_plain_index_that_the_store_itself_makes_stays_beside() {
     assert_eq!(names(&db), ["expires_1", "expires_-1"]);
     db.create_index("sessions", plain());
     db.insert("sessions", [session(layout, EXPIRED, at(-60))]);
-    eventually(|| db.count("sessions", doc! { "sid": EXPIRED }) == 0);
+    db.await_count("sessions", doc! { "sid": EXPIRED }, 0);
     assert_eq!(db.count("sessions", doc! { "sid": LIVE }), 1);
     db.sessionctl(&["index", "remove", "--yes"]).exits(0);
     assert_eq!(names(&db), ["expires_1"]);

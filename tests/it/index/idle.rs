@@ -3,7 +3,7 @@
 
 use bson::{Bson, Document, doc};
 
-use crate::support::{Db, at, eventually, session, with};
+use crate::support::{Db, at, becomes, session, with};
 
 const DAY: i64 = 86_400;
 
@@ -57,7 +57,7 @@ fn the_server_ends_what_is_idle_and_would_never_expire_and_only_that() {
     }
     assert_eq!(db.indexes("sessions").len(), 2);
     db.sessionctl(&[&install[..], &["--yes"]].concat()).exits(0).says("was created");
-    eventually(|| sids(&db) == KEPT);
+    becomes("the idle one was gone", || sids(&db), |left| *left == KEPT);
     assert_eq!(state(&db, &["--idle"]), "installed");
     assert_eq!(state(&db, &["--idle", "30d"]), "installed");
     assert_eq!(state(&db, &["--idle", "20d"]), "differs");

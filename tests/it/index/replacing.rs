@@ -2,7 +2,7 @@
 
 use bson::{Document, doc};
 
-use crate::support::{Db, at, eventually, long_id};
+use crate::support::{Db, at, long_id};
 
 /// A session as mongoose-session writes it, last touched so many seconds ago.
 fn touched(name: &str, ago: i64) -> Document {
@@ -18,7 +18,7 @@ fn of_an_hour() -> Db {
     let index =
         doc! { "key": { "createdAt": 1 }, "name": "createdAt_1", "expireAfterSeconds": 3600 };
     db.create_index("sessions", index);
-    eventually(|| db.count("sessions", doc! {}) == 4);
+    db.await_count("sessions", doc! {}, 4);
     db
 }
 
@@ -36,7 +36,7 @@ fn a_shorter_lifetime_says_how_many_sessions_it_ends_and_has_the_namespace_typed
     let typed = format!("{namespace}\r");
     db.command(&shorter).on_terminal(&[("Type", &typed)]).exits(0);
     assert_eq!(db.indexes("sessions")[0].get_i32("expireAfterSeconds").unwrap(), 60);
-    eventually(|| db.ids("sessions") == [long_id("now")]);
+    db.await_ids("sessions", &[long_id("now")]);
 }
 
 #[test]

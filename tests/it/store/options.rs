@@ -10,7 +10,7 @@ use sessionctl::sweep::{Event, Sweep};
 use sessionctl::{Error, Store};
 
 use super::{HOUR, ID};
-use crate::support::{Db, LAYOUTS, at, eventually, session};
+use crate::support::{Db, LAYOUTS, at, session};
 
 fn builder(db: &Db, layout: &str) -> sessionctl::StoreBuilder {
     let collection = "mysession";
@@ -99,7 +99,7 @@ fn a_clear_interval_goes_on_after_errors_of_every_kind_and_tells_of_them() {
         fault.wait(2);
         assert_eq!(db.ids("sessions"), ["expired", "live"], "{code}");
         drop(fault);
-        eventually(|| db.ids("sessions") == ["live"]);
+        db.await_ids("sessions", &["live"]);
         assert!(told.lock().unwrap().contains(&Some(code)), "{code}");
     }
     db.runtime.block_on(guard.stop()).unwrap();
@@ -112,6 +112,6 @@ fn a_clear_interval_of_the_options_runs_until_its_guard_is_dropped() {
     db.insert("mysession", [session("express-mongodb-1", ID, at(-1))]);
     let options = builder(&db, "express-mongodb-1").clear_interval(Duration::from_millis(100));
     let (_store, guard) = db.runtime.block_on(options.open()).unwrap();
-    eventually(|| db.count("mysession", doc! {}) == 0);
+    db.await_count("mysession", doc! {}, 0);
     db.runtime.block_on(guard.unwrap().stop()).unwrap();
 }
