@@ -36,6 +36,17 @@ impl Certainty {
     }
 }
 
+/// What only the operator can say. Whoever prints it knows how it is said: the program by an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Which store writes the sessions.
+    Layout,
+    /// How long a session lives after its last touch.
+    Lifetime,
+    /// How long a session without an expiry may be idle.
+    IdleLimit,
+}
+
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -142,6 +153,24 @@ pub enum Error {
     /// The layout cannot do this.
     #[error("{0}")]
     Unsupported(String),
+    /// The layout cannot do this before the operator has said more.
+    #[error("{what}")]
+    Needs {
+        /// What is not known.
+        what: String,
+        /// What would tell it.
+        need: Need,
+    },
+    /// A condition that sessions of this layout cannot be judged by.
+    #[error("{condition} needs the {date} of a session, and the layout {layout} keeps none")]
+    NoDate {
+        /// The condition, by its name in [`Query`](crate::Query).
+        condition: &'static str,
+        /// The date, such as `last touch`.
+        date: &'static str,
+        /// The layout's name.
+        layout: String,
+    },
     /// A prefix that several sessions share.
     #[error("{} {} the beginning of more than one session id", .0.join(", "), if .0.len() == 1 { "is" } else { "are each" })]
     AmbiguousIds(Vec<String>),

@@ -71,6 +71,8 @@ pub mod moving {}
 pub use app::express_cookie;
 #[cfg(feature = "tower-sessions")]
 pub use app::tower_sessions;
+#[doc(hidden)]
+pub use model::humanize;
 pub use model::{layout, payload, query, session};
 pub use ops::{archive, collections, doctor, index, purge, restore, stats, sweep, top};
 pub use server::{connection, replication};

@@ -2,6 +2,7 @@
 
 pub(crate) mod document;
 pub(crate) mod filter;
+pub mod humanize;
 pub(crate) mod index_spec;
 pub mod layout;
 pub mod payload;

@@ -52,7 +52,7 @@ impl Query {
     /// What the server can decide. States are judged by `cutoff`, ages by `now`.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where the layout keeps no date that a condition needs.
+    /// [`Error::NoDate`] where the layout keeps no date that a condition needs.
     pub fn filter(&self, layout: &Layout, now: DateTime, cutoff: DateTime) -> Result<Document> {
         let mut clauses = Vec::new();
         if let Some(state) = self.state {
@@ -119,11 +119,8 @@ pub fn ago(time: DateTime, duration: Duration) -> DateTime {
     DateTime::from_millis(time.timestamp_millis().saturating_sub(millis))
 }
 
-fn no_date(layout: &Layout, option: &str, date: &str) -> Error {
-    Error::Unsupported(format!(
-        "--{option} needs the {date} of a session, and the layout {} keeps none",
-        layout.name
-    ))
+fn no_date(layout: &Layout, condition: &'static str, date: &'static str) -> Error {
+    Error::NoDate { condition, date, layout: layout.name.clone() }
 }
 
 #[cfg(test)]
@@ -149,7 +146,7 @@ mod tests {
         let error = query.filter(layout, now, now).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "--idle needs the last touch of a session, and the layout tower-sessions keeps none"
+            "idle needs the last touch of a session, and the layout tower-sessions keeps none"
         );
     }
 }

@@ -8,7 +8,6 @@ use bson::{DateTime, Document};
 use sessionctl::collections::Choice;
 pub use sessionctl::collections::Purpose;
 use sessionctl::connection::Connection;
-use sessionctl::doctor::Commands;
 use sessionctl::error::reason;
 use sessionctl::layout::detect::Certainty;
 use sessionctl::purge::{Fate, Purge};
@@ -17,7 +16,7 @@ use sessionctl::store::{Reading, documents};
 use sessionctl::{Error, Layout, Query, State, Store};
 
 use crate::args::Format;
-use crate::args::{Color, DEFAULT_URI, Global, Secret, Selection, Uri};
+use crate::args::{Color, Global, Secret, Selection, Uri};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Row, Rows, Shape, Style};
 use crate::console::report::say;
@@ -28,7 +27,7 @@ use crate::console::text::counted;
 #[derive(Debug)]
 pub struct Context {
     pub global: Global,
-    uri: Uri,
+    pub uri: Uri,
     /// The connection string that stdin gave: it gives it only once.
     read: OnceCell<Secret>,
     pub signals: Signals,
@@ -119,7 +118,8 @@ impl Context {
         Connection::open(uri.trim(), self.global.db.as_deref()).await.doing("connect")
     }
 
-    fn read_uri(&self) -> Result<String, Failure> {
+    /// The connection string, from wherever it is given.
+    pub fn read_uri(&self) -> Result<String, Failure> {
         let unreadable = |what: &str, error: &io::Error| {
             let sentence =
                 format!("could not read the connection string from {what}: {}", reason(error));
@@ -139,40 +139,6 @@ impl Context {
                 Ok(self.read.get_or_init(|| text.into()).expose().to_owned())
             }
         }
-    }
-
-    /// How other commands are to be typed so that they work on the same collection. What stands in
-    /// the environment stays there, and a password is never repeated.
-    pub fn commands(&self, connection: &Connection) -> Result<Commands, Failure> {
-        let text = self.read_uri()?;
-        let (public, has_login) = without_login(text.trim());
-        let mut options = Vec::new();
-        let mut option = |name: &str, value: String| options.extend([name.to_owned(), value]);
-        match &self.uri {
-            _ if !self.global.is_uri_typed => {}
-            Uri::Given(_) if has_login => {
-                self.note("note", "the commands want --uri again, which has a password in it");
-            }
-            Uri::Given(_) => option("--uri", public.clone()),
-            Uri::File(path) => option("--uri-file", path.display().to_string()),
-            Uri::Stdin => option("--uri", "-".to_owned()),
-        }
-        if let Some(path) = &self.global.layout_file {
-            option("--layout-file", path.display().to_string());
-        } else if self.global.layout != "auto" {
-            option("--layout", self.global.layout.clone());
-        }
-        if let Some(lifetime) = self.global.lifetime {
-            option("--lifetime", lifetime.as_secs().to_string());
-        }
-        let mut mongosh = Vec::new();
-        if public.trim_end_matches('/') != DEFAULT_URI {
-            mongosh.push(public);
-        }
-        if let Some(login) = connection.login() {
-            mongosh.extend(["--username".to_owned(), login.to_owned()]);
-        }
-        Ok(Commands { options, mongosh, ..Commands::default() })
     }
 
     /// The layout that was named, if one was.
@@ -328,16 +294,6 @@ impl Selected {
         } else {
             "give the whole id, or at least its first 8 characters"
         }))
-    }
-}
-
-/// A connection string without the login in it, and whether there was one.
-fn without_login(uri: &str) -> (String, bool) {
-    let Some((scheme, rest)) = uri.split_once("://") else { return (String::new(), false) };
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => (format!("{scheme}://{}", &rest[at + 1..]), true),
-        None => (uri.to_owned(), false),
     }
 }
 

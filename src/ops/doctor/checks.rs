@@ -1,82 +1,59 @@
 //! The checks: pure functions from facts to findings.
 
-use super::Finding;
-use super::facts::{Facts, Place};
-use crate::model::layout::Layout;
+use super::facts::Facts;
+use super::finding::{Finding, Unknown};
 
 mod access;
 mod documents;
+mod evidence;
 mod expiry;
+mod script;
 mod server;
 mod ttl;
 mod ttl_faults;
 
-type Check = fn(&Facts) -> Finding;
+type Check = fn(&Facts) -> Result<Finding, Unknown>;
 
-/// All of them, in the order in which they are reported.
-const CHECKS: &[Check] = &[
-    server::product,
-    server::version,
-    server::collection,
-    access::login,
-    access::layout_of_all,
-    ttl::index,
-    ttl_faults::seconds,
-    ttl_faults::compound,
-    ttl_faults::partial,
-    ttl_faults::several,
-    ttl_faults::name,
-    ttl_faults::build,
-    ttl::monitor,
-    ttl::interval,
-    ttl::deleting,
-    expiry::unusable_type,
-    expiry::dead,
-    expiry::arrays,
-    expiry::endless,
-    expiry::far,
-    expiry::ancient,
-    expiry::burst,
-    documents::read_check,
-    documents::anonymous,
-    documents::size,
-    documents::disk,
-    access::id_index,
-    access::user_index,
-    server::local_clock,
-    server::member_clocks,
-    server::lag,
+/// All of them, in the order in which they are reported. Scripts go by the names: they stay.
+const CHECKS: &[(&str, Check)] = &[
+    ("server", server::product),
+    ("version", server::version),
+    ("collection", server::collection),
+    ("login", access::login),
+    ("layout", access::layout),
+    ("ttl-index", ttl::index),
+    ("ttl-seconds", ttl_faults::seconds),
+    ("ttl-compound", ttl_faults::compound),
+    ("ttl-partial", ttl_faults::partial),
+    ("ttl-several", ttl_faults::several),
+    ("ttl-options", ttl_faults::options),
+    ("index-build", ttl_faults::build),
+    ("ttl-monitor", ttl::monitor),
+    ("ttl-interval", ttl::interval),
+    ("expired", ttl::deleting),
+    ("expiry-type", expiry::wrong_type),
+    ("expiry-unusable", expiry::unusable),
+    ("expiry-array", expiry::arrays),
+    ("endless", expiry::endless),
+    ("expiry-far", expiry::far),
+    ("expiry-ancient", expiry::ancient),
+    ("expiry-burst", expiry::burst),
+    ("expiry-check", documents::read_check),
+    ("anonymous", documents::anonymous),
+    ("document-size", documents::size),
+    ("disk", documents::disk),
+    ("id-index", access::id_index),
+    ("user-index", access::user_index),
+    ("clock-here", server::local_clock),
+    ("clock-members", server::member_clocks),
+    ("replication", server::lag),
 ];
 
 /// What every check finds.
 pub fn examine(facts: &Facts) -> Vec<Finding> {
-    CHECKS.iter().map(|check| check(facts)).collect()
-}
-
-/// The layout, or what a check says that cannot do without.
-fn layout<'a>(facts: &'a Facts, check: &'static str) -> Result<&'a Layout, Finding> {
-    facts.layout.as_ref().ok_or_else(|| {
-        let why = match &facts.looked {
-            Err(error) => error.to_string(),
-            Ok(looked) if looked.at == 0 => {
-                "it is empty, so nothing says which store writes it; say it with --layout"
-                    .to_owned()
-            }
-            Ok(_) => "it is not known which store writes here; say it with --layout".to_owned(),
-        };
-        Finding::unknown(check, why)
-    })
-}
-
-/// Why a collection of this kind has no indexes that act.
-fn without_indexes(facts: &Facts, check: &'static str) -> Option<Finding> {
-    match &facts.place {
-        Ok(Place::View(_)) => Some(Finding::unknown(check, "a view has no indexes of its own")),
-        _ => None,
-    }
-}
-
-/// What several checks of one kind share: an early answer is the answer.
-fn settle(outcome: Result<Finding, Finding>) -> Finding {
-    outcome.unwrap_or_else(|early| early)
+    let finding = |(name, check): &(&'static str, Check)| {
+        let finding = check(facts).unwrap_or_else(Finding::from);
+        Finding { check: name, ..finding }
+    };
+    CHECKS.iter().map(finding).collect()
 }

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use bson::{Bson, DateTime, Document};
 
-use super::mend::Commands;
 use super::survey::Survey;
-use crate::error::{Error, Result};
+use crate::error::{Certainty, Error, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::Layout;
 use crate::model::layout::detect::Verdict;
@@ -20,12 +19,12 @@ pub type Fact<T> = Result<T, Error>;
 /// Everything that the checks look at.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// How the commands that mend are spelled.
-    pub commands: Commands,
+    /// The database.
+    pub database: String,
+    /// The collection.
+    pub collection: String,
     /// How the sessions are written, if that is known.
     pub layout: Option<Layout>,
-    /// Whether the operator named it.
-    pub is_named: bool,
     /// What the operator says of the lifetime.
     pub lifetime: Option<Duration>,
     /// The server's clock.
@@ -65,7 +64,15 @@ pub struct Facts {
 impl Facts {
     /// `database.collection`.
     pub fn namespace(&self) -> String {
-        format!("{}.{}", self.commands.database, self.commands.collection)
+        format!("{}.{}", self.database, self.collection)
+    }
+
+    /// The layout that every command which changes something has to name, because the documents do
+    /// not make it certain and the operator did not name one.
+    pub fn layout_to_name(&self) -> Option<&str> {
+        let verdict = self.looked.as_ref().ok()?.verdict.as_ref()?;
+        let layout = self.layout.as_ref()?;
+        (verdict.certainty != Certainty::Certain).then_some(&layout.name)
     }
 }
 
@@ -219,7 +226,7 @@ pub struct Sweeper {
 /// Some documents, looked at one by one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Looked {
-    /// Which layouts they may have.
+    /// Which layouts they may have, where the operator named none.
     pub verdict: Option<Verdict>,
     /// How many they are.
     pub at: u64,
@@ -312,6 +319,12 @@ impl Rights {
         let granting = self.privileges.iter().filter(grants).collect::<Vec<_>>();
         granting.into_iter().filter_map(|privilege| privilege.get_document("resource").ok())
     }
+}
+
+/// How long `later` is after `earlier`; nothing if it is not.
+pub(super) fn between(earlier: DateTime, later: DateTime) -> Duration {
+    let millis = later.timestamp_millis().saturating_sub(earlier.timestamp_millis());
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
 fn is_any(resource: &Document) -> bool {

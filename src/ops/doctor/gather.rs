@@ -8,9 +8,7 @@ use mongodb::options::{SelectionCriteria, ServerAddress};
 use super::facts::{
     Clocks, Fact, Facts, Looked, Monitor, Passes, Place, Rights, Skew, Stats, Sweeper, Version,
 };
-use super::mend::Commands;
 use super::survey::Survey;
-use crate::error::Certainty;
 use crate::error::{Error, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::Layout;
@@ -40,8 +38,6 @@ pub struct Doctor {
     pub lifetime: Option<Duration>,
     /// Count a random sample of so many documents; by default all of them, up to 100,000.
     pub sample: Option<u64>,
-    /// Options that every command which mends repeats.
-    pub commands: Commands,
 }
 
 impl Doctor {
@@ -50,9 +46,7 @@ impl Doctor {
     /// # Errors
     /// [`Error::NoCollection`], and what the connection meets at its first command.
     pub async fn gather(self, connection: &Connection, collection: &str) -> Result<Facts> {
-        let Self { layout, lifetime, sample, mut commands } = self;
-        connection.database().clone_into(&mut commands.database);
-        collection.clone_into(&mut commands.collection);
+        let Self { layout, lifetime, sample } = self;
         let hello = connection.run_on_admin("hello", doc! { "hello": 1 }).await?;
         let now = hello.get_datetime("localTime").copied();
         let now = now.map_err(|_| Error::Unsupported("the server tells no time".into()))?;
@@ -66,7 +60,6 @@ impl Doctor {
         let known = indexes.as_ref().cloned().unwrap_or_default();
         let looked_at = sampled(connection, collection, known.clone()).await;
         let choice = looked_at.as_ref().map(|sample| Choice::of(sample, layout.as_ref(), lifetime));
-        let is_named = layout.is_some();
         let layout = match &choice {
             Ok(choice) => choice.layout().cloned(),
             Err(_) => layout.map(|layout| layout.resolved(lifetime, &known)),
@@ -75,12 +68,6 @@ impl Doctor {
             Ok(Choice::Detected { verdict, .. }) => Some(verdict),
             _ => None,
         };
-        if let (Some(layout), Some(verdict)) = (&layout, &verdict)
-            && verdict.certainty != Certainty::Certain
-        {
-            // What changes anything wants to be told.
-            commands.options.extend(["--layout".to_owned(), layout.name.clone()]);
-        }
         let looked = looked_at.map(|sample| look(&sample, verdict, layout.as_ref(), now));
 
         let unknown = || Error::Unsupported("it is not known which store writes here".into());
@@ -98,9 +85,9 @@ impl Doctor {
         };
         let after = server_status(connection).await;
         Ok(Facts {
-            commands,
+            database: connection.database().to_owned(),
+            collection: collection.to_owned(),
             layout,
-            is_named,
             lifetime,
             now,
             kind,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bson::{Bson, DateTime, Document, doc};
 
-use super::words::{counted, grouped};
+use crate::model::humanize::{counted, grouped};
 use crate::model::layout::{Fault, Kind, Layout};
 use crate::model::session::{SessionId, State};
 use crate::server::reply::{affected, first_batch};

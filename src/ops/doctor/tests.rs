@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, doc};
 
-use super::facts::Skew;
 use super::*;
 use crate::error::Error;
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::Layout;
 use crate::model::session::State;
+use crate::ops::index::Aim;
 use crate::server::connection::Topology;
 use crate::server::replication::Lag;
 
@@ -21,13 +21,9 @@ fn healthy() -> Facts {
     let index =
         doc! { "v": 2, "key": { "expires": 1 }, "name": "expires_1", "expireAfterSeconds": 0 };
     Facts {
-        commands: Commands {
-            database: "app".into(),
-            collection: "sessions".into(),
-            ..Commands::default()
-        },
+        database: "app".into(),
+        collection: "sessions".into(),
         layout: Some(Layout::named("connect-mongo-json").unwrap().clone()),
-        is_named: false,
         lifetime: None,
         now: DateTime::from_millis(NOW),
         kind: Topology::ReplicaSet,
@@ -82,7 +78,7 @@ fn finds(facts: &Facts, check: &str, outcome: Outcome, said: &str) -> Finding {
 fn of_healthy_facts_every_check_passes() {
     for finding in examine(&healthy()) {
         assert_eq!(finding.outcome, Outcome::Pass, "{finding:#?}");
-        assert!(finding.meaning.is_empty() && finding.mend.is_none(), "{finding:#?}");
+        assert!(finding.meaning.is_empty() && finding.remedy.is_none(), "{finding:#?}");
     }
 }
 
@@ -150,7 +146,7 @@ fn what_only_speaks_like_mongodb_is_named() {
     for (name, build_info, host) in told {
         let facts = Facts { version: Ok(version(&build_info, &[host])), ..healthy() };
         let found = finds(&facts, "server", Outcome::Warn, name);
-        assert_eq!(found.mend.unwrap(), "sessionctl sweep -d app -c sessions --interval 60");
+        assert_eq!(found.remedy, Some(Remedy::sweep(60)));
         finds(&facts, "version", Outcome::Unknown, "versions of its own");
     }
     // A host that only looks alike.
@@ -179,6 +175,10 @@ fn a_version_without_fixes_is_too_old_by_the_servers_clock() {
     finds(&later, "version", Outcome::Warn, "MongoDB 8.0.4 gets no fixes since 2029-10-31");
 }
 
+fn index(aim: Aim, drain: bool) -> Option<Remedy> {
+    Some(Remedy::Index { aim, drain, lifetime: None })
+}
+
 fn indexed(index: Document) -> Facts {
     Facts { indexes: Ok(vec![IndexSpec(index)]), ..healthy() }
 }
@@ -202,8 +202,8 @@ fn seconds_of_an_odd_type_are_found() {
     finds(&with_seconds(3_000_000_000_i64), "ttl-seconds", Outcome::Fail, "68 years or more");
     finds(&with_seconds("60"), "ttl-seconds", Outcome::Fail, "no number");
     for facts in [with_seconds(f64::NAN), with_seconds(-1), with_seconds("60")] {
-        let mend = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever").mend;
-        assert_eq!(mend.unwrap(), "sessionctl index replace -d app -c sessions --yes");
+        let found = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever");
+        assert_eq!(found.remedy, index(Aim::Replace, false));
     }
 }
 
@@ -212,12 +212,11 @@ fn a_ttl_on_two_fields_is_found() {
     let facts = indexed(doc! {
         "key": { "expires": 1, "user": 1 }, "name": "both", "expireAfterSeconds": 0,
     });
-    let mend = finds(&facts, "ttl-compound", Outcome::Fail, "both has more than one field").mend;
-    let wanted =
-        r#"mongosh --eval 'db.getSiblingDB("app").getCollection("sessions").dropIndex("both")'"#;
-    assert_eq!(mend.unwrap(), wanted);
-    let mend = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever").mend;
-    assert_eq!(mend.unwrap(), "sessionctl index install -d app -c sessions --yes");
+    let found = finds(&facts, "ttl-compound", Outcome::Fail, "both has more than one field");
+    let script = r#"db.getSiblingDB("app").getCollection("sessions").dropIndex("both")"#.to_owned();
+    assert_eq!(found.remedy, Some(Remedy::Script { script, by_administrator: false }));
+    let found = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever");
+    assert_eq!(found.remedy, index(Aim::Install, false));
 }
 
 #[test]
@@ -231,8 +230,8 @@ fn a_large_backlog_is_drained_before_the_index_is_made() {
         oldest: Ok(Some(DateTime::from_millis(NOW - 86_400_000 * 400))),
         ..healthy()
     };
-    let mend = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever").mend;
-    assert_eq!(mend.unwrap(), "sessionctl index install -d app -c sessions --drain --yes");
+    let found = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever");
+    assert_eq!(found.remedy, index(Aim::Install, true));
     let said =
         "about 50,000,000 sessions (5,000 in a sample of 10,000) expired, the oldest for 400 days";
     finds(&facts, "expired", Outcome::Fail, said);
@@ -338,21 +337,19 @@ fn rights_are_read_as_the_server_means_them() {
 #[test]
 fn by_a_layout_that_is_not_theirs_nothing_is_to_be_done() {
     let mut facts = healthy();
-    facts.commands.options =
-        ["--layout", "fiber", "--uri-file", "/etc/uri"].map(str::to_owned).to_vec();
-    facts.is_named = true;
     facts.looked = Ok(Looked { at: 100, strangers: 100, ..Looked::default() });
     let found = finds(&facts, "layout", Outcome::Fail, "none of 100 documents");
-    assert_eq!(found.mend.unwrap(), "sessionctl doctor --uri-file /etc/uri -d app -c sessions");
+    assert_eq!(found.remedy, Some(Remedy::DetectLayout));
 }
 
 #[test]
 fn the_indexes_of_the_store_itself_are_named_as_it_names_them() {
     let layout = Layout::named("better-auth").unwrap().clone();
     let facts = Facts { layout: Some(layout), indexes: Ok(Vec::new()), ..healthy() };
-    let mend = |check| finding(&facts, check).mend.unwrap();
-    assert!(
-        mend("id-index").contains(r#"{"token": 1}, {unique: true, name: "session_token_uidx"}"#)
-    );
-    assert!(mend("user-index").contains(r#"{"userId": 1}, {name: "session_userId_idx"}"#));
+    let runs = |check, options: &str| match finding(&facts, check).remedy {
+        Some(Remedy::Script { script, .. }) => assert!(script.contains(options), "{script}"),
+        other => panic!("{other:?}"),
+    };
+    runs("id-index", r#"{"token": 1}, {unique: true, name: "session_token_uidx"}"#);
+    runs("user-index", r#"{"userId": 1}, {name: "session_userId_idx"}"#);
 }

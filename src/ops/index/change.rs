@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bson::doc;
 
-use super::{IndexSpec, TtlState, TtlStatus, status};
-use crate::error::{Error, Result};
+use super::status::{TtlState, TtlStatus, status};
+use crate::error::{Error, Need, Result};
+use crate::model::index_spec::IndexSpec;
 use crate::store::Store;
 
 /// Before server 5.1 `collMod` refuses a plain index so (`InvalidOptions`).
@@ -80,7 +81,8 @@ impl Changing {
     fn after(&self, indexes: &[IndexSpec]) -> Result<Option<Change>> {
         let layout = self.store.layout();
         let stands_in = indexes.iter().any(IndexSpec::stands_in);
-        let TtlStatus { state, wanted, found, reason } = status(layout, indexes, self.lifetime);
+        let TtlStatus { state, wanted, found, reason, need } =
+            status(layout, indexes, self.lifetime);
         Ok(match (state, wanted.map(IndexSpec), found) {
             (TtlState::Installed, _, Some(found)) if !self.complete => Some(Change::Await(found)),
             (TtlState::Installed, ..) => stands_in.then(|| Change::Drop(STAND_IN.to_owned())),
@@ -95,7 +97,9 @@ impl Changing {
                     false => Change::Drop(found.name().to_owned()),
                 })
             }
-            (_, _, found) => return Err(self.in_the_way(found.as_ref(), reason)),
+            (_, _, found) => {
+                return Err(self.in_the_way(found.as_ref(), reason.unwrap_or_default(), need));
+            }
         })
     }
 
@@ -150,15 +154,16 @@ impl Changing {
         self.done
     }
 
-    fn in_the_way(&self, found: Option<&IndexSpec>, reason: Option<String>) -> Error {
-        match (found, reason) {
+    fn in_the_way(&self, found: Option<&IndexSpec>, what: String, need: Option<Need>) -> Error {
+        match (found, need) {
             (Some(found), _) => Error::IndexDiffers(format!(
                 "the index {} of {} is not the one that {} wants",
                 found.name(),
                 self.store.namespace(),
                 self.store.layout().name
             )),
-            (None, reason) => Error::Unsupported(reason.unwrap_or_default()),
+            (None, Some(need)) => Error::Needs { what, need },
+            (None, None) => Error::Unsupported(what),
         }
     }
 }

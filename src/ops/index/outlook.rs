@@ -1,8 +1,9 @@
 //! What the server would delete by an index: reckoned before there is one, or before another takes
 //! its place.
 
-use super::{IndexSpec, is_null};
+use super::status::is_null;
 use crate::error::{Error, Result};
+use crate::model::index_spec::IndexSpec;
 use crate::model::layout::{Layout, Rule};
 use crate::store::Store;
 

@@ -2,13 +2,17 @@
 
 use console::Style;
 use serde_json::{Value, json};
-use sessionctl::doctor::{Doctor, Facts, Finding, Outcome, examine};
+use sessionctl::doctor::{Doctor, Facts, Finding, Outcome, Remedy, examine};
 
 use crate::args::Format;
-use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::failure::{Doing as _, Exit, Failure, needing};
 use crate::console::output::{Cell, Row, Shape, text};
 use crate::console::text::{grouped, neutral};
 use crate::context::Context;
+
+mod remedy;
+
+use remedy::Commands;
 
 /// Say why sessions will not expire or will be slow, and with which command to mend it
 ///
@@ -32,15 +36,12 @@ const HEADER: &[&str] = &["namespace", "check", "outcome", "what", "meaning", "m
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let layout = context.named_layout()?;
     let connection = context.connect().await?;
-    let doctor = Doctor {
-        layout,
-        lifetime: context.global.lifetime,
-        sample: args.sample,
-        commands: context.commands(&connection)?,
-    };
+    let doctor = Doctor { layout, lifetime: context.global.lifetime, sample: args.sample };
     let action = format!("examine {}.{}", connection.database(), context.collection());
     let facts = doctor.gather(&connection, context.collection()).await.doing(&action)?;
-    let findings = examine(&facts);
+    let commands = Commands::of(context, &connection, &facts)?;
+    let findings: Vec<_> =
+        examine(&facts).into_iter().map(|finding| Said::of(finding, &commands)).collect();
     print(context, &facts, &findings)?;
     Ok(match findings.iter().any(|finding| finding.outcome == Outcome::Fail) {
         true => Exit::Problems,
@@ -48,7 +49,27 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     })
 }
 
-fn print(context: &Context, facts: &Facts, findings: &[Finding]) -> Result<(), Failure> {
+/// A finding with the options and commands that the library does not know.
+struct Said {
+    check: &'static str,
+    outcome: Outcome,
+    what: String,
+    meaning: String,
+    mend: Option<String>,
+}
+
+impl Said {
+    fn of(finding: Finding, commands: &Commands) -> Self {
+        let Finding { check, outcome, what, need, mut meaning, remedy } = finding;
+        if remedy == Some(Remedy::NameLayout) {
+            meaning = meaning.replacen("the layout named", "--layout", 1);
+        }
+        let mend = remedy.map(|remedy| commands.command(&remedy));
+        Self { check, outcome, what: needing(&what, need), meaning, mend }
+    }
+}
+
+fn print(context: &Context, facts: &Facts, findings: &[Said]) -> Result<(), Failure> {
     match context.global.format {
         Format::Table if context.global.quiet => Ok(()),
         Format::Table => text(&table(context, facts, findings)),
@@ -67,7 +88,7 @@ fn print(context: &Context, facts: &Facts, findings: &[Finding]) -> Result<(), F
     }
 }
 
-fn whole(facts: &Facts, findings: &[Finding]) -> Row {
+fn whole(facts: &Facts, findings: &[Said]) -> Row {
     let survey = facts.survey.as_ref().ok();
     let findings = findings.iter().map(|finding| {
         let mut object = row(facts, finding).json();
@@ -89,7 +110,7 @@ fn layout(facts: &Facts) -> Cell {
     Cell::maybe(facts.layout.as_ref(), |layout| Cell::Text(layout.name.clone()))
 }
 
-fn row(facts: &Facts, finding: &Finding) -> Row {
+fn row(facts: &Facts, finding: &Said) -> Row {
     let meaning = Some(&finding.meaning).filter(|meaning| !meaning.is_empty());
     Row(vec![
         ("namespace", Cell::Text(facts.namespace())),
@@ -107,7 +128,7 @@ const INDENT: usize = 9;
 const WIDEST: usize = 100;
 
 /// For people: the worst first, and each command on a line of its own, to be copied.
-fn table(context: &Context, facts: &Facts, findings: &[Finding]) -> String {
+fn table(context: &Context, facts: &Facts, findings: &[Said]) -> String {
     let width = context.style().width.map_or(80, usize::from).clamp(40, WIDEST);
     let mut lines = vec![format!("namespace  {}", neutral(&facts.namespace()))];
     if let Some(layout) = &facts.layout {
@@ -142,7 +163,7 @@ fn table(context: &Context, facts: &Facts, findings: &[Finding]) -> String {
     lines.join("\n") + "\n"
 }
 
-fn summary(findings: &[Finding]) -> String {
+fn summary(findings: &[Said]) -> String {
     let count = |outcome| findings.iter().filter(|finding| finding.outcome == outcome).count();
     format!(
         "{} failed, {} warned, {} unknown, {} passed",

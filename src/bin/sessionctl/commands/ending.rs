@@ -268,7 +268,7 @@ impl Args {
 fn cannot(fate: &Fate, action: &str, error: &Error) -> Failure {
     let failure = Failure::of(action, error);
     match (fate, error) {
-        (Fate::Ended, Error::Unsupported(_)) => {
+        (Fate::Ended, Error::Unsupported(_) | Error::NoDate { .. }) => {
             failure.hint("`sessionctl purge` with the same selection deletes the sessions instead")
         }
         _ => failure,

@@ -5,8 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use sessionctl::Error;
-use sessionctl::error::Certainty;
-use sessionctl::error::reason;
+use sessionctl::error::{Certainty, Need, reason};
 use sessionctl::sweep::LEASES;
 
 /// How a command ended.
@@ -78,7 +77,7 @@ impl Failure {
     /// `could not ACTION: why`, with the hint that fits the error.
     pub fn of(action: &str, error: &Error) -> Self {
         Self {
-            sentence: format!("could not {action}: {error}"),
+            sentence: format!("could not {action}: {}", why(error)),
             hint: hint(error),
             exit: Exit::Failed,
             details: error.driver().map(|driver| format!("{driver:?}")),
@@ -124,6 +123,26 @@ impl<T> Doing<T> for sessionctl::Result<T> {
     fn doing(self, action: &str) -> Result<T, Failure> {
         self.map_err(|error| Failure::of(action, &error))
     }
+}
+
+/// What an error says. The library knows no options; here they are typed.
+fn why(error: &Error) -> String {
+    match error {
+        Error::NoDate { .. } => format!("--{error}"),
+        Error::Needs { what, need } => needing(what, Some(*need)),
+        error => error.to_string(),
+    }
+}
+
+/// What is not known, and the option that says it.
+pub fn needing(what: &str, need: Option<Need>) -> String {
+    let option = match need {
+        Some(Need::Layout) => "--layout",
+        Some(Need::Lifetime) => "--lifetime",
+        Some(Need::IdleLimit) => "--idle",
+        None => return what.to_owned(),
+    };
+    format!("{what}; say it with {option}")
 }
 
 fn hint(error: &Error) -> Option<String> {

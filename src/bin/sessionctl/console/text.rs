@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use bson::DateTime;
+pub use sessionctl::humanize::{counted, grouped};
 
 /// Control characters and marks that turn the direction of text: a terminal would obey them, and
 /// what is seen would not be what is there.
@@ -69,25 +70,6 @@ pub fn escape(letter: char, into: &mut String) {
 /// `1 session`, `2 sessions`, `1,234,567 sessions`.
 pub fn sessions(count: u64) -> String {
     counted(count, "session")
-}
-
-/// `1 noun`, `2,000 nouns`.
-pub fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(count))
-}
-
-/// Digits in groups of three.
-pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// A share in percent, never rounded to nothing or to everything.
@@ -192,10 +174,8 @@ mod tests {
 
     #[test]
     fn counts_are_grouped_by_thousands() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(sessions(1), "1 session");
+        assert_eq!(sessions(1_234_567), "1,234,567 sessions");
     }
 
     #[test]

@@ -2,16 +2,13 @@
 
 use bson::{Bson, Document, doc};
 
-use crate::error::Certainty;
-use crate::error::Error;
+use super::script::{self, text};
+use crate::error::{Certainty, Error};
 use crate::model::layout::Layout;
-use crate::ops::doctor::Finding;
 use crate::ops::doctor::facts::{Facts, Rights};
-use crate::ops::doctor::mend::text;
+use crate::ops::doctor::finding::{Finding, Unknown};
+use crate::ops::doctor::remedy::Remedy;
 use crate::ops::sweep::LEASES;
-
-use super::ttl::indexes;
-use super::{layout, settle, without_indexes};
 
 /// What each command needs on the collection.
 const NEEDS: &[(&str, &[&str])] = &[
@@ -29,19 +26,16 @@ const LOOKS_ON_CLUSTER: &[&str] = &["serverStatus", "getParameter"];
 const LOOKS_ON_MEMBERS: &[&str] = &["replSetGetStatus", "replSetGetConfig"];
 
 /// What this login may do.
-pub(super) fn login(facts: &Facts) -> Finding {
-    const CHECK: &str = "login";
-    let rights = match &facts.rights {
-        Ok(rights) => rights,
-        Err(error) => return Finding::unread(CHECK, error),
-    };
+pub(super) fn login(facts: &Facts) -> Result<Finding, Unknown> {
+    let rights = facts.rights.as_ref()?;
     let Some((user, database)) = &rights.user else {
         if matches!(facts.indexes, Err(Error::Unauthorized { .. })) {
             let what = "the server asks for a login, and none was given";
             let meaning = "nearly every check stays unknown: give a user in the connection string";
-            return Finding::warn(CHECK, what, meaning);
+            return Ok(Finding::warn(what, meaning));
         }
-        return Finding::pass(CHECK, "the server asks for no login: everybody may do everything");
+        let what = "the server asks for no login: everybody may do everything";
+        return Ok(Finding::pass(what));
     };
     let on_collection = |action: &&&str| may(rights, action, facts);
     let (can, cannot): (Vec<_>, Vec<_>) =
@@ -55,7 +49,7 @@ pub(super) fn login(facts: &Facts) -> Finding {
     let may = if can.is_empty() { "nothing".to_owned() } else { names(can) };
     let what = format!("{user} may run: {may}{may_not}");
     let mut lacks: Vec<_> = LOOKS.iter().filter(|action| !on_collection(action)).copied().collect();
-    if !rights.may("find", &facts.commands.database, LEASES) {
+    if !rights.may("find", &facts.database, LEASES) {
         lacks.push("find on sessionctl_leases");
     }
     let members = match facts.kind {
@@ -66,11 +60,11 @@ pub(super) fn login(facts: &Facts) -> Finding {
     let lacks_on_cluster: Vec<_> =
         on_cluster.filter(|action| !rights.may_on_cluster(action)).copied().collect();
     if lacks.is_empty() && lacks_on_cluster.is_empty() {
-        return Finding::pass(CHECK, what);
+        return Ok(Finding::pass(what));
     }
     let mut roles = Vec::new();
     if !lacks.is_empty() {
-        let role = format!("{{role: \"read\", db: {}}}", text(&facts.commands.database));
+        let role = format!("{{role: \"read\", db: {}}}", text(&facts.database));
         roles.push(role);
     }
     if !lacks_on_cluster.is_empty() {
@@ -87,83 +81,58 @@ pub(super) fn login(facts: &Facts) -> Finding {
         text(user),
         roles.join(", ")
     );
-    Finding::warn(CHECK, what, meaning).mend(facts.commands.without_login().mongosh(&script))
+    Ok(Finding::warn(what, meaning).remedy(Remedy::Script { script, by_administrator: true }))
 }
 
 fn may(rights: &Rights, action: &str, facts: &Facts) -> bool {
-    rights.may(action, &facts.commands.database, &facts.commands.collection)
+    rights.may(action, &facts.database, &facts.collection)
 }
 
 /// Whether all documents are of one store.
-pub(super) fn layout_of_all(facts: &Facts) -> Finding {
-    settle(layout_or(facts))
-}
-
-fn layout_or(facts: &Facts) -> Result<Finding, Finding> {
-    const CHECK: &str = "layout";
-    let layout = layout(facts, CHECK)?;
-    let looked = facts.looked.as_ref().map_err(|error| Finding::unread(CHECK, error))?;
-    let (name, at) = (&layout.name, looked.at);
-    if looked.strangers == 0 {
-        let verdict = looked.verdict.as_ref().filter(|_| !facts.is_named);
-        let weak = verdict.is_some_and(|verdict| verdict.certainty == Certainty::Weak);
-        return Ok(match weak {
-            true => {
+pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
+    let layout = facts.known_layout()?;
+    let looked = facts.looked.as_ref()?;
+    let (name, at, strangers) = (&layout.name, looked.at, looked.strangers);
+    if strangers == 0 {
+        let named = "what deletes wants the layout named";
+        return Ok(match &looked.verdict {
+            Some(verdict) if verdict.certainty == Certainty::Weak => {
                 let what = format!("{at} documents fit {name}, as those of other programs would");
-                let meaning = "what deletes wants --layout, lest it deletes what are no sessions";
-                Finding::warn(CHECK, what, meaning).mend(facts.commands.sessionctl("doctor", ""))
+                let meaning = format!("{named}, lest it deletes what are no sessions");
+                Finding::warn(what, meaning).remedy(Remedy::NameLayout)
             }
-            false => match verdict.filter(|verdict| verdict.certainty == Certainty::Ambiguous) {
-                Some(verdict) => {
-                    let what = verdict.to_string();
-                    let meaning = "what deletes wants --layout; say which of them it is";
-                    Finding::warn(CHECK, what, meaning)
-                        .mend(facts.commands.sessionctl("doctor", ""))
-                }
-                None => Finding::pass(CHECK, format!("the documents looked at are all of {name}")),
-            },
+            Some(verdict) if verdict.certainty == Certainty::Ambiguous => {
+                let meaning = format!("{named}; say which of them it is");
+                Finding::warn(verdict.to_string(), meaning).remedy(Remedy::NameLayout)
+            }
+            _ => Finding::pass(format!("the documents looked at are all of {name}")),
         });
     }
-    let strangers = looked.strangers;
     if strangers == at {
-        return Ok(misnamed(facts, layout, at));
+        let what = format!("none of {at} documents looked at is of {name}");
+        let meaning = "by a layout that is not theirs every session can be taken for expired; \
+                       nothing that is said here of the documents is to be trusted";
+        return Ok(Finding::fail(what, meaning).remedy(Remedy::DetectLayout));
     }
+    let what = format!("{strangers} of {at} documents looked at are not of {name}");
     let meaning = "what one store makes of another's session is chance: it may read it, refuse it or \
                    keep it for ever";
     Ok(match looked.other.as_ref().filter(|(other, _)| other.name != *name) {
         Some((other, count)) => {
-            let what = format!(
-                "{strangers} of {at} documents looked at are not of {name}; {count} of them look like {}",
-                other.name
-            );
-            Finding::warn(CHECK, what, meaning).mend(moving(facts, other))
+            let what = format!("{what}; {count} of them look like {}", other.name);
+            Finding::warn(what, meaning).remedy(moving(facts, other))
         }
-        None => {
-            let what = format!("{strangers} of {at} documents looked at are not of {name}");
-            Finding::warn(CHECK, what, meaning)
-        }
+        None => Finding::warn(what, meaning),
     })
 }
 
-/// No document is of the layout that was named.
-fn misnamed(facts: &Facts, layout: &Layout, at: u64) -> Finding {
-    let what = format!("none of {at} documents looked at is of {}", layout.name);
-    let meaning = "by a layout that is not theirs every session can be taken for expired; nothing \
-                   that is said here of the documents is to be trusted";
-    let mut commands = facts.commands.clone();
-    commands.forget(&["--layout", "--layout-file"]);
-    Finding::fail("layout", what, meaning).mend(commands.sessionctl("doctor", ""))
-}
-
 /// Gives the other store's sessions a collection of their own.
-fn moving(facts: &Facts, other: &Layout) -> String {
-    let commands = &facts.commands;
+fn moving(facts: &Facts, other: &Layout) -> Remedy {
     let filter = Bson::Document(filter(other)).into_relaxed_extjson();
-    let into = format!("{}_{}", commands.collection, other.name.replace('-', "_"));
-    let here = commands.script_of(&commands.collection);
-    commands.mongosh(&format!(
-        "{here}.aggregate([{{$match: {filter}}}, {{$merge: {{into: {}}}}}]); {here}.deleteMany({filter})",
-        text(&into)
+    let into = format!("{}_{}", facts.collection, other.name.replace('-', "_"));
+    let (here, into) = (script::collection(facts, &facts.collection), text(&into));
+    script::run(format!(
+        "{here}.aggregate([{{$match: {filter}}}, {{$merge: {{into: {into}}}}}]); {here}.deleteMany({filter})"
     ))
 }
 
@@ -182,52 +151,40 @@ fn filter(layout: &Layout) -> Document {
 }
 
 /// Every request looks its session up.
-pub(super) fn id_index(facts: &Facts) -> Finding {
-    const CHECK: &str = "id-index";
-    settle(layout(facts, CHECK).and_then(|layout| {
-        let path = &layout.id.path;
-        if path == "_id" {
-            return Ok(Finding::pass(CHECK, "sessions are looked up by _id"));
-        }
-        if let Some(early) = without_indexes(facts, CHECK) {
-            return Err(early);
-        }
-        if indexes(facts, CHECK)?.iter().any(|index| index.leads_along(path)) {
-            return Ok(Finding::pass(
-                CHECK,
-                format!("sessions are looked up by an index on {path}"),
-            ));
-        }
-        let what = format!("sessions are looked up by {path}, and no index leads there");
-        let meaning = "every request reads the whole collection: the site gets slower with every \
-                       session";
-        // An id is given to one session only, and those stores that make this index make it so.
-        let name = layout.id.index.as_ref().map(|name| format!(", name: {}", text(name)));
-        let name = name.unwrap_or_default();
-        let script = format!("createIndex({{\"{path}\": 1}}, {{unique: true{name}}})");
-        Ok(Finding::fail(CHECK, what, meaning).mend(facts.commands.on_collection(&script)))
-    }))
+pub(super) fn id_index(facts: &Facts) -> Result<Finding, Unknown> {
+    let layout = facts.known_layout()?;
+    let path = &layout.id.path;
+    if path == "_id" {
+        return Ok(Finding::pass("sessions are looked up by _id"));
+    }
+    if facts.usable_indexes()?.iter().any(|index| index.leads_along(path)) {
+        return Ok(Finding::pass(format!("sessions are looked up by an index on {path}")));
+    }
+    let what = format!("sessions are looked up by {path}, and no index leads there");
+    let meaning =
+        "every request reads the whole collection: the site gets slower with every session";
+    // An id is given to one session only, and those stores that make this index make it so. Under
+    // another name theirs would be refused at their next start (85).
+    let name = layout.id.index.as_ref().map(|name| format!(", name: {}", text(name)));
+    let name = name.unwrap_or_default();
+    let script = format!("createIndex({{\"{path}\": 1}}, {{unique: true{name}}})");
+    Ok(Finding::fail(what, meaning).remedy(script::on_collection(facts, &script)))
 }
 
 /// A user's sessions are looked up to log that user out.
-pub(super) fn user_index(facts: &Facts) -> Finding {
-    const CHECK: &str = "user-index";
-    settle(layout(facts, CHECK).and_then(|layout| {
-        let field = layout.user.first().and_then(|path| path.strip_prefix('/'));
-        let Some(path) = field.filter(|path| !path.ends_with('*')) else {
-            return Ok(Finding::pass(CHECK, "the user is in the payload, where no index leads"));
-        };
-        if let Some(early) = without_indexes(facts, CHECK) {
-            return Err(early);
-        }
-        if indexes(facts, CHECK)?.iter().any(|index| index.leads_along(path)) {
-            return Ok(Finding::pass(CHECK, format!("an index leads to the sessions of a {path}")));
-        }
-        let what = format!("no index leads to the sessions of a {path}");
-        let meaning = "listing a user's sessions, or logging a user out everywhere, reads the whole \
-                       collection";
-        let name = layout.user_index.as_ref().map(|name| format!(", {{name: {}}}", text(name)));
-        let script = format!("createIndex({{\"{path}\": 1}}{})", name.unwrap_or_default());
-        Ok(Finding::warn(CHECK, what, meaning).mend(facts.commands.on_collection(&script)))
-    }))
+pub(super) fn user_index(facts: &Facts) -> Result<Finding, Unknown> {
+    let layout = facts.known_layout()?;
+    let field = layout.user.first().and_then(|path| path.strip_prefix('/'));
+    let Some(path) = field.filter(|path| !path.ends_with('*')) else {
+        return Ok(Finding::pass("the user is in the payload, where no index leads"));
+    };
+    if facts.usable_indexes()?.iter().any(|index| index.leads_along(path)) {
+        return Ok(Finding::pass(format!("an index leads to the sessions of a {path}")));
+    }
+    let what = format!("no index leads to the sessions of a {path}");
+    let meaning = "listing a user's sessions, or logging a user out everywhere, reads the whole \
+                   collection";
+    let name = layout.user_index.as_ref().map(|name| format!(", {{name: {}}}", text(name)));
+    let script = format!("createIndex({{\"{path}\": 1}}{})", name.unwrap_or_default());
+    Ok(Finding::warn(what, meaning).remedy(script::on_collection(facts, &script)))
 }

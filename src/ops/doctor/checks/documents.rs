@@ -1,12 +1,11 @@
 //! What the documents are like: who is logged in by them, and what they take.
 
+use super::script::{self, text};
+use crate::model::humanize::{percent, sized};
 use crate::model::session::State;
-use crate::ops::doctor::Finding;
 use crate::ops::doctor::facts::{Facts, Place};
-use crate::ops::doctor::words::{percent, sized};
-
-use super::ttl::{acting, sweeping};
-use super::{layout, settle};
+use crate::ops::doctor::finding::{Finding, Unknown};
+use crate::ops::doctor::remedy::Remedy;
 
 /// The largest document that the server takes.
 const LIMIT: u64 = 16 << 20;
@@ -16,57 +15,44 @@ const LITTLE: u64 = 16 << 20;
 const ENOUGH: u64 = 20;
 
 /// Where the store does not look at the expiry, what is expired logs in until it is deleted.
-pub(super) fn read_check(facts: &Facts) -> Finding {
-    settle(read_check_or(facts))
-}
-
-fn read_check_or(facts: &Facts) -> Result<Finding, Finding> {
-    const CHECK: &str = "expiry-check";
-    let layout = layout(facts, CHECK)?;
+pub(super) fn read_check(facts: &Facts) -> Result<Finding, Unknown> {
+    let layout = facts.known_layout()?;
     if layout.checks_expiry_on_read {
-        return Ok(Finding::pass(CHECK, "the store refuses a session that is expired"));
+        return Ok(Finding::pass("the store refuses a session that is expired"));
     }
-    let survey = facts.survey.as_ref().map_err(|error| Finding::unread(CHECK, error))?;
+    let survey = facts.survey.as_ref()?;
     let expired = survey.count(State::Expired);
-    let indexes = facts.indexes.as_deref().unwrap_or_default();
-    let deletes = acting(facts, layout, indexes).is_some() || sweeping(facts).is_some();
     let does_not = "the store does not look at the expiry when it reads a session";
     if expired > 0 {
         let amount = survey.about(expired, "session");
         let what = format!("{does_not}, and of {amount} the time is over");
         let meaning = "they still log in, until their documents are deleted";
-        let mend = facts.commands.sessionctl("purge --expired", "--yes");
-        return Ok(Finding::fail(CHECK, what, meaning).mend(mend));
+        return Ok(Finding::fail(what, meaning).remedy(Remedy::purge(State::Expired)));
     }
-    if deletes {
-        return Ok(Finding::pass(CHECK, format!("{does_not}, but what is expired is deleted")));
+    if facts.acting_index(layout).is_some() || facts.sweeping().is_some() {
+        return Ok(Finding::pass(format!("{does_not}, but what is expired is deleted")));
     }
     let meaning = "whoever has a session stays logged in until its document is deleted, and nothing \
                    deletes it";
-    let mend = facts.commands.sessionctl("sweep", "--interval 10");
-    Ok(Finding::warn(CHECK, does_not, meaning).mend(mend))
+    // Until the next pass an expired session logs in: oftener than the TTL monitor's minute.
+    Ok(Finding::warn(does_not, meaning).remedy(Remedy::sweep(10)))
 }
 
 /// Sessions of nobody: bots, and `saveUninitialized`.
-pub(super) fn anonymous(facts: &Facts) -> Finding {
-    settle(anonymous_or(facts))
-}
-
-fn anonymous_or(facts: &Facts) -> Result<Finding, Finding> {
-    const CHECK: &str = "anonymous";
-    let layout = layout(facts, CHECK)?;
-    let looked = facts.looked.as_ref().map_err(|error| Finding::unread(CHECK, error))?;
+pub(super) fn anonymous(facts: &Facts) -> Result<Finding, Unknown> {
+    let layout = facts.known_layout()?;
+    let looked = facts.looked.as_ref()?;
     let own = looked.at - looked.strangers;
     let readable = looked.known + looked.anonymous;
     if layout.user.is_empty() {
-        return Ok(Finding::unknown(CHECK, "a session of this layout tells no user"));
+        return Err(Unknown::because("a session of this layout tells no user"));
     }
     if own > 0 && readable == 0 {
-        return Ok(Finding::unknown(CHECK, "the payloads cannot be read"));
+        return Err(Unknown::because("the payloads cannot be read"));
     }
     let what = format!("{} of {readable} sessions looked at have no user", looked.anonymous);
     if readable < ENOUGH || looked.anonymous * 2 < readable {
-        return Ok(Finding::pass(CHECK, what));
+        return Ok(Finding::pass(what));
     }
     let meaning = match layout.payload.cookie {
         Some(_) => {
@@ -78,59 +64,47 @@ fn anonymous_or(facts: &Facts) -> Result<Finding, Finding> {
              once there is something to keep"
         }
     };
-    Ok(Finding::warn(CHECK, what, meaning))
+    Ok(Finding::warn(what, meaning))
 }
 
 /// A document cannot grow beyond 16 MB.
-pub(super) fn size(facts: &Facts) -> Finding {
-    settle(size_or(facts))
-}
-
-fn size_or(facts: &Facts) -> Result<Finding, Finding> {
-    const CHECK: &str = "document-size";
-    layout(facts, CHECK)?;
-    let survey = facts.survey.as_ref().map_err(|error| Finding::unread(CHECK, error))?;
+pub(super) fn size(facts: &Facts) -> Result<Finding, Unknown> {
+    let (_, survey) = facts.surveyed()?;
     let (bytes, (id, largest)) = match (survey.bytes, &survey.largest) {
         (Some(bytes), Some(largest)) => (bytes, largest),
-        _ if survey.looked_at == 0 => return Ok(Finding::pass(CHECK, "there are no documents")),
-        _ => return Ok(Finding::unknown(CHECK, "the server does not tell the sizes (before 4.4)")),
+        _ if survey.looked_at == 0 => return Ok(Finding::pass("there are no documents")),
+        _ => return Err(Unknown::because("the server does not tell the sizes (before 4.4)")),
     };
     let average = sized(bytes / survey.looked_at.max(1));
     let what = format!("a session has {average} on average, the largest {}", sized(*largest));
     if *largest < LIMIT / 2 {
-        return Ok(Finding::pass(CHECK, what));
+        return Ok(Finding::pass(what));
     }
     let meaning = "at 16 MB the store cannot write it any more, and each request reads and writes \
                    all of it; the command logs it out";
     let finding = match *largest >= LIMIT / 16 * 15 {
-        true => Finding::fail(CHECK, what, meaning),
-        false => Finding::warn(CHECK, what, meaning),
+        true => Finding::fail(what, meaning),
+        false => Finding::warn(what, meaning),
     };
-    // The short form of other ids cannot be looked up.
+    // The short form of other ids cannot be looked up, nor be typed without doubt.
     let short = id.short();
-    let is_text = id.value().as_str().is_some() && short.chars().count() >= 8;
-    Ok(
-        match is_text
-            && short.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter))
-        {
-            true => finding.mend(facts.commands.sessionctl("purge", &format!("--yes -- {short}"))),
-            false => finding,
-        },
-    )
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
+    let can_be_typed =
+        id.value().as_str().is_some() && short.chars().count() >= 8 && short.chars().all(is_plain);
+    Ok(match can_be_typed {
+        true => finding.remedy(Remedy::PurgeSession { id: short }),
+        false => finding,
+    })
 }
 
 /// What was deleted leaves room on the disk that only new documents fill.
-pub(super) fn disk(facts: &Facts) -> Finding {
-    const CHECK: &str = "disk";
-    let stats = match &facts.stats {
-        Ok(stats) => stats,
-        Err(error) => return Finding::unread(CHECK, error),
-    };
+pub(super) fn disk(facts: &Facts) -> Result<Finding, Unknown> {
+    let stats = facts.stats.as_ref()?;
     if matches!(facts.place, Ok(Place::View(_))) {
-        return Finding::unknown(CHECK, "a view takes no space of its own");
+        return Err(Unknown::because("a view takes no space of its own"));
     }
     let Some(reusable) = stats.reusable else {
-        return Finding::unknown(CHECK, "the server does not tell the reusable space");
+        return Err(Unknown::because("the server does not tell the reusable space"));
     };
     let storage = stats.storage;
     let share = percent(reusable, storage);
@@ -140,15 +114,11 @@ pub(super) fn disk(facts: &Facts) -> Finding {
         sized(reusable)
     );
     if reusable < LITTLE || reusable * 2 < storage {
-        return Finding::pass(CHECK, what);
+        return Ok(Finding::pass(what));
     }
     let meaning = "what was deleted is not given back to the system: new sessions fill it, or compact \
                    does";
-    let commands = &facts.commands;
-    let script = format!(
-        "{}.runCommand({{compact: {}}})",
-        commands.script_of_database(),
-        crate::ops::doctor::mend::text(&commands.collection)
-    );
-    Finding::warn(CHECK, what, meaning).mend(commands.mongosh(&script))
+    let database = script::database(facts);
+    let script = format!("{database}.runCommand({{compact: {}}})", text(&facts.collection));
+    Ok(Finding::warn(what, meaning).remedy(script::run(script)))
 }

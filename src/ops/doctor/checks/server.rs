@@ -1,12 +1,17 @@
 //! What the server and the collection are, and whether the members agree on the time.
 
+use std::time::Duration;
+
 use bson::DateTime;
 
-use crate::ops::doctor::Finding;
+use super::script::{self, text};
+use crate::model::humanize::lasting;
+use crate::model::session::State;
 use crate::ops::doctor::facts::{Facts, Place, Skew, Version};
-use crate::ops::doctor::words::lasting;
+use crate::ops::doctor::finding::{Finding, Unknown};
+use crate::ops::doctor::remedy::Remedy;
 use crate::server::connection::Topology;
-use crate::server::replication::Lag;
+use crate::server::replication::{Lag, Member};
 
 /// Servers that speak MongoDB's protocol and are not MongoDB.
 struct Product {
@@ -56,29 +61,24 @@ const ENDS: &[((u32, u32), &str)] = &[
 /// Further apart than this, clocks matter: two seconds.
 const APART_MS: i64 = 2000;
 /// A member that is further behind slows everything down that waits for a majority.
-const BEHIND: std::time::Duration = std::time::Duration::from_secs(60);
+const BEHIND: Duration = Duration::from_secs(60);
 
 /// Whether it is MongoDB.
-pub(super) fn product(facts: &Facts) -> Finding {
-    const CHECK: &str = "server";
-    let version = match &facts.version {
-        Ok(version) => version,
-        Err(error) => return Finding::unread(CHECK, error),
-    };
+pub(super) fn product(facts: &Facts) -> Result<Finding, Unknown> {
+    let version = facts.version.as_ref()?;
     let kind = match facts.kind {
         Topology::Standalone => "a standalone",
         Topology::ReplicaSet if facts.writable => "a replica set",
         Topology::ReplicaSet => "a secondary, which deletes nothing by itself",
         Topology::Sharded => "a sharded cluster",
     };
-    match PRODUCTS.iter().find(|product| product.is(version)) {
-        None => Finding::pass(CHECK, format!("MongoDB {}, {kind}", version.text)),
+    Ok(match PRODUCTS.iter().find(|product| product.is(version)) {
+        None => Finding::pass(format!("MongoDB {}, {kind}", version.text)),
         Some(product) => {
             let what = format!("{}, which speaks like MongoDB {}", product.name, version.text);
-            let mend = facts.commands.sessionctl("sweep", "--interval 60");
-            Finding::warn(CHECK, what, product.meaning).mend(mend)
+            Finding::warn(what, product.meaning).remedy(Remedy::sweep(60))
         }
-    }
+    })
 }
 
 impl Product {
@@ -93,14 +93,10 @@ impl Product {
 }
 
 /// Whether the version still gets fixes.
-pub(super) fn version(facts: &Facts) -> Finding {
-    const CHECK: &str = "version";
-    let version = match &facts.version {
-        Ok(version) => version,
-        Err(error) => return Finding::unread(CHECK, error),
-    };
+pub(super) fn version(facts: &Facts) -> Result<Finding, Unknown> {
+    let version = facts.version.as_ref()?;
     if PRODUCTS.iter().any(|product| product.is(version)) {
-        return Finding::unknown(CHECK, "a server that is not MongoDB has versions of its own");
+        return Err(Unknown::because("a server that is not MongoDB has versions of its own"));
     }
     let [major, minor, _] = version.number;
     let text = &version.text;
@@ -108,93 +104,77 @@ pub(super) fn version(facts: &Facts) -> Finding {
     let series = if major >= 5 { (major, 0) } else { (major, minor) };
     let known = ENDS.iter().find(|(of, _)| series <= *of);
     let at = |date: &str| DateTime::parse_rfc3339_str(format!("{date}T00:00:00Z")).ok();
-    match known {
+    Ok(match known {
         Some((_, end)) if at(end).is_some_and(|end| end < facts.now) => {
             let what = format!("MongoDB {text} gets no fixes since {end}");
             let meaning = "faults of its TTL deleting, and holes, stay: upgrade one major version at \
                            a time";
-            Finding::warn(CHECK, what, meaning)
+            Finding::warn(what, meaning)
         }
-        Some((_, end)) => Finding::pass(CHECK, format!("MongoDB {text} gets fixes until {end}")),
-        None => Finding::pass(CHECK, format!("MongoDB {text} is newer than what is known here")),
-    }
+        Some((_, end)) => Finding::pass(format!("MongoDB {text} gets fixes until {end}")),
+        None => Finding::pass(format!("MongoDB {text} is newer than what is known here")),
+    })
 }
 
 /// Whether sessions can be deleted from such a collection.
-pub(super) fn collection(facts: &Facts) -> Finding {
-    const CHECK: &str = "collection";
-    let capped = facts.stats.as_ref().is_ok_and(|stats| stats.capped);
-    let commands = &facts.commands;
-    let name = &commands.collection;
-    match &facts.place {
-        Ok(Place::Capped) => capped_finding(facts),
-        _ if capped => capped_finding(facts),
-        Err(error) => Finding::unread(CHECK, error),
-        Ok(Place::Collection) => {
-            Finding::pass(CHECK, format!("{name} is a collection of documents"))
+pub(super) fn collection(facts: &Facts) -> Result<Finding, Unknown> {
+    let name = &facts.collection;
+    // Without the right to list collections `collStats` still tells a capped one.
+    let is_capped = facts.stats.as_ref().is_ok_and(|stats| stats.capped);
+    let place = match &facts.place {
+        _ if is_capped => &Place::Capped,
+        place => place.as_ref()?,
+    };
+    Ok(match place {
+        Place::Collection => Finding::pass(format!("{name} is a collection of documents")),
+        Place::Capped => {
+            let what = format!("{name} is capped");
+            let meaning = "it takes no TTL index, and when it is full each login ends the oldest \
+                           session, whoever is working with it";
+            Finding::fail(what, meaning).remedy(copying(facts))
         }
-        Ok(Place::View(on)) => {
-            let what = match on {
-                Some(on) => format!("{name} is a view of {on}"),
-                None => format!("{name} is a view"),
-            };
+        Place::View(on) => {
+            let of = on.as_ref().map(|on| format!(" of {on}")).unwrap_or_default();
             let meaning = "nothing can be deleted from a view, and it has no indexes: look at what it \
                            is a view of";
-            let finding = Finding::fail(CHECK, what, meaning);
-            match on {
-                Some(on) => finding.mend(commands.sessionctl_on(on, "doctor", "")),
-                None => finding,
-            }
+            let remedy = on.clone().map(|collection| Remedy::Examine { collection });
+            Finding { remedy, ..Finding::fail(format!("{name} is a view{of}"), meaning) }
         }
-        Ok(Place::TimeSeries) => {
+        Place::TimeSeries => {
             let what = format!("{name} is a time-series collection");
             let meaning = "a single session can be neither changed nor deleted there";
-            Finding::fail(CHECK, what, meaning).mend(copying(facts))
+            Finding::fail(what, meaning).remedy(copying(facts))
         }
-    }
-}
-
-fn capped_finding(facts: &Facts) -> Finding {
-    let what = format!("{} is capped", facts.commands.collection);
-    let meaning = "it takes no TTL index, and when it is full each login ends the oldest session, \
-                   whoever is working with it";
-    Finding::fail("collection", what, meaning).mend(copying(facts))
+    })
 }
 
 /// Puts the documents into a collection that takes the place of this one.
-fn copying(facts: &Facts) -> String {
-    let commands = &facts.commands;
-    let copy = format!("{}_copy", commands.collection);
-    let (here, there) = (commands.script_of(&commands.collection), commands.script_of(&copy));
-    let (copy, name) = (
-        crate::ops::doctor::mend::text(&copy),
-        crate::ops::doctor::mend::text(&commands.collection),
-    );
-    commands.mongosh(&format!(
+fn copying(facts: &Facts) -> Remedy {
+    let copy = format!("{}_copy", facts.collection);
+    let here = script::collection(facts, &facts.collection);
+    let there = script::collection(facts, &copy);
+    let (copy, name) = (text(&copy), text(&facts.collection));
+    script::run(format!(
         "{here}.aggregate([{{$out: {copy}}}]); {here}.drop(); {there}.renameCollection({name})"
     ))
 }
 
 /// Whether this machine's clock is that of the server.
-pub(super) fn local_clock(facts: &Facts) -> Finding {
-    const CHECK: &str = "clock-here";
-    let clocks = match &facts.clocks {
-        Ok(clocks) => clocks,
-        Err(error) => return Finding::unread(CHECK, error),
-    };
+pub(super) fn local_clock(facts: &Facts) -> Result<Finding, Unknown> {
+    let clocks = facts.clocks.as_ref()?;
     if !clocks.local.exceeds(APART_MS) {
-        return Finding::pass(CHECK, "this machine and the server agree on the time");
+        return Ok(Finding::pass("this machine and the server agree on the time"));
     }
     let what = format!("the clock of this machine is {}", apart(clocks.local, "the server's"));
     let meaning = "sessionctl goes by the server's clock; an application on this machine goes by \
                    this one, and ends its sessions too early or too late";
-    Finding::warn(CHECK, what, meaning).mend("timedatectl set-ntp true".to_owned())
+    Ok(Finding::warn(what, meaning).remedy(Remedy::SetClock))
 }
 
 fn apart(skew: Skew, whose: &str) -> String {
     // To the nearest second.
     let seconds = (skew.ahead.unsigned_abs() + 500) / 1000;
-    let by = lasting(std::time::Duration::from_secs(seconds));
+    let by = lasting(Duration::from_secs(seconds));
     match skew.ahead > 0 {
         true => format!("{by} ahead of {whose}"),
         false => format!("{by} behind {whose}"),
@@ -202,56 +182,47 @@ fn apart(skew: Skew, whose: &str) -> String {
 }
 
 /// Whether those who may become the primary agree with it.
-pub(super) fn member_clocks(facts: &Facts) -> Finding {
-    const CHECK: &str = "clock-members";
-    let clocks = match &facts.clocks {
-        Ok(clocks) => clocks,
-        Err(error) => return Finding::unread(CHECK, error),
-    };
+pub(super) fn member_clocks(facts: &Facts) -> Result<Finding, Unknown> {
+    let clocks = facts.clocks.as_ref()?;
     let off = |(_, skew): &&(String, Skew)| skew.exceeds(APART_MS);
     if let Some((name, skew)) = clocks.members.iter().find(off) {
         let what = format!("the clock of {name} is {}", apart(*skew, "the primary's"));
         let meaning = "when it becomes the primary, sessions expire too early or too late";
-        return Finding::warn(CHECK, what, meaning).mend("timedatectl set-ntp true".to_owned());
+        return Ok(Finding::warn(what, meaning).remedy(Remedy::SetClock));
     }
     if !clocks.silent.is_empty() {
-        return Finding::unknown(CHECK, format!("no answer from {}", clocks.silent.join(", ")));
+        return Err(Unknown::because(format!("no answer from {}", clocks.silent.join(", "))));
     }
-    Finding::pass(
-        CHECK,
-        match (facts.kind, clocks.members.len()) {
-            (Topology::Standalone, _) => "there is one server only".to_owned(),
-            (_, 0) => "there are no members to be compared".to_owned(),
-            (_, count) => format!("the primary and {count} other members agree on the time"),
-        },
-    )
+    Ok(Finding::pass(match (facts.kind, clocks.members.len()) {
+        (Topology::Standalone, _) => "there is one server only".to_owned(),
+        (_, 0) => "there are no members to be compared".to_owned(),
+        (_, count) => format!("the primary and {count} other members agree on the time"),
+    }))
 }
 
 /// Whether all members follow.
-pub(super) fn lag(facts: &Facts) -> Finding {
-    const CHECK: &str = "replication";
+pub(super) fn lag(facts: &Facts) -> Result<Finding, Unknown> {
     let followers = match &facts.lag {
-        Lag::Standalone => return Finding::pass(CHECK, "nothing is replicated"),
-        Lag::Unknown(error) => return Finding::unread(CHECK, error),
+        Lag::Standalone => return Ok(Finding::pass("nothing is replicated")),
+        Lag::Unknown(error) => return Err(error.into()),
         Lag::Behind(followers) => followers,
     };
-    let names = |members: &[crate::server::replication::Member]| {
-        members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    };
+    let names =
+        |members: &[Member]| members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if !followers.absent.is_empty() {
         let what = format!("these members do not follow: {}", names(&followers.absent));
         let meaning = "deletes wait for a majority of the members: with one more away they wait for \
                        ever";
-        return Finding::warn(CHECK, what, meaning);
+        return Ok(Finding::warn(what, meaning));
     }
-    match &followers.slowest {
+    Ok(match &followers.slowest {
         Some(slowest) if followers.behind > BEHIND => {
             let what = format!("{slowest} is {} behind", lasting(followers.behind));
             let meaning = "what is deleted, and who is logged out, is still there for whoever reads \
                            from it";
-            let mend = facts.commands.sessionctl("purge --expired", "--max-lag 10s --yes");
-            Finding::warn(CHECK, what, meaning).mend(mend)
+            let max_lag = Some(Duration::from_secs(10));
+            Finding::warn(what, meaning).remedy(Remedy::Purge { state: State::Expired, max_lag })
         }
-        _ => Finding::pass(CHECK, "all members follow"),
-    }
+        _ => Finding::pass("all members follow"),
+    })
 }

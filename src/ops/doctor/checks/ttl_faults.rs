@@ -4,27 +4,19 @@ use std::time::Duration;
 
 use bson::{Bson, Document};
 
+use super::script::{self, text};
+use crate::model::humanize::{grouped, lasting};
 use crate::model::index_spec::{IndexSpec, LONGEST_TTL};
-use crate::model::layout::Layout;
+use crate::model::layout::{Kind, Layout};
 use crate::ops::doctor::facts::Facts;
-use crate::ops::doctor::mend::text;
-use crate::ops::doctor::words::lasting;
-use crate::ops::doctor::{Finding, Outcome};
-use crate::ops::index::{TtlState, status};
-
-use super::ttl::{after, indexes, is_touch, mending};
-use super::{layout, settle, without_indexes};
+use crate::ops::doctor::finding::{Finding, Outcome, Unknown};
+use crate::ops::doctor::remedy::Remedy;
+use crate::ops::index::TtlState;
 
 /// The indexes with `expireAfterSeconds`, and the layout.
-fn ttls<'a>(
-    facts: &'a Facts,
-    check: &'static str,
-) -> Result<(&'a Layout, Vec<&'a IndexSpec>), Finding> {
-    let layout = layout(facts, check)?;
-    if let Some(early) = without_indexes(facts, check) {
-        return Err(early);
-    }
-    let ttls = indexes(facts, check)?.iter().filter(|index| index.is_ttl()).collect();
+fn ttls(facts: &Facts) -> Result<(&Layout, Vec<&IndexSpec>), Unknown> {
+    let layout = facts.known_layout()?;
+    let ttls = facts.usable_indexes()?.iter().filter(|index| index.is_ttl()).collect();
     Ok((layout, ttls))
 }
 
@@ -38,96 +30,101 @@ fn key(index: &IndexSpec) -> &str {
     key.map_or("", String::as_str)
 }
 
-fn drop_index(facts: &Facts, index: &IndexSpec) -> String {
-    facts.commands.on_collection(&format!("dropIndex({})", text(index.name())))
-}
-
-fn replace(facts: &Facts, layout: &Layout) -> String {
-    let indexes = facts.indexes.as_deref().unwrap_or_default();
-    mending(facts, layout, &status(layout, indexes, facts.lifetime))
+fn drop_index(facts: &Facts, index: &IndexSpec) -> Remedy {
+    script::on_collection(facts, &format!("dropIndex({})", text(index.name())))
 }
 
 /// Whether `expireAfterSeconds` is what this field wants.
-pub(super) fn seconds(facts: &Facts) -> Finding {
-    const CHECK: &str = "ttl-seconds";
-    settle(ttls(facts, CHECK).map(|(layout, ttls)| {
-        let faults = ttls.iter().filter_map(|index| fault(CHECK, facts, layout, index));
-        faults.min_by_key(|finding| finding.outcome).unwrap_or_else(|| {
-            Finding::pass(
-                CHECK,
-                match ttls.len() {
-                    0 => "there is no TTL index",
-                    _ => "expireAfterSeconds is as it should be",
-                },
-            )
+pub(super) fn seconds(facts: &Facts) -> Result<Finding, Unknown> {
+    let (layout, ttls) = ttls(facts)?;
+    let findings = ttls.iter().filter_map(|index| {
+        let (outcome, what, meaning) = fault(facts, layout, index)?;
+        Some(Finding::new(outcome, what, meaning).remedy(match is_on_expiry(index, layout) {
+            true => facts.deleting_remedy(layout),
+            false => drop_index(facts, index),
+        }))
+    });
+    let worst = findings.min_by_key(|finding| finding.outcome);
+    Ok(worst.unwrap_or_else(|| {
+        Finding::pass(match ttls.len() {
+            0 => "there is no TTL index",
+            _ => "expireAfterSeconds is as it should be",
         })
     }))
 }
 
+/// What is wrong with the seconds of one index, and what comes of it.
 fn fault(
-    check: &'static str,
     facts: &Facts,
     layout: &Layout,
     index: &IndexSpec,
-) -> Option<Finding> {
+) -> Option<(Outcome, String, &'static str)> {
     let (name, key) = (index.name(), key(index));
-    let mend = match is_on_expiry(index, layout) {
-        true => replace(facts, layout),
-        false => drop_index(facts, index),
-    };
-    let value = index.0.get("expireAfterSeconds")?;
-    if let Some((outcome, odd, meaning)) = odd(value, facts) {
+    if let Some((outcome, odd, meaning)) = odd(index.0.get("expireAfterSeconds")?, facts) {
         let what = format!("expireAfterSeconds of the index {name} is {odd}");
-        let finding = match outcome {
-            Outcome::Fail => Finding::fail(check, what, meaning),
-            _ => Finding::warn(check, what, meaning),
-        };
-        return Some(finding.mend(mend));
+        return Some((outcome, what, meaning));
     }
     let seconds = index.seconds()?;
     let lasts = lasting(Duration::from_secs(seconds));
-    let partial = index.0.contains_key("partialFilterExpression");
     let wanted = layout.ttl_index.as_ref().filter(|ttl| ttl.key == key).map(|ttl| ttl.seconds);
-    match wanted {
-        // The index says the lifetime: any is right but none.
-        Some(_) if is_touch(layout, key) && seconds == 0 => {
-            let what = format!("the index {name} deletes 0 s after {key}, which is the last touch");
-            let meaning = "every session is deleted within a minute of its last touch: everybody is \
-                           logged out all the time";
-            Some(Finding::fail(check, what, meaning).mend(mend))
-        }
+    // The index adds its seconds to the last touch: with none, no session outlives the next pass.
+    let ends_all = is_touch(layout, key) && seconds == 0;
+    Some(match wanted {
+        Some(_) if ends_all => (
+            Outcome::Fail,
+            format!("the index {name} deletes 0 s after {key}, which is the last touch"),
+            "every session is deleted within a minute of its last touch: everybody is logged out all \
+             the time",
+        ),
         Some(Some(wanted)) if wanted != seconds && !layout.lifetime_from_index() => {
             let what = format!(
                 "the index {name} deletes {lasts} after {key}, which is the expiry itself; wanted is {}",
                 after(wanted)
             );
-            let finding = match layout.checks_expiry_on_read {
-                true => Finding::warn(
-                    check,
-                    what,
-                    "expired sessions log nobody in, and stay on the disk for so long",
-                ),
-                false => {
-                    Finding::fail(check, what, "expired sessions go on logging in for so long")
+            match layout.checks_expiry_on_read {
+                true => {
+                    let meaning =
+                        "expired sessions log nobody in, and stay on the disk for so long";
+                    (Outcome::Warn, what, meaning)
                 }
-            };
-            Some(finding.mend(mend))
+                false => (Outcome::Fail, what, "expired sessions go on logging in for so long"),
+            }
         }
-        Some(_) => None,
-        None if is_touch(layout, key) && seconds == 0 => {
-            let what = format!("the index {name} deletes 0 s after {key}, which is not the expiry");
-            let meaning = "every session is deleted within a minute: everybody is logged out all \
-                           the time";
-            Some(Finding::fail(check, what, meaning).mend(mend))
-        }
+        // Where the index says the lifetime, any is right but none.
+        Some(_) => return None,
+        None if ends_all => (
+            Outcome::Fail,
+            format!("the index {name} deletes 0 s after {key}, which is not the expiry"),
+            "every session is deleted within a minute: everybody is logged out all the time",
+        ),
         // A limit on idleness, for some of the sessions: somebody thought of it.
-        None if partial && is_touch(layout, key) => None,
-        None => {
-            let what =
-                format!("the index {name} deletes {lasts} after {key}, which is not the expiry");
-            let meaning = "sessions end at that time, whatever their own expiry says";
-            Some(Finding::warn(check, what, meaning).mend(mend))
+        None if index.0.contains_key("partialFilterExpression") && is_touch(layout, key) => {
+            return None;
         }
+        None => (
+            Outcome::Warn,
+            format!("the index {name} deletes {lasts} after {key}, which is not the expiry"),
+            "sessions end at that time, whatever their own expiry says",
+        ),
+    })
+}
+
+/// Whether the index's field is the last touch, to which a lifetime is added, rather than the expiry.
+fn is_touch(layout: &Layout, key: &str) -> bool {
+    layout.expiry.iter().any(|rule| {
+        rule.path.as_deref() == Some(key)
+            && rule.kind == Kind::Date
+            && (rule.lifetime_from.is_some()
+                || rule.lifetime.is_some()
+                || rule.lifetime_path.is_some())
+    }) || layout.touched.iter().chain(&layout.created).any(|at| at.path == key && at.unit.is_none())
+}
+
+/// `expireAfterSeconds` in words.
+fn after(seconds: u64) -> String {
+    match seconds {
+        0 => "at once".to_owned(),
+        seconds => format!("{} s", grouped(seconds)),
     }
 }
 
@@ -167,37 +164,33 @@ fn odd(value: &Bson, facts: &Facts) -> Option<(Outcome, String, &'static str)> {
 }
 
 /// A TTL on more than one field never deletes.
-pub(super) fn compound(facts: &Facts) -> Finding {
-    const CHECK: &str = "ttl-compound";
-    settle(ttls(facts, CHECK).map(|(_, ttls)| {
-        let is_compound =
-            |index: &&&IndexSpec| index.0.get_document("key").is_ok_and(|key| key.len() > 1);
-        let Some(index) = ttls.iter().find(is_compound) else {
-            return Finding::pass(CHECK, "no TTL index has more than one field");
-        };
-        let what = format!("the TTL index {} has more than one field", index.name());
-        let meaning = "the server deletes nothing by it: only an index on one field has a TTL";
-        Finding::fail(CHECK, what, meaning).mend(drop_index(facts, index))
-    }))
+pub(super) fn compound(facts: &Facts) -> Result<Finding, Unknown> {
+    let (_, ttls) = ttls(facts)?;
+    let is_compound =
+        |index: &&&IndexSpec| index.0.get_document("key").is_ok_and(|key| key.len() > 1);
+    let Some(index) = ttls.iter().find(is_compound) else {
+        return Ok(Finding::pass("no TTL index has more than one field"));
+    };
+    let what = format!("the TTL index {} has more than one field", index.name());
+    let meaning = "the server deletes nothing by it: only an index on one field has a TTL";
+    Ok(Finding::fail(what, meaning).remedy(drop_index(facts, index)))
 }
 
 /// A partial one leaves documents out.
-pub(super) fn partial(facts: &Facts) -> Finding {
-    const CHECK: &str = "ttl-partial";
-    settle(ttls(facts, CHECK).map(|(layout, ttls)| {
-        let of_expiry = ttls.iter().filter(|index| is_on_expiry(index, layout));
-        let (partial, whole): (Vec<_>, Vec<_>) =
-            of_expiry.copied().partition(|index| leaves_out(index, key(index)));
-        match partial.as_slice() {
-            [index, ..] if whole.is_empty() => {
-                let name = index.name();
-                let what = format!("the TTL index {name} is partial, and leaves documents out");
-                let meaning = "what its filter leaves out never expires, and stays on the disk";
-                Finding::fail(CHECK, what, meaning).mend(replace(facts, layout))
-            }
-            _ => Finding::pass(CHECK, "no TTL index leaves expired sessions out"),
+pub(super) fn partial(facts: &Facts) -> Result<Finding, Unknown> {
+    let (layout, ttls) = ttls(facts)?;
+    let of_expiry = ttls.iter().filter(|index| is_on_expiry(index, layout));
+    let (partial, whole): (Vec<_>, Vec<_>) =
+        of_expiry.copied().partition(|index| leaves_out(index, key(index)));
+    Ok(match partial.as_slice() {
+        [index, ..] if whole.is_empty() => {
+            let name = index.name();
+            let what = format!("the TTL index {name} is partial, and leaves documents out");
+            let meaning = "what its filter leaves out never expires, and stays on the disk";
+            Finding::fail(what, meaning).remedy(facts.deleting_remedy(layout))
         }
-    }))
+        _ => Finding::pass("no TTL index leaves expired sessions out"),
+    })
 }
 
 /// Whether a filter leaves out documents that have a date, which others could not expire by anyway.
@@ -218,58 +211,49 @@ fn leaves_out(index: &IndexSpec, key: &str) -> bool {
 }
 
 /// Of two the one that deletes sooner counts.
-pub(super) fn several(facts: &Facts) -> Finding {
-    const CHECK: &str = "ttl-several";
-    settle(ttls(facts, CHECK).map(|(layout, ttls)| {
-        let is_whole = |index: &&&IndexSpec| !index.0.contains_key("partialFilterExpression");
-        let whole: Vec<_> = ttls.iter().filter(is_whole).collect();
-        if whole.len() < 2 {
-            return Finding::pass(CHECK, "there is no second TTL index");
-        }
-        let indexes = facts.indexes.as_deref().unwrap_or_default();
-        let wanted = status(layout, indexes, facts.lifetime);
-        let right = wanted.found.filter(|_| wanted.state == TtlState::Installed);
-        let right = right.as_ref().map(IndexSpec::name);
-        let names: Vec<_> = whole.iter().map(|index| index.name()).collect();
-        let wrong = whole.iter().find(|index| Some(index.name()) != right).unwrap_or(&whole[1]);
-        let what = format!("there are {} TTL indexes: {}", whole.len(), names.join(", "));
-        let meaning = "a session ends by the one that deletes it first, and each costs work at \
-                       every write";
-        Finding::warn(CHECK, what, meaning).mend(drop_index(facts, wrong))
-    }))
+pub(super) fn several(facts: &Facts) -> Result<Finding, Unknown> {
+    let (layout, ttls) = ttls(facts)?;
+    let is_whole = |index: &&&IndexSpec| !index.0.contains_key("partialFilterExpression");
+    let whole: Vec<_> = ttls.iter().filter(is_whole).collect();
+    if whole.len() < 2 {
+        return Ok(Finding::pass("there is no second TTL index"));
+    }
+    let wanted = facts.index_status(layout);
+    let right = wanted.found.filter(|_| wanted.state == TtlState::Installed);
+    let right = right.as_ref().map(IndexSpec::name);
+    let names: Vec<_> = whole.iter().map(|index| index.name()).collect();
+    let wrong = whole.iter().find(|index| Some(index.name()) != right).unwrap_or(&whole[1]);
+    let what = format!("there are {} TTL indexes: {}", whole.len(), names.join(", "));
+    let meaning = "a session ends by the one that deletes it first, and each costs work at \
+                   every write";
+    Ok(Finding::warn(what, meaning).remedy(drop_index(facts, wrong)))
 }
 
 /// One of another name or with other options is in the application's own way.
-pub(super) fn name(facts: &Facts) -> Finding {
-    const CHECK: &str = "ttl-options";
-    settle(ttls(facts, CHECK).and_then(|(layout, _)| {
-        let status = status(layout, indexes(facts, CHECK)?, facts.lifetime);
-        let found = status.found.as_ref().filter(|_| status.state == TtlState::Differs);
-        let Some(found) = found else {
-            return Ok(Finding::pass(CHECK, "no index is in the way of the store's own"));
-        };
-        let what = format!(
-            "the index {} is not as {} would make it",
-            found.name(),
-            layout.stores.first().map_or(layout.name.as_str(), String::as_str)
-        );
-        let meaning = "where the application makes its index at its start, that fails with error 85 \
-                       or 86";
-        Ok(Finding::warn(CHECK, what, meaning).mend(mending(facts, layout, &status)))
-    }))
+pub(super) fn options(facts: &Facts) -> Result<Finding, Unknown> {
+    let (layout, _) = ttls(facts)?;
+    let status = facts.index_status(layout);
+    let found = status.found.as_ref().filter(|_| status.state == TtlState::Differs);
+    let Some(found) = found else {
+        return Ok(Finding::pass("no index is in the way of the store's own"));
+    };
+    let what = format!(
+        "the index {} is not as {} would make it",
+        found.name(),
+        layout.stores.first().map_or(layout.name.as_str(), String::as_str)
+    );
+    let meaning = "where the application makes its index at its start, that fails with error 85 \
+                   or 86";
+    Ok(Finding::warn(what, meaning).remedy(facts.deleting_remedy(layout)))
 }
 
 /// One that is still being built does not delete yet.
-pub(super) fn build(facts: &Facts) -> Finding {
-    const CHECK: &str = "index-build";
-    let stats = match &facts.stats {
-        Ok(stats) => stats,
-        Err(error) => return Finding::unread(CHECK, error),
-    };
+pub(super) fn build(facts: &Facts) -> Result<Finding, Unknown> {
+    let stats = facts.stats.as_ref()?;
     if stats.builds.is_empty() {
-        return Finding::pass(CHECK, "no index is being built");
+        return Ok(Finding::pass("no index is being built"));
     }
     let what = format!("still being built: {}", stats.builds.join(", "));
     let meaning = "until it is built nothing is deleted by it, and the server has more to do";
-    Finding::warn(CHECK, what, meaning)
+    Ok(Finding::warn(what, meaning))
 }

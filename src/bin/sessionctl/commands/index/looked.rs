@@ -9,7 +9,7 @@ use sessionctl::index::{TtlState, TtlStatus};
 
 use crate::args::{Format, interval};
 use crate::commands::ending::Draining;
-use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::failure::{Doing as _, Exit, Failure, needing};
 use crate::console::output::{Cell, Row, Shape};
 use crate::console::report::say;
 use crate::context::{Context, Purpose};
@@ -94,7 +94,7 @@ pub fn print(context: &Context, store: &Store, status: &TtlStatus) -> Result<(),
         context.note("note", "there is a plain index in its place, which `index install` converts");
     }
     if let Some(reason) = &status.reason {
-        say("note", reason);
+        say("note", needing(reason, status.need));
     }
     if context.global.format == Format::Table && context.global.quiet {
         return Ok(());

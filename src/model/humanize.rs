@@ -1,17 +1,15 @@
-//! Numbers and times in the words of findings.
+//! Numbers, durations and sizes for people to read.
 
 use std::time::Duration;
 
-use bson::DateTime;
-
 /// `1 noun`, `2,000 nouns`.
-pub(super) fn counted(count: u64, noun: &str) -> String {
+pub fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count))
 }
 
 /// Digits in groups of three.
-pub(super) fn grouped(count: u64) -> String {
+pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -24,7 +22,7 @@ pub(super) fn grouped(count: u64) -> String {
 }
 
 /// A duration in the largest unit that says enough.
-pub(super) fn lasting(duration: Duration) -> String {
+pub fn lasting(duration: Duration) -> String {
     const UNITS: [(u64, &str); 4] =
         [(31_536_000, "year"), (86_400, "day"), (3600, "hour"), (60, "minute")];
     let seconds = duration.as_secs();
@@ -36,14 +34,8 @@ pub(super) fn lasting(duration: Duration) -> String {
     counted(seconds / size, name)
 }
 
-/// How long `later` is after `earlier`; nothing if it is not.
-pub(super) fn between(earlier: DateTime, later: DateTime) -> Duration {
-    let millis = later.timestamp_millis().saturating_sub(earlier.timestamp_millis());
-    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
-}
-
 /// A size in bytes, in the largest unit that says enough.
-pub(super) fn sized(bytes: u64) -> String {
+pub fn sized(bytes: u64) -> String {
     const UNITS: [(u64, &str); 4] =
         [(1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB")];
     match UNITS.into_iter().find(|(size, _)| bytes >= *size) {
@@ -53,7 +45,7 @@ pub(super) fn sized(bytes: u64) -> String {
 }
 
 /// `62 %` of something; more than none is never 0 %.
-pub(super) fn percent(part: u64, whole: u64) -> String {
+pub fn percent(part: u64, whole: u64) -> String {
     match part.saturating_mul(100) / whole.max(1) {
         0 if part > 0 => "less than 1 %".to_owned(),
         share => format!("{share} %"),

@@ -1,0 +1,29 @@
+//! JavaScript for mongosh, which does what sessionctl does not.
+
+use crate::ops::doctor::facts::Facts;
+use crate::ops::doctor::remedy::Remedy;
+
+/// The script, run by the operator's own login.
+pub(super) fn run(script: String) -> Remedy {
+    Remedy::Script { script, by_administrator: false }
+}
+
+/// A method of the examined collection.
+pub(super) fn on_collection(facts: &Facts, call: &str) -> Remedy {
+    run(format!("{}.{call}", collection(facts, &facts.collection)))
+}
+
+/// The collection of this name.
+pub(super) fn collection(facts: &Facts, name: &str) -> String {
+    format!("{}.getCollection({})", database(facts), text(name))
+}
+
+/// The database. By `getSiblingDB`, because mongosh takes the connection string's, or `test`.
+pub(super) fn database(facts: &Facts) -> String {
+    format!("db.getSiblingDB({})", text(&facts.database))
+}
+
+/// A text as JavaScript has it: names of collections, indexes and users may hold quotes.
+pub(super) fn text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

@@ -1,0 +1,187 @@
+//! The TTL index that a layout wants, compared with those that are there. Pure.
+
+use std::time::Duration;
+
+use bson::{Document, doc};
+
+use crate::error::Need;
+use crate::model::index_spec::{IndexSpec, LONGEST_TTL, truthy};
+use crate::model::layout::{Layout, TtlIndex};
+
+impl IndexSpec {
+    /// Whether nothing but `expireAfterSeconds` sets it apart from the wanted index.
+    pub(super) fn has_shape_of(&self, wanted: &TtlIndex) -> bool {
+        // The server ignores these when it compares an index that is asked for with one that is there;
+        // everything else makes it refuse with 85.
+        const INDIFFERENT: [&str; 7] =
+            ["v", "key", "name", "ns", "background", "expireAfterSeconds", "hidden"];
+        const COMPARED: [&str; 2] = ["sparse", "partialFilterExpression"];
+        let is_sparse = self.0.get("sparse").is_some_and(truthy);
+        let partial = self.0.get_document("partialFilterExpression").ok();
+        let other = self.0.iter().any(|(option, value)| {
+            let option = option.as_str();
+            !INDIFFERENT.contains(&option) && !COMPARED.contains(&option) && truthy(value)
+        });
+        self.is_on(&wanted.key)
+            && self.goes(&wanted.key, wanted.direction())
+            && self.name() == wanted.name
+            && is_sparse == wanted.sparse
+            && partial == wanted.only_null.as_deref().map(is_null).as_ref()
+            && !other
+    }
+}
+
+/// What a partial index for documents whose `field` is null says.
+pub(super) fn is_null(field: &str) -> Document {
+    doc! { field: { "$type": "null" } }
+}
+
+/// Whether a collection has the TTL index that its layout wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TtlState {
+    /// It has.
+    Installed,
+    /// It has not; a plain index that `install` converts may be there.
+    Missing,
+    /// An index stands in its place that is not the wanted one.
+    Differs,
+    /// No TTL index can expire these sessions.
+    Unsupported,
+}
+
+impl TtlState {
+    /// The word for it in rows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Installed => "installed",
+            Self::Missing => "missing",
+            Self::Differs => "differs",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// What is wanted and what is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TtlStatus {
+    /// The outcome of comparing the two.
+    pub state: TtlState,
+    /// The spec of the wanted index, if the layout has one.
+    pub wanted: Option<Document>,
+    /// The index that is there for this field, if any.
+    pub found: Option<IndexSpec>,
+    /// Why no index will do.
+    pub reason: Option<String>,
+    /// What the operator has to say so that one will.
+    pub need: Option<Need>,
+}
+
+/// Compares what `layout` wants with `indexes`. Pure.
+pub fn status(layout: &Layout, indexes: &[IndexSpec], lifetime: Option<Duration>) -> TtlStatus {
+    let unsupported = |reason: String, need| TtlStatus {
+        state: TtlState::Unsupported,
+        wanted: None,
+        found: None,
+        reason: Some(reason),
+        need,
+    };
+    let Some(ttl) = &layout.ttl_index else {
+        let what =
+            format!("the expiry of {} is no date, and a TTL index acts on dates only", layout.name);
+        return unsupported(what, None);
+    };
+    // A plain index of a store that makes one for itself is beside the wanted one.
+    let beside = |index: &IndexSpec| {
+        index.stands_in() || ttl.descending && !index.is_ttl() && index.goes(&ttl.key, 1)
+    };
+    let on_key =
+        |index: &&IndexSpec| (index.is_on(&ttl.key) && !beside(index)) || index.name() == ttl.name;
+    let candidates: Vec<_> = indexes.iter().filter(on_key).collect();
+    // Where the index says the lifetime, the application chose it: any will do but the one given.
+    let says_lifetime = layout.lifetime_from_index();
+    let given = lifetime.filter(|_| says_lifetime).map(|lifetime| lifetime.as_secs());
+    let wanted_seconds = given.or(ttl.seconds);
+    let is_wanted = |index: &&&IndexSpec| {
+        let seconds = index.seconds();
+        index.has_shape_of(ttl)
+            && match wanted_seconds {
+                Some(wanted) if given.is_some() || !says_lifetime => seconds == Some(wanted),
+                _ => seconds.is_some_and(|seconds| seconds > 0),
+            }
+    };
+    let plain = |index: &&&IndexSpec| index.has_shape_of(ttl) && !index.is_ttl();
+    let (state, found) = if let Some(index) = candidates.iter().find(is_wanted) {
+        (TtlState::Installed, Some(*index))
+    } else if let Some(index) = candidates.iter().find(|index| !plain(index)) {
+        (TtlState::Differs, Some(*index))
+    } else {
+        (TtlState::Missing, candidates.first().copied())
+    };
+    if wanted_seconds.is_none() && state != TtlState::Installed {
+        let need = if ttl.only_null.is_some() { Need::IdleLimit } else { Need::Lifetime };
+        let what = format!("the store keeps the lifetime of {} to itself", layout.name);
+        return unsupported(what, Some(need));
+    }
+    let installed = found.filter(|_| state == TtlState::Installed).and_then(IndexSpec::seconds);
+    let seconds = installed.or(wanted_seconds).unwrap_or(0);
+    let wanted = Some(spec(ttl, seconds));
+    TtlStatus { state, wanted, found: found.cloned(), reason: None, need: None }
+}
+
+fn spec(ttl: &TtlIndex, seconds: u64) -> Document {
+    let seconds = i32::try_from(seconds.min(LONGEST_TTL)).unwrap_or(i32::MAX);
+    let mut spec = doc! {
+        "name": &ttl.name,
+        "key": { &ttl.key: ttl.direction() },
+        "expireAfterSeconds": seconds,
+    };
+    if ttl.sparse {
+        spec.insert("sparse", true);
+    }
+    if let Some(field) = &ttl.only_null {
+        spec.insert("partialFilterExpression", is_null(field));
+    }
+    spec
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(index: Document) -> (TtlState, bool) {
+        let layout = Layout::named("connect-mongo-json").unwrap();
+        let id = IndexSpec(doc! { "v": 2, "key": { "_id": 1 }, "name": "_id_" });
+        let status = status(layout, &[id, IndexSpec(index)], None);
+        (status.state, status.found.is_some())
+    }
+
+    #[test]
+    fn the_stores_own_index_is_installed() {
+        let of_store = doc! { "v": 2, "key": { "expires": 1 }, "name": "expires_1", "background": true, "expireAfterSeconds": 0 };
+        assert_eq!(state(of_store), (TtlState::Installed, true));
+    }
+
+    #[test]
+    fn only_a_plain_index_with_the_wanted_name_direction_and_options_is_convertible() {
+        let plain = doc! { "key": { "expires": 1 }, "name": "expires_1" };
+        assert_eq!(state(plain), (TtlState::Missing, true));
+        for differing in [
+            doc! { "key": { "expires": 1 }, "name": "mine" },
+            doc! { "key": { "expires": -1 }, "name": "expires_1" },
+            doc! { "key": { "expires": 1 }, "name": "expires_1", "unique": true },
+            doc! { "key": { "expires": 1 }, "name": "expires_1", "sparse": true },
+            doc! { "key": { "expires": 1 }, "name": "expires_1", "partialFilterExpression": { "a": 1 } },
+            doc! { "key": { "expires": 1 }, "name": "expires_1", "expireAfterSeconds": 60 },
+            doc! { "key": { "expires": 1 }, "name": "expires_1", "expireAfterSeconds": f64::NAN },
+            doc! { "key": { "other": 1 }, "name": "expires_1" },
+        ] {
+            assert_eq!(state(differing.clone()), (TtlState::Differs, true), "{differing}");
+        }
+    }
+
+    #[test]
+    fn a_compound_index_does_not_stand_in_the_way() {
+        let compound = doc! { "key": { "expires": 1, "user": 1 }, "name": "expires_1_user_1" };
+        assert_eq!(state(compound), (TtlState::Missing, false));
+    }
+}
