@@ -11,7 +11,7 @@ use sessionctl::index::Aim;
 
 use crate::args::{DEFAULT_URI, Uri};
 use crate::console::failure::Failure;
-use crate::console::text::{shell_word, exact_duration};
+use crate::console::text::{exact_duration, shell_word};
 use crate::context::Context;
 
 /// What every command repeats. What stands in the environment stays there, and a password is never
