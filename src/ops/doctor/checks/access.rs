@@ -4,7 +4,7 @@ use bson::{Bson, Document, doc};
 
 use crate::error::Certainty;
 use crate::error::Error;
-use crate::model::layout::Layout;
+use crate::model::layout::{Layout, UserPlace};
 use crate::ops::doctor::Finding;
 use crate::ops::doctor::facts::{Facts, Rights};
 use crate::ops::doctor::mend::text;
@@ -213,8 +213,7 @@ pub(super) fn id_index(facts: &Facts) -> Finding {
 pub(super) fn user_index(facts: &Facts) -> Finding {
     const CHECK: &str = "user-index";
     settle(layout(facts, CHECK).and_then(|layout| {
-        let field = layout.user.first().and_then(|path| path.strip_prefix('/'));
-        let Some(path) = field.filter(|path| !path.ends_with('*')) else {
+        let Some(UserPlace::Field(path)) = layout.user.first() else {
             return Ok(Finding::pass(CHECK, "the user is in the payload, where no index leads"));
         };
         if let Some(early) = without_indexes(facts, CHECK) {
