@@ -1,8 +1,97 @@
 //! Looking values up in raw documents by dotted paths, as the server does, and reading them.
 
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
+
 use bson::raw::{RawArray, RawBson, RawBsonRef, RawElement};
 use bson::{Bson, DateTime, RawDocument, doc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+
+/// A dotted path into documents, as the server takes it: no name of it is empty or begins with `$`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct FieldPath(String);
+
+impl FieldPath {
+    /// The path as the server takes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for FieldPath {
+    type Error = String;
+
+    fn try_from(path: String) -> Result<Self, String> {
+        if path
+            .split('.')
+            .any(|name| name.is_empty() || name.starts_with('$') || name.contains('\0'))
+        {
+            return Err(format!("`{path}` is no path of a field, such as `data.expires`"));
+        }
+        Ok(Self(path))
+    }
+}
+
+impl FromStr for FieldPath {
+    type Err = String;
+
+    fn from_str(path: &str) -> Result<Self, String> {
+        path.to_owned().try_into()
+    }
+}
+
+impl Deref for FieldPath {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for FieldPath {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl Borrow<str> for FieldPath {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl PartialEq<str> for FieldPath {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl PartialEq<&str> for FieldPath {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
+    }
+}
+
+impl From<FieldPath> for String {
+    fn from(path: FieldPath) -> Self {
+        path.0
+    }
+}
+
+impl From<&FieldPath> for String {
+    fn from(path: &FieldPath) -> Self {
+        path.0.clone()
+    }
+}
 
 /// What stands at a path.
 #[derive(Debug, Clone)]
@@ -158,7 +247,7 @@ pub(crate) fn owned(value: RawBsonRef<'_>) -> Bson {
 }
 
 /// The unit of a number that counts from 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
     /// Seconds.

@@ -366,7 +366,11 @@ fn an_operators_layout_with_numbers_or_flags_splits_a_collection_as_exactly() {
 /// The paths by which a layout's rules decide.
 fn deciding(layout: &Layout) -> Vec<String> {
     let rules = layout.expiry.iter();
-    rules.flat_map(|rule| [rule.path.clone(), rule.lifetime_path.clone()]).flatten().collect()
+    rules
+        .flat_map(|rule| [rule.path.clone(), rule.lifetime_path.clone()])
+        .flatten()
+        .map(String::from)
+        .collect()
 }
 
 /// Sets a value at a dotted path.

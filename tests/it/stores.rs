@@ -509,14 +509,14 @@ fn near_misses(fixture: &Fixture, user: &str) -> Vec<Document> {
         .map(|number| {
             let like = &fixture.documents[number % fixture.documents.len()];
             let mut twin = fixture.twin(like, number);
-            let id = fixture.record().id.path.clone();
+            let id = fixture.record().id.path.to_string();
             for (key, value) in twin.iter_mut() {
                 if key != "_id" && *key != id {
                     replace(value, user, &others[number / 2 % others.len()]);
                 }
             }
             if number % 2 == 0 {
-                elsewhere(&mut twin, &fixture.record().payload.path, user, number);
+                elsewhere(&mut twin, fixture.record().payload.path.as_deref(), user, number);
             }
             twin
         })
@@ -548,7 +548,7 @@ fn replace(value: &mut Bson, user: &str, by: &str) {
 }
 
 /// Puts the user's id where it says nothing of the user.
-fn elsewhere(document: &mut Document, payload: &Option<String>, user: &str, number: usize) {
+fn elsewhere(document: &mut Document, payload: Option<&str>, user: &str, number: usize) {
     let value = match user.parse::<i64>() {
         Ok(id) if number.is_multiple_of(4) => Bson::Int64(id),
         _ => Bson::String(user.to_owned()),

@@ -7,9 +7,9 @@ use std::fmt;
 use bson::raw::RawBsonRef;
 use bson::{RawDocument, RawDocumentBuf};
 
-use super::{BsonType, Layout, Weak};
+use super::definition::{BsonType, Layout, Weak};
 use crate::error::{Error, Result};
-use crate::model::document::{Found, find};
+use crate::model::document::{FieldPath, Found, find};
 use crate::model::index_spec::IndexSpec;
 
 pub use crate::error::Certainty;
@@ -188,7 +188,7 @@ fn strength(sample: &Sample, candidate: &Candidate) -> Certainty {
 fn candidate(sample: &Sample, layout: &Layout) -> Option<Candidate> {
     let fitting: Vec<_> =
         sample.documents.iter().filter(|document| fits(document, layout)).collect();
-    let seen = |path: &String, types: &Vec<BsonType>| {
+    let seen = |path: &FieldPath, types: &Vec<BsonType>| {
         sample.indexes.iter().any(|index| index.is_on(path))
             || fitting.iter().any(|document| has_type(document, path, types))
     };

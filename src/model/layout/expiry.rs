@@ -6,51 +6,40 @@
 
 use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, Document, doc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::model::document::{self, Fields, Found, Unit, each, number};
+use crate::model::document::{self, FieldPath, Fields, Found, Unit, each, number};
 
 /// One way in which a store decides that a session is over.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// What stands at `path`.
     pub kind: Kind,
     /// The field that decides.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
+    pub path: Option<FieldPath>,
     /// The unit of a number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Unit>,
     /// Seconds from the date or number to the expiry, where it is a last touch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<u64>,
     /// Who else may say the lifetime; what they say counts more than `lifetime`. If nobody says
     /// it, the session is endless.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime_from: Option<LifetimeFrom>,
     /// Where the document itself says the lifetime.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lifetime_path: Option<String>,
+    pub lifetime_path: Option<FieldPath>,
     /// The unit of that lifetime.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime_unit: Option<Unit>,
     /// The value of a flag that says the session is over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<bool>,
     /// A field that must be null for this rule to count.
-    #[serde(skip)]
-    pub(crate) only_null: Option<String>,
+    pub(crate) only_null: Option<FieldPath>,
     /// What a null means to the store.
-    #[serde(default)]
     pub null: Meaning,
     /// What a missing field means to the store.
-    #[serde(default)]
     pub missing: Meaning,
 }
 
 /// What kind of value decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A date: the expiry, or with a lifetime the last touch. Of an array the earliest counts.
@@ -64,7 +53,7 @@ pub enum Kind {
 }
 
 /// Who knows the lifetime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LifetimeFrom {
     /// `expireAfterSeconds` of the TTL index, or the operator.
@@ -74,7 +63,7 @@ pub enum LifetimeFrom {
 }
 
 /// What an expiry that is not there means to the store.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Meaning {
     /// It keeps the session for ever.
@@ -150,31 +139,11 @@ impl Finding {
 }
 
 impl Rule {
-    /// Why this rule of a layout file cannot work.
-    pub(crate) fn fault(&self) -> Option<String> {
-        let fault = match self.kind {
-            Kind::None => return None,
-            _ if self.path.is_none() => "wants a path",
-            Kind::Number if self.unit.is_none() => "wants a unit: \"s\", \"ms\" or \"ns\"",
-            Kind::Date if self.unit.is_some() => "has a unit, but dates have none",
-            Kind::Number if self.lifetime_path.is_some() => {
-                "has a lifetime_path, which only dates have"
-            }
-            _ if self.lifetime_path.is_some() != self.lifetime_unit.is_some() => {
-                "wants lifetime_path and lifetime_unit together"
-            }
-            Kind::Flag if self.over.is_none() => "wants over = true or over = false",
-            _ => return None,
-        };
-        let kind = format!("{:?}", self.kind).to_lowercase();
-        Some(format!("the expiry rule of kind \"{kind}\" {fault}"))
-    }
-
     /// Over so many seconds after the date at `path`; never without one.
-    pub(crate) fn after(path: &str, seconds: u64) -> Self {
+    pub(crate) fn after(path: &FieldPath, seconds: u64) -> Self {
         Self {
             kind: Kind::Date,
-            path: Some(path.to_owned()),
+            path: Some(path.clone()),
             lifetime: Some(seconds),
             unit: None,
             lifetime_from: None,
@@ -331,7 +300,8 @@ impl Rule {
             }
             _ => {}
         }
-        let is_null = |field: &String| matches!(document.find(field), Found::One(RawBsonRef::Null));
+        let is_null =
+            |field: &FieldPath| matches!(document.find(field), Found::One(RawBsonRef::Null));
         if self.only_null.as_ref().is_some_and(|field| !is_null(field)) {
             return Finding::absent(Meaning::Endless);
         }

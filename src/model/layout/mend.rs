@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, doc};
 
-use super::{Kind, Layout, Rule, State};
+use super::definition::Layout;
+use super::expiry::{Kind, Rule};
 use crate::error::{Error, Result};
 use crate::model::document::Unit;
 use crate::model::filter::all;
+use crate::model::session::State;
 
 mod dates;
 

@@ -1,12 +1,15 @@
 //! The built-in records, tried on the documents that real stores wrote.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::detect::{Certainty, Sample, detect};
-use super::*;
+use super::known::KNOWN;
+use super::{Kind, Layout, Weak};
+use crate::model::index_spec::IndexSpec;
 use crate::model::session::State;
 
 /// A fixture: `tests/fixtures/<layout>/<store and version>.json`.
@@ -201,6 +204,85 @@ fn an_unknown_key_in_a_layout_file_is_named_with_its_line() {
     let error = Layout::from_toml(&text).unwrap_err().to_string();
     let line = 1 + text.lines().position(|line| line.starts_with("field")).unwrap();
     assert!(error.contains(&format!("line {line}")) && error.contains("`field`"), "{error}");
+}
+
+/// The record of connect-mongo with one text in place of another, which is wrong; how the error ends.
+fn refusal(of: &str, right: &str, wrong: &str) -> String {
+    let source = Layout::source(of).unwrap();
+    assert!(source.contains(right), "{right:?} is not in {of}");
+    let text = source.replace(right, wrong);
+    let line = 1 + text[..text.find(wrong).unwrap()].matches('\n').count();
+    let error = Layout::from_toml(&text).unwrap_err().to_string();
+    let before = format!("the layout file is not usable: line {line}: ");
+    error.strip_prefix(&before).unwrap_or_else(|| panic!("{error}, not line {line}")).to_owned()
+}
+
+#[test]
+fn a_session_is_ended_by_nothing_that_its_field_cannot_hold() {
+    let ended = |record, wrong: &str| {
+        let right = match record {
+            "spring-jdk" => "expireAt = \"past\", interval = { text = \"PT0S\" }",
+            "catbox-mongodb" => "expiresAt = \"past\", ttl = 0, stored = \"past\"",
+            "accounts-js" => "valid = false",
+            "axum-session" => "expires = \"past\"",
+            _ => "expireAt = \"past\"",
+        };
+        let right = format!("set = {{ {right} }}");
+        refusal(record, &right, &format!("set = {{ {wrong} }}"))
+    };
+    let error = ended("tower-sessions", "expireAt = \"now\"");
+    assert_eq!(
+        error,
+        "end.set.expireAt: \"now\" means nothing here; the past is \"past\", and a text that is to \
+         stand there is { text = \"now\" }"
+    );
+    let error = ended("tower-sessions", "expireAt = { text = \"now\" }");
+    assert_eq!(
+        error,
+        "end.set.expireAt: it is \"now\", but by [[expiry]] or [detect] the field holds date"
+    );
+    for (record, wrong, key, said) in [
+        ("tower-sessions", "validUntil = \"past\"", "validUntil", "no [[expiry]] rule"),
+        ("tower-sessions", "expireAt = 0", "expireAt", "it is 0, but"),
+        ("tower-sessions", "expireAt = 2026-01-01T00:00:00Z", "expireAt", "expected \"past\""),
+        ("tower-sessions", "expireAt = [\"past\"]", "expireAt", "expected \"past\""),
+        ("tower-sessions", "data = false", "data", "holds bindata"),
+        ("tower-sessions", "\"a..b\" = 1", "", "end.set: `a..b` is no path of a field"),
+        ("tower-sessions", "expireAt = { text = \"x\", of = 1 }", "expireAt", "expected \"past\""),
+        ("axum-session", "expires = false", "expires", "holds int, long, double, decimal"),
+        ("accounts-js", "valid = \"past\"", "valid", "no [[expiry]] rule of a date or number"),
+        ("accounts-js", "valid = 0", "valid", "holds bool"),
+        ("catbox-mongodb", "ttl = true", "ttl", "holds int, long, double, decimal"),
+        ("spring-jdk", "interval = \"PT0S\"", "interval", "{ text = \"PT0S\" }"),
+        ("spring-jdk", "interval = { words = \"PT0S\" }", "interval", "expected \"past\""),
+    ] {
+        let error = ended(record, wrong);
+        let key = if key.is_empty() { "" } else { &format!("end.set.{key}: ") };
+        assert!(error.starts_with(key) && error.contains(said), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn whatever_is_wrong_with_a_record_is_named_with_its_line_and_key() {
+    for (right, wrong, said) in [
+        ("kind = \"date\"", "kind = \"moon\"", "expiry.kind: unknown variant `moon`"),
+        (
+            "path = \"expires\"",
+            "path = \"$expires\"",
+            "expiry.path: `$expires` is no path of a field",
+        ),
+        ("kind = \"date\"", "unit = \"s\"\nkind = \"date\"", "expiry.0.unit: "),
+        ("[[expiry]]\nkind = \"date\"", "[[expiry]]\nkind = \"number\"", "expiry.0.unit: "),
+        ("key = \"expires\"", "key = \"expireAt\"", "ttl_index.key: it is expireAt, but no "),
+        ("seconds = 0", "seconds = -1", "ttl_index.seconds: invalid value"),
+        ("types = [\"string\"]", "types = [\"text\"]", "id.types: unknown variant `text`"),
+        ("codecs = [\"json\", \"encrypted\"]", "codecs = []", "payload.codecs: there is no codec"),
+        ("cookie =", "cokie =", "unknown field `cokie`"),
+        ("\"passport.user\", ", "\"/pass*\", ", "user: `/pass*` has a *, which only"),
+    ] {
+        let error = refusal("connect-mongo-json", right, wrong);
+        assert!(error.starts_with(said), "{wrong}: {error}");
+    }
 }
 
 #[test]

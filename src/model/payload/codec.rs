@@ -6,7 +6,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use bson::RawDocument;
 use bson::raw::RawBsonRef;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::encrypted::{self, BASE64, BASE64_URL, Sealed};
@@ -15,8 +15,8 @@ use super::{Payload, plain};
 use super::{django, gob, java, json, msgpack, php, pickle, ruby, securecookie};
 
 /// How a payload can be encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Codec {
     /// There is no payload.
     Absent,
@@ -111,12 +111,6 @@ impl TryFrom<String> for Codec {
 
     fn try_from(name: String) -> Result<Self, String> {
         name.parse()
-    }
-}
-
-impl From<Codec> for String {
-    fn from(codec: Codec) -> Self {
-        codec.to_string()
     }
 }
 

@@ -27,7 +27,7 @@ impl<'a> Glance<'a> {
         place: &PayloadPlace,
         document: &RawDocument,
         fields: &Fields<'a>,
-        paths: &[String],
+        paths: &[impl AsRef<str>],
     ) -> Self {
         if let (Some(path), [Codec::Json, ..]) = (&place.path, place.codecs.as_slice())
             && let Found::One(RawBsonRef::String(text)) = fields.find(path)

@@ -5,7 +5,7 @@ use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
 use bson::{Bson, DateTime, Decimal128, Document, doc};
 
-use crate::model::layout::Layout;
+use crate::model::layout::{Layout, UserPlace};
 use crate::model::payload::Codec;
 
 /// Candidates for the sessions of `user`; `None` where the server cannot tell.
@@ -13,10 +13,10 @@ pub(super) fn user(layout: &Layout, user: &str) -> Option<Document> {
     let values = values(&format!("{}{user}", layout.user_prefix), user);
     let mut clauses = Vec::new();
     let mut in_payload = Vec::new();
-    for path in &layout.user {
-        match path.strip_prefix('/') {
-            Some(path) => clauses.push(doc! { path: { "$in": &values } }),
-            None => in_payload.push(path.as_str()),
+    for place in &layout.user {
+        match place {
+            UserPlace::Field(path) => clauses.push(doc! { path: { "$in": &values } }),
+            UserPlace::Payload(path) => in_payload.push(path.as_str()),
         }
     }
     if !in_payload.is_empty() {

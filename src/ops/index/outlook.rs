@@ -11,10 +11,10 @@ impl IndexSpec {
     /// What it deletes, as a rule; none if it is not known to delete anything.
     fn rule(&self) -> Option<Rule> {
         let key = self.0.get_document("key").ok().filter(|key| key.len() == 1)?;
-        let mut rule = Rule::after(key.keys().next()?, self.seconds()?);
+        let mut rule = Rule::after(&key.keys().next()?.parse().ok()?, self.seconds()?);
         if let Some(partial) = self.0.get("partialFilterExpression") {
             let field = partial.as_document()?.keys().next()?;
-            rule.only_null = Some(field.clone());
+            rule.only_null = Some(field.parse().ok()?);
             partial.as_document().filter(|partial| **partial == is_null(field))?;
         }
         Some(rule)
@@ -25,7 +25,9 @@ impl Layout {
     /// This layout as the server's TTL monitor reads it: over is what `index` deletes, whatever the
     /// store says.
     fn deleted_by(&self, index: &IndexSpec) -> Option<Self> {
-        Some(Self { expiry: vec![index.rule()?], ..self.clone() })
+        let mut layout = self.clone();
+        layout.expiry = vec![index.rule()?];
+        Some(layout)
     }
 }
 

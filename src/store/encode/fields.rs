@@ -6,7 +6,7 @@ use bson::{Bson, DateTime, Document, doc};
 use mongodb::options::UpdateModifications;
 
 use crate::error::{Error, Result};
-use crate::model::document::Unit;
+use crate::model::document::{FieldPath, Unit};
 use crate::model::layout::{BsonType, Clock, Kind, Layout, Meaning, Rule};
 use crate::store::Expiry;
 
@@ -15,7 +15,7 @@ pub(super) const LONGEST_MS: i64 = 250_000_000_000_000;
 
 /// The fields of an update.
 #[derive(Debug, Default)]
-pub(super) struct Fields(Vec<(String, Put)>);
+pub(super) struct Fields(Vec<(FieldPath, Put)>);
 
 /// What becomes of a field.
 #[derive(Debug, Clone)]
@@ -72,14 +72,14 @@ impl Fields {
         }
     }
 
-    pub(super) fn value(&mut self, path: String, value: Bson) {
+    pub(super) fn value(&mut self, path: FieldPath, value: Bson) {
         self.0.push((path, Put::Value(value)));
     }
 
     /// Those whose value is known already.
     pub(super) fn literals(self) -> Document {
-        let literal = |(path, put)| match put {
-            Put::Value(value) => Some((path, value)),
+        let literal = |(path, put): (FieldPath, Put)| match put {
+            Put::Value(value) => Some((path.into(), value)),
             Put::Now(_) | Put::Nothing => None,
         };
         self.0.into_iter().filter_map(literal).collect()
@@ -89,7 +89,7 @@ impl Fields {
     /// the server does not write.
     pub(super) fn update_if(self, condition: Document) -> UpdateModifications {
         let whole =
-            |(path, put): &(String, Put)| !path.contains('.') && !matches!(put, Put::Nothing);
+            |(path, put): &(FieldPath, Put)| !path.contains('.') && !matches!(put, Put::Nothing);
         if !self.0.iter().all(whole) {
             return self.each_if(&condition).update();
         }
@@ -97,8 +97,8 @@ impl Fields {
         // literal than on several.
         let literals = self.is_literal();
         let fields = self.0.into_iter().map(|(path, put)| match put {
-            Put::Value(value) if literals => (path, value),
-            put => (path, put.expression()),
+            Put::Value(value) if literals => (path.into(), value),
+            put => (path.into(), put.expression()),
         });
         let fields: Document = fields.collect();
         let fields = if literals {
@@ -141,7 +141,7 @@ impl Fields {
             };
         }
         if literals {
-            let unset: Document = unset.into_iter().map(|path| (path, "".into())).collect();
+            let unset: Document = unset.into_iter().map(|path| (path.into(), "".into())).collect();
             // Before 5.0 the server refuses one that is empty (9).
             let operators = [("$set", set), ("$unset", unset)];
             let needed = operators.into_iter().filter(|(_, fields)| !fields.is_empty());
@@ -150,6 +150,7 @@ impl Fields {
         }
         let mut stages = vec![doc! { "$set": set }];
         if !unset.is_empty() {
+            let unset: Vec<_> = unset.iter().map(FieldPath::as_str).collect();
             stages.push(doc! { "$unset": unset });
         }
         UpdateModifications::Pipeline(stages)
@@ -207,7 +208,7 @@ mod tests {
 
     #[test]
     fn an_update_that_only_takes_a_field_away_has_no_empty_operator() {
-        let fields = Fields(vec![("expires".to_owned(), Put::Nothing)]);
+        let fields = Fields(vec![("expires".parse().unwrap(), Put::Nothing)]);
         let UpdateModifications::Document(update) = fields.update() else {
             panic!("nothing in it depends on the time");
         };

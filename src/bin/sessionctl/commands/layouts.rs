@@ -81,10 +81,10 @@ fn row(layout: &Layout) -> Row {
     Row(vec![
         ("layout", Cell::Text(layout.name.clone())),
         ("collections", texts(&layout.collections)),
-        ("id", Cell::Text(layout.id.path.clone())),
-        ("payload", Cell::maybe(layout.payload.path.clone(), Cell::Text)),
+        ("id", Cell::Text(layout.id.path.to_string())),
+        ("payload", Cell::maybe(layout.payload.path.clone(), |path| Cell::Text(path.into()))),
         ("expiry", Cell::Text(kind)),
-        ("user", Cell::maybe(layout.user.first().cloned(), Cell::Text)),
+        ("user", Cell::maybe(layout.user.first(), |place| Cell::Text(place.to_string()))),
         ("stores", texts(&layout.stores)),
     ])
 }

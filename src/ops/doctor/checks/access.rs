@@ -4,7 +4,7 @@ use bson::{Bson, Document, doc};
 
 use super::script::{self, text};
 use crate::error::{Certainty, Error};
-use crate::model::layout::Layout;
+use crate::model::layout::{Layout, UserPlace};
 use crate::ops::doctor::facts::{Facts, Rights};
 use crate::ops::doctor::finding::{Finding, Unknown};
 use crate::ops::doctor::remedy::Remedy;
@@ -174,8 +174,7 @@ pub(super) fn id_index(facts: &Facts) -> Result<Finding, Unknown> {
 /// A user's sessions are looked up to log that user out.
 pub(super) fn user_index(facts: &Facts) -> Result<Finding, Unknown> {
     let layout = facts.known_layout()?;
-    let field = layout.user.first().and_then(|path| path.strip_prefix('/'));
-    let Some(path) = field.filter(|path| !path.ends_with('*')) else {
+    let Some(UserPlace::Field(path)) = layout.user.first() else {
         return Ok(Finding::pass("the user is in the payload, where no index leads"));
     };
     if facts.usable_indexes()?.iter().any(|index| index.leads_along(path)) {

@@ -3,9 +3,9 @@
 
 use bson::{Bson, DateTime, Document, doc};
 
+use super::definition::{Instant, Layout, UserPlace};
 use super::expiry::{Clock, Kind, Meaning, Rule};
-use super::{Instant, Layout};
-use crate::model::document::Unit;
+use crate::model::document::{FieldPath, Unit};
 use crate::model::payload::Codec;
 use crate::model::session::State;
 
@@ -28,7 +28,7 @@ impl Layout {
         let paths = self.expiry.iter().flat_map(|rule| {
             [&rule.path, &rule.lifetime_path, &rule.only_null].into_iter().flatten()
         });
-        let name = |path: &String| path.split('.').next().unwrap_or_default().to_owned();
+        let name = |path: &FieldPath| path.split('.').next().unwrap_or_default().to_owned();
         paths.map(name).map(|name| (name.clone(), Bson::from(format!("${name}")))).collect()
     }
 
@@ -107,20 +107,21 @@ impl Layout {
     /// neither what is encoded nor a name that varies.
     pub(crate) fn user_fact(&self) -> Option<Bson> {
         let fields: Option<Vec<String>> =
-            self.user.iter().map(|path| self.user_field(path)).collect();
+            self.user.iter().map(|place| self.user_field(place)).collect();
         let branch = |field: &String| doc! { "case": is_user(field), "then": field };
         let branches: Vec<Document> = fields?.iter().map(branch).collect();
         (!branches.is_empty())
             .then(|| doc! { "$switch": { "branches": branches, "default": Bson::Null } }.into())
     }
 
-    fn user_field(&self, path: &str) -> Option<String> {
+    fn user_field(&self, place: &UserPlace) -> Option<String> {
+        let path = place.path();
         // The server takes the number for a name.
         let is_index = |key: &str| key.parse::<usize>().is_ok();
         if path.contains('*') || path.split('.').any(is_index) {
             return None;
         }
-        if let Some(path) = path.strip_prefix('/') {
+        if let UserPlace::Field(path) = place {
             return Some(format!("${path}"));
         }
         match (self.payload.codecs.as_slice(), &self.payload.path) {

@@ -1,0 +1,93 @@
+//! The records that are compiled in, one file of `known/` each.
+
+use std::sync::LazyLock;
+
+use super::definition::Layout;
+use crate::error::{Error, Result};
+
+macro_rules! known {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("known/", $name, ".toml")))),*]
+    };
+}
+
+/// The records that are compiled in, commonest first.
+pub(super) const KNOWN: [(&str, &str); 40] = known![
+    "connect-mongo-json",
+    "express-session-object",
+    "better-auth",
+    "authjs",
+    "flask-session",
+    "spring-jdk",
+    "spring-jackson",
+    "symfony",
+    "laravel-mongodb",
+    "laravel-database",
+    "parse-server",
+    "django-db",
+    "django-mongoengine",
+    "django-mongo-sessions",
+    "express-mongodb-1",
+    "express-mongodb-legacy",
+    "koa-session-mongoose",
+    "koa-session-mongo",
+    "koa-generic-session-mongo",
+    "mongoose-session",
+    "express-session-mongo",
+    "lucia",
+    "catbox-mongodb",
+    "shopify",
+    "accounts-js",
+    "tower-sessions",
+    "axum-session",
+    "async-mongodb-session",
+    "actix-session-mongodb",
+    "aiohttp-session-mongo",
+    "sanic-session",
+    "flask-mongoengine",
+    "flask-mongo-sessions",
+    "beaker",
+    "gin-mongostore",
+    "scs",
+    "fiber",
+    "mongo-session-store",
+    "mongoid-session-store",
+    "apache-session",
+];
+
+impl Layout {
+    /// Every layout that is built in, commonest first.
+    pub fn known() -> &'static [Self] {
+        static LAYOUTS: LazyLock<Vec<Layout>> = LazyLock::new(|| {
+            let parse = |(name, text): &(&str, &str)| match Layout::from_toml(text) {
+                Ok(layout) => layout,
+                Err(error) => unreachable!("built-in layout {name}: {error}"),
+            };
+            KNOWN.iter().map(parse).collect()
+        });
+        &LAYOUTS
+    }
+
+    /// The built-in layout of this name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownLayout`].
+    pub fn named(name: &str) -> Result<&'static Self> {
+        Self::known()
+            .iter()
+            .find(|layout| layout.name == name)
+            .ok_or_else(|| Error::UnknownLayout(name.to_owned()))
+    }
+
+    /// The text of a built-in record, ready to be changed and given to [`Layout::from_toml`].
+    ///
+    /// # Errors
+    /// [`Error::UnknownLayout`].
+    pub fn source(name: &str) -> Result<&'static str> {
+        KNOWN
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, text)| *text)
+            .ok_or_else(|| Error::UnknownLayout(name.to_owned()))
+    }
+}

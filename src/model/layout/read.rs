@@ -1,0 +1,113 @@
+//! The session in a document: its id, its dates, its state and its user.
+
+use bson::raw::RawBsonRef;
+use bson::{Bson, DateTime, RawDocument};
+use serde_json::Value;
+
+use super::definition::{Instant, Layout, UserPlace};
+use crate::model::document::{self, Fields, Found, instant, text_of};
+use crate::model::payload::{self, Glance, Payload};
+use crate::model::session::{Session, SessionId};
+
+impl Layout {
+    /// The session in `document`, as it stands at `cutoff`, with the user that `payload` tells.
+    pub fn session(&self, document: &RawDocument, payload: &Payload, cutoff: DateTime) -> Session {
+        let user = |path: &str| self.user_text(payload::get(payload.value()?, path)?);
+        self.session_of(document, &Fields::of(document), user, cutoff)
+    }
+
+    /// The session in `document`, as it stands at `cutoff`. No more of the payload is decoded than
+    /// tells the user.
+    pub fn glance(&self, document: &RawDocument, cutoff: DateTime) -> Session {
+        let fields = Fields::of(document);
+        let glance = self
+            .user_needs_payload()
+            .then(|| Glance::at(&self.payload, document, &fields, &self.user));
+        let user = |path: &str| self.user_text(glance.as_ref()?.get(path)?.as_ref());
+        self.session_of(document, &fields, user, cutoff)
+    }
+
+    fn session_of(
+        &self,
+        document: &RawDocument,
+        fields: &Fields<'_>,
+        user_in_payload: impl Fn(&str) -> Option<String>,
+        cutoff: DateTime,
+    ) -> Session {
+        let (state, expires) = self.state(fields, cutoff);
+        Session {
+            id: self.id_in(fields),
+            state,
+            expires,
+            touched: first_instant(&self.touched, fields),
+            created: first_instant(&self.created, fields),
+            user: self.user_in(fields, user_in_payload),
+            bytes: document.as_bytes().len() as u64,
+        }
+    }
+
+    /// What the store looks `document` up by; its `_id` where that field is not there.
+    pub fn id_of(&self, document: &RawDocument) -> SessionId {
+        self.id_in(&Fields::of(document))
+    }
+
+    fn id_in(&self, fields: &Fields<'_>) -> SessionId {
+        let value = |path| match fields.find(path) {
+            Found::One(value) => Some(document::owned(value)),
+            // Good enough to be shown; no document is found by it.
+            Found::NotUtf8(text) => Some(Bson::String(text)),
+            Found::Missing | Found::Several(_) => None,
+        };
+        let value = value(&self.id.path).or_else(|| value("_id")).unwrap_or(Bson::Null);
+        SessionId::new(value, &self.id.prefix)
+    }
+
+    /// The decoded payload of `document`.
+    pub fn payload(&self, document: &RawDocument) -> Payload {
+        payload::decode(&self.payload, document)
+    }
+
+    fn user_in(
+        &self,
+        fields: &Fields<'_>,
+        in_payload: impl Fn(&str) -> Option<String>,
+    ) -> Option<String> {
+        let text = self.user.iter().find_map(|place| match place {
+            UserPlace::Field(path) => match fields.find(path) {
+                Found::One(value) => text_of(value),
+                _ => None,
+            },
+            UserPlace::Payload(path) => in_payload(path),
+        })?;
+        Some(self.bare_user(text))
+    }
+
+    /// The user that a value of the document is.
+    pub(crate) fn user_of(&self, value: RawBsonRef<'_>) -> Option<String> {
+        text_of(value).map(|text| self.bare_user(text))
+    }
+
+    /// Without what the store puts before it.
+    fn bare_user(&self, text: String) -> String {
+        // Nothing is not compared with, as in `SessionId::new`.
+        let own = Some(&self.user_prefix).filter(|prefix| !prefix.is_empty());
+        let own = own.and_then(|prefix| text.strip_prefix(prefix)).map(str::to_owned);
+        own.unwrap_or(text)
+    }
+
+    fn user_text(&self, value: &Value) -> Option<String> {
+        match value {
+            Value::String(text) if !text.is_empty() => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            // serde writes an `ObjectId` so, where it cannot write BSON.
+            Value::Object(map) if map.len() == 1 && !self.payload.is_document() => {
+                map.get("$oid")?.as_str().map(str::to_owned)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn first_instant(instants: &[Instant], fields: &Fields<'_>) -> Option<DateTime> {
+    instants.iter().find_map(|at| instant(fields.find(&at.path), at.unit))
+}

@@ -1,0 +1,321 @@
+//! What is written in TOML, and how it becomes a [`Layout`]: once, when it is loaded. Whatever is wrong
+//! with it is an error then, with its line and key, and nothing that is written into a session later.
+
+use std::collections::BTreeMap;
+
+use bson::Bson;
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
+
+use super::definition::{BsonType, Detect, Id, Instant, Layout, SetTo, TtlIndex, UserPlace};
+use super::expiry::{Kind, LifetimeFrom, Meaning, Rule};
+use crate::error::{Error, Result};
+use crate::model::document::{FieldPath, Unit};
+use crate::model::payload::PayloadPlace;
+
+/// A whole record. What can be judged by itself is judged as it is read: a path, a type, a codec.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    name: String,
+    stores: Vec<String>,
+    #[serde(default)]
+    collections: Vec<String>,
+    checks_expiry_on_read: bool,
+    #[serde(default)]
+    touched: Vec<Instant>,
+    #[serde(default)]
+    created: Vec<Instant>,
+    #[serde(default)]
+    user: Vec<UserPlace>,
+    user_index: Option<String>,
+    #[serde(default)]
+    user_prefix: String,
+    #[serde(default)]
+    credentials: BTreeMap<FieldPath, Scalar>,
+    id: Id,
+    payload: PayloadPlace,
+    expiry: Vec<RuleRecord>,
+    #[serde(default)]
+    end: EndRecord,
+    ttl_index: Option<TtlIndex>,
+    detect: Detect,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleRecord {
+    kind: Kind,
+    path: Option<FieldPath>,
+    unit: Option<Unit>,
+    lifetime: Option<u64>,
+    lifetime_from: Option<LifetimeFrom>,
+    lifetime_path: Option<FieldPath>,
+    lifetime_unit: Option<Unit>,
+    over: Option<bool>,
+    #[serde(default)]
+    null: Meaning,
+    #[serde(default)]
+    missing: Meaning,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndRecord {
+    #[serde(default)]
+    set: BTreeMap<FieldPath, SetRecord>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected true, false, a number or a text")]
+enum Scalar {
+    Flag(bool),
+    Whole(i64),
+    Part(f64),
+    Text(String),
+}
+
+impl From<Scalar> for Bson {
+    fn from(scalar: Scalar) -> Self {
+        match scalar {
+            Scalar::Flag(flag) => flag.into(),
+            Scalar::Whole(number) => number.into(),
+            Scalar::Part(number) => number.into(),
+            Scalar::Text(text) => text.into(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "expected \"past\", true, false, a number or { text = \"...\" }"
+)]
+enum SetRecord {
+    Plain(Scalar),
+    /// As it stands: on its own, a text other than "past" is a mistake.
+    Text {
+        text: String,
+    },
+}
+
+/// What is wrong with a record, and the key where it is.
+struct Fault {
+    key: Vec<String>,
+    what: String,
+}
+
+fn fault<const DEPTH: usize>(key: [&str; DEPTH], what: impl Into<String>) -> Fault {
+    Fault { key: key.map(str::to_owned).to_vec(), what: what.into() }
+}
+
+impl Layout {
+    /// Compiles a record.
+    ///
+    /// # Errors
+    /// [`Error::LayoutFile`], which names the line and the key.
+    pub fn from_toml(text: &str) -> Result<Self> {
+        let record: Record = toml::from_str(text).map_err(|error| unreadable(text, error))?;
+        record.compile().map_err(|Fault { key, what }| {
+            let line = line_of_key(text, &key);
+            Error::LayoutFile(format!("line {line}: {}: {what}", key.join(".")))
+        })
+    }
+}
+
+impl Record {
+    fn compile(self) -> Result<Layout, Fault> {
+        if self.payload.codecs.is_empty() {
+            let what = "there is no codec (use [\"none\"] if there is no payload)";
+            return Err(fault(["payload", "codecs"], what));
+        }
+        if self.detect.require.is_empty() {
+            return Err(fault(["detect", "require"], "it is empty, so every document would fit"));
+        }
+        let rules = self.expiry.into_iter().enumerate();
+        let expiry: Vec<Rule> =
+            rules.map(|(at, rule)| rule.compile(at)).collect::<Result<_, _>>()?;
+        if expiry.is_empty() {
+            let what = "there is no [[expiry]] rule (use kind = \"none\" if nothing expires)";
+            return Err(fault(["expiry"], what));
+        }
+        // A field renamed in one place and not in the other would be indexed, and mean nothing.
+        if let Some(ttl) = &self.ttl_index
+            && !expiry.iter().any(|rule| rule.path.as_ref() == Some(&ttl.key))
+        {
+            let what = format!("it is {}, but no [[expiry]] rule has that path", ttl.key);
+            return Err(fault(["ttl_index", "key"], what));
+        }
+        let set = self.end.set.into_iter().map(|(path, to)| {
+            match compile_end(&path, to, &expiry, &self.detect) {
+                Ok(to) => Ok((path, to)),
+                Err(what) => Err(fault(["end", "set", &path], what)),
+            }
+        });
+        let end = set.collect::<Result<_, _>>()?;
+        let credentials = self.credentials.into_iter();
+        Ok(Layout {
+            name: self.name,
+            stores: self.stores,
+            collections: self.collections,
+            checks_expiry_on_read: self.checks_expiry_on_read,
+            touched: self.touched,
+            created: self.created,
+            user: self.user,
+            user_index: self.user_index,
+            user_prefix: self.user_prefix,
+            credentials: credentials.map(|(path, value)| (path.into(), value.into())).collect(),
+            id: self.id,
+            payload: self.payload,
+            expiry,
+            end,
+            ttl_index: self.ttl_index,
+            detect: self.detect,
+        })
+    }
+}
+
+impl RuleRecord {
+    /// The rule, which is the record's at this place.
+    fn compile(self, at: usize) -> Result<Rule, Fault> {
+        let wrong = match self.kind {
+            Kind::None => None,
+            _ if self.path.is_none() => Some(("path", "wants a path")),
+            Kind::Number if self.unit.is_none() => {
+                Some(("unit", "wants a unit: \"s\", \"ms\" or \"ns\""))
+            }
+            Kind::Date if self.unit.is_some() => Some(("unit", "has a unit, but dates have none")),
+            Kind::Number if self.lifetime_path.is_some() => {
+                Some(("lifetime_path", "has a lifetime_path, which only dates have"))
+            }
+            _ if self.lifetime_path.is_some() != self.lifetime_unit.is_some() => {
+                Some(("lifetime_path", "wants lifetime_path and lifetime_unit together"))
+            }
+            Kind::Flag if self.over.is_none() => {
+                Some(("over", "wants over = true or over = false"))
+            }
+            _ => None,
+        };
+        if let Some((key, what)) = wrong {
+            let kind = format!("{:?}", self.kind).to_lowercase();
+            let what = format!("the rule of kind \"{kind}\" {what}");
+            return Err(fault(["expiry", &at.to_string(), key], what));
+        }
+        Ok(Rule {
+            kind: self.kind,
+            path: self.path,
+            unit: self.unit,
+            lifetime: self.lifetime,
+            lifetime_from: self.lifetime_from,
+            lifetime_path: self.lifetime_path,
+            lifetime_unit: self.lifetime_unit,
+            over: self.over,
+            only_null: None,
+            null: self.null,
+            missing: self.missing,
+        })
+    }
+}
+
+/// What `path` is set to, if that is a value which the field can have: whatever else was written there
+/// would leave a session that is neither over nor readable.
+fn compile_end(
+    path: &FieldPath,
+    to: SetRecord,
+    rules: &[Rule],
+    detect: &Detect,
+) -> Result<SetTo, String> {
+    let rule = rules.iter().find(|rule| rule.path.as_ref() == Some(path));
+    let value: Bson = match to {
+        SetRecord::Plain(Scalar::Text(text)) if text == "past" => {
+            return match rule.map(|rule| rule.kind) {
+                Some(Kind::Date | Kind::Number) => Ok(SetTo::Past),
+                _ => {
+                    Err("it is \"past\", but no [[expiry]] rule of a date or number has that path"
+                        .to_owned())
+                }
+            };
+        }
+        SetRecord::Plain(Scalar::Text(text)) => {
+            return Err(format!(
+                "\"{text}\" means nothing here; the past is \"past\", and a text that is to stand \
+                 there is {{ text = \"{text}\" }}"
+            ));
+        }
+        SetRecord::Plain(scalar) => scalar.into(),
+        SetRecord::Text { text } => text.into(),
+    };
+    let is_lifetime = rules.iter().any(|rule| rule.lifetime_path.as_ref() == Some(path));
+    let of_rule: Option<&[BsonType]> = match rule.map(|rule| rule.kind) {
+        Some(Kind::Date) => Some(&[BsonType::Date]),
+        Some(Kind::Flag) => Some(&[BsonType::Bool]),
+        Some(Kind::Number) => Some(NUMBERS),
+        Some(Kind::None) | None => is_lifetime.then_some(NUMBERS),
+    };
+    let of_detect = detect.require.get(path).or_else(|| detect.expiry.get(path));
+    match of_rule.or(of_detect.map(Vec::as_slice)) {
+        Some(types) if !has_type(&value, types) => Err(format!(
+            "it is {value}, but by [[expiry]] or [detect] the field holds {}",
+            types
+                .iter()
+                .map(|kind| format!("{kind:?}").to_lowercase())
+                .collect::<Vec<_>>()
+                .join(", ")
+        )),
+        _ => Ok(SetTo::Value(value)),
+    }
+}
+
+const NUMBERS: &[BsonType] = &[BsonType::Int, BsonType::Long, BsonType::Double, BsonType::Decimal];
+
+/// Whether a value that a record can spell is of one of these types; a number is of any type of number.
+fn has_type(value: &Bson, types: &[BsonType]) -> bool {
+    match value {
+        Bson::Boolean(_) => types.contains(&BsonType::Bool),
+        Bson::String(_) => types.contains(&BsonType::String),
+        _ => types.iter().any(|kind| NUMBERS.contains(kind)),
+    }
+}
+
+/// The error of what is no record. The key is named unless the message itself names it.
+fn unreadable(text: &str, mut error: toml::de::Error) -> Error {
+    let line = error.span().map_or(1, |span| line_at(text, span.start));
+    let message = error.message().replace('\n', ", ");
+    // Without the text before it, the error tells the key where it came up.
+    error.set_input(None);
+    let said = error.to_string();
+    let key = said.rsplit_once("\nin `").and_then(|(_, key)| key.trim_end().strip_suffix('`'));
+    let key = key.filter(|_| !message.contains(" field `"));
+    let key = key.map(|key| format!("{key}: ")).unwrap_or_default();
+    Error::LayoutFile(format!("line {line}: {key}{message}"))
+}
+
+fn line_at(text: &str, at: usize) -> usize {
+    1 + text[..at].matches('\n').count()
+}
+
+/// The line of a key that was read, or of the innermost table around it.
+fn line_of_key(text: &str, key: &[String]) -> usize {
+    let Ok(table) = DeTable::parse(text) else { return 1 };
+    let (mut at, mut value) = (0, DeValue::Table(table.into_inner()));
+    for name in key {
+        let inner = match value {
+            DeValue::Table(mut table) => {
+                let Some((name, inner)) = table.remove_entry(name.as_str()) else { break };
+                at = name.span().start;
+                inner
+            }
+            DeValue::Array(items) => {
+                let at_index =
+                    name.parse().ok().and_then(|index: usize| items.into_iter().nth(index));
+                let Some(inner) = at_index else { break };
+                at = inner.span().start;
+                inner
+            }
+            _ => break,
+        };
+        value = inner.into_inner();
+    }
+    line_at(text, at)
+}

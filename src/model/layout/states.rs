@@ -1,0 +1,157 @@
+//! Which sessions are in a state at a cutoff, and what sorts them: as filters for the server, and of one
+//! document. The two must agree for every document, whatever stands in its fields.
+
+use bson::{Bson, DateTime, Document, RawDocument, doc};
+
+use super::definition::{Instant, Layout, SetTo};
+use super::expiry::{Meaning, Rule};
+use crate::model::document::{self, FieldPath, Fields};
+use crate::model::filter::any;
+use crate::model::session::State;
+
+impl Layout {
+    /// The sessions in `state` at `cutoff`. The four filters split any collection: each document
+    /// matches exactly one of them, the one of the state that [`Layout::session`] gives it.
+    pub fn filter(&self, state: State, cutoff: DateTime) -> Document {
+        let expired = || self.expired(cutoff);
+        let dated = || any(self.expiry.iter().flat_map(|rule| rule.live(cutoff)).collect());
+        let endless = || any(self.expiry[0].means(Meaning::Endless));
+        match (state, self.expiry.as_slice()) {
+            (State::Expired, _) => any(expired()),
+            // One rule's clauses exclude each other already; without `$nor` they can use an index.
+            (State::Live, [_]) => dated(),
+            (State::Live, _) => doc! { "$nor": expired(), "$and": [dated()] },
+            (State::Endless, [_]) => endless(),
+            (State::Endless, _) => doc! { "$nor": [any(expired()), dated()], "$and": [endless()] },
+            (State::Malformed, _) => doc! { "$nor": [any(expired()), dated(), endless()] },
+        }
+    }
+
+    fn expired(&self, cutoff: DateTime) -> Vec<Document> {
+        let mut alternatives: Vec<_> =
+            self.expiry.iter().flat_map(|rule| rule.before(cutoff)).collect();
+        alternatives.extend(self.expiry.iter().filter_map(Rule::flagged));
+        alternatives.extend(self.expiry[0].means(Meaning::Expired));
+        alternatives
+    }
+
+    /// What the expired sessions are made up of: those whose value at a path is below a limit, and
+    /// those that other filters find.
+    pub(crate) fn expired_parts(&self, cutoff: DateTime) -> (Vec<(String, Bson)>, Vec<Document>) {
+        let ranges: Vec<_> = self.expiry.iter().filter_map(|rule| rule.range(cutoff)).collect();
+        let is_range = |clause: &Document| {
+            ranges.iter().any(|(path, limit)| *clause == doc! { path: { "$lt": limit } })
+        };
+        let others = self.expired(cutoff).into_iter().filter(|clause| !is_range(clause)).collect();
+        (ranges, others)
+    }
+
+    /// The sessions whose expiry is an instant before `time`.
+    pub fn expires_before(&self, time: DateTime) -> Document {
+        any(self.expiry.iter().flat_map(|rule| rule.before(time)).collect())
+    }
+
+    /// The sessions whose expiry is an instant, and not before `time`.
+    pub fn expires_after(&self, time: DateTime) -> Document {
+        let live = any(self.expiry.iter().flat_map(|rule| rule.live(time)).collect());
+        doc! { "$nor": [self.expires_before(time)], "$and": [live] }
+    }
+
+    /// The sessions last touched before `time`, or `None` if the layout has no such date.
+    pub fn touched_before(&self, time: DateTime) -> Option<Document> {
+        first_before(&self.touched, time)
+    }
+
+    /// The sessions created before `time`, or `None` if the layout has no such date.
+    pub fn created_before(&self, time: DateTime) -> Option<Document> {
+        first_before(&self.created, time)
+    }
+
+    /// What sorts sessions by their expiry on the server; null for those without one.
+    pub(crate) fn expiry_key(&self) -> Bson {
+        let keys: Vec<_> = self.expiry.iter().filter_map(Rule::key).collect();
+        // Nulls do not count in a `$min`.
+        doc! { "$min": keys }.into()
+    }
+
+    /// What sorts sessions by their last touch on the server.
+    pub(crate) fn touched_key(&self) -> Bson {
+        first_key(&self.touched)
+    }
+
+    /// What sorts sessions by their creation on the server.
+    pub(crate) fn created_key(&self) -> Bson {
+        first_key(&self.created)
+    }
+
+    /// The state of `document` at `cutoff`, and its expiry if that is an instant.
+    pub(crate) fn state_at(
+        &self,
+        document: &RawDocument,
+        cutoff: DateTime,
+    ) -> (State, Option<DateTime>) {
+        self.state(&Fields::of(document), cutoff)
+    }
+
+    pub(super) fn state(&self, fields: &Fields<'_>, cutoff: DateTime) -> (State, Option<DateTime>) {
+        let mut findings = self.expiry.iter().map(|rule| rule.read(fields, cutoff));
+        let first = findings.next().unwrap_or_default();
+        let (over, expires) = findings.fold((first.over, first.at), |(over, expires), finding| {
+            (over || finding.over, expires.into_iter().chain(finding.at).min())
+        });
+        let state = if over || first.meaning == Some(Meaning::Expired) {
+            State::Expired
+        } else if expires.is_some() {
+            State::Live
+        } else if first.meaning == Some(Meaning::Endless) {
+            State::Endless
+        } else {
+            State::Malformed
+        };
+        (state, expires)
+    }
+
+    /// The update that makes the store refuse a session from now on, or `None` where only deleting
+    /// does. The expiry is set a day back, so that an application whose clock is slow refuses too.
+    pub fn ending(&self, now: DateTime) -> Option<Document> {
+        const DAY_MS: i64 = 86_400_000;
+        // Whole seconds: a store that keeps integers reads no others.
+        let past = (now.timestamp_millis() - DAY_MS) / 1000 * 1000;
+        let value = |path: &FieldPath, to: &SetTo| match to {
+            SetTo::Value(value) => value.clone(),
+            SetTo::Past => {
+                let rule = self.expiry.iter().find(|rule| rule.path.as_ref() == Some(path));
+                // Where the field holds the last touch, the lifetime is still added to it.
+                let back = rule.and_then(|rule| rule.lifetime).unwrap_or(0) as i64 * 1000;
+                match rule.and_then(|rule| rule.unit) {
+                    Some(unit) => unit.number(past - back),
+                    None => Bson::DateTime(DateTime::from_millis(past - back)),
+                }
+            }
+        };
+        let set: Document =
+            self.end.iter().map(|(path, to)| (path.into(), value(path, to))).collect();
+        (!set.is_empty()).then(|| doc! { "$set": set })
+    }
+}
+
+fn first_before(instants: &[Instant], time: DateTime) -> Option<Document> {
+    let mut clauses = Vec::new();
+    let mut without = Document::new();
+    for instant in instants {
+        let (limit, kind) = match instant.unit {
+            None => (Bson::DateTime(time), "date"),
+            Some(unit) => (unit.number(time.timestamp_millis()), "number"),
+        };
+        let mut clause = without.clone();
+        clause.insert(&instant.path, doc! { "$lt": limit });
+        clauses.push(clause);
+        without.insert(&instant.path, doc! { "$not": { "$type": kind } });
+    }
+    (!clauses.is_empty()).then(|| any(clauses))
+}
+
+fn first_key(instants: &[Instant]) -> Bson {
+    let or_else = |rest, at: &Instant| doc! { "$ifNull": [document::key(&at.path, at.unit), rest] };
+    instants.iter().rfold(Bson::Null, |rest, at| or_else(rest, at).into())
+}
