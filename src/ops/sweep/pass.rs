@@ -8,8 +8,9 @@ use super::shelf::Shelf;
 use super::{Control, Event, Mandate, Pass, Sweep, Target, is_empty, lost};
 use crate::error::{Error, Result};
 use crate::model::query::{Query, ago};
+use crate::model::selection::Selection;
 use crate::model::session::State;
-use crate::ops::purge::{Fate, Purge, Step};
+use crate::ops::purge::{Action, Purge, Step};
 use crate::server::backoff::may_pass;
 use crate::store::Store;
 
@@ -85,7 +86,7 @@ impl Sweep {
         });
         let purges = self.purges(now, cutoff);
         // A rule that the layout has no date for is said before anything is deleted.
-        purges.iter().try_for_each(|purge| store.selection(purge).map(drop))?;
+        purges.iter().try_for_each(|purge| purge.filter(store.layout()).map(drop))?;
         // A long pass has something to show from its beginning. Without an index it would cost a pass.
         if self.measure && !course.walks {
             self.measured(&store, tell).await;
@@ -113,7 +114,8 @@ impl Sweep {
         let mut purges = vec![Purge::expired(now, cutoff)];
         if let Some(idle) = self.idle {
             let query = Query { idle: Some(idle), ..Query::state(State::Endless) };
-            purges.push(Purge::new(query, Fate::Deleted, now, cutoff));
+            let selection = Selection { cutoff, ..Selection::new(query, now) };
+            purges.push(Purge::new(selection, Action::Delete));
         }
         for purge in &mut purges {
             purge.batch_size = self.batch_size;
@@ -132,7 +134,7 @@ impl Sweep {
         pass: &mut Pass,
         tell: &mut impl FnMut(Event),
     ) -> Result<()> {
-        let now = purge.now;
+        let now = purge.selection.now;
         let mut purging = store.purge(purge, mandate.over.clone())?;
         if let Some(pattern) = &self.archive {
             purging = purging.archive_to(course.shelf.take(pattern, now).await?);

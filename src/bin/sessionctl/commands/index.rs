@@ -4,21 +4,23 @@ use std::time::Duration;
 
 use bson::{Bson, Document};
 use clap::Subcommand;
-use clap::builder::FalseyValueParser;
 use sessionctl::Store;
 use sessionctl::index::{Aim, TtlState, TtlStatus};
 
-use super::ending::Draining;
 use crate::args::Format;
 use crate::args::interval;
+use crate::console::confirm::Yes;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row, Shape};
 use crate::console::report::say;
 use crate::context::{Context, Purpose};
 
+mod drain;
 mod install;
 mod remove;
 mod steps;
+
+use drain::DrainArgs;
 
 /// Look after the TTL index, with which the server itself deletes expired sessions
 #[derive(Debug, clap::Args)]
@@ -88,9 +90,8 @@ struct Confirming {
     #[command(flatten)]
     which: Which,
 
-    /// Confirm beforehand: nothing is asked
-    #[arg(short, long, env = "SESSIONCTL_YES", hide_env = true, value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
-    yes: bool,
+    #[command(flatten)]
+    yes: Yes,
 }
 
 #[derive(Debug, clap::Args)]
@@ -100,7 +101,7 @@ struct Change {
     confirming: Confirming,
 
     #[command(flatten)]
-    draining: Draining,
+    drain: DrainArgs,
 }
 
 const HEADER: &[&str] = &["namespace", "layout", "state", "wanted", "found"];

@@ -10,7 +10,7 @@ use clap::parser::ValueSource;
 use nix::unistd::gethostname;
 use sessionctl::sweep::{Sweep, Terms};
 
-use super::ending::{HEADER, Pacing};
+use super::apply::{HEADER, ThrottleArgs};
 use crate::args::{Global, address, duration, interval};
 use crate::audit::run_id;
 use crate::console::failure::Refusal;
@@ -78,7 +78,7 @@ pub struct Args {
     archive: Option<PathBuf>,
 
     #[command(flatten)]
-    pacing: Pacing,
+    throttle: ThrottleArgs,
 
     #[command(flatten)]
     service: ServiceArgs,
@@ -227,11 +227,11 @@ impl Args {
             grace: self.grace,
             idle: self.idle,
             archive: self.archive.clone(),
-            batch_size: self.pacing.batch_size,
-            jobs: self.pacing.jobs,
-            rate: self.pacing.rate,
-            sleep_factor: Some(self.pacing.sleep_factor),
-            max_lag: self.pacing.max_lag,
+            batch_size: self.throttle.batch_size,
+            jobs: self.throttle.jobs,
+            rate: self.throttle.rate,
+            sleep_factor: Some(self.throttle.sleep_factor),
+            max_lag: self.throttle.max_lag,
         };
         let mut collections = global.collection.clone();
         collections.sort();

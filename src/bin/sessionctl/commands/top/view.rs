@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use bson::DateTime;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use sessionctl::purge::Fate;
+use sessionctl::purge::Action;
 use sessionctl::top::{Line, Look, Tally, Wanted};
 use sessionctl::{Error, State};
 
-use super::ending::name;
+use super::log_out::name;
 use super::reading::Asking;
 use crate::console::confirm::{Asked, Confirmed};
 use crate::console::text::neutral;
@@ -43,7 +43,7 @@ pub struct View {
     has_moved: bool,
     /// Whether the question fits on the screen.
     pub is_question_whole: bool,
-    fate: Option<Fate>,
+    way_out: Option<Action>,
 }
 
 /// What the keys are for.
@@ -97,7 +97,7 @@ impl View {
             is_ending: false,
             has_moved: false,
             is_question_whole: false,
-            fate: None,
+            way_out: None,
         }
     }
 
@@ -123,13 +123,13 @@ impl View {
     }
 
     /// Takes in what was seen. The selection stays with its session.
-    pub fn look(&mut self, look: Look, wanted: &Wanted, fate: Option<Fate>) {
+    pub fn look(&mut self, look: Look, wanted: &Wanted, way_out: Option<Action>) {
         if *wanted != self.wanted {
             // The answer to a question that nobody asks any more.
             return;
         }
         let before = self.lines().get(self.selected).map(|line| line.key.clone());
-        (self.look, self.fate, self.trouble) = (Some(look), fate, None);
+        (self.look, self.way_out, self.trouble) = (Some(look), way_out, None);
         self.is_searching = false;
         // Whoever has not moved watches the newest.
         let before = before.filter(|_| self.has_moved);
@@ -273,7 +273,7 @@ impl View {
 
     /// Asks about the selected session, or says why there is nothing to ask.
     fn ask(&mut self) {
-        let (Some(line), Some(fate)) = (self.lines().get(self.selected).cloned(), &self.fate)
+        let (Some(line), Some(way_out)) = (self.lines().get(self.selected).cloned(), &self.way_out)
         else {
             return;
         };
@@ -282,12 +282,12 @@ impl View {
             return;
         }
         let name = name(&line);
-        if (fate, line.session.state) == (&Fate::Ended, State::Expired) {
+        if (way_out, line.session.state) == (&Action::Expire, State::Expired) {
             self.notice = Some(format!("{name} is over already"));
             return;
         }
-        let how = match fate {
-            Fate::Deleted => {
+        let how = match way_out {
+            Action::Delete => {
                 "Its document is deleted: its store does not look at the expiry when it reads"
             }
             _ => "Its expiry is set into the past; the document stays until it is swept",
