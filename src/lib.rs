@@ -81,6 +81,7 @@ pub use app::builder::StoreBuilder;
 pub use connection::Connection;
 pub use error::{Error, Result};
 pub use layout::Layout;
+pub use model::selection::Selection;
 pub use query::Query;
 pub use session::{Session, SessionId, State};
 pub use store::{Expiry, Store};

@@ -7,4 +7,5 @@ pub(crate) mod index_spec;
 pub mod layout;
 pub mod payload;
 pub mod query;
+pub mod selection;
 pub mod session;

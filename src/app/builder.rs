@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Error, Result};
 use crate::model::layout::Layout;
 use crate::model::query::Query;
-use crate::ops::purge::{Fate, Purge, Step};
+use crate::model::selection::Selection;
+use crate::ops::purge::{Action, Purge, Step};
 use crate::ops::sweep::{ClearInterval, Event, Sweep};
 use crate::server::connection::Connection;
 use crate::store::Store;
@@ -242,7 +243,7 @@ impl Store {
             return Err(Error::Unsupported(what.to_owned()));
         }
         let now = self.connection().primary_now().await?;
-        self.purge_all(Purge::new(query, Fate::Deleted, now, now)).await
+        self.purge_all(Purge::new(Selection::new(query, now), Action::Delete)).await
     }
 
     async fn purge_all(&self, purge: Purge) -> Result<u64> {

@@ -49,11 +49,17 @@ impl Query {
         self.user.is_some() || !self.payload.is_empty()
     }
 
-    /// What the server can decide. States are judged by `cutoff`, ages by `now`.
+    /// What the server can decide. States are judged by `cutoff`, ages by `now`. Whoever reads or
+    /// writes sessions filters by a [`Selection`](super::selection::Selection), which has more in it.
     ///
     /// # Errors
     /// [`Error::NoDate`] where the layout keeps no date that a condition needs.
-    pub fn filter(&self, layout: &Layout, now: DateTime, cutoff: DateTime) -> Result<Document> {
+    pub(super) fn filter(
+        &self,
+        layout: &Layout,
+        now: DateTime,
+        cutoff: DateTime,
+    ) -> Result<Document> {
         let mut clauses = Vec::new();
         if let Some(state) = self.state {
             clauses.push(layout.filter(state, cutoff));
@@ -82,7 +88,7 @@ impl Query {
 
     /// The session in `document`, which matched the filter, if it is meant; as it stands at
     /// `cutoff`, and with no more of the payload decoded than must be.
-    pub fn admit(
+    pub(super) fn admit(
         &self,
         layout: &Layout,
         document: &RawDocument,

@@ -186,7 +186,7 @@ pub enum Uri {
 /// The sessions a command works on: ids are alternatives, everything else must hold.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Selection")]
-pub struct Selection {
+pub struct SelectionArgs {
     /// Session ids, whole or unique beginnings of at least 8 characters. A lone - reads ids from
     /// stdin, one a line; ids that begin with - go after --
     #[arg(value_name = "ID", help_heading = None::<&str>)]
@@ -237,7 +237,7 @@ pub struct Selection {
     pub all: bool,
 }
 
-impl Selection {
+impl SelectionArgs {
     /// Whether nothing was said, so that it could mean everything.
     pub fn is_empty(&self) -> bool {
         !self.all

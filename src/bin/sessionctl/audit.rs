@@ -12,15 +12,13 @@ use std::time::Instant;
 use bson::DateTime;
 use bson::oid::ObjectId;
 use nix::unistd::{Uid, User, gethostname};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sessionctl::error::reason;
 use sessionctl::payload::time;
 
-use crate::args::Selection;
 use crate::console::failure::{Exit, Failure};
 use crate::console::json::json_text;
 use crate::console::output::Row;
-use crate::console::redact::{condition, short_id};
 use crate::console::text::without_password;
 
 /// Where what is done is written down.
@@ -60,7 +58,7 @@ pub struct Intent<'a> {
     /// `database.collection`.
     pub namespace: &'a str,
     pub layout: Option<&'a str>,
-    /// From [`selection`].
+    /// As it was typed, with times made absolute.
     pub selection: Value,
     pub cutoff: Option<DateTime>,
     /// How many sessions are meant, if that was counted.
@@ -218,56 +216,13 @@ fn who(login: Option<&str>) -> Value {
     })
 }
 
-/// What was selected, with the times made absolute. An empty object where nothing was.
-pub fn selection(selection: &Selection, now: DateTime) -> Value {
-    // Whoever adds a way to select is told to write it down here.
-    let Selection {
-        ids,
-        expired,
-        live,
-        endless,
-        malformed,
-        user,
-        payload,
-        expires_before,
-        expires_after,
-        idle,
-        older,
-        all,
-    } = selection;
-    let mut shown = Map::new();
-    let mut put = |name: &str, value: Option<Value>| {
-        shown.extend(value.map(|value| (name.to_owned(), value)));
-    };
-    let some = |is: bool, value: Value| is.then_some(value);
-    let ids: Vec<_> = ids.iter().map(|id| short_id(id)).collect();
-    put("ids", some(!ids.is_empty(), json!(ids)));
-    let states =
-        [(expired, "expired"), (live, "live"), (endless, "endless"), (malformed, "malformed")];
-    put("state", states.iter().find(|(is, _)| **is).map(|(_, name)| json!(name)));
-    put("user", user.as_ref().map(|user| json!(user)));
-    let payload: Vec<_> =
-        payload.iter().map(|(path, value)| json!({ path: condition(path, value) })).collect();
-    put("where", some(!payload.is_empty(), json!(payload)));
-    put("expires_before", expires_before.map(|at| json!(time(at.resolve(now)))));
-    put("expires_after", expires_after.map(|at| json!(time(at.resolve(now)))));
-    put("idle_seconds", idle.map(|idle| json!(idle.as_secs_f64())));
-    put("older_seconds", older.map(|older| json!(older.as_secs_f64())));
-    put("all", some(*all, json!(true)));
-    Value::Object(shown)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
-    use std::time::Duration;
 
     use super::*;
-    use crate::args::Time;
     use crate::console::output::Cell;
-
-    const ID: &str = "7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN";
 
     fn audit(path: &Path) -> Audit {
         Audit::open(&AuditArgs { audit: Some(path.to_owned()) }, &[]).unwrap()
@@ -388,33 +343,6 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 1);
         assert!(!text.trim_end().contains(crate::console::text::is_hostile), "{text}");
-    }
-
-    #[test]
-    fn a_selection_is_written_down_with_absolute_times() {
-        let typed = Selection {
-            ids: vec![ID.into(), "-".into()],
-            live: true,
-            user: Some("42".into()),
-            payload: vec![("otp".into(), "123456".into()), ("plan".into(), "free".into())],
-            expires_before: Some(Time::FromNow(-1000)),
-            idle: Some(Duration::from_millis(1500)),
-            ..Selection::default()
-        };
-        let now = DateTime::from_millis(1_795_428_000_000);
-        assert_eq!(
-            selection(&typed, now),
-            json!({
-                "ids": ["7ZQOhQlxWzrh...", "-"],
-                "state": "live",
-                "user": "42",
-                "where": [{ "otp": "********" }, { "plan": "free" }],
-                "expires_before": "2026-11-23T09:59:59.000Z",
-                "idle_seconds": 1.5,
-            })
-        );
-        let all = Selection { all: true, ..Selection::default() };
-        assert_eq!(selection(&all, now), json!({ "all": true }));
     }
 
     #[test]

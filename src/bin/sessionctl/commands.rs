@@ -9,12 +9,12 @@ use crate::console::signals::Hangup;
 use crate::context::Context;
 use sessionctl::error::reason;
 
+mod apply;
 mod collections;
 mod completions;
 mod demo;
 pub mod deploy;
 mod doctor;
-mod ending;
 mod expire;
 mod fix;
 mod index;
@@ -76,8 +76,8 @@ impl Command {
         match self {
             Self::List(args) => args.selection.reads_stdin(),
             Self::Inspect(args) => args.ids.iter().any(|id| id == "-"),
-            Self::Expire(args) => args.ending.selection.reads_stdin(),
-            Self::Purge(args) => args.ending.selection.reads_stdin(),
+            Self::Expire(args) => args.selected.selection.reads_stdin(),
+            Self::Purge(args) => args.selected.selection.reads_stdin(),
             _ => false,
         }
     }

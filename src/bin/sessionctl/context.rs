@@ -4,24 +4,21 @@ use std::cell::OnceCell;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::Path;
 
-use bson::{DateTime, Document};
 use sessionctl::collections::Choice;
 pub use sessionctl::collections::Purpose;
 use sessionctl::connection::Connection;
 use sessionctl::error::reason;
 use sessionctl::layout::detect::Certainty;
-use sessionctl::purge::{Fate, Purge};
-use sessionctl::session::shorten;
-use sessionctl::store::{Reading, documents};
-use sessionctl::{Error, Layout, Query, State, Store};
+use sessionctl::{Layout, Store};
 
 use crate::args::Format;
-use crate::args::{Color, Global, Secret, Selection, Uri};
+use crate::args::{Color, Global, Secret, Uri};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Row, Rows, Shape, Style};
 use crate::console::report::say;
 use crate::console::signals::{Hangup, Signals};
-use crate::console::text::counted;
+
+pub mod selected;
 
 /// The options of all commands, the signals, and the connection that is opened when it is needed.
 #[derive(Debug)]
@@ -34,9 +31,6 @@ pub struct Context {
     /// The command line without secrets, for the audit file.
     pub command_line: Vec<String>,
 }
-
-/// How many sessions are looked at to learn whether payloads can be read.
-const LOOKED_AT: u64 = 100;
 
 impl Context {
     pub fn new(
@@ -188,113 +182,6 @@ impl Context {
             _ => {}
         }
     }
-
-    /// What is meant where there are no sessions: no id that was typed is known.
-    pub fn selected_of_nothing(&self, selection: &Selection) -> Result<Selected, Failure> {
-        let typed = typed_ids(&selection.ids)?;
-        let unknown = typed.iter().map(|id| shorten(id)).collect();
-        Ok(Selected { query: Query::default(), ids: None, unknown })
-    }
-
-    /// From what was typed to what is meant, with the ids looked up.
-    pub async fn selected(
-        &self,
-        action: &str,
-        store: &Store,
-        selection: &Selection,
-        now: DateTime,
-    ) -> Result<Selected, Failure> {
-        let mut selected =
-            Selected { query: query(selection, now), ids: None, unknown: Vec::new() };
-        if !selection.ids.is_empty() {
-            let typed = typed_ids(&selection.ids)?;
-            let action = format!("{action} {}", store.namespace());
-            let resolved = store.resolve(&typed).await.doing(&action)?;
-            if !resolved.ambiguous.is_empty() {
-                return Err(Failure::of(&action, &Error::AmbiguousIds(resolved.ambiguous)));
-            }
-            selected.ids = Some(resolved.keys);
-            selected.unknown = resolved.unknown;
-        }
-        if selected.query.needs_payload() {
-            let action = format!("{action} {}", store.namespace());
-            self.warn_of_the_unreadable(store, &selected.query, now).await.doing(&action)?;
-        }
-        Ok(selected)
-    }
-
-    /// "Nothing matched" must not look like an answer where the payloads cannot be read.
-    async fn warn_of_the_unreadable(
-        &self,
-        store: &Store,
-        query: &Query,
-        now: DateTime,
-    ) -> sessionctl::Result<()> {
-        let reading = Reading { limit: LOOKED_AT, ..Reading::default() };
-        let mut batches = store.read(Document::new(), &reading).await?;
-        let (mut sampled, mut reasons) = (0_u64, Vec::new());
-        while let Some(batch) = batches.next().await? {
-            for document in documents(&batch) {
-                let payload = store.layout().payload(document);
-                let session = store.layout().session(document, &payload, now);
-                sampled += 1;
-                // Some stores keep the user beside the payload.
-                let is_judged = query.payload.is_empty() && session.user.is_some();
-                reasons.extend(payload.error().filter(|_| !is_judged));
-            }
-        }
-        if let Some(reason) = reasons.first() {
-            let blind = counted(reasons.len() as u64, "session");
-            self.note(
-                "warning",
-                format!(
-                    "--user and --where cannot see into {blind} of {sampled} looked at: {reason}"
-                ),
-            );
-        }
-        Ok(())
-    }
-}
-
-/// What is meant by a selection.
-#[derive(Debug, Clone)]
-pub struct Selected {
-    pub query: Query,
-    /// The `_id`s of the sessions that were named, if any were.
-    pub ids: Option<Vec<bson::Bson>>,
-    /// Ids that no session has, shortened.
-    pub unknown: Vec<String>,
-}
-
-impl Selected {
-    /// As something to be done to these sessions.
-    pub fn purge(&self, fate: Fate, now: DateTime, cutoff: DateTime) -> Purge {
-        let purge = Purge::new(self.query.clone(), fate, now, cutoff);
-        Purge { keys: self.ids.clone(), ..purge }
-    }
-
-    /// What the server can select by.
-    pub fn filter(&self, store: &Store, now: DateTime) -> sessionctl::Result<Document> {
-        store.matching(&self.purge(Fate::Deleted, now, now))
-    }
-
-    /// Names the ids that were not found; then the command fails, having done the others.
-    pub fn exit(&self, namespace: &str) -> Result<Exit, Failure> {
-        if self.unknown.is_empty() {
-            return Ok(Exit::Done);
-        }
-        let ids = self.unknown.join("..., ");
-        let sentence = format!(
-            "could not find {} in {namespace}: {ids}...",
-            counted(self.unknown.len() as u64, "id")
-        );
-        let others = self.ids.as_ref().is_some_and(|ids| !ids.is_empty());
-        Err(Failure::new(Exit::Failed, sentence).hint(if others {
-            "the other sessions that were named are done"
-        } else {
-            "give the whole id, or at least its first 8 characters"
-        }))
-    }
 }
 
 /// The layout of a file, else the one of this name; none for `auto`.
@@ -310,39 +197,4 @@ pub fn layout(name: &str, file: Option<&Path>) -> Result<Option<Layout>, Failure
         "auto" => Ok(None),
         name => Layout::named(name).cloned().map(Some).doing("choose a layout"),
     }
-}
-
-fn query(selection: &Selection, now: DateTime) -> Query {
-    let states = [
-        (selection.expired, State::Expired),
-        (selection.live, State::Live),
-        (selection.endless, State::Endless),
-        (selection.malformed, State::Malformed),
-    ];
-    Query {
-        state: states.into_iter().find(|(asked, _)| *asked).map(|(_, state)| state),
-        user: selection.user.clone(),
-        payload: selection.payload.clone(),
-        expires_before: selection.expires_before.map(|time| time.resolve(now)),
-        expires_after: selection.expires_after.map(|time| time.resolve(now)),
-        idle: selection.idle,
-        older: selection.older,
-    }
-}
-
-/// The ids that were typed, and those that stdin gives if one of them is `-`.
-fn typed_ids(ids: &[String]) -> Result<Vec<String>, Failure> {
-    let mut typed: Vec<String> = ids.iter().filter(|id| *id != "-").cloned().collect();
-    if typed.len() < ids.len() {
-        for line in io::stdin().lines() {
-            let line = line.map_err(|error| {
-                Failure::new(
-                    Exit::Failed,
-                    format!("could not read ids from stdin: {}", reason(&error)),
-                )
-            })?;
-            typed.extend(Some(line.trim().to_owned()).filter(|line| !line.is_empty()));
-        }
-    }
-    Ok(typed)
 }

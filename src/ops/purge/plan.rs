@@ -6,11 +6,10 @@ use std::fmt;
 
 use bson::{Bson, Document, doc};
 
-use super::{Fate, Purge};
+use super::spec::Purge;
 use crate::error::Result;
+use crate::model::filter::{all, any};
 use crate::model::index_spec::IndexSpec;
-use crate::model::query::Query;
-use crate::model::session::State;
 use crate::store::Store;
 
 /// In which steps a purge goes through its sessions.
@@ -25,7 +24,8 @@ pub enum Strategy {
 }
 
 impl Strategy {
-    /// How many sessions a batch has unless told otherwise. Ids travel to the server and back.
+    /// How many sessions a batch has unless told otherwise. Ids travel to the server and back, so
+    /// there are fewer of them.
     pub(super) fn batch_size(self) -> u32 {
         match self {
             Self::ExpiryWindows | Self::IdWindows => 5000,
@@ -52,28 +52,22 @@ pub struct Plan {
     /// The plan that the server chooses for the selection, such as `IXSCAN expires_1` or
     /// `COLLSCAN`; none if it does not say.
     pub winning: Option<String>,
+    /// Whether the whole collection is walked for some of its sessions, for want of an index.
+    pub walks: bool,
     pub(super) parts: VecDeque<Part>,
 }
 
 /// Sessions that are found in the same way.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Part {
-    /// Those whose `path` is below this value, along `index`.
-    Expiry { path: String, below: Bson, index: String },
+    /// Those whose `path` is below this value, along `index`, and that match.
+    Expiry { path: String, below: Bson, index: String, filter: Document },
     /// Those that match, in the order of `_id`.
     Walk { filter: Document },
     /// Those that match, by whatever the server finds best.
     Ids { filter: Document },
     /// Those with these `_id`s that match.
     Keys { keys: Vec<Bson>, filter: Document },
-}
-
-impl Plan {
-    /// Whether the whole collection is walked for some of its sessions, for want of an index.
-    pub fn walks_for(&self, purge: &Purge) -> bool {
-        let means_all = purge.query == Query::default() && !matches!(purge.fate, Fate::Mended(_));
-        self.strategy == Strategy::IdWindows && !means_all
-    }
 }
 
 impl Part {
@@ -92,15 +86,15 @@ impl Store {
     /// # Errors
     /// What reading the indexes meets.
     pub async fn plan(&self, purge: &Purge) -> Result<Plan> {
-        let filter = self.selection(purge)?;
-        let winning = self.winning_plan(&filter).await;
+        let winning = self.winning_plan(&purge.filter(self.layout())?).await;
         let indexes = self.indexes().await?;
         let (mut parts, rest) = self.along_indexes(purge, &indexes)?;
         if let Some(filter) = rest {
             parts.push_back(self.part(purge, filter).await);
         }
         let strategy = parts.front().map_or(Strategy::Ids, Part::strategy);
-        Ok(Plan { strategy, winning, parts })
+        let walks = strategy == Strategy::IdWindows && !purge.is_of_all();
+        Ok(Plan { strategy, winning, walks, parts })
     }
 
     /// The parts of a purge that go along an index of the expiry, and what is left for others.
@@ -109,34 +103,28 @@ impl Store {
         purge: &Purge,
         indexes: &[IndexSpec],
     ) -> Result<(VecDeque<Part>, Option<Document>)> {
-        let is_only_expired = purge.query == Query::state(State::Expired)
-            && purge.keys.is_none()
-            && purge.fate == Fate::Deleted;
-        if !is_only_expired || purge.needs_documents() {
-            return Ok((VecDeque::new(), Some(self.condition(purge)?)));
+        if !purge.is_by_expiry_alone() {
+            return Ok((VecDeque::new(), Some(purge.predicate(self.layout())?)));
         }
-        let (ranges, mut rest) = self.layout().expired_parts(purge.cutoff);
+        let selection = &purge.selection;
+        let invariant = selection.invariant(self.layout());
+        let (ranges, mut rest) = self.layout().expired_parts(selection.cutoff);
         let mut parts = VecDeque::new();
         for (path, below) in ranges {
             match indexes.iter().find(|index| index.leads_along(&path)) {
                 Some(index) => {
-                    let index = index.name().to_owned();
-                    parts.push_back(Part::Expiry { path, below, index });
+                    let (index, filter) = (index.name().to_owned(), invariant.clone());
+                    parts.push_back(Part::Expiry { path, below, index, filter });
                 }
                 None => rest.push(doc! { path: { "$lt": below } }),
             }
         }
-        let rest = match rest.len() {
-            0 => None,
-            1 => rest.pop(),
-            _ => Some(doc! { "$or": rest }),
-        };
-        Ok((parts, rest))
+        Ok((parts, (!rest.is_empty()).then(|| all(vec![any(rest), invariant]))))
     }
 
     /// How the sessions of `filter` are found where no window of their expiry leads to them.
     async fn part(&self, purge: &Purge, filter: Document) -> Part {
-        if let Some(keys) = purge.keys.clone() {
+        if let Some(keys) = purge.selection.keys.clone() {
             return Part::Keys { keys, filter };
         }
         let walks = !purge.needs_documents()

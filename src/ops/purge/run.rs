@@ -2,22 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use bson::{Bson, RawDocument};
+use bson::{Bson, DateTime, Document, RawDocument};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::Purge;
-use super::pace::{Cause, Overload, Throttle, Throttled};
+use super::candidates::{Candidates, Scope};
+use super::gate::{Gate, LONG_WAIT};
+use super::pace::{Cause, Throttled};
 use super::plan::Strategy;
-use super::source::{Candidates, Scope, Source};
+use super::source::Source;
+use super::spec::{Action, Purge};
 use super::write::{Writer, Written};
 use crate::error::{Error, Result};
 use crate::ops::archive::Archive;
 use crate::server::backoff::Retries;
 use crate::server::connection::Topology;
-use crate::server::replication::Lag;
 use crate::store::Store;
 
 /// How often a rate starts batches at the least, in a second: smaller ones, rather than bursts.
@@ -43,11 +44,6 @@ pub struct Batch {
     /// How long its write took.
     pub took: Duration,
 }
-
-/// While it waits, its caller hears of it this often.
-const LONG_WAIT: Duration = Duration::from_secs(10);
-/// How often the replication lag is asked for.
-const LAG_EVERY: Duration = Duration::from_secs(1);
 
 /// What happens next in a purge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,34 +88,52 @@ pub struct Purging {
     finished: bool,
     failure: Option<Error>,
     exact: bool,
-    throttle: Throttle,
-    throttled: Throttled,
-    /// When the lag was last asked for, and whether it was ever told.
-    lag_asked: Option<Instant>,
-    lag_told: bool,
-    /// What was said to be waited for.
-    paused: Option<Cause>,
-    /// When its caller last heard that it waits.
-    told: Instant,
+    gate: Gate,
     cancel: CancellationToken,
 }
 
-impl Purging {
-    pub(super) fn new(
-        store: &Store,
-        purge: Purge,
-        update: Option<Bson>,
-        cancel: CancellationToken,
-    ) -> Self {
-        let writer = Writer {
-            store: store.clone(),
-            update,
-            overload: Overload::default(),
-            cancel: cancel.clone(),
+impl Store {
+    /// Starts a purge: nothing is read or written before its first batch is pulled.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where the layout has no date for a condition, or no way to end a
+    /// session but to delete it.
+    pub fn purge(&self, purge: Purge, cancel: CancellationToken) -> Result<Purging> {
+        purge.predicate(self.layout())?;
+        let update = match &purge.action {
+            Action::Delete => None,
+            Action::Expire => Some(self.expiring(purge.selection.now)?.into()),
+            Action::Fix(mending) => Some(mending.update.clone().into()),
         };
+        Ok(Purging::new(self, purge, update, cancel))
+    }
+
+    /// How one session is logged out: it is expired where its store looks at the expiry when it
+    /// reads, and else deleted.
+    pub fn way_out(&self, now: DateTime) -> Action {
+        if self.expiring(now).is_ok() { Action::Expire } else { Action::Delete }
+    }
+
+    /// The update that expires a session.
+    fn expiring(&self, now: DateTime) -> Result<Document> {
+        let layout = self.layout();
+        layout.ending(now).filter(|_| layout.checks_expiry_on_read).ok_or_else(|| {
+            Error::Unsupported(format!(
+                "the store of layout {} does not look at the expiry when it reads, so an expired \
+                 session still logs in until it is deleted",
+                layout.name
+            ))
+        })
+    }
+}
+
+impl Purging {
+    fn new(store: &Store, purge: Purge, update: Option<Bson>, cancel: CancellationToken) -> Self {
+        let gate = Gate::new(store.connection().clone(), purge.pace, cancel.clone());
+        let (store, overload) = (store.clone(), gate.overload.clone());
+        let writer = Writer { store: store.clone(), update, overload, cancel: cancel.clone() };
         Self {
-            store: store.clone(),
-            throttle: Throttle::new(purge.pace, Instant::now()),
+            store,
             purge,
             writer,
             archive: None,
@@ -132,11 +146,7 @@ impl Purging {
             finished: false,
             failure: None,
             exact: true,
-            throttled: Throttled::default(),
-            lag_asked: None,
-            lag_told: false,
-            paused: None,
-            told: Instant::now(),
+            gate,
             cancel,
         }
     }
@@ -173,7 +183,7 @@ impl Purging {
 
     /// How long it waited so far, and for what.
     pub fn throttled(&self) -> Throttled {
-        self.throttled
+        self.gate.throttled
     }
 
     /// What happens next. `None` when nothing is left, or when the token was cancelled: the batches
@@ -195,7 +205,7 @@ impl Purging {
                     None => {}
                 }
             }
-            match self.delay().await {
+            match self.gate.delay().await {
                 Ok(None) => {}
                 Ok(Some((wait, cause))) => {
                     if let Some(step) = self.wait(wait, cause).await {
@@ -208,7 +218,6 @@ impl Purging {
                     continue;
                 }
             }
-            self.paused = None;
             match self.read().await {
                 Ok(Some(candidates)) => match self.keep(candidates).await {
                     Ok((candidates, kept)) => self.start(candidates, kept),
@@ -228,15 +237,13 @@ impl Purging {
 
     /// How many batches may be in flight now.
     fn allowed(&self) -> usize {
-        if self.writer.overload.is_near() { 1 } else { self.jobs }
+        if self.gate.overload.is_near() { 1 } else { self.jobs }
     }
 
     /// Waits for as long as another batch must not begin, or until one in flight is done.
     async fn wait(&mut self, wait: Duration, cause: Cause) -> Option<Step> {
-        let is_news = self.paused.is_none_or(|told| !is_same(told, cause));
-        if is_news && !matches!(cause, Cause::Rate | Cause::Rest) {
-            self.paused = Some(cause);
-            return Some(self.pause(cause));
+        if self.gate.is_worth_telling(cause) {
+            return Some(Step::Paused(cause));
         }
         let began = Instant::now();
         let cancel = self.cancel.clone();
@@ -245,52 +252,8 @@ impl Purging {
             () = tokio::time::sleep(wait.min(LONG_WAIT)) => None,
             () = cancel.cancelled() => None,
         };
-        self.throttled.add(cause, began.elapsed());
-        match landed {
-            Some(flight) => self.landed(flight).map(Step::Batch),
-            None if self.told.elapsed() >= LONG_WAIT => Some(self.pause(cause)),
-            None => None,
-        }
-    }
-
-    fn pause(&mut self, cause: Cause) -> Step {
-        self.told = Instant::now();
-        Step::Paused(cause)
-    }
-
-    /// How long the next batch must wait, and for what.
-    async fn delay(&mut self) -> Result<Option<(Duration, Cause)>> {
-        let now = Instant::now();
-        let overload = self.writer.overload.delay(now).map(|wait| (wait, Cause::Overload));
-        match overload.or_else(|| self.throttle.delay(now)) {
-            Some(wait) => Ok(Some(wait)),
-            None => self.lag(now).await,
-        }
-    }
-
-    /// Whether the members are too far behind. Whoever may not know it at the start must not begin;
-    /// what cannot be told on the way is waited for.
-    async fn lag(&mut self, now: Instant) -> Result<Option<(Duration, Cause)>> {
-        let Some(most) = self.purge.pace.max_lag else { return Ok(None) };
-        let asked_lately =
-            self.lag_asked.is_some_and(|asked| now.duration_since(asked) < LAG_EVERY);
-        if asked_lately && self.paused.is_none() {
-            return Ok(None);
-        }
-        let cancel = self.cancel.clone();
-        let connection = self.store.connection().clone();
-        let Some(lag) = cancel.run_until_cancelled(connection.lag()).await else { return Ok(None) };
-        self.lag_asked = Some(Instant::now());
-        let wait = |cause| Ok(Some((LAG_EVERY, cause)));
-        match lag {
-            Lag::Standalone => Ok(None),
-            Lag::Behind(followers) => {
-                self.lag_told = true;
-                if followers.behind > most { wait(Cause::Lag(followers.behind)) } else { Ok(None) }
-            }
-            Lag::Unknown(error) if self.lag_told || error.is_transient() => wait(Cause::LagUnknown),
-            Lag::Unknown(error) => Err(error),
-        }
+        self.gate.throttled.add(cause, began.elapsed());
+        self.landed(landed?).map(Step::Batch)
     }
 
     /// The next candidates, or `None` at the end and when it was cancelled. Reading changes
@@ -304,7 +267,7 @@ impl Purging {
                 Some(Ok(candidates)) => return Ok(candidates),
                 Some(Err(error)) => {
                     if error.is_overload() {
-                        self.writer.overload.met(Instant::now());
+                        self.gate.overload.met(Instant::now());
                     }
                     retries.pause(&cancel, error).await?;
                     // A lost cursor begins again, and would find what is in flight once more: first
@@ -322,7 +285,7 @@ impl Purging {
             let kind = self.store.connection().hello().await?.kind;
             let plan = self.store.plan(&self.purge).await?;
             self.jobs = self.purge.jobs.map_or_else(|| self.usual_jobs(kind), |jobs| jobs as usize);
-            self.walks = plan.walks_for(&self.purge);
+            self.walks = plan.walks;
             self.strategy = plan.strategy;
             self.source = Some(Source::new(plan.parts));
         }
@@ -363,7 +326,7 @@ impl Purging {
     }
 
     fn start(&mut self, mut candidates: Candidates, kept: u64) {
-        self.throttle.begin(Instant::now(), candidates.count);
+        self.gate.throttle.begin(Instant::now(), candidates.count);
         let landing = Landing {
             expected: candidates.count,
             read: match candidates.scope {
@@ -385,7 +348,7 @@ impl Purging {
             self.failure = Some(lost());
             return None;
         };
-        self.throttle.end(Instant::now(), landing.expected, written.done, written.took);
+        self.gate.throttle.end(Instant::now(), landing.expected, written.done, written.took);
         self.exact &= written.exact;
         // What an earlier attempt may have done was not renewed by anybody.
         let spared = landing.read.map(|read| match written.exact && written.error.is_none() {
@@ -416,9 +379,4 @@ impl Purging {
 /// A task of ours panicked, and said so itself.
 fn lost() -> Error {
     Error::Unsupported("a batch was lost".into())
-}
-
-/// Whether both wait for the same thing, however long.
-fn is_same(one: Cause, other: Cause) -> bool {
-    std::mem::discriminant(&one) == std::mem::discriminant(&other)
 }

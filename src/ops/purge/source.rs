@@ -3,78 +3,23 @@
 
 use std::collections::VecDeque;
 
-use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument, doc};
 
+use super::candidates::{Binding, Candidates, Scope, judged};
 use super::plan::Part;
-use super::{Fate, Purge};
+use super::spec::Purge;
 use crate::error::Result;
 use crate::model::filter::all;
-use crate::model::payload::Payload;
-use crate::server::reply::{documents, key_of};
+use crate::server::reply::documents;
 use crate::store::{Batches, Store};
 
 /// How often sessions that changed while they were judged are judged again.
 const ROUNDS: u32 = 3;
-/// Values up to this size, in bytes, are repeated in the delete; a command holds 48 MB in all.
-const REPEATED: usize = 64 << 10;
 /// The types of `_id` that windows go through one after the other: `$gte` stays within one type.
 const WINDOWED: [&str; 3] = ["string", "objectId", "binData"];
 /// All others that an `_id` may have.
 const OTHERS: [&str; 9] =
     ["number", "object", "date", "bool", "timestamp", "null", "symbol", "minKey", "maxKey"];
-
-/// What one write is bound to, besides the predicate that it repeats.
-#[derive(Debug)]
-pub(super) enum Scope {
-    /// These `_id`s.
-    Keys(Vec<Bson>),
-    /// Each of these by itself: an `_id`, and what else must be as it was read.
-    Each(Vec<Document>),
-    /// All that is in this range, along the index that `hint` names.
-    Window { range: Document, hint: Bson },
-}
-
-/// The sessions of one batch.
-#[derive(Debug)]
-pub(super) struct Candidates {
-    pub(super) scope: Scope,
-    /// The predicate that the write repeats.
-    pub(super) filter: Document,
-    /// How many there are; in a window of the `_id`, how many the server looks at.
-    pub(super) count: u64,
-    /// The documents, where they are wanted.
-    pub(super) documents: Vec<RawDocumentBuf>,
-    /// What the store looks them up by, where that is wanted.
-    pub(super) ids: Vec<Bson>,
-}
-
-impl Candidates {
-    fn window(range: Document, hint: Bson, filter: Document, count: u64) -> Self {
-        let scope = Scope::Window { range, hint };
-        Self { scope, filter, count, documents: Vec::new(), ids: Vec::new() }
-    }
-
-    /// Keeps the candidates that are marked; how many are not.
-    pub(super) fn retain(&mut self, marked: &[bool]) -> u64 {
-        fn retain<T>(all: &mut Vec<T>, marked: &[bool]) {
-            let mut marks = marked.iter();
-            all.retain(|_| marks.next().copied().unwrap_or(false));
-        }
-        match &mut self.scope {
-            Scope::Keys(keys) => retain(keys, marked),
-            Scope::Each(each) => retain(each, marked),
-            Scope::Window { .. } => return 0,
-        }
-        if !self.ids.is_empty() {
-            retain(&mut self.ids, marked);
-        }
-        let left = marked.iter().filter(|marked| **marked).count() as u64;
-        let kept = self.count - left;
-        self.count = left;
-        kept
-    }
-}
 
 /// Reads the parts of a plan, one after the other.
 #[derive(Debug)]
@@ -138,8 +83,9 @@ impl Source {
 impl Reading {
     fn of(part: Part) -> Self {
         match part {
-            Part::Expiry { path, below, index } => {
-                Self::Expiry(Expiry { path, below, index, from: None, burst: None, ended: false })
+            Part::Expiry { path, below, index, filter } => {
+                let (from, burst, ended) = (None, None, false);
+                Self::Expiry(Expiry { path, below, index, filter, from, burst, ended })
             }
             Part::Walk { filter } => {
                 Self::Walk(Walk { filter, types: WINDOWED.into(), from: None, others: None })
@@ -150,16 +96,18 @@ impl Reading {
     }
 }
 
-/// Windows of an expiry. The range is the whole predicate: what is in it is expired.
+/// Windows of an expiry: what is in the range is expired.
 #[derive(Debug)]
 struct Expiry {
     path: String,
     below: Bson,
     index: String,
+    /// What must hold besides.
+    filter: Document,
     /// Where the next window begins: `$gte` or `$gt` a value.
     from: Option<(&'static str, Bson)>,
     /// Sessions of one instant, more than a batch of them.
-    burst: Option<(Bson, Ids)>,
+    burst: Option<(Bson, Box<Ids>)>,
     ended: bool,
 }
 
@@ -194,10 +142,11 @@ impl Expiry {
             if !is_scalar(&bound) {
                 // An array stands where one instant should: no window can end there.
                 self.ended = true;
-                self.burst = Some((bound, Ids::new(range)));
+                self.burst = Some((bound, self.ids(range)));
             } else if begins {
-                let filter = doc! { &self.path: &bound };
-                self.burst = Some((bound, Ids::new(filter)));
+                // More sessions of one instant than a batch has: no window is narrower.
+                let instant = doc! { &self.path: &bound };
+                self.burst = Some((bound, self.ids(instant)));
             } else {
                 let window = self.window(self.range("$lt", &bound), size);
                 self.from = Some(("$gte", bound));
@@ -217,7 +166,12 @@ impl Expiry {
     }
 
     fn window(&self, range: Document, size: u32) -> Candidates {
-        Candidates::window(range, self.index.as_str().into(), Document::new(), size.into())
+        let hint = self.index.as_str().into();
+        Candidates::window(range, hint, self.filter.clone(), size.into())
+    }
+
+    fn ids(&self, range: Document) -> Box<Ids> {
+        Box::new(Ids::new(all(vec![range, self.filter.clone()])))
     }
 }
 
@@ -317,7 +271,7 @@ impl Ids {
             let Some(reader) = &mut self.reader else { return Ok(None) };
             match reader.next().await {
                 Ok(Some(batch)) => {
-                    let read = judged(store, purge, documents(&batch), &self.filter);
+                    let read = judged(store.layout(), purge, documents(&batch), &self.filter);
                     if read.count > 0 {
                         return Ok(Some(read));
                     }
@@ -358,7 +312,7 @@ impl Keys {
                 while let Some(batch) = reader.next().await? {
                     read.extend(documents(&batch).map(RawDocument::to_owned));
                 }
-                judged(store, purge, read.iter().map(|document| &**document), &self.filter)
+                judged(store.layout(), purge, read.iter().map(|document| &**document), &self.filter)
             } else {
                 let (scope, count) = (Scope::Keys(keys.to_vec()), keys.len() as u64);
                 let (documents, ids) = (Vec::new(), Vec::new());
@@ -373,99 +327,10 @@ impl Keys {
     }
 }
 
-/// The candidates among `read`.
-fn judged<'a>(
-    store: &Store,
-    purge: &Purge,
-    read: impl Iterator<Item = &'a RawDocument>,
-    filter: &Document,
-) -> Candidates {
-    let needs_payload = purge.query.needs_payload();
-    let binds = purge.binds();
-    let (mut keys, mut each) = (Vec::new(), Vec::new());
-    let (mut whole, mut ids) = (Vec::new(), Vec::new());
-    for document in read {
-        let Some(key) = key_of(document) else { continue };
-        if needs_payload && !store.admits(purge, document) {
-            continue;
-        }
-        if purge.archive {
-            whole.push(document.to_owned());
-        }
-        if purge.tells_ids {
-            ids.push(store.layout().id_of(document).value().clone());
-        }
-        match binds {
-            Binding::Id => keys.push(key),
-            Binding::Payload => each.push(bound(key, payload_as_read(store, document))),
-            Binding::Document => each.push(bound(key, document_as_read(document))),
-        }
-    }
-    let count = (keys.len() + each.len()) as u64;
-    let scope = if binds == Binding::Id { Scope::Keys(keys) } else { Scope::Each(each) };
-    Candidates { scope, filter: filter.clone(), count, documents: whole, ids }
-}
-
-/// What must be as it was read when a session is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Binding {
-    /// Only the `_id`: the predicate says the rest.
-    Id,
-    /// The payload, by which it was judged.
-    Payload,
-    /// All of it: the archive holds this document and no other.
-    Document,
-}
-
-impl Purge {
-    fn binds(&self) -> Binding {
-        // Nobody writes to a dead session but to renew it, and then the predicate fails. One that is
-        // mended stays, with whatever its store writes meanwhile.
-        let may_lose = !self.query.is_only_expired() && !matches!(self.fate, Fate::Mended(_));
-        match (self.archive && may_lose, self.query.needs_payload()) {
-            (true, _) => Binding::Document,
-            (false, true) => Binding::Payload,
-            (false, false) => Binding::Id,
-        }
-    }
-}
-
-fn bound(key: Bson, as_read: Document) -> Document {
-    let mut one = doc! { "_id": key };
-    one.extend(as_read);
-    one
-}
-
-/// The payload as the condition that it is still the one that was judged. Where it is too large,
-/// or cannot be written back (text that is not UTF-8), only the `_id` and the filter bind the write.
-fn payload_as_read(store: &Store, document: &RawDocument) -> Document {
-    let layout = store.layout();
-    let Some(path) = &layout.payload.path else { return Document::new() };
-    if document.as_bytes().len() > REPEATED {
-        return Document::new();
-    }
-    match (document.get(path), layout.payload(document)) {
-        (Ok(Some(value)), Payload::Value(_)) => Bson::try_from(value)
-            .map_or_else(|_| Document::new(), |value| doc! { path: { "$eq": value } }),
-        _ => Document::new(),
-    }
-}
-
-/// The whole document as a condition, with the same exceptions.
-fn document_as_read(document: &RawDocument) -> Document {
-    if document.as_bytes().len() > REPEATED {
-        return Document::new();
-    }
-    Document::try_from(document).map_or_else(
-        |_| Document::new(),
-        |document| doc! { "$expr": { "$eq": ["$$ROOT", { "$literal": document }] } },
-    )
-}
-
 impl Store {
     /// What a purge must read of the sessions that match.
     async fn candidates(&self, filter: Document, purge: &Purge, size: u32) -> Result<Batches> {
-        if purge.query.needs_payload() || purge.archive {
+        if purge.selection.needs_payload() || purge.archive {
             self.read_whole(filter, size).await
         } else {
             let also = [&*self.layout().id.path];

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use bson::{Bson, Document, doc};
 use tokio_util::sync::CancellationToken;
 
+use super::candidates::{Candidates, Scope};
 use super::pace::Overload;
-use super::source::{Candidates, Scope};
 use crate::error::{Error, Result};
 use crate::server::backoff::Retries;
 use crate::server::reply::affected;

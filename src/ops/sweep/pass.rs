@@ -10,8 +10,9 @@ use super::lease_task::LeaseGuard;
 use super::settings::{Control, Sweep, Target};
 use crate::error::{Certainty, Error, Result};
 use crate::model::query::{Query, ago};
+use crate::model::selection::Selection;
 use crate::model::session::State;
-use crate::ops::purge::{Fate, Purge, Step};
+use crate::ops::purge::{Action, Purge, Step};
 use crate::server::backoff::may_pass;
 use crate::store::Store;
 
@@ -90,7 +91,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         });
         let purges = sweep.purges(now, cutoff);
         // A rule that the layout has no date for is said before anything is deleted.
-        purges.iter().try_for_each(|purge| store.selection(purge).map(drop))?;
+        purges.iter().try_for_each(|purge| purge.filter(store.layout()).map(drop))?;
         // A long pass has something to show from its beginning. Without an index it would cost a pass.
         if sweep.measure && !self.state.walks {
             (self.on_event)(store.measured().await);
@@ -119,7 +120,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         guard: &LeaseGuard,
         pass: &mut Pass,
     ) -> Result<()> {
-        let now = purge.now;
+        let now = purge.selection.now;
         let mut purging = store.purge(purge, guard.over.clone())?;
         if let Some(pattern) = &self.sweep.archive {
             purging = purging.archive_to(self.state.archive.take(pattern, now).await?);
@@ -155,7 +156,8 @@ impl Sweep {
         let mut purges = vec![Purge::expired(now, cutoff)];
         if let Some(idle) = self.idle {
             let query = Query { idle: Some(idle), ..Query::state(State::Endless) };
-            purges.push(Purge::new(query, Fate::Deleted, now, cutoff));
+            let selection = Selection { cutoff, ..Selection::new(query, now) };
+            purges.push(Purge::new(selection, Action::Delete));
         }
         for purge in &mut purges {
             purge.batch_size = self.batch_size;

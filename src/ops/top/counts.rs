@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::state_of;
 use crate::model::query::Query;
+use crate::model::selection::Selection;
 use crate::model::session::State;
 use crate::ops::doctor::{Fact, oldest_along};
 use crate::ops::index::{self};
@@ -81,7 +82,7 @@ impl Store {
     }
 
     async fn count_in(&self, state: State, at: DateTime) -> Fact<u64> {
-        let filter = Query::state(state).filter(self.layout(), at, at)?;
+        let filter = Selection::new(Query::state(state), at).filter(self.layout())?;
         let found = self.counting(vec![doc! { "$match": filter }, doc! { "$count": "n" }]).await?;
         Ok(found.first().map_or(0, |found| affected(found, "n")))
     }

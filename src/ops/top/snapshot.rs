@@ -8,6 +8,7 @@ use super::rates::Newest;
 use super::{Entry, Found, Memory, Snapshot, Wanted};
 use crate::error::{Error, Result};
 use crate::model::query::Query;
+use crate::model::selection::Selection;
 use crate::ops::doctor::{self, Fact, Passes};
 use crate::server::connection::{Hello, Topology};
 use crate::server::reply::{affected, documents, key_of};
@@ -135,7 +136,8 @@ impl Store {
         limit: usize,
         now: DateTime,
     ) -> Fact<Found> {
-        let filter = query.filter(self.layout(), now, now)?;
+        let selection = Selection::new(query.clone(), now);
+        let filter = selection.filter(self.layout())?;
         // An index that leads to a user or an id is better than the order.
         let reverse = range.is_none() && query.user.is_none();
         let filter =
@@ -166,7 +168,7 @@ impl Store {
             let Some(batch) = batch else { break };
             for document in documents(&batch) {
                 seen += 1;
-                let session = query.admit(self.layout(), document, now);
+                let session = selection.session(self.layout(), document);
                 if let (Some(session), Some(key)) = (session, key_of(document)) {
                     found.entries.push(Entry { session, key });
                 }

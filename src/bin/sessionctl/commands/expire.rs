@@ -1,8 +1,8 @@
 //! `sessionctl expire`
 
-use sessionctl::purge::Fate;
+use sessionctl::purge::Action;
 
-use super::ending::{self, Archiving};
+use super::apply::{ArchiveArgs, selected};
 use crate::console::failure::{Exit, Failure};
 use crate::context::Context;
 
@@ -21,9 +21,9 @@ use crate::context::Context;
   sessionctl expire --live --idle 8h")]
 pub struct Args {
     #[command(flatten)]
-    pub ending: ending::Args,
+    pub selected: selected::Args,
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    ending::run(context, &args.ending, Fate::Ended, &Archiving::default()).await
+    selected::run(context, &args.selected, Action::Expire, &ArchiveArgs::default()).await
 }

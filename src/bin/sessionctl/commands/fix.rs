@@ -1,11 +1,18 @@
 //! `sessionctl fix`
 
-use clap::Subcommand;
-use sessionctl::layout::Fault;
+use std::time::Instant;
 
-use super::ending::{self, Archiving, Working};
-use crate::console::failure::{Exit, Failure};
-use crate::context::Context;
+use clap::Subcommand;
+use serde_json::{Value, json};
+use sessionctl::layout::Fault;
+use sessionctl::purge::{Action, Purge};
+use sessionctl::{Query, Selection};
+
+use super::apply::{ApplyArgs, ArchiveArgs, Job, Prepared, Report, Typed, Verb, VerifyArgs, count};
+use crate::console::confirm::Question;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::text::{grouped, sessions};
+use crate::context::{Context, Purpose};
 
 /// Mend the expiries of sessions that would never go away
 ///
@@ -33,7 +40,7 @@ enum Command {
     #[command(after_help = "Examples:
   sessionctl fix expiry --dry-run
   sessionctl fix expiry --archive before.bson.zst --yes")]
-    Expiry(Mending),
+    Expiry(Fixing),
     /// Let sessions that never end do so after a lifetime
     ///
     /// They end so long after their last touch; those that tell none after their creation, and those
@@ -41,29 +48,112 @@ enum Command {
     #[command(after_help = "Examples:
   sessionctl fix endless --lifetime 14d --dry-run
   sessionctl fix endless --lifetime 30d --rate 1000 --yes")]
-    Endless(Mending),
+    Endless(Fixing),
 }
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-struct Mending {
+struct Fixing {
     #[command(flatten)]
-    working: Working,
+    apply: ApplyArgs,
 
     #[command(flatten)]
-    archiving: Archiving,
+    archive: ArchiveArgs,
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let (fault, mending) = match &args.command {
-        Command::Expiry(mending) => (Fault::ExpiryType, mending),
-        Command::Endless(mending) => {
+    let (fault, fixing) = match &args.command {
+        Command::Expiry(fixing) => (Fault::ExpiryType, fixing),
+        Command::Endless(fixing) => {
             let lifetime = context.global.lifetime.ok_or_else(|| {
                 Failure::new(Exit::Usage, "fix endless wants to know how long a session lives")
                     .hint("say it with --lifetime DURATION, such as 14d")
             })?;
-            (Fault::Endless(lifetime), mending)
+            (Fault::Endless(lifetime), fixing)
         }
     };
-    ending::mend(context, &mending.working, &mending.archiving, fault).await
+    let typed = Typed {
+        args: &fixing.apply,
+        archive: &fixing.archive,
+        verify: VerifyArgs::default(),
+        stdin_gives_ids: false,
+    };
+    typed.run(context, prepare(context, fixing, fault)).await
+}
+
+/// Looks which sessions have the fault, and what mending them means.
+async fn prepare(context: &Context, fixing: &Fixing, fault: Fault) -> Result<Prepared, Failure> {
+    let began = Instant::now();
+    let action = "fix sessions of";
+    let Some(store) = context.store(action, Purpose::Changing).await? else {
+        let report = Report::of_nothing(context, Verb::Fix, action).await?;
+        return Ok(Prepared::NothingThere { report: report.row(), end: Ok(Exit::Done) });
+    };
+    let action = format!("{action} {}", store.namespace());
+    let now = store.connection().primary_now().await.doing(&action)?;
+    let mending = store.layout().mending(fault, now).map_err(|error| {
+        Failure::of(&action, &error).hint("`sessionctl doctor` says what else can be done")
+    })?;
+    let selection = Selection::new(Query::default(), now);
+    let purge = Purge::new(selection, Action::Fix(Box::new(mending.clone())));
+    let mut purge = fixing.apply.throttle.throttled(purge);
+    purge.archive = fixing.archive.is_wanted();
+    fixing.apply.throttle.check_lag(context, &store, &action).await?;
+    let mut report = Report::of(Verb::Fix, &store, now);
+    report.matched = Some(count(context, &store, &purge).await.doing(&action)?);
+    let over = store.count_over(&purge, &mending).await.doing(&action)?;
+    let unclear = store.count_unclear(&mending).await.doing(&action)?;
+    report.took = began.elapsed();
+    if over > 0 {
+        let text = match over {
+            1 => "1 of them is over as soon as it has a date".to_owned(),
+            over => format!("{} of them are over as soon as they have a date", grouped(over)),
+        };
+        context.note("note", text);
+    }
+    let job = Job {
+        command: Verb::Fix.name(),
+        run: Verb::Fix.name(),
+        selection: written(fault),
+        end: end(unclear, &action),
+        action,
+        store,
+        purge,
+        report,
+    };
+    Ok(Prepared::Ready { question: question(fault, &job.report), job: Box::new(job) })
+}
+
+fn question(fault: Fault, report: &Report) -> Question {
+    let (those, namespace) = (sessions(report.matched.unwrap_or_default()), &report.namespace);
+    Question::YesNo(match fault {
+        Fault::ExpiryType => format!("give {those} of {namespace} a date as expiry?"),
+        Fault::Endless(_) => format!("give {those} of {namespace} that never end an expiry?"),
+    })
+}
+
+/// The selection, for the audit file.
+fn written(fault: Fault) -> Value {
+    match fault {
+        Fault::ExpiryType => json!({ "fault": "expiry-type" }),
+        Fault::Endless(lifetime) => {
+            json!({ "fault": "endless", "lifetime_seconds": lifetime.as_secs_f64() })
+        }
+    }
+}
+
+/// What nobody can read for sure is left, and then the command fails, having mended the others.
+fn end(unclear: u64, action: &str) -> Result<Exit, Failure> {
+    if unclear == 0 {
+        return Ok(Exit::Done);
+    }
+    let those = match unclear {
+        1 => "1 text or number".to_owned(),
+        unclear => format!("{} texts or numbers", grouped(unclear)),
+    };
+    let sentence = format!(
+        "could not {action} whose expiry has more than one meaning, or none: {those} left alone"
+    );
+    Err(Failure::new(Exit::Failed, sentence)
+        .hint("`sessionctl list --malformed` shows them, `purge --malformed` deletes them"))
 }

@@ -6,6 +6,7 @@ use sessionctl::index::{Aim, TtlState};
 use crate::console::failure::{Exit, Failure};
 use crate::context::{Context, Purpose};
 
+mod drain;
 mod install;
 mod looked;
 mod remove;

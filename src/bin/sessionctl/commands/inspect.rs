@@ -7,7 +7,7 @@ use sessionctl::{Session, Store};
 
 use super::list;
 use crate::args::Format;
-use crate::args::Selection;
+use crate::args::SelectionArgs;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::json;
 use crate::console::output::{self, Cell, Row, Shape};
@@ -55,15 +55,15 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     };
     let action = format!("inspect {}", store.namespace());
     let now = store.now().await.doing(&action)?;
-    let selection = Selection { ids: args.ids.clone(), ..Selection::default() };
-    let selected = context.selected("inspect", &store, &selection, now).await?;
+    let typed = SelectionArgs { ids: args.ids.clone(), ..SelectionArgs::default() };
+    let selected = context.selected("inspect", &store, &typed, now).await?;
     if args.raw {
         context.note(
             "warning",
             "--raw masks nothing: whoever sees this may be able to log in with it",
         );
     }
-    let filter = selected.filter(&store, now).doing(&action)?;
+    let filter = selected.selection.filter(store.layout()).doing(&action)?;
     let mut batches = store.read(filter, &Reading::default()).await.doing(&action)?;
     let shape = match context.global.format {
         Format::Table => Shape::One,
@@ -90,7 +90,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     } else {
         rows.finish()?;
     }
-    selected.exit(&store.namespace())
+    selected.end(&store.namespace())
 }
 
 /// The row of a session with its payload, in which secrets are masked unless they are revealed.

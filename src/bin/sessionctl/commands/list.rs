@@ -1,14 +1,14 @@
 //! `sessionctl list`
 
-use bson::{DateTime, Document};
+use bson::Document;
 use clap::ValueEnum;
 use mongodb::raw_batch_cursor::RawBatch;
 use sessionctl::store::{Reading, SortKey, documents};
-use sessionctl::{Query, Session, Store};
+use sessionctl::{Selection, Session, Store};
 use tokio::sync::mpsc;
 
 use crate::args::Format;
-use crate::args::Selection;
+use crate::args::SelectionArgs;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row, Rows, Shape};
 use crate::console::progress::Progress;
@@ -45,7 +45,7 @@ pub struct Args {
     columns: Vec<String>,
 
     #[command(flatten)]
-    pub selection: Selection,
+    pub selection: SelectionArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -96,11 +96,12 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Some(store) = context.store("list", Purpose::Reading).await? else {
         context.note("note", format!("{} is empty", context.collection()));
         rows.finish()?;
-        return context.selected_of_nothing(&args.selection)?.exit(context.collection());
+        return context.end_of_nothing(&args.selection, context.collection());
     };
     let action = format!("list {}", store.namespace());
     let now = store.now().await.doing(&action)?;
     let selected = context.selected("list", &store, &args.selection, now).await?;
+    let selection = &selected.selection;
     let limit = args.limit.unwrap_or(match context.global.format {
         Format::Table => TABLE_LIMIT,
         _ => 0,
@@ -110,18 +111,14 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         reverse: args.reverse,
         // One more than is shown tells that there are more. Where payloads are judged here, the
         // server cannot count for us.
-        limit: if limit == 0 || selected.query.needs_payload() {
-            0
-        } else {
-            limit.saturating_add(1)
-        },
+        limit: if limit == 0 || selection.needs_payload() { 0 } else { limit.saturating_add(1) },
         ..Reading::default()
     };
-    let filter = selected.filter(&store, now).doing(&action)?;
+    let filter = selection.filter(store.layout()).doing(&action)?;
     let quiet = context.global.quiet || shows_rows();
     let total = match Progress::is_seen(quiet) {
         // Without a filter the server knows the number; to count matches it would have to read them.
-        true if filter.is_empty() && !selected.query.needs_payload() => {
+        true if filter.is_empty() && !selection.needs_payload() => {
             let count = store.count(Document::new()).await.doing(&action)?;
             Some(if limit == 0 { count } else { count.min(limit) })
         }
@@ -133,8 +130,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let _cleared = progress.cleared();
     let printer = Printer {
         store: store.clone(),
-        query: selected.query.clone(),
-        now,
+        selection: selection.clone(),
         limit,
         full_ids: context.global.full_ids,
         rows: rows.now(now),
@@ -164,7 +160,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             if context.global.format == Format::Table { "; --limit 0 shows all" } else { "" };
         context.note("note", format!("there are more than these {}{hint}", sessions(limit)));
     }
-    selected.exit(&store.namespace())
+    selected.end(&store.namespace())
 }
 
 /// Whether something may be shown of the rows themselves: on a terminal, or by what reads the pipe,
@@ -177,8 +173,7 @@ fn shows_rows() -> bool {
 /// Decodes and prints on a thread of its own, so that the cursor need not wait for it.
 struct Printer {
     store: Store,
-    query: Query,
-    now: DateTime,
+    selection: Selection,
     limit: u64,
     full_ids: bool,
     rows: Rows<std::io::Stdout>,
@@ -192,7 +187,7 @@ impl Printer {
         while let Some(batch) = batches.blocking_recv() {
             let before = self.rows.printed();
             for document in documents(&batch) {
-                let Some(session) = self.query.admit(&layout, document, self.now) else {
+                let Some(session) = self.selection.session(&layout, document) else {
                     continue;
                 };
                 if self.limit > 0 && self.rows.printed() == self.limit {

@@ -1,8 +1,8 @@
 //! `sessionctl purge`
 
-use sessionctl::purge::Fate;
+use sessionctl::purge::Action;
 
-use super::ending::{self, Archiving};
+use super::apply::{ArchiveArgs, selected};
 use crate::console::failure::{Exit, Failure};
 use crate::context::Context;
 
@@ -22,12 +22,12 @@ use crate::context::Context;
   sessionctl purge --idle 90d")]
 pub struct Args {
     #[command(flatten)]
-    pub ending: ending::Args,
+    pub selected: selected::Args,
 
     #[command(flatten)]
-    archiving: Archiving,
+    archive: ArchiveArgs,
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    ending::run(context, &args.ending, Fate::Deleted, &args.archiving).await
+    selected::run(context, &args.selected, Action::Delete, &args.archive).await
 }

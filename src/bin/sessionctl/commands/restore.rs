@@ -7,7 +7,7 @@ use sessionctl::archive::{Contents, Reader};
 use sessionctl::restore::BATCH_SIZE;
 use sessionctl::{Connection, Error};
 
-use crate::console::confirm::{Confirmed, Question, ask};
+use crate::console::confirm::{Confirmed, Question, Yes, ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row};
 use crate::console::progress::Progress;
@@ -36,9 +36,8 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
 
-    /// Confirm beforehand: nothing is asked
-    #[arg(short, long, env = "SESSIONCTL_YES", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
-    yes: bool,
+    #[command(flatten)]
+    yes: Yes,
 
     /// Sessions in a batch
     #[arg(long, value_name = "N", default_value_t = BATCH_SIZE, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -175,11 +174,9 @@ async fn confirm(
     namespace: &str,
     documents: u64,
 ) -> Result<Confirmed, Failure> {
-    if documents == 0 {
-        return Ok(Confirmed::nothing_matched());
-    }
-    if args.yes {
-        return Ok(Confirmed::by_flag());
+    if let Some(confirmed) = Confirmed::by_count(documents).or_else(|| Confirmed::by_flag(args.yes))
+    {
+        return Ok(confirmed);
     }
     let text = format!("restore {} into {namespace}?", sessions(documents));
     ask(Question::YesNo(text), false, &context.signals).await

@@ -1,6 +1,6 @@
 //! `sessionctl sweep`
 
-use crate::commands::ending::HEADER;
+use super::apply::HEADER;
 use crate::console::failure::{Exit, Failure};
 use crate::console::output::Shape;
 use crate::console::report::set_log_format;

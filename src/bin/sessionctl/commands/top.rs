@@ -17,14 +17,14 @@ use crate::console::failure::{Exit, Failure};
 use crate::console::report::say;
 use crate::context::{Context, Purpose};
 
-mod ending;
 mod frame;
 mod labels;
+mod log_out;
 mod reading;
 mod screen;
 mod view;
 
-use ending::LogOut;
+use log_out::LogOut;
 use reading::{Asking, Poller, Update};
 use screen::Screen;
 use view::{Act, View};
@@ -203,8 +203,8 @@ impl<'a> Live<'a> {
             }
             Act::LogOut(line, confirmed) => {
                 if let Some(store) = self.store.clone() {
-                    let (audit, stop) = (self.audit.clone(), self.context.signals.asked.clone());
-                    let log_out = LogOut { store, line, named: self.named, audit, stop };
+                    let (audit, signals) = (self.audit.clone(), self.context.signals.clone());
+                    let log_out = LogOut { store, line, named: self.named, audit, signals };
                     self.ending = Some(tokio::spawn(log_out.carry_out(confirmed)));
                     self.view.is_ending = true;
                 }
@@ -222,8 +222,8 @@ impl<'a> Live<'a> {
             Update::Began => self.began = Some(Instant::now()),
             Update::Snapshot(snapshot, wanted) => {
                 (self.seen, self.began) = (Instant::now(), None);
-                let fate = self.store.as_ref().map(|store| store.way_out(snapshot.now));
-                self.view.take_snapshot(*snapshot, &wanted, fate);
+                let way_out = self.store.as_ref().map(|store| store.way_out(snapshot.now));
+                self.view.take_snapshot(*snapshot, &wanted, way_out);
             }
             Update::Trouble(why) => {
                 self.began = None;

@@ -1,10 +1,12 @@
-//! Asking before sessions are ended. A [`Confirmed`] can be made only here, and whatever destroys
-//! takes one.
+//! Asking before sessions are ended. A [`Confirmed`] can be made only here and only of evidence, and
+//! whatever destroys takes one.
 
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
+use clap::builder::FalseyValueParser;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use sessionctl::Query;
 
 use crate::console::failure::{Exit, Failure};
 use crate::console::report::{is_seen, line};
@@ -14,6 +16,15 @@ use crate::console::text::neutral;
 /// Proof that destruction was confirmed, or needs no confirmation.
 #[derive(Debug)]
 pub struct Confirmed(());
+
+/// The flag that confirms beforehand.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[group(skip)]
+pub struct Yes {
+    /// Confirm beforehand: nothing is asked
+    #[arg(short, long, env = "SESSIONCTL_YES", hide_env = true, value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    yes: bool,
+}
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -25,19 +36,19 @@ pub enum Question {
 }
 
 impl Confirmed {
-    /// Nothing is selected, so nothing can be lost.
-    pub fn nothing_matched() -> Self {
-        Self(())
-    }
-
-    /// These sessions are dead already, and nobody is there to be asked.
-    pub fn already_dead() -> Self {
-        Self(())
+    /// So many sessions would be lost: none.
+    pub fn by_count(sessions: u64) -> Option<Self> {
+        (sessions == 0).then_some(Self(()))
     }
 
     /// `--yes` was given.
-    pub fn by_flag() -> Self {
-        Self(())
+    pub fn by_flag(flag: Yes) -> Option<Self> {
+        flag.yes.then_some(Self(()))
+    }
+
+    /// Every session that matches is dead already, so nobody is logged out.
+    pub fn by_death(query: &Query) -> Option<Self> {
+        query.is_only_expired().then_some(Self(()))
     }
 }
 
@@ -130,8 +141,7 @@ pub async fn ask(
 fn interrupted(signals: &Signals) -> Failure {
     // The cursor still stands behind the question.
     line("");
-    let exit = Exit::Signal(signals.received().unwrap_or_default());
-    Failure::new(exit, "interrupted before anything was done")
+    Failure::new(signals.exit(), "interrupted before anything was done")
 }
 
 fn refused(text: &str, hint: &str) -> Failure {

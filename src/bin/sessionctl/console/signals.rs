@@ -9,6 +9,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::console::failure::Exit;
+
 /// What was asked by signals so far.
 #[derive(Debug, Clone)]
 pub struct Signals {
@@ -54,6 +56,11 @@ impl Signals {
             });
         }
         Ok(signals)
+    }
+
+    /// How a command ends that the first signal stopped.
+    pub fn exit(&self) -> Exit {
+        Exit::Signal(self.received().unwrap_or_default())
     }
 
     /// The number of the first signal, if there was one.

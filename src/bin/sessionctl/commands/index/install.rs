@@ -6,9 +6,9 @@ use serde_json::json;
 use sessionctl::index::{Aim, IndexSpec, TtlState};
 use sessionctl::{State, Store};
 
+use super::drain::Drained;
 use super::looked::{Change, Looked, print, print_now};
 use super::steps;
-use crate::commands::ending::Drained;
 use crate::console::confirm::{Confirmed, Question, ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::text::{grouped, sessions};
@@ -23,22 +23,21 @@ pub async fn run(
     let (store, action) = (&looked.store, &looked.action);
     let replaces = aim == Aim::Replace && looked.status.state == TtlState::Differs;
     if looked.status.state != TtlState::Missing && !replaces {
-        return nothing_to_do(context, &looked, aim).await;
+        return nothing_to_do(context, &looked, aim, change).await;
     }
     let asked = &context.signals.asked;
     let outlook = match asked.run_until_cancelled(outlook(context, &looked, change)).await {
         Some(outlook) => outlook?,
-        None => return Ok(Exit::Signal(context.signals.received().unwrap_or_default())),
+        None => return Ok(context.signals.exit()),
     };
-    let drains = change.draining.is_wanted(outlook.deletes);
+    let drains = change.drain.is_wanted(outlook.deletes);
     let confirmed = match replaces {
         true => confirm_replacing(context, &looked, change, &outlook, drains).await?,
         false => confirm_installing(context, &looked, change, &outlook, drains).await?,
     };
     if let Some(doomed) = outlook.doomed.as_ref().filter(|_| drains) {
         let what = looked.drained();
-        let draining = &change.draining;
-        let stopped = draining.carry_out(context, doomed, &what, action, &confirmed).await?;
+        let stopped = change.drain.carry_out(context, doomed, &what, action, &confirmed).await?;
         if let Some(stopped) = stopped {
             return Ok(stopped);
         }
@@ -65,8 +64,14 @@ impl Looked {
 }
 
 /// It is there, or something is in the way: the library says which.
-async fn nothing_to_do(context: &Context, looked: &Looked, aim: Aim) -> Result<Exit, Failure> {
-    let (store, nothing) = (&looked.store, Confirmed::nothing_matched());
+async fn nothing_to_do(
+    context: &Context,
+    looked: &Looked,
+    aim: Aim,
+    change: &Change,
+) -> Result<Exit, Failure> {
+    let (store, no_more) = (&looked.store, Outlook::default());
+    let nothing = confirm_installing(context, looked, change, &no_more, false).await?;
     let changing = store.index_changing(aim, looked.lifetime);
     match steps::carry_out(context, store, &looked.action, changing, &nothing).await {
         Ok(Some(stopped)) => Ok(stopped),
@@ -78,7 +83,8 @@ async fn nothing_to_do(context: &Context, looked: &Looked, aim: Aim) -> Result<E
     }
 }
 
-/// What the wanted index would do at once.
+/// What the wanted index would do at once, besides what is done already.
+#[derive(Default)]
 struct Outlook {
     /// The sessions as the index sees them.
     doomed: Option<Store>,
@@ -90,7 +96,7 @@ struct Outlook {
 
 async fn outlook(context: &Context, looked: &Looked, change: &Change) -> Result<Outlook, Failure> {
     let (store, action) = (&looked.store, &looked.action);
-    change.draining.check(context, store, action).await?;
+    change.drain.check(context, store, action).await?;
     let now = store.connection().primary_now().await.doing(action)?;
     let wanted = looked.status.wanted.clone().map(IndexSpec);
     let doomed = wanted.and_then(|wanted| store.deleted_by(&wanted));
@@ -119,18 +125,15 @@ async fn confirm_installing(
     outlook: &Outlook,
     drains: bool,
 ) -> Result<Confirmed, Failure> {
-    if outlook.deletes == 0 {
-        return Ok(Confirmed::nothing_matched());
+    if let Some(confirmed) = Confirmed::by_count(outlook.deletes) {
+        return Ok(confirmed);
     }
     let kind = looked.drained().kind;
     let those = sessions(outlook.deletes).replace(' ', &format!(" {kind} "));
     let outlook = at_once(&looked.store, &those, drains);
-    if change.confirming.yes {
-        context.note("note", outlook);
-        return Ok(Confirmed::by_flag());
-    }
     // Whoever is idle is logged in.
-    if let Some(confirmed) = change.draining.confirmed().filter(|_| !looked.is_idle) {
+    let by_drain = || change.drain.confirmed().filter(|_| !looked.is_idle);
+    if let Some(confirmed) = Confirmed::by_flag(change.confirming.yes).or_else(by_drain) {
         context.note("note", outlook);
         return Ok(confirmed);
     }
@@ -151,9 +154,9 @@ async fn confirm_replacing(
     };
     let those = sessions(outlook.deletes);
     let outlook = at_once(&looked.store, &those, drains) + &ends;
-    if change.confirming.yes {
+    if let Some(confirmed) = Confirmed::by_flag(change.confirming.yes) {
         context.note("note", outlook);
-        return Ok(Confirmed::by_flag());
+        return Ok(confirmed);
     }
     let question = format!("replace the index {found}? {outlook}.");
     ask(Question::TypeNamespace(question, looked.store.namespace()), false, &context.signals).await

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bson::{Bson, Document};
-use clap::builder::FalseyValueParser;
 use sessionctl::Store;
 use sessionctl::index::{TtlState, TtlStatus};
 
+use super::drain::DrainArgs;
 use crate::args::{Format, interval};
-use crate::commands::ending::Draining;
+use crate::console::confirm::Yes;
 use crate::console::failure::{Doing as _, Exit, Failure, needing};
 use crate::console::output::{Cell, Row, Shape};
 use crate::console::report::say;
@@ -30,9 +30,8 @@ pub struct Confirming {
     #[command(flatten)]
     pub which: Which,
 
-    /// Confirm beforehand: nothing is asked
-    #[arg(short, long, env = "SESSIONCTL_YES", hide_env = true, value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
-    pub yes: bool,
+    #[command(flatten)]
+    pub yes: Yes,
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,7 +41,7 @@ pub struct Change {
     pub confirming: Confirming,
 
     #[command(flatten)]
-    pub draining: Draining,
+    pub drain: DrainArgs,
 }
 
 const HEADER: &[&str] = &["namespace", "layout", "state", "wanted", "found"];

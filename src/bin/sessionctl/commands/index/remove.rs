@@ -1,11 +1,11 @@
 //! `sessionctl index remove`
 
 use super::looked::{Looked, print, print_now};
-use crate::console::confirm::{Confirmed, Question, ask};
+use crate::console::confirm::{Confirmed, Question, Yes, ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::context::Context;
 
-pub async fn run(context: &Context, looked: Looked, yes: bool) -> Result<Exit, Failure> {
+pub async fn run(context: &Context, looked: Looked, yes: Yes) -> Result<Exit, Failure> {
     let store = &looked.store;
     let Some(index) = looked.status.found.as_ref().filter(|index| index.is_ttl()) else {
         context.note("note", "there is no TTL index to remove");
@@ -13,15 +13,16 @@ pub async fn run(context: &Context, looked: Looked, yes: bool) -> Result<Exit, F
         return Ok(Exit::Done);
     };
     let name = index.name();
-    let _: Confirmed = if yes {
-        Confirmed::by_flag()
-    } else {
-        let namespace = store.namespace();
-        let question = format!(
-            "remove the index {name}? The server then deletes no expired session of {namespace} by \
-             itself."
-        );
-        ask(Question::TypeNamespace(question, namespace), false, &context.signals).await?
+    let _: Confirmed = match Confirmed::by_flag(yes) {
+        Some(confirmed) => confirmed,
+        None => {
+            let namespace = store.namespace();
+            let question = format!(
+                "remove the index {name}? The server then deletes no expired session of \
+                 {namespace} by itself."
+            );
+            ask(Question::TypeNamespace(question, namespace), false, &context.signals).await?
+        }
     };
     store.index_remove(name).await.doing(&looked.action)?;
     context.note("note", "the TTL index was removed");

@@ -13,7 +13,7 @@ use sessionctl::sweep::{Sweep, Terms};
 use super::config::{self, Plan, Settings};
 use crate::args::{Global, address, duration, interval};
 use crate::audit::run_id;
-use crate::commands::ending::Pacing;
+use crate::commands::apply::ThrottleArgs;
 use crate::console::failure::{Exit, Failure, Refusal};
 use crate::console::report::LogFormat;
 use crate::console::signals::Hangup;
@@ -66,7 +66,7 @@ pub struct Args {
     archive: Option<PathBuf>,
 
     #[command(flatten)]
-    pacing: Pacing,
+    throttle: ThrottleArgs,
 
     #[command(flatten)]
     pub service: ServiceArgs,
@@ -215,11 +215,11 @@ impl Args {
             grace: self.grace,
             idle: self.idle,
             archive: self.archive.clone(),
-            batch_size: self.pacing.batch_size,
-            jobs: self.pacing.jobs,
-            rate: self.pacing.rate,
-            sleep_factor: Some(self.pacing.sleep_factor),
-            max_lag: self.pacing.max_lag,
+            batch_size: self.throttle.batch_size,
+            jobs: self.throttle.jobs,
+            rate: self.throttle.rate,
+            sleep_factor: Some(self.throttle.sleep_factor),
+            max_lag: self.throttle.max_lag,
         };
         let mut collections = global.collection.clone();
         collections.sort();

@@ -12,7 +12,7 @@ use sessionctl::sweep::{Sweep, archive_path};
 use sessionctl::{Layout, archive};
 
 use crate::args::{duration, interval};
-use crate::commands::ending::factor;
+use crate::commands::apply::factor;
 use crate::console::failure::{Exit, Failure};
 use crate::context::layout;
 

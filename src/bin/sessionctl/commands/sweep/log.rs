@@ -5,12 +5,11 @@ use std::io::Stdout;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use sessionctl::purge::Fate;
 use sessionctl::sweep::{Event, Pass};
 
 use super::args::Args;
 use crate::args::Format;
-use crate::commands::ending::Report;
+use crate::commands::apply::{Report, Verb};
 use crate::console::failure::Failure;
 use crate::console::output::{Row, Rows};
 use crate::console::report::{Level, LogFormat, event};
@@ -269,7 +268,7 @@ fn row(pass: &Pass) -> Row {
         batches: pass.batches,
         took: pass.took,
         stopped,
-        ..Report::new(pass.namespace.clone(), pass.layout.clone(), pass.cutoff)
+        ..Report::new(Verb::Purge, pass.namespace.clone(), pass.layout.clone(), pass.cutoff)
     };
-    report.row(&Fate::Deleted)
+    report.row()
 }

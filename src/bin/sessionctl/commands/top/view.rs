@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use bson::DateTime;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use sessionctl::purge::Fate;
+use sessionctl::purge::Action;
 use sessionctl::top::{Counts, Entry, Snapshot, Wanted};
 use sessionctl::{Error, State};
 
-use super::ending::name;
+use super::log_out::name;
 use super::reading::Asking;
 use crate::console::confirm::{Asked, Confirmed};
 use crate::console::text::neutral;
@@ -43,7 +43,7 @@ pub struct View {
     has_moved: bool,
     /// Whether the question fits on the screen.
     pub is_question_whole: bool,
-    fate: Option<Fate>,
+    way_out: Option<Action>,
 }
 
 /// What the keys are for.
@@ -97,7 +97,7 @@ impl View {
             is_ending: false,
             has_moved: false,
             is_question_whole: false,
-            fate: None,
+            way_out: None,
         }
     }
 
@@ -123,13 +123,13 @@ impl View {
     }
 
     /// Takes in what was seen. The selection stays with its session.
-    pub fn take_snapshot(&mut self, snapshot: Snapshot, wanted: &Wanted, fate: Option<Fate>) {
+    pub fn take_snapshot(&mut self, snapshot: Snapshot, wanted: &Wanted, way_out: Option<Action>) {
         if *wanted != self.wanted {
             // The answer to a question that nobody asks any more.
             return;
         }
         let before = self.entries().get(self.selected).map(|entry| entry.key.clone());
-        (self.snapshot, self.fate, self.trouble) = (Some(snapshot), fate, None);
+        (self.snapshot, self.way_out, self.trouble) = (Some(snapshot), way_out, None);
         self.is_searching = false;
         // Whoever has not moved watches the newest.
         let before = before.filter(|_| self.has_moved);
@@ -277,7 +277,8 @@ impl View {
 
     /// Asks about the selected session, or says why there is nothing to ask.
     fn ask(&mut self) {
-        let (Some(entry), Some(fate)) = (self.entries().get(self.selected).cloned(), &self.fate)
+        let (Some(entry), Some(way_out)) =
+            (self.entries().get(self.selected).cloned(), &self.way_out)
         else {
             return;
         };
@@ -286,12 +287,12 @@ impl View {
             return;
         }
         let name = name(&entry);
-        if (fate, entry.session.state) == (&Fate::Ended, State::Expired) {
+        if (way_out, entry.session.state) == (&Action::Expire, State::Expired) {
             self.notice = Some(format!("{name} is over already"));
             return;
         }
-        let how = match fate {
-            Fate::Deleted => {
+        let how = match way_out {
+            Action::Delete => {
                 "Its document is deleted: its store does not look at the expiry when it reads"
             }
             _ => "Its expiry is set into the past; the document stays until it is swept",

@@ -53,7 +53,7 @@ fn look(ids: &[&str]) -> Snapshot {
 pub fn view() -> View {
     let mut view = View::new("shop.sessions".to_owned(), false, Duration::from_secs(2));
     view.found("connect-mongo-json");
-    view.take_snapshot(look(&IDS), &Wanted::default(), Some(Fate::Ended));
+    view.take_snapshot(look(&IDS), &Wanted::default(), Some(Action::Expire));
     view.take_counts(Ok(Counts {
         at: DateTime::from_millis(NOW - 4000),
         states: [150, 85, 2, 3],
@@ -133,7 +133,7 @@ fn a_yes_counts_only_when_its_question_was_seen_and_whole() {
     assert!(seen.question_was_drawn(), "what was typed ahead is dropped now");
     assert!(!seen.question_was_drawn(), "and never again");
     // Another row is where it was.
-    seen.take_snapshot(look(&["new", IDS[2]]), &Wanted::default(), Some(Fate::Ended));
+    seen.take_snapshot(look(&["new", IDS[2]]), &Wanted::default(), Some(Action::Expire));
     match typed(&mut seen, "y") {
         Act::LogOut(line, _) => assert_eq!(line.key, Bson::String(IDS[1].to_owned())),
         other => panic!("{other:?}"),
@@ -162,11 +162,11 @@ fn one_log_out_at_a_time_and_none_of_what_is_over() {
     view.is_ending = false;
     let mut over = look(&IDS);
     over.found.as_mut().unwrap().entries[0].session.state = State::Expired;
-    view.take_snapshot(over.clone(), &Wanted::default(), Some(Fate::Ended));
+    view.take_snapshot(over.clone(), &Wanted::default(), Some(Action::Expire));
     typed(&mut view, "x");
     assert!(view.notice.as_ref().unwrap().contains("is over already"), "{:?}", view.notice);
     // A store that does not look at the expiry takes it for alive.
-    view.take_snapshot(over, &Wanted::default(), Some(Fate::Deleted));
+    view.take_snapshot(over, &Wanted::default(), Some(Action::Delete));
     typed(&mut view, "x");
     assert!(matches!(view.mode, Mode::Question(..)));
 }

@@ -11,7 +11,7 @@ use crate::context::Context;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "Archive")]
-pub struct Archiving {
+pub struct ArchiveArgs {
     /// Write each batch into this new file first, as it is; its name ends with .bson or
     /// .ndjson, or either of them and .gz or .zst
     #[arg(long, value_name = "FILE")]
@@ -22,7 +22,7 @@ pub struct Archiving {
     archive_append: bool,
 }
 
-impl Archiving {
+impl ArchiveArgs {
     pub fn is_wanted(&self) -> bool {
         self.archive.is_some()
     }

@@ -14,7 +14,7 @@ use crate::context::Context;
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "Pace")]
-pub struct Pacing {
+pub struct ThrottleArgs {
     /// Sessions in a batch [default: 1000, or 5000 where no ids are needed]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true)]
     pub batch_size: Option<u32>,
@@ -36,13 +36,13 @@ pub struct Pacing {
     pub max_lag: Option<Duration>,
 }
 
-impl Pacing {
+impl ThrottleArgs {
     pub fn pace(&self) -> Pace {
         Pace { rate: self.rate, sleep_factor: self.sleep_factor, max_lag: self.max_lag }
     }
 
     /// `purge`, as gently as was typed.
-    pub fn paced(&self, purge: Purge) -> Purge {
+    pub fn throttled(&self, purge: Purge) -> Purge {
         Purge { batch_size: self.batch_size, jobs: self.jobs, pace: self.pace(), ..purge }
     }
 

@@ -6,7 +6,9 @@ use sessionctl::Store;
 use sessionctl::purge::Purge;
 use sessionctl::store::{Reading, documents};
 
-use super::{HEADER, Report};
+use super::batches::WALK;
+use super::job::Job;
+use super::report::HEADER;
 use crate::args::Format;
 use crate::commands::list;
 use crate::console::failure::Failure;
@@ -21,22 +23,18 @@ const TIMED: u64 = 2000;
 const DELETING: f64 = 5.0;
 
 /// Prints what would be done.
-pub async fn print(
-    context: &Context,
-    store: &Store,
-    purge: &Purge,
-    report: &Report,
-) -> sessionctl::Result<Result<(), Failure>> {
+pub async fn print(context: &Context, job: &Job) -> sessionctl::Result<Result<(), Failure>> {
+    let Job { store, purge, report, .. } = job;
     let plan = store.plan(purge).await?;
     let (sample, reading) = sample(context, store, purge).await?;
     let estimate = estimate(purge, report.matched.unwrap_or(0), reading);
-    let mut row = report.row(&purge.fate);
-    let (strategy, walks) = (plan.strategy.to_string(), plan.walks_for(purge));
+    let mut row = report.row();
+    let (strategy, walks) = (plan.strategy.to_string(), plan.walks);
     row.0.push(("strategy", Cell::Text(strategy)));
     row.0.push(("plan", Cell::maybe(plan.winning, Cell::Text)));
     row.0.push(("estimate", Cell::Seconds(estimate)));
     if walks {
-        context.note("warning", super::WALK);
+        context.note("warning", WALK);
     }
     Ok(write(context, row, sample, purge))
 }
@@ -56,7 +54,7 @@ fn write(context: &Context, mut row: Row, sample: Vec<Row>, purge: &Purge) -> Re
     }
     rows.gap()?;
     rows.finish()?;
-    let mut rows = context.rows(Shape::Many, &list::HEADER).now(purge.now);
+    let mut rows = context.rows(Shape::Many, &list::HEADER).now(purge.selection.now);
     sample.into_iter().try_for_each(|session| rows.row(session))?;
     rows.finish()
 }
@@ -67,16 +65,17 @@ async fn sample(
     store: &Store,
     purge: &Purge,
 ) -> sessionctl::Result<(Vec<Row>, Duration)> {
-    let limit = if purge.query.needs_payload() { 0 } else { TIMED };
+    let (selection, layout) = (&purge.selection, store.layout());
+    let limit = if selection.needs_payload() { 0 } else { TIMED };
     let began = Instant::now();
     let reading = Reading { limit, ..Reading::default() };
-    let mut batches = store.read(store.selection(purge)?, &reading).await?;
+    let mut batches = store.read(purge.filter(layout)?, &reading).await?;
     let (mut rows, mut read) = (Vec::new(), 0_u32);
     while let Some(batch) = batches.next().await? {
         for document in documents(&batch) {
             read += 1;
-            if rows.len() < SAMPLE && store.admits(purge, document) {
-                let session = store.layout().glance(document, purge.cutoff);
+            if rows.len() < SAMPLE && selection.admits(layout, document) {
+                let session = layout.glance(document, selection.cutoff);
                 rows.push(list::row(session, context.global.full_ids));
             }
         }

@@ -6,8 +6,9 @@ use bson::Bson;
 use clap::builder::Resettable::Reset;
 use sessionctl::purge::Purge;
 
-use super::{Ending, Report, verb};
-use crate::args::{Selection, interval};
+use super::batches::Batches;
+use super::report::Report;
+use crate::args::{SelectionArgs, interval};
 use crate::console::confirm::Confirmed;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::text::sessions;
@@ -18,7 +19,7 @@ const ROUNDS: u32 = 3;
 /// Whether to look again.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[group(skip)]
-pub struct Verifying {
+pub struct VerifyArgs {
     /// Look again after so long: sessions that were written back meanwhile are ended again
     #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true, help_heading = Reset)]
     verify: Option<Duration>,
@@ -28,13 +29,23 @@ pub struct Verifying {
     no_repeat: bool,
 }
 
-impl Verifying {
+/// What was done, and may have to be done again.
+pub(super) struct Again<'a> {
+    pub batches: Batches<'a>,
+    pub purge: Purge,
+    pub action: &'a str,
+    /// What the sessions that were ended are looked up by.
+    pub ids: Vec<Bson>,
+    pub confirmed: &'a Confirmed,
+}
+
+impl VerifyArgs {
     pub fn is_wanted(&self) -> bool {
         self.verify.is_some()
     }
 
     /// It remembers the ids of what was ended, so it is for people, not for a million sessions.
-    pub fn check(&self, selection: &Selection) -> Result<(), Failure> {
+    pub fn check(&self, selection: &SelectionArgs) -> Result<(), Failure> {
         if self.is_wanted() && selection.user.is_none() && selection.ids.is_empty() {
             let sentence = "--verify looks again for the sessions of a user, or for those named";
             return Err(Failure::new(Exit::Usage, sentence).hint("use it with --user or with ids"));
@@ -45,22 +56,19 @@ impl Verifying {
     /// Waits, looks, and ends what came back, until nothing does.
     pub(super) async fn look_again(
         &self,
-        ending: &Ending<'_>,
-        purge: &Purge,
-        mut ids: Vec<Bson>,
+        again: Again<'_>,
         report: &mut Report,
-        confirmed: &Confirmed,
     ) -> Result<(), Failure> {
+        let Again { batches, mut purge, action, mut ids, confirmed } = again;
         let Some(wait) = self.verify else { return Ok(()) };
-        let (store, asked) = (ending.store, &ending.context.signals.asked);
-        let action = format!("{} sessions of {}", verb(&purge.fate), store.namespace());
+        let asked = &batches.signals.asked;
         for round in 0..=ROUNDS {
             if asked.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
                 report.stopped = Some("signal");
-                let exit = Exit::Signal(ending.context.signals.received().unwrap_or_default());
+                let exit = batches.signals.exit();
                 return Err(Failure::new(exit, "interrupted before it was looked again"));
             }
-            let keys = store.reappeared(purge, &ids).await.doing(&action)?;
+            let keys = batches.store.reappeared(&purge, &ids).await.doing(action)?;
             let count = keys.len() as u64;
             report.reappeared = Some(report.reappeared.unwrap_or(0) + count);
             if count == 0 {
@@ -73,12 +81,12 @@ impl Verifying {
                     "the application wrote them back; run it again when its requests are through",
                 ));
             }
-            let again = Purge { keys: Some(keys), ..purge.clone() };
-            let ended = ending.carry_out(again, None, report, confirmed).await.doing(&action)?;
-            if let Some(exit) = ended.stopped {
+            purge.selection.keys = Some(keys);
+            let ran = batches.run(purge.clone(), None, report, confirmed).await.doing(action)?;
+            if let Some(exit) = ran.stopped {
                 return Err(Failure::new(exit, "stopped before it was looked again"));
             }
-            ids.extend(ended.ids);
+            ids.extend(ran.ids);
         }
         Ok(())
     }

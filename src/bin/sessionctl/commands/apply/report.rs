@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use bson::DateTime;
-use sessionctl::purge::{Batch, Fate};
+use sessionctl::Store;
+use sessionctl::purge::{Action, Batch};
 
+use crate::console::failure::{Doing as _, Failure};
 use crate::console::output::{Cell, Row};
+use crate::context::Context;
 
 /// The keys of a report's row.
 pub const HEADER: &[&str] = &[
@@ -23,9 +26,45 @@ pub const HEADER: &[&str] = &[
     "stopped",
 ];
 
+/// What is done, in the words of the command line and of reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Purge,
+    Expire,
+    Fix,
+}
+
+impl Verb {
+    pub fn of(action: &Action) -> Self {
+        match action {
+            Action::Delete => Self::Purge,
+            Action::Expire => Self::Expire,
+            Action::Fix(_) => Self::Fix,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Purge => "purge",
+            Self::Expire => "expire",
+            Self::Fix => "fix",
+        }
+    }
+
+    /// The key of the number of sessions to which it was done.
+    fn done(self) -> &'static str {
+        match self {
+            Self::Purge => "deleted",
+            Self::Expire => "expired",
+            Self::Fix => "mended",
+        }
+    }
+}
+
 /// What was done. What does not apply, or is not known, is absent.
 #[derive(Debug, Clone)]
 pub struct Report {
+    pub verb: Verb,
     pub namespace: String,
     pub layout: Option<String>,
     pub cutoff: DateTime,
@@ -42,8 +81,9 @@ pub struct Report {
 
 impl Report {
     /// Before anything is done.
-    pub fn new(namespace: String, layout: Option<String>, cutoff: DateTime) -> Self {
+    pub fn new(verb: Verb, namespace: String, layout: Option<String>, cutoff: DateTime) -> Self {
         Self {
+            verb,
             namespace,
             layout,
             cutoff,
@@ -57,6 +97,20 @@ impl Report {
             took: Duration::ZERO,
             stopped: None,
         }
+    }
+
+    /// Before anything is done to the sessions of a store.
+    pub fn of(verb: Verb, store: &Store, cutoff: DateTime) -> Self {
+        Self::new(verb, store.namespace(), Some(store.layout().name.clone()), cutoff)
+    }
+
+    /// Of an empty collection, at the server's now.
+    pub async fn of_nothing(context: &Context, verb: Verb, action: &str) -> Result<Self, Failure> {
+        let connection = context.connect().await?;
+        let now = connection.primary_now().await.doing(action)?;
+        let namespace = format!("{}.{}", connection.database(), context.collection());
+        let report = Self { matched: Some(0), ..Self::new(verb, namespace, None, now) };
+        Ok(report.nothing_done())
     }
 
     /// Nothing had to be done.
@@ -78,24 +132,15 @@ impl Report {
         self.batches += 1;
     }
 
-    /// Its row: a session that is ended and kept is `expired`, one that is put right `mended`.
-    pub fn row(&self, fate: &Fate) -> Row {
-        self.row_of(match fate {
-            Fate::Deleted => "deleted",
-            Fate::Ended => "expired",
-            Fate::Mended(_) => "mended",
-        })
-    }
-
-    /// Its row, with this word for what was done.
-    pub fn row_of(&self, done: &'static str) -> Row {
+    /// Its row.
+    pub fn row(&self) -> Row {
         let count = |count: Option<u64>| Cell::maybe(count, Cell::Count);
         Row(vec![
             ("namespace", Cell::Text(self.namespace.clone())),
             ("layout", Cell::maybe(self.layout.clone(), Cell::Text)),
             ("cutoff", Cell::Time(self.cutoff)),
             ("matched", count(self.matched)),
-            (done, count(self.done)),
+            (self.verb.done(), count(self.done)),
             ("exact", Cell::maybe(self.exact, Cell::Flag)),
             ("archived", count(self.archived)),
             ("renewed", count(self.renewed)),

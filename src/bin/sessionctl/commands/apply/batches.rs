@@ -1,0 +1,137 @@
+//! The loop that pulls the batches of a purge: it shows the progress, says what it waits for, and stops
+//! between two batches.
+
+use std::mem::discriminant;
+use std::time::{Duration, Instant};
+
+use bson::Bson;
+use sessionctl::Store;
+use sessionctl::archive::Archive;
+use sessionctl::purge::{Cause, Purge, Step};
+use tokio_util::sync::CancellationToken;
+
+use super::report::Report;
+use super::throttle::pause;
+use crate::console::confirm::Confirmed;
+use crate::console::failure::Exit;
+use crate::console::progress::Progress;
+use crate::console::report::say;
+use crate::console::signals::Signals;
+use crate::console::text::sessions;
+
+/// Said where there is no index.
+pub const WALK: &str = "no index leads to these sessions: the whole collection is walked once";
+
+/// Goes through the batches of purges, and says how it goes.
+pub struct Batches<'a> {
+    pub store: &'a Store,
+    pub signals: &'a Signals,
+    pub quiet: bool,
+    pub run_time: Option<Duration>,
+}
+
+/// How it ended, without a failure.
+pub struct Ran {
+    /// What the command exits with, where work may be left.
+    pub stopped: Option<Exit>,
+    /// What the sessions are looked up by, if that was asked for.
+    pub ids: Vec<Bson>,
+}
+
+impl Batches<'_> {
+    /// Goes through them, and adds what was done to the report.
+    pub async fn run(
+        &self,
+        purge: Purge,
+        archive: Option<Archive>,
+        report: &mut Report,
+        _: &Confirmed,
+    ) -> sessionctl::Result<Ran> {
+        let started = Instant::now();
+        let progress = Progress::new("sessions", report.matched, self.quiet);
+        // A signal, or the end of the time.
+        let stop = self.signals.asked.child_token();
+        let _timer = self.run_time.map(|time| Timer::start(time, &stop));
+        let mut purging = self.store.purge(purge, stop)?;
+        if let Some(archive) = archive {
+            purging = purging.archive_to(archive);
+        }
+        let mut ids = Vec::new();
+        let (mut kept, mut warned, mut paused) = (0, false, None);
+        let outcome = loop {
+            match purging.next().await {
+                Ok(None) => break Ok(()),
+                Ok(Some(Step::Paused(Cause::Rate | Cause::Rest))) => {}
+                Ok(Some(Step::Paused(cause))) => {
+                    if paused.replace(discriminant(&cause)) != Some(discriminant(&cause)) {
+                        self.say(&progress, "note", &pause(cause));
+                    }
+                }
+                Ok(Some(Step::Batch(batch))) => {
+                    paused = None;
+                    report.add(&batch);
+                    kept += batch.kept;
+                    ids.extend(batch.ids);
+                    progress.advance(batch.done);
+                }
+                Err(error) => break Err(error),
+            }
+            if !warned && purging.walks() {
+                warned = true;
+                self.say(&progress, "warning", WALK);
+            }
+        };
+        progress.finish();
+        report.took += started.elapsed();
+        report.exact = Some(purging.is_exact());
+        report.done = Some(report.done.unwrap_or(0));
+        if kept > 0 {
+            let those = sessions(kept);
+            say(
+                "warning",
+                format!("{those} kept, because the archive's format has no form for them"),
+            );
+        }
+        if let Err(error) = outcome {
+            report.stopped = Some("error");
+            return Err(error);
+        }
+        let stopped = match self.signals.received() {
+            Some(signal) => Some(("signal", Exit::Signal(signal))),
+            None if purging.is_finished() => None,
+            None => Some(("run-time", Exit::WorkLeft)),
+        };
+        if stopped.is_none() && report.renewed.is_none() && purging.is_exact() {
+            // Nobody read them one by one, but what was counted and not deleted lives or was gone.
+            let done = report.done.unwrap_or(0);
+            report.renewed = report.matched.map(|matched| matched.saturating_sub(done + kept));
+        }
+        report.stopped = stopped.as_ref().map(|(why, _)| *why);
+        Ok(Ran { stopped: stopped.map(|(_, exit)| exit), ids })
+    }
+
+    fn say(&self, progress: &Progress, label: &str, text: &str) {
+        if !self.quiet {
+            progress.aside(|| say(label, text));
+        }
+    }
+}
+
+/// Cancels a token after a while, unless it is dropped before.
+struct Timer(tokio::task::JoinHandle<()>);
+
+impl Timer {
+    fn start(time: Duration, stop: &CancellationToken) -> Self {
+        let stop = stop.clone();
+        Self(tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            stop.cancel();
+        }))
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,150 @@
+//! From what was typed to a job, as `purge` and `expire` do it: the sessions are selected, counted, and
+//! asked about.
+
+use std::time::{Duration, Instant};
+
+use bson::DateTime;
+use clap::builder::Resettable::Reset;
+use sessionctl::Error;
+use sessionctl::purge::{Action, Purge};
+use sessionctl::query::ago;
+
+use super::{ApplyArgs, ArchiveArgs, Job, Prepared, Report, Typed, Verb, VerifyArgs, count};
+use crate::args::{SelectionArgs, Time, duration, time};
+use crate::console::confirm::Question;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::text::{counted, sessions};
+use crate::context::selected::written;
+use crate::context::{Context, Purpose};
+
+/// The arguments of a command that ends the sessions of a selection.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Args {
+    #[command(flatten)]
+    apply: ApplyArgs,
+
+    /// Count as expired only what has been so for this long
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, allow_negative_numbers = true, help_heading = Reset)]
+    grace: Duration,
+
+    /// Count as expired what was so then, such as the cutoff of an earlier report
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true, conflicts_with = "grace", help_heading = Reset)]
+    cutoff: Option<Time>,
+
+    #[command(flatten)]
+    verify: VerifyArgs,
+
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+}
+
+/// Carries `purge` or `expire` out.
+pub async fn run(
+    context: &Context,
+    args: &Args,
+    action: Action,
+    archive: &ArchiveArgs,
+) -> Result<Exit, Failure> {
+    if args.selection.is_empty() {
+        let sentence = format!("{} wants to know which sessions", Verb::of(&action).name());
+        return Err(Failure::new(Exit::Usage, sentence).hint(
+            "name ids, or use --expired, --user USER, --idle DURATION, ...; --all means all",
+        ));
+    }
+    args.verify.check(&args.selection)?;
+    let typed = Typed {
+        args: &args.apply,
+        archive,
+        verify: args.verify.clone(),
+        stdin_gives_ids: args.selection.reads_stdin(),
+    };
+    typed.run(context, prepare(context, args, action, archive)).await
+}
+
+/// Looks and counts.
+async fn prepare(
+    context: &Context,
+    args: &Args,
+    action: Action,
+    archive: &ArchiveArgs,
+) -> Result<Prepared, Failure> {
+    let started = Instant::now();
+    let verb = Verb::of(&action);
+    let doing = format!("{} sessions of", verb.name());
+    let Some(store) = context.store(&doing, Purpose::Changing).await? else {
+        let mut report = Report::of_nothing(context, verb, &doing).await?;
+        report.cutoff = args.cutoff(&doing, report.cutoff)?;
+        let end = context.end_of_nothing(&args.selection, &report.namespace);
+        return Ok(Prepared::NothingThere { report: report.row(), end });
+    };
+    let full_action = format!("{doing} {}", store.namespace());
+    let now = store.connection().primary_now().await.doing(&full_action)?;
+    let cutoff = args.cutoff(&full_action, now)?;
+    let selected = context.selected(&doing, &store, &args.selection, now).await?;
+    let end = selected.end(&store.namespace());
+    let selection = sessionctl::Selection { cutoff, ..selected.selection };
+    let mut purge = args.apply.throttle.throttled(Purge::new(selection, action));
+    purge.archive = archive.is_wanted();
+    purge.tells_ids = args.verify.is_wanted();
+    // Says at once where ending a session cannot work.
+    store
+        .purge(purge.clone(), context.signals.asked.clone())
+        .map_err(|error| cannot(verb, &full_action, &error))?;
+    args.apply.throttle.check_lag(context, &store, &full_action).await?;
+    let matched = count(context, &store, &purge).await.doing(&full_action)?;
+    let spared = store.count_spared(&purge).await.doing(&full_action)?;
+    if spared > 0 {
+        let those = counted(spared, "credential");
+        let how = format!("left alone; {} them by their ids", verb.name());
+        context.note("note", format!("{those} of programs, not logins, {how}"));
+    }
+    let mut report = Report::of(verb, &store, cutoff);
+    (report.matched, report.took) = (Some(matched), started.elapsed());
+    let job = Job {
+        command: verb.name(),
+        run: verb.name(),
+        selection: written(&args.selection, now),
+        action: full_action,
+        store,
+        purge,
+        report,
+        end,
+    };
+    Ok(Prepared::Ready { question: question(args, &job), job: Box::new(job) })
+}
+
+fn question(args: &Args, job: &Job) -> Question {
+    let what = if job.purge.selection.query.is_only_expired() { "expired " } else { "" };
+    let verb = if job.purge.action == Action::Delete { "delete" } else { "expire" };
+    let namespace = job.store.namespace();
+    let those = sessions(job.report.matched.unwrap_or_default());
+    let text = format!("{verb} {} of {namespace}?", those.replace(' ', &format!(" {what}")));
+    match args.selection.all {
+        true => Question::TypeNamespace(text, namespace),
+        false => Question::YesNo(text),
+    }
+}
+
+impl Args {
+    /// What decides what is expired.
+    fn cutoff(&self, action: &str, now: DateTime) -> Result<DateTime, Failure> {
+        let cutoff = self.cutoff.map_or_else(|| ago(now, self.grace), |time| time.resolve(now));
+        if cutoff > now {
+            let sentence = format!("could not {action}: the cutoff is after the server's now");
+            return Err(Failure::new(Exit::Failed, sentence)
+                .hint("a session that expires later is alive; choose a cutoff that is past"));
+        }
+        Ok(cutoff)
+    }
+}
+
+fn cannot(verb: Verb, action: &str, error: &Error) -> Failure {
+    let failure = Failure::of(action, error);
+    match (verb, error) {
+        (Verb::Expire, Error::Unsupported(_)) => {
+            failure.hint("`sessionctl purge` with the same selection deletes the sessions instead")
+        }
+        _ => failure,
+    }
+}

@@ -1,0 +1,143 @@
+//! Purging what the server would delete at once, before it gets the index to do so.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use sessionctl::purge::Purge;
+use sessionctl::{Query, State, Store};
+
+use crate::audit::{Audit, AuditArgs};
+use crate::commands::apply::{Applied, Job, Means, Report, ThrottleArgs, Verb};
+use crate::console::confirm::Confirmed;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::text::sessions;
+use crate::context::Context;
+
+/// So many sessions the server may delete at once.
+const FEW: u64 = 10_000;
+/// While sessions are purged others expire: where these are many they are purged, too, but a rate
+/// below that of the expiring would never come to an end.
+const ROUNDS: u32 = 3;
+
+/// What is purged, in words.
+#[derive(Debug)]
+pub struct Drained {
+    /// What sessions these are, such as `expired`.
+    pub kind: &'static str,
+    /// The selection for the audit file.
+    pub selection: Value,
+}
+
+/// Whether and how to purge first.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct DrainArgs {
+    /// Purge what the server would delete at once, however little, before the index is made; for
+    /// `install` this needs no confirmation
+    #[arg(long, conflicts_with = "no_drain")]
+    drain: bool,
+
+    /// Leave it all to the server, however much
+    #[arg(long)]
+    no_drain: bool,
+
+    #[command(flatten)]
+    audit: AuditArgs,
+
+    #[command(flatten)]
+    throttle: ThrottleArgs,
+}
+
+impl DrainArgs {
+    /// Whether so many sessions are purged first.
+    pub fn is_wanted(&self, backlog: u64) -> bool {
+        backlog > 0 && !self.no_drain && (self.drain || backlog > FEW)
+    }
+
+    /// Whether the command line itself is the confirmation.
+    pub fn confirmed(&self) -> Option<Confirmed> {
+        Confirmed::by_death(&Query::state(State::Expired)).filter(|_| self.drain)
+    }
+
+    /// Says at once what would be wrong later.
+    pub async fn check(
+        &self,
+        context: &Context,
+        store: &Store,
+        action: &str,
+    ) -> Result<(), Failure> {
+        self.throttle.check_lag(context, store, action).await
+    }
+
+    /// Purges what is expired in `store`, and what expires meanwhile. Gives the exit of a drain that
+    /// was stopped.
+    pub async fn carry_out(
+        &self,
+        context: &Context,
+        store: &Store,
+        what: &Drained,
+        action: &str,
+        confirmed: &Confirmed,
+    ) -> Result<Option<Exit>, Failure> {
+        let audit = Audit::open(&self.audit, &context.command_line)?;
+        let (mut deleted, mut took) = (0, Duration::ZERO);
+        let mut outcome = Ok(Exit::Done);
+        for round in 0..ROUNDS {
+            let Some(job) = self.prepare(context, store, what, action).await? else {
+                outcome = Ok(context.signals.exit());
+                break;
+            };
+            if round > 0 && job.report.matched <= Some(FEW) {
+                break;
+            }
+            let means = Means::new(&context.signals, context.global.quiet, &audit);
+            outcome = match job.apply(means, confirmed).await {
+                Ok(Applied { report, outcome }) => {
+                    deleted += report.done.unwrap_or(0);
+                    took += report.took;
+                    outcome
+                }
+                Err(failure) => Err(failure),
+            };
+            if !matches!(outcome, Ok(Exit::Done)) {
+                break;
+            }
+        }
+        let those = sessions(deleted).replace(' ', &format!(" {} ", what.kind));
+        let seconds = took.as_secs_f64();
+        context.note("note", format!("purged {those} of {} in {seconds:.2} s", store.namespace()));
+        let stopped = Some(outcome?).filter(|exit| *exit != Exit::Done);
+        if stopped.is_some() {
+            context.note("note", "the index was not made; run it again to go on");
+        }
+        Ok(stopped)
+    }
+
+    /// What is expired now, counted; `None` after a signal.
+    async fn prepare(
+        &self,
+        context: &Context,
+        store: &Store,
+        what: &Drained,
+        action: &str,
+    ) -> Result<Option<Job>, Failure> {
+        let now = store.connection().primary_now().await.doing(action)?;
+        let purge = self.throttle.throttled(Purge::expired(now, now));
+        let counting = store.count_selected(&purge, |_| {});
+        let Some(count) = context.signals.asked.run_until_cancelled(counting).await else {
+            return Ok(None);
+        };
+        let mut report = Report::of(Verb::Purge, store, now);
+        report.matched = Some(count.doing(action)?);
+        Ok(Some(Job {
+            command: "index",
+            run: "drain",
+            selection: what.selection.clone(),
+            action: action.to_owned(),
+            store: store.clone(),
+            purge,
+            report,
+            end: Ok(Exit::Done),
+        }))
+    }
+}

@@ -1,0 +1,92 @@
+//! Logs one session out: by the library's own purge of its one `_id`, which repeats the user that the
+//! question named.
+
+use std::sync::Arc;
+
+use sessionctl::collections::{Choice, Purpose};
+use sessionctl::purge::Purge;
+use sessionctl::top::Entry;
+use sessionctl::{Error, Query, Selection, Store};
+
+use crate::args::SelectionArgs;
+use crate::audit::Audit;
+use crate::commands::apply::{Applied, Job, Means, Report, Verb};
+use crate::console::confirm::Confirmed;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::signals::Signals;
+use crate::console::text::neutral;
+use crate::context::selected::written;
+
+/// Who is to be logged out, and what may stop it.
+pub struct LogOut {
+    pub store: Store,
+    pub line: Entry,
+    /// Whether the operator named the layout.
+    pub named: bool,
+    pub audit: Arc<Audit>,
+    pub signals: Signals,
+}
+
+/// The session as the question names it: its short form, and its user.
+pub fn name(line: &Entry) -> String {
+    let user = line.session.user.as_ref().map(|user| format!(" of user {}", neutral(user)));
+    format!("session {}{}", neutral(&line.session.id.short()), user.unwrap_or_default())
+}
+
+impl LogOut {
+    /// What is to be told of it.
+    pub async fn carry_out(self, confirmed: Confirmed) -> Result<String, Failure> {
+        let Self { store, line, .. } = &self;
+        let name = name(line);
+        let action = format!("log out {name}");
+        self.check_layout().await.doing(&action)?;
+        let now = store.connection().primary_now().await.doing(&action)?;
+        let user = line.session.user.clone();
+        let query = Query { user: user.clone(), ..Query::default() };
+        let selection = Selection::new(query, now);
+        let selection = Selection { keys: Some(vec![line.key.clone()]), ..selection };
+        let purge = Purge::new(selection, store.way_out(now));
+        let verb = Verb::of(&purge.action);
+        let ids = vec![line.session.id.full()];
+        let typed = SelectionArgs { ids, user, ..SelectionArgs::default() };
+        let job = Job {
+            command: verb.name(),
+            run: verb.name(),
+            selection: written(&typed, now),
+            action: action.clone(),
+            store: store.clone(),
+            purge,
+            report: Report { matched: Some(1), ..Report::of(verb, store, now) },
+            end: Ok(Exit::Done),
+        };
+        // The screen belongs to the view.
+        let quiet = true;
+        let means = Means::new(&self.signals, quiet, &self.audit);
+        let Applied { report, outcome } = job.apply(means, &confirmed).await?;
+        outcome?;
+        match (report.done, verb) {
+            (Some(1..), Verb::Purge) => Ok(format!("logged out {name}: it is deleted")),
+            (Some(1..), _) => Ok(format!("logged out {name}: it is expired now")),
+            _ => Err(Failure::new(
+                Exit::Failed,
+                format!("could not {action}: it was renewed, over or gone meanwhile"),
+            )),
+        }
+    }
+
+    /// What changes anything wants a layout that is certain, or the operator's word.
+    async fn check_layout(&self) -> Result<(), Error> {
+        let store = &self.store;
+        let named = self.named.then(|| store.layout());
+        let connection = store.connection();
+        let choice = connection.choose_layout(store.name(), named, None, Purpose::Changing).await?;
+        let certain = choice.certain()?;
+        match &choice {
+            // The documents may be of another store by now.
+            Choice::Detected { verdict, .. } if certain.name != store.layout().name => {
+                Err(verdict.clone().into())
+            }
+            _ => Ok(()),
+        }
+    }
+}

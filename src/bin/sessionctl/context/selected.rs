@@ -1,0 +1,224 @@
+//! From the selection that was typed to the one that is meant, and to what the audit file says of it.
+
+use std::io;
+
+use bson::{DateTime, Document};
+use serde_json::{Map, Value, json};
+use sessionctl::error::reason;
+use sessionctl::payload::time;
+use sessionctl::session::shorten;
+use sessionctl::store::{Reading, documents};
+use sessionctl::{Error, Query, Selection, State, Store};
+
+use super::Context;
+use crate::args::SelectionArgs;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::redact::{condition, short_id};
+use crate::console::text::counted;
+
+/// How many sessions are looked at to learn whether payloads can be read.
+const LOOKED_AT: u64 = 100;
+
+/// What is meant by a selection that was typed.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    pub selection: Selection,
+    /// Ids that were typed and that no session has, shortened.
+    unknown: Vec<String>,
+}
+
+impl Context {
+    /// From what was typed to what is meant, with the ids looked up.
+    pub async fn selected(
+        &self,
+        action: &str,
+        store: &Store,
+        typed: &SelectionArgs,
+        now: DateTime,
+    ) -> Result<Selected, Failure> {
+        let action = format!("{action} {}", store.namespace());
+        let mut selection = Selection::new(query(typed, now), now);
+        let mut unknown = Vec::new();
+        if !typed.ids.is_empty() {
+            let resolved = store.resolve(&typed_ids(&typed.ids)?).await.doing(&action)?;
+            if !resolved.ambiguous.is_empty() {
+                return Err(Failure::of(&action, &Error::AmbiguousIds(resolved.ambiguous)));
+            }
+            (selection.keys, unknown) = (Some(resolved.keys), resolved.unknown);
+        }
+        if selection.needs_payload() {
+            self.warn_of_the_unreadable(store, &selection).await.doing(&action)?;
+        }
+        Ok(Selected { selection, unknown })
+    }
+
+    /// How a command ends where there are no sessions: no id that was typed is known.
+    pub fn end_of_nothing(&self, typed: &SelectionArgs, namespace: &str) -> Result<Exit, Failure> {
+        let typed = typed_ids(&typed.ids)?;
+        let unknown: Vec<_> = typed.iter().map(|id| shorten(id)).collect();
+        end(&unknown, false, namespace)
+    }
+
+    /// "Nothing matched" must not look like an answer where the payloads cannot be read.
+    async fn warn_of_the_unreadable(
+        &self,
+        store: &Store,
+        selection: &Selection,
+    ) -> sessionctl::Result<()> {
+        let reading = Reading { limit: LOOKED_AT, ..Reading::default() };
+        let mut batches = store.read(Document::new(), &reading).await?;
+        let (mut sampled, mut reasons) = (0_u64, Vec::new());
+        while let Some(batch) = batches.next().await? {
+            for document in documents(&batch) {
+                let payload = store.layout().payload(document);
+                let session = store.layout().session(document, &payload, selection.now);
+                sampled += 1;
+                // Some stores keep the user beside the payload.
+                let is_judged = selection.query.payload.is_empty() && session.user.is_some();
+                reasons.extend(payload.error().filter(|_| !is_judged));
+            }
+        }
+        if let Some(reason) = reasons.first() {
+            let blind = counted(reasons.len() as u64, "session");
+            self.note(
+                "warning",
+                format!(
+                    "--user and --where cannot see into {blind} of {sampled} looked at: {reason}"
+                ),
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Selected {
+    /// How a command ends that did what it was told to the sessions that were found.
+    pub fn end(&self, namespace: &str) -> Result<Exit, Failure> {
+        let others = self.selection.keys.as_ref().is_some_and(|keys| !keys.is_empty());
+        end(&self.unknown, others, namespace)
+    }
+}
+
+/// Names the ids that were not found; then the command fails, having done the others.
+fn end(unknown: &[String], others: bool, namespace: &str) -> Result<Exit, Failure> {
+    if unknown.is_empty() {
+        return Ok(Exit::Done);
+    }
+    let those = counted(unknown.len() as u64, "id");
+    let sentence = format!("could not find {those} in {namespace}: {}...", unknown.join("..., "));
+    Err(Failure::new(Exit::Failed, sentence).hint(match others {
+        true => "the other sessions that were named are done",
+        false => "give the whole id, or at least its first 8 characters",
+    }))
+}
+
+fn query(typed: &SelectionArgs, now: DateTime) -> Query {
+    let states = [
+        (typed.expired, State::Expired),
+        (typed.live, State::Live),
+        (typed.endless, State::Endless),
+        (typed.malformed, State::Malformed),
+    ];
+    Query {
+        state: states.into_iter().find(|(asked, _)| *asked).map(|(_, state)| state),
+        user: typed.user.clone(),
+        payload: typed.payload.clone(),
+        expires_before: typed.expires_before.map(|time| time.resolve(now)),
+        expires_after: typed.expires_after.map(|time| time.resolve(now)),
+        idle: typed.idle,
+        older: typed.older,
+    }
+}
+
+/// The ids that were typed, and those that stdin gives if one of them is `-`.
+fn typed_ids(ids: &[String]) -> Result<Vec<String>, Failure> {
+    let mut typed: Vec<String> = ids.iter().filter(|id| *id != "-").cloned().collect();
+    if typed.len() < ids.len() {
+        for line in io::stdin().lines() {
+            let line = line.map_err(|error| {
+                Failure::new(
+                    Exit::Failed,
+                    format!("could not read ids from stdin: {}", reason(&error)),
+                )
+            })?;
+            typed.extend(Some(line.trim().to_owned()).filter(|line| !line.is_empty()));
+        }
+    }
+    Ok(typed)
+}
+
+/// What was selected, with the times made absolute. An empty object where nothing was.
+pub fn written(typed: &SelectionArgs, now: DateTime) -> Value {
+    // Whoever adds a way to select is told to write it down here.
+    let SelectionArgs {
+        ids,
+        expired,
+        live,
+        endless,
+        malformed,
+        user,
+        payload,
+        expires_before,
+        expires_after,
+        idle,
+        older,
+        all,
+    } = typed;
+    let mut shown = Map::new();
+    let mut put = |name: &str, value: Option<Value>| {
+        shown.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    let some = |is: bool, value: Value| is.then_some(value);
+    let ids: Vec<_> = ids.iter().map(|id| short_id(id)).collect();
+    put("ids", some(!ids.is_empty(), json!(ids)));
+    let states =
+        [(expired, "expired"), (live, "live"), (endless, "endless"), (malformed, "malformed")];
+    put("state", states.iter().find(|(is, _)| **is).map(|(_, name)| json!(name)));
+    put("user", user.as_ref().map(|user| json!(user)));
+    let payload: Vec<_> =
+        payload.iter().map(|(path, value)| json!({ path: condition(path, value) })).collect();
+    put("where", some(!payload.is_empty(), json!(payload)));
+    put("expires_before", expires_before.map(|at| json!(time(at.resolve(now)))));
+    put("expires_after", expires_after.map(|at| json!(time(at.resolve(now)))));
+    put("idle_seconds", idle.map(|idle| json!(idle.as_secs_f64())));
+    put("older_seconds", older.map(|older| json!(older.as_secs_f64())));
+    put("all", some(*all, json!(true)));
+    Value::Object(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::args::Time;
+
+    const ID: &str = "7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN";
+
+    #[test]
+    fn a_selection_is_written_down_with_absolute_times() {
+        let typed = SelectionArgs {
+            ids: vec![ID.into(), "-".into()],
+            live: true,
+            user: Some("42".into()),
+            payload: vec![("otp".into(), "123456".into()), ("plan".into(), "free".into())],
+            expires_before: Some(Time::FromNow(-1000)),
+            idle: Some(Duration::from_millis(1500)),
+            ..SelectionArgs::default()
+        };
+        let now = DateTime::from_millis(1_795_428_000_000);
+        assert_eq!(
+            written(&typed, now),
+            json!({
+                "ids": ["7ZQOhQlxWzrh...", "-"],
+                "state": "live",
+                "user": "42",
+                "where": [{ "otp": "********" }, { "plan": "free" }],
+                "expires_before": "2026-11-23T09:59:59.000Z",
+                "idle_seconds": 1.5,
+            })
+        );
+        let all = SelectionArgs { all: true, ..SelectionArgs::default() };
+        assert_eq!(written(&all, now), json!({ "all": true }));
+    }
+}

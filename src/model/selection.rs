@@ -1,0 +1,146 @@
+//! Which sessions a command works on, in one value: it becomes one filter for the server, and one
+//! test of each document that the server found with it.
+
+use bson::{Bson, DateTime, Document, RawDocument, doc};
+
+use crate::error::Result;
+use crate::model::filter::all;
+use crate::model::layout::Layout;
+use crate::model::query::Query;
+use crate::model::session::{Session, State};
+
+/// The sessions that match a query at an instant, and what is left out of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    /// The conditions that must hold.
+    pub query: Query,
+    /// The `_id`s it is limited to, if sessions were named.
+    pub keys: Option<Vec<Bson>>,
+    /// The server's clock: ages count back from it.
+    pub now: DateTime,
+    /// Sessions that expire before this instant are expired.
+    pub cutoff: DateTime,
+    /// Whether credentials of programs are left out, as where sessions are ended or changed. A named
+    /// one is selected all the same, and an expired one is dead like any other session.
+    pub spares_credentials: bool,
+}
+
+impl Selection {
+    /// The sessions that match `query` at the server's `now`, credentials included.
+    pub fn new(query: Query, now: DateTime) -> Self {
+        Self { query, keys: None, now, cutoff: now, spares_credentials: false }
+    }
+
+    /// The sessions that are expired at `cutoff`.
+    pub fn expired(now: DateTime, cutoff: DateTime) -> Self {
+        Self { cutoff, ..Self::new(Query::state(State::Expired), now) }
+    }
+
+    /// The filter for the server. It decides everything, or all but what only a decoded payload
+    /// tells: see [`Selection::admits`].
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](crate::Error::Unsupported) where the layout cannot decide a condition.
+    pub fn filter(&self, layout: &Layout) -> Result<Document> {
+        let keys = self.keys.as_ref();
+        let keyed = keys.map_or_else(Document::new, |keys| doc! { "_id": { "$in": keys } });
+        Ok(all(vec![keyed, self.predicate(layout)?]))
+    }
+
+    /// The filter without the `_id`s: what a write repeats that names them itself.
+    pub(crate) fn predicate(&self, layout: &Layout) -> Result<Document> {
+        let query = self.query.filter(layout, self.now, self.cutoff)?;
+        Ok(all(vec![query, self.invariant(layout)]))
+    }
+
+    /// What holds for every selected session, whatever the query. A filter that is put together from
+    /// ranges of an index instead of the query has this in it too, so it is added in one place.
+    pub(crate) fn invariant(&self, layout: &Layout) -> Document {
+        self.spared(layout).map_or_else(Document::new, |some| doc! { "$nor": [some] })
+    }
+
+    /// The filter of the sessions that are left out although they match; `None` where there can be
+    /// none.
+    ///
+    /// # Errors
+    /// As for [`Selection::filter`].
+    pub fn left_out(&self, layout: &Layout) -> Result<Option<Document>> {
+        let Some(spared) = self.spared(layout) else { return Ok(None) };
+        let all_that_match = Self { spares_credentials: false, ..self.clone() };
+        Ok(Some(all(vec![all_that_match.filter(layout)?, spared])))
+    }
+
+    fn spared(&self, layout: &Layout) -> Option<Document> {
+        let is_spared =
+            self.spares_credentials && self.keys.is_none() && !self.query.is_only_expired();
+        layout.credentials().filter(|_| is_spared)
+    }
+
+    /// Whether the server's filter does not decide, so that candidates must be read whole.
+    pub fn needs_payload(&self) -> bool {
+        self.query.needs_payload()
+    }
+
+    /// Whether a document that matched the filter is selected.
+    pub fn admits(&self, layout: &Layout, document: &RawDocument) -> bool {
+        !self.needs_payload() || self.session(layout, document).is_some()
+    }
+
+    /// The session in a document that matched the filter, if it is selected, as it stands at the
+    /// cutoff. No more of the payload is decoded than must be.
+    pub fn session(&self, layout: &Layout, document: &RawDocument) -> Option<Session> {
+        self.query.admit(layout, document, self.cutoff)
+    }
+
+    /// The same selection in parts of so many `_id`s: a filter has room for 16 MB.
+    pub(crate) fn in_parts(&self, size: usize) -> Vec<Self> {
+        match &self.keys {
+            None => vec![self.clone()],
+            Some(keys) => keys.chunks(size).map(|some| self.among(some.to_vec())).collect(),
+        }
+    }
+
+    /// The same selection among these `_id`s.
+    pub(crate) fn among(&self, keys: Vec<Bson>) -> Self {
+        Self { query: self.query.clone(), keys: Some(keys), ..*self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> DateTime {
+        DateTime::from_millis(millis)
+    }
+
+    #[test]
+    fn credentials_are_spared_unless_they_are_named_or_expired() {
+        let layout = Layout::named("shopify").unwrap();
+        let mut selection = Selection::new(Query::state(State::Live), at(0));
+        let everybody = selection.filter(layout).unwrap();
+        assert_eq!(selection.left_out(layout).unwrap(), None);
+        selection.spares_credentials = true;
+        let credentials = layout.credentials().unwrap();
+        let wanted = doc! { "$and": [&everybody, { "$nor": [&credentials] }] };
+        assert_eq!(selection.filter(layout).unwrap(), wanted);
+        let left_out = all(vec![everybody.clone(), credentials]);
+        assert_eq!(selection.left_out(layout).unwrap(), Some(left_out));
+
+        let named = selection.among(vec!["a".into()]);
+        let wanted = doc! { "$and": [{ "_id": { "$in": ["a"] } }, everybody] };
+        assert_eq!(named.filter(layout).unwrap(), wanted);
+        selection.query.state = Some(State::Expired);
+        assert_eq!(selection.filter(layout).unwrap(), layout.filter(State::Expired, at(0)));
+    }
+
+    #[test]
+    fn the_parts_have_every_key_once() {
+        let selection = Selection::new(Query::default(), at(0));
+        assert_eq!(selection.in_parts(2), std::slice::from_ref(&selection));
+        let keys: Vec<Bson> = (0..5).map(Bson::Int32).collect();
+        let parts = selection.among(keys.clone()).in_parts(2);
+        let in_parts = parts.into_iter().flat_map(|part| part.keys.unwrap());
+        assert_eq!(in_parts.collect::<Vec<_>>(), keys);
+    }
+}

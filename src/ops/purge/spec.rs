@@ -1,0 +1,113 @@
+//! What is to be done, to which sessions, and how gently: plain values.
+
+use bson::{DateTime, Document, doc};
+
+use super::pace::Pace;
+use crate::error::Result;
+use crate::model::filter::all;
+use crate::model::layout::{Layout, Mending};
+use crate::model::query::Query;
+use crate::model::selection::Selection;
+use crate::model::session::State;
+
+/// What is done to a session.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Its document is deleted.
+    Delete,
+    /// Its expiry is set into the past; the document stays until it is swept.
+    Expire,
+    /// What is wrong with its expiry is put right; sessions without the fault are left alone.
+    Fix(Box<Mending>),
+}
+
+impl Action {
+    /// The filter of the sessions to which it is not done yet.
+    fn pending(&self, layout: &Layout, now: DateTime) -> Document {
+        match self {
+            Self::Delete => Document::new(),
+            Self::Expire => doc! { "$nor": [layout.filter(State::Expired, now)] },
+            Self::Fix(mending) => mending.selection.clone(),
+        }
+    }
+}
+
+/// A selection and what shall happen to it: a plain value.
+#[derive(Debug, Clone)]
+pub struct Purge {
+    /// Which sessions.
+    pub selection: Selection,
+    /// What is done to them.
+    pub action: Action,
+    /// Sessions a batch; in a walk over the collection, sessions looked at. Without a number, as
+    /// many as are fast in the way they are found.
+    pub batch_size: Option<u32>,
+    /// Batches in flight; without a number, as many as are fast on this deployment.
+    pub jobs: Option<u32>,
+    /// How gently.
+    pub pace: Pace,
+    /// Whether the documents are kept in an archive, so that they must be read.
+    pub archive: bool,
+    /// Whether batches tell the ids of their sessions.
+    pub tells_ids: bool,
+}
+
+impl Purge {
+    /// Does `action` to the sessions of `selection`, but to credentials of programs only where they
+    /// are named.
+    pub fn new(selection: Selection, action: Action) -> Self {
+        Self {
+            selection: Selection { spares_credentials: true, ..selection },
+            action,
+            batch_size: None,
+            jobs: None,
+            pace: Pace::default(),
+            archive: false,
+            tells_ids: false,
+        }
+    }
+
+    /// Deletes what is expired at `cutoff`.
+    pub fn expired(now: DateTime, cutoff: DateTime) -> Self {
+        Self::new(Selection::expired(now, cutoff), Action::Delete)
+    }
+
+    /// The filter of the sessions to which something is done.
+    ///
+    /// # Errors
+    /// As for [`Selection::filter`].
+    pub fn filter(&self, layout: &Layout) -> Result<Document> {
+        self.pending_of(&self.selection, layout)
+    }
+
+    /// The filter of those sessions of `selection`, which may be a part of this one's.
+    pub(super) fn pending_of(&self, selection: &Selection, layout: &Layout) -> Result<Document> {
+        Ok(all(vec![selection.filter(layout)?, self.action.pending(layout, selection.now)]))
+    }
+
+    /// What a write repeats of it, besides the `_id`s that it names.
+    pub(super) fn predicate(&self, layout: &Layout) -> Result<Document> {
+        let pending = self.action.pending(layout, self.selection.now);
+        Ok(all(vec![self.selection.predicate(layout)?, pending]))
+    }
+
+    /// Whether it deletes what is expired, and nothing else decides: then ranges of the expiry say it
+    /// all, and no session needs to be read.
+    pub(super) fn is_by_expiry_alone(&self) -> bool {
+        let Selection { query, keys, .. } = &self.selection;
+        *query == Query::state(State::Expired)
+            && keys.is_none()
+            && self.action == Action::Delete
+            && !self.needs_documents()
+    }
+
+    /// Whether it is done to every session of the collection.
+    pub(super) fn is_of_all(&self) -> bool {
+        self.selection.query == Query::default() && !matches!(self.action, Action::Fix(_))
+    }
+
+    /// Whether the sessions themselves must be read.
+    pub(super) fn needs_documents(&self) -> bool {
+        self.archive || self.tells_ids || self.selection.needs_payload()
+    }
+}
