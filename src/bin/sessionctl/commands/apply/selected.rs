@@ -142,7 +142,7 @@ impl Args {
 fn cannot(verb: Verb, action: &str, error: &Error) -> Failure {
     let failure = Failure::of(action, error);
     match (verb, error) {
-        (Verb::Expire, Error::Unsupported(_)) => {
+        (Verb::Expire, Error::Unsupported(_) | Error::NoDate { .. }) => {
             failure.hint("`sessionctl purge` with the same selection deletes the sessions instead")
         }
         _ => failure,
