@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::definition::{Instant, Layout, UserPlace};
 use crate::model::document::{self, Fields, Found, instant, text_of};
-use crate::model::payload::{self, Glance, Payload};
+use crate::model::payload::{self, Partial, Payload};
 use crate::model::session::{Session, SessionId};
 
 impl Layout {
@@ -20,10 +20,10 @@ impl Layout {
     /// tells the user.
     pub fn glance(&self, document: &RawDocument, cutoff: DateTime) -> Session {
         let fields = Fields::of(document);
-        let glance = self
+        let partial = self
             .user_needs_payload()
-            .then(|| Glance::at(&self.payload, document, &fields, &self.user));
-        let user = |path: &str| self.user_text(glance.as_ref()?.get(path)?.as_ref());
+            .then(|| Partial::at(&self.payload, document, &fields, &self.user));
+        let user = |path: &str| self.user_text(partial.as_ref()?.get(path)?.as_ref());
         self.session_of(document, &fields, user, cutoff)
     }
 

@@ -3,13 +3,11 @@
 //! (Django 2.2 `contrib/sessions/backends/base.py`). The payload is JSON, or a pickle where
 //! `PickleSerializer` was set. Signatures are not verified: that takes the site's key.
 
-use std::io::Read as _;
-
 use base64::Engine as _;
-use flate2::read::ZlibDecoder;
 use serde_json::Value;
 
-use super::encrypted::{BASE64, BASE64_URL};
+use super::base64::{BASE64, BASE64_URL};
+use super::inflate::inflate;
 use super::reader::{Decoded, Reader};
 use super::{json, pickle};
 
@@ -21,12 +19,6 @@ pub fn signed(text: &[u8]) -> Decoded<Value> {
         None => legacy(&mut reader, text),
     }
 }
-
-/// At most this much comes out of zlib, and
-const INFLATED_MAX: usize = 16 << 20;
-/// at most this many times what went in, beyond what is small anyway.
-const INFLATED_RATIO: usize = 100;
-const INFLATED_SMALL: usize = 64 << 10;
 
 /// Base64url has no colon: what follows one is the time.
 fn without_time(signed: &[u8]) -> &[u8] {
@@ -48,19 +40,6 @@ fn unpack(reader: &mut Reader, packed: &[u8]) -> Decoded<Value> {
     } else {
         payload(reader, &bytes)
     }
-}
-
-pub(super) fn inflate(reader: &Reader, bytes: &[u8]) -> Decoded<Vec<u8>> {
-    let limit = bytes.len().saturating_mul(INFLATED_RATIO).clamp(INFLATED_SMALL, INFLATED_MAX);
-    let mut inflated = Vec::new();
-    let mut decoder = ZlibDecoder::new(bytes).take(limit as u64 + 1);
-    decoder
-        .read_to_end(&mut inflated)
-        .map_err(|error| reader.error(format!("no zlib: {error}")))?;
-    if inflated.len() > limit {
-        return Err(reader.error(format!("it inflates to more than {limit} bytes: a zlib bomb")));
-    }
-    Ok(inflated)
 }
 
 fn legacy(reader: &mut Reader, text: &[u8]) -> Decoded<Value> {

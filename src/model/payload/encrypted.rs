@@ -6,36 +6,13 @@
 //! and tag without a header; Laravel `SESSION_ENCRYPT`: base64 of JSON `{iv, value, mac, tag}`.
 //! connect-mongo's two also write hexadecimal digits, and kruptein bytes as letters (`encodeas`).
 
-use base64::Engine as _;
-use base64::alphabet::{STANDARD, URL_SAFE};
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
+use super::base64::either;
 use super::reader::Reader;
+use super::sealed::Sealed;
 use super::securecookie::securecookie;
 use super::{json, pickle};
-
-/// What a payload is, if that can be seen.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Sealed {
-    Value(Value),
-    Encrypted,
-}
-
-#[cfg(test)]
-impl Sealed {
-    pub fn shown(self) -> Value {
-        match self {
-            Self::Value(value) => value,
-            Self::Encrypted => "encrypted".into(),
-        }
-    }
-}
-
-const ANY_PADDING: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-pub const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, ANY_PADDING);
-pub const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, ANY_PADDING);
 
 /// The least that a ciphertext has: a nonce of 12 bytes and a tag of 16.
 const SHORTEST: usize = 29;
@@ -61,8 +38,7 @@ pub fn encryption(bytes: &[u8]) -> Option<&'static str> {
         return Some("kruptein");
     }
     // Before base64, of which some hexadecimal texts would be one too.
-    let bytes = from_hex(text).or_else(|| BASE64.decode(text).ok());
-    let bytes = bytes.or_else(|| BASE64_URL.decode(text).ok())?;
+    let bytes = from_hex(text).or_else(|| either(text))?;
     if bytes.starts_with(b"{") {
         return is_laravel(&bytes).then_some("laravel");
     }
@@ -112,6 +88,7 @@ fn is_laravel(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
     use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 
     use super::*;

@@ -17,8 +17,8 @@ use self::types::{Type, Types, read_definition};
 use self::wire::{
     read_bytes, read_count, read_fields, read_float, read_int, read_length, read_text, read_uint,
 };
+use super::json_repr;
 use super::reader::{Decoded, Reader};
-use super::shape;
 
 /// The one value of the stream: scs's `{Deadline, Values}`, or a map.
 pub fn gob(bytes: &[u8]) -> Decoded<Value> {
@@ -80,8 +80,8 @@ fn read_value(reader: &mut Reader, types: &mut Types, id: i64) -> Decoded<Value>
         BOOL => Ok(Value::Bool(read_uint(reader)? != 0)),
         INT => Ok(Value::from(read_int(reader)?)),
         UINT => Ok(Value::from(read_uint(reader)?)),
-        FLOAT => Ok(shape::float(read_float(reader)?)),
-        BYTES => Ok(shape::binary(read_bytes(reader)?)),
+        FLOAT => Ok(json_repr::float(read_float(reader)?)),
+        BYTES => Ok(json_repr::binary(read_bytes(reader)?)),
         STRING => Ok(Value::from(read_text(reader)?)),
         COMPLEX => {
             let (real, imaginary) = (read_float(reader)?, read_float(reader)?);
@@ -111,7 +111,7 @@ fn read_defined(reader: &mut Reader, types: &mut Types, kind: &Type) -> Decoded<
                 pairs
                     .push((read_value(reader, types, *key)?, read_value(reader, types, *element)?));
             }
-            Ok(Value::Object(shape::map(pairs)))
+            Ok(Value::Object(json_repr::map(pairs)))
         }
         Type::Struct { fields } => {
             let mut map = Map::new();

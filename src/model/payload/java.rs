@@ -3,13 +3,14 @@
 
 mod known;
 mod object;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod text;
 mod time;
 
+use super::json_repr;
 use super::reader::{Decoded, Reader};
-use super::shape;
 use object::{Class, Content, Extra, Field, Level, Object};
 use serde_json::Value;
 use std::rc::Rc;
@@ -41,7 +42,7 @@ pub fn serialized(bytes: &[u8]) -> Decoded<Value> {
                 reader.expect(tag::RESET)?;
                 decoder.handles.clear();
             }
-            tag::BLOCK | tag::LONG_BLOCK => values.push(shape::binary(block(&mut reader)?)),
+            tag::BLOCK | tag::LONG_BLOCK => values.push(json_repr::binary(block(&mut reader)?)),
             _ => values.push(decoder.value(&mut reader)?),
         }
     }
@@ -184,7 +185,7 @@ impl<'a> Decoder<'a> {
         self.numbered(|decoder| {
             let count = length(reader)?;
             match kind {
-                b'B' => Ok(shape::binary(reader.take(count)?)),
+                b'B' => Ok(json_repr::binary(reader.take(count)?)),
                 b'C' => Ok(Value::from(text::utf_16(reader.take(count.saturating_mul(2))?))),
                 _ => {
                     let mut items = Vec::new();
@@ -206,8 +207,8 @@ impl<'a> Decoder<'a> {
         match kind {
             b'B' => Ok(Value::from(i8::from_be_bytes(reader.array()?))),
             b'C' => Ok(Value::from(text::utf_16(reader.take(2)?))),
-            b'D' => Ok(shape::float(f64::from_be_bytes(reader.array()?))),
-            b'F' => Ok(shape::float32(f32::from_be_bytes(reader.array()?))),
+            b'D' => Ok(json_repr::float(f64::from_be_bytes(reader.array()?))),
+            b'F' => Ok(json_repr::float32(f32::from_be_bytes(reader.array()?))),
             b'I' => Ok(Value::from(i32::from_be_bytes(reader.array()?))),
             b'J' => Ok(Value::from(i64::from_be_bytes(reader.array()?))),
             b'S' => Ok(Value::from(i16::from_be_bytes(reader.array()?))),
@@ -245,7 +246,7 @@ impl<'a> Decoder<'a> {
                 reader.repeat(value.as_str().map_or(0, str::len))?;
                 Ok(Value::clone(value))
             }
-            Handle::Container => Ok(shape::reference(number)),
+            Handle::Container => Ok(json_repr::reference(number)),
         }
     }
 

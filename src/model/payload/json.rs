@@ -3,20 +3,18 @@
 use serde_json::Value;
 use serde_json::error::Category;
 
-use super::encrypted::{self, Sealed};
 use super::reader::{DecodeError, Decoded, MAX_VALUES, Reader};
 
 /// Shorter texts are not counted through: none holds more values than it has bytes.
 const SHORT: usize = 1 << 10;
 
-/// A whole payload of JSON, or the ciphertext that a library puts in its place as JSON.
-pub fn json(text: &[u8]) -> Decoded<Sealed> {
+/// A whole payload of JSON.
+pub fn json(text: &[u8]) -> Decoded<Value> {
     let reader = Reader::new("json", text);
     if text.len() > MAX_VALUES {
         reader.clone().values(count(text))?;
     }
-    let value = parse(&reader, text)?;
-    Ok(if encrypted::is_ciphertext(&value) { Sealed::Encrypted } else { Sealed::Value(value) })
+    parse(&reader, text)
 }
 
 /// The JSON that is all of what `reader` has left.
@@ -112,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_plain_string_is_a_payload() {
-        assert_eq!(super::json(br#""hello""#), Ok(Sealed::Value("hello".into())));
+        assert_eq!(super::json(br#""hello""#), Ok("hello".into()));
     }
 
     #[test]
@@ -120,14 +118,14 @@ mod tests {
         let text = br#"{"cut":"a\ud83d","pair":"\ud83c\udf89","low":"\udf89!","path":"c:\\udead"}"#;
         let expected =
             json!({ "cut": "a\u{fffd}", "pair": "🎉", "low": "\u{fffd}!", "path": "c:\\udead" });
-        assert_eq!(super::json(text), Ok(Sealed::Value(expected)));
-        assert_eq!(super::json(b"[\"\xff\"]"), Ok(Sealed::Value(json!(["\u{fffd}"]))));
+        assert_eq!(super::json(text), Ok(expected));
+        assert_eq!(super::json(b"[\"\xff\"]"), Ok(json!(["\u{fffd}"])));
     }
 
     #[test]
     fn numbers_are_the_ones_that_were_written() {
         let text = br#"{"price":0.1,"big":123456789.12345678,"id":9007199254740993}"#;
-        let shown = super::json(text).unwrap().shown();
+        let shown = super::json(text).unwrap();
         assert_eq!(shown.to_string().as_bytes(), text);
     }
 
@@ -150,6 +148,6 @@ mod tests {
         let mut seeds = stored("connect-mongo-6-default", "session");
         seeds.extend(stored("connect-mongo-3-secret", "session"));
         seeds.push(br#"{"cut":"a\ud83d","pair":"\ud83c\udf89"}"#.to_vec());
-        survives_damage(&seeds, |text| super::json(text).map(Sealed::shown));
+        survives_damage(&seeds, super::json);
     }
 }

@@ -6,19 +6,21 @@
 //! Dates, decimals, ids and the containers of the standard library are shown as
 //! values. What contains itself is `{"$ref": n}`, n levels below the whole.
 
+mod integers;
 mod machine;
 mod node;
 mod python;
-mod spelling;
+mod text;
 
 use base64::Engine as _;
 use serde_json::{Map, Value};
 
 use self::node::{Id, Node, Object};
-use super::django::inflate;
-use super::encrypted::{BASE64, Sealed};
+use super::base64::BASE64;
+use super::inflate::inflate;
 use super::reader::{Decoded, MAX_DEPTH, Reader};
-use super::{json, shape};
+use super::sealed::Sealed;
+use super::{json, json_repr};
 
 pub fn pickle(bytes: &[u8]) -> Decoded<Value> {
     read(&mut Reader::new("pickle", bytes))
@@ -84,20 +86,20 @@ impl<'a> Unfold<'_, '_, 'a> {
             Node::Bool(truth) => Value::Bool(*truth),
             Node::Int(number) => Value::from(*number),
             Node::BigInt(digits) => self.big(digits)?,
-            Node::Float(number) => shape::float(*number),
+            Node::Float(number) => json_repr::float(*number),
             Node::Text(text) => {
                 self.reader.repeat(text.len())?;
                 Value::from(text.as_ref())
             }
             Node::Bytes(bytes) => {
                 self.reader.repeat(bytes.len().saturating_mul(2))?;
-                shape::binary(bytes)
+                json_repr::binary(bytes)
             }
             Node::Str(bytes) => {
                 self.reader.repeat(bytes.len().saturating_mul(2))?;
-                shape::text(bytes)
+                json_repr::text(bytes)
             }
-            Node::Class { .. } => shape::object([("$class", self.class(id)?)]),
+            Node::Class { .. } => json_repr::object([("$class", self.class(id)?)]),
             _ => self.container(id)?,
         })
     }
@@ -109,7 +111,7 @@ impl<'a> Unfold<'_, '_, 'a> {
 
     fn container(&mut self, id: Id) -> Decoded<Value> {
         if let Some(level) = self.path.iter().position(|open| *open == id) {
-            return Ok(shape::object([("$ref", Value::from(level))]));
+            return Ok(json_repr::object([("$ref", Value::from(level))]));
         }
         if self.path.len() >= MAX_DEPTH {
             return Err(self.reader.error(format!("nested more than {MAX_DEPTH} deep")));
@@ -124,9 +126,11 @@ impl<'a> Unfold<'_, '_, 'a> {
         let nodes = self.nodes;
         match &nodes[id] {
             Node::List(items) | Node::Tuple(items) | Node::Set(items) => self.array(items),
-            Node::Dict(pairs) => Ok(Value::Object(shape::map(self.pairs(pairs)?))),
+            Node::Dict(pairs) => Ok(Value::Object(json_repr::map(self.pairs(pairs)?))),
             Node::Object(object) => self.object(object),
-            Node::Persistent(inner) => Ok(shape::object([("$persistent", self.value(*inner)?)])),
+            Node::Persistent(inner) => {
+                Ok(json_repr::object([("$persistent", self.value(*inner)?)]))
+            }
             _ => self.value(id),
         }
     }
@@ -156,9 +160,9 @@ impl<'a> Unfold<'_, '_, 'a> {
         }
         let mut fields = self.state(object)?;
         fields.extend(self.pairs(&object.pairs)?);
-        for (key, value) in shape::map(fields) {
+        for (key, value) in json_repr::map(fields) {
             // A field cannot pass itself off as the class.
-            shape::insert(&mut shown, key, value);
+            json_repr::insert(&mut shown, key, value);
         }
         Ok(Value::Object(shown))
     }

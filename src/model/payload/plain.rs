@@ -5,7 +5,7 @@ use bson::{Bson, RawDocument};
 use serde_json::{Map, Value};
 
 use super::reader::{DecodeError, Decoded, Reader};
-use super::{json, shape};
+use super::{json, json_repr};
 
 pub fn document(document: &RawDocument) -> Decoded<Map<String, Value>> {
     fields(&mut Reader::new("document", document.as_bytes()), document)
@@ -82,15 +82,15 @@ fn plain(reader: &mut Reader, value: RawBsonRef<'_>) -> Decoded<Value> {
         RawBsonRef::Double(number) => double(number),
         RawBsonRef::DateTime(date) => {
             let millis = date.timestamp_millis();
-            shape::millis(millis).unwrap_or_else(|| millis.into())
+            json_repr::millis(millis).unwrap_or_else(|| millis.into())
         }
         RawBsonRef::ObjectId(id) => id.to_hex().into(),
         RawBsonRef::Decimal128(number) => number.to_string().into(),
         RawBsonRef::Binary(binary) => match binary.bytes.try_into() {
-            Ok(uuid) if binary.subtype == bson::spec::BinarySubtype::Uuid => shape::uuid(uuid),
-            _ => shape::binary(binary.bytes),
+            Ok(uuid) if binary.subtype == bson::spec::BinarySubtype::Uuid => json_repr::uuid(uuid),
+            _ => json_repr::binary(binary.bytes),
         },
-        RawBsonRef::JavaScriptCodeWithScope(code) => shape::object([
+        RawBsonRef::JavaScriptCodeWithScope(code) => json_repr::object([
             ("$code", code.code.into()),
             ("$scope", Value::Object(fields(reader, code.scope)?)),
         ]),
@@ -105,7 +105,7 @@ fn double(number: f64) -> Value {
     if number.fract() == 0.0 && number.abs() < EXACT {
         return (number as i64).into();
     }
-    shape::float(number)
+    json_repr::float(number)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ mod classes;
 #[cfg(test)]
 mod tests;
 
+use super::json_repr;
 use super::reader::{Decoded, Reader};
-use super::shape;
 use serde_json::{Map, Value};
 
 const CODEC: &str = "ruby";
@@ -55,7 +55,7 @@ impl<'a> Decoder<'a> {
                     b'e' | b'C' => {
                         self.symbol(reader)?;
                     }
-                    b':' => return self.new_symbol(reader, has_variables).map(shape::text),
+                    b':' => return self.new_symbol(reader, has_variables).map(json_repr::text),
                     b'u' => return self.dumped(reader, has_variables),
                     tag => {
                         let value = self.tagged(reader, &here, tag)?;
@@ -75,19 +75,21 @@ impl<'a> Decoder<'a> {
             b'T' => Ok(Value::from(true)),
             b'F' => Ok(Value::from(false)),
             b'i' => Ok(Value::from(fixnum(reader)?)),
-            b';' => self.known_symbol(reader).map(shape::text),
+            b';' => self.known_symbol(reader).map(json_repr::text),
             b'@' => self.link(reader),
             b'"' | b'c' | b'm' | b'M' => {
                 let text = bytes(reader)?;
                 self.objects.push(Slot::Text(text));
-                Ok(shape::text(text))
+                Ok(json_repr::text(text))
             }
             b'f' => float(reader).map(|value| self.scalar(value)),
             b'l' => bignum(reader).map(|value| self.scalar(value)),
             b'/' => regexp(reader).map(|value| self.scalar(value)),
             b'[' => self.array(reader),
-            b'{' => self.hash(reader).map(|pairs| Value::Object(shape::map(pairs))),
-            b'}' => self.hash_with_default(reader).map(|pairs| Value::Object(shape::map(pairs))),
+            b'{' => self.hash(reader).map(|pairs| Value::Object(json_repr::map(pairs))),
+            b'}' => {
+                self.hash_with_default(reader).map(|pairs| Value::Object(json_repr::map(pairs)))
+            }
             b'o' => self.object(reader),
             b'S' => self.structure(reader),
             b'U' | b'd' => self.own_dump(reader),
@@ -160,7 +162,7 @@ impl<'a> Decoder<'a> {
                 })?,
                 _ => {
                     let value = self.value(reader)?;
-                    shape::insert(&mut map, variable(name), value);
+                    json_repr::insert(&mut map, variable(name), value);
                     continue;
                 }
             };
@@ -199,14 +201,14 @@ impl<'a> Decoder<'a> {
             return Ok(self.scalar(scalar));
         }
         self.container();
-        Ok(with_data(class, shape::text(data)))
+        Ok(with_data(class, json_repr::text(data)))
     }
 
     fn members(&mut self, reader: &mut Reader<'a>, map: &mut Map<String, Value>) -> Decoded<()> {
         for _ in 0..count(reader)? {
             let name = self.symbol(reader)?;
             let value = self.value(reader)?;
-            shape::insert(map, variable(name), value);
+            json_repr::insert(map, variable(name), value);
         }
         Ok(())
     }
@@ -258,28 +260,28 @@ impl<'a> Decoder<'a> {
         match found {
             Some((_, Slot::Text(text))) => {
                 reader.repeat(text.len())?;
-                Ok(shape::text(text))
+                Ok(json_repr::text(text))
             }
             Some((_, Slot::Scalar(value))) => {
                 reader.repeat(value.as_str().map_or(0, str::len))?;
                 Ok(Value::clone(value))
             }
-            Some((at, Slot::Container)) => Ok(shape::reference(at)),
+            Some((at, Slot::Container)) => Ok(json_repr::reference(at)),
             None => Err(here.error(format!("there is no object {index} to link to"))),
         }
     }
 }
 
 fn classed(class: &[u8]) -> Map<String, Value> {
-    Map::from_iter([("$class".to_owned(), Value::from(shape::name(class)))])
+    Map::from_iter([("$class".to_owned(), Value::from(json_repr::name(class)))])
 }
 
 fn with_data(class: &[u8], data: Value) -> Value {
-    shape::opaque(&shape::name(class), data)
+    json_repr::opaque(&json_repr::name(class), data)
 }
 
 fn variable(name: &[u8]) -> String {
-    shape::name(name.strip_prefix(b"@").unwrap_or(name))
+    json_repr::name(name.strip_prefix(b"@").unwrap_or(name))
 }
 
 /// Ruby's variable-length integer of up to 32 bits.
@@ -317,7 +319,7 @@ fn float(reader: &mut Reader) -> Decoded<Value> {
     std::str::from_utf8(text)
         .ok()
         .and_then(|text| text.parse().ok())
-        .map(shape::float)
+        .map(json_repr::float)
         .ok_or_else(|| here.error("expected a number"))
 }
 
@@ -326,12 +328,12 @@ fn bignum(reader: &mut Reader) -> Decoded<Value> {
     let negative = reader.byte()? == b'-';
     let words = count(reader)?;
     let magnitude: Vec<u8> = reader.take(words.saturating_mul(2))?.iter().rev().copied().collect();
-    Ok(shape::integer(negative, &magnitude))
+    Ok(json_repr::integer(negative, &magnitude))
 }
 
 /// `/source/imx`
 fn regexp(reader: &mut Reader) -> Decoded<Value> {
-    let source = shape::name(bytes(reader)?);
+    let source = json_repr::name(bytes(reader)?);
     let options = reader.byte()?;
     let flags = [(4, 'm'), (1, 'i'), (2, 'x')];
     let flags: String =

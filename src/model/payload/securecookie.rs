@@ -5,8 +5,9 @@
 use base64::Engine as _;
 use serde_json::Value;
 
-use super::encrypted::{BASE64_URL, Sealed};
+use super::base64::BASE64_URL;
 use super::reader::{Decoded, Reader};
+use super::sealed::Sealed;
 use super::{gob, json};
 
 pub fn securecookie(text: &[u8]) -> Decoded<Sealed> {

@@ -3,17 +3,17 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::payload::shape;
+use crate::model::payload::json_repr;
 
 /// The types of the standard library and of google/uuid that write themselves.
 pub fn opaque(name: &str, bytes: &[u8]) -> Value {
     let known = match name.rsplit('.').next().unwrap_or(name) {
-        "Time" => time(bytes).map(shape::date),
+        "Time" => time(bytes).map(json_repr::date),
         "Int" => big_int(bytes),
-        "UUID" => bytes.try_into().ok().map(shape::uuid),
+        "UUID" => bytes.try_into().ok().map(json_repr::uuid),
         _ => None,
     };
-    known.unwrap_or_else(|| shape::opaque(name, shape::binary(bytes)))
+    known.unwrap_or_else(|| json_repr::opaque(name, json_repr::binary(bytes)))
 }
 
 /// Go's `Time.MarshalBinary`: a version, seconds since the year 1, nanoseconds, and an offset that
@@ -35,7 +35,7 @@ fn time(bytes: &[u8]) -> Option<Timestamp> {
 /// `big.Int`: version 1 and the sign in a byte, then the magnitude.
 fn big_int(bytes: &[u8]) -> Option<Value> {
     match bytes {
-        [sign @ (2 | 3), magnitude @ ..] => Some(shape::integer(*sign == 3, magnitude)),
+        [sign @ (2 | 3), magnitude @ ..] => Some(json_repr::integer(*sign == 3, magnitude)),
         _ => None,
     }
 }
@@ -44,5 +44,5 @@ fn big_int(bytes: &[u8]) -> Option<Value> {
 pub fn object_id(name: &str, items: &[Value]) -> Option<Value> {
     let byte = |item: &Value| item.as_u64().and_then(|byte| u8::try_from(byte).ok());
     let bytes: Option<Vec<u8>> = items.iter().take(13).map(byte).collect();
-    shape::object_id(&bytes?).filter(|_| name == "ObjectID")
+    json_repr::object_id(&bytes?).filter(|_| name == "ObjectID")
 }

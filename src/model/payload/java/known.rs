@@ -4,7 +4,7 @@
 
 use super::object::{Content, Level, Object};
 use super::time;
-use crate::model::payload::shape;
+use crate::model::payload::json_repr;
 use serde_json::Value;
 use std::rc::Rc;
 
@@ -31,13 +31,13 @@ pub(super) fn value(object: &mut Object) -> Option<Value> {
             let nanoseconds = object.integer("nanos")?;
             time::date(object.block()?, i32::try_from(nanoseconds).ok()?)
         }
-        "util.GregorianCalendar" => shape::millis(object.integer("time")?),
+        "util.GregorianCalendar" => json_repr::millis(object.integer("time")?),
         "time.Ser" => time::java_time(object.block()?),
         "util.UUID" => uuid(object),
         "util.Locale" => locale(object),
         "net.URI" => object.take("string"),
         "org.bson.types.ObjectId$SerializationProxy" => {
-            shape::object_id(&shape::binary_bytes(&object.take("bytes")?)?)
+            json_repr::object_id(&json_repr::binary_bytes(&object.take("bytes")?)?)
         }
         _ => collection(&class.name, object),
     }
@@ -78,7 +78,7 @@ pub(super) fn items(object: &mut Object) -> Option<Value> {
         .iter()
         .enumerate()
         .rev()
-        .find_map(|(index, level)| Some((index, kind(&level.class.name)?)))?;
+        .find_map(|(index, level)| Some((index, collection_of(&level.class.name)?)))?;
     let levels: Vec<Level> = object.levels.drain(..=last).collect();
     let ends_with_null = levels[last].class.name.starts_with("java.util.concurrent.Concurrent");
     let mut items = objects(levels);
@@ -86,18 +86,18 @@ pub(super) fn items(object: &mut Object) -> Option<Value> {
         items.pop();
     }
     Some(match kind {
-        Kind::List => Value::Array(items),
-        Kind::Map => pairs(items),
+        Collection::List => Value::Array(items),
+        Collection::Map => pairs(items),
     })
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum Collection {
     List,
     Map,
 }
 
-fn kind(class: &str) -> Option<Kind> {
+fn collection_of(class: &str) -> Option<Collection> {
     match class.strip_prefix("java.util.")? {
         "HashMap"
         | "LinkedHashMap"
@@ -107,7 +107,7 @@ fn kind(class: &str) -> Option<Kind> {
         | "EnumMap"
         | "IdentityHashMap"
         | "concurrent.ConcurrentHashMap"
-        | "concurrent.ConcurrentSkipListMap" => Some(Kind::Map),
+        | "concurrent.ConcurrentSkipListMap" => Some(Collection::Map),
         "ArrayList"
         | "LinkedList"
         | "ArrayDeque"
@@ -117,7 +117,7 @@ fn kind(class: &str) -> Option<Kind> {
         | "TreeSet"
         | "concurrent.CopyOnWriteArrayList"
         | "concurrent.ConcurrentLinkedQueue"
-        | "concurrent.ConcurrentLinkedDeque" => Some(Kind::List),
+        | "concurrent.ConcurrentLinkedDeque" => Some(Collection::List),
         _ => None,
     }
 }
@@ -141,7 +141,7 @@ fn pairs(items: Vec<Value>) -> Value {
     while let Some(key) = items.next() {
         pairs.push((key, items.next().unwrap_or_default()));
     }
-    Value::Object(shape::map(pairs))
+    Value::Object(json_repr::map(pairs))
 }
 
 /// `List.of`, `Set.of` and `Map.of` are written as a tag and their items.
@@ -160,7 +160,7 @@ fn vector(object: &mut Object) -> Option<Value> {
     Some(items)
 }
 
-/// The keys of what [`shape::map`] showed.
+/// The keys of what [`json_repr::map`] showed.
 fn keys(map: Value) -> Value {
     let Value::Object(map) = map else { return map };
     if map.contains_key("$ref") {
@@ -180,7 +180,7 @@ fn keys(map: Value) -> Value {
 
 fn big_integer(object: &mut Object) -> Option<Value> {
     let negative = object.integer("signum")? < 0;
-    Some(shape::integer(negative, &shape::binary_bytes(&object.take("magnitude")?)?))
+    Some(json_repr::integer(negative, &json_repr::binary_bytes(&object.take("magnitude")?)?))
 }
 
 /// `-12.50`, or `-1250E+20` where zeros would have to be made up.
@@ -210,7 +210,7 @@ fn uuid(object: &mut Object) -> Option<Value> {
     let high = object.integer("mostSigBits")?;
     let low = object.integer("leastSigBits")?;
     let number = u128::from(high.cast_unsigned()) << 64 | u128::from(low.cast_unsigned());
-    Some(shape::uuid(number.to_be_bytes()))
+    Some(json_repr::uuid(number.to_be_bytes()))
 }
 
 /// `sv_SE`, as `Locale.toString` has it but for scripts and extensions.

@@ -1,9 +1,6 @@
 //! Objects as a stream describes them: classes, and what each class of an ancestry wrote.
 
-use super::known;
-use crate::model::payload::reader::{Decoded, Reader};
-use crate::model::payload::shape;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::rc::Rc;
 
 /// A description of a class; its flags are those of `java.io.ObjectStreamConstants`.
@@ -97,17 +94,6 @@ impl Class {
 }
 
 impl Object<'_> {
-    pub(super) fn shown(mut self, reader: &mut Reader) -> Decoded<Value> {
-        if let Some(value) = known::value(&mut self) {
-            return Ok(value);
-        }
-        let items = known::items(&mut self);
-        match items {
-            Some(items) if self.levels.is_empty() => Ok(items),
-            items => self.plain(reader, items),
-        }
-    }
-
     /// The first field of that name, left null.
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         self.levels.iter_mut().find_map(|level| {
@@ -127,42 +113,4 @@ impl Object<'_> {
             Content::Object(_) => None,
         })
     }
-
-    fn plain(self, reader: &mut Reader, items: Option<Value>) -> Decoded<Value> {
-        reader.repeat(self.class.name.len())?;
-        let mut map = Map::from_iter([("$class".to_owned(), self.class.shown())]);
-        map.extend(items.map(|items| ("$items".to_owned(), items)));
-        let mut data = Vec::new();
-        for level in self.levels {
-            for (field, value) in level.class.fields.iter().zip(level.fields) {
-                insert(&mut map, reader, &level.class, &field.name, value)?;
-            }
-            data.extend(level.extra.into_iter().map(|content| match content {
-                Content::Block(bytes) => shape::binary(bytes),
-                Content::Object(value) => value,
-            }));
-        }
-        if !data.is_empty() {
-            shape::insert(&mut map, "$data".to_owned(), Value::Array(data));
-        }
-        Ok(Value::Object(map))
-    }
-}
-
-/// A class may name a field as its parent does.
-fn insert(
-    map: &mut Map<String, Value>,
-    reader: &mut Reader,
-    class: &Class,
-    name: &str,
-    value: Value,
-) -> Decoded<()> {
-    reader.repeat(name.len())?;
-    if map.contains_key(name) {
-        reader.repeat(class.name.len())?;
-        shape::insert(map, format!("{}::{name}", class.name), value);
-    } else {
-        map.insert(name.to_owned(), value);
-    }
-    Ok(())
 }

@@ -1,9 +1,8 @@
 //! Java's dates: `java.util.Date` and its children, and `java.time`.
 //! Source: JDK 17 `java/util/Date.java` and `java/time/Ser.java`.
 
-use super::CODEC;
+use crate::model::payload::json_repr;
 use crate::model::payload::reader::{Decoded, Reader};
-use crate::model::payload::shape;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -12,22 +11,22 @@ use serde_json::Value;
 pub(super) fn date(block: &[u8], nanoseconds: i32) -> Option<Value> {
     let milliseconds = i64::from_be_bytes(block.try_into().ok()?);
     if nanoseconds == 0 {
-        return shape::millis(milliseconds);
+        return json_repr::millis(milliseconds);
     }
-    shape::seconds(milliseconds.div_euclid(1000), nanoseconds)
+    json_repr::seconds(milliseconds.div_euclid(1000), nanoseconds)
 }
 
 /// What `java.time.Ser` wrote in place of a `java.time` object. A date with an offset or a zone
 /// is a moment in UTC; one without stays as it is, in ISO 8601.
 pub(super) fn java_time(block: &[u8]) -> Option<Value> {
-    let mut reader = Reader::new(CODEC, block);
+    let mut reader = Reader::new("java", block);
     shown(&mut reader).ok().flatten().filter(|_| reader.is_empty())
 }
 
 fn shown(reader: &mut Reader) -> Decoded<Option<Value>> {
     let text = match byte(reader)? {
         1 => return Ok(duration(long(reader)?, int(reader)?)),
-        2 => return Ok(shape::seconds(long(reader)?, int(reader)?)),
+        2 => return Ok(json_repr::seconds(long(reader)?, int(reader)?)),
         3 => local_date(reader)?,
         4 => local_time(reader)?,
         5 => local_date_time(reader)?,
@@ -59,7 +58,7 @@ fn duration(seconds: i64, nanoseconds: i32) -> Option<Value> {
 /// A local date and time, and its offset.
 fn moment(reader: &mut Reader) -> Decoded<Option<Value>> {
     let text = format!("{}{}", local_date_time(reader)?, offset(reader)?);
-    Ok(Some(text.parse::<Timestamp>().map_or(Value::from(text), shape::date)))
+    Ok(Some(text.parse::<Timestamp>().map_or(Value::from(text), json_repr::date)))
 }
 
 fn local_date_time(reader: &mut Reader) -> Decoded<String> {
@@ -97,7 +96,7 @@ fn zone(reader: &mut Reader) -> Decoded<String> {
 
 fn region(reader: &mut Reader) -> Decoded<String> {
     let length = u16::from_be_bytes(reader.array()?);
-    Ok(shape::name(reader.take(length.into())?))
+    Ok(json_repr::name(reader.take(length.into())?))
 }
 
 /// Quarters of an hour, or 127 and seconds.

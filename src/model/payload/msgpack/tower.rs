@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{Timestamp, ToSpan as _, civil, tz};
 use serde_json::{Map, Number, Value};
 
-use super::read_value;
+use super::value::read_value;
 use crate::model::payload::reader::{Decoded, Reader};
 
 /// The data of a tower-sessions record, without its id and expiry.

@@ -1,7 +1,7 @@
 //! PHP's dates: `DateTime`, `DateTimeImmutable` and what extends them, such as Carbon.
 //! Source: php-src `ext/date/php_date.c`, `date_object_to_hash`; checked with PHP 8.2.
 
-use crate::model::payload::shape;
+use crate::model::payload::json_repr;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Map, Value};
@@ -19,7 +19,7 @@ pub(super) fn date(object: &Map<String, Value>) -> Option<Value> {
         3 => in_zone(date, zone)?,
         _ => return None,
     };
-    Some(shape::date(at))
+    Some(json_repr::date(at))
 }
 
 fn in_zone(date: &str, zone: &str) -> Option<Timestamp> {

@@ -1,9 +1,9 @@
 //! What PHP's three session handlers write: `session.serialize_handler` is `php`, `php_serialize`
 //! or `php_binary`. Source: php-src `ext/session/session.c`; checked with PHP 8.2.
 
-use super::{CODEC, Decoder, Tokens, map};
+use super::value::{CODEC, Decoder, Tokens, map};
+use crate::model::payload::json_repr;
 use crate::model::payload::reader::{DecodeError, Decoded, Reader};
-use crate::model::payload::shape;
 use serde_json::{Map, Value};
 
 type Handler = fn(&[u8]) -> Decoded<Map<String, Value>>;
@@ -41,7 +41,7 @@ fn php(bytes: &[u8]) -> Decoded<Map<String, Value>> {
     while !reader.is_empty() {
         reader.value()?;
         let name = reader.until(b'|')?;
-        variables.insert(shape::name(name), decoder.value(&mut reader)?);
+        variables.insert(json_repr::name(name), decoder.value(&mut reader)?);
     }
     Ok(variables)
 }
@@ -64,7 +64,7 @@ fn binary(bytes: &[u8]) -> Decoded<Map<String, Value>> {
     while !reader.is_empty() {
         reader.value()?;
         let length = reader.byte()?;
-        let name = shape::name(reader.take(usize::from(length & 0x7f))?);
+        let name = json_repr::name(reader.take(usize::from(length & 0x7f))?);
         let mut value = Value::Null;
         if length & 0x80 == 0 {
             value = decoder.value(&mut reader)?;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::payload::get;
 use crate::model::payload::samples::{payload, payloads, refuses_truncated, survives_damage};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PAYLOADS: &str = include_str!("../../../../tests/payloads/php.txt");
 const SYMFONY_TOKEN: &str =

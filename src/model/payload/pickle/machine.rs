@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::node::{Id, Node};
-use super::{python, spelling};
+use super::{integers, python, text};
 use crate::model::payload::reader::{Decoded, Reader};
 
 /// Runs `reader` to the STOP of the pickle; gives all nodes and which of them is the value.
@@ -114,11 +114,11 @@ impl<'a> Machine<'_, 'a> {
 
     fn long(&mut self, length: usize) -> Decoded<Node<'a>> {
         let bytes = self.reader.take(length)?;
-        if let Some(number) = spelling::small_long(bytes) {
+        if let Some(number) = integers::small_long(bytes) {
             return Ok(Node::Int(number));
         }
         self.reader.repeat(length.saturating_mul(3))?;
-        Ok(Node::BigInt(Cow::Owned(spelling::big_long(bytes))))
+        Ok(Node::BigInt(Cow::Owned(integers::big_long(bytes))))
     }
 
     fn text(&mut self, opcode: u8) -> Decoded<()> {
@@ -126,14 +126,14 @@ impl<'a> Machine<'_, 'a> {
             b'S' => {
                 let line = self.reader.until(b'\n')?;
                 self.reader.repeat(line.len())?;
-                let unquoted = spelling::unquote(line)
+                let unquoted = text::unquote(line)
                     .ok_or_else(|| self.reader.error("a string without quotes"))?;
                 Node::Str(Cow::Owned(unquoted))
             }
             b'V' => {
                 let line = self.reader.until(b'\n')?;
                 self.reader.repeat(line.len().saturating_mul(2))?;
-                Node::Text(Cow::Owned(spelling::unescape(line)))
+                Node::Text(Cow::Owned(text::unescape(line)))
             }
             b'U' => Node::Str(Cow::Borrowed(self.sized(1)?)),
             b'T' => Node::Str(Cow::Borrowed(self.sized(4)?)),

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, ToSpan as _, civil, tz};
 use serde_json::Value;
 
 use super::node::{Id, Node, Object};
-use crate::model::payload::shape;
+use crate::model::payload::json_repr;
 
 /// What calling `class` with the tuple `args` is in the arena, and the bytes that took beyond the
 /// node: a plain container where Python has one under another name, an object otherwise.
@@ -201,7 +201,7 @@ fn zoned(local: civil::DateTime, nodes: &[Node], zone: &Object) -> Option<Value>
     match offset(nodes, zone) {
         Some(ahead) => {
             let utc = local.checked_sub(ahead.seconds()).ok()?;
-            Some(shape::date(tz::Offset::UTC.to_timestamp(utc).ok()?))
+            Some(json_repr::date(tz::Offset::UTC.to_timestamp(utc).ok()?))
         }
         None => zone_name(nodes, zone).map(|name| Value::from(format!("{local:.3}[{name}]"))),
     }
@@ -280,9 +280,9 @@ fn uuid(nodes: &[Node], object: &Object) -> Option<Value> {
         Node::BigInt(digits) if digits.len() < 40 => digits.parse().ok()?,
         _ => return None,
     };
-    Some(shape::uuid(number.to_be_bytes()))
+    Some(json_repr::uuid(number.to_be_bytes()))
 }
 
 fn object_id(nodes: &[Node], object: &Object) -> Option<Value> {
-    shape::object_id(&few_bytes(&nodes[object.state?])?)
+    json_repr::object_id(&few_bytes(&nodes[object.state?])?)
 }

@@ -2,7 +2,7 @@
 //! Sources: ruby 3.1 `time.c` (`time_mdump`), `ext/date/date_core.c` (`d_lite_marshal_dump`),
 //! `ext/bigdecimal/bigdecimal.c` (`BigDecimal_dump`); bson-ruby `lib/bson/object_id.rb`.
 
-use crate::model::payload::shape;
+use crate::model::payload::json_repr;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
@@ -36,9 +36,9 @@ pub(super) fn from_value(class: &[u8], data: &Value) -> Option<Value> {
 fn object_id(data: &Value) -> Option<Value> {
     let bytes = match data {
         Value::String(text) => text.clone().into_bytes(),
-        other => shape::binary_bytes(other)?,
+        other => json_repr::binary_bytes(other)?,
     };
-    shape::object_id(&bytes)
+    json_repr::object_id(&bytes)
 }
 
 /// Two little-endian words of bit fields, in UTC; fractions below microseconds are elsewhere.
@@ -47,7 +47,7 @@ fn time(data: &[u8]) -> Option<Value> {
     let field = |shift: u32, bits: u32| (words >> shift) & ((1 << bits) - 1);
     if field(31, 1) == 0 {
         // Before Ruby 1.8: seconds and microseconds.
-        return shape::seconds(i64::try_from(field(0, 31)).ok()?, nanoseconds(field(32, 32))?);
+        return json_repr::seconds(i64::try_from(field(0, 31)).ok()?, nanoseconds(field(32, 32))?);
     }
     let at = DateTime::new(
         i16::try_from(field(14, 16) + 1900).ok()?,
@@ -58,7 +58,7 @@ fn time(data: &[u8]) -> Option<Value> {
         i8::try_from(field(52, 6)).ok()?,
         nanoseconds(field(32, 20))?,
     );
-    Some(shape::date(Offset::UTC.to_timestamp(at.ok()?).ok()?))
+    Some(json_repr::date(Offset::UTC.to_timestamp(at.ok()?).ok()?))
 }
 
 fn nanoseconds(microseconds: u64) -> Option<i32> {
@@ -73,7 +73,7 @@ fn day(data: &Value) -> Option<Value> {
 }
 
 fn moment(data: &Value) -> Option<Value> {
-    shape::seconds(seconds(data)?, i32::try_from(data.get(3)?.as_i64()?).ok()?)
+    json_repr::seconds(seconds(data)?, i32::try_from(data.get(3)?.as_i64()?).ok()?)
 }
 
 fn seconds(data: &Value) -> Option<i64> {

@@ -1,11 +1,12 @@
+use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bson::raw::RawDocumentBuf;
 use bson::spec::BinarySubtype;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::model::document::{Found, find};
-use crate::model::payload::get;
+use crate::model::payload::path::get;
 use crate::model::payload::samples::{documents, stored, survives_damage};
 
 fn codecs(names: &[&str]) -> Vec<Codec> {
@@ -34,7 +35,7 @@ fn users(fixture: &str, field: &str, names: &[&str], path: &str) -> Vec<String> 
         let document: bson::Document = serde_json::from_value(document).unwrap();
         let raw = RawDocumentBuf::try_from(&document).unwrap();
         let Found::One(value) = find(&raw, field) else { panic!("{fixture} has no {field}") };
-        let payload = decode(&codecs(names), value);
+        let payload = by_codecs(&codecs(names), value);
         let user = payload.value().and_then(|value| get(value, path)).map(shown);
         user.or(payload.error()).unwrap_or("-".to_owned())
     };
@@ -103,7 +104,7 @@ fn a_binary_of_the_old_subtype_loses_its_inner_length() {
     let binary = bson::Binary { subtype: BinarySubtype::BinaryOld, bytes };
     let raw = RawDocumentBuf::try_from(&bson::doc! { "payload": binary }).unwrap();
     assert!(raw.as_bytes().windows(8).any(|bytes| bytes == b"\x02\x19\0\0\0a:1"));
-    let payload = decode(&codecs(&["php:value"]), raw.get("payload").unwrap().unwrap());
+    let payload = by_codecs(&codecs(&["php:value"]), raw.get("payload").unwrap().unwrap());
     assert_eq!(payload, Payload::Value(json!({ "user_id": 42 })));
 }
 
@@ -117,7 +118,7 @@ fn what_no_codec_reads_says_why_and_where() {
     let java = stored("spring-session-jdk", "attr").swap_remove(1);
     assert_eq!(reason(&["json"], &java), format!("opaque: java, {} bytes", java.len()));
     assert_eq!(reason(&["encrypted"], b"hello"), "the payload is 5 bytes in no known encoding");
-    let number = decode(&codecs(&["json"]), RawBsonRef::Int32(7));
+    let number = by_codecs(&codecs(&["json"]), RawBsonRef::Int32(7));
     assert_eq!(number.error().as_deref(), Some("the payload is an int32"));
 }
 

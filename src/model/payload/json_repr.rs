@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use bson::DateTime;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Map, Number, Value};
@@ -126,6 +127,12 @@ pub fn rfc3339(instant: Timestamp) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
+/// RFC 3339 in UTC with milliseconds; `None` for a year beyond 9999.
+pub fn time(date: DateTime) -> Option<String> {
+    let instant = jiff::Timestamp::from_millisecond(date.timestamp_millis()).ok()?;
+    Some(rfc3339(instant))
+}
+
 /// [`date`], from seconds since 1970 and the nanoseconds after them; none beyond the year 9999.
 pub fn seconds(seconds: i64, nanoseconds: i32) -> Option<Value> {
     Timestamp::new(seconds, nanoseconds).ok().map(date)
@@ -191,8 +198,10 @@ fn decimal(magnitude: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn integers_beyond_64_bits_are_decimal_text() {
@@ -243,5 +252,21 @@ mod tests {
         assert_eq!(seconds(1_795_441_122, 123_456_789), Some(json!("2026-11-23T13:38:42.123Z")));
         assert_eq!(millis(-1), Some(json!("1969-12-31T23:59:59.999Z")));
         assert_eq!(millis(i64::MAX), None);
+    }
+
+    #[test]
+    fn dates_of_bson_end_with_the_year_9999() {
+        let date = DateTime::from_millis(1_795_428_000_000);
+        assert_eq!(time(date).as_deref(), Some("2026-11-23T10:00:00.000Z"));
+        assert_eq!(time(DateTime::MAX), None);
+    }
+
+    proptest! {
+        #[test]
+        fn dates_are_written_as_jiff_writes_them(millis in -70_000_000_000_000..260_000_000_000_000_i64) {
+            let instant = jiff::Timestamp::from_millisecond(millis).ok();
+            let written = instant.map(|instant| format!("{instant:.3}"));
+            prop_assert_eq!(time(DateTime::from_millis(millis)), written);
+        }
     }
 }

@@ -7,21 +7,24 @@ use bson::RawDocument;
 use bson::raw::RawBsonRef;
 use serde_json::Value;
 
-use super::{Codec, Payload, along, decode, get, json, skim};
+use super::codec::Codec;
+use super::decode::{Payload, decode};
+use super::path::{along, get};
+use super::place::PayloadPlace;
+use super::{json, json_scan};
 use crate::model::document::{Fields, Found};
-use crate::model::payload::PayloadPlace;
 
 /// Members that are kept at most: each is compared with those before it.
 const MOST: usize = 16;
 
 /// A payload in which the values at certain paths can be found.
-pub(crate) enum Glance<'a> {
+pub(crate) enum Partial<'a> {
     /// Names and values, still as text, of the members of a JSON object with which a path begins.
     Members(Vec<(&'a str, &'a str)>),
     Whole(Payload),
 }
 
-impl<'a> Glance<'a> {
+impl<'a> Partial<'a> {
     /// At the payload of `document`, for `paths`.
     pub(crate) fn at(
         place: &PayloadPlace,
@@ -54,7 +57,7 @@ impl<'a> Glance<'a> {
 /// must look at it.
 fn members<'a>(text: &'a str, paths: &[impl AsRef<str>]) -> Option<Vec<(&'a str, &'a str)>> {
     let mut members: Vec<(&str, &str)> = Vec::new();
-    skim::members(text, |name, value| {
+    json_scan::members(text, |name, value| {
         if paths.iter().any(|path| begins(path.as_ref(), name)) {
             // Of two with one name the last counts, in the place of the first.
             match members.iter().position(|(known, _)| *known == name) {
@@ -78,7 +81,7 @@ fn at<'a>(text: &'a str, path: &str) -> Option<&'a str> {
 
 fn item(text: &str, index: usize) -> Option<&str> {
     let mut items = Vec::new();
-    skim::items(text, |item| items.push(item))?;
+    json_scan::items(text, |item| items.push(item))?;
     items.get(index).copied()
 }
 
@@ -110,28 +113,28 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::payload::codec;
+    use crate::model::payload::decode::by_codecs;
 
     const PATHS: [&str; 6] =
         ["passport.user", "user.id", "user._id", "userId", "login_web_*", "axum-login.data.0.user"];
 
-    /// What stands at each path, at a glance and in the payload as a whole.
+    /// What stands at each path, in part and in the payload as a whole.
     fn both(text: &str) -> (Option<Vec<Option<Value>>>, Vec<Option<Value>>) {
         let paths = PATHS.map(str::to_owned);
-        let at_a_glance = members(text, &paths).map(|members| {
-            let glance = Glance::Members(members);
-            PATHS.map(|path| glance.get(path).map(Cow::into_owned)).to_vec()
+        let partial = members(text, &paths).map(|members| {
+            let partial = Partial::Members(members);
+            PATHS.map(|path| partial.get(path).map(Cow::into_owned)).to_vec()
         });
-        let whole = codec::decode(&[Codec::Json], RawBsonRef::String(text));
+        let whole = by_codecs(&[Codec::Json], RawBsonRef::String(text));
         let value = |path| whole.value().and_then(|value| get(value, path)).cloned();
-        (at_a_glance, PATHS.map(value).to_vec())
+        (partial, PATHS.map(value).to_vec())
     }
 
     #[test]
     fn of_two_members_with_one_name_the_last_counts() {
         let text = r#"{"userId":1,"userIds":2,"login_web_b":3,"login_web_a":4,"userId":5,"login_web_b":6}"#;
-        let (at_a_glance, whole) = both(text);
-        assert_eq!(at_a_glance.as_ref(), Some(&whole));
+        let (partial, whole) = both(text);
+        assert_eq!(partial.as_ref(), Some(&whole));
         assert_eq!(whole[3..5], [Some(5.into()), Some(6.into())]);
     }
 
@@ -141,8 +144,8 @@ mod tests {
             let members = (0..count).map(|at| format!("\"login_web_{at}\":{at}"));
             format!("{{{}}}", members.collect::<Vec<_>>().join(","))
         };
-        let (at_a_glance, whole) = both(&text(MOST));
-        assert_eq!(at_a_glance, Some(whole));
+        let (partial, whole) = both(&text(MOST));
+        assert_eq!(partial, Some(whole));
         assert_eq!(members(&text(MOST + 1), &PATHS), None);
         assert_eq!(members(&text(1_000_000), &PATHS), None);
     }
@@ -211,9 +214,9 @@ mod tests {
             #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(4_000) })]
 
             #[test]
-            fn a_glance_finds_what_the_whole_payload_has(text in payload()) {
-                let (at_a_glance, whole) = both(&text);
-                if let Some(found) = at_a_glance {
+            fn a_part_finds_what_the_whole_payload_has(text in payload()) {
+                let (partial, whole) = both(&text);
+                if let Some(found) = partial {
      prop_assert_eq!(found, whole, "{}", text);
     }
             }

@@ -1,26 +1,4 @@
-//! How pickles spell numbers and strings that are not plain little-endian or UTF-8.
-
-use crate::model::payload::shape;
-
-/// A little-endian two's complement integer, if it fits.
-pub fn small_long(bytes: &[u8]) -> Option<i64> {
-    let fill = if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
-    let mut wide = [fill; 8];
-    wide.get_mut(..bytes.len())?.copy_from_slice(bytes);
-    Some(i64::from_le_bytes(wide))
-}
-
-/// The same, whatever its size, as text.
-pub fn big_long(bytes: &[u8]) -> String {
-    let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
-    let mut carry = negative;
-    let mut magnitude = bytes.to_vec();
-    for byte in magnitude.iter_mut().filter(|_| negative) {
-        (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
-    }
-    magnitude.reverse();
-    shape::digits(negative, &magnitude)
-}
+//! Text as Python 2 and protocol 0 write it, with escapes.
 
 /// The bytes of a Python 2 `repr`, such as `'a\x00\n'`.
 pub fn unquote(line: &[u8]) -> Option<Vec<u8>> {

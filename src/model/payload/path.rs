@@ -1,0 +1,72 @@
+//! Paths through decoded payloads.
+
+use serde_json::Value;
+
+/// The value at a dotted path of a decoded payload. A name that ends in `*` stands for the first
+/// that begins so; a number is an array's index; and where an object has a key with dots in it,
+/// such as `axum-login.data`, that key counts first.
+pub fn get<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    along(path, |key| child(value, key), get)
+}
+
+/// What `path` leads to: to the `child` of a key that it begins with, the longest first, and from
+/// there by `get` along the rest.
+pub(super) fn along<T>(
+    path: &str,
+    child: impl Fn(&str) -> Option<T>,
+    get: impl Fn(T, &str) -> Option<T>,
+) -> Option<T> {
+    let is_end = |at: &usize| path.as_bytes().get(*at).is_none_or(|byte| *byte == b'.');
+    (0..=path.len()).rev().filter(is_end).find_map(|end| {
+        let child = child(&path[..end])?;
+        match path.get(end + 1..) {
+            Some(rest) => get(child, rest),
+            None => Some(child),
+        }
+    })
+}
+
+fn child<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(map) => match key.strip_suffix('*') {
+            Some(start) => {
+                map.iter().find(|(key, _)| key.starts_with(start)).map(|(_, value)| value)
+            }
+            None => map.get(key),
+        },
+        Value::Array(array) => array.get(key.parse::<usize>().ok()?),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_path_finds_keys_with_dots_arrays_and_names_that_vary() {
+        let value = json!({
+            "axum-login.data": { "user_id": 42 },
+            "login_web_59ba36": 7,
+            "cart": { "items": [{ "sku": "a" }, { "sku": "b" }] },
+        });
+        assert_eq!(get(&value, "axum-login.data.user_id"), Some(&json!(42)));
+        assert_eq!(get(&value, "login_web_*"), Some(&json!(7)));
+        assert_eq!(get(&value, "cart.items.1.sku"), Some(&json!("b")));
+        assert_eq!(get(&value, "cart.items.2.sku"), None);
+    }
+
+    #[test]
+    fn a_path_finds_the_users_of_devise_and_symfony() {
+        let devise = json!({ "warden": 1, "warden.user.user.key": [[42], "$2a$12$abc"] });
+        assert_eq!(get(&devise, "warden.user.user.key.0.0"), Some(&json!(42)));
+        let symfony = json!({ "_sf2_attributes": {
+            "_security.main.target_path": "/",
+            "_security_main": { "0": null, "1": "main", "2": [{ "email": "asa@example.se" }, true] },
+        }});
+        let user = get(&symfony, "_sf2_attributes._security_*.2.0.email");
+        assert_eq!(user, Some(&json!("asa@example.se")));
+    }
+}
