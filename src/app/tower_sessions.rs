@@ -50,7 +50,7 @@ use crate::error;
 use crate::model::layout::Layout;
 use crate::model::payload::msgpack::TowerExpiry;
 use crate::ops::sweep::{Event, Pass, Sweep};
-use crate::store::encode::{Payload, Whole, is_tower, tower, tower_record};
+use crate::store::encode::{Content, Whole, is_tower, tower, tower_record};
 use crate::store::{Expiry, Store};
 
 /// How many ids are drawn before [`SessionStore::create`] gives up. Of 128 random bits none is ever
@@ -70,11 +70,11 @@ fn whole<'a>(layout: &Layout, id: &'a str, record: &Record) -> Whole<'a> {
         true => {
             let ahead = record.expiry_date.offset().whole_seconds();
             let expiry = TowerExpiry { unix_nanos, ahead };
-            Payload::Encoded(tower_record(record.id.0, &record.data, expiry))
+            Content::Encoded(tower_record(record.id.0, &record.data, expiry))
         }
         false => {
             let data = record.data.iter().map(|(key, value)| (key.clone(), value.clone()));
-            Payload::Value(Value::Object(data.collect()))
+            Content::Value(Value::Object(data.collect()))
         }
     };
     let millis = i64::try_from(unix_nanos / 1_000_000).unwrap_or(i64::MAX);

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::str::FromStr;
 
 use bson::raw::{RawArray, RawBson, RawBsonRef, RawElement};
-use bson::{Bson, DateTime, RawDocument, doc};
+use bson::{Bson, DateTime, RawDocument};
 use serde::Deserialize;
 
 /// A dotted path into documents, as the server takes it: no name of it is empty or begins with `$`.
@@ -175,28 +175,6 @@ pub(crate) fn instant(found: Found<'_>, unit: Option<Unit>) -> Option<DateTime> 
         _ => None,
     };
     each(found).into_iter().filter_map(one).min()
-}
-
-/// The expression by which the server finds the same instant, in milliseconds since 1970, or null.
-pub(crate) fn key(path: &str, unit: Option<Unit>) -> Bson {
-    let field = format!("${path}");
-    let values = doc! { "$cond": [{ "$isArray": &field }, &field, [&field]] };
-    let types = match unit {
-        None => vec!["date"],
-        Some(_) => vec!["int", "long", "double", "decimal"],
-    };
-    let usable = doc! { "$and": [
-        { "$in": [{ "$type": "$$this" }, types] },
-        // NaN is the least of all numbers, and no instant.
-        { "$gt": ["$$this", f64::NAN] },
-    ] };
-    let earliest =
-        doc! { "$min": { "$filter": { "input": values, "as": "this", "cond": usable } } };
-    match unit {
-        None => doc! { "$toLong": earliest },
-        Some(unit) => doc! { "$multiply": [earliest, unit.millis()] },
-    }
-    .into()
 }
 
 /// The values that the server compares one by one: those of an array, or the one.

@@ -11,25 +11,25 @@ use crate::model::document::find;
 use crate::model::layout::{Clock, Layout};
 use crate::model::payload::msgpack::{self, TowerExpiry};
 use crate::model::payload::{Codec, time};
-use crate::store::Expiry;
+use crate::store::expiry::{Expiry, millis};
 
 mod fields;
 #[cfg(feature = "tower-sessions")]
 pub(crate) mod tower;
 
-use fields::{Fields, LONGEST_MS, is_last_touch, later, millis, unwritable};
+use fields::{Changes, is_last_touch, unwritable};
 
 /// A session that is to be written.
 #[derive(Debug)]
 pub(crate) struct Whole<'a> {
     pub(crate) id: &'a str,
-    pub(crate) payload: Payload,
+    pub(crate) payload: Content,
     pub(crate) expiry: Expiry,
 }
 
 /// What is to be kept in a session.
 #[derive(Debug)]
-pub(crate) enum Payload {
+pub(crate) enum Content {
     /// What the layout has a form for.
     Value(Value),
     /// What has that form already.
@@ -77,18 +77,18 @@ impl Whole<'_> {
         Ok(doc! { "$setOnInsert": fields.literals() })
     }
 
-    fn fields(self, layout: &Layout, clock: Clock) -> Result<Fields> {
-        let mut fields = Fields::default();
+    fn fields(self, layout: &Layout, clock: Clock) -> Result<Changes> {
+        let mut fields = Changes::default();
         fields.expiry(layout, self.expiry, clock)?;
         fields.touched(layout, clock);
-        let over = instant(self.expiry, clock);
+        let over = self.expiry.instant(clock);
         let path = layout.payload.path.as_ref().ok_or_else(|| unwritable(layout))?;
         let payload = match self.payload {
-            Payload::Value(payload) => {
-                let payload = with_cookie(layout, payload, over, max_age(self.expiry, clock));
+            Content::Value(payload) => {
+                let payload = with_cookie(layout, payload, over, self.expiry.max_age(clock));
                 encode(layout, self.id, &payload, over)?
             }
-            Payload::Encoded(payload) => payload,
+            Content::Encoded(payload) => payload,
         };
         fields.value(path.clone(), payload);
         Ok(fields)
@@ -107,7 +107,7 @@ impl Touch {
 
     /// The update, which changes nothing in a session that does not live.
     pub(crate) fn update(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
-        let mut fields = Fields::default();
+        let mut fields = Changes::default();
         fields.expiry(layout, self.0, clock)?;
         fields.touched(layout, clock);
         Ok(fields.update_if(layout.lives()))
@@ -125,7 +125,7 @@ impl Touch {
         let rule = &layout.expiry[0];
         let kept = find(session, rule.path.as_deref().unwrap_or_default());
         let kept = crate::model::document::instant(kept, rule.unit);
-        let new = if is_last_touch(rule) { Some(now) } else { instant(self.0, Clock::At(now)) };
+        let new = if is_last_touch(rule) { Some(now) } else { self.0.instant(Clock::At(now)) };
         match (kept.map(DateTime::timestamp_millis), new.map(DateTime::timestamp_millis)) {
             (Some(kept), Some(new)) => kept <= new && new.saturating_sub(kept) < millis(after),
             // Written as endless once, it need not be written again.
@@ -145,33 +145,12 @@ fn writes_numbers(layout: &Layout) -> bool {
     layout.expiry[0].unit.is_some() || touched
 }
 
-/// The instant of the expiry, if there is one and it is known.
-fn instant(expiry: Expiry, clock: Clock) -> Option<DateTime> {
-    match (expiry, clock) {
-        (Expiry::After(lifetime), Clock::At(now)) => Some(later(now, lifetime)),
-        (Expiry::At(time), _) => Some(time),
-        (Expiry::After(_), Clock::Server) | (Expiry::Never, _) => None,
-    }
-}
-
-/// How long that is from now, in milliseconds: of an instant in whole seconds, as it was once meant.
-fn max_age(expiry: Expiry, clock: Clock) -> Option<i64> {
-    match (expiry, clock) {
-        (Expiry::After(lifetime), _) => Some(millis(lifetime).min(LONGEST_MS)),
-        (Expiry::At(at), Clock::At(now)) => {
-            let ahead = at.timestamp_millis().saturating_sub(now.timestamp_millis());
-            Some(ahead.clamp(0, LONGEST_MS).saturating_add(500) / 1000 * 1000)
-        }
-        (Expiry::At(_), Clock::Server) | (Expiry::Never, _) => None,
-    }
-}
-
-fn lacks_cookie(layout: &Layout, payload: &Payload) -> bool {
+fn lacks_cookie(layout: &Layout, payload: &Content) -> bool {
     match payload {
-        Payload::Value(Value::Object(map)) => {
+        Content::Value(Value::Object(map)) => {
             layout.payload.cookie.is_some() && !map.contains_key("cookie")
         }
-        Payload::Value(_) | Payload::Encoded(_) => false,
+        Content::Value(_) | Content::Encoded(_) => false,
     }
 }
 

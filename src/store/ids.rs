@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bson::{Bson, Document, doc, oid::ObjectId};
 
-use super::Store;
+use super::collection::Store;
 use crate::error::Result;
 use crate::model::layout::BsonType;
 use crate::model::session::{SessionId, shorten};

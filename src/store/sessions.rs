@@ -12,9 +12,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::encode::{Payload, Touch, Whole};
+use super::collection::Store;
+use super::encode::{Content, Touch, Whole};
+use super::expiry::Expiry;
+use super::read::Reading;
 use super::roundtrip;
-use super::{Expiry, Reading, Store};
 use crate::error::{Error, Result};
 use crate::model::layout::Clock;
 use crate::model::session::{SessionId, State};
@@ -143,7 +145,7 @@ impl Store {
     /// says that there was one, which is left as it is.
     ///
     /// For layouts whose id is not `_id` this is only as certain as the unique index on the id, which
-    /// [`StoreBuilder::ttl_index`](super::StoreBuilder::ttl_index) makes.
+    /// [`StoreBuilder::ttl_index`](crate::StoreBuilder::ttl_index) makes.
     ///
     /// # Errors
     /// As for [`Store::set`].
@@ -222,7 +224,7 @@ impl Store {
     }
 
     /// The same store, whose tower-sessions `save` writes only sessions that are not over when the
-    /// server carries it out. See [`StoreBuilder::save_only_live`](super::StoreBuilder::save_only_live).
+    /// server carries it out. See [`StoreBuilder::save_only_live`](crate::StoreBuilder::save_only_live).
     #[must_use]
     pub fn save_only_live(mut self, only_live: bool) -> Self {
         self.save_only_live = only_live;
@@ -332,7 +334,7 @@ fn whole<'a, T: Serialize>(id: &'a str, payload: &T, expiry: Expiry) -> Result<W
         Err(_) => serde_json::to_value(payload)
             .map_err(|error| Error::Unsupported(format!("the payload is no JSON: {error}")))?,
     };
-    Ok(Whole { id, payload: Payload::Value(payload), expiry })
+    Ok(Whole { id, payload: Content::Value(payload), expiry })
 }
 
 fn is_finite(payload: &Bson) -> bool {

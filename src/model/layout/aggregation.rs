@@ -1,6 +1,8 @@
 //! What a layout says of a document, as expressions: what `$group` counts by. They read a document
 //! as [`Layout::session`] does and as the filters find it.
 
+use std::borrow::Borrow;
+
 use bson::{Bson, DateTime, Document, doc};
 
 use super::definition::{Instant, Layout, UserPlace};
@@ -67,12 +69,12 @@ impl Layout {
     }
 
     /// The first of these that holds a date, in milliseconds since 1970, or null.
-    pub(crate) fn instant_fact(instants: &[&Instant]) -> Bson {
-        let or_else = |rest, at: &&Instant| match rest {
+    pub(crate) fn instant_fact(instants: &[impl Borrow<Instant>]) -> Bson {
+        let or_else = |rest, at: &Instant| match rest {
             Bson::Null => instant(&at.path, at.unit),
             rest => doc! { "$ifNull": [instant(&at.path, at.unit), rest] }.into(),
         };
-        instants.iter().rfold(Bson::Null, or_else)
+        instants.iter().rfold(Bson::Null, |rest, at| or_else(rest, at.borrow()))
     }
 
     /// The field whose date alone decides, and the date before which it means that the session is

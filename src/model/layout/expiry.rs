@@ -8,7 +8,7 @@ use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, Document, doc};
 use serde::Deserialize;
 
-use crate::model::document::{self, FieldPath, Fields, Found, Unit, each, number};
+use crate::model::document::{FieldPath, Fields, Found, Unit, each, number};
 
 /// One way in which a store decides that a session is over.
 #[derive(Debug, Clone, PartialEq)]
@@ -283,12 +283,6 @@ impl Rule {
             clauses.push(doc! { path: { "$eq": other, "$ne": !other } });
         }
         clauses
-    }
-
-    /// What the server sorts by: the instant of [`Finding::at`] in milliseconds, or null.
-    pub(crate) fn key(&self) -> Option<Bson> {
-        let millis = self.is_bounded().then(|| document::key(self.path(), self.unit))?;
-        Some(doc! { "$add": [millis, self.lifetime_millis()] }.into())
     }
 
     /// What `document` says, with `cutoff` deciding.

@@ -1,11 +1,11 @@
-//! Which sessions are in a state at a cutoff, and what sorts them: as filters for the server, and of one
-//! document. The two must agree for every document, whatever stands in its fields.
+//! Which sessions are in a state at a cutoff: as filters for the server, and of one document. The two must
+//! agree for every document, whatever stands in its fields.
 
 use bson::{Bson, DateTime, Document, RawDocument, doc};
 
 use super::definition::{Instant, Layout, SetTo};
 use super::expiry::{Meaning, Rule};
-use crate::model::document::{self, FieldPath, Fields};
+use crate::model::document::{FieldPath, Fields};
 use crate::model::filter::any;
 use crate::model::session::State;
 
@@ -65,23 +65,6 @@ impl Layout {
     /// The sessions created before `time`, or `None` if the layout has no such date.
     pub fn created_before(&self, time: DateTime) -> Option<Document> {
         first_before(&self.created, time)
-    }
-
-    /// What sorts sessions by their expiry on the server; null for those without one.
-    pub(crate) fn expiry_key(&self) -> Bson {
-        let keys: Vec<_> = self.expiry.iter().filter_map(Rule::key).collect();
-        // Nulls do not count in a `$min`.
-        doc! { "$min": keys }.into()
-    }
-
-    /// What sorts sessions by their last touch on the server.
-    pub(crate) fn touched_key(&self) -> Bson {
-        first_key(&self.touched)
-    }
-
-    /// What sorts sessions by their creation on the server.
-    pub(crate) fn created_key(&self) -> Bson {
-        first_key(&self.created)
     }
 
     /// The state of `document` at `cutoff`, and its expiry if that is an instant.
@@ -149,9 +132,4 @@ fn first_before(instants: &[Instant], time: DateTime) -> Option<Document> {
         without.insert(&instant.path, doc! { "$not": { "$type": kind } });
     }
     (!clauses.is_empty()).then(|| any(clauses))
-}
-
-fn first_key(instants: &[Instant]) -> Bson {
-    let or_else = |rest, at: &Instant| doc! { "$ifNull": [document::key(&at.path, at.unit), rest] };
-    instants.iter().rfold(Bson::Null, |rest, at| or_else(rest, at).into())
 }

@@ -104,7 +104,7 @@ impl Survey {
             facets.insert("unclear", count(unclear));
         }
         if key_is_expiry(layout) {
-            let key = layout.expiry_key();
+            let key = layout.expiry_fact();
             let minute = doc! { "$floor": { "$divide": [&key, 60_000] } };
             facets.insert(
                 "oldest",

@@ -44,7 +44,7 @@ impl Store {
         }
         pipeline.push(doc! { "$limit": MOST_COUNTED as i64 });
         pipeline.push(doc! { "$group": {
-            "_id": null, "n": { "$sum": 1 }, "oldest": { "$min": layout.expiry_key() },
+            "_id": null, "n": { "$sum": 1 }, "oldest": { "$min": layout.expiry_fact() },
         } });
         let command = doc! {
             "aggregate": self.name(), "pipeline": pipeline, "cursor": {},

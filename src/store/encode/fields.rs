@@ -1,21 +1,16 @@
 //! The update that writes a session's fields, as plain as it can be.
 
-use std::time::Duration;
-
 use bson::{Bson, DateTime, Document, doc};
 use mongodb::options::UpdateModifications;
 
 use crate::error::{Error, Result};
 use crate::model::document::{FieldPath, Unit};
 use crate::model::layout::{BsonType, Clock, Kind, Layout, Meaning, Rule};
-use crate::store::Expiry;
+use crate::store::expiry::{Expiry, LONGEST_MS, later, millis};
 
-/// The longest lifetime that the server's clock is asked to add to: with it a date is still one.
-pub(super) const LONGEST_MS: i64 = 250_000_000_000_000;
-
-/// The fields of an update.
+/// The fields that an update changes.
 #[derive(Debug, Default)]
-pub(super) struct Fields(Vec<(FieldPath, Put)>);
+pub(super) struct Changes(Vec<(FieldPath, Put)>);
 
 /// What becomes of a field.
 #[derive(Debug, Clone)]
@@ -37,7 +32,7 @@ impl Put {
     }
 }
 
-impl Fields {
+impl Changes {
     pub(super) fn expiry(&mut self, layout: &Layout, expiry: Expiry, clock: Clock) -> Result<()> {
         let rule = &layout.expiry[0];
         let (Kind::Date | Kind::Number, Some(path)) = (rule.kind, &rule.path) else {
@@ -181,14 +176,6 @@ fn in_unit(unit: Option<Unit>, at: DateTime) -> Bson {
     unit.map_or(Bson::DateTime(at), |unit| unit.number(at.timestamp_millis()))
 }
 
-pub(super) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-pub(super) fn later(now: DateTime, lifetime: Duration) -> DateTime {
-    DateTime::from_millis(now.timestamp_millis().saturating_add(millis(lifetime)))
-}
-
 /// Whether the date is that of the last touch, and how long the session lives from then stands
 /// elsewhere.
 pub(super) fn is_last_touch(rule: &Rule) -> bool {
@@ -208,8 +195,8 @@ mod tests {
 
     #[test]
     fn an_update_that_only_takes_a_field_away_has_no_empty_operator() {
-        let fields = Fields(vec![("expires".parse().unwrap(), Put::Nothing)]);
-        let UpdateModifications::Document(update) = fields.update() else {
+        let changes = Changes(vec![("expires".parse().unwrap(), Put::Nothing)]);
+        let UpdateModifications::Document(update) = changes.update() else {
             panic!("nothing in it depends on the time");
         };
         assert_eq!(update, doc! { "$unset": { "expires": "" } });

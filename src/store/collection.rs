@@ -1,0 +1,133 @@
+//! A store: one collection, the layout of its sessions and the connection to them. How they are read, found
+//! by what was typed, and written stands in the files beside this one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bson::{DateTime, Document, doc};
+
+use crate::error::{Error, Result};
+use crate::model::index_spec::IndexSpec;
+use crate::model::layout::Layout;
+use crate::server::connection::Connection;
+use crate::server::reply::Reply;
+
+/// Sessions of one layout in one collection.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(super) connection: Connection,
+    pub(super) collection: String,
+    pub(super) layout: Arc<Layout>,
+    pub(super) comment: String,
+    /// Touches write nothing in a session that was written lately.
+    pub(super) touch_after: Duration,
+    /// A tower-sessions `save` leaves sessions alone that are over.
+    pub(crate) save_only_live: bool,
+}
+
+impl Connection {
+    /// The store that keeps its sessions in `collection`, written in `layout`.
+    pub fn store(&self, collection: &str, layout: Layout) -> Store {
+        Store::new(self.clone(), collection, layout)
+    }
+}
+
+impl Store {
+    /// The store of `layout` in `collection`. [`Connection::store`] does the same.
+    pub fn new(connection: Connection, collection: &str, layout: Layout) -> Self {
+        let comment = format!("sessionctl {}", env!("CARGO_PKG_VERSION"));
+        let (collection, layout) = (collection.to_owned(), Arc::new(layout));
+        Self {
+            connection,
+            collection,
+            layout,
+            comment,
+            touch_after: Duration::ZERO,
+            save_only_live: false,
+        }
+    }
+
+    /// How its sessions are written.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The connection it uses.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The name of its collection.
+    pub fn name(&self) -> &str {
+        &self.collection
+    }
+
+    /// `database.collection`.
+    pub fn namespace(&self) -> String {
+        format!("{}.{}", self.connection.database(), self.collection)
+    }
+
+    /// The same store for one run, whose name its operations carry in `currentOp` and the profiler.
+    #[must_use]
+    pub fn for_run(mut self, run: &str) -> Self {
+        self.comment = format!("{} {run}", self.comment);
+        self
+    }
+
+    /// The same store, its documents read by another layout.
+    pub(crate) fn with_layout(&self, layout: Layout) -> Self {
+        Self { layout: Arc::new(layout), ..self.clone() }
+    }
+
+    /// What its operations say in `currentOp` and the profiler. No session ids in it.
+    pub(crate) fn comment(&self) -> &str {
+        &self.comment
+    }
+
+    /// The server's clock.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn now(&self) -> Result<DateTime> {
+        Ok(self.connection.hello().await?.now)
+    }
+
+    pub(crate) async fn run(&self, name: &str, command: Document) -> Result<Document> {
+        self.connection.run(name, &self.collection, command).await
+    }
+
+    pub(crate) async fn reply(&self, name: &str, command: Document) -> Result<Reply> {
+        self.connection.reply(name, &self.collection, command).await
+    }
+
+    pub(crate) async fn indexes(&self) -> Result<Vec<IndexSpec>> {
+        let indexes = self.connection.indexes(&self.collection).await?;
+        indexes.ok_or_else(|| Error::NoCollection {
+            namespace: self.namespace(),
+            session_collections: Vec::new(),
+        })
+    }
+
+    /// Inserts documents as they are, all of them or, at the first that the server refuses, none
+    /// after it.
+    ///
+    /// # Errors
+    /// What the server says, such as a duplicate id.
+    pub async fn insert_documents(&self, documents: Vec<Document>) -> Result<()> {
+        // The server takes up to 100,000 documents and 48 MB in one command; a body holds 16 MB.
+        for chunk in documents.chunks(100) {
+            let command = doc! {
+                "insert": &self.collection,
+                "documents": chunk.to_vec(),
+                "comment": &self.comment,
+            };
+            self.run("insert", command).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn error(&self, command: &str, error: mongodb::error::Error) -> Error {
+        let namespace = self.namespace();
+        self.connection.scene(command, &namespace).error(error)
+    }
+}

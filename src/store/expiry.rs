@@ -1,0 +1,55 @@
+//! When a session that is written will be over.
+
+use std::time::Duration;
+
+use bson::DateTime;
+
+use crate::model::layout::Clock;
+
+/// How long a session lives that is set without an expiry, in connect-mongo as here: 14 days.
+pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(1_209_600);
+
+/// The longest lifetime that the server's clock is asked to add to: with it a date is still one.
+pub(super) const LONGEST_MS: i64 = 250_000_000_000_000;
+
+/// When a session that is set will be over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// So long after the server's now.
+    After(Duration),
+    /// At this instant.
+    At(DateTime),
+    /// Never, where the layout has a way to say so.
+    Never,
+}
+
+impl Expiry {
+    /// Its instant, if there is one and it is known.
+    pub(super) fn instant(self, clock: Clock) -> Option<DateTime> {
+        match (self, clock) {
+            (Self::After(lifetime), Clock::At(now)) => Some(later(now, lifetime)),
+            (Self::At(time), _) => Some(time),
+            (Self::After(_), Clock::Server) | (Self::Never, _) => None,
+        }
+    }
+
+    /// How long that is from now, in milliseconds: of an instant in whole seconds, as it was once meant.
+    pub(super) fn max_age(self, clock: Clock) -> Option<i64> {
+        match (self, clock) {
+            (Self::After(lifetime), _) => Some(millis(lifetime).min(LONGEST_MS)),
+            (Self::At(at), Clock::At(now)) => {
+                let ahead = at.timestamp_millis().saturating_sub(now.timestamp_millis());
+                Some(ahead.clamp(0, LONGEST_MS).saturating_add(500) / 1000 * 1000)
+            }
+            (Self::At(_), Clock::Server) | (Self::Never, _) => None,
+        }
+    }
+}
+
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+pub(super) fn later(now: DateTime, lifetime: Duration) -> DateTime {
+    DateTime::from_millis(now.timestamp_millis().saturating_add(millis(lifetime)))
+}

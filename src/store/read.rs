@@ -1,0 +1,205 @@
+//! Reading sessions in batches, in the order in which they are stored or a sorted one, and counting them.
+
+use std::time::Duration;
+
+use bson::{Bson, Document, doc};
+use futures_util::StreamExt as _;
+use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
+
+use super::collection::Store;
+use crate::error::Result;
+use crate::model::layout::Layout;
+use crate::server::reply::{affected, documents};
+
+/// Documents a batch of a cursor: large enough to be as fast as the driver's default, small enough
+/// that a million sessions need no more memory than a thousand.
+const READ_BATCH: u32 = 1000;
+
+/// In which order sessions are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortKey {
+    /// By expiry; those without one come last.
+    Expires,
+    /// By last touch.
+    Touched,
+    /// By creation.
+    Created,
+    /// By the size of the document.
+    Bytes,
+    /// By the id.
+    Id,
+}
+
+/// How sessions are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The order; the natural one is fastest.
+    pub sort: Option<SortKey>,
+    /// The other way round.
+    pub reverse: bool,
+    /// At most so many; 0 is all.
+    pub limit: u64,
+    /// The server gives it up after so long; used where nothing is sorted.
+    pub within: Option<Duration>,
+}
+
+impl Store {
+    /// How many sessions match `filter`.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn count(&self, filter: Document) -> Result<u64> {
+        // Without a filter the server knows the number; with one it must be counted exactly.
+        if filter.is_empty() {
+            let reply = self.run("count", doc! { "count": &self.collection }).await?;
+            return Ok(affected(&reply, "n"));
+        }
+        let pipeline = [doc! { "$match": filter }, doc! { "$count": "n" }];
+        let mut counted = self.aggregate(pipeline.into()).await?;
+        let Some(batch) = counted.next().await? else { return Ok(0) };
+        let count = documents(&batch)
+            .next()
+            .map(|row| row.get_i32("n").map_or_else(|_| row.get_i64("n").unwrap_or(0), i64::from));
+        Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
+    }
+
+    /// The raw documents that match `filter`, in batches as the server sends them.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn read(&self, filter: Document, reading: &Reading) -> Result<Batches> {
+        let Some(sort) = reading.sort else {
+            return self.read_as_stored(filter, reading, READ_BATCH).await;
+        };
+        const KEY: &str = "__sessionctl_key";
+        let direction = if reading.reverse { -1 } else { 1 };
+        let mut pipeline = vec![
+            doc! { "$match": filter },
+            doc! { "$addFields": { KEY: self.sort_key(sort) } },
+            // Sessions without the date come last in either direction.
+            doc! { "$addFields": { format!("{KEY}_none"): { "$lte": [format!("${KEY}"), Bson::Null] } } },
+            doc! { "$sort": { format!("{KEY}_none"): 1, KEY: direction } },
+        ];
+        if reading.limit > 0 {
+            pipeline.push(doc! { "$limit": i64::try_from(reading.limit).unwrap_or(i64::MAX) });
+        }
+        pipeline.push(doc! { "$unset": [KEY, format!("{KEY}_none")] });
+        self.aggregate(pipeline).await
+    }
+
+    /// The whole documents that match `filter`, in batches of `size`.
+    pub(crate) async fn read_whole(&self, filter: Document, size: u32) -> Result<Batches> {
+        self.read_as_stored(filter, &Reading::default(), size).await
+    }
+
+    async fn read_as_stored(
+        &self,
+        filter: Document,
+        reading: &Reading,
+        size: u32,
+    ) -> Result<Batches> {
+        let collection = self.connection.collection(&self.collection);
+        let mut find = collection.find(filter).comment(self.comment.as_str()).batch_size(size);
+        if reading.reverse {
+            find = find.sort(doc! { "$natural": -1 });
+        }
+        if reading.limit > 0 {
+            find = find.limit(i64::try_from(reading.limit).unwrap_or(i64::MAX));
+        }
+        if let Some(within) = reading.within {
+            find = find.max_time(within);
+        }
+        let cursor = find.batch().await.map_err(|error| self.error("find", error))?;
+        Ok(Batches { cursor, store: self.clone(), command: "find" })
+    }
+
+    /// So many whole documents, taken at random.
+    pub(crate) async fn sample(&self, size: u64) -> Result<Batches> {
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        self.aggregate(vec![doc! { "$sample": { "size": size } }]).await
+    }
+
+    fn sort_key(&self, sort: SortKey) -> Bson {
+        match sort {
+            SortKey::Expires => self.layout.expiry_fact(),
+            SortKey::Touched => Layout::instant_fact(&self.layout.touched),
+            SortKey::Created => Layout::instant_fact(&self.layout.created),
+            SortKey::Bytes => doc! { "$bsonSize": "$$ROOT" }.into(),
+            SortKey::Id => format!("${}", self.layout.id.path).into(),
+        }
+    }
+
+    /// The `_id`s that match `filter`, in batches of `size`, with the fields of `also`.
+    pub(crate) async fn read_ids(
+        &self,
+        filter: Document,
+        also: &[&str],
+        size: u32,
+    ) -> Result<Batches> {
+        let mut projection = doc! { "_id": 1 };
+        projection.extend(also.iter().map(|path| ((*path).to_owned(), Bson::Int32(1))));
+        let collection = self.connection.collection(&self.collection);
+        let find = collection
+            .find(filter)
+            .projection(projection)
+            .comment(self.comment.as_str())
+            .batch_size(size);
+        let cursor = find.batch().await.map_err(|error| self.error("find", error))?;
+        Ok(Batches { cursor, store: self.clone(), command: "find" })
+    }
+
+    /// The `_id`s of the last that were stored, the newest first; the server may take so long.
+    pub(crate) async fn read_newest_ids(&self, limit: u64, within: Duration) -> Result<Batches> {
+        let collection = self.connection.collection(&self.collection);
+        let find = collection
+            .find(Document::new())
+            .sort(doc! { "$natural": -1 })
+            .projection(doc! { "_id": 1 })
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .max_time(within)
+            .comment(self.comment.as_str())
+            .batch_size(READ_BATCH);
+        let cursor = find.batch().await.map_err(|error| self.error("find", error))?;
+        Ok(Batches { cursor, store: self.clone(), command: "find" })
+    }
+
+    pub(crate) async fn aggregate(&self, pipeline: Vec<Document>) -> Result<Batches> {
+        let collection = self.connection.collection(&self.collection);
+        let aggregate = collection
+            .aggregate(pipeline)
+            .allow_disk_use(true)
+            .comment(self.comment.as_str())
+            .batch_size(READ_BATCH);
+        let cursor = aggregate.batch().await.map_err(|error| self.error("aggregate", error))?;
+        Ok(Batches { cursor, store: self.clone(), command: "aggregate" })
+    }
+}
+
+/// Batches of raw documents, as the server sends them.
+pub struct Batches {
+    cursor: RawBatchCursor,
+    store: Store,
+    command: &'static str,
+}
+
+impl Batches {
+    /// The next batch that has documents; `None` at the end.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn next(&mut self) -> Result<Option<RawBatch>> {
+        while let Some(batch) = self.cursor.next().await {
+            let batch = batch.map_err(|error| self.store.error(self.command, error))?;
+            if documents(&batch).next().is_some() {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl std::fmt::Debug for Batches {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Batches of {}", self.store.namespace())
+    }
+}
