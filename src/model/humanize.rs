@@ -58,6 +58,7 @@ mod tests {
 
     #[test]
     fn numbers_are_said_as_people_say_them() {
+        assert_eq!((grouped(0), grouped(999)), ("0".into(), "999".into()));
         assert_eq!(counted(1, "session"), "1 session");
         assert_eq!(counted(1_234_567, "session"), "1,234,567 sessions");
         assert_eq!(lasting(Duration::from_secs(90)), "90 seconds");

@@ -5,21 +5,19 @@ use std::slice;
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, doc};
 
-use crate::error::Certainty;
-use crate::error::{Error, Result};
+use crate::error::{Certainty, Error, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::Layout;
 use crate::model::layout::detect::{Sample, Verdict, detect};
 use crate::ops::index::{self, TtlState};
 use crate::server::connection::Connection;
-use crate::server::reply::affected;
-use crate::server::reply::first_batch;
+use crate::server::reply::{affected, first_batch};
 
 mod choice;
 
 pub use choice::{Choice, Purpose};
 
-/// How many documents a layout is judged by.
+/// How many documents a layout is judged by: `$sample` gives a hundred of a million in 20 ms.
 const SAMPLE: i64 = 100;
 
 /// A collection that holds sessions.
@@ -44,7 +42,7 @@ impl Connection {
         self.sample_with(collection, indexes, purpose, SAMPLE).await
     }
 
-    async fn no_collection(&self, collection: &str) -> Error {
+    pub(crate) async fn no_collection(&self, collection: &str) -> Error {
         Error::NoCollection {
             namespace: self.namespace(collection),
             session_collections: self.session_collections().await.unwrap_or_default(),
@@ -93,7 +91,8 @@ impl Connection {
     /// # Errors
     /// What the connection meets.
     pub async fn session_collections(&self) -> Result<Vec<String>> {
-        // Enough to tell a layout, little enough for a database of a thousand collections.
+        // Enough to tell a layout, little enough for a database of a thousand collections: this only
+        // decorates an error.
         const LOOK: i64 = 5;
         let mut found = Vec::new();
         for name in self.collections().await? {
@@ -180,7 +179,8 @@ impl Connection {
         indexes: &[IndexSpec],
         verdict: Verdict,
     ) -> Result<Surveyed> {
-        // Without the right to collStats the sizes stay unknown.
+        // Without the right to collStats the sizes stay unknown. Its count is the server's own, and
+        // costs nothing; after a crash it may be off.
         let stats = self.run("collStats", collection, doc! { "collStats": collection }).await.ok();
         let number = |field| stats.as_ref().map(|stats| affected(stats, field));
         let layout = verdict.likeliest();

@@ -107,3 +107,42 @@ impl Connection {
         Ok(choice)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bson::RawDocumentBuf;
+    use bson::rawdoc;
+
+    use super::*;
+
+    fn choice(documents: Vec<RawDocumentBuf>, named: Option<&str>) -> Choice {
+        let sample = Sample { namespace: "app.sessions".into(), documents, indexes: Vec::new() };
+        let named = named.map(|name| Layout::named(name).unwrap());
+        Choice::of(&sample, named, None)
+    }
+
+    #[test]
+    fn nothing_is_changed_by_a_layout_that_no_document_has() {
+        let misnamed = choice(vec![rawdoc! { "a": 1 }], Some("tower-sessions"));
+        assert!(misnamed.permits(Purpose::Reading).is_ok());
+        let refused = misnamed.permits(Purpose::Changing);
+        assert!(matches!(refused, Err(Error::Misnamed { .. })), "{refused:?}");
+        assert!(misnamed.certain().is_err());
+    }
+
+    #[test]
+    fn documents_of_no_layout_are_not_even_read() {
+        let unknown = choice(vec![rawdoc! { "a": 1 }], None);
+        for purpose in [Purpose::Reading, Purpose::Changing] {
+            assert!(matches!(unknown.permits(purpose), Err(Error::Undetected { .. })));
+        }
+    }
+
+    #[test]
+    fn in_an_empty_collection_there_is_nothing_to_do_by_whatever_layout() {
+        let empty = choice(Vec::new(), None);
+        assert!(empty.permits(Purpose::Changing).is_ok() && empty.layout().is_none());
+        assert!(empty.certain().is_err(), "no document speaks for it");
+        assert!(choice(Vec::new(), Some("tower-sessions")).certain().is_ok());
+    }
+}

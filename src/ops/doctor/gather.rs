@@ -20,11 +20,13 @@ use crate::server::connection::{Connection, Topology};
 use crate::server::reply::first_batch;
 use crate::store::Store;
 
-/// Up to so many documents all of them are counted; of more, a sample is.
+/// Up to so many documents all of them are counted; of more, a random sample is, for which the
+/// server jumps through the collection rather than reading it.
 const FEW: u64 = 100_000;
 /// How large that sample is unless told otherwise.
 const SAMPLE: u64 = 10_000;
-/// How long the pass over the documents may take.
+/// How long the pass over the documents may take: the server itself gives up then, because a future of
+/// the driver must not be dropped.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// `CommandNotSupportedOnView`.
 const NOT_ON_VIEW: i32 = 166;
@@ -51,6 +53,7 @@ impl Doctor {
         let now = hello.get_datetime("localTime").copied();
         let now = now.map_err(|_| Error::Unsupported("the server tells no time".into()))?;
         let kind = Topology::of(&hello);
+        // Looked at first and last: what the TTL monitor deletes meanwhile says that it works.
         let before = server_status(connection).await;
         let place = place(connection, collection).await;
         let indexes = indexes(connection, collection, &place).await?;
@@ -145,7 +148,7 @@ async fn place(connection: &Connection, collection: &str) -> Fact<Place> {
         command.extend(more);
         async { connection.run("listCollections", "", command).await }
     };
-    // Whoever may not see the options may still see the type.
+    // Without the right `listCollections` a login may still list, by name and type, what it can read.
     let reply = match ask(doc! {}).await {
         Err(Error::Unauthorized { .. }) => {
             ask(doc! { "nameOnly": true, "authorizedCollections": true }).await?
@@ -166,10 +169,7 @@ async fn indexes(
     match connection.indexes(collection).await {
         Ok(Some(indexes)) => Ok(Ok(indexes)),
         Ok(None) if place.is_ok() => Ok(Ok(Vec::new())),
-        Ok(None) => Err(Error::NoCollection {
-            namespace: connection.namespace(collection),
-            session_collections: connection.session_collections().await.unwrap_or_default(),
-        }),
+        Ok(None) => Err(connection.no_collection(collection).await),
         Err(error) if error.code() == Some(NOT_ON_VIEW) => Ok(Ok(Vec::new())),
         Err(error) => Ok(Err(error)),
     }
@@ -235,7 +235,7 @@ async fn survey(
     Ok(Survey::read(&reply, store.layout(), documents))
 }
 
-/// By the index if one leads to it, else as far as the survey has seen.
+/// By the index if one leads to it, which takes one step, else as far as the survey has seen.
 async fn oldest(
     store: &Store,
     indexes: &[IndexSpec],
@@ -259,6 +259,7 @@ pub(crate) async fn oldest_along(
     if !indexes.iter().any(|index| index.leads_along(path)) {
         return None;
     }
+    // A number as expiry sorts before every date; `$lt` with a date compares dates with dates alone.
     let command = doc! {
         "find": store.name(),
         "filter": { path: { "$lt": limit } },
@@ -327,7 +328,7 @@ async fn clocks(connection: &Connection, hello: &Document) -> Fact<Clocks> {
 }
 
 /// How far the clock of a server is ahead of this machine's. The quickest of three answers tells it
-/// best.
+/// best: the first may have opened a connection.
 async fn ask_for_clock(connection: &Connection, member: Option<&str>) -> Fact<Skew> {
     let mut best: Option<Skew> = None;
     for _ in 0..3 {
@@ -337,6 +338,7 @@ async fn ask_for_clock(connection: &Connection, member: Option<&str>) -> Fact<Sk
         let Ok(told) = reply.get_datetime("localTime") else {
             return Err(Error::Unsupported("the server tells no time".into()));
         };
+        // The server read its clock some time between; taken to be in the middle.
         let unsure = after.saturating_sub(before).saturating_add(1) / 2 + 1;
         let ahead = told.timestamp_millis().saturating_sub(before.saturating_add(unsure));
         if best.is_none_or(|best| unsure < best.unsure) {

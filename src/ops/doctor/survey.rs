@@ -90,6 +90,7 @@ impl Survey {
         let at = |millis: i64| DateTime::from_millis(millis);
         let far = at(now.timestamp_millis().saturating_add(FAR_MS));
         let path = layout.expiry_path().unwrap_or("_id");
+        // One pass for everything: each facet sees every document, and the collection is read once.
         let mut facets = doc! {
             "looked_at": [{ "$count": "n" }],
             "types": [{ "$group": { "_id": { "$type": format!("${path}") }, "n": { "$sum": 1 } } }],

@@ -25,6 +25,7 @@ impl Store {
             "currentOp": true,
             "ns": self.namespace(),
             "command.createIndexes": self.name(),
+            // Only the phases that scan and insert have one.
             "progress": { "$exists": true },
         };
         let reply = self.connection().run_on_admin("currentOp", command).await?;

@@ -126,7 +126,8 @@ pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
     })
 }
 
-/// Gives the other store's sessions a collection of their own.
+/// Gives the other store's sessions a collection of their own. Copied and deleted by one filter: what
+/// it does not match stays.
 fn moving(facts: &Facts, other: &Layout) -> Remedy {
     let filter = Bson::Document(filter(other)).into_relaxed_extjson();
     let into = format!("{}_{}", facts.collection, other.name.replace('-', "_"));

@@ -9,7 +9,7 @@ use crate::ops::doctor::remedy::Remedy;
 
 /// The largest document that the server takes.
 const LIMIT: u64 = 16 << 20;
-/// So little reusable space is not worth a thought.
+/// So little reusable space is not worth a thought: any file of `WiredTiger` has some.
 const LITTLE: u64 = 16 << 20;
 /// From so many documents on their share means something.
 const ENOUGH: u64 = 20;
@@ -97,7 +97,7 @@ pub(super) fn size(facts: &Facts) -> Result<Finding, Unknown> {
     })
 }
 
-/// What was deleted leaves room on the disk that only new documents fill.
+/// What was deleted leaves room on the disk that only new documents fill: `WiredTiger` keeps its pages.
 pub(super) fn disk(facts: &Facts) -> Result<Finding, Unknown> {
     let stats = facts.stats.as_ref()?;
     if matches!(facts.place, Ok(Place::View(_))) {

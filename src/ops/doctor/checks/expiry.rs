@@ -16,7 +16,8 @@ use crate::ops::doctor::finding::{Finding, Unknown};
 use crate::ops::doctor::remedy::Remedy;
 use crate::ops::doctor::survey::{ANCIENT_MS, FAR_MS, Survey};
 
-/// Types that can be turned into dates.
+/// Types that can be turned into dates. The TTL monitor passes all of them over: it acts on dates, and
+/// on arrays of dates, alone.
 const FIXABLE: [&str; 5] = ["string", "int", "long", "double", "decimal"];
 /// So many sessions in one minute are a burst,
 const BURST: u64 = 100;
@@ -117,7 +118,8 @@ pub(super) fn endless(facts: &Facts) -> Result<Finding, Unknown> {
     if count == 0 {
         return Ok(Finding::pass(survey.looking("no session is endless")));
     }
-    // It reaches a null, and not what is missing.
+    // The partial index is for a null. One for what is missing cannot be made: `$exists: false` is no
+    // filter that the server takes there.
     let is_null = survey.types.get("missing").is_none_or(|count| *count == 0);
     if let Some(index) = idle_index(facts, layout).filter(|_| is_null) {
         let what = format!(
@@ -206,7 +208,8 @@ pub(super) fn burst(facts: &Facts) -> Result<Finding, Unknown> {
     }))
 }
 
-/// Takes up to an hour off each of these sessions, at random.
+/// Takes up to an hour off each of these sessions, at random. Earlier, not later: no session may live
+/// longer than its store said.
 fn spreading(layout: &Layout, minute: DateTime) -> Option<String> {
     let [rule] = layout.expiry.as_slice() else { return None };
     let path = rule.path.as_deref().filter(|_| rule.kind == Kind::Date)?;

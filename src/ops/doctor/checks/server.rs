@@ -16,7 +16,7 @@ use crate::server::replication::{Lag, Member};
 /// Servers that speak MongoDB's protocol and are not MongoDB.
 struct Product {
     name: &'static str,
-    /// A host of theirs ends so.
+    /// A host of theirs ends so. Some of them answer `buildInfo` with nothing but MongoDB's own keys.
     hosts: &'static [&'static str],
     /// Keys of their reply to `buildInfo`.
     keys: &'static [&'static str],
@@ -58,9 +58,10 @@ const ENDS: &[((u32, u32), &str)] = &[
     ((8, 0), "2029-10-31"),
 ];
 
-/// Further apart than this, clocks matter: two seconds.
+/// Further apart than this, clocks matter: two seconds. Sessions live for minutes at least, and NTP
+/// keeps machines within milliseconds.
 const APART_MS: i64 = 2000;
-/// A member that is further behind slows everything down that waits for a majority.
+/// A member that is further behind slows everything down that waits for a majority, as our deletes do.
 const BEHIND: Duration = Duration::from_secs(60);
 
 /// Whether it is MongoDB.

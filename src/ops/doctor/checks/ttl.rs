@@ -9,7 +9,8 @@ use crate::ops::doctor::facts::{Facts, Passes, between};
 use crate::ops::doctor::finding::{Finding, Outcome, Unknown};
 use crate::ops::doctor::remedy::Remedy;
 
-/// What has been expired for so long is late, whatever the interval.
+/// What has been expired for so long is late: the TTL monitor passes every minute, but one pass over a
+/// large backlog takes several.
 const LATE: Duration = Duration::from_secs(600);
 
 /// Whether there is a TTL index by which the server deletes these sessions.
@@ -17,6 +18,7 @@ pub(super) fn index(facts: &Facts) -> Result<Finding, Unknown> {
     let layout = facts.known_layout()?;
     facts.usable_indexes()?;
     if let Some(index) = facts.acting_index(layout) {
+        // Hiding an index keeps the planner from it, and not the TTL monitor.
         let hidden = match index.is_hidden() {
             true => ", although it is hidden: it deletes all the same",
             false => "",
@@ -35,6 +37,7 @@ pub(super) fn index(facts: &Facts) -> Result<Finding, Unknown> {
     };
     let meaning =
         format!("nothing deletes expired sessions{unsure}: the collection grows for ever");
+    // `listIndexes` shows an index from the start of its build on.
     let building = facts.stats.as_ref().is_ok_and(|stats| {
         let wanted = layout.ttl_index.as_ref();
         wanted.is_some_and(|wanted| stats.builds.contains(&wanted.name))
@@ -64,6 +67,7 @@ pub(super) fn monitor(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(Finding::fail(what, meaning).remedy(set_parameter("ttlMonitorEnabled: true")))
 }
 
+/// It holds until the server is started again; what its configuration says is not known here.
 fn set_parameter(parameter: &str) -> Remedy {
     script::run(format!("db.adminCommand({{setParameter: 1, {parameter}}})"))
 }
@@ -85,6 +89,7 @@ pub(super) fn deleting(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, survey) = facts.surveyed()?;
     let expired = survey.count(State::Expired);
     let amount = survey.about(expired, "session");
+    // An index leads to the very oldest, which a sample need not hold.
     let oldest = facts.oldest.as_ref().ok().copied().flatten().or(survey.oldest);
     let age = oldest.map(|oldest| between(oldest, facts.now));
     if expired == 0 && age.is_none() {

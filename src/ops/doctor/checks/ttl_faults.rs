@@ -128,7 +128,8 @@ fn after(seconds: u64) -> String {
     }
 }
 
-/// A value that is no whole number of seconds which the server acts on, and what comes of it.
+/// A value that is no whole number of seconds which the server acts on, and what comes of it. 6.0
+/// refuses or rounds such a value when an index is made, and lists one that an older server stored.
 fn odd(value: &Bson, facts: &Facts) -> Option<(Outcome, String, &'static str)> {
     const NEVER: &str = "the server deletes nothing by it: the collection grows for ever";
     let number = match value {
@@ -140,7 +141,7 @@ fn odd(value: &Bson, facts: &Facts) -> Option<(Outcome, String, &'static str)> {
     if number.is_nan() {
         let at_once = facts.version.as_ref().is_ok_and(|version| {
             let [major, minor, patch] = version.number;
-            // SERVER-68477.
+            // SERVER-68477: what 4.4 stored as never, these delete by at once.
             matches!((major, minor), (5, 0)) && patch <= 13
                 || matches!((major, minor), (6, 0)) && patch <= 1
         });
@@ -163,7 +164,7 @@ fn odd(value: &Bson, facts: &Facts) -> Option<(Outcome, String, &'static str)> {
     })
 }
 
-/// A TTL on more than one field never deletes.
+/// A TTL on more than one field never deletes. Today's servers refuse to make one (67).
 pub(super) fn compound(facts: &Facts) -> Result<Finding, Unknown> {
     let (_, ttls) = ttls(facts)?;
     let is_compound =
@@ -193,7 +194,8 @@ pub(super) fn partial(facts: &Facts) -> Result<Finding, Unknown> {
     })
 }
 
-/// Whether a filter leaves out documents that have a date, which others could not expire by anyway.
+/// Whether a filter leaves out documents that have a date. One that asks for the date itself does not:
+/// the server deletes by nothing else.
 fn leaves_out(index: &IndexSpec, key: &str) -> bool {
     let Ok(filter) = index.0.get_document("partialFilterExpression") else { return false };
     let wants_date = |condition: &Document| {
@@ -222,6 +224,7 @@ pub(super) fn several(facts: &Facts) -> Result<Finding, Unknown> {
     let right = wanted.found.filter(|_| wanted.state == TtlState::Installed);
     let right = right.as_ref().map(IndexSpec::name);
     let names: Vec<_> = whole.iter().map(|index| index.name()).collect();
+    // The one to drop is not the store's own, which it would make again at its next start.
     let wrong = whole.iter().find(|index| Some(index.name()) != right).unwrap_or(&whole[1]);
     let what = format!("there are {} TTL indexes: {}", whole.len(), names.join(", "));
     let meaning = "a session ends by the one that deletes it first, and each costs work at \
@@ -232,6 +235,7 @@ pub(super) fn several(facts: &Facts) -> Result<Finding, Unknown> {
 /// One of another name or with other options is in the application's own way.
 pub(super) fn options(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, _) = ttls(facts)?;
+    // `createIndex` is a no-op only for an index with the same options and name.
     let status = facts.index_status(layout);
     let found = status.found.as_ref().filter(|_| status.state == TtlState::Differs);
     let Some(found) = found else {
