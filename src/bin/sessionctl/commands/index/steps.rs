@@ -97,7 +97,7 @@ fn leave(context: &Context, store: &Store, left: Left) -> Exit {
     };
     context.note("note", what);
     context.note("note", "run it again to wait for that, and to go on");
-    Exit::Signal(context.signals.received().unwrap_or_default())
+    context.signals.exit()
 }
 
 /// What was done, to a person.
