@@ -118,6 +118,7 @@ impl<'a> Live<'a> {
         let mut view = View::new(namespace, context.global.full_ids, args.interval);
         view.wanted = Wanted { limit: ROWS, ..Wanted::default() };
         let (asking, asked) = watch::channel(view.asking());
+        // Bounded, so that less is read while the terminal is slow.
         let (sender, updates) = mpsc::channel(16);
         let named = poller.named.is_some();
         tokio::spawn(poller.poll(asked, sender.clone()));

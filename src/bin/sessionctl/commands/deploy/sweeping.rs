@@ -97,6 +97,7 @@ impl Sweeping {
         place: Place,
     ) -> Result<Vec<String>, Failure> {
         check_more(&self.more)?;
+        // Checked with the files where they are now, printed with where the sweeper will find them.
         check_line(&self.line(global, own.clone(), Path::to_owned)?)?;
         self.line(global, own, place)
     }

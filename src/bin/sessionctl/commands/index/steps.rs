@@ -25,6 +25,7 @@ pub async fn carry_out(
     _: &Confirmed,
 ) -> Result<Option<Exit>, Failure> {
     let asked = &context.signals.asked;
+    // Nothing was begun yet, so a signal leaves nothing behind.
     let mut change = match asked.run_until_cancelled(changing.next()).await {
         Some(change) => change.doing(action)?,
         None => return Ok(context.signals.received().map(Exit::Signal)),

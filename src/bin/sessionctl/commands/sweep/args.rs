@@ -165,11 +165,15 @@ impl Args {
     fn sweep(&self) -> Sweep {
         let host = gethostname()
             .map_or_else(|_| "unknown".into(), |name| name.to_string_lossy().into_owned());
+        // Two containers can share a host name, and both run it as process 1: the random part tells
+        // them apart.
         let holder = format!("{host}:{}:{}", std::process::id(), run_id());
         let terms = Terms { holder, life: self.service.lease };
         Sweep {
             interval: self.interval.unwrap_or(Sweep::default().interval),
             lease: Some(terms).filter(|_| !self.service.no_lease),
+            // Counting costs the server up to ten seconds a pass, for numbers that only metrics
+            // show.
             measure: self.service.metrics.is_some() || self.service.metrics_file.is_some(),
             once: self.once,
             ..Sweep::default()
