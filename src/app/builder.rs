@@ -152,6 +152,8 @@ impl Store {
     /// server says.
     pub async fn install_indexes(&self) -> Result<()> {
         if self.connection().indexes(self.name()).await?.is_none() {
+            // The indexes of a collection that does not exist cannot be listed, and so not be
+            // compared.
             let created = self.run("create", doc! { "create": self.name() }).await;
             match created {
                 Err(error) if error.code() == Some(NAMESPACE_EXISTS) => {}
@@ -160,7 +162,11 @@ impl Store {
         }
         let id = &self.layout().id;
         if id.path != "_id" {
+            // The name that the store itself uses: under another one its own `createIndex` would
+            // fail (85).
             let name = id.index.clone().unwrap_or_else(|| format!("{}_1", id.path));
+            // Without it two first requests of one session can insert two documents: an upsert by a
+            // field that is not `_id` is unique only by an index.
             let index = doc! { "name": name, "key": { &id.path: 1 }, "unique": true };
             let command = doc! {
                 "createIndexes": self.name(), "indexes": [index], "comment": self.comment(),

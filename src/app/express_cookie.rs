@@ -97,6 +97,7 @@ impl ExpressCookie {
     /// `s:<id>.<hmac>`, before the cookie's escapes.
     pub fn sign(&self, id: &str) -> String {
         let signature = self.signing.clone().chain_update(id).finalize().into_bytes();
+        // cookie-signature strips the padding.
         format!("s:{id}.{}", STANDARD_NO_PAD.encode(signature))
     }
 

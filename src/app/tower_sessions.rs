@@ -105,6 +105,7 @@ impl SessionStore for Store {
             if self.insert(whole(self.layout(), &id, record)).await? {
                 return Ok(());
             }
+            // Writing over a taken id would give the session of one visitor to another.
             record.id = Id::default();
         }
         Err(Error::Backend("the server takes no new session under any id".to_owned()))
@@ -116,6 +117,8 @@ impl SessionStore for Store {
     /// As for `create`.
     async fn save(&self, record: &Record) -> Result<()> {
         let id = record.id.to_string();
+        // No upsert: it would bring back a session that a logout deleted while the request was
+        // running.
         self.replace(whole(self.layout(), &id, record), self.save_only_live).await?;
         Ok(())
     }

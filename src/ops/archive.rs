@@ -72,6 +72,8 @@ impl Archive {
     /// [`Error::ArchiveExists`] where there is a file of that name; [`Error::Archive`].
     pub fn create(path: &Path) -> Result<Self> {
         let format = Format::of(path)?;
+        // Never over a file that exists: it may hold the only copy of what an earlier purge
+        // deleted.
         let file = opening().create_new(true).open(path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Error::ArchiveExists { path: path.to_owned() },
             _ => unusable(path, "could not be created", &error),
@@ -88,6 +90,7 @@ impl Archive {
     /// [`Error::Archive`], also where it is damaged in another way.
     pub fn append(path: &Path) -> Result<Self> {
         let format = Format::of(path)?;
+        // Created first and opened second: a check before that could be outrun by another process.
         match Self::create(path) {
             Err(Error::ArchiveExists { .. }) => {}
             created => return created,
@@ -116,6 +119,7 @@ impl Archive {
     }
 
     fn over(path: &Path, format: Format, file: File) -> Result<Self> {
+        // Each of two writers would take the batch of the other for one that broke off, and cut it.
         fs4::FileExt::try_lock(&file).map_err(|error| match error {
             fs4::TryLockError::WouldBlock => in_use(path),
             fs4::TryLockError::Error(error) => unusable(path, "could not be locked", &error),
@@ -172,6 +176,7 @@ impl Archive {
                 Ok(written)
             }
             Err(error) => {
+                // Otherwise a restore would find half a batch whose sessions were never deleted.
                 let taken_back = self.file.set_len(self.length).and_then(|()| self.file.sync_all());
                 let and = match taken_back {
                     Ok(()) => "",
@@ -186,6 +191,8 @@ impl Archive {
 
     fn write_at_end(&mut self, batch: &[&RawDocument]) -> io::Result<(Written, u64)> {
         let about = self.file.metadata()?;
+        // What is written into a removed file is lost when this process ends, but its sessions
+        // would be deleted all the same.
         if is_gone(&about) || about.len() < self.length {
             return Err(io::Error::other("another process removed or shortened it"));
         }
@@ -205,6 +212,8 @@ impl Archive {
             }
             Compression::Zstd => {
                 let mut encoder = zstd::Encoder::new(&mut out, ZSTD_LEVEL)?;
+                // Without a checksum, which zstd does not add by itself, damage can be read as
+                // data.
                 encoder.include_checksum(true)?;
                 let archived = self.encode(batch, &mut encoder)?;
                 encoder.finish()?;
@@ -219,6 +228,7 @@ impl Archive {
             self.file.set_len(self.length)?;
             return Ok((written, self.length));
         }
+        // Flushes the new length along with the data, but not the times, which no reader needs.
         self.file.sync_data()?;
         self.unended = false;
         let length = self.file.stream_position()?;
@@ -233,6 +243,7 @@ impl Archive {
             let line;
             let bytes = match self.format.encoding {
                 Encoding::Bson => {
+                    // What a restore could not read must not count as archived.
                     Some(document.as_bytes()).filter(|bytes| check(bytes) == Checked::Whole)
                 }
                 Encoding::Ndjson => {

@@ -105,6 +105,7 @@ impl Connection {
             let keys: Vec<Bson> = batch.iter().filter_map(|document| key_of(document)).collect();
             let command = doc! {
                 "aggregate": collection,
+                // Along the index on `_id`; no document is sent.
                 "pipeline": [{ "$match": { "_id": { "$in": keys } } }, { "$count": "n" }],
                 "cursor": {},
                 "comment": COMMENT,
@@ -205,6 +206,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
                     }
                 }
                 Err(error) => {
+                    // After anything but a refusal, the server may have carried out a part.
                     restored.exact &= error.is_refusal();
                     error
                 }
@@ -219,12 +221,15 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
     async fn insert(&self, batch: &[RawDocumentBuf]) -> Result<Reply> {
         let mut documents = RawArrayBuf::new();
         batch.iter().for_each(|document| documents.push(document.as_ref()));
+        // Raw, because an archive in BSON may hold text that is not UTF-8.
         let command = rawdoc! {
             "insert": self.collection.as_str(),
             "documents": documents,
+            // A taken id must not keep the rest of the batch out.
             "ordered": false,
             "maxTimeMS": BATCH_MAX_MS,
             "comment": COMMENT,
+            // A failover could roll back what was reported as restored.
             "writeConcern": { "w": "majority" },
         };
         let reply = self.connection.run_raw("insert", &self.collection, command).await?;

@@ -152,6 +152,8 @@ impl Store {
         users: Option<&[Document]>,
     ) -> Result<Stats> {
         let looked_at = self.first_and_last().await?;
+        // Most collections have documents of one shape, so the cheap aggregation is enough; where
+        // it was not, the thorough one costs a second reading.
         let quick = Aggregation::after_a_look(self.layout(), now, &looked_at);
         let stats = match self.aggregated(&quick, options, now, users).await? {
             Some(stats) => Some(stats),
@@ -188,6 +190,8 @@ impl Store {
         let mut pipeline = Vec::new();
         if let Some(size) = options.sample {
             let size = i64::try_from(size).unwrap_or(i64::MAX);
+            // Before everything else, as only a first stage can draw at random instead of sorting
+            // the collection.
             pipeline.push(doc! { "$sample": { "size": size } });
         }
         pipeline.extend(aggregation.pipeline(users.map(<[Document]>::to_vec)));

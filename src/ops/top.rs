@@ -121,6 +121,7 @@ impl Counts {
 
     /// How long a server that just worked for so long is to be left in peace.
     pub fn rest(took: Duration) -> Duration {
+        // So watching keeps the server busy for less than a tenth of the time.
         took.saturating_mul(10)
     }
 }

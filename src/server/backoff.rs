@@ -10,13 +10,15 @@ use crate::error::{Error, Result};
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause while the server is away.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How often a write is tried before it is given up.
+/// How often a write is tried before it is given up. The seven pauses between add up to 12.7 s, more
+/// than the 10 s (`electionTimeoutMillis`) after which a replica set elects another primary.
 const ATTEMPTS: u32 = 8;
 /// The first pause before trying again; it doubles each time.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Whether waiting can mend it: then the sweep goes on.
 #[must_use]
 pub fn may_pass(error: &Error) -> bool {
+    // A member that was stepped down may be elected again, also under a direct connection to it.
     error.is_transient() || matches!(error, Error::NotPrimary { .. })
 }
 
@@ -57,6 +59,8 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new(interval: Duration) -> Self {
+        // At most an interval, so that a server that is back is swept no later than without a
+        // backoff.
         Self { pause: FIRST_PAUSE, longest: LONGEST_PAUSE.min(interval.max(FIRST_PAUSE)) }
     }
 

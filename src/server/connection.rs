@@ -49,6 +49,8 @@ pub enum Topology {
 impl Topology {
     /// Reads the reply to `hello`.
     pub(crate) fn of(hello: &Document) -> Self {
+        // `isreplicaset` comes from a member of a set that nobody has initiated yet: it does not
+        // stand by itself, either.
         if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
             Self::Sharded
         } else if hello.contains_key("setName") || hello.contains_key("isreplicaset") {
@@ -80,6 +82,7 @@ impl Connection {
     pub async fn open(uri: &str, database: Option<&str>) -> Result<Self> {
         let mut options = ClientOptions::parse(uri).await.map_err(|error| uri_error(uri, error))?;
         let within = *options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+        // Operators find the program by it in `currentOp` and in the log of the server.
         options.app_name.get_or_insert_with(|| "sessionctl".to_owned());
         options.max_pool_size.get_or_insert(MOST_IN_FLIGHT + 1);
         let address = addresses(&options.hosts);
@@ -142,6 +145,7 @@ impl Connection {
     /// # Errors
     /// What the connection meets.
     pub async fn hello(&self) -> Result<Hello> {
+        // From a `mongos` this is the clock of the router itself: it does not ask its shards.
         let reply = self.run_on_admin("hello", doc! { "hello": 1 }).await?;
         let now = reply.get_datetime("localTime").copied();
         Ok(Hello {
@@ -153,6 +157,8 @@ impl Connection {
 
     /// Runs a command on the database `admin`, on the primary.
     pub(crate) async fn run_on_admin(&self, name: &str, command: Document) -> Result<Document> {
+        // The driver sends a command to the primary whatever the read preference of the connection
+        // string says, except over a direct connection.
         let reply = self.client.database("admin").run_command(command).await;
         reply.map_err(|error| self.scene(name, "admin").error(error))
     }
@@ -175,6 +181,8 @@ impl Connection {
     /// [`Error::NotPrimary`] on a direct connection to a secondary.
     pub async fn primary_now(&self) -> Result<DateTime> {
         let hello = self.hello().await?;
+        // Over a direct connection a secondary answers, too, and its clock is not the one that
+        // decides.
         if hello.writable {
             Ok(hello.now)
         } else {
@@ -204,6 +212,7 @@ impl Connection {
         let namespace = self.namespace(collection);
         let reply = self.database.run_command(command).await;
         let document = reply.map_err(|error| self.scene(name, &namespace).error(error))?;
+        // A write can fail inside a reply that says `ok: 1`, where `run_command` does not look.
         Ok(Reply { refusal: refusal(&document), document })
     }
 
@@ -216,12 +225,15 @@ impl Connection {
         command: RawDocumentBuf,
     ) -> Result<Document> {
         let namespace = self.namespace(collection);
+        // PHP and old drivers store text that is not UTF-8, which fails as a `Document`.
         let reply = self.database.run_raw_command(command).await;
         reply.map_err(|error| self.scene(name, &namespace).error(error))
     }
 
     /// The raw specs of a collection's indexes; none if there is no such collection.
     pub(crate) async fn indexes(&self, collection: &str) -> Result<Option<Vec<IndexSpec>>> {
+        // The `list_indexes` of the driver silently drops all options of an index if one of them
+        // has an unexpected type, such as NaN or a double: exactly what a diagnosis looks for.
         let command = doc! { "listIndexes": collection, "cursor": { "batchSize": 1000 } };
         match self.run("listIndexes", collection, command).await {
             // A collection has at most 64 indexes, so the first batch is all of them.

@@ -84,6 +84,8 @@ impl Connection {
             }
         }
         let status = self.admin("replSetGetStatus").await?;
+        // Only the configuration tells which members are delayed on purpose. It takes a right of
+        // its own, and without it the lag is still worth knowing.
         let config = match self.admin("replSetGetConfig").await {
             Ok(config) => Some(config),
             Err(error) if error.is_transient() => return Err(error),
@@ -124,6 +126,7 @@ fn followers(status: &Document, config: Option<&Document>) -> ReplicaStatus {
         return ReplicaStatus::Foreign;
     };
     let members: Vec<_> = members.iter().filter_map(Bson::as_document).collect();
+    // During an election there is nobody to compare the others with.
     let Some(primary) = members.iter().find(|member| state(member) == 1) else {
         return ReplicaStatus::NoPrimary;
     };
@@ -170,9 +173,11 @@ fn state(member: &Document) -> i64 {
 /// How far one is behind another; unknown where one has nothing yet.
 fn behind(primary: &Document, member: &Document) -> Option<Duration> {
     // Both dates of a pair are of the clock of a primary, so they can be compared.
+    // The first has milliseconds and comes with MongoDB 5; the second has whole seconds.
     ["lastAppliedWallTime", "optimeDate"].iter().find_map(|field| {
         let at =
             |member: &Document| member.get_datetime(field).ok().map(|at| at.timestamp_millis());
+        // 1970 is what the primary tells of a member that has applied nothing or does not answer.
         let (ahead, behind) = (at(primary)?, at(member).filter(|millis| *millis > 0)?);
         Some(Duration::from_millis(u64::try_from(ahead.saturating_sub(behind)).unwrap_or(0)))
     })

@@ -29,11 +29,14 @@ pub(crate) fn refusal(reply: &Document) -> Option<Error> {
         .ok()
         .and_then(|errors| errors.first())
         .and_then(Bson::as_document);
+    // A write concern error: the write was made, but no majority has confirmed it, so that a
+    // failover can roll it back.
     let error = write_error.or_else(|| reply.get_document("writeConcernError").ok())?;
     let code = error.get_i32("code").unwrap_or_default();
     Some(Error::Server {
         code,
         name: error.get_str("codeName").unwrap_or("WriteError").to_owned(),
+        // A duplicate key error repeats the key, which may be the id of a session.
         message: without_values(error.get_str("errmsg").unwrap_or_default()),
         source: None,
     })

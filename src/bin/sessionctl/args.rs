@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bson::DateTime;
 use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, ValueEnum};
 
 /// The options of every command, before or after its name.
 #[derive(Debug, Clone, Args)]
@@ -304,6 +305,12 @@ pub fn interval(text: &str) -> Result<Duration, String> {
         true => Err("it must be longer than zero".to_owned()),
         false => Ok(duration),
     })
+}
+
+/// Whether this option stands on the command line, rather than in a variable or nowhere.
+pub fn is_typed(matches: &ArgMatches, id: &str) -> bool {
+    matches.try_contains_id(id).unwrap_or(false)
+        && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
 /// Where to listen.

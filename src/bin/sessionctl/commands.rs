@@ -138,8 +138,6 @@ async fn reading(
     context: &Context,
     command: impl Future<Output = Result<Exit, Failure>>,
 ) -> Result<Exit, Failure> {
-    match context.signals.asked.run_until_cancelled(command).await {
-        Some(outcome) => outcome,
-        None => Ok(Exit::Signal(context.signals.received().unwrap_or_default())),
-    }
+    let outcome = context.signals.asked.run_until_cancelled(command).await;
+    outcome.unwrap_or_else(|| Ok(context.signals.exit()))
 }

@@ -135,6 +135,7 @@ pub(super) fn another_follows(
         Compression::Gzip => GZIP,
         Compression::Zstd => ZSTD,
     };
+    // From the second byte, as this frame begins with the same magic number.
     file.seek(SeekFrom::Start(began + 1))?;
     let mut bytes = Vec::with_capacity(2 * CHUNK);
     loop {
@@ -145,6 +146,7 @@ pub(super) fn another_follows(
         if read == 0 {
             return Ok(false);
         }
+        // A magic number can lie across two chunks.
         bytes.drain(..bytes.len().saturating_sub(magic.len() - 1));
     }
 }

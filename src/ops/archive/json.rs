@@ -23,6 +23,7 @@ pub(super) fn line(document: &RawDocument) -> Option<Vec<u8>> {
     if check(document.as_bytes()) != Checked::Whole {
         return None;
     }
+    // Of two fields with one name a `Document` keeps one; the comparison below notices that.
     let decoded = Document::try_from(document).ok()?;
     let mut line = serde_json::to_vec(&Bson::Document(decoded).into_canonical_extjson()).ok()?;
     if line.len() > LONGEST || parse(&line).ok()?.as_bytes() != document.as_bytes() {

@@ -154,6 +154,8 @@ impl Reader {
     /// Remembers that everything so far is right, if it is known to be.
     fn mark(&mut self) {
         let rest = self.buffer.len() - self.taken;
+        // Plain bytes are trusted document by document, compressed ones only after the checksum at
+        // the end of their frame.
         let between = self.format.compression == Compression::None;
         let whole = self.phase == Phase::Draining || self.frames.is_between();
         if between || (whole && rest == 0) {
@@ -165,6 +167,7 @@ impl Reader {
 
     /// The next document of the buffer, if all of it is there.
     fn take(&mut self) -> Result<Option<RawDocumentBuf>> {
+        // Moving the rest only when half is used keeps the copying linear and the buffer small.
         if self.taken > self.buffer.len() / 2 {
             self.buffer.drain(..self.taken);
             self.taken = 0;
@@ -202,6 +205,7 @@ impl Reader {
     fn take_line(&mut self) -> Result<Option<RawDocumentBuf>> {
         loop {
             let rest = &self.buffer[self.taken..];
+            // A long line arrives in chunks; what was searched for its end is not searched again.
             let found =
                 rest[self.searched.min(rest.len())..].iter().position(|byte| *byte == b'\n');
             let end = found.map(|at| at + self.searched);
@@ -240,10 +244,13 @@ impl Reader {
 
     /// A frame that cannot be decompressed: cut off, or damaged.
     fn broken(&mut self, error: &io::Error) -> Result<()> {
+        // The operating system could not read: that says nothing about what the file holds.
         if error.raw_os_error().is_some() {
             return Err(unusable(&self.path, "could not be read", error));
         }
         let cut = error.kind() == io::ErrorKind::UnexpectedEof;
+        // A write that broke off is the last thing in a file; a frame without an end before another
+        // one is damage.
         match cut && !self.another_follows()? {
             true => self.tear(),
             false => Err(self.damaged("what was compressed there is not whole")),

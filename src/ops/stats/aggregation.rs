@@ -100,6 +100,7 @@ impl<'a> Aggregation<'a> {
             self.layout.undated_facts().map(|fact| UNDATED - i64::from(fact));
         let hour =
             hours_after(limit, |millis| DateTime::from_millis(millis).into(), date.as_str().into());
+        // Dates come first, because the server tries the branches in order.
         let hour = doc! { "$switch": { "branches": [
             { "case": { "$eq": [{ "$type": &date }, "date"] }, "then": hour },
             { "case": { "$eq": [{ "$type": &date }, "missing"] }, "then": if_missing },

@@ -23,6 +23,7 @@ impl ArchiveRotation {
         let open = self.open.take();
         // Opening reads through what is there already.
         let opening = tokio::task::spawn_blocking(move || match open {
+            // A file that was moved away, as logrotate does it, is not written any more.
             Some(archive) if archive.path() == path && archive.is_in_place() => Ok(archive),
             _ => Archive::append(&path),
         });

@@ -62,7 +62,11 @@ impl Lease {
 
     async fn try_acquire(&self) -> Result<Answer> {
         let Terms { holder, life } = &self.terms;
+        // `$$NOW` is the clock of the server that carries the update out. Behind several `mongos`
+        // it is that of each router: if two differ by more than the life of a lease, two sweepers
+        // can hold it.
         let is_free = doc! { "$lte": ["$until", "$$NOW"] };
+        // A literal, because a name that begins with `$` would be read as a field.
         let is_ours = doc! { "$eq": ["$holder", { "$literal": holder }] };
         let life_ms = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
         let until = doc! { "$add": ["$$NOW", life_ms] };
@@ -108,6 +112,8 @@ impl Lease {
     pub(super) async fn release(&self) -> Result<()> {
         let command = doc! {
             "update": LEASES,
+            // By name, so that a sweeper that is late does not give away the lease of its
+            // successor.
             "updates": [{
                 "q": { "_id": &self.namespace, "holder": &self.terms.holder },
                 "u": [{ "$set": { "until": "$$NOW" } }, { "$unset": "holder" }],

@@ -11,7 +11,8 @@ use super::lease::{Answer, Lease};
 use crate::error::{Error, Result};
 use crate::server::backoff::{jittered, may_pass};
 
-/// How long an end waits for the lease to be given back; after that it runs out by itself.
+/// How long an end waits for the lease to be given back; after that it runs out by itself. Stopping
+/// a daemon that waits takes less than a second in all.
 const RELEASE_WAIT: Duration = Duration::from_millis(700);
 /// The shortest pause before the lease is asked for again.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
@@ -80,7 +81,8 @@ struct LeaseLoop {
 
 struct Held {
     fence: i64,
-    /// By our own monotonic clock, counted from before the server was asked.
+    /// By our own monotonic clock, counted from before the server was asked. The clocks of the two
+    /// machines are never compared.
     until: Instant,
     token: CancellationToken,
 }
@@ -98,6 +100,8 @@ impl LeaseLoop {
                     if self.held.is_none() {
                         self.sender.send_replace(LeaseState::Away { error });
                     }
+                    // Not so high that the power below overflows; a third of the life limits the
+                    // pause before.
                     failures = (failures + 1).min(8);
                     let third = self.lease.terms.life / 3;
                     jittered(AFTER_FAILURE * 2_u32.pow(failures - 1)).min(third)
@@ -124,6 +128,8 @@ impl LeaseLoop {
         let lease = self.lease.clone();
         let asking = lease.acquire();
         tokio::pin!(asking);
+        // The lease can run out while the server does not answer: then the work under it ends,
+        // whatever the answer will be.
         let answer = loop {
             let until = self.held.as_ref().map(|held| held.until);
             tokio::select! {
@@ -134,7 +140,10 @@ impl LeaseLoop {
         let life = self.lease.terms.life;
         match answer {
             Answer::Ours { fence } => {
+                // From before the question, so that it ends here no later than on the server,
+                // however long the answer took.
                 self.hold(fence, asked + life);
+                // Two renewals in a row can fail before the lease runs out.
                 Ok(life / 3)
             }
             Answer::Taken { by, remaining } => {
@@ -148,6 +157,8 @@ impl LeaseLoop {
 
     fn hold(&mut self, fence: i64, until: Instant) {
         match &mut self.held {
+            // A greater fence means that another sweeper had it in between: the work under the old
+            // one must end.
             Some(held) if held.fence == fence => held.until = until,
             _ => {
                 self.lose();

@@ -40,6 +40,8 @@ impl Store {
         if let Some(path) = layout.expiry_path()
             && self.indexes().await?.iter().any(|index| index.leads_along(path))
         {
+            // Along the index, so that the limit keeps the oldest. Without an index the server
+            // would read and sort everything.
             pipeline.push(doc! { "$sort": { path: 1 } });
         }
         pipeline.push(doc! { "$limit": MOST_COUNTED as i64 });

@@ -85,6 +85,8 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         let cutoff = ago(now, sweep.grace);
         let layout = Some(store.layout().name.clone());
         let mut pass = Pass::of_nothing(store.namespace(), layout, now, cutoff);
+        // It stands in the comment of each operation, where an operator sees whose deletes these
+        // are.
         let store = store.for_run(&match guard.fence {
             Some(fence) => format!("sweep fence {fence}"),
             None => "sweep".to_owned(),
@@ -97,6 +99,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
             (self.on_event)(store.measured().await);
         }
         for purge in purges {
+            // Reported with the pass, because what was deleted before the error is deleted.
             if let Err(error) = self.purge(&store, purge, guard, &mut pass).await {
                 pass.error = Some(error);
                 break;
@@ -104,6 +107,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         }
         let stopped = guard.over.is_cancelled();
         pass.interrupted = stopped && control.cancel.is_cancelled();
+        // The guard is over in both cases; only the token of the caller tells them apart.
         pass.lost_lease = stopped && !pass.interrupted;
         pass.took = started.elapsed();
         self.state.walks = pass.walked;

@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 use crate::server::backoff::{Backoff, FIRST_PAUSE, may_pass};
 use crate::store::Store;
 
-/// The longest silence of a sweep that waits. Shorter than any watchdog that looks for it: systemd's
-/// is at least 30 s here, and the program's own takes no less for a sign of death.
+/// The longest silence of a sweep that waits: a third of the shortest after which the program takes
+/// one for stuck.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
 impl Sweep {
@@ -64,6 +64,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         let guard = self.without_lease();
         let mut backoff = Backoff::new(self.sweep.interval);
         loop {
+            // In a task of its own, because a future of the driver must not be dropped.
             let looking = tokio::spawn({
                 let target = self.target.clone();
                 async move { target.connection.exists(&target.collection).await }
@@ -157,6 +158,8 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
                 Ok(None) => return Ok(()),
                 Ok(Some(mut pass)) => {
                     let ends = |error: &Error| once || !self.state.may_pass(error);
+                    // A pass that broke off is not repeated at once: each of its batches was tried
+                    // several times.
                     let last = pass.error.clone().filter(ends);
                     pass.is_last = last.is_some();
                     if pass.error.is_none() {

@@ -25,6 +25,7 @@ impl Schedule {
         self.due += self.interval;
         let missed = now.saturating_duration_since(self.due).as_nanos() / self.interval.as_nanos();
         self.due += self.interval.saturating_mul(u32::try_from(missed).unwrap_or(u32::MAX));
+        // Not added to `due`, where the jitter of all passes would add up.
         let random = RandomState::new().hash_one(self.due) as u32;
         self.due + self.jitter.mul_f64(f64::from(random) / f64::from(u32::MAX))
     }

@@ -56,6 +56,7 @@ impl Store {
         at: DateTime,
         sessions: u64,
     ) -> Option<Fact<Parts>> {
+        // An index on one expiry does not tell which of several rules decides.
         if self.layout().expiry.len() > 1 {
             return None;
         }

@@ -34,6 +34,7 @@ impl Store {
         mut memory: Memory,
     ) -> Result<(Snapshot, Memory)> {
         let Hello { now, kind, .. } = self.connection().hello().await?;
+        // At the same time: over a slow line the round trips are what takes long.
         let (sessions, newest, (found, took), status, monitor, sweeper) = tokio::join!(
             self.known_number(),
             self.newest(&memory),
@@ -78,6 +79,8 @@ impl Store {
     /// How many documents there are, without a look at them.
     pub(super) async fn known_number(&self) -> Fact<u64> {
         let millis = i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX);
+        // Without a filter the server answers from its metadata. On a sharded cluster that includes
+        // orphaned documents (SERVER-3645).
         let command = doc! { "count": self.name(), "maxTimeMS": millis, "comment": self.comment() };
         Ok(affected(&self.run("count", command).await?, "n"))
     }

@@ -35,7 +35,10 @@ impl LogicalSessions {
             if let SdamEvent::ServerHeartbeatSucceeded(heartbeat) = event
                 && has_data(&heartbeat.reply)
             {
+                // A server that names no timeout has no sessions.
                 let knows = heartbeat.reply.contains_key("logicalSessionTimeoutMinutes");
+                // Nothing else is published with it: a command that sees it late lets the driver
+                // see to a session.
                 known.store(knows, Ordering::Relaxed);
             }
         }));
@@ -74,6 +77,7 @@ impl LogicalSessions {
 }
 
 fn has_data(hello: &Document) -> bool {
+    // Arbiters and members that are starting tell nothing about those that take commands.
     ["isWritablePrimary", "ismaster", "secondary"]
         .iter()
         .any(|role| hello.get_bool(role).unwrap_or(false))

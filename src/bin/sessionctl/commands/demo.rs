@@ -41,7 +41,7 @@ pub struct Args {
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let asked = context.signals.asked.clone();
-    let interrupted = || Exit::Signal(context.signals.received().unwrap_or_default());
+    let interrupted = || context.signals.exit();
     let (port, keep) = (args.port, args.keep);
     // Fetching and starting block; when a signal comes they are left, and what they began vanishes
     // with this process.

@@ -83,7 +83,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let look = look(context, verb, purpose, *which);
     let looked = match context.signals.asked.run_until_cancelled(look).await {
         Some(looked) => looked?,
-        None => return Ok(Exit::Signal(context.signals.received().unwrap_or_default())),
+        None => return Ok(context.signals.exit()),
     };
     match &args.command {
         Command::Status { check, .. } => status(context, &looked, *check),

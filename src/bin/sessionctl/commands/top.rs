@@ -76,7 +76,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let audit = Audit::open(&args.audit, &context.command_line)?;
     let poller = match context.signals.asked.run_until_cancelled(poller(context)).await {
         Some(poller) => poller?,
-        None => return Ok(Exit::Signal(context.signals.received().unwrap_or_default())),
+        None => return Ok(context.signals.exit()),
     };
     let mut live = Live::start(context, args, poller, audit);
     let outcome = live.watch().await;
@@ -118,6 +118,7 @@ impl<'a> Live<'a> {
         let mut view = View::new(namespace, context.global.full_ids, args.interval);
         view.wanted = Wanted { limit: ROWS, ..Wanted::default() };
         let (asking, asked) = watch::channel(view.asking());
+        // Bounded, so that less is read while the terminal is slow.
         let (sender, updates) = mpsc::channel(16);
         let named = poller.named.is_some();
         tokio::spawn(poller.poll(asked, sender.clone()));
@@ -152,10 +153,7 @@ impl<'a> Live<'a> {
                 while events.try_recv().is_ok() {}
             }
             tokio::select! {
-                () = self.context.signals.asked.cancelled() => {
-                    let signal = self.context.signals.received().unwrap_or_default();
-                    return Ok(Exit::Signal(signal));
-                }
+                () = self.context.signals.asked.cancelled() => return Ok(self.context.signals.exit()),
                 event = events.recv() => match event {
                     Some(Ok(event)) => if self.take(&event) {
                         return Ok(Exit::Done);
@@ -178,7 +176,7 @@ impl<'a> Live<'a> {
     async fn lost(&self, error: &io::Error) -> Result<Exit, Failure> {
         let moment = tokio::time::sleep(Duration::from_secs(1));
         match self.context.signals.asked.run_until_cancelled(moment).await {
-            None => Ok(Exit::Signal(self.context.signals.received().unwrap_or_default())),
+            None => Ok(self.context.signals.exit()),
             Some(()) => Err(Failure::stdout(error)),
         }
     }

@@ -89,6 +89,7 @@ impl Failure {
     pub fn stdout(error: &io::Error) -> Self {
         let mut failure =
             Self::new(Exit::Failed, format!("could not write to stdout: {}", reason(error)));
+        // A reader that has seen enough, such as `head`, is no failure.
         if error.kind() == io::ErrorKind::BrokenPipe {
             (failure.exit, failure.silent) = (Exit::Done, true);
         }

@@ -2,18 +2,18 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize as _;
 use serde_json::Value;
-use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
 use super::text::{escape, is_hostile};
 
 /// JSON on one line, with everything hostile escaped.
 pub fn json_text(value: &Value) -> String {
-    let mut text = Vec::new();
-    // Writing to a Vec cannot fail.
-    let _ = compact(&mut text, value);
-    String::from_utf8_lossy(&text).into_owned()
+    escaped(value.to_string())
+}
+
+/// Pretty JSON with everything hostile escaped, and a line end.
+pub fn pretty_text(value: &Value) -> String {
+    escaped(format!("{value:#}\n"))
 }
 
 /// A string of compact JSON. Nearly all are plain, and this is the innermost loop of a long list.
@@ -23,8 +23,7 @@ pub fn string(out: &mut impl Write, text: &str) -> io::Result<()> {
     if text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
         return quoted(out, text);
     }
-    text.serialize(&mut Serializer::with_formatter(out, Safe(CompactFormatter)))?;
-    Ok(())
+    out.write_all(json_text(&text.into()).as_bytes())
 }
 
 pub fn quoted(out: &mut impl Write, text: &str) -> io::Result<()> {
@@ -33,79 +32,17 @@ pub fn quoted(out: &mut impl Write, text: &str) -> io::Result<()> {
     out.write_all(b"\"")
 }
 
-pub fn compact(out: &mut impl Write, value: &Value) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(out, Safe(CompactFormatter)))?;
-    Ok(())
-}
-
-pub fn pretty(out: &mut impl Write, value: &Value) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(out, Safe(PrettyFormatter::new())))?;
-    Ok(())
-}
-
-/// Pretty JSON with everything hostile escaped, and a line end.
-pub fn pretty_text(value: &Value) -> String {
-    let mut text = Vec::new();
-    let _ = pretty(&mut text, value);
-    text.push(b'\n');
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-/// JSON that a terminal cannot take for anything else: C1 controls and bidirectional overrides are
-/// escaped besides what JSON itself escapes.
-struct Safe<F>(F);
-
-impl<F: Formatter> Formatter for Safe<F> {
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        out: &mut W,
-        text: &str,
-    ) -> io::Result<()> {
-        let mut rest = text;
-        while let Some(at) = rest.find(is_hostile) {
-            out.write_all(&rest.as_bytes()[..at])?;
-            let mut letters = rest[at..].chars();
-            let mut escaped = String::new();
-            letters.next().into_iter().for_each(|letter| escape(letter, &mut escaped));
-            out.write_all(escaped.as_bytes())?;
-            rest = letters.as_str();
-        }
-        out.write_all(rest.as_bytes())
+/// JSON itself escapes neither C1 controls nor bidirectional overrides. Its own text is ASCII, so
+/// whatever is hostile stands in a string, but for the line breaks of pretty JSON: those in a string
+/// are escaped already.
+fn escaped(json: String) -> String {
+    let is_hostile = |letter: char| letter != '\n' && is_hostile(letter);
+    if !json.contains(is_hostile) {
+        return json;
     }
-
-    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_array(out)
+    let mut safe = String::with_capacity(json.len() + 16);
+    for letter in json.chars() {
+        if is_hostile(letter) { escape(letter, &mut safe) } else { safe.push(letter) }
     }
-
-    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_array(out)
-    }
-
-    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_array_value(out, first)
-    }
-
-    fn end_array_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_array_value(out)
-    }
-
-    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_object(out)
-    }
-
-    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_object(out)
-    }
-
-    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_object_key(out, first)
-    }
-
-    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_object_value(out)
-    }
-
-    fn end_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_object_value(out)
-    }
+    safe
 }

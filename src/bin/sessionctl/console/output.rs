@@ -13,7 +13,7 @@ use sessionctl::payload::time;
 
 use crate::args::Format;
 use crate::console::failure::Failure;
-use crate::console::json::{compact, json_text, pretty, quoted, string};
+use crate::console::json::{json_text, pretty_text, quoted, string};
 use crate::console::text::{grouped, neutral, relative};
 
 /// One value of a row.
@@ -129,7 +129,7 @@ impl Row {
                     None => out.write_all(b"null")?,
                 },
                 Cell::Count(count) => write!(out, "{count}")?,
-                cell => compact(out, &cell.json())?,
+                cell => out.write_all(json_text(&cell.json()).as_bytes())?,
             }
         }
         out.write_all(if self.0.is_empty() { b"{}" } else { b"}" })
@@ -231,10 +231,7 @@ impl<W: Write> Rows<W> {
                 if self.chunk.len() >= CHUNK { self.table() } else { Ok(()) }
             }
             Format::Json => match self.shape {
-                Shape::One => {
-                    pretty(&mut self.out, &row.json())?;
-                    self.out.write_all(b"\n")
-                }
+                Shape::One => self.out.write_all(pretty_text(&row.json()).as_bytes()),
                 Shape::Many => {
                     self.out.write_all(if first { b"[\n" } else { b",\n" })?;
                     row.write_json(&mut self.out)
@@ -324,11 +321,7 @@ impl<W: Write> Rows<W> {
         let mut table = self.blank();
         for (key, cell) in &row.0 {
             let value = match cell {
-                Cell::Json(value) => {
-                    let mut text = Vec::new();
-                    pretty(&mut text, value)?;
-                    comfy_table::Cell::new(String::from_utf8_lossy(&text))
-                }
+                Cell::Json(value) => comfy_table::Cell::new(pretty_text(value).trim_end()),
                 cell => self.table_cell(cell).set_alignment(CellAlignment::Left),
             };
             table.add_row([comfy_table::Cell::new(key), value]);

@@ -93,6 +93,8 @@ fn line_format() -> LineFormat {
 
 /// Whether stderr goes to systemd's journal, which reads a level before each line.
 fn is_journal() -> bool {
+    // The variable is inherited by processes whose stderr was redirected, so it counts only where
+    // it names this very stream.
     let file = rustix::fs::fstat(io::stderr());
     std::env::var("JOURNAL_STREAM")
         .is_ok_and(|stream| file.is_ok_and(|file| log_format::is_stream(&stream, &file)))
@@ -128,6 +130,7 @@ fn now() -> DateTime {
 
 fn write(text: &str) {
     // A closed stderr must not end the command.
+    // Whole lines at a time, so that those of several processes do not mix.
     let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }
 

@@ -48,6 +48,7 @@ impl Signals {
             let mut stream = signal(SignalKind::from_raw(number))?;
             let heard = signals.clone();
             tokio::spawn(async move {
+                // The exit code is that of the first signal.
                 if stream.recv().await.is_some() {
                     let _ =
                         heard.first.compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst);

@@ -126,6 +126,7 @@ async fn answer(limits: Limits, stream: TcpStream, site: Site) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.request)
+        // A connection that is kept would hold one of the few places from one scrape to the next.
         .keep_alive(false)
         .max_buf_size(8 << 10)
         .serve_connection(TokioIo::new(stream), service);

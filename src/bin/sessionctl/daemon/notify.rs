@@ -58,6 +58,7 @@ impl Notify {
 
     /// The configuration is being read again; [`Notify::ready`] follows in any case.
     pub fn reloading(&self) {
+        // systemd tells by it that a later READY=1 answers this reload (sd_notify(3)).
         let now = clock_gettime(ClockId::Monotonic);
         let micros = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1000;
         self.send(&format!("RELOADING=1\nMONOTONIC_USEC={micros}"));

@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use super::values::{Place, checked, path_text, refused};
-use crate::args::{Global, Uri, duration, interval};
+use crate::args::{Global, Uri, duration, interval, is_typed};
 use crate::commands::sweep;
 use crate::console::failure::Failure;
 use crate::console::failure::Refusal;
@@ -98,6 +97,7 @@ impl Sweeping {
         place: Place,
     ) -> Result<Vec<String>, Failure> {
         check_more(&self.more)?;
+        // Checked with the files where they are now, printed with where the sweeper will find them.
         check_line(&self.line(global, own.clone(), Path::to_owned)?)?;
         self.line(global, own, place)
     }
@@ -221,11 +221,7 @@ fn check_more(more: &[String]) -> Result<(), Failure> {
     // What is wrong with them the check of the whole line says.
     let Ok(matches) = SweepCommand::command().try_get_matches_from(words) else { return Ok(()) };
     let Some(matches) = matches.subcommand_matches("sweep") else { return Ok(()) };
-    let typed = |id: &str| {
-        matches.try_contains_id(id).unwrap_or(false)
-            && matches.value_source(id) == Some(ValueSource::CommandLine)
-    };
-    match OWN.into_iter().find(|id| typed(id)) {
+    match OWN.into_iter().find(|id| is_typed(matches, id)) {
         None => Ok(()),
         Some(id @ ("once" | "quiet")) => Err(refused(
             format!("--{id} is not for you to give"),

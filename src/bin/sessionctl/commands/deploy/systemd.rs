@@ -88,6 +88,7 @@ pub fn unit(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> 
         command.extend(["--uri-file".to_owned(), "%d/uri".to_owned()]);
     }
     let steps = format!("{steps}#   systemctl daemon-reload && systemctl enable --now {name}\n");
+    // Without a file to read again, SIGHUP ends the sweeper.
     let reload = match &args.sweeping.config {
         Some(_) => "ExecReload=/bin/kill -HUP $MAINPID",
         None => "",

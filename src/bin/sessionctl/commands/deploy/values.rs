@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use crate::console::failure::{Exit, Failure};
-use crate::console::text::{escape, is_hostile, without_password};
+use crate::console::json::json_text;
+use crate::console::text::{is_hostile, without_password};
 
 /// What was typed cannot be used.
 pub fn refused(sentence: impl Into<String>, hint: impl Into<String>) -> Failure {
@@ -56,12 +55,5 @@ pub fn absolute(path: &Path) -> PathBuf {
 
 /// A string of JSON and of YAML, which takes it for nothing else.
 pub fn json_string(text: &str) -> String {
-    let mut quoted = String::new();
-    for letter in Value::from(text).to_string().chars() {
-        match is_hostile(letter) {
-            true => escape(letter, &mut quoted),
-            false => quoted.push(letter),
-        }
-    }
-    quoted
+    json_text(&text.into())
 }

@@ -25,6 +25,7 @@ pub async fn carry_out(
     _: &Confirmed,
 ) -> Result<Option<Exit>, Failure> {
     let asked = &context.signals.asked;
+    // Nothing was begun yet, so a signal leaves nothing behind.
     let mut change = match asked.run_until_cancelled(changing.next()).await {
         Some(change) => change.doing(action)?,
         None => return Ok(context.signals.received().map(Exit::Signal)),
@@ -97,7 +98,7 @@ fn leave(context: &Context, store: &Store, left: Left) -> Exit {
     };
     context.note("note", what);
     context.note("note", "run it again to wait for that, and to go on");
-    Exit::Signal(context.signals.received().unwrap_or_default())
+    context.signals.exit()
 }
 
 /// What was done, to a person.

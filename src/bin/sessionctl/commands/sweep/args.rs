@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::builder::FalseyValueParser;
-use clap::parser::ValueSource;
 use nix::unistd::gethostname;
 use sessionctl::sweep::{Sweep, Terms};
 
 use super::config::{self, Plan, Settings};
-use crate::args::{Global, address, duration, interval};
+use crate::args::{Global, address, duration, interval, is_typed};
 use crate::audit::run_id;
 use crate::commands::apply::ThrottleArgs;
 use crate::console::failure::{Exit, Failure, Refusal};
@@ -133,11 +132,7 @@ const OF_ONE_SWEEP: [&str; 15] = [
 
 /// Refuses options that would be ignored, because the file of `--config` says what they say.
 pub fn nothing_beside_config(matches: &ArgMatches) -> Result<(), Refusal> {
-    let typed = |name: &&&str| {
-        matches.try_contains_id(name).unwrap_or(false)
-            && matches.value_source(name) == Some(ValueSource::CommandLine)
-    };
-    match OF_ONE_SWEEP.iter().find(typed) {
+    match OF_ONE_SWEEP.into_iter().find(|id| is_typed(matches, id)) {
         None => Ok(()),
         Some(name) => {
             let name = name.replace('_', "-");
@@ -152,8 +147,7 @@ pub fn nothing_beside_config(matches: &ArgMatches) -> Result<(), Refusal> {
 impl Args {
     /// The file says it all: an option beside it would be one that is ignored.
     pub fn check(&self, matches: &ArgMatches) -> Result<(), Refusal> {
-        let is_typed = matches.value_source("lease") == Some(ValueSource::CommandLine);
-        if self.service.no_lease && is_typed {
+        if self.service.no_lease && is_typed(matches, "lease") {
             let sentence = "--lease and --no-lease were both given".into();
             return Err(Refusal::Own(sentence, "give one of them"));
         }
@@ -171,11 +165,15 @@ impl Args {
     fn sweep(&self) -> Sweep {
         let host = gethostname()
             .map_or_else(|_| "unknown".into(), |name| name.to_string_lossy().into_owned());
+        // Two containers can share a host name, and both run it as process 1: the random part tells
+        // them apart.
         let holder = format!("{host}:{}:{}", std::process::id(), run_id());
         let terms = Terms { holder, life: self.service.lease };
         Sweep {
             interval: self.interval.unwrap_or(Sweep::default().interval),
             lease: Some(terms).filter(|_| !self.service.no_lease),
+            // Counting costs the server up to ten seconds a pass, for numbers that only metrics
+            // show.
             measure: self.service.metrics.is_some() || self.service.metrics_file.is_some(),
             once: self.once,
             ..Sweep::default()

@@ -123,6 +123,7 @@ fn check(sweep: &Sweep) -> Result<(), (String, &'static str)> {
 
 /// No two sweeps write into one archive.
 pub fn check_archives(plans: &[Plan]) -> Result<(), Failure> {
+    // The second sweep would find the archive locked, and only at its first pass.
     let mut seen = BTreeSet::new();
     match plans
         .iter()
@@ -189,6 +190,7 @@ impl Settings {
     /// What is not set here is as it is there.
     fn or(self, other: &Self) -> Self {
         let other = other.clone();
+        // A name and a file would contradict each other, so one of them replaces both.
         let names_layout = self.layout.is_some() || self.layout_file.is_some();
         Self {
             layout: self.layout.or(other.layout.filter(|_| !names_layout)),

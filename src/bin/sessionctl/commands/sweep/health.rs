@@ -63,6 +63,8 @@ impl Health {
 
     /// How often [`Self::check`] wants to be called.
     pub fn every(&self) -> Duration {
+        // sd_watchdog_enabled(3) recommends half of the limit; a third leaves room for a busy
+        // machine.
         self.notify.watchdog().map_or(SILENCE, |watchdog| watchdog / 3)
     }
 
@@ -113,6 +115,7 @@ impl Health {
             self.notify.ready();
         }
         self.send_status();
+        // Also when the lease goes: a file that nobody rewrites would go on claiming it.
         if matches!(event, Event::Passed(_) | Event::Yields { .. }) {
             self.write();
         }
@@ -124,6 +127,7 @@ impl Health {
         beat.last = Instant::now();
         match event {
             Event::Away { error, .. } => beat.trouble = Some(error.to_string()),
+            // Neither says anything about the server.
             Event::Yields { to: None } | Event::Alive => {}
             _ => beat.trouble = None,
         }

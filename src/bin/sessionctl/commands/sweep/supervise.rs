@@ -52,6 +52,7 @@ impl<'a> Supervisor<'a> {
                 Failure::new(Exit::Failed, sentence)
             })
         };
+        // Unbounded, because a sweep must not wait for a slow reader of its reports.
         let (sender, events) = unbounded_channel();
         Ok(Self {
             context,
@@ -126,6 +127,8 @@ impl<'a> Supervisor<'a> {
         let mut check = tokio::time::interval(self.health.every());
         while !self.tasks.is_empty() {
             tokio::select! {
+                // In this order: what a sweep reported is handled before its end, after which the
+                // namespace is forgotten.
                 biased;
                 Some((namespace, event)) = self.events.recv() => self.event(&namespace, &event),
                 Some(ended) = self.tasks.join_next() => self.ended(ended),
@@ -154,6 +157,7 @@ impl<'a> Supervisor<'a> {
         printed?;
         // A daemon is told to end by SIGINT and SIGTERM: that is no failure.
         Ok(match context.signals.received() {
+            // A single pass that was interrupted is not done, whatever the signal.
             Some(signal) if args.once || ![SIGINT, SIGTERM].contains(&signal) => {
                 Exit::Signal(signal)
             }
@@ -204,6 +208,7 @@ impl<'a> Supervisor<'a> {
                 self.log.remark(&format!("read {} again", read.collect::<String>()));
                 self.apply(plans);
             }
+            // A mistake in the file does not end a daemon that works.
             Err(failure) => say("warning", format!("{failure}; going on as before")),
         }
         self.health.ends_reload();
