@@ -7,13 +7,19 @@ use bson::{DateTime, Document, doc};
 use mongodb::options::{ClientOptions, SelectionCriteria, ServerAddress};
 use mongodb::{Client, ClientSession, Collection, Database};
 
-use crate::error::{Error, Result, Scene};
+use crate::error::{Error, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::server::reply::{Reply, first_batch, refusal};
+use crate::server::scene::Scene;
 
+mod heartbeats;
 mod logical;
+mod probe;
+mod uri;
 
+use heartbeats::Heartbeats;
 use logical::LogicalSessions;
+pub use uri::IgnoredOption;
 
 /// How long a command waits for a server, unless the connection string says otherwise. The
 /// driver's own 30 s are too long for somebody who waits at a prompt.
@@ -32,7 +38,9 @@ pub struct Connection {
     address: String,
     login: Option<String>,
     within: Duration,
+    ignored: Vec<IgnoredOption>,
     logical_sessions: LogicalSessions,
+    heartbeats: Heartbeats,
 }
 
 /// What a deployment is.
@@ -76,23 +84,29 @@ impl Connection {
     /// else `test`.
     ///
     /// # Errors
-    /// [`Error::Uri`], which never repeats the string, or [`Error::Unreachable`] for its DNS name.
+    /// [`Error::Uri`], which repeats nothing secret of the string, or [`Error::Driver`] where the name
+    /// in a `mongodb+srv` string cannot be looked up.
     pub async fn open(uri: &str, database: Option<&str>) -> Result<Self> {
-        let mut options = ClientOptions::parse(uri).await.map_err(|error| uri_error(uri, error))?;
+        let (readable, mut ignored) = uri::readable(uri);
+        let parsed = ClientOptions::parse(&*readable).await;
+        let mut options = parsed.map_err(|error| uri::unparsed(&readable, error))?;
+        let login = options.credential.as_ref().and_then(|login| login.username.clone());
+        uri::corrected(&mut options, &mut ignored)?;
         let within = *options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
         options.app_name.get_or_insert_with(|| "sessionctl".to_owned());
         options.max_pool_size.get_or_insert(MOST_IN_FLIGHT + 1);
         let address = addresses(&options.hosts);
-        let login = options.credential.as_ref().and_then(|login| login.username.clone());
         let database = database
             .map(str::to_owned)
             .or_else(|| options.default_database.clone())
             .unwrap_or_else(|| "test".to_owned());
         let logical_sessions = LogicalSessions::default();
-        logical_sessions.listen(&mut options);
-        let client = Client::with_options(options).map_err(|error| uri_error(uri, error))?;
+        let heartbeats = Heartbeats::listen(&mut options, logical_sessions.known());
+        let tls = options.tls.clone();
+        let client = Client::with_options(options)
+            .map_err(|error| Error::Uri(uri::client_fault(tls.as_ref(), &error)))?;
         let database = client.database(&database);
-        Ok(Self { client, database, address, login, within, logical_sessions })
+        Ok(Self { client, database, address, login, within, ignored, logical_sessions, heartbeats })
     }
 
     /// The database.
@@ -108,6 +122,11 @@ impl Connection {
     /// The user who is logged in, if the connection string names one.
     pub fn login(&self) -> Option<&str> {
         self.login.as_deref()
+    }
+
+    /// The options of the connection string that have no effect here.
+    pub fn ignored_options(&self) -> &[IgnoredOption] {
+        &self.ignored
     }
 
     /// The same connection, on another database.
@@ -134,7 +153,8 @@ impl Connection {
     }
 
     pub(crate) fn scene<'a>(&'a self, command: &'a str, namespace: &'a str) -> Scene<'a> {
-        Scene { command, namespace, address: &self.address, within: self.within }
+        let obstacle = self.heartbeats.obstacle(&self.address);
+        Scene { command, namespace, address: &self.address, within: self.within, obstacle }
     }
 
     /// Asks the primary for its clock.
@@ -234,34 +254,6 @@ impl Connection {
 
 fn addresses(hosts: &[ServerAddress]) -> String {
     hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-}
-
-/// The driver's message may repeat parts of the string, so it is replaced.
-fn uri_error(uri: &str, error: mongodb::error::Error) -> Error {
-    use mongodb::error::ErrorKind;
-    if let ErrorKind::DnsResolve { .. } = error.kind.as_ref() {
-        return Error::Driver {
-            what: "the name in the mongodb+srv connection string cannot be looked up".into(),
-            source: error,
-        };
-    }
-    let message = error.to_string();
-    Error::Uri(if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
-        "it begins with neither mongodb:// nor mongodb+srv://"
-    } else if message.contains("percent")
-        || message.contains("userinfo")
-        || message.contains("URL encoded")
-    {
-        "a user name or password in it has characters that must be percent-encoded"
-    } else if message.contains("namespace") || message.contains("database name") {
-        "its database name is not one that MongoDB allows"
-    } else if message.contains("port") {
-        "a port in it is not a number from 1 to 65535"
-    } else if message.contains("option") || message.contains("timeout") {
-        "one of its options is unknown, or has a value that the option does not take"
-    } else {
-        "it is not of the form mongodb://user:password@host:port/database?options"
-    })
 }
 
 #[cfg(test)]
