@@ -1,5 +1,6 @@
 //! A connection to a MongoDB deployment: the server's clock, and commands.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
@@ -35,12 +36,19 @@ const NAMESPACE_NOT_FOUND: i32 = 26;
 pub struct Connection {
     client: Client,
     database: Database,
+    /// Shared, as every store and every reader has a connection of its own.
+    asked: Arc<Asked>,
+    logical_sessions: LogicalSessions,
+    heartbeats: Heartbeats,
+}
+
+/// What the connection string asks for.
+#[derive(Debug)]
+struct Asked {
     address: String,
     login: Option<String>,
     within: Duration,
     ignored: Vec<IgnoredOption>,
-    logical_sessions: LogicalSessions,
-    heartbeats: Heartbeats,
 }
 
 /// What a deployment is.
@@ -106,7 +114,8 @@ impl Connection {
         let client = Client::with_options(options)
             .map_err(|error| Error::Uri(uri::client_fault(tls.as_ref(), &error)))?;
         let database = client.database(&database);
-        Ok(Self { client, database, address, login, within, ignored, logical_sessions, heartbeats })
+        let asked = Arc::new(Asked { address, login, within, ignored });
+        Ok(Self { client, database, asked, logical_sessions, heartbeats })
     }
 
     /// The database.
@@ -116,17 +125,17 @@ impl Connection {
 
     /// The hosts, without any credentials.
     pub fn address(&self) -> &str {
-        &self.address
+        &self.asked.address
     }
 
     /// The user who is logged in, if the connection string names one.
     pub fn login(&self) -> Option<&str> {
-        self.login.as_deref()
+        self.asked.login.as_deref()
     }
 
     /// The options of the connection string that have no effect here.
     pub fn ignored_options(&self) -> &[IgnoredOption] {
-        &self.ignored
+        &self.asked.ignored
     }
 
     /// The same connection, on another database.
@@ -153,8 +162,14 @@ impl Connection {
     }
 
     pub(crate) fn scene<'a>(&'a self, command: &'a str, namespace: &'a str) -> Scene<'a> {
-        let obstacle = self.heartbeats.obstacle(&self.address);
-        Scene { command, namespace, address: &self.address, within: self.within, obstacle }
+        let obstacle = self.heartbeats.obstacle(&self.asked.address);
+        Scene {
+            command,
+            namespace,
+            address: &self.asked.address,
+            within: self.asked.within,
+            obstacle,
+        }
     }
 
     /// Asks the primary for its clock.
@@ -198,7 +213,7 @@ impl Connection {
         if hello.writable {
             Ok(hello.now)
         } else {
-            Err(Error::NotPrimary { address: self.address.clone() })
+            Err(Error::NotPrimary { address: self.asked.address.clone() })
         }
     }
 
