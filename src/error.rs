@@ -6,7 +6,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mongodb::error::{CommandError, ErrorKind, WriteFailure};
+use mongodb::error::ErrorKind;
+
+mod connecting;
+
+pub use connecting::{TlsFault, UriFault};
 
 /// How sure a [`Verdict`](crate::layout::detect::Verdict) is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,19 +59,45 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// No server could be selected in time.
-    #[error("no server answered at {address} within {} s", .within.as_secs_f32())]
+    #[error("no server answered at {address} within {} s{}", .within.as_secs_f32(), .why.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
     Unreachable {
         /// The hosts of the connection string.
         address: String,
         /// The server selection timeout.
         within: Duration,
+        /// What became of the attempts, such as `connection refused`.
+        why: Option<String>,
         /// The driver's account of it.
         #[source]
         source: mongodb::error::Error,
     },
     /// The connection string cannot be used. The message does not repeat it.
     #[error("the connection string is not usable: {0}")]
-    Uri(&'static str),
+    Uri(UriFault),
+    /// TLS does not work with a server.
+    #[error("{}", .fault.of(.address))]
+    Tls {
+        /// The server.
+        address: String,
+        /// What is wrong.
+        fault: TlsFault,
+        /// The driver's account of it.
+        #[source]
+        source: mongodb::error::Error,
+    },
+    /// The server is in another replica set than the connection string says, or in none.
+    #[error("the connection string asks for the replica set {wanted}, and {address} belongs to {}", .found.as_deref().unwrap_or("none"))]
+    OtherSet {
+        /// The server.
+        address: String,
+        /// The replica set that the connection string asks for.
+        wanted: String,
+        /// The one that the server belongs to.
+        found: Option<String>,
+        /// The driver's account of it.
+        #[source]
+        source: mongodb::error::Error,
+    },
     /// The server does not know this login.
     #[error("the server refused the login")]
     Authentication(#[source] mongodb::error::Error),
@@ -201,7 +231,11 @@ impl Error {
     /// away, changes its primary, is overloaded or gave up after `maxTimeMS`.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::NoPrimary { .. } => true,
+            // A daemon outlives a server that is set up again.
+            Self::Unreachable { .. }
+            | Self::NoPrimary { .. }
+            | Self::Tls { .. }
+            | Self::OtherSet { .. } => true,
             Self::Driver { source, .. } => is_transient(source),
             Self::Server { code, source, .. } => {
                 TRANSIENT_CODES.contains(code) || source.as_ref().is_some_and(is_transient)
@@ -230,6 +264,9 @@ impl Error {
     pub(crate) fn is_refusal(&self) -> bool {
         match self {
             Self::Unreachable { .. }
+            | Self::NoPrimary { .. }
+            | Self::Tls { .. }
+            | Self::OtherSet { .. }
             | Self::Authentication(_)
             | Self::Unauthorized { .. }
             | Self::NotPrimary { .. } => true,
@@ -251,6 +288,8 @@ impl Error {
     pub fn driver(&self) -> Option<&mongodb::error::Error> {
         match self {
             Self::Unreachable { source, .. }
+            | Self::Tls { source, .. }
+            | Self::OtherSet { source, .. }
             | Self::Authentication(source)
             | Self::Unauthorized { source, .. }
             | Self::Driver { source, .. } => Some(source),
@@ -260,8 +299,8 @@ impl Error {
     }
 }
 
-const UNAUTHORIZED: i32 = 13;
-const AUTHENTICATION_FAILED: i32 = 18;
+pub(crate) const UNAUTHORIZED: i32 = 13;
+pub(crate) const AUTHENTICATION_FAILED: i32 = 18;
 
 /// `NotWritablePrimary` and `NotPrimaryNoSecondaryOk`, which are found out before anything is
 /// written; one that steps down in mid-write says `PrimarySteppedDown` (189) or 11602.
@@ -289,122 +328,11 @@ fn is_transient(error: &mongodb::error::Error) -> bool {
     }
 }
 
-/// Where a call was made, to name it in an error.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Scene<'a> {
-    pub(crate) command: &'a str,
-    pub(crate) namespace: &'a str,
-    pub(crate) address: &'a str,
-    pub(crate) within: Duration,
-}
-
-impl Scene<'_> {
-    /// The driver's error in our words.
-    pub(crate) fn error(self, source: mongodb::error::Error) -> Error {
-        let unreachable = |source| Error::Unreachable {
-            address: self.address.to_owned(),
-            within: self.within,
-            source,
-        };
-        match source.kind.as_ref() {
-            // A login that fails while the pool connects comes back as a failed server selection.
-            ErrorKind::Authentication { .. } => Error::Authentication(source),
-            ErrorKind::ServerSelection { message, .. } if message.contains("SCRAM failure") => {
-                Error::Authentication(source)
-            }
-            ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } => unreachable(source),
-            ErrorKind::Command(command) => self.command_error(command.clone(), source),
-            ErrorKind::Write(WriteFailure::WriteError(error)) => Error::Server {
-                code: error.code,
-                name: error.code_name.clone().unwrap_or_else(|| "WriteError".into()),
-                message: without_values(&error.message),
-                source: Some(source),
-            },
-            ErrorKind::Write(WriteFailure::WriteConcernError(error)) => Error::Server {
-                code: error.code,
-                name: error.code_name.clone(),
-                message: without_values(&error.message),
-                source: Some(source),
-            },
-            ErrorKind::Io(error) => Error::Driver {
-                what: format!("the connection to {} broke: {}", self.address, reason(error)),
-                source,
-            },
-            ErrorKind::ConnectionPoolCleared { .. } => Error::Driver {
-                what: format!("the connections to {} were closed", self.address),
-                source,
-            },
-            ErrorKind::InvalidTlsConfig { .. } => Error::Driver {
-                what: "the TLS options of the connection string are not usable".into(),
-                source,
-            },
-            ErrorKind::IncompatibleServer { .. } => Error::Driver {
-                what: format!("the server at {} is too old for this driver", self.address),
-                source,
-            },
-            _ => Error::Driver {
-                what: format!("the driver failed while it ran {}", self.command),
-                source,
-            },
-        }
-    }
-
-    fn command_error(self, command: CommandError, source: mongodb::error::Error) -> Error {
-        match command.code {
-            UNAUTHORIZED => Error::Unauthorized {
-                command: self.command.to_owned(),
-                namespace: self.namespace.to_owned(),
-                source,
-            },
-            AUTHENTICATION_FAILED => Error::Authentication(source),
-            code => Error::Server {
-                code,
-                name: command.code_name,
-                message: without_values(&command.message),
-                source: Some(source),
-            },
-        }
-    }
-}
-
-/// A server's sentence without the values it quotes: a duplicate key error repeats the key, which
-/// may be a session id.
-pub(crate) fn without_values(message: &str) -> String {
-    const LONGEST: usize = 200;
-    let end = ["dup key:", "{ ", "{\"", " doc: ", "key: "]
-        .iter()
-        .filter_map(|start| message.find(start))
-        .min()
-        .unwrap_or(message.len());
-    let mut short: String = message[..end].chars().take(LONGEST).collect();
-    short.truncate(short.trim_end_matches([' ', ':', '.', ',']).len());
-    short
-}
-
 /// The operating system's reason, without its number.
 pub fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
         std::io::ErrorKind::Other => error.to_string(),
         kind => kind.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duplicate_key_error_does_not_repeat_the_key() {
-        let message = "E11000 duplicate key error collection: test.sessions index: _id_ dup key: { _id: \"secret\" }";
-        assert_eq!(
-            without_values(message),
-            "E11000 duplicate key error collection: test.sessions index: _id_"
-        );
-    }
-
-    #[test]
-    fn a_long_message_is_cut() {
-        assert_eq!(without_values(&"é".repeat(500)).chars().count(), 200);
     }
 }

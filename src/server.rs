@@ -4,3 +4,4 @@ pub(crate) mod backoff;
 pub mod connection;
 pub mod replication;
 pub(crate) mod reply;
+pub(crate) mod scene;

@@ -72,15 +72,15 @@ impl Connection {
             Purpose::Changing => doc! { "$sample": { "size": size } },
         };
         let namespace = self.namespace(collection);
-        let scene = self.scene("aggregate", &namespace);
+        let failed = |error| self.scene("aggregate", &namespace).error(error);
         let mut cursor = self
             .collection(collection)
             .aggregate([pick])
             .with_type::<RawDocumentBuf>()
             .await
-            .map_err(|error| scene.error(error))?;
+            .map_err(failed)?;
         let mut documents = Vec::new();
-        while cursor.advance().await.map_err(|error| scene.error(error))? {
+        while cursor.advance().await.map_err(failed)? {
             documents.push(cursor.current().to_owned());
         }
         Ok(Sample { namespace, documents, indexes })

@@ -1,5 +1,6 @@
 //! A connection to a MongoDB deployment: the server's clock, and commands.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
@@ -7,13 +8,19 @@ use bson::{DateTime, Document, doc};
 use mongodb::options::{ClientOptions, SelectionCriteria, ServerAddress};
 use mongodb::{Client, ClientSession, Collection, Database};
 
-use crate::error::{Error, Result, Scene};
+use crate::error::{Error, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::server::reply::{Reply, first_batch, refusal};
+use crate::server::scene::Scene;
 
+mod heartbeats;
 mod logical;
+mod probe;
+mod uri;
 
+use heartbeats::Heartbeats;
 use logical::LogicalSessions;
+pub use uri::IgnoredOption;
 
 /// How long a command waits for a server, unless the connection string says otherwise. The
 /// driver's own 30 s are too long for somebody who waits at a prompt.
@@ -29,10 +36,19 @@ const NAMESPACE_NOT_FOUND: i32 = 26;
 pub struct Connection {
     client: Client,
     database: Database,
+    /// Shared, as every store and every reader has a connection of its own.
+    asked: Arc<Asked>,
+    logical_sessions: LogicalSessions,
+    heartbeats: Heartbeats,
+}
+
+/// What the connection string asks for.
+#[derive(Debug)]
+struct Asked {
     address: String,
     login: Option<String>,
     within: Duration,
-    logical_sessions: LogicalSessions,
+    ignored: Vec<IgnoredOption>,
 }
 
 /// What a deployment is.
@@ -78,24 +94,31 @@ impl Connection {
     /// else `test`.
     ///
     /// # Errors
-    /// [`Error::Uri`], which never repeats the string, or [`Error::Unreachable`] for its DNS name.
+    /// [`Error::Uri`], which repeats nothing secret of the string, or [`Error::Driver`] where the name
+    /// in a `mongodb+srv` string cannot be looked up.
     pub async fn open(uri: &str, database: Option<&str>) -> Result<Self> {
-        let mut options = ClientOptions::parse(uri).await.map_err(|error| uri_error(uri, error))?;
+        let (readable, mut ignored) = uri::readable(uri);
+        let parsed = ClientOptions::parse(&*readable).await;
+        let mut options = parsed.map_err(|error| uri::unparsed(&readable, error))?;
+        let login = options.credential.as_ref().and_then(|login| login.username.clone());
+        uri::corrected(&mut options, &mut ignored)?;
         let within = *options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
         // Operators find the program by it in `currentOp` and in the log of the server.
         options.app_name.get_or_insert_with(|| "sessionctl".to_owned());
         options.max_pool_size.get_or_insert(MOST_IN_FLIGHT + 1);
         let address = addresses(&options.hosts);
-        let login = options.credential.as_ref().and_then(|login| login.username.clone());
         let database = database
             .map(str::to_owned)
             .or_else(|| options.default_database.clone())
             .unwrap_or_else(|| "test".to_owned());
         let logical_sessions = LogicalSessions::default();
-        logical_sessions.listen(&mut options);
-        let client = Client::with_options(options).map_err(|error| uri_error(uri, error))?;
+        let heartbeats = Heartbeats::listen(&mut options, logical_sessions.known());
+        let tls = options.tls.clone();
+        let client = Client::with_options(options)
+            .map_err(|error| Error::Uri(uri::client_fault(tls.as_ref(), &error)))?;
         let database = client.database(&database);
-        Ok(Self { client, database, address, login, within, logical_sessions })
+        let asked = Arc::new(Asked { address, login, within, ignored });
+        Ok(Self { client, database, asked, logical_sessions, heartbeats })
     }
 
     /// The database.
@@ -105,12 +128,17 @@ impl Connection {
 
     /// The hosts, without any credentials.
     pub fn address(&self) -> &str {
-        &self.address
+        &self.asked.address
     }
 
     /// The user who is logged in, if the connection string names one.
     pub fn login(&self) -> Option<&str> {
-        self.login.as_deref()
+        self.asked.login.as_deref()
+    }
+
+    /// The options of the connection string that have no effect here.
+    pub fn ignored_options(&self) -> &[IgnoredOption] {
+        &self.asked.ignored
     }
 
     /// The same connection, on another database.
@@ -137,7 +165,14 @@ impl Connection {
     }
 
     pub(crate) fn scene<'a>(&'a self, command: &'a str, namespace: &'a str) -> Scene<'a> {
-        Scene { command, namespace, address: &self.address, within: self.within }
+        let obstacle = self.heartbeats.obstacle(&self.asked.address);
+        Scene {
+            command,
+            namespace,
+            address: &self.asked.address,
+            within: self.asked.within,
+            obstacle,
+        }
     }
 
     /// Asks the primary for its clock.
@@ -186,7 +221,7 @@ impl Connection {
         if hello.writable {
             Ok(hello.now)
         } else {
-            Err(Error::NotPrimary { address: self.address.clone() })
+            Err(Error::NotPrimary { address: self.asked.address.clone() })
         }
     }
 
@@ -246,34 +281,6 @@ impl Connection {
 
 fn addresses(hosts: &[ServerAddress]) -> String {
     hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-}
-
-/// The driver's message may repeat parts of the string, so it is replaced.
-fn uri_error(uri: &str, error: mongodb::error::Error) -> Error {
-    use mongodb::error::ErrorKind;
-    if let ErrorKind::DnsResolve { .. } = error.kind.as_ref() {
-        return Error::Driver {
-            what: "the name in the mongodb+srv connection string cannot be looked up".into(),
-            source: error,
-        };
-    }
-    let message = error.to_string();
-    Error::Uri(if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
-        "it begins with neither mongodb:// nor mongodb+srv://"
-    } else if message.contains("percent")
-        || message.contains("userinfo")
-        || message.contains("URL encoded")
-    {
-        "a user name or password in it has characters that must be percent-encoded"
-    } else if message.contains("namespace") || message.contains("database name") {
-        "its database name is not one that MongoDB allows"
-    } else if message.contains("port") {
-        "a port in it is not a number from 1 to 65535"
-    } else if message.contains("option") || message.contains("timeout") {
-        "one of its options is unknown, or has a value that the option does not take"
-    } else {
-        "it is not of the form mongodb://user:password@host:port/database?options"
-    })
 }
 
 #[cfg(test)]

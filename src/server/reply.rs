@@ -3,7 +3,8 @@
 use bson::{Bson, Document};
 use mongodb::raw_batch_cursor::RawBatch;
 
-use crate::error::{Error, without_values};
+use crate::error::Error;
+use crate::server::scene::without_values;
 
 /// A reply that says `ok: 1`, and the error that it may carry all the same.
 #[derive(Debug)]

@@ -49,5 +49,6 @@ mod stores;
 mod sweep;
 mod top;
 mod tower_store;
+mod uris;
 mod walls;
 mod watch;

@@ -109,7 +109,20 @@ impl Context {
     /// The connection that the options describe.
     pub async fn connect(&self) -> Result<Connection, Failure> {
         let uri = self.read_uri()?;
-        Connection::open(uri.trim(), self.global.db.as_deref()).await.doing("connect")
+        let connection = Connection::open(uri.trim(), self.global.db.as_deref()).await;
+        let connection = connection.doing("connect")?;
+        self.warn_of_ignored(&connection);
+        Ok(connection)
+    }
+
+    fn warn_of_ignored(&self, connection: &Connection) {
+        let ignored = connection.ignored_options().iter();
+        let ignored: Vec<_> =
+            ignored.map(|ignored| format!("{} ({})", ignored.option, ignored.reason)).collect();
+        if !ignored.is_empty() {
+            let ignored = ignored.join(", ");
+            self.note("warning", format!("ignoring options of the connection string: {ignored}"));
+        }
     }
 
     /// The connection string, from wherever it is given.

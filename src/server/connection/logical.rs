@@ -7,9 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bson::Document;
-use mongodb::event::EventHandler;
-use mongodb::event::sdam::SdamEvent;
-use mongodb::options::{Acknowledgment, ClientOptions};
 use mongodb::{Client, ClientSession};
 
 /// A server forgets them after half an hour, or a minute at the least that it can be told.
@@ -19,34 +16,33 @@ const KEPT: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogicalSessions {
     idle: Arc<Mutex<Vec<(Instant, ClientSession)>>>,
-    /// Whether the servers know them, as their heartbeats say.
-    known: Arc<AtomicBool>,
+    known: Known,
+}
+
+/// Whether the servers know them, as their heartbeats say. It goes without the sessions: a listener
+/// that has those keeps its own client alive.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known(Arc<AtomicBool>);
+
+impl Known {
+    /// Learns from the reply to a heartbeat.
+    pub(super) fn heed(&self, hello: &Document) {
+        if has_data(hello) {
+            let knows = hello.contains_key("logicalSessionTimeoutMinutes");
+            self.0.store(knows, Ordering::Relaxed);
+        }
+    }
 }
 
 impl LogicalSessions {
-    /// Has the heartbeats listened to. Where writes are not acknowledged the driver takes none.
-    pub(crate) fn listen(&self, options: &mut ClientOptions) {
-        let acknowledged = options.write_concern.as_ref().and_then(|concern| concern.w.as_ref());
-        if matches!(acknowledged, Some(Acknowledgment::Nodes(0))) {
-            return;
-        }
-        let known = Arc::clone(&self.known);
-        options.sdam_event_handler = Some(EventHandler::callback(move |event| {
-            if let SdamEvent::ServerHeartbeatSucceeded(heartbeat) = event
-                && has_data(&heartbeat.reply)
-            {
-                // A server that names no timeout has no sessions.
-                let knows = heartbeat.reply.contains_key("logicalSessionTimeoutMinutes");
-                // Nothing else is published with it: a command that sees it late lets the driver
-                // see to a session.
-                known.store(knows, Ordering::Relaxed);
-            }
-        }));
+    /// To be told of heartbeats.
+    pub(super) fn known(&self) -> Known {
+        self.known.clone()
     }
 
     /// One for a command, or none where the driver is to see to it.
     pub(crate) async fn take(&self, client: &Client) -> Option<ClientSession> {
-        if !self.known.load(Ordering::Relaxed) {
+        if !self.known.0.load(Ordering::Relaxed) {
             return None;
         }
         if let Some(session) = self.idle() {

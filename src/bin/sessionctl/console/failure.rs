@@ -8,6 +8,8 @@ use sessionctl::Error;
 use sessionctl::error::{Certainty, Need, reason};
 use sessionctl::sweep::LEASES;
 
+mod connecting;
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -151,9 +153,13 @@ fn hint(error: &Error) -> Option<String> {
         Error::Unreachable { .. } => {
             "is the server running, and is the address in --uri right?".to_owned()
         }
-        Error::Uri(_) => {
-            "it is of the form mongodb://user:password@host:port/database; see --uri and --uri-file"
-                .to_owned()
+        Error::Uri(fault) => return connecting::uri(fault),
+        Error::Tls { fault, .. } => return connecting::tls(fault),
+        Error::OtherSet { .. } => {
+            "correct replicaSet in the connection string, or remove it".to_owned()
+        }
+        Error::Authentication(source) if source.to_string().contains("MONGODB-X509") => {
+            "the user is the subject of the client certificate, in the database $external".to_owned()
         }
         Error::Authentication(_) => {
             "check the user, the password and authSource in the connection string".to_owned()

@@ -1,0 +1,266 @@
+use mongodb::options::ServerAddress;
+use tokio::runtime::Builder;
+
+use super::options::SAID;
+use super::*;
+
+/// What no fault may repeat.
+const SECRET: &str = "hunter2secret";
+
+/// What becomes of a connection string, without a server.
+fn opened(uri: &str) -> Result<(ClientOptions, Vec<IgnoredOption>), Error> {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let (readable, mut ignored) = readable(uri);
+    let parsed = runtime.block_on(ClientOptions::parse(&*readable).into_future());
+    let mut options = parsed.map_err(|error| unparsed(&readable, error))?;
+    corrected(&mut options, &mut ignored)?;
+    Ok((options, ignored))
+}
+
+#[track_caller]
+fn refused(uri: &str) -> String {
+    let Err(Error::Uri(fault)) = opened(uri) else { panic!("{uri} is taken") };
+    let said = fault.to_string();
+    assert!(!said.contains(SECRET), "{said}");
+    said
+}
+
+#[test]
+fn the_part_of_a_string_that_is_at_fault_is_named() {
+    for (uri, said) in [
+        ("localhost:27017", "it begins with neither mongodb:// nor mongodb+srv://"),
+        ("mongodb://h:0", "a port in it is not a number from 1 to 65535"),
+        ("mongodb://h:port", "a port in it is not a number from 1 to 65535"),
+        ("mongodb://", "it names no host"),
+        ("mongodb://[::1", "an IPv6 address in it is not of the form [::1]"),
+        ("mongodb://h/a b", "its database name is not one that MongoDB allows"),
+        ("mongodb://@h", "it has no user name before the @"),
+        ("mongodb+srv://h:27017/", "a mongodb+srv string takes no port: the SRV records name it"),
+        ("mongodb+srv://a,b/", "a mongodb+srv string takes exactly one host"),
+        (
+            "mongodb+srv://h/?directConnection=true",
+            "directConnection=true needs mongodb://, not mongodb+srv://",
+        ),
+        ("mongodb://h/?srvMaxHosts=2", "srvMaxHosts needs mongodb+srv://"),
+        ("mongodb://a,b/?directConnection=true", "directConnection=true takes exactly one host"),
+        (
+            "mongodb://h/?loadBalanced=true&replicaSet=x",
+            "replicaSet and loadBalanced=true exclude each other",
+        ),
+        ("mongodb://h/?tls", "an option in it is not of the form name=value"),
+        ("mongodb://h/?tls=true&", "an option in it is not of the form name=value"),
+        ("mongodb://h/?tls=yes", "its option tls takes true or false, in small letters"),
+        ("mongodb://h/?tls=true&TLS=true", "its option tls is given more than once"),
+        ("mongodb://h/?tls=false&tlsCAFile=x", "its TLS options contradict tls=false"),
+        ("mongodb://h/?tlsCAFile=x&tls=false", "its TLS options contradict tls=false"),
+        ("mongodb://h/?tlsInsecure=true&ssl=false", "its TLS options contradict tls=false"),
+        (
+            "mongodb://h/?tlsInsecure=true&tlsAllowInvalidCertificates=true",
+            "tlsInsecure and tlsAllowInvalidCertificates exclude each other",
+        ),
+        (
+            "mongodb://h/?maxPoolSize=many",
+            "its option maxPoolSize takes a whole number of at least 0",
+        ),
+        ("mongodb://h/?maxPoolSize=0", "its option maxPoolSize takes a number of at least 1"),
+        (
+            "mongodb://h/?heartbeatFrequencyMS=100",
+            "its option heartbeatFrequencyMS takes a number of at least 500",
+        ),
+        (
+            "mongodb://h/?w=-1",
+            "its option w takes a number of at least 0, majority, or the name of a write concern",
+        ),
+        (
+            "mongodb://h/?readPreference=second",
+            "its option readPreference takes primary, primaryPreferred, secondary, secondaryPreferred or nearest",
+        ),
+        (
+            "mongodb://h/?readPreferenceTags=dc:a",
+            "readPreferenceTags needs a readPreference other than primary",
+        ),
+        (
+            "mongodb://h/?readPreference=primary&maxStalenessSeconds=90",
+            "maxStalenessSeconds needs a readPreference other than primary",
+        ),
+        (
+            "mongodb://h/?readPreference=nearest&maxStalenessSeconds=9",
+            "its option maxStalenessSeconds takes a number of at least 90, and of 10 more than heartbeatFrequencyMS",
+        ),
+        ("mongodb://u:p@h/?authSource=", "its option authSource takes the name of a database"),
+        ("mongodb://h/?proxyHost=p", "proxyHost is not built in"),
+        (
+            "mongodb://h/?tls=true&tlsCertificateKeyFilePassword=hunter2secret",
+            "tlsCertificateKeyFilePassword is not built in",
+        ),
+        ("mongodb://h/?ssl_ca_certs=ca.pem", "its option ssl_ca_certs is called tlsCAFile here"),
+    ] {
+        assert_eq!(refused(uri), said, "{uri}");
+    }
+}
+
+#[test]
+fn a_mechanism_that_is_not_built_in_or_lacks_something_is_named() {
+    for (login, mechanism, said) in [
+        ("u:p@", "MONGODB-AWS", "authMechanism=MONGODB-AWS (AWS IAM) is not built in"),
+        ("u%40REALM@", "GSSAPI", "authMechanism=GSSAPI (Kerberos) is not built in"),
+        ("u:p@", "MONGODB-CR", "authMechanism=MONGODB-CR is not built in"),
+        (
+            "",
+            "MONGODB-OIDC",
+            "authMechanism=MONGODB-OIDC outside of Kubernetes (ENVIRONMENT:k8s) is not built in",
+        ),
+        ("", "SCRAM-SHA-256", "its authMechanism needs a user name before the host"),
+        ("u@", "PLAIN", "its authMechanism needs a password before the host"),
+        ("u:p@", "MONGODB-X509", "authMechanism=MONGODB-X509 takes no password"),
+        (
+            "",
+            "MONGODB-X509",
+            "authMechanism=MONGODB-X509 needs a client certificate, tlsCertificateKeyFile",
+        ),
+        (
+            "u:p@",
+            "scram-sha-1",
+            "its option authMechanism takes SCRAM-SHA-256, SCRAM-SHA-1, MONGODB-X509, PLAIN or MONGODB-OIDC, in capital letters",
+        ),
+    ] {
+        let uri = format!("mongodb://{login}h/?tls=true&authMechanism={mechanism}");
+        assert_eq!(refused(&uri), said, "{uri}");
+    }
+}
+
+#[test]
+fn an_unknown_option_is_named_with_a_similar_one() {
+    let unknown = |uri: &str| match opened(uri) {
+        Err(Error::Uri(UriFault::UnknownOption { name, similar })) => (name, similar),
+        other => panic!("{other:?}"),
+    };
+    let named = |name: &str, similar| (Some(name.to_owned()), similar);
+    assert_eq!(unknown("mongodb://h/?authSouce=a"), named("authSouce", Some("authSource")));
+    assert_eq!(unknown("mongodb://h/?replicaset=x&zzz=1"), named("zzz", None));
+    assert_eq!(refused("mongodb://h/?authSouce=a"), "it has an unknown option, authSouce");
+}
+
+#[test]
+fn what_may_be_a_part_of_a_password_is_not_repeated() {
+    let encoding = "a user name or password in it has characters that must be percent-encoded";
+    for (uri, said) in [
+        ("mongodb://u:a/hunter2secret@h", encoding),
+        ("mongodb://u:a?hunter2secret@h", encoding),
+        ("mongodb://u:a@hunter2secret@h", encoding),
+        ("mongodb://u:a:hunter2secret@h", encoding),
+        ("mongodb://u:hunter2secret%@h", encoding),
+        ("mongodb://u:a@h/?x&hunter2secret=1", "an option in it is not of the form name=value"),
+        ("mongodb://u:a@h/?hunter2secret=1", "it has an unknown option"),
+        ("mongodb://u:a@h/?readPreference=hunter2secret", READ_PREFERENCE),
+    ] {
+        assert_eq!(refused(uri), said, "{uri}");
+    }
+    // The rest of a password that has a & in it.
+    let said = refused("mongodb://u:a@h/?tls=true&zz=&tlsCertificateKeyFilePassword=a&zz=b");
+    assert_eq!(said, "it has an unknown option");
+}
+
+const READ_PREFERENCE: &str = "its option readPreference takes primary, primaryPreferred, secondary, secondaryPreferred or nearest";
+
+#[test]
+fn options_of_other_drivers_are_left_out_and_listed() {
+    let uri = "mongodb://u:p@h,i:1/db?UUIDrepresentation=standard&appName=a%26b&compressors=zstd,snappy\
+        &timeoutMS=5000&zlibCompressionLevel=6&w=0&authMechanism=DEFAULT&tlsDisableOCSPEndpointCheck=true";
+    let (options, ignored) = opened(uri).unwrap();
+    let ignored: Vec<_> = ignored.iter().map(|ignored| ignored.option).collect();
+    assert_eq!(
+        ignored,
+        [
+            "uuidRepresentation",
+            "compressors",
+            "timeoutMS",
+            "zlibCompressionLevel",
+            "authMechanism=DEFAULT",
+            "tlsDisableOCSPEndpointCheck",
+            "w=0"
+        ]
+    );
+    assert_eq!(options.app_name.as_deref(), Some("a&b"));
+    assert_eq!(options.default_database.as_deref(), Some("db"));
+    assert_eq!(options.hosts[1], ServerAddress::parse("i:1").unwrap());
+    assert!(opened("mongodb://h/?compressors=zstd").is_ok());
+    assert!(opened("mongodb://h?compressors=zstd").is_ok());
+}
+
+#[test]
+fn a_string_that_the_driver_takes_is_left_as_it_is() {
+    for uri in [
+        "mongodb://h",
+        "mongodb://u:p@h:1,i:2/db?replicaSet=r&w=majority&readPreference=nearest&authSource=admin",
+        "mongodb://h/?w=1&wTimeoutMS=5&journal=true&retryWrites=false&appName=@cosmos@",
+        "mongodb://h/?tls=true&waitQueueTimeoutMS=1&localThresholdMS=2&readConcernLevel=local",
+    ] {
+        let (readable, ignored) = readable(uri);
+        assert!(matches!(readable, Cow::Borrowed(same) if same == uri), "{readable}");
+        assert_eq!(ignored, []);
+        opened(uri).unwrap();
+    }
+}
+
+#[test]
+fn the_tables_agree_with_the_driver() {
+    let parse = |uri: String| {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(ClientOptions::parse(uri).into_future()).map_err(|error| error.to_string())
+    };
+    for known in KNOWN {
+        let said = parse(format!("mongodb://h/?{}=x", known.name)).err().unwrap_or_default();
+        // A file of revoked certificates is an option of few drivers.
+        assert!(known.name == "tlsCRLFile" || !said.contains("is an invalid option"), "{said}");
+    }
+    for harmless in HARMLESS.iter().filter(|harmless| !harmless.option.contains('=')) {
+        assert!(parse(format!("mongodb://h/?{}=x", harmless.option)).is_err(), "{harmless:?}");
+        assert!(!KNOWN.iter().any(|known| known.name == harmless.option), "{harmless:?}");
+    }
+    for (other, here) in OTHER_NAMES {
+        assert!(parse(format!("mongodb://h/?{other}=1")).is_err(), "{other}");
+        assert!(KNOWN.iter().any(|known| known.name == *here), "{here}");
+    }
+    assert!(SAID.iter().all(|(_, fault)| !fault.to_string().contains("tlsinsecure")));
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named_with_its_option() {
+    let folder = std::env::temp_dir().join(format!("sessionctl-uri-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let certificate = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+    let missing = folder.join("missing.pem").display().to_string();
+    let empty = file("empty.pem", "");
+    let only = file("only.pem", certificate);
+    let key = file("key.pem", "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n");
+    let sealed =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let sealed = file("sealed.pem", &format!("{certificate}{sealed}"));
+    let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n";
+    let old = file("old.pem", &format!("{certificate}{old}"));
+    let here = folder.display().to_string();
+    for (option, path, said) in [
+        ("tlsCAFile", &missing, "cannot be read: no such file or folder"),
+        ("tlsCAFile", &here, "cannot be read: is a directory"),
+        ("tlsCAFile", &empty, "holds no certificate in PEM format"),
+        ("tlsCAFile", &key, "holds no certificate in PEM format"),
+        ("tlsCertificateKeyFile", &missing, "cannot be read: no such file or folder"),
+        ("tlsCertificateKeyFile", &key, "holds no certificate in PEM format"),
+        ("tlsCertificateKeyFile", &only, "holds no private key in PEM format"),
+    ] {
+        let uri = format!("mongodb://h/?{option}={path}");
+        assert_eq!(refused(&uri), format!("the {option} {path} {said}"));
+    }
+    for path in [sealed, old] {
+        let said = refused(&format!("mongodb://h/?tlsCertificateKeyFile={path}"));
+        let key = format!("the private key in the tlsCertificateKeyFile {path} is encrypted");
+        assert_eq!(said, format!("{key}, and decrypting it is not built in"));
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}

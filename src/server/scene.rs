@@ -1,0 +1,144 @@
+//! The driver's errors in our words, with the place where they came up.
+
+use std::time::Duration;
+
+use mongodb::error::{CommandError, ErrorKind, WriteFailure};
+
+use crate::error::{AUTHENTICATION_FAILED, Error, TlsFault, UNAUTHORIZED, reason};
+
+/// What the servers were seen to do when none of them could be selected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// TLS does not work.
+    Tls { address: String, fault: TlsFault },
+    /// The server is in another replica set than the connection string wants, or in none.
+    OtherSet { address: String, wanted: String, found: Option<String> },
+    /// Members answer, and none of them is the primary.
+    NoPrimary,
+    /// No answer came, for this reason.
+    Silence(String),
+}
+
+/// Where a call was made, to name it in an error.
+#[derive(Debug, Clone)]
+pub(crate) struct Scene<'a> {
+    pub(crate) command: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) address: &'a str,
+    pub(crate) within: Duration,
+    /// What the servers were seen to do lately.
+    pub(crate) obstacle: Option<Obstacle>,
+}
+
+impl Scene<'_> {
+    /// The driver's error in our words.
+    pub(crate) fn error(self, source: mongodb::error::Error) -> Error {
+        match source.kind.as_ref() {
+            // A login that fails while the pool connects comes back as a failed server selection.
+            ErrorKind::Authentication { .. } => Error::Authentication(source),
+            ErrorKind::ServerSelection { message, .. } if message.contains("SCRAM failure") => {
+                Error::Authentication(source)
+            }
+            ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } => {
+                self.selection_error(source)
+            }
+            ErrorKind::Command(command) => self.command_error(command.clone(), source),
+            ErrorKind::Write(WriteFailure::WriteError(error)) => Error::Server {
+                code: error.code,
+                name: error.code_name.clone().unwrap_or_else(|| "WriteError".into()),
+                message: without_values(&error.message),
+                source: Some(source),
+            },
+            ErrorKind::Write(WriteFailure::WriteConcernError(error)) => Error::Server {
+                code: error.code,
+                name: error.code_name.clone(),
+                message: without_values(&error.message),
+                source: Some(source),
+            },
+            ErrorKind::Io(error) => Error::Driver {
+                what: format!("the connection to {} broke: {}", self.address, reason(error)),
+                source,
+            },
+            ErrorKind::ConnectionPoolCleared { .. } => Error::Driver {
+                what: format!("the connections to {} were closed", self.address),
+                source,
+            },
+            ErrorKind::InvalidTlsConfig { .. } => Error::Driver {
+                what: "the TLS options of the connection string are not usable".into(),
+                source,
+            },
+            ErrorKind::IncompatibleServer { .. } => Error::Driver {
+                what: format!("the server at {} is too old for this driver", self.address),
+                source,
+            },
+            _ => Error::Driver {
+                what: format!("the driver failed while it ran {}", self.command),
+                source,
+            },
+        }
+    }
+
+    fn selection_error(self, source: mongodb::error::Error) -> Error {
+        let address = self.address.to_owned();
+        let why = match self.obstacle {
+            Some(Obstacle::Tls { address, fault }) => return Error::Tls { address, fault, source },
+            Some(Obstacle::OtherSet { address, wanted, found }) => {
+                return Error::OtherSet { address, wanted, found, source };
+            }
+            Some(Obstacle::NoPrimary) => return Error::NoPrimary { address },
+            Some(Obstacle::Silence(why)) => Some(why),
+            None => None,
+        };
+        Error::Unreachable { address, within: self.within, why, source }
+    }
+
+    fn command_error(self, command: CommandError, source: mongodb::error::Error) -> Error {
+        match command.code {
+            UNAUTHORIZED => Error::Unauthorized {
+                command: self.command.to_owned(),
+                namespace: self.namespace.to_owned(),
+                source,
+            },
+            AUTHENTICATION_FAILED => Error::Authentication(source),
+            code => Error::Server {
+                code,
+                name: command.code_name,
+                message: without_values(&command.message),
+                source: Some(source),
+            },
+        }
+    }
+}
+
+/// A server's sentence without the values it quotes: a duplicate key error repeats the key, which
+/// may be a session id.
+pub(crate) fn without_values(message: &str) -> String {
+    const LONGEST: usize = 200;
+    let end = ["dup key:", "{ ", "{\"", " doc: ", "key: "]
+        .iter()
+        .filter_map(|start| message.find(start))
+        .min()
+        .unwrap_or(message.len());
+    let mut short: String = message[..end].chars().take(LONGEST).collect();
+    short.truncate(short.trim_end_matches([' ', ':', '.', ',']).len());
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duplicate_key_error_does_not_repeat_the_key() {
+        let message = "E11000 duplicate key error collection: test.sessions index: _id_ dup key: { _id: \"secret\" }";
+        assert_eq!(
+            without_values(message),
+            "E11000 duplicate key error collection: test.sessions index: _id_"
+        );
+    }
+
+    #[test]
+    fn a_long_message_is_cut() {
+        assert_eq!(without_values(&"é".repeat(500)).chars().count(), 200);
+    }
+}
