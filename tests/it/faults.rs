@@ -257,7 +257,7 @@ fn while_the_primary_goes_away(
     come_back(set);
 
     let path = path.to_str().unwrap();
-    let arguments = ["restore", path, "--yes", "-o", "json", "--batch-size", "20"];
+    let arguments = ["restore", path, "--yes", "-o", "json", "--batch-size", "40"];
     let mut restore = db.command(&arguments).start();
     becomes("a twentieth was back", || dead(&db), |there| *there > DEAD as u64 / 20);
     go_away(set);
