@@ -1,23 +1,24 @@
 //! The store beside Express, with the real session stores of Node: on one collection, each reads,
 //! renews and ends what the other wrote.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use bson::{DateTime, Document, doc};
 use serde_json::Value;
 use sessionctl::{Expiry, Store};
 
-use crate::support::{Db, eventually};
+use crate::patience::limit;
+use crate::support::{Db, LONG};
+
+use node::Express;
 
 mod beside_axum;
 mod ending;
 mod from_express;
 mod from_rust;
 mod indexes;
+mod node;
 
 /// A session store of Node.
 #[derive(Debug, Clone, Copy)]
@@ -65,54 +66,6 @@ const HOUR: Expiry = Expiry::After(Duration::from_secs(3600));
 /// express-session's ids are 24 bytes of base64url.
 const ID: &str = "rPq0Xw3Lh5kTz8cVn1dYb6mJf2gA9sEu";
 
-/// An Express application whose sessions are in the collection `sessions` of a database.
-pub struct Express {
-    child: Child,
-    pub port: u16,
-}
-
-impl Express {
-    /// With cookies that live so many milliseconds, or as long as the browser.
-    pub fn start(db: &Db, store: NodeStore, max_age: Option<i64>) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/deploy/tools.sh");
-        let mut log = tempfile::tempfile().unwrap();
-        let mut command = Command::new("bash");
-        command.arg(script).args(["node-server", "--store", store.name]);
-        command.args(["--uri", &db.server, "--db", &db.name]);
-        if let Some(max_age) = max_age {
-            command.args(["--max-age", &max_age.to_string()]);
-        }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log.try_clone().unwrap());
-        let mut child = command.spawn().expect("these tests need bash");
-        let mut port = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
-        let port = port.trim().parse().unwrap_or_else(|_| {
-            let _ = child.wait();
-            panic!("Express did not start with {}: {}", store.name, text(&mut log))
-        });
-        Self { child, port }
-    }
-}
-
-impl Drop for Express {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        if std::thread::panicking() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        } else {
-            eventually("Express ended", || self.child.try_wait().unwrap().is_some());
-        }
-    }
-}
-
-fn text(log: &mut File) -> String {
-    let mut text = String::new();
-    log.rewind().unwrap();
-    log.read_to_string(&mut text).unwrap();
-    text
-}
-
 /// A visitor with one cookie jar for every port of 127.0.0.1: cookies do not know ports.
 pub struct Browser {
     agent: ureq::Agent,
@@ -124,7 +77,7 @@ impl Browser {
     pub fn new() -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(30)))
+            .timeout_global(Some(limit(LONG)))
             .proxy(None);
         Self { agent: config.build().into() }
     }

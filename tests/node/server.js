@@ -1,73 +1,67 @@
-// An Express application whose sessions are in MongoDB, by one of the session stores of Node:
-// node server.js --store STORE --uri URI --db DATABASE [--collection NAME] [--max-age MILLISECONDS]
-// Prints its port, and ends when its stdin does, so that it never outlives a test.
+// Express applications whose sessions are in MongoDB, by one of the session stores of Node each.
+// Each line of stdin is an object: {"store", "uri", "db", "maxAge"} starts an application, whose port
+// is printed, and {"end": PORT} ends it. Ends when its stdin does, so that it never outlives a test.
+//
+// One process for many, as it takes a second to load them all.
 'use strict';
 
 const { createRequire } = require('node:module');
-const { parseArgs } = require('node:util');
+const { createInterface } = require('node:readline');
 const cookieSignature = require('cookie-signature');
 const express = require('express');
 const session = require('express-session');
 
-const { values: options } = parseArgs({
-  options: {
-    store: { type: 'string' },
-    uri: { type: 'string' },
-    db: { type: 'string' },
-    collection: { type: 'string', default: 'sessions' },
-    'max-age': { type: 'string' },
-  },
-});
 // The second is the one that was used before, and is still accepted.
 const secrets = ['the secret of today', 'the secret of yesterday'];
 
 // What a package finds where it stands: each store has a driver of its own version.
 const besides = (name) => createRequire(require.resolve(name));
 
-// Each gives the store, ready, and the ObjectId of its driver.
+const collection = 'sessions';
+
+// Each gives the store, ready, the ObjectId of its driver, and what closes its connection.
 const stores = {
-  'connect-mongo-json': () => connectMongo({}),
-  'connect-mongo-object': () => connectMongo({ stringify: false }),
-  'connect-mongodb-session': () => {
+  'connect-mongo-json': (options) => connectMongo(options, {}),
+  'connect-mongo-object': (options) => connectMongo(options, { stringify: false }),
+  'connect-mongodb-session': ({ uri, db: databaseName }) => {
     const Store = require('connect-mongodb-session')(session);
     const { ObjectId } = besides('connect-mongodb-session')('mongodb');
-    const { uri, db: databaseName, collection } = options;
     return new Promise((resolve, reject) => {
       const store = new Store({ uri, databaseName, collection }, (error) =>
-        error ? reject(error) : resolve({ store, ObjectId }),
+        error ? reject(error) : resolve({ store, ObjectId, close: () => store.client.close() }),
       );
     });
   },
-  'express-mongodb-1': async () => {
+  'express-mongodb-1': async ({ uri, db: dbName }) => {
     const { createMongoSessionStore } = require('express-mongodb');
     const { MongoClient, ObjectId } = besides('express-mongodb')('mongodb');
-    const client = await MongoClient.connect(options.uri);
-    const { db: dbName, collection } = options;
-    return { store: createMongoSessionStore({ client, dbName, collection }), ObjectId };
+    const client = await MongoClient.connect(uri);
+    const store = createMongoSessionStore({ client, dbName, collection });
+    return { store, ObjectId, close: () => client.close() };
   },
-  'express-mongodb-legacy': async () => {
+  // The one of a process: mongoose has one connection.
+  'express-mongodb-legacy': async ({ uri, db: dbName }) => {
     const mongoose = besides('express-mongodb-legacy')('mongoose');
     mongoose.set('strictQuery', true);
-    await mongoose.connect(options.uri, { dbName: options.db });
+    await mongoose.connect(uri, { dbName });
     // It was written for Express 2, which had the sessions built in.
     const Store = require('express-mongodb-legacy')({ session });
     // mongoose takes the name in the singular.
-    const store = new Store({ collection: options.collection.replace(/s$/, '') });
+    const store = new Store({ collection: collection.replace(/s$/, '') });
     await store.collection.init();
-    return { store, ObjectId: mongoose.Types.ObjectId };
+    return { store, ObjectId: mongoose.Types.ObjectId, close: () => mongoose.disconnect() };
   },
 };
 
-async function connectMongo(more) {
+async function connectMongo({ uri: mongoUrl, db: dbName }, more) {
   const { MongoStore } = require('connect-mongo');
   const { ObjectId } = besides('connect-mongo')('mongodb');
-  const { uri: mongoUrl, db: dbName, collection: collectionName } = options;
-  return { store: MongoStore.create({ mongoUrl, dbName, collectionName, ...more }), ObjectId };
+  const store = MongoStore.create({ mongoUrl, dbName, collectionName: collection, ...more });
+  return { store, ObjectId, close: () => store.close() };
 }
 
-function application(store, ObjectId) {
+function application(store, ObjectId, maxAge) {
   const app = express();
-  const maxAge = options['max-age'] && Number(options['max-age']);
   app.use(
     session({
       store,
@@ -110,10 +104,32 @@ function application(store, ObjectId) {
   return app;
 }
 
-process.stdin.on('close', () => process.exit(0)).resume();
-stores[options.store]().then(({ store, ObjectId }) => {
-  const server = application(store, ObjectId).listen(0, '127.0.0.1', (error) => {
+const running = new Map();
+
+async function start(options) {
+  const { store, ObjectId, close } = await stores[options.store](options);
+  const server = application(store, ObjectId, options.maxAge).listen(0, '127.0.0.1', (error) => {
     if (error) throw error;
-    console.log(server.address().port);
+    const { port } = server.address();
+    running.set(port, { server, close });
+    console.log(port);
   });
-});
+}
+
+async function end(port) {
+  const { server, close } = running.get(port);
+  running.delete(port);
+  server.close();
+  server.closeAllConnections();
+  // What it has under way may fail by that.
+  await close().catch(() => {});
+  console.log('ended');
+}
+
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    const options = JSON.parse(line);
+    if (options.end) end(options.end);
+    else start(options);
+  })
+  .on('close', () => process.exit(0));

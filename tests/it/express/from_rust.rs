@@ -1,11 +1,13 @@
 //! A session that the library made is Express' as if it had made it.
 
+use std::time::Duration;
+
 use bson::{Bson, doc};
 use serde_json::{Value, json};
 use sessionctl::Expiry;
 
 use super::{HOUR, HOUR_MS, ID, NODE_STORES, Site};
-use crate::support::at;
+use crate::support::{at, milliseconds};
 
 #[test]
 fn a_session_set_by_rust_is_served_counted_and_written_back_by_express() {
@@ -29,8 +31,8 @@ fn a_session_set_by_rust_is_served_counted_and_written_back_by_express() {
 fn a_session_set_by_rust_is_renewed_by_express_with_the_lifetime_that_rust_gave_it() {
     for node in NODE_STORES {
         let site = Site::new(node, Some(2 * HOUR_MS));
-        for expiry in [HOUR, Expiry::At(at(3600))] {
-            let payload = json!({ "user": "cid" });
+        for expiry in [|| HOUR, || Expiry::At(at(3600))] {
+            let (payload, expiry) = (json!({ "user": "cid" }), expiry());
             site.db.runtime.block_on(site.store.set(ID, &payload, expiry)).unwrap();
             site.hand_over(ID, 0);
             let touch = || site.browser.post(site.express.port, "/touch");
@@ -44,7 +46,7 @@ fn a_session_set_by_rust_is_renewed_by_express_with_the_lifetime_that_rust_gave_
             }
             let lifetime = site.home()["session"]["cookie"]["originalMaxAge"].as_i64();
             let off = lifetime.unwrap() - HOUR_MS;
-            assert!(off.abs() < 5000, "{node:?} {expiry:?} {off}");
+            assert!(off.abs() < milliseconds(Duration::from_secs(5)), "{node:?} {expiry:?} {off}");
         }
     }
 }

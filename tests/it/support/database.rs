@@ -129,7 +129,7 @@ impl Db {
     #[track_caller]
     pub fn await_count(&self, collection: &str, filter: Document, count: u64) {
         let what = format!("{count} of {}.{collection} matched {filter}", self.name);
-        becomes(&what, || self.count(collection, filter.clone()), |seen| *seen == count);
+        becomes(&what, move || self.count(collection, filter.clone()), |seen| *seen == count);
     }
 
     /// Waits until no document has this `_id`.
