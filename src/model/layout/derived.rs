@@ -9,8 +9,8 @@ use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::Meaning;
-use super::expiry::{Clock, Finding, Kind, Rule, clause};
 use super::aggregation::{is_usable, millis, of_meaning, over_or_not};
+use super::expiry::{Clock, Finding, Kind, Rule, clause};
 use super::mend::dates;
 use crate::model::document::{Found, Unit, number};
 use crate::model::payload;
