@@ -5,10 +5,11 @@
 //! `record` reads the TOML and compiles it into the [`Layout`] of `definition`; `known` has those
 //! that are built in. [`detect`] tells which layout a collection has. By a layout `read` finds the
 //! session in a document, and `states` the sessions of a collection that are over, by the rules of
-//! `expiry`; `aggregation` says the same as expressions, and `mend` what puts an expiry right.
+//! `expiry` and `derived`; `aggregation` says the same as expressions, and `mend` what puts an expiry right.
 
 mod aggregation;
 mod definition;
+mod derived;
 pub mod detect;
 mod expiry;
 mod known;

@@ -140,6 +140,48 @@ fn what_has_no_meaning_or_more_than_one_is_left_alone() {
 }
 
 #[test]
+fn a_date_that_is_wrapped_in_something_comes_out_where_there_is_only_one() {
+    let date = DateTime::from_millis(FRIDAY);
+    let class = || Bson::from("java.util.Date");
+    become_dates(&[
+        (vec![class(), FRIDAY.into()].into(), Some(FRIDAY)),
+        (vec![class(), date.into()].into(), Some(FRIDAY)),
+        (vec![Bson::Int32(1_767_323_045)].into(), Some(FRIDAY)),
+        (doc! { "$date": "2026-01-02T03:04:05.678Z" }.into(), Some(FRIDAY + 678)),
+        (doc! { "$date": FRIDAY }.into(), Some(FRIDAY)),
+        (doc! { "$date": { "$numberLong": FRIDAY.to_string() } }.into(), Some(FRIDAY)),
+        (bson::Timestamp { time: 1_767_323_045, increment: 7 }.into(), Some(FRIDAY)),
+    ]);
+}
+
+#[test]
+fn what_is_wrapped_in_something_that_has_no_single_meaning_is_left_alone() {
+    let date = DateTime::from_millis(FRIDAY);
+    let wrapped: [Bson; 12] = [
+        Vec::<Bson>::new().into(),
+        vec![Bson::from("java.util.Date")].into(),
+        vec![Bson::from(date), date.into()].into(),
+        vec![Bson::from(FRIDAY), FRIDAY.into()].into(),
+        vec![Bson::from(FRIDAY), Bson::Null].into(),
+        vec![Bson::Int32(7)].into(),
+        vec![Bson::Array(vec![FRIDAY.into()])].into(),
+        doc! {}.into(),
+        doc! { "$date": "yesterday" }.into(),
+        doc! { "$date": { "$numberLong": "soon" } }.into(),
+        doc! { "$date": FRIDAY, "more": 1 }.into(),
+        doc! { "date": FRIDAY }.into(),
+    ];
+    let db = with_expiries(&wrapped.map(|value| (value, None)));
+    // The driver reads no document that looks like a date and is none.
+    let types = || {
+        ["array", "object"].map(|kind| db.count("sessions", doc! { "expires": { "$type": kind } }))
+    };
+    let before = types();
+    let report = db.sessionctl(&["fix", "expiry", "--yes", "-o", "json"]).exits(0).json();
+    assert_eq!((&report["matched"], types()), (&0.into(), before));
+}
+
+#[test]
 fn other_types_are_no_business_of_fix_expiry() {
     let db = with_expiries(&[
         (Bson::Null, None),

@@ -363,6 +363,105 @@ fn an_operators_layout_with_numbers_or_flags_splits_a_collection_as_exactly() {
     }
 }
 
+/// Anything that can stand where text says when a session is over.
+fn text_near(cutoff: i64) -> impl Strategy<Value = Option<Bson>> {
+    let said = |millis: i64| sessionctl::payload::time(DateTime::from_millis(millis)).unwrap();
+    let near = (-2_i64..=2).prop_map(move |off| cutoff + off * 500).boxed();
+    let rfc = near.clone().prop_map(said);
+    let zoned = |text: String, zone: &str| text.replace('Z', zone);
+    let text = prop_oneof![
+        6 => rfc.clone(),
+        2 => rfc.clone().prop_map(|text| text.replace('T', " ")),
+        2 => rfc.clone().prop_map(move |text| zoned(text, "456789Z")),
+        2 => rfc.clone().prop_map(move |text| zoned(text, "+01:00")),
+        2 => rfc.prop_map(move |text| zoned(text, "-0130")),
+        3 => near.clone().prop_map(|millis| millis.to_string()),
+        3 => near.prop_map(|millis| (millis / 1000).to_string()),
+        2 => (-3_i64..=3).prop_map(|number| number.to_string()),
+        3 => prop::sample::select(vec![
+            "", "-", "+5", "007", "-0", "1e3", "99999999999999999999", "9223372036854775807",
+            "2026-02-30T00:00:00Z", "2024-02-29T23:59:59Z", "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:60Z", "0000-01-01T00:00:00Z", "2026-1-01T00:00:00Z",
+            "2026-01-01T00:00:00", "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+15:00",
+            "2026-01-01T00:00:00.1234567890Z", "2026-01-01T00:00:00Z\n", "2026-01-01",
+            "2026-01-01T00:00:00+1:00", "2026-01-01T00:00:00 Z", "Åsa", "１",
+        ]).prop_map(str::to_owned),
+    ];
+    let inside = prop_oneof![
+        3 => text.clone(),
+        4 => text.clone().prop_map(|text| format!("{{\"id\":\"ö\",\"expiry\":\"{text}\",\"data\":{{}}}}")),
+        1 => Just("{\"id\":\"x\",\"expiry\":null}".to_owned()),
+        1 => text.prop_map(|text| format!("\"expiry\":\"{text}")),
+    ];
+    prop_oneof![
+        8 => inside.prop_map(|text| Some(Bson::String(text))),
+        3 => number_near(cutoff),
+        3 => expiry_near(cutoff),
+        1 => number_near(0),
+    ]
+}
+
+#[test]
+fn an_expiry_as_text_or_a_number_that_may_mean_never_splits_a_collection_as_exactly() {
+    let cutoff = now();
+    let millis = cutoff.timestamp_millis();
+    let db = Db::new();
+    let source = Layout::source("connect-mongo-json").unwrap();
+    for rule in [
+        "kind = \"date\"\ntext = true",
+        "kind = \"date\"\ntext = true\nlifetime = 1",
+        "kind = \"date\"\ntext = true\nafter = '\"expiry\":\"'",
+        "kind = \"number\"\nunit = \"ms\"\ntext = true",
+        "kind = \"number\"\nunit = \"s\"\ntext = true\nnever_up_to = 0",
+        "kind = \"number\"\nunit = \"ms\"\nnever_up_to = 0",
+        "kind = \"number\"\nunit = \"s\"\nnever_up_to = -1\nlifetime = 60",
+    ] {
+        let layout = Layout::from_toml(&source.replace("kind = \"date\"", rule)).unwrap();
+        let expiries = prop::collection::vec(text_near(millis), 400);
+        each_has_one_state(&db, &layout, "expires", cutoff, &expiries);
+    }
+}
+
+#[test]
+fn a_lifetime_that_is_text_or_means_never_splits_a_collection_as_exactly() {
+    let cutoff = now();
+    let millis = cutoff.timestamp_millis();
+    let db = Db::new();
+    let source = Layout::source("connect-mongo-json").unwrap();
+    for rule in [
+        "kind = \"date\"\nlifetime_path = \"life\"\nlifetime_unit = \"s\"\nlifetime_text = true",
+        "kind = \"date\"\nlifetime_path = \"life\"\nlifetime_unit = \"ms\"\nnever_up_to = -1",
+        "kind = \"date\"\nlifetime_path = \"life\"\nlifetime_unit = \"ms\"\nlifetime_text = true\nnever_up_to = 0",
+    ] {
+        let layout = Layout::from_toml(&source.replace("kind = \"date\"", rule)).unwrap();
+        let values = (expiry_near(millis), text_near(0));
+        let rows = prop::collection::vec(values, 400);
+        let mut runner = TestRunner::new(Config {
+            cases: 3,
+            max_shrink_iters: 200,
+            failure_persistence: None,
+            ..Config::default()
+        });
+        let outcome = runner.run(&rows, |rows| {
+            let document = |(number, (date, life)): (usize, (Option<Bson>, Option<Bson>))| {
+                let mut document = doc! { "_id": number as i32 };
+                document.extend(date.map(|date| ("expires".to_owned(), date)));
+                document.extend(life.map(|life| ("life".to_owned(), life)));
+                document
+            };
+            let documents: Vec<_> = rows.into_iter().enumerate().map(document).collect();
+            for (document, states) in documents.iter().zip(judged(&db, &layout, &documents, cutoff))
+            {
+                let raw = RawDocumentBuf::try_from(document).unwrap();
+                let decoded = layout.session(&raw, &Payload::Absent, cutoff);
+                prop_assert_eq!(states, vec![decoded.state], "{}", document);
+            }
+            Ok(())
+        });
+        outcome.unwrap_or_else(|error| panic!("{:?} {error}", layout.expiry));
+    }
+}
+
 /// The paths by which a layout's rules decide.
 fn deciding(layout: &Layout) -> Vec<String> {
     let rules = layout.expiry.iter();

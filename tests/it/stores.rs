@@ -34,6 +34,17 @@ enum Expiry {
     Touch(&'static str, i64),
     /// The number at this path, in a unit of so many milliseconds, and so many seconds.
     Number(&'static str, f64, i64),
+    /// The number at this path in milliseconds, unless it is 0 or less.
+    Positive(&'static str),
+    /// The date at this path, and the number at that one in a unit of so many milliseconds, unless
+    /// it is less than 0.
+    Own(&'static str, &'static str, i64),
+    /// The text at this path.
+    Text(&'static str),
+    /// The text in the JSON text at this path.
+    Inside(&'static str),
+    /// @foal/core's two limits, unless the application sets others.
+    Foal,
     /// koa-session's own beside the index's.
     Koa,
     /// The date, or the time stored and the time to live beside it.
@@ -41,10 +52,10 @@ enum Expiry {
     /// Nothing, or nothing that is a date.
     None,
 }
-use Expiry::{Catbox, Date, Koa, None as Never, Number, Touch};
+use Expiry::{Catbox, Date, Foal, Inside, Koa, None as Never, Number, Own, Positive, Text, Touch};
 
 /// Each layout with its expiry, and who is logged in, in the order of the documents.
-const STORES: [(&str, Expiry, &[&str]); 40] = [
+const STORES: [(&str, Expiry, &[&str]); 63] = [
     ("accounts-js", Never, &["64f1c0ffee0ddba11c0ffee0", "u_8f14e45f"]),
     ("actix-session-mongodb", Date("valid_until"), &["64f1c0ffee0ddba11c0ffee0", ""]),
     ("aiohttp-session-mongo", Date("expire"), &["42", ""]),
@@ -85,11 +96,38 @@ const STORES: [(&str, Expiry, &[&str]); 40] = [
     ("spring-jdk", Date("expireAt"), &["asa@example.se", "", ""]),
     ("symfony", Date("expires_at"), &["asa@example.se", ""]),
     ("tower-sessions", Date("expireAt"), &["42", "", "u_8f14e45f"]),
+    ("aiohttp-session-mongo-key", Date("expire"), &["42", ""]),
+    ("aspnet-session-state", Date("Expires"), &["", ""]),
+    ("async-mongodb-session-1", Inside("session"), &["42", "", ""]),
+    ("catbox-mongodb-1", Own("stored", "ttl", 1), &["42", ""]),
+    ("catbox-mongodb-1-key", Own("stored", "ttl", 1), &["64f1c0ffee0ddba11c0ffee0", ""]),
+    ("chat-ui", Date("expiresAt"), &["64f1c0ffee0ddba11c0ffee0", "5f9d88b8c9e77c0017d1a2b3"]),
+    ("connect-mongodb", Number("expires", 1.0, 0), EXPRESS),
+    ("foal", Foal, &["64f1c0ffee0ddba11c0ffee0", ""]),
+    ("go-session", Date("expired_at"), &["42", ""]),
+    (
+        "graylog",
+        Own("last_access_time", "timeout", 1),
+        &["64f1c0ffee0ddba11c0ffee0", "", "local:admin"],
+    ),
+    ("jetty", Positive("expiry"), &["64f1c0ffee0ddba11c0ffee0", "", ""]),
+    ("keyv", Date("expiresAt"), EXPRESS),
+    ("laminas", Own("modified", "lifetime", 1000), &["64f1c0ffee0ddba11c0ffee0", ""]),
+    ("laravel-1ff", Date("expires_at"), &["64f1c0ffee0ddba11c0ffee0", ""]),
+    ("laravel4-jenssegers", Never, &["64f1c0ffee0ddba11c0ffee0", ""]),
+    ("librechat", Date("expiration"), &["64f1c0ffee0ddba11c0ffee0", "5f9d88b8c9e77c0017d1a2b3"]),
+    ("lucia-2", Number("idle_expires", 1.0, 0), &["x", "y"]),
+    ("oak-sessions", Text("data._expire"), &["64f1c0ffee0ddba11c0ffee0", "", ""]),
+    ("prisma-session-store", Date("expiresAt"), EXPRESS),
+    ("session-mongoose", Date("expires"), EXPRESS),
+    ("session-mongoose-ttl", Touch("usedAt", 3600), EXPRESS),
+    ("sessionstore", Date("expires"), EXPRESS),
+    ("yii2", Number("expire", 1e3, 0), &["64f1c0ffee0ddba11c0ffee0", ""]),
 ];
 const EXPRESS: &[&str] =
     &["64f1c0ffee0ddba11c0ffee0", "", "u_8f14e45f", "5f9d88b8c9e77c0017d1a2b3"];
 /// Other collections look like these too, whatever the indexes.
-const WEAK: [&str; 3] = ["apache-session", "fiber", "lucia"];
+const WEAK: [&str; 4] = ["apache-session", "fiber", "keyv", "lucia"];
 
 /// The documents and indexes of one store, with its dates moved to today.
 struct Fixture {
@@ -140,6 +178,9 @@ impl Fixture {
         let users: &[&str] = match name.as_str() {
             name if name.contains("crypto") || name.contains("secret") => &["", "", "", ""],
             name if name.starts_with("fastify") => &["42", ""],
+            "lucia-2.7" => &["a420671ad3a24c1", "3a90f3117605bf1"],
+            // A stream of Java objects.
+            "jetty-nosql-9.4.56" => &["", "", ""],
             _ => users,
         };
         let mut documents = list("documents");
@@ -225,6 +266,20 @@ impl Fixture {
             Number(path, unit, seconds) => {
                 number(path).map(|number| (number * unit) as i64 + seconds * 1000)
             }
+            Positive(path) => {
+                number(path).filter(|millis| *millis > 0.0).map(|millis| millis as i64)
+            }
+            Own(path, lifetime, unit) => {
+                let lifetime = number(lifetime).filter(|lifetime| *lifetime >= 0.0)?;
+                date(path).map(|millis| millis + lifetime as i64 * unit)
+            }
+            Text(path) => at(document, path).and_then(Bson::as_str).and_then(rfc3339),
+            Inside(path) => rfc3339(document.get_str(path).ok()?.split('"').nth(7)?),
+            Foal => {
+                let millis = |path: &str| number(path).map(|seconds| seconds as i64 * 1000);
+                let idle = millis("state.updatedAt").map(|millis| millis + 900_000);
+                idle.into_iter().chain(millis("state.createdAt").map(|at| at + 7 * DAY)).min()
+            }
             Koa => {
                 let own = number("data._expire").map(|millis| millis as i64);
                 own.into_iter().chain(date("updatedAt").map(|millis| millis + DAY)).min()
@@ -239,6 +294,15 @@ impl Fixture {
     fn state(&self, document: &Document) -> &'static str {
         if self.layout == "accounts-js" {
             return if document.get_bool("valid").unwrap() { "endless" } else { "expired" };
+        }
+        // Jetty and Graylog say so besides, of sessions without a limit too.
+        let is_over = match self.layout {
+            "jetty" => document.get("valid") == Some(&Bson::Boolean(false)),
+            "graylog" => document.get("expired") == Some(&Bson::Boolean(true)),
+            _ => false,
+        };
+        if is_over {
+            return "expired";
         }
         match self.expires(document) {
             Some(millis) if millis < now().timestamp_millis() => "expired",
@@ -280,7 +344,7 @@ impl Fixture {
         for rule in &self.record().expiry {
             let Some(path) = &rule.path else { continue };
             match at_mut(&mut aged, path) {
-                Some(Bson::Boolean(valid)) => *valid = false,
+                Some(Bson::Boolean(flag)) => *flag = rule.over.unwrap(),
                 Some(value) => shift(value, rule.unit, -400 * DAY),
                 None => {}
             }
@@ -312,6 +376,11 @@ fn moved(document: &mut Document, layout: &str) {
     let by = now().timestamp_millis() - WRITTEN;
     document.iter_mut().for_each(|(_, value)| dates(value, by));
     let layout = Layout::named(layout).unwrap();
+    for rule in layout.expiry.iter().filter(|rule| rule.text) {
+        if let Some(value) = at_mut(document, rule.path.as_ref().unwrap()) {
+            shift(value, None, by);
+        }
+    }
     let rules = layout.expiry.iter().filter_map(|rule| Some((rule.path.as_ref()?, rule.unit?)));
     let instants = layout.touched.iter().chain(&layout.created);
     let instants = instants.filter_map(|instant| Some((&instant.path, instant.unit?)));
@@ -337,8 +406,20 @@ fn shift(value: &mut Bson, unit: Option<Unit>, millis: i64) {
         Bson::Int32(number) => *number += by as i32,
         Bson::Int64(number) => *number += by,
         Bson::Double(number) => *number += by as f64,
+        // Of a longer text, the part that is an instant.
+        Bson::String(text) => {
+            let parts = text.split('"').map(|part| match rfc3339(part) {
+                Some(at) => sessionctl::payload::time(DateTime::from_millis(at + millis)).unwrap(),
+                None => part.to_owned(),
+            });
+            *text = parts.collect::<Vec<_>>().join("\"");
+        }
         _ => {}
     }
+}
+
+fn rfc3339(text: &str) -> Option<i64> {
+    DateTime::parse_rfc3339_str(text).ok().map(DateTime::timestamp_millis)
 }
 
 fn at<'a>(document: &'a Document, path: &str) -> Option<&'a Bson> {

@@ -93,7 +93,9 @@ impl Layout {
         match self.expiry.as_slice() {
             [rule] => Some(rule).filter(|rule| {
                 // Along a path the server may meet arrays.
-                let is_plain = !rule.path().contains('.') && rule.lifetime_path.is_none();
+                let is_plain = !rule.path().contains('.')
+                    && rule.lifetime_path.is_none()
+                    && !rule.is_derived();
                 rule.kind == Kind::Date && rule.is_bounded() && is_plain
             }),
             _ => None,
@@ -154,7 +156,7 @@ pub(crate) fn state_of(fact: i64) -> State {
     }
 }
 
-fn of_meaning(meaning: Meaning) -> i32 {
+pub(super) fn of_meaning(meaning: Meaning) -> i32 {
     match meaning {
         Meaning::Expired => 3,
         Meaning::Endless => 1,
@@ -171,8 +173,15 @@ impl Rule {
             // A bare number would tell `$project` to keep a field.
             return doc! { "$literal": of_meaning(Meaning::Endless) }.into();
         }
+        if self.is_derived() {
+            return self.derived_fact(cutoff, first);
+        }
         let field = self.field();
         let mut branches = vec![self.usual(cutoff, first)];
+        if let (Some(lifetime), Some(never)) = (&self.lifetime_path, self.never_up_to) {
+            let then = of_meaning(Meaning::Endless);
+            branches.push(doc! { "case": self.never_ends(lifetime, never), "then": then });
+        }
         let absent = [("missing", self.missing), ("null", self.null)];
         branches.extend(absent.map(|(kind, meaning)| {
             doc! { "case": { "$eq": [{ "$type": &field }, kind] }, "then": of_meaning(meaning) }
@@ -230,6 +239,9 @@ impl Rule {
         if !self.is_bounded() {
             return None;
         }
+        if self.is_derived() {
+            return Some(self.derived_instant());
+        }
         if let Some(lifetime) = &self.lifetime_path {
             let sum = doc! { "$add": [millis(&self.field(), None), self.own_millis(lifetime)] };
             return Some(
@@ -244,11 +256,11 @@ impl Rule {
     }
 }
 
-fn over_or_not(over: Document) -> Document {
+pub(super) fn over_or_not(over: Document) -> Document {
     doc! { "$cond": [over, 3, 2] }
 }
 
-fn is_usable(value: &str, unit: Option<Unit>) -> Document {
+pub(super) fn is_usable(value: &str, unit: Option<Unit>) -> Document {
     match unit {
         None => doc! { "$eq": [{ "$type": value }, "date"] },
         Some(_) => doc! { "$and": [
@@ -263,7 +275,7 @@ fn least(field: &str, usable: Document) -> Document {
     doc! { "$min": { "$filter": { "input": field, "as": "this", "cond": usable } } }
 }
 
-fn millis(value: &str, unit: Option<Unit>) -> Document {
+pub(super) fn millis(value: &str, unit: Option<Unit>) -> Document {
     match unit {
         None => doc! { "$toLong": value },
         Some(Unit::Ms) => doc! { "$floor": value },

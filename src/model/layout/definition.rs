@@ -181,9 +181,20 @@ pub struct Detect {
     /// index: a single session may lack its expiry, a store's whole collection does not.
     #[serde(default)]
     pub expiry: BTreeMap<FieldPath, Vec<BsonType>>,
+    /// Texts that speak for it as well as an expiry does where no document of the sample has one:
+    /// a field, and what its text contains in every document.
+    #[serde(default)]
+    pub otherwise: BTreeMap<FieldPath, String>,
+    /// Fields that have none of these types in any document of the sample, and that no index is on:
+    /// they speak for another store that writes the same fields.
+    #[serde(default)]
+    pub refute: BTreeMap<FieldPath, Vec<BsonType>>,
     /// Fields that no document has.
     #[serde(default)]
     pub forbid: Vec<FieldPath>,
+    /// Whether the prefix of the id is what tells sessions from other documents of the collection.
+    #[serde(default)]
+    pub prefixed: bool,
     /// Fields that the store indexes besides the TTL index's; they speak for an empty collection.
     #[serde(default)]
     pub indexes: Vec<FieldPath>,

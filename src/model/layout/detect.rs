@@ -192,10 +192,25 @@ fn candidate(sample: &Sample, layout: &Layout) -> Option<Candidate> {
         sample.indexes.iter().any(|index| index.is_on(path))
             || fitting.iter().any(|document| has_type(document, path, types))
     };
-    if fitting.is_empty() || !layout.detect.expiry.iter().all(|(path, types)| seen(path, types)) {
+    let detect = &layout.detect;
+    let expires = detect.expiry.iter().all(|(path, types)| seen(path, types))
+        || speaks_otherwise(&fitting, layout);
+    let refuted = detect.refute.iter().any(|(path, types)| seen(path, types));
+    if fitting.is_empty() || !expires || refuted {
         return None;
     }
     Some(Candidate { fitting: fitting.len(), score: score(sample, layout), layout: layout.clone() })
+}
+
+/// Whether no document has an expiry, but each a text that this store writes.
+fn speaks_otherwise(fitting: &[&RawDocumentBuf], layout: &Layout) -> bool {
+    let detect = &layout.detect;
+    let contains = |document: &RawDocument, path: &str, part: &str| matches!(find(document, path), Found::One(RawBsonRef::String(text)) if text.contains(part));
+    !detect.otherwise.is_empty()
+        && fitting.iter().all(|document| {
+            detect.expiry.keys().all(|path| matches!(find(document, path), Found::Missing))
+                && detect.otherwise.iter().all(|(path, part)| contains(document, path, part))
+        })
 }
 
 fn score(sample: &Sample, layout: &Layout) -> usize {
@@ -214,7 +229,16 @@ pub fn fits(document: &RawDocument, layout: &Layout) -> bool {
     let detect = &layout.detect;
     detect.require.iter().all(|(path, types)| has_type(document, path, types))
         && ends_with(document, &layout.id.path, &layout.id.suffix)
+        && (!detect.prefixed || begins_with(document, &layout.id.path, &layout.id.prefix))
         && !detect.forbid.iter().any(|path| !matches!(find(document, path), Found::Missing))
+}
+
+fn begins_with(document: &RawDocument, path: &str, prefix: &str) -> bool {
+    match find(document, path) {
+        Found::One(RawBsonRef::String(id)) => id.starts_with(prefix),
+        Found::One(RawBsonRef::Binary(id)) => id.bytes.starts_with(prefix.as_bytes()),
+        _ => false,
+    }
 }
 
 fn ends_with(document: &RawDocument, path: &str, suffix: &str) -> bool {

@@ -8,6 +8,7 @@ use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, Document, doc};
 use serde::Deserialize;
 
+use super::derived;
 use crate::model::document::{FieldPath, Fields, Found, Unit, each, number};
 
 /// One way in which a store decides that a session is over.
@@ -28,6 +29,15 @@ pub struct Rule {
     pub lifetime_path: Option<FieldPath>,
     /// The unit of that lifetime.
     pub lifetime_unit: Option<Unit>,
+    /// Whether that lifetime may be text: digits.
+    pub lifetime_text: bool,
+    /// Whether the store writes text: RFC 3339 for a date, digits for a number.
+    pub text: bool,
+    /// Where the text at the path is a longer one, such as JSON: what stands before the instant,
+    /// which ends at the next quotation mark. Text without this counts as missing.
+    pub after: Option<String>,
+    /// Up to this number, of the expiry or else of the lifetime in the document, it never ends.
+    pub never_up_to: Option<i64>,
     /// The value of a flag that says the session is over.
     pub over: Option<bool>,
     /// A field that must be null for this rule to count.
@@ -133,7 +143,7 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    fn absent(meaning: Meaning) -> Self {
+    pub(super) fn absent(meaning: Meaning) -> Self {
         Self { meaning: Some(meaning), ..Self::default() }
     }
 }
@@ -149,6 +159,10 @@ impl Rule {
             lifetime_from: None,
             lifetime_path: None,
             lifetime_unit: None,
+            lifetime_text: false,
+            text: false,
+            after: None,
+            never_up_to: None,
             over: None,
             only_null: None,
             null: Meaning::Endless,
@@ -158,7 +172,10 @@ impl Rule {
 
     /// Whether it is a date that the store can do without.
     pub(crate) fn keeps_null(&self) -> bool {
-        self.kind == Kind::Date && self.lifetime_from.is_none() && self.null == Meaning::Endless
+        self.kind == Kind::Date
+            && !self.text
+            && self.lifetime_from.is_none()
+            && self.null == Meaning::Endless
     }
 
     pub(super) fn path(&self) -> &str {
@@ -194,12 +211,15 @@ impl Rule {
     }
 
     /// The instant of the expiry, from the value at the path.
-    fn expiry(&self, value: DateTime) -> DateTime {
+    pub(super) fn expiry(&self, value: DateTime) -> DateTime {
         DateTime::from_millis(value.timestamp_millis().saturating_add(self.lifetime_millis()))
     }
 
     /// The documents whose instant is before `time`.
     pub(crate) fn before(&self, time: DateTime) -> Option<Document> {
+        if self.is_derived() {
+            return self.is_bounded().then(|| self.derived_before(time));
+        }
         let within = |path: &str| self.with_own_lifetime(path, "$lt", time);
         let own = self.lifetime_path.as_deref().map(within).filter(|_| self.is_bounded());
         own.or_else(|| {
@@ -211,7 +231,7 @@ impl Rule {
     /// The path, and the limit below which its value means an instant before `time`, where the
     /// value alone decides.
     pub(crate) fn range(&self, time: DateTime) -> Option<(String, Bson)> {
-        let alone = self.lifetime_path.is_none() && self.only_null.is_none();
+        let alone = self.lifetime_path.is_none() && self.only_null.is_none() && !self.is_derived();
         let decides = self.is_bounded() && alone;
         decides.then(|| (self.path().to_owned(), self.limit(time)))
     }
@@ -224,6 +244,9 @@ impl Rule {
     /// The documents whose instants are all not before `time`. `[past, future]` matches `$lt` and
     /// `$gte`, so both are asked.
     pub(crate) fn live(&self, time: DateTime) -> Option<Document> {
+        if self.is_derived() {
+            return self.is_bounded().then(|| self.derived_live(time));
+        }
         let within = |path: &str| self.with_own_lifetime(path, "$gte", time);
         let own = self.lifetime_path.as_deref().map(within);
         self.is_bounded().then(|| {
@@ -243,13 +266,37 @@ impl Rule {
     /// Whether there are a date and a lifetime beside it. Other types are kept from `$subtract`,
     /// which fails on them.
     pub(super) fn has_own_lifetime(&self, lifetime: &str) -> Document {
-        let (date, lifetime) = (self.field(), format!("${lifetime}"));
+        let shortest = self.never_up_to.map_or(-LONGEST, |never| (never as f64).max(-LONGEST));
+        self.has_lifetime_within(lifetime, shortest, LONGEST)
+    }
+
+    /// Whether there are a date and a number between these beside it.
+    fn has_lifetime_within(&self, lifetime: &str, above: f64, below: f64) -> Document {
+        let lifetime = self.own_number(lifetime);
         doc! { "$and": [
-            { "$eq": [{ "$type": date }, "date"] },
+            { "$eq": [{ "$type": self.field() }, "date"] },
             { "$in": [{ "$type": &lifetime }, ["int", "long", "double", "decimal"]] },
-            { "$lt": [&lifetime, LONGEST] },
-            { "$gt": [&lifetime, -LONGEST] },
+            { "$lt": [&lifetime, below] },
+            { "$gt": [&lifetime, above] },
         ] }
+    }
+
+    /// Whether the lifetime beside the date says that there is none.
+    pub(super) fn never_ends(&self, lifetime: &str, never: i64) -> Document {
+        doc! { "$and": [
+            self.has_lifetime_within(lifetime, -LONGEST, LONGEST),
+            { "$lte": [self.own_number(lifetime), never] },
+        ] }
+    }
+
+    /// The lifetime beside the date as a number, if it is one or its digits.
+    fn own_number(&self, lifetime: &str) -> Bson {
+        let field = format!("${lifetime}");
+        if !self.lifetime_text {
+            return field.into();
+        }
+        let number = derived::of_digits(&field, |number| number.into());
+        doc! { "$cond": [derived::is_text(&field), number, field] }.into()
     }
 
     /// What the date is compared with. The lifetime is taken from `time` rather than added to the
@@ -260,7 +307,7 @@ impl Rule {
 
     pub(super) fn own_millis(&self, lifetime: &str) -> Document {
         let millis = self.lifetime_unit.map_or(1.0, Unit::millis);
-        doc! { "$trunc": { "$multiply": [format!("${lifetime}"), millis] } }
+        doc! { "$trunc": { "$multiply": [self.own_number(lifetime), millis] } }
     }
 
     /// The documents without an instant whose lack of one means `meaning`.
@@ -278,6 +325,13 @@ impl Rule {
         let missing = doc! { path: { "$exists": false } };
         let mut clauses = clause(self.null == meaning, null);
         clauses.extend(clause(self.missing == meaning, missing));
+        if self.is_derived() {
+            clauses.extend(self.derived_means(meaning));
+        }
+        if let (Some(lifetime), Some(never)) = (&self.lifetime_path, self.never_up_to) {
+            let never = doc! { "$expr": self.never_ends(lifetime, never) };
+            clauses.extend(clause(meaning == Meaning::Endless, never));
+        }
         if self.kind == Kind::Flag && meaning == Meaning::Endless {
             let other = !self.over.unwrap_or(true);
             clauses.push(doc! { path: { "$eq": other, "$ne": !other } });
@@ -308,6 +362,9 @@ impl Rule {
         if let Some(lifetime) = &self.lifetime_path {
             return self.own_lifetime(found, document.find(lifetime), cutoff);
         }
+        if self.is_derived() {
+            return self.derived(&found, cutoff);
+        }
         let values = each(found);
         match self.kind {
             Kind::Flag => self.flag(&values),
@@ -321,9 +378,18 @@ impl Rule {
         else {
             return Finding::absent(Meaning::Malformed);
         };
-        let Some(lifetime) = number(lifetime).filter(|number| number.abs() < LONGEST) else {
+        let lifetime = match lifetime {
+            RawBsonRef::String(text) if self.lifetime_text => {
+                derived::digits(text).map(|number| number as f64)
+            }
+            lifetime => number(lifetime),
+        };
+        let Some(lifetime) = lifetime.filter(|number| number.abs() < LONGEST) else {
             return Finding::absent(Meaning::Malformed);
         };
+        if self.never_up_to.is_some_and(|never| lifetime <= never as f64) {
+            return Finding::absent(Meaning::Endless);
+        }
         let millis = (lifetime * self.lifetime_unit.map_or(1.0, Unit::millis)).trunc();
         let at = DateTime::from_millis(date.timestamp_millis().saturating_add(millis as i64));
         Finding { at: Some(at), over: at < cutoff, meaning: None }
@@ -373,6 +439,6 @@ fn with_null(mut filter: Document, field: Option<&str>) -> Document {
     filter
 }
 
-fn clause(wanted: bool, document: Document) -> Vec<Document> {
+pub(super) fn clause(wanted: bool, document: Document) -> Vec<Document> {
     if wanted { vec![document] } else { Vec::new() }
 }

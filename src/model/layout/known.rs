@@ -12,7 +12,7 @@ macro_rules! known {
 }
 
 /// The records that are compiled in, commonest first.
-pub(super) const KNOWN: [(&str, &str); 40] = known![
+pub(super) const KNOWN: [(&str, &str); 63] = known![
     "connect-mongo-json",
     "express-session-object",
     "better-auth",
@@ -53,6 +53,29 @@ pub(super) const KNOWN: [(&str, &str); 40] = known![
     "mongo-session-store",
     "mongoid-session-store",
     "apache-session",
+    "prisma-session-store",
+    "librechat",
+    "chat-ui",
+    "yii2",
+    "laminas",
+    "laravel4-jenssegers",
+    "laravel-1ff",
+    "jetty",
+    "graylog",
+    "keyv",
+    "session-mongoose",
+    "session-mongoose-ttl",
+    "sessionstore",
+    "lucia-2",
+    "go-session",
+    "foal",
+    "aiohttp-session-mongo-key",
+    "catbox-mongodb-1",
+    "catbox-mongodb-1-key",
+    "oak-sessions",
+    "async-mongodb-session-1",
+    "connect-mongodb",
+    "aspnet-session-state",
 ];
 
 impl Layout {

@@ -9,13 +9,14 @@ use std::time::Duration;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::definition::Layout;
+use super::derived;
 use super::expiry::{Kind, Rule};
 use crate::error::{Error, Result};
 use crate::model::document::Unit;
 use crate::model::filter::all;
 use crate::model::session::State;
 
-mod dates;
+pub(super) mod dates;
 
 /// A fault of sessions that can be mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,9 @@ pub struct Mending {
 /// Types that can be turned into dates.
 const CONVERTED: [&str; 5] = ["string", "int", "long", "double", "decimal"];
 
+/// Types that a date may be wrapped in. Most of these hold none, and are no dates gone wrong.
+const WRAPPED: [&str; 3] = ["array", "object", "timestamp"];
+
 impl Layout {
     /// How `fault` is mended in documents of this layout, at the server's `now`.
     ///
@@ -57,26 +61,25 @@ impl Layout {
 
     fn to_dates(&self, now: DateTime) -> Result<Mending> {
         let rule = &self.expiry[0];
-        if rule.kind != Kind::Date {
+        if rule.kind != Kind::Date || rule.text {
             return Err(Error::Unsupported(format!(
                 "the layout {} keeps no date as expiry, so texts and numbers are not turned into dates",
                 self.name
             )));
         }
-        let wrong = doc! { rule.path(): { "$type": CONVERTED.as_slice() } };
         let date = dates::read(&rule.field());
         // `$type` in a filter looks into arrays.
-        let is_wrong = doc! { "$in": [{ "$type": rule.field() }, CONVERTED.as_slice()] };
-        let of_clear = |clear: &str| {
-            let compared = doc! { "$and": [&is_wrong, { clear: [&date, Bson::Null] }] };
-            all(vec![wrong.clone(), doc! { "$expr": compared }])
+        let of_type = |types: &[&str]| doc! { "$in": [{ "$type": rule.field() }, types] };
+        let of_clear = |types: &[&str], clear: &str| {
+            let compared = doc! { "$and": [of_type(types), { clear: [&date, Bson::Null] }] };
+            all(vec![doc! { rule.path(): { "$type": types } }, doc! { "$expr": compared }])
         };
         let limit = DateTime::from_millis(rule.limit_millis(now));
         let is_over = doc! { "$lt": [&date, limit] };
         Ok(Mending {
-            selection: of_clear("$ne"),
+            selection: of_clear(&[&CONVERTED[..], &WRAPPED[..]].concat(), "$ne"),
             over: doc! { "$expr": is_over },
-            unclear: Some(of_clear("$eq")),
+            unclear: Some(of_clear(&CONVERTED, "$eq")),
             update: vec![doc! { "$set": { rule.path(): date } }],
         })
     }
@@ -85,7 +88,8 @@ impl Layout {
         let rule = &self.expiry[0];
         let is_written = matches!(rule.kind, Kind::Date | Kind::Number)
             && rule.lifetime_from.is_none()
-            && rule.lifetime_path.is_none();
+            && rule.lifetime_path.is_none()
+            && rule.after.is_none();
         if !is_written {
             return Err(Error::Unsupported(format!(
                 "the layout {} keeps no expiry that could be written",
@@ -103,14 +107,15 @@ impl Layout {
             selection: all(vec![self.filter(State::Endless, now), within_documents(rule)]),
             over: doc! { "$expr": is_over },
             unclear: None,
-            update: vec![doc! { "$set": { rule.path(): written(rule.unit, at) } }],
+            update: vec![doc! { "$set": { rule.path(): written(rule, at) } }],
         })
     }
 }
 
 /// A number of milliseconds as the store writes its expiry.
-fn written(unit: Option<Unit>, millis: Document) -> Document {
-    match unit {
+fn written(rule: &Rule, millis: Document) -> Document {
+    match rule.unit {
+        unit if rule.text => derived::text_of_millis(unit, millis.into()),
         None => doc! { "$toDate": millis },
         Some(Unit::Ms) => doc! { "$toLong": millis },
         // Beaker 1.14 writes a double (`time.time() + ...`), by which its sessions are known.

@@ -52,6 +52,12 @@ struct RuleRecord {
     lifetime_from: Option<LifetimeFrom>,
     lifetime_path: Option<FieldPath>,
     lifetime_unit: Option<Unit>,
+    #[serde(default)]
+    lifetime_text: bool,
+    #[serde(default)]
+    text: bool,
+    after: Option<String>,
+    never_up_to: Option<i64>,
     over: Option<bool>,
     #[serde(default)]
     null: Meaning,
@@ -195,6 +201,21 @@ impl RuleRecord {
             Kind::Flag if self.over.is_none() => {
                 Some(("over", "wants over = true or over = false"))
             }
+            Kind::Flag if self.text || self.never_up_to.is_some() => {
+                Some(("kind", "is a boolean, which has no text and no never_up_to"))
+            }
+            _ if self.lifetime_path.is_some() && self.text => {
+                Some(("text", "has a lifetime_path, which is added to dates only"))
+            }
+            _ if self.lifetime_text && self.lifetime_path.is_none() => {
+                Some(("lifetime_text", "has lifetime_text, but no lifetime_path"))
+            }
+            _ if self.after.is_some() && !self.text => {
+                Some(("after", "has after, which only text has"))
+            }
+            Kind::Date if self.never_up_to.is_some() && self.lifetime_path.is_none() => {
+                Some(("never_up_to", "has never_up_to, but there is no number to compare it with"))
+            }
             _ => None,
         };
         if let Some((key, what)) = wrong {
@@ -210,6 +231,10 @@ impl RuleRecord {
             lifetime_from: self.lifetime_from,
             lifetime_path: self.lifetime_path,
             lifetime_unit: self.lifetime_unit,
+            lifetime_text: self.lifetime_text,
+            text: self.text,
+            after: self.after,
+            never_up_to: self.never_up_to,
             over: self.over,
             only_null: None,
             null: self.null,
@@ -230,6 +255,10 @@ fn compile_end(
     let value: Bson = match to {
         SetRecord::Plain(Scalar::Text(text)) if text == "past" => {
             return match rule.map(|rule| rule.kind) {
+                // The whole text would be replaced by a part of it.
+                _ if rule.is_some_and(|rule| rule.after.is_some()) => {
+                    Err("it is \"past\", but the instant is inside a longer text".to_owned())
+                }
                 Some(Kind::Date | Kind::Number) => Ok(SetTo::Past),
                 _ => {
                     Err("it is \"past\", but no [[expiry]] rule of a date or number has that path"
@@ -248,6 +277,7 @@ fn compile_end(
     };
     let is_lifetime = rules.iter().any(|rule| rule.lifetime_path.as_ref() == Some(path));
     let of_rule: Option<&[BsonType]> = match rule.map(|rule| rule.kind) {
+        _ if rule.is_some_and(|rule| rule.text) => Some(&[BsonType::String]),
         Some(Kind::Date) => Some(&[BsonType::Date]),
         Some(Kind::Flag) => Some(&[BsonType::Bool]),
         Some(Kind::Number) => Some(NUMBERS),

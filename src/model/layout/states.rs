@@ -106,7 +106,9 @@ impl Layout {
                 let rule = self.expiry.iter().find(|rule| rule.path.as_ref() == Some(path));
                 // Where the field holds the last touch, the lifetime is still added to it.
                 let back = rule.and_then(|rule| rule.lifetime).unwrap_or(0) as i64 * 1000;
+                let text = rule.filter(|rule| rule.text).and_then(|rule| rule.in_text(past - back));
                 match rule.and_then(|rule| rule.unit) {
+                    _ if text.is_some() => text.map_or(Bson::Null, Bson::String),
                     Some(unit) => unit.number(past - back),
                     None => Bson::DateTime(DateTime::from_millis(past - back)),
                 }

@@ -7,10 +7,32 @@ use bson::{Document, doc};
 use super::{Fixture, STORES, ids};
 use crate::support::Db;
 
-const UNKNOWN_LIFETIME: [&str; 3] =
-    ["express-session-mongo", "mongo-session-store", "mongoid-session-store"];
-const NO_DATE: [&str; 6] =
-    ["accounts-js", "apache-session", "axum-session", "beaker", "laravel-database", "scs"];
+const UNKNOWN_LIFETIME: [&str; 6] = [
+    "express-session-mongo",
+    "laminas",
+    "laravel4-jenssegers",
+    "mongo-session-store",
+    "mongoid-session-store",
+    "session-mongoose-ttl",
+];
+const NO_DATE: [&str; 16] = [
+    "accounts-js",
+    "apache-session",
+    "async-mongodb-session-1",
+    "axum-session",
+    "beaker",
+    "catbox-mongodb-1",
+    "catbox-mongodb-1-key",
+    "connect-mongodb",
+    "foal",
+    "graylog",
+    "jetty",
+    "laravel-database",
+    "lucia-2",
+    "oak-sessions",
+    "scs",
+    "yii2",
+];
 
 /// Without its TTL indexes.
 fn bare(fixture: &Fixture) -> Db {

@@ -3,7 +3,7 @@
 //! A date is put together from the parts of a text rather than by `$dateFromString`, which takes
 //! the 30th of February for a day in March, and a wrong weekday for a day of the next week.
 
-use bson::{Bson, Document, doc};
+use bson::{Bson, DateTime, Document, doc};
 
 /// A form of text, and which of its groups are what.
 struct Form {
@@ -46,7 +46,7 @@ const FORMS: [Form; 3] = [
     // RFC 3339, also with a space, as Python writes it: 2026-01-02T03:04:05.678Z
     Form {
         pattern: concat!(
-            r"^(\d{4})-(0[1-9]|1[0-2])-(\d\d)[T ]",
+            r"^([1-9]\d{3})-(0[1-9]|1[0-2])-(\d\d)[T ]",
             time!(),
             r"(?:\.(\d{1,9}))?(Z|",
             offset!(),
@@ -106,6 +106,56 @@ const UNITS: [(i64, i64, f64); 4] = [
     (1_000_000_000_000_000_000, i64::MAX, 1e6),
 ];
 
+/// The date that the text `value` is in RFC 3339, or null.
+pub(in crate::model::layout) fn rfc3339(value: &str) -> Document {
+    FORMS[0].read(value, Bson::Null)
+}
+
+/// The same here, in milliseconds since 1970.
+pub(in crate::model::layout) fn rfc3339_millis(text: &str) -> Option<i64> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let (time, rest) = rest.split_at_checked(9)?;
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_date = date.split('-').map(str::len).eq([4, 2, 2])
+        && date.split('-').all(digits)
+        && !date.starts_with('0');
+    let (start, time) = time.split_at_checked(1)?;
+    let is_time = time.split(':').map(str::len).eq([2, 2, 2]) && time.split(':').all(digits);
+    // A leap second has no millisecond of its own; the hour 24 is another day's.
+    let is_clock = time.split(':').zip(["23", "59", "59"]).all(|(part, last)| part <= last);
+    let (fraction, zone) = match rest.strip_prefix('.') {
+        None => ("", rest),
+        Some(rest) => rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?),
+    };
+    let is_fraction = (rest.starts_with('.') == !fraction.is_empty()) && fraction.len() <= 9;
+    let minutes = minutes_from_utc(zone)?;
+    if !(is_date && is_time && is_clock && is_fraction && ["T", " "].contains(&start)) {
+        return None;
+    }
+    let utc = DateTime::parse_rfc3339_str(format!("{date}T{time}Z")).ok()?;
+    let millis: i64 = format!("{fraction:0<3}")[..3].parse().ok()?;
+    Some(utc.timestamp_millis() + millis - minutes * 60_000)
+}
+
+/// `Z`, `+01:30` or `+0130`, up to 14 hours.
+fn minutes_from_utc(zone: &str) -> Option<i64> {
+    if zone == "Z" {
+        return Some(0);
+    }
+    let (sign, rest) = zone.split_at_checked(1)?;
+    let (hours, rest) = rest.split_at_checked(2)?;
+    let minutes = rest.strip_prefix(':').unwrap_or(rest);
+    let number =
+        |text: &str| text.parse::<u8>().ok().filter(|_| text.len() == 2 && !text.starts_with('+'));
+    let (hours, minutes) = (i64::from(number(hours)?), i64::from(number(minutes)?));
+    let sign = match sign {
+        "+" => 1,
+        "-" => -1,
+        _ => return None,
+    };
+    (hours <= 14 && minutes <= 59).then_some(sign * (hours * 60 + minutes))
+}
+
 /// The date that `value` means, or null.
 pub(super) fn read(value: &str) -> Document {
     let is_number = doc! { "$in": [{ "$type": value }, ["int", "long", "double", "decimal"]] };
@@ -124,8 +174,78 @@ pub(super) fn read(value: &str) -> Document {
         "branches": [
             { "case": is_number, "then": of_number(value) },
             { "case": { "$eq": [{ "$type": value }, "string"] }, "then": text },
+            // The seconds of an oplog time; what counts within one of them is no time.
+            { "case": { "$eq": [{ "$type": value }, "timestamp"] }, "then": { "$toDate": value } },
+            { "case": { "$isArray": value }, "then": in_array(value) },
+            { "case": { "$eq": [{ "$type": value }, "object"] }, "then": in_document(value) },
         ],
         "default": Bson::Null,
+    } }
+}
+
+/// The one date or number of an array that holds nothing else but texts: Jackson's default typing
+/// writes `["java.util.Date", 1767323045000]` (spring-session-data-mongodb issue 53).
+fn in_array(value: &str) -> Document {
+    const VALUES: [&str; 5] = ["int", "long", "double", "decimal", "date"];
+    let of = |types: &[&str]| {
+        let cond = doc! { "$in": [{ "$type": "$$this" }, types] };
+        doc! { "$filter": { "input": value, "cond": cond } }
+    };
+    let is_one = doc! { "$and": [
+        { "$eq": [{ "$size": "$$values" }, 1] },
+        { "$eq": [{ "$size": value }, { "$add": [1, { "$size": of(&["string"]) }] }] },
+    ] };
+    let is_date = doc! { "$eq": [{ "$type": "$$value" }, "date"] };
+    let one = doc! { "$let": {
+        "vars": { "value": { "$arrayElemAt": ["$$values", 0] } },
+        "in": { "$cond": [is_date, "$$value", of_number("$$value")] },
+    } };
+    doc! { "$let": {
+        "vars": { "values": of(&VALUES) },
+        "in": { "$cond": [is_one, one, Bson::Null] },
+    } }
+}
+
+/// The date of `{"$date": ...}`, which an import took for a document: text in RFC 3339, or
+/// milliseconds as a number or as `{"$numberLong": "..."}`.
+fn in_document(value: &str) -> Document {
+    let only = |pairs: &str, key: &str| {
+        doc! { "$and": [
+            { "$eq": [{ "$size": pairs }, 1] },
+            // A field of this name has no path.
+            { "$eq": [{ "$arrayElemAt": [format!("{pairs}.k"), 0] }, { "$literal": key }] },
+        ] }
+    };
+    let digits = doc! { "$regexMatch": { "input": "$$long", "regex": r"^-?\d{1,15}\z" } };
+    let of_long = doc! { "$cond": [digits, { "$toDate": { "$toLong": "$$long" } }, Bson::Null] };
+    let is_text = |value: &str| doc! { "$eq": [{ "$type": value }, "string"] };
+    let in_long = doc! { "$let": {
+        "vars": { "long": { "$arrayElemAt": ["$$inner.v", 0] } },
+        "in": { "$cond": [is_text("$$long"), of_long, Bson::Null] },
+    } };
+    let wrapped = doc! { "$let": {
+        "vars": { "inner": { "$objectToArray": "$$date" } },
+        "in": { "$cond": [only("$$inner", "$numberLong"), in_long, Bson::Null] },
+    } };
+    let is_number = doc! { "$and": [
+        { "$in": [{ "$type": "$$date" }, ["int", "long", "double"]] },
+        { "$lt": [{ "$abs": "$$date" }, 1e15] },
+    ] };
+    let of_date = doc! { "$switch": {
+        "branches": [
+            { "case": is_text("$$date"), "then": rfc3339("$$date") },
+            { "case": is_number, "then": { "$toDate": { "$toLong": "$$date" } } },
+            { "case": { "$eq": [{ "$type": "$$date" }, "object"] }, "then": wrapped },
+        ],
+        "default": Bson::Null,
+    } };
+    let inside = doc! { "$let": {
+        "vars": { "date": { "$arrayElemAt": ["$$pairs.v", 0] } },
+        "in": of_date,
+    } };
+    doc! { "$let": {
+        "vars": { "pairs": { "$objectToArray": value } },
+        "in": { "$cond": [only("$$pairs", "$date"), inside, Bson::Null] },
     } }
 }
 

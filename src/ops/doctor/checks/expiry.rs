@@ -31,6 +31,7 @@ fn kind(layout: &Layout) -> Kind {
 /// How many sessions have an expiry of a type that is not the store's, and which types those are.
 fn of_wrong_type<'a>(layout: &Layout, survey: &'a Survey) -> (u64, Vec<&'a str>) {
     let wrong = |name: &&str| match kind(layout) {
+        _ if layout.expiry[0].text => false,
         Kind::Date => FIXABLE.contains(name),
         Kind::Number => ["string", "date"].contains(name),
         Kind::Flag | Kind::None => false,

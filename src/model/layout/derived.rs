@@ -1,0 +1,231 @@
+//! Expiries that take more than a comparison with the field: text that says a date or a number, a
+//! text inside a text, and numbers that mean "never".
+//!
+//! Each is one value in milliseconds, as an expression for the server and as a reading here; every
+//! filter and every fact compares that one value, so that they cannot differ. No index leads to
+//! an expression: where the field itself can be compared too, the filter of what is over does.
+
+use bson::raw::RawBsonRef;
+use bson::{Bson, DateTime, Document, doc};
+
+use super::Meaning;
+use super::aggregation::{is_usable, millis, of_meaning, over_or_not};
+use super::expiry::{Clock, Finding, Kind, Rule, clause};
+use super::mend::dates;
+use crate::model::document::{Found, Unit, number};
+use crate::model::payload;
+
+/// Digits, as many as a long may have.
+const DIGITS: &str = r"^-?\d{1,19}\z";
+
+impl Rule {
+    /// Whether its instant is not simply what stands at its path.
+    pub(super) fn is_derived(&self) -> bool {
+        self.lifetime_path.is_none() && (self.text || self.never_up_to.is_some())
+    }
+
+    /// The value in milliseconds, above which there is an instant. Null is below all numbers.
+    fn floor(&self) -> Bson {
+        let millis = |never: i64| Bson::from(self.in_millis(never as f64));
+        self.never_up_to.map_or(Bson::Null, millis)
+    }
+
+    fn in_millis(&self, number: f64) -> i64 {
+        self.unit.map_or(number, |unit| number * unit.millis()).floor() as i64
+    }
+
+    /// The value at the path in milliseconds, or null.
+    fn value(&self) -> Bson {
+        let field = self.field();
+        let text = if self.text { self.value_of_text() } else { Bson::Null };
+        let typed = millis(&field, self.unit);
+        doc! { "$cond": [is_usable(&field, self.unit), typed, text] }.into()
+    }
+
+    fn value_of_text(&self) -> Bson {
+        let read: Bson = match self.unit {
+            None => doc! { "$toLong": dates::rfc3339("$$text") }.into(),
+            Some(unit) => of_digits("$$text", |number| millis(number, Some(unit)).into()),
+        };
+        let said = doc! { "$let": { "vars": { "text": self.said() }, "in": read } };
+        doc! { "$cond": [is_text(&self.field()), said, Bson::Null] }.into()
+    }
+
+    /// The text that says the instant: the one at the path, or what follows the mark in it.
+    fn said(&self) -> Bson {
+        let field = self.field();
+        let Some(mark) = &self.after else { return field.into() };
+        let from = doc! { "$add": ["$$mark", mark.len() as i64] };
+        let rest = doc! { "$substrBytes": [&field, from, -1] };
+        let said = doc! { "$arrayElemAt": [{ "$split": [rest, "\""] }, 0] };
+        doc! { "$let": {
+            "vars": { "mark": { "$indexOfBytes": [field, mark] } },
+            "in": { "$cond": [{ "$lt": ["$$mark", 0] }, "", said] },
+        } }
+        .into()
+    }
+
+    /// Whether the text at the path lacks the mark, which is as if nothing stood there.
+    fn lacks_mark(&self) -> Option<Document> {
+        let mark = self.after.as_ref()?;
+        let place = doc! { "$indexOfBytes": [self.field(), mark] };
+        Some(doc! { "$cond": [is_text(&self.field()), { "$lt": [place, 0] }, false] })
+    }
+
+    fn with_value(&self, tell: Document) -> Document {
+        doc! { "$let": { "vars": { "at": self.value() }, "in": tell } }
+    }
+
+    /// The documents whose instant is before `time`.
+    pub(super) fn derived_before(&self, time: DateTime) -> Document {
+        let below = doc! { "$lt": ["$$at", self.limit_millis(time)] };
+        let told = self.with_value(doc! { "$and": [{ "$gt": ["$$at", self.floor()] }, below] });
+        let mut filter = doc! { "$expr": told };
+        if !self.text {
+            filter.insert(self.path(), doc! { "$lt": self.limit(time) });
+        }
+        filter
+    }
+
+    /// The documents whose instant is not before `time`.
+    pub(super) fn derived_live(&self, time: DateTime) -> Document {
+        let above = doc! { "$gte": ["$$at", self.limit_millis(time)] };
+        let told = doc! { "$and": [{ "$gt": ["$$at", self.floor()] }, above] };
+        doc! { "$expr": self.with_value(told) }
+    }
+
+    /// The documents with a value that says neither: that it never ends, or nothing at all.
+    pub(super) fn derived_means(&self, meaning: Meaning) -> Vec<Document> {
+        let never = doc! { "$and": [
+            { "$gt": ["$$at", Bson::Null] },
+            { "$lte": ["$$at", self.floor()] },
+        ] };
+        let never = doc! { "$expr": self.with_value(never) };
+        let is_never = self.never_up_to.is_some() && meaning == Meaning::Endless;
+        let mut clauses = clause(is_never, never);
+        if let Some(lacks) = self.lacks_mark().filter(|_| self.missing == meaning) {
+            clauses.push(doc! { "$expr": lacks });
+        }
+        clauses
+    }
+
+    /// The instant in milliseconds, or null.
+    pub(super) fn derived_instant(&self) -> Bson {
+        let at = doc! { "$add": ["$$at", self.lifetime_millis()] };
+        let told = doc! { "$cond": [{ "$gt": ["$$at", self.floor()] }, at, Bson::Null] };
+        self.with_value(told).into()
+    }
+
+    /// The state as a number; see [`super::aggregation`].
+    pub(super) fn derived_fact(&self, cutoff: Clock, first: bool) -> Bson {
+        let of_meaning = |meaning| if first { of_meaning(meaning) } else { 0 };
+        let limit: Bson = match cutoff {
+            Clock::At(time) => self.limit_millis(time).into(),
+            Clock::Server => {
+                doc! { "$subtract": [{ "$toLong": cutoff.now() }, self.lifetime_millis()] }.into()
+            }
+        };
+        let dated = over_or_not(doc! { "$lt": ["$$at", limit] });
+        let mut branches = vec![doc! { "case": { "$gt": ["$$at", self.floor()] }, "then": dated }];
+        if self.never_up_to.is_some() {
+            let never = of_meaning(Meaning::Endless);
+            branches.push(doc! { "case": { "$gt": ["$$at", Bson::Null] }, "then": never });
+        }
+        for (kind, meaning) in [("missing", self.missing), ("null", self.null)] {
+            let is_it = doc! { "$eq": [{ "$type": self.field() }, kind] };
+            branches.push(doc! { "case": is_it, "then": of_meaning(meaning) });
+        }
+        if let Some(lacks) = self.lacks_mark() {
+            branches.push(doc! { "case": lacks, "then": of_meaning(self.missing) });
+        }
+        self.with_value(doc! { "$switch": { "branches": branches, "default": 0 } }).into()
+    }
+
+    /// What the value found at the path says.
+    pub(super) fn derived(&self, found: &Found<'_>, cutoff: DateTime) -> Finding {
+        let value = match found {
+            Found::One(RawBsonRef::String(text)) if self.text => match self.said_in(text) {
+                None => return Finding::absent(self.missing),
+                Some(said) => self.instant_in(said),
+            },
+            Found::One(RawBsonRef::DateTime(date)) if self.kind == Kind::Date => {
+                Some(date.timestamp_millis())
+            }
+            Found::One(value) => {
+                self.unit.and_then(|_| number(*value)).map(|number| self.in_millis(number))
+            }
+            _ => None,
+        };
+        match (value, self.never_up_to) {
+            (None, _) => Finding::absent(Meaning::Malformed),
+            (Some(value), Some(never)) if value <= self.in_millis(never as f64) => {
+                Finding::absent(Meaning::Endless)
+            }
+            (Some(value), _) => Finding {
+                at: Some(self.expiry(DateTime::from_millis(value))),
+                over: value < self.limit_millis(cutoff),
+                meaning: None,
+            },
+        }
+    }
+
+    fn said_in<'a>(&self, text: &'a str) -> Option<&'a str> {
+        let Some(mark) = &self.after else { return Some(text) };
+        let (_, rest) = text.split_once(mark.as_str())?;
+        Some(rest.split('"').next().unwrap_or(rest))
+    }
+
+    fn instant_in(&self, said: &str) -> Option<i64> {
+        match self.unit {
+            None => dates::rfc3339_millis(said),
+            Some(_) => digits(said).map(|number| self.in_millis(number as f64)),
+        }
+    }
+
+    /// An instant as the store writes it.
+    pub(super) fn in_text(&self, millis: i64) -> Option<String> {
+        match self.unit {
+            None => payload::time(DateTime::from_millis(millis)),
+            Some(unit) => match unit.number(millis) {
+                Bson::Int64(number) => Some(number.to_string()),
+                other => Some(other.to_string()),
+            },
+        }
+    }
+}
+
+/// The number that a text of digits is.
+pub(super) fn digits(text: &str) -> Option<i64> {
+    let own = text.strip_prefix('-').unwrap_or(text);
+    let are_digits = (1..=19).contains(&own.len()) && own.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| are_digits)
+}
+
+/// What `tell` makes of the number that the text `value` is, or null.
+pub(super) fn of_digits(value: &str, tell: impl Fn(&str) -> Bson) -> Bson {
+    let number = doc! { "$convert": { "input": value, "to": "long", "onError": Bson::Null } };
+    let are_digits = doc! { "$regexMatch": { "input": value, "regex": DIGITS } };
+    doc! { "$let": {
+        "vars": { "number": { "$cond": [are_digits, number, Bson::Null] } },
+        "in": tell("$$number"),
+    } }
+    .into()
+}
+
+pub(super) fn is_text(value: &str) -> Document {
+    doc! { "$eq": [{ "$type": value }, "string"] }
+}
+
+/// A number of milliseconds, as an expression, as the text that [`Rule::in_text`] writes.
+pub(super) fn text_of_millis(unit: Option<Unit>, millis: Bson) -> Document {
+    match unit {
+        None => doc! { "$dateToString": {
+            "date": { "$toDate": millis },
+            "format": "%Y-%m-%dT%H:%M:%S.%LZ",
+        } },
+        Some(unit) => {
+            let number = doc! { "$divide": [millis, unit.millis()] };
+            doc! { "$toString": { "$toLong": { "$round": [number, 0] } } }
+        }
+    }
+}
