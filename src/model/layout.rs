@@ -3,7 +3,8 @@
 //! filters. Nothing here waits, reads a clock or talks to a server.
 //!
 //! `record` reads the TOML and compiles it into the [`Layout`] of `definition`; `known` has those
-//! that are built in. [`detect`] tells which layout a collection has. By a layout `read` finds the
+//! that are built in. [`detect`] tells which layout a collection has, and
+//! `membership` which documents are sessions of it. By a layout `read` finds the
 //! session in a document, and `states` the sessions of a collection that are over, by the rules of
 //! `expiry` and `derived`; `aggregation` says the same as expressions, and `mend` what puts an expiry right.
 
@@ -13,6 +14,7 @@ mod derived;
 pub mod detect;
 mod expiry;
 mod known;
+mod membership;
 mod mend;
 mod read;
 mod record;

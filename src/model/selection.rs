@@ -56,7 +56,8 @@ impl Selection {
     /// What holds for every selected session, whatever the query. A filter that is put together from
     /// ranges of an index instead of the query has this in it too, so it is added in one place.
     pub(crate) fn invariant(&self, layout: &Layout) -> Document {
-        self.spared(layout).map_or_else(Document::new, |some| doc! { "$nor": [some] })
+        let spared = self.spared(layout).map(|some| doc! { "$nor": [some] });
+        all([layout.membership()].into_iter().chain(spared).collect())
     }
 
     /// The filter of the sessions that are left out although they match; `None` where there can be
@@ -79,6 +80,11 @@ impl Selection {
     /// Whether the server's filter does not decide, so that candidates must be read whole.
     pub fn needs_payload(&self) -> bool {
         self.query.needs_payload()
+    }
+
+    /// Whether every session is selected.
+    pub fn is_of_all(&self) -> bool {
+        self.query == Query::default() && self.keys.is_none() && !self.spares_credentials
     }
 
     /// Whether a document that matched the filter is selected.

@@ -37,6 +37,8 @@ pub struct Stats {
     pub sampled_of: Option<u64>,
     /// In the order of [`State::ALL`].
     pub states: [Share; 4],
+    /// The documents that are no sessions.
+    pub foreign: Share,
     /// The expiries.
     pub expires: Span,
     /// The expired session that has waited longest to be removed.
@@ -68,6 +70,7 @@ impl Stats {
             now,
             sampled_of: None,
             states: [Share::default(); 4],
+            foreign: Share::default(),
             expires: Span::default(),
             oldest_expired: None,
             next_expiry: None,
@@ -88,7 +91,7 @@ impl Stats {
         at.map_or_else(Share::default, |at| self.states[at])
     }
 
-    /// All that were looked at.
+    /// All sessions that were looked at.
     pub fn all(&self) -> Share {
         let mut all = Share::default();
         self.states.iter().for_each(|share| all.add(*share));
@@ -96,11 +99,15 @@ impl Stats {
     }
 
     fn add(&mut self, group: &Group, histograms: &mut Histograms) {
-        if let Some(at) = State::ALL.iter().position(|state| *state == group.state) {
+        let Some(group_state) = group.state else {
+            self.foreign.add(group.share);
+            return;
+        };
+        if let Some(at) = State::ALL.iter().position(|state| *state == group_state) {
             self.states[at].add(group.share);
         }
         self.expires.add(group.expires);
-        match group.state {
+        match group_state {
             State::Expired => {
                 let earliest = self.oldest_expired.into_iter().chain(group.expires.earliest);
                 self.oldest_expired = earliest.min();
@@ -132,7 +139,7 @@ impl Store {
     /// What the connection meets.
     pub async fn stats(&self, options: &Options, now: DateTime) -> Result<Stats> {
         if let Some(user) = self.layout().user_fact() {
-            let users = users::pipeline(user, options.top);
+            let users = users::pipeline(self.layout(), user, options.top);
             match self.counted(options, now, Some(&users)).await {
                 Err(error) if error.code() == Some(UNKNOWN_ACCUMULATOR) => {}
                 stats => return stats,

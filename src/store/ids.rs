@@ -7,6 +7,7 @@ use bson::{Bson, Document, doc, oid::ObjectId};
 
 use super::collection::Store;
 use crate::error::Result;
+use crate::model::filter::all;
 use crate::model::layout::BsonType;
 use crate::model::session::{SessionId, shorten};
 use crate::server::reply::{documents, key_of};
@@ -60,7 +61,7 @@ impl Store {
     async fn exact(&self, typed: &[String]) -> Result<BTreeMap<String, Bson>> {
         let path = &self.layout.id.path;
         let values: Vec<Bson> = typed.iter().flat_map(|text| self.values_of(text)).collect();
-        let filter = doc! { path: { "$in": values } };
+        let filter = all(vec![doc! { path: { "$in": values } }, self.layout.membership()]);
         let mut exact = BTreeMap::new();
         let mut batches = self.read_ids(filter, &[path], AT_ONCE as u32).await?;
         while let Some(batch) = batches.next().await? {
@@ -142,6 +143,7 @@ impl Store {
             let id = doc! { "$convert": { "input": format!("${path}"), "to": "string", "onError": "", "onNull": "" } };
             filter.insert("$expr", doc! { "$lte": [{ "$strLenCP": id }, longest as i64] });
         }
+        let filter = all(vec![filter, self.layout.membership()]);
         let mut batches = self.read_ids(filter, &[path], AT_ONCE as u32).await?;
         let mut keys = Vec::new();
         while let Some(batch) = batches.next().await? {

@@ -18,6 +18,7 @@ use super::expiry::Expiry;
 use super::read::Reading;
 use super::roundtrip;
 use crate::error::{Error, Result};
+use crate::model::filter::all;
 use crate::model::layout::Clock;
 use crate::model::session::{SessionId, State};
 use crate::server::reply::{affected, documents};
@@ -271,13 +272,13 @@ impl Store {
         Ok(deleted.deleted_count > 0)
     }
 
-    /// Deletes every session; how many there were. For more than a few thousand sessions
+    /// Deletes every session, and no document that is none; how many there were. For more than a few thousand sessions
     /// [`crate::ops::purge`] is the gentle way.
     ///
     /// # Errors
     /// What the connection meets.
     pub async fn clear(&self) -> Result<u64> {
-        self.delete_all(Document::new()).await
+        self.delete_all(self.layout.membership()).await
     }
 
     async fn delete_all(&self, query: Document) -> Result<u64> {
@@ -319,7 +320,8 @@ impl Store {
 
     fn not_over(&self, now: DateTime) -> Document {
         let states = [State::Live, State::Endless];
-        doc! { "$or": states.map(|state| self.layout.filter(state, now)).to_vec() }
+        let either = doc! { "$or": states.map(|state| self.layout.filter(state, now)).to_vec() };
+        all(vec![self.layout.membership(), either])
     }
 }
 

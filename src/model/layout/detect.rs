@@ -8,6 +8,7 @@ use bson::raw::RawBsonRef;
 use bson::{RawDocument, RawDocumentBuf};
 
 use super::definition::{BsonType, Layout, Weak};
+use super::membership::has_type;
 use crate::error::{Error, Result};
 use crate::model::document::{FieldPath, Found, find};
 use crate::model::index_spec::IndexSpec;
@@ -110,7 +111,8 @@ impl Sample {
     /// # Errors
     /// [`Error::Misnamed`]. By the wrong layout every session can be expired or malformed.
     pub fn allows(&self, layout: &Layout) -> Result<()> {
-        if self.documents.is_empty() || self.documents.iter().any(|document| fits(document, layout))
+        if self.documents.is_empty()
+            || self.documents.iter().any(|document| layout.describes(document))
         {
             return Ok(());
         }
@@ -187,7 +189,7 @@ fn strength(sample: &Sample, candidate: &Candidate) -> Certainty {
 
 fn candidate(sample: &Sample, layout: &Layout) -> Option<Candidate> {
     let fitting: Vec<_> =
-        sample.documents.iter().filter(|document| fits(document, layout)).collect();
+        sample.documents.iter().filter(|document| layout.describes(document)).collect();
     let seen = |path: &FieldPath, types: &Vec<BsonType>| {
         sample.indexes.iter().any(|index| index.is_on(path))
             || fitting.iter().any(|document| has_type(document, path, types))
@@ -222,59 +224,6 @@ fn score(sample: &Sample, layout: &Layout) -> usize {
     let collection = sample.namespace.split_once('.').map_or("", |(_, collection)| collection);
     let named = layout.collections.iter().any(|name| name == collection);
     fields * FIELD + usize::from(indexed) * 4 + usize::from(named) * 3
-}
-
-/// Whether one document has what the layout demands of each.
-pub fn fits(document: &RawDocument, layout: &Layout) -> bool {
-    let detect = &layout.detect;
-    detect.require.iter().all(|(path, types)| has_type(document, path, types))
-        && ends_with(document, &layout.id.path, &layout.id.suffix)
-        && (!detect.prefixed || begins_with(document, &layout.id.path, &layout.id.prefix))
-        && !detect.forbid.iter().any(|path| !matches!(find(document, path), Found::Missing))
-}
-
-fn begins_with(document: &RawDocument, path: &str, prefix: &str) -> bool {
-    match find(document, path) {
-        Found::One(RawBsonRef::String(id)) => id.starts_with(prefix),
-        Found::One(RawBsonRef::Binary(id)) => id.bytes.starts_with(prefix.as_bytes()),
-        _ => false,
-    }
-}
-
-fn ends_with(document: &RawDocument, path: &str, suffix: &str) -> bool {
-    suffix.is_empty()
-        || matches!(find(document, path), Found::One(RawBsonRef::String(id)) if id.ends_with(suffix))
-}
-
-fn has_type(document: &RawDocument, path: &str, types: &[BsonType]) -> bool {
-    match find(document, path) {
-        Found::One(RawBsonRef::Array(array)) => {
-            types.contains(&BsonType::Array)
-                || array.into_iter().flatten().any(|value| type_is(value, types))
-        }
-        Found::One(value) => type_is(value, types),
-        Found::NotUtf8(_) => types.contains(&BsonType::String),
-        Found::Missing | Found::Several(_) => false,
-    }
-}
-
-fn type_is(value: RawBsonRef<'_>, types: &[BsonType]) -> bool {
-    let found = match value {
-        RawBsonRef::Double(_) => BsonType::Double,
-        RawBsonRef::String(_) | RawBsonRef::Symbol(_) => BsonType::String,
-        RawBsonRef::Document(_) => BsonType::Object,
-        RawBsonRef::Array(_) => BsonType::Array,
-        RawBsonRef::Binary(_) => BsonType::BinData,
-        RawBsonRef::ObjectId(_) => BsonType::ObjectId,
-        RawBsonRef::Boolean(_) => BsonType::Bool,
-        RawBsonRef::DateTime(_) => BsonType::Date,
-        RawBsonRef::Null => BsonType::Null,
-        RawBsonRef::Int32(_) => BsonType::Int,
-        RawBsonRef::Int64(_) => BsonType::Long,
-        RawBsonRef::Decimal128(_) => BsonType::Decimal,
-        _ => return false,
-    };
-    types.contains(&found)
 }
 
 /// The layouts whose own indexes an empty collection has.

@@ -10,8 +10,9 @@ use crate::model::filter::any;
 use crate::model::session::State;
 
 impl Layout {
-    /// The sessions in `state` at `cutoff`. The four filters split any collection: each document
-    /// matches exactly one of them, the one of the state that [`Layout::session`] gives it.
+    /// The sessions in `state` at `cutoff`, among documents that are sessions: see
+    /// [`Layout::membership`]. The four filters split any collection: each document matches exactly one
+    /// of them, the one of the state that [`Layout::session`] gives it.
     pub fn filter(&self, state: State, cutoff: DateTime) -> Document {
         let expired = || self.expired(cutoff);
         let dated = || any(self.expiry.iter().flat_map(|rule| rule.live(cutoff)).collect());

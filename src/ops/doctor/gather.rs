@@ -12,7 +12,7 @@ use super::survey::Survey;
 use crate::error::{Error, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::Layout;
-use crate::model::layout::detect::{Sample, Verdict, detect, fits};
+use crate::model::layout::detect::{Sample, Verdict, detect};
 use crate::model::session::State;
 use crate::ops::collections::{Choice, Purpose};
 use crate::ops::sweep::LEASES;
@@ -197,7 +197,7 @@ fn look(
     let at = sample.documents.len() as u64;
     let Some(layout) = layout else { return Looked { verdict, at, ..Looked::default() } };
     let (own, strangers): (Vec<_>, Vec<_>) =
-        sample.documents.iter().partition(|document| fits(document, layout));
+        sample.documents.iter().partition(|document| layout.describes(document));
     let mut looked = Looked { verdict, at, strangers: strangers.len() as u64, ..Looked::default() };
     let foreign = Sample { documents: strangers.into_iter().cloned().collect(), ..sample.clone() };
     let other = detect(&foreign, Layout::known());

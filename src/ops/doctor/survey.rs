@@ -19,8 +19,12 @@ pub(super) const ANCIENT_MS: i64 = 946_684_800_000;
 pub struct Survey {
     /// How many documents the collection has.
     pub documents: u64,
-    /// How many of them were looked at.
+    /// How many of them were looked at and are sessions.
     pub looked_at: u64,
+    /// How many were looked at and are none.
+    pub foreign: u64,
+    /// How many of those hold a date where the expiry is: a TTL index deletes them like sessions.
+    pub foreign_dated: u64,
     /// How many are in each state.
     pub states: BTreeMap<&'static str, u64>,
     /// The types at the path of the expiry, by the server's names, and how many have each.
@@ -49,12 +53,12 @@ impl Survey {
 
     /// Whether it is not about every document.
     pub fn is_sample(&self) -> bool {
-        self.looked_at < self.documents
+        self.looked_at + self.foreign < self.documents
     }
 
     /// How many there are of what was found `count` times, as well as that can be told.
     pub fn estimate(&self, count: u64) -> u64 {
-        match self.looked_at {
+        match self.looked_at + self.foreign {
             0 => 0,
             looked_at if self.is_sample() => {
                 let all = u128::from(count) * u128::from(self.documents) / u128::from(looked_at);
@@ -134,6 +138,16 @@ impl Survey {
                 } }],
             );
         }
+        // Everything but the documents that are no sessions is counted among sessions.
+        let member = doc! { "$match": layout.membership() };
+        for (_, facet) in facets.iter_mut() {
+            if let Bson::Array(stages) = facet {
+                stages.insert(0, member.clone().into());
+            }
+        }
+        let foreign = doc! { "$nor": [layout.membership()] };
+        let dated = doc! { "$and": [&foreign, { path: { "$type": "date" } }] };
+        facets.extend(doc! { "foreign": count(foreign), "foreign_dated": count(dated) });
         let mut pipeline = Vec::new();
         if let Some(size) = sample {
             let size = i64::try_from(size).unwrap_or(i64::MAX);
@@ -158,11 +172,13 @@ impl Survey {
         let kind = |row: Document| Some((row.get_str("_id").ok()?.to_owned(), affected(&row, "n")));
         let sizes = first("sizes");
         let largest = sizes.as_ref().and_then(|sizes| sizes.get_document("largest").ok());
-        let looked_at = count("looked_at");
+        let (looked_at, foreign) = (count("looked_at"), count("foreign"));
         Self {
             // The number that the server keeps may be a little behind.
-            documents: documents.max(looked_at),
+            documents: documents.max(looked_at + foreign),
             looked_at,
+            foreign,
+            foreign_dated: count("foreign_dated"),
             states: State::ALL
                 .into_iter()
                 .map(|state| (state.name(), count(state.name())))

@@ -14,6 +14,8 @@ use crate::model::layout::{Instant, Layout, state_of};
 
 /// Hours that stand for no date: less this, the state as a number.
 const UNDATED: i64 = -10_000_000;
+/// The number of a document that is no session, where others have a state.
+const FOREIGN: i64 = 8;
 /// The state, as a number, of an expiry that only the thorough pass can read.
 const ODD: i64 = 9;
 
@@ -107,6 +109,7 @@ impl<'a> Aggregation<'a> {
             { "case": { "$eq": [{ "$type": &date }, "null"] }, "then": if_null },
             { "case": { "$isArray": &date }, "then": UNDATED - ODD },
         ], "default": UNDATED } };
+        let hour = self.of_session(hour.into(), UNDATED - FOREIGN);
         let mut group = sums(doc! { "$bsonSize": "$$ROOT" }.into(), date.into());
         // The server orders dates behind nearly everything else, so something else shows itself.
         let least = |fields: &[&Instant]| match fields {
@@ -130,7 +133,7 @@ impl<'a> Aggregation<'a> {
             Bson::Null => {}
             unexpected => drop(group.insert("v", doc! { "$max": unexpected })),
         }
-        group.insert("_id", self.key(hour.into()));
+        group.insert("_id", self.key(hour));
         vec![doc! { "$group": group }]
     }
 
@@ -138,7 +141,7 @@ impl<'a> Aggregation<'a> {
     fn whole(&self) -> Vec<Document> {
         let facts = doc! {
             "_id": 1,
-            "s": self.layout.state_fact(self.now),
+            "s": self.of_session(self.layout.state_fact(self.now), FOREIGN),
             "b": { "$bsonSize": "$$ROOT" },
             "e": self.layout.expiry_fact(),
             "c": Layout::instant_fact(&self.created),
@@ -153,6 +156,12 @@ impl<'a> Aggregation<'a> {
         key.extend(self.age("$c", "$t").map(|age| ("a".to_owned(), age)));
         group.insert("_id", key);
         vec![doc! { "$project": facts }, doc! { "$group": group }]
+    }
+
+    /// `fact` of a session, and `foreign` of any other document: both are told in the one pass, so that
+    /// their numbers add up to what it saw.
+    fn of_session(&self, fact: Bson, foreign: i64) -> Bson {
+        doc! { "$cond": [self.layout.membership_fact(), fact, foreign] }.into()
     }
 
     fn made_in_whole(&self) -> Bson {
@@ -223,6 +232,13 @@ impl<'a> Aggregation<'a> {
         let key = line.get_document("_id").ok()?;
         let of_key = |name: &str| key.get(name).ok().flatten().and_then(number);
         let state = of_key("s").unwrap_or(0.0) as i64;
+        if state == FOREIGN {
+            return Some(Group::foreign(Share {
+                sessions: count("n"),
+                bytes: count("b"),
+                largest: count("l"),
+            }));
+        }
         if !self.thorough && (state == ODD || value("v") != RawBsonRef::Null) {
             return None;
         }
@@ -247,7 +263,7 @@ impl<'a> Aggregation<'a> {
             _ => span("m0", "m1")?,
         };
         Some(Group {
-            state: state_of(state),
+            state: Some(state_of(state)),
             share: Share { sessions: count("n"), bytes: count("b"), largest: count("l") },
             expires,
             expires_in,

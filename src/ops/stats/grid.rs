@@ -91,7 +91,8 @@ impl Grid {
 /// Sessions in one state, that expire and were made in the same slots.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Group {
-    pub(super) state: State,
+    /// `None` for documents that are no sessions.
+    pub(super) state: Option<State>,
     pub(super) share: Share,
     pub(super) expires: Span,
     /// The first hour from now of the slot.
@@ -100,6 +101,21 @@ pub(super) struct Group {
     /// The first hour of age of the slot.
     pub(super) age: Option<i64>,
     pub(super) touched: Span,
+}
+
+impl Group {
+    /// Documents that are no sessions: nothing is known of them but how many they are.
+    pub(super) fn foreign(share: Share) -> Self {
+        Self {
+            state: None,
+            share,
+            expires: Span::default(),
+            expires_in: None,
+            created: Span::default(),
+            age: None,
+            touched: Span::default(),
+        }
+    }
 }
 
 /// The sessions of each slot.

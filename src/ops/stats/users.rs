@@ -36,11 +36,12 @@ pub struct Users {
 }
 
 /// Groups the sessions by the expression `user`.
-pub(super) fn pipeline(user: Bson, top: usize) -> Vec<Document> {
+pub(super) fn pipeline(layout: &Layout, user: Bson, top: usize) -> Vec<Document> {
     let is_anonymous = doc! { "$eq": ["$_id", Bson::Null] };
     // One more, as nobody is among them too.
     let most = i64::try_from(top.saturating_add(1)).unwrap_or(i64::MAX);
     vec![
+        doc! { "$match": layout.membership() },
         doc! { "$group": { "_id": user, "n": { "$sum": 1 } } },
         doc! { "$group": {
             "_id": Bson::Null,
@@ -83,7 +84,9 @@ impl Users {
         let count = store.count(Document::new()).await?;
         let size = sample.map_or(DECODED, |size| size.min(DECODED));
         let mut batches = if sample.is_none() && count <= size {
-            store.read(Document::new(), &Reading { limit: size, ..Reading::default() }).await?
+            store
+                .read(store.layout().membership(), &Reading { limit: size, ..Reading::default() })
+                .await?
         } else {
             store.sample(size).await?
         };
@@ -91,7 +94,8 @@ impl Users {
         let mut users = HashMap::<String, u64>::new();
         let (mut looked_at, mut unreadable) = (0, 0);
         while let Some(batch) = batches.next().await? {
-            for document in documents(&batch) {
+            let members = documents(&batch).filter(|document| layout.describes(document));
+            for document in members {
                 looked_at += 1;
                 match layout.glance(document, now).user {
                     Some(user) => *users.entry(user).or_default() += 1,

@@ -4,7 +4,7 @@ use bson::{DateTime, doc};
 
 use super::event::{Backlog, Event};
 use crate::error::Result;
-use crate::model::session::State;
+use crate::model::selection::Selection;
 use crate::server::replication::Lag;
 use crate::server::reply::{affected, first_batch};
 use crate::store::Store;
@@ -36,7 +36,8 @@ impl Store {
     /// What the connection meets.
     pub async fn backlog(&self, cutoff: DateTime) -> Result<Backlog> {
         let layout = self.layout();
-        let mut pipeline = vec![doc! { "$match": layout.filter(State::Expired, cutoff) }];
+        let expired = Selection::expired(cutoff, cutoff).filter(layout)?;
+        let mut pipeline = vec![doc! { "$match": expired }];
         if let Some(path) = layout.expiry_path()
             && self.indexes().await?.iter().any(|index| index.leads_along(path))
         {

@@ -94,6 +94,8 @@ impl Store {
         if sample_of.is_some() {
             pipeline.push(doc! { "$sample": { "size": SAMPLE as i64 } });
         }
+        // After the sample, whose share of sessions is that of the collection.
+        pipeline.push(doc! { "$match": self.layout().membership() });
         pipeline.push(doc! { "$group": {
             "_id": self.layout().state_fact(at),
             "n": { "$sum": 1 },

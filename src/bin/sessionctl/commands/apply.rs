@@ -51,6 +51,19 @@ pub struct ApplyArgs {
     run_time: Option<Duration>,
 }
 
+impl ApplyArgs {
+    /// Whether a question or a dry run is going to tell how many sessions match.
+    fn needs_count(&self, purge: &Purge, stdin_gives_ids: bool) -> bool {
+        self.dry_run || self.confirmed_without_asking(purge, stdin_gives_ids).is_none()
+    }
+
+    fn confirmed_without_asking(&self, purge: &Purge, stdin_gives_ids: bool) -> Option<Confirmed> {
+        // Cron purges what is expired without a word.
+        let dead = || Confirmed::by_death(&purge.selection.query);
+        Confirmed::by_flag(self.yes).or_else(|| dead().filter(|_| !can_ask(stdin_gives_ids)))
+    }
+}
+
 /// What came of preparing a command.
 pub enum Prepared {
     /// All is known, and nothing is written yet.
@@ -105,12 +118,7 @@ impl Typed<'_> {
             .report
             .matched
             .and_then(Confirmed::by_count)
-            .or_else(|| Confirmed::by_flag(self.args.yes))
-            // Cron purges what is expired without a word.
-            .or_else(|| {
-                let dead = Confirmed::by_death(&job.purge.selection.query);
-                dead.filter(|_| !can_ask(self.stdin_gives_ids))
-            });
+            .or_else(|| self.args.confirmed_without_asking(&job.purge, self.stdin_gives_ids));
         match beforehand {
             Some(confirmed) => Ok(confirmed),
             None => ask(question, self.stdin_gives_ids, &context.signals).await,

@@ -1,10 +1,10 @@
 //! `sessionctl list`
 
-use bson::Document;
+use bson::{Bson, Document, RawDocument, doc};
 use clap::ValueEnum;
 use mongodb::raw_batch_cursor::RawBatch;
 use sessionctl::store::{Reading, SortKey, documents};
-use sessionctl::{Selection, Session, Store};
+use sessionctl::{Selection, Session, SessionId, Store};
 use tokio::sync::mpsc;
 
 use crate::args::Format;
@@ -43,6 +43,10 @@ pub struct Args {
     /// Print these columns, in this order
     #[arg(long, value_delimiter = ',', value_name = "NAME,...", value_parser = clap::builder::PossibleValuesParser::new(HEADER))]
     columns: Vec<String>,
+
+    /// List the documents of the collection that are not sessions; no other command reads or writes them
+    #[arg(long, conflicts_with_all = ["ids", "state", "user", "payload", "expires_before", "expires_after", "idle", "older", "all", "sort"])]
+    foreign: bool,
 
     #[command(flatten)]
     pub selection: SelectionArgs,
@@ -86,6 +90,21 @@ pub fn row(session: Session, full_ids: bool) -> Row {
     ])
 }
 
+/// The row of a document that is no session, of which nothing is known but its `_id` and its size.
+fn foreign_row(document: &RawDocument, full_ids: bool) -> Row {
+    let key = document.get("_id").ok().flatten().and_then(|key| Bson::try_from(key).ok());
+    let id = SessionId::new(key.unwrap_or(Bson::Null), "");
+    Row(vec![
+        ("id", Cell::Id(if full_ids { id.full() } else { id.short() })),
+        ("state", Cell::Text("foreign".to_owned())),
+        ("expires", Cell::Null),
+        ("touched", Cell::Null),
+        ("created", Cell::Null),
+        ("user", Cell::Null),
+        ("bytes", Cell::Count(document.as_bytes().len() as u64)),
+    ])
+}
+
 /// How many sessions a table shows unless told otherwise.
 const TABLE_LIMIT: u64 = 50;
 /// Batches that wait for the printer at most: memory stays flat.
@@ -114,11 +133,14 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         limit: if limit == 0 || selection.needs_payload() { 0 } else { limit.saturating_add(1) },
         ..Reading::default()
     };
-    let filter = selection.filter(store.layout()).doing(&action)?;
+    let filter = match args.foreign {
+        true => doc! { "$nor": [store.layout().membership()] },
+        false => selection.filter(store.layout()).doing(&action)?,
+    };
     let quiet = context.global.quiet || shows_rows();
     let total = match Progress::is_seen(quiet) {
         // Without a filter the server knows the number; to count matches it would have to read them.
-        true if filter.is_empty() && !selection.needs_payload() => {
+        true if selection.is_of_all() && !args.foreign => {
             let count = store.count(Document::new()).await.doing(&action)?;
             Some(if limit == 0 { count } else { count.min(limit) })
         }
@@ -130,7 +152,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let _cleared = progress.cleared();
     let printer = Printer {
         store: store.clone(),
-        selection: selection.clone(),
+        selection: (!args.foreign).then(|| selection.clone()),
         limit,
         full_ids: context.global.full_ids,
         rows: rows.now(now),
@@ -173,7 +195,8 @@ fn shows_rows() -> bool {
 /// Decodes and prints on a thread of its own, so that the cursor need not wait for it.
 struct Printer {
     store: Store,
-    selection: Selection,
+    /// `None` where the documents are no sessions.
+    selection: Option<Selection>,
     limit: u64,
     full_ids: bool,
     rows: Rows<std::io::Stdout>,
@@ -187,14 +210,18 @@ impl Printer {
         while let Some(batch) = batches.blocking_recv() {
             let before = self.rows.printed();
             for document in documents(&batch) {
-                let Some(session) = self.selection.session(&layout, document) else {
-                    continue;
+                let row = match &self.selection {
+                    Some(selection) => {
+                        selection.session(&layout, document).map(|it| row(it, self.full_ids))
+                    }
+                    None => Some(foreign_row(document, self.full_ids)),
                 };
+                let Some(row) = row else { continue };
                 if self.limit > 0 && self.rows.printed() == self.limit {
                     self.rows.finish()?;
                     return Ok((self.limit, true));
                 }
-                self.rows.row(row(session, self.full_ids))?;
+                self.rows.row(row)?;
             }
             self.progress.advance(self.rows.printed() - before);
         }

@@ -94,6 +94,7 @@ fn row(namespace: &str, layout: Option<&str>, stats: &Stats) -> Row {
         ("live", count(State::Live)),
         ("endless", count(State::Endless)),
         ("malformed", count(State::Malformed)),
+        ("foreign", Cell::Count(stats.foreign.sessions)),
         ("bytes", Cell::Count(all.bytes)),
         ("expired_bytes", Cell::Count(stats.of(State::Expired).bytes)),
         ("mean_bytes", Cell::maybe(all.mean(), Cell::Count)),

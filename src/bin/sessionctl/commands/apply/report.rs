@@ -68,6 +68,7 @@ pub struct Report {
     pub namespace: String,
     pub layout: Option<String>,
     pub cutoff: DateTime,
+    /// How many a count before the first write found; else what the writes matched.
     pub matched: Option<u64>,
     pub done: Option<u64>,
     pub exact: Option<bool>,
@@ -139,7 +140,7 @@ impl Report {
             ("namespace", Cell::Text(self.namespace.clone())),
             ("layout", Cell::maybe(self.layout.clone(), Cell::Text)),
             ("cutoff", Cell::Time(self.cutoff)),
-            ("matched", count(self.matched)),
+            ("matched", count(self.matched.or(self.done))),
             (self.verb.done(), count(self.done)),
             ("exact", Cell::maybe(self.exact, Cell::Flag)),
             ("archived", count(self.archived)),

@@ -92,7 +92,11 @@ async fn prepare(
         .purge(purge.clone(), context.signals.asked.clone())
         .map_err(|error| cannot(verb, &full_action, &error))?;
     args.apply.throttle.check_lag(context, &store, &full_action).await?;
-    let matched = count(context, &store, &purge).await.doing(&full_action)?;
+    // A count that would only decorate the report costs as much as reading all that is deleted.
+    let matched = match args.apply.needs_count(&purge, args.selection.reads_stdin()) {
+        true => Some(count(context, &store, &purge).await.doing(&full_action)?),
+        false => None,
+    };
     let spared = store.count_spared(&purge).await.doing(&full_action)?;
     if spared > 0 {
         let those = counted(spared, "credential");
@@ -100,7 +104,7 @@ async fn prepare(
         context.note("note", format!("{those} of programs, not logins, {how}"));
     }
     let mut report = Report::of(verb, &store, cutoff);
-    (report.matched, report.took) = (Some(matched), started.elapsed());
+    (report.matched, report.took) = (matched, started.elapsed());
     let job = Job {
         command: verb.name(),
         run: verb.name(),

@@ -11,7 +11,7 @@ use super::looked::{Change, Looked, print, print_now};
 use super::steps;
 use crate::console::confirm::{Confirmed, Question, ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
-use crate::console::text::{grouped, sessions};
+use crate::console::text::{counted, grouped, sessions};
 use crate::context::Context;
 
 pub async fn run(
@@ -88,8 +88,10 @@ async fn nothing_to_do(
 struct Outlook {
     /// The sessions as the index sees them.
     doomed: Option<Store>,
-    /// How many the server deletes.
+    /// How many sessions the server deletes.
     deletes: u64,
+    /// How many documents that are no sessions it deletes with them, as it does not look what they are.
+    foreign: u64,
     /// How many of them the index that is there would keep.
     ends: u64,
 }
@@ -101,21 +103,27 @@ async fn outlook(context: &Context, looked: &Looked, change: &Change) -> Result<
     let wanted = looked.status.wanted.clone().map(IndexSpec);
     let doomed = wanted.and_then(|wanted| store.deleted_by(&wanted));
     let over = |store: &Store| store.layout().filter(State::Expired, now);
-    let deletes = match &doomed {
-        Some(doomed) => store.count(over(doomed)).await.doing(action)?,
-        None => 0,
+    let members = store.layout().membership();
+    let (deletes, foreign) = match &doomed {
+        Some(doomed) => {
+            let sessions = doc! { "$and": [over(doomed), &members] };
+            let foreign = doc! { "$and": [over(doomed), { "$nor": [&members] }] };
+            (store.count(sessions).await, store.count(foreign).await)
+        }
+        None => (Ok(0), Ok(0)),
     };
+    let (deletes, foreign) = (deletes.doing(action)?, foreign.doing(action)?);
     // What the index that is there deletes anyway is not ended by the other.
     let found = looked.status.found.as_ref();
     let anyway = found.and_then(|found| store.deleted_by(found)).map(|store| over(&store));
     let ends = match (&doomed, anyway) {
         (Some(doomed), Some(anyway)) => {
-            let kept = doc! { "$and": [over(doomed), { "$nor": [anyway] }] };
+            let kept = doc! { "$and": [over(doomed), members, { "$nor": [anyway] }] };
             store.count(kept).await.doing(action)?
         }
         _ => deletes,
     };
-    Ok(Outlook { doomed, deletes, ends })
+    Ok(Outlook { doomed, deletes, foreign, ends })
 }
 
 async fn confirm_installing(
@@ -125,12 +133,12 @@ async fn confirm_installing(
     outlook: &Outlook,
     drains: bool,
 ) -> Result<Confirmed, Failure> {
-    if let Some(confirmed) = Confirmed::by_count(outlook.deletes) {
+    if let Some(confirmed) = Confirmed::by_count(outlook.deletes + outlook.foreign) {
         return Ok(confirmed);
     }
     let kind = looked.drained().kind;
     let those = sessions(outlook.deletes).replace(' ', &format!(" {kind} "));
-    let outlook = at_once(&looked.store, &those, drains);
+    let outlook = at_once(&looked.store, &those, outlook.foreign, drains);
     // Whoever is idle is logged in.
     let by_drain = || change.drain.confirmed().filter(|_| !looked.is_idle);
     if let Some(confirmed) = Confirmed::by_flag(change.confirming.yes).or_else(by_drain) {
@@ -153,7 +161,7 @@ async fn confirm_replacing(
         ends => format!("; {found} would still keep {} of them", grouped(ends)),
     };
     let those = sessions(outlook.deletes);
-    let outlook = at_once(&looked.store, &those, drains) + &ends;
+    let outlook = at_once(&looked.store, &those, outlook.foreign, drains) + &ends;
     if let Some(confirmed) = Confirmed::by_flag(change.confirming.yes) {
         context.note("note", outlook);
         return Ok(confirmed);
@@ -162,8 +170,12 @@ async fn confirm_replacing(
     ask(Question::TypeNamespace(question, looked.store.namespace()), false, &context.signals).await
 }
 
-fn at_once(store: &Store, those: &str, drains: bool) -> String {
+fn at_once(store: &Store, those: &str, foreign: u64, drains: bool) -> String {
     let first = if drains { "; they are purged first" } else { "" };
+    let foreign = match foreign {
+        0 => String::new(),
+        foreign => format!(" and {} that are not sessions", counted(foreign, "document")),
+    };
     let namespace = store.namespace();
-    format!("with the TTL index the server deletes {those} of {namespace} at once{first}")
+    format!("with the TTL index the server deletes {those}{foreign} of {namespace} at once{first}")
 }
