@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bson::{Bson, Document};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::expiry::{LifetimeFrom, Rule};
 use crate::model::document::{FieldPath, Unit};
@@ -214,7 +214,7 @@ pub enum Weak {
 }
 
 /// The BSON types that layouts tell apart, by the server's own aliases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "these are the server's names")]
 pub enum BsonType {
@@ -230,6 +230,13 @@ pub enum BsonType {
     Int,
     Long,
     Decimal,
+}
+
+impl fmt::Display for BsonType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = format!("{self:?}");
+        write!(f, "{}{}", name[..1].to_lowercase(), &name[1..])
+    }
 }
 
 /// The index that ends what has been idle for too long; no store makes one.

@@ -275,6 +275,11 @@ fn compile_end(
         SetRecord::Plain(scalar) => scalar.into(),
         SetRecord::Text { text } => text.into(),
     };
+    if let Some(over) = rule.filter(|rule| rule.kind == Kind::Flag).and_then(|rule| rule.over)
+        && value == Bson::Boolean(!over)
+    {
+        return Err(format!("it is {value}, but the [[expiry]] rule has over = {over}"));
+    }
     let is_lifetime = rules.iter().any(|rule| rule.lifetime_path.as_ref() == Some(path));
     let of_rule: Option<&[BsonType]> = match rule.map(|rule| rule.kind) {
         _ if rule.is_some_and(|rule| rule.text) => Some(&[BsonType::String]),
@@ -285,14 +290,11 @@ fn compile_end(
     };
     let of_detect = detect.require.get(path).or_else(|| detect.expiry.get(path));
     match of_rule.or(of_detect.map(Vec::as_slice)) {
-        Some(types) if !has_type(&value, types) => Err(format!(
-            "it is {value}, but by [[expiry]] or [detect] the field holds {}",
-            types
-                .iter()
-                .map(|kind| format!("{kind:?}").to_lowercase())
-                .collect::<Vec<_>>()
-                .join(", ")
-        )),
+        Some(types) if !has_type(&value, types) => {
+            let types: Vec<_> = types.iter().map(ToString::to_string).collect();
+            let types = types.join(", ");
+            Err(format!("it is {value}, but by [[expiry]] or [detect] the field holds {types}"))
+        }
         _ => Ok(SetTo::Value(value)),
     }
 }
@@ -330,22 +332,18 @@ fn line_of_key(text: &str, key: &[String]) -> usize {
     let Ok(table) = DeTable::parse(text) else { return 1 };
     let (mut at, mut value) = (0, DeValue::Table(table.into_inner()));
     for name in key {
-        let inner = match value {
+        let found = match value {
             DeValue::Table(mut table) => {
-                let Some((name, inner)) = table.remove_entry(name.as_str()) else { break };
-                at = name.span().start;
-                inner
+                table.remove_entry(name.as_str()).map(|(name, inner)| (name.span(), inner))
             }
             DeValue::Array(items) => {
-                let at_index =
-                    name.parse().ok().and_then(|index: usize| items.into_iter().nth(index));
-                let Some(inner) = at_index else { break };
-                at = inner.span().start;
-                inner
+                let item = name.parse().ok().and_then(|at| items.into_iter().nth(at));
+                item.map(|item| (item.span(), item))
             }
-            _ => break,
+            _ => None,
         };
-        value = inner.into_inner();
+        let Some((span, inner)) = found else { break };
+        (at, value) = (span.start, inner.into_inner());
     }
     line_at(text, at)
 }

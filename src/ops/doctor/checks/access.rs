@@ -141,8 +141,7 @@ fn moving(facts: &Facts, other: &Layout) -> Remedy {
 fn filter(layout: &Layout) -> Document {
     let mut filter = Document::new();
     for (path, types) in &layout.detect.require {
-        let names: Vec<Bson> =
-            types.iter().filter_map(|kind| bson::serialize_to_bson(kind).ok()).collect();
+        let names: Vec<String> = types.iter().map(ToString::to_string).collect();
         filter.insert(path, doc! { "$type": names });
     }
     for path in &layout.detect.forbid {
