@@ -134,7 +134,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
     /// after what could be read before it was restored.
     pub async fn next(&mut self) -> Result<Option<Restored>> {
         let mut retries = Retries::default();
-        if self.cancel.is_cancelled() || !self.reached(&mut retries).await? {
+        if self.cancel.is_cancelled() || !retries.reach(&self.connection, &self.cancel).await? {
             return Ok(None);
         }
         let batch = self.read();
@@ -212,7 +212,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
                 }
             };
             retries.pause(&self.cancel, error.clone()).await?;
-            if !self.reached(&mut retries).await? {
+            if !retries.reach(&self.connection, &self.cancel).await? {
                 return Err(error);
             }
         }
@@ -234,23 +234,6 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
         };
         let reply = self.connection.run_raw("insert", &self.collection, command).await?;
         Ok(Reply::of(reply))
-    }
-
-    /// Waits until a primary answers, so that a write, which cannot be left, is never begun while no
-    /// server is there. `false` if the token was cancelled first.
-    async fn reached(&self, retries: &mut Retries) -> Result<bool> {
-        loop {
-            let connection = self.connection.clone();
-            let answer = self
-                .cancel
-                .clone()
-                .run_until_cancelled_owned(async move { connection.primary_now().await });
-            match answer.await {
-                None => return Ok(false),
-                Some(Ok(_)) => return Ok(true),
-                Some(Err(error)) => retries.pause(&self.cancel, error).await?,
-            }
-        }
     }
 }
 

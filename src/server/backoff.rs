@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
+use crate::server::connection::Connection;
 
 /// The first pause while the server is away; it doubles up to [`LONGEST_PAUSE`].
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -47,6 +48,26 @@ impl Retries {
         self.0 += 1;
         cancel.run_until_cancelled(tokio::time::sleep(pause)).await;
         Ok(())
+    }
+
+    /// Waits until a primary answers, so that a write, which cannot be left, is never begun while no
+    /// server is there. `false` if it was cancelled first.
+    pub(crate) async fn reach(
+        &mut self,
+        connection: &Connection,
+        cancel: &CancellationToken,
+    ) -> Result<bool> {
+        loop {
+            let connection = connection.clone();
+            // In a task of its own, because a future of the driver must not be dropped.
+            let asking = tokio::spawn(async move { connection.primary_now().await });
+            match cancel.run_until_cancelled(asking).await {
+                None => return Ok(false),
+                Some(Ok(Err(error))) => self.pause(cancel, error).await?,
+                // What is wrong with a server that makes a task panic, the write will say.
+                Some(Ok(Ok(_)) | Err(_)) => return Ok(true),
+            }
+        }
     }
 }
 

@@ -75,15 +75,9 @@ impl Writer {
             self.overload.met(Instant::now());
         }
         retries.pause(&self.cancel, error).await?;
-        // A write is never begun, and then left, while no server is there.
-        loop {
-            let connection = self.store.connection().clone();
-            let answer = async move { connection.primary_now().await };
-            match self.cancel.clone().run_until_cancelled_owned(answer).await {
-                None => return Err(None),
-                Some(Ok(_)) => return Ok(()),
-                Some(Err(error)) => retries.pause(&self.cancel, error).await?,
-            }
+        match retries.reach(self.store.connection(), &self.cancel).await? {
+            true => Ok(()),
+            false => Err(None),
         }
     }
 
