@@ -1,8 +1,9 @@
 //! Doing something to many sessions, as `purge`, `expire` and `fix` do it: what was prepared is shown or
 //! asked about, applied and reported.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use sessionctl::Store;
 use sessionctl::purge::Purge;
 
@@ -24,7 +25,8 @@ mod throttle;
 mod verify;
 
 pub use archive::ArchiveArgs;
-pub use job::{Applied, Job, Means};
+pub use batches::Means;
+pub use job::{Applied, Job};
 pub use report::{HEADER, Report, Verb};
 pub use throttle::{ThrottleArgs, factor};
 pub use verify::VerifyArgs;
@@ -44,7 +46,7 @@ pub struct ApplyArgs {
     audit: AuditArgs,
 
     #[command(flatten)]
-    pub throttle: ThrottleArgs,
+    throttle: ThrottleArgs,
 
     /// Stop after so long, at the end of a batch; with work left the exit code is 5
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true, help_heading = "Pace")]
@@ -73,26 +75,52 @@ pub struct Typed<'a> {
 impl Typed<'_> {
     /// Carries it out.
     pub async fn run(
-        self,
+        &self,
         context: &Context,
         preparing: impl Future<Output = Result<Prepared, Failure>>,
     ) -> Result<Exit, Failure> {
         self.archive.check()?;
+        let started = Instant::now();
         let signals = &context.signals;
         // Until something is written, a signal ends the command at once.
         let prepared = signals.asked.run_until_cancelled(preparing).await;
         match prepared.unwrap_or(Ok(Prepared::Interrupted))? {
             Prepared::Interrupted => Ok(signals.exit()),
             Prepared::NothingThere { report, end } => context.finish(HEADER, report, end),
-            Prepared::Ready { job, .. } if self.args.dry_run => {
-                preview::print(context, &job).await.doing(&job.action)??;
-                job.end
-            }
-            Prepared::Ready { job, question } => {
+            Prepared::Ready { mut job, question } => {
+                job.report.took = started.elapsed();
+                if self.args.dry_run {
+                    preview::print(context, &job).await?;
+                    return job.end;
+                }
                 let confirmed = self.confirm(context, &job, question).await?;
                 self.apply(context, *job, &confirmed).await
             }
         }
+    }
+
+    /// `purge` as it was typed, with its sessions counted.
+    pub async fn job(
+        &self,
+        context: &Context,
+        store: Store,
+        purge: Purge,
+        selection: Value,
+        action: String,
+    ) -> Result<Job, Failure> {
+        let mut purge = self.args.throttle.throttled(purge);
+        purge.archive = self.archive.is_wanted();
+        purge.tells_ids = self.verify.is_wanted();
+        self.args.throttle.check_lag(context, &store, &action).await?;
+        // Where every candidate is decoded, that is shown on a terminal.
+        let decodes = purge.selection.needs_payload();
+        let progress =
+            decodes.then(|| Progress::new("sessions looked at", None, context.global.quiet));
+        let looked_at = |sessions| progress.iter().for_each(|shown| shown.advance(sessions));
+        let matched = store.count_selected(&purge, looked_at).await.doing(&action)?;
+        let mut job = Job::new(store, purge, selection, action);
+        job.report.matched = Some(matched);
+        Ok(job)
     }
 
     async fn confirm(
@@ -111,14 +139,11 @@ impl Typed<'_> {
                 let dead = Confirmed::by_death(&job.purge.selection.query);
                 dead.filter(|_| !can_ask(self.stdin_gives_ids))
             });
-        match beforehand {
-            Some(confirmed) => Ok(confirmed),
-            None => ask(question, self.stdin_gives_ids, &context.signals).await,
-        }
+        ask(beforehand, question, self.stdin_gives_ids, &context.signals).await
     }
 
     async fn apply(
-        self,
+        &self,
         context: &Context,
         job: Job,
         confirmed: &Confirmed,
@@ -130,19 +155,9 @@ impl Typed<'_> {
         let means = Means {
             archive: self.archive.open(context).doing(&job.action)?,
             run_time: self.args.run_time,
-            verify: self.verify,
             ..Means::new(&context.signals, context.global.quiet, &audit)
         };
-        let Applied { report, outcome } = job.apply(means, confirmed).await?;
+        let Applied { report, outcome } = job.apply(means, &self.verify, confirmed).await?;
         context.finish(HEADER, report.row(), outcome)
     }
-}
-
-/// How many sessions a purge is about. Where every candidate is decoded, that is shown on a terminal.
-pub async fn count(context: &Context, store: &Store, purge: &Purge) -> sessionctl::Result<u64> {
-    if !purge.selection.needs_payload() {
-        return store.count_selected(purge, |_| {}).await;
-    }
-    let progress = Progress::new("sessions looked at", None, context.global.quiet);
-    store.count_selected(purge, |sessions| progress.advance(sessions)).await
 }
