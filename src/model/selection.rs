@@ -42,9 +42,13 @@ impl Selection {
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) where the layout cannot decide a condition.
     pub fn filter(&self, layout: &Layout) -> Result<Document> {
+        Ok(all(vec![self.keyed(), self.predicate(layout)?]))
+    }
+
+    /// The part of the filter that the `_id`s are.
+    pub(crate) fn keyed(&self) -> Document {
         let keys = self.keys.as_ref();
-        let keyed = keys.map_or_else(Document::new, |keys| doc! { "_id": { "$in": keys } });
-        Ok(all(vec![keyed, self.predicate(layout)?]))
+        keys.map_or_else(Document::new, |keys| doc! { "_id": { "$in": keys } })
     }
 
     /// The filter without the `_id`s: what a write repeats that names them itself.
@@ -97,19 +101,6 @@ impl Selection {
     pub fn session(&self, layout: &Layout, document: &RawDocument) -> Option<Session> {
         self.query.admit(layout, document, self.cutoff)
     }
-
-    /// The same selection in parts of so many `_id`s: a filter has room for 16 MB.
-    pub(crate) fn in_parts(&self, size: usize) -> Vec<Self> {
-        match &self.keys {
-            None => vec![self.clone()],
-            Some(keys) => keys.chunks(size).map(|some| self.among(some.to_vec())).collect(),
-        }
-    }
-
-    /// The same selection among these `_id`s.
-    pub(crate) fn among(&self, keys: Vec<Bson>) -> Self {
-        Self { query: self.query.clone(), keys: Some(keys), ..*self }
-    }
 }
 
 #[cfg(test)]
@@ -137,18 +128,8 @@ mod tests {
         assert!(spares(&selection));
         let left_out = all(vec![everybody, credentials.clone()]);
         assert_eq!(selection.left_out(layout).unwrap(), Some(left_out));
-        assert!(!spares(&selection.among(vec!["a".into()])));
+        assert!(!spares(&Selection { keys: Some(vec!["a".into()]), ..selection.clone() }));
         selection.query.state = Some(State::Expired);
         assert!(!spares(&selection));
-    }
-
-    #[test]
-    fn the_parts_have_every_key_once() {
-        let selection = Selection::new(Query::default(), at(0));
-        assert_eq!(selection.in_parts(2), std::slice::from_ref(&selection));
-        let keys: Vec<Bson> = (0..5).map(Bson::Int32).collect();
-        let parts = selection.among(keys.clone()).in_parts(2);
-        let in_parts = parts.into_iter().flat_map(|part| part.keys.unwrap());
-        assert_eq!(in_parts.collect::<Vec<_>>(), keys);
     }
 }

@@ -9,7 +9,6 @@
 
 mod candidates;
 mod count;
-mod gate;
 mod pace;
 mod plan;
 mod run;
@@ -19,6 +18,6 @@ mod write;
 
 pub use crate::server::connection::MOST_IN_FLIGHT as MOST_JOBS;
 pub use pace::{Cause, Pace, Throttled};
-pub use plan::{Plan, Strategy};
+pub use plan::Plan;
 pub use run::{Batch, Purging, Step};
-pub use spec::{Action, Purge};
+pub use spec::{Action, Purge, Strategy};

@@ -11,8 +11,7 @@ use sessionctl::error::reason;
 use sessionctl::layout::detect::Certainty;
 use sessionctl::{Layout, Store};
 
-use crate::args::Format;
-use crate::args::{Color, Global, Secret, Uri};
+use crate::args::{Color, Format, Global, Secret, Uri};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Row, Rows, Shape, Style};
 use crate::console::report::say;

@@ -84,10 +84,12 @@ pub(super) fn judged<'a>(
         if purge.tells_ids {
             ids.push(layout.id_of(document).value().clone());
         }
-        match binds {
-            Binding::Id => keys.push(key),
-            Binding::Payload => each.push(bound(key, payload_as_read(layout, document))),
-            Binding::Document => each.push(bound(key, document_as_read(document))),
+        if binds == Binding::Id {
+            keys.push(key);
+        } else {
+            let mut one = doc! { "_id": key };
+            one.extend(as_read(binds, layout, document).unwrap_or_default());
+            each.push(one);
         }
     }
     let count = (keys.len() + each.len()) as u64;
@@ -120,33 +122,18 @@ impl Purge {
     }
 }
 
-fn bound(key: Bson, as_read: Document) -> Document {
-    let mut one = doc! { "_id": key };
-    one.extend(as_read);
-    one
-}
-
-/// The payload as the condition that it is still the one that was judged. Where it is too large,
+/// What was read of a document as the condition that it is still so. Without one, where it is too large
 /// or cannot be written back (text that is not UTF-8), only the `_id` and the filter bind the write.
-fn payload_as_read(layout: &Layout, document: &RawDocument) -> Document {
-    let Some(path) = &layout.payload.path else { return Document::new() };
+fn as_read(binds: Binding, layout: &Layout, document: &RawDocument) -> Option<Document> {
     if document.as_bytes().len() > REPEATED {
-        return Document::new();
+        return None;
     }
-    match (document.get(path), layout.payload(document)) {
-        (Ok(Some(value)), Payload::Value(_)) => Bson::try_from(value)
-            .map_or_else(|_| Document::new(), |value| doc! { path: { "$eq": value } }),
-        _ => Document::new(),
+    if binds == Binding::Document {
+        let document = Document::try_from(document).ok()?;
+        return Some(doc! { "$expr": { "$eq": ["$$ROOT", { "$literal": document }] } });
     }
-}
-
-/// The whole document as a condition, with the same exceptions.
-fn document_as_read(document: &RawDocument) -> Document {
-    if document.as_bytes().len() > REPEATED {
-        return Document::new();
-    }
-    Document::try_from(document).map_or_else(
-        |_| Document::new(),
-        |document| doc! { "$expr": { "$eq": ["$$ROOT", { "$literal": document }] } },
-    )
+    let path = layout.payload.path.as_ref()?;
+    let value = document.get(path).ok()??;
+    let Payload::Value(_) = layout.payload(document) else { return None };
+    Some(doc! { path: { "$eq": Bson::try_from(value).ok()? } })
 }

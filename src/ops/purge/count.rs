@@ -1,17 +1,15 @@
 //! Looking at the sessions of a purge without doing anything to them: how many they are, how many are
 //! left out, and which came back.
 
-use bson::{Bson, doc};
+use bson::{Bson, Document, doc};
 
-use super::spec::Purge;
+use super::spec::{Action, Purge};
 use crate::error::Result;
 use crate::model::filter::all;
-use crate::model::layout::Mending;
-use crate::model::selection::Selection;
 use crate::server::reply::{documents, key_of};
 use crate::store::{Reading, Store};
 
-/// How many `_id`s go into one filter.
+/// How many `_id`s go into one filter, which has room for 16 MB.
 const KEYS_AT_ONCE: usize = 10_000;
 
 impl Store {
@@ -25,18 +23,24 @@ impl Store {
         purge: &Purge,
         mut looked_at: impl FnMut(u64),
     ) -> Result<u64> {
-        let layout = self.layout();
+        let (selection, layout) = (&purge.selection, self.layout());
+        let predicate = purge.predicate(layout)?;
+        let keyed = |keys: &[Bson]| doc! { "_id": { "$in": keys } };
+        let parts = match &selection.keys {
+            None => vec![Document::new()],
+            Some(keys) => keys.chunks(KEYS_AT_ONCE).map(keyed).collect(),
+        };
         let mut count = 0;
-        for part in purge.selection.in_parts(KEYS_AT_ONCE) {
-            let filter = purge.pending_of(&part, layout)?;
-            if !part.needs_payload() {
+        for part in parts {
+            let filter = all(vec![part, predicate.clone()]);
+            if !selection.needs_payload() {
                 count += self.count(filter).await?;
                 continue;
             }
             let mut batches = self.read(filter, &Reading::default()).await?;
             while let Some(batch) = batches.next().await? {
                 for document in documents(&batch) {
-                    count += u64::from(part.admits(layout, document));
+                    count += u64::from(selection.admits(layout, document));
                 }
                 looked_at(documents(&batch).count() as u64);
             }
@@ -55,23 +59,19 @@ impl Store {
         }
     }
 
-    /// Of the sessions that a purge would mend, how many are over as soon as they are.
+    /// Of the sessions that a purge would mend, how many are over as soon as they are; and how many
+    /// have the fault in a form that nobody can mend for sure.
     ///
     /// # Errors
     /// What the connection meets.
-    pub async fn count_over(&self, purge: &Purge, mending: &Mending) -> Result<u64> {
-        self.count(all(vec![purge.filter(self.layout())?, mending.over.clone()])).await
-    }
-
-    /// How many sessions have the fault, but in a form that nobody can mend for sure.
-    ///
-    /// # Errors
-    /// What the connection meets.
-    pub async fn count_unclear(&self, mending: &Mending) -> Result<u64> {
-        match &mending.unclear {
-            Some(unclear) => self.count(unclear.clone()).await,
-            None => Ok(0),
-        }
+    pub async fn count_mended(&self, purge: &Purge) -> Result<(u64, u64)> {
+        let Action::Fix(mending) = &purge.action else { return Ok((0, 0)) };
+        let over = all(vec![purge.filter(self.layout())?, mending.over.clone()]);
+        let unclear = match &mending.unclear {
+            Some(unclear) => self.count(unclear.clone()).await?,
+            None => 0,
+        };
+        Ok((self.count(over).await?, unclear))
     }
 
     /// The `_id`s of sessions that match a purge although it ended them: of those that their store
@@ -82,16 +82,17 @@ impl Store {
     pub async fn reappeared(&self, purge: &Purge, ids: &[Bson]) -> Result<Vec<Bson>> {
         let layout = self.layout();
         // A store that writes a session back may do so under another `_id`.
-        let Selection { query, now, cutoff, .. } = &purge.selection;
-        let anywhere = Selection { cutoff: *cutoff, ..Selection::new(query.clone(), *now) };
-        let filter = purge.pending_of(&anywhere, layout)?;
+        let mut purge = purge.clone();
+        (purge.selection.keys, purge.selection.spares_credentials) = (None, false);
+        let predicate = purge.predicate(layout)?;
         let mut keys = Vec::new();
         for some in ids.chunks(KEYS_AT_ONCE) {
             let these = doc! { &layout.id.path: { "$in": some } };
-            let filter = all(vec![these, filter.clone()]);
+            let filter = all(vec![these, predicate.clone()]);
             let mut batches = self.read(filter, &Reading::default()).await?;
             while let Some(batch) = batches.next().await? {
-                let back = documents(&batch).filter(|document| anywhere.admits(layout, document));
+                let back =
+                    documents(&batch).filter(|session| purge.selection.admits(layout, session));
                 keys.extend(back.filter_map(key_of));
             }
         }

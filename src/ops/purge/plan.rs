@@ -2,50 +2,18 @@
 //! one by one. Pure, but for asking the server which plan it would choose.
 
 use std::collections::VecDeque;
-use std::fmt;
 
 use bson::{Bson, Document, doc};
 
-use super::spec::Purge;
+use super::source::{Expiry, Ids, Keys, Part, Walk};
+use super::spec::{Purge, Strategy};
 use crate::error::Result;
 use crate::model::filter::{all, any};
 use crate::model::index_spec::IndexSpec;
 use crate::store::Store;
 
-/// In which steps a purge goes through its sessions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strategy {
-    /// Windows of the expiry, along its index: nothing but their bounds is read.
-    ExpiryWindows,
-    /// Windows of the `_id`, over the whole collection, because no index leads to the sessions.
-    IdWindows,
-    /// The sessions are read, and written by their `_id`.
-    Ids,
-}
-
-impl Strategy {
-    /// How many sessions a batch has unless told otherwise. Ids travel to the server and back, so
-    /// there are fewer of them.
-    pub(super) fn batch_size(self) -> u32 {
-        match self {
-            Self::ExpiryWindows | Self::IdWindows => 5000,
-            Self::Ids => 1000,
-        }
-    }
-}
-
-impl fmt::Display for Strategy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::ExpiryWindows => "expiry windows",
-            Self::IdWindows => "_id windows",
-            Self::Ids => "ids",
-        })
-    }
-}
-
 /// What a purge would do.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Plan {
     /// How most of the sessions are found.
     pub strategy: Strategy,
@@ -55,29 +23,6 @@ pub struct Plan {
     /// Whether the whole collection is walked for some of its sessions, for want of an index.
     pub walks: bool,
     pub(super) parts: VecDeque<Part>,
-}
-
-/// Sessions that are found in the same way.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Part {
-    /// Those whose `path` is below this value, along `index`, and that match.
-    Expiry { path: String, below: Bson, index: String, filter: Document },
-    /// Those that match, in the order of `_id`.
-    Walk { filter: Document },
-    /// Those that match, by whatever the server finds best.
-    Ids { filter: Document },
-    /// Those with these `_id`s that match.
-    Keys { keys: Vec<Bson>, filter: Document },
-}
-
-impl Part {
-    pub(super) fn strategy(&self) -> Strategy {
-        match self {
-            Self::Expiry { .. } => Strategy::ExpiryWindows,
-            Self::Walk { .. } => Strategy::IdWindows,
-            Self::Ids { .. } | Self::Keys { .. } => Strategy::Ids,
-        }
-    }
 }
 
 impl Store {
@@ -113,8 +58,9 @@ impl Store {
         for (path, below) in ranges {
             match indexes.iter().find(|index| index.leads_along(&path)) {
                 Some(index) => {
-                    let (index, filter) = (index.name().to_owned(), invariant.clone());
-                    parts.push_back(Part::Expiry { path, below, index, filter });
+                    let index = index.name().to_owned();
+                    let expiry = Expiry::new(path, below, index, invariant.clone());
+                    parts.push_back(Part::Expiry(expiry));
                 }
                 None => rest.push(doc! { path: { "$lt": below } }),
             }
@@ -125,11 +71,11 @@ impl Store {
     /// How the sessions of `filter` are found where no window of their expiry leads to them.
     async fn part(&self, purge: &Purge, filter: Document) -> Part {
         if let Some(keys) = purge.selection.keys.clone() {
-            return Part::Keys { keys, filter };
+            return Part::Keys(Keys::new(keys, filter));
         }
         let walks = !purge.needs_documents()
             && self.winning_plan(&filter).await.is_some_and(|plan| plan == COLLSCAN);
-        if walks { Part::Walk { filter } } else { Part::Ids { filter } }
+        if walks { Part::Walk(Walk::new(filter)) } else { Part::Ids(Ids::new(filter)) }
     }
 
     /// The plan that the server chooses for a filter. Not every server, and not every login, tells.

@@ -9,11 +9,9 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::candidates::{Candidates, Scope};
-use super::gate::{Gate, LONG_WAIT};
-use super::pace::{Cause, Throttled};
-use super::plan::Strategy;
-use super::source::Source;
-use super::spec::{Action, Purge};
+use super::pace::{Cause, Gate, LONG_WAIT, Throttled};
+use super::source::{By, Source};
+use super::spec::{Action, Purge, Strategy};
 use super::write::{Writer, Written};
 use crate::error::{Error, Result};
 use crate::ops::archive::Archive;
@@ -55,20 +53,9 @@ pub enum Step {
     Paused(Cause),
 }
 
-/// A batch that is being written.
-type Flight = JoinHandle<(Landing, Written)>;
-
-/// What is to be known of a batch when it was written.
-#[derive(Debug)]
-struct Landing {
-    /// How many sessions it was expected to have.
-    expected: u64,
-    /// How many were read for it.
-    read: Option<u64>,
-    /// How many the archive could not take.
-    kept: u64,
-    ids: Vec<Bson>,
-}
+/// A batch that is being written: how many sessions it was expected to have, and what is known of it
+/// before. Those that were read for it count as spared until it is known what was done.
+type Flight = JoinHandle<(u64, Batch, Written)>;
 
 /// A purge under way. Dropping it leaves the batches in flight to themselves.
 #[derive(Debug)]
@@ -287,11 +274,11 @@ impl Purging {
             self.jobs = self.purge.jobs.map_or_else(|| self.usual_jobs(kind), |jobs| jobs as usize);
             self.walks = plan.walks;
             self.strategy = plan.strategy;
-            self.source = Some(Source::new(plan.parts));
+            self.source = Some(Source(plan.parts));
         }
         let size = self.batch_size();
         let Some(source) = &mut self.source else { return Ok(None) };
-        source.next(&self.store, &self.purge, size).await
+        source.next(By { store: &self.store, purge: &self.purge, size }).await
     }
 
     /// Two keep a standalone busy; who waits for the majority needs more (measured on mongod 6.0.5).
@@ -326,53 +313,41 @@ impl Purging {
     }
 
     fn start(&mut self, mut candidates: Candidates, kept: u64) {
-        self.gate.throttle.begin(Instant::now(), candidates.count);
-        let landing = Landing {
-            expected: candidates.count,
-            read: match candidates.scope {
-                Scope::Window { .. } => None,
-                Scope::Keys(_) | Scope::Each(_) => Some(candidates.count),
-            },
-            kept,
-            ids: std::mem::take(&mut candidates.ids),
-        };
+        let expected = candidates.count;
+        self.gate.throttle.begin(Instant::now(), expected);
+        let is_read = !matches!(candidates.scope, Scope::Window { .. });
+        let (spared, ids) = (is_read.then_some(expected), std::mem::take(&mut candidates.ids));
+        let batch = Batch { spared, kept, ids, ..Batch::default() };
         let writer = self.writer.clone();
         // A task of its own, because a driver's future must not be dropped.
-        self.flights.push(tokio::spawn(async move { (landing, writer.write(candidates).await) }));
+        self.flights
+            .push(tokio::spawn(async move { (expected, batch, writer.write(candidates).await) }));
     }
 
     /// What a batch came to; nothing, where it failed as a whole.
-    fn landed(&mut self, flight: Result<(Landing, Written), JoinError>) -> Option<Batch> {
-        let Ok((landing, written)) = flight else {
+    fn landed(&mut self, flight: Result<(u64, Batch, Written), JoinError>) -> Option<Batch> {
+        let Ok((expected, mut batch, written)) = flight else {
             self.exact = false;
             self.failure = Some(lost());
             return None;
         };
-        self.gate.throttle.end(Instant::now(), landing.expected, written.done, written.took);
-        self.exact &= written.exact;
-        // What an earlier attempt may have done was not renewed by anybody.
-        let spared = landing.read.map(|read| match written.exact && written.error.is_none() {
-            true => read.saturating_sub(written.done),
-            false => 0,
-        });
-        if let (Some(source), Some(read)) = (&mut self.source, landing.read) {
-            source.spared(read.saturating_sub(written.done));
+        let Written { done, exact, took, error } = written;
+        self.gate.throttle.end(Instant::now(), expected, done, took);
+        self.exact &= exact;
+        let spared = batch.spared.map(|read| read.saturating_sub(done));
+        if let (Some(source), Some(spared)) = (&mut self.source, spared) {
+            source.spared(spared);
         }
+        // What an earlier attempt may have done was not renewed by anybody.
+        batch.spared = spared.map(|spared| if exact && error.is_none() { spared } else { 0 });
+        batch.archived = self.purge.archive.then_some(done);
+        (batch.done, batch.exact, batch.took) = (done, exact, took);
         if self.dry && self.flights.is_empty() {
             self.dry = false;
         }
-        let failed = written.error.is_some();
-        self.failure = self.failure.take().or(written.error);
-        let batch = Batch {
-            done: written.done,
-            spared,
-            exact: written.exact,
-            archived: self.purge.archive.then_some(written.done),
-            kept: landing.kept,
-            ids: landing.ids,
-            took: written.took,
-        };
-        (!failed || batch.done > 0).then_some(batch)
+        let failed = error.is_some();
+        self.failure = self.failure.take().or(error);
+        (!failed || done > 0).then_some(batch)
     }
 }
 

@@ -6,8 +6,7 @@ use std::collections::VecDeque;
 use bson::{Bson, Document, RawDocument, doc};
 
 use super::candidates::{Binding, Candidates, Scope, judged};
-use super::plan::Part;
-use super::spec::Purge;
+use super::spec::{Purge, Strategy};
 use crate::error::Result;
 use crate::model::filter::all;
 use crate::server::reply::documents;
@@ -21,84 +20,68 @@ const WINDOWED: [&str; 3] = ["string", "objectId", "binData"];
 const OTHERS: [&str; 9] =
     ["number", "object", "date", "bool", "timestamp", "null", "symbol", "minKey", "maxKey"];
 
-/// Reads the parts of a plan, one after the other.
+/// Sessions that are found in the same way, one batch after the other.
 #[derive(Debug)]
-pub(super) struct Source {
-    parts: VecDeque<Part>,
-    reading: Option<Reading>,
-}
-
-/// One part under way.
-#[derive(Debug)]
-enum Reading {
+#[expect(clippy::large_enum_variant, reason = "a purge has a few of them")]
+pub(super) enum Part {
+    /// Those whose expiry is in a range, along its index.
     Expiry(Expiry),
+    /// Those that match, in the order of `_id`.
     Walk(Walk),
+    /// Those that match, by whatever the server finds best.
     Ids(Ids),
+    /// Those with certain `_id`s that match.
     Keys(Keys),
 }
 
-impl Source {
-    pub(super) fn new(parts: VecDeque<Part>) -> Self {
-        Self { parts, reading: None }
+impl Part {
+    pub(super) fn strategy(&self) -> Strategy {
+        match self {
+            Self::Expiry(_) => Strategy::ExpiryWindows,
+            Self::Walk(_) => Strategy::IdWindows,
+            Self::Ids(_) | Self::Keys(_) => Strategy::Ids,
+        }
     }
 
-    /// The next batch; `None` at the end. After an error the same call may be made again.
-    pub(super) async fn next(
-        &mut self,
-        store: &Store,
-        purge: &Purge,
-        size: u32,
-    ) -> Result<Option<Candidates>> {
-        loop {
-            let Some(reading) = &mut self.reading else {
-                match self.parts.pop_front() {
-                    Some(part) => self.reading = Some(Reading::of(part)),
-                    None => return Ok(None),
-                }
-                continue;
-            };
-            let next = match reading {
-                Reading::Expiry(expiry) => expiry.next(store, purge, size).await?,
-                Reading::Walk(walk) => walk.next(store, purge, size).await?,
-                Reading::Ids(ids) => ids.next(store, purge, size).await?,
-                Reading::Keys(keys) => keys.next(store, purge, size).await?,
-            };
-            match next {
-                Some(candidates) => return Ok(Some(candidates)),
-                // The last part may have more once it is known what was spared.
-                None if self.parts.is_empty() => return Ok(None),
-                None => self.reading = None,
-            }
+    async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
+        match self {
+            Self::Expiry(expiry) => expiry.next(by).await,
+            Self::Walk(walk) => walk.next(by).await,
+            Self::Ids(ids) => ids.next(by).await,
+            Self::Keys(keys) => keys.next(by).await,
         }
+    }
+}
+
+/// Reads the parts of a plan, one after the other.
+#[derive(Debug)]
+pub(super) struct Source(pub(super) VecDeque<Part>);
+
+impl Source {
+    /// The next batch; `None` at the end. After an error the same call may be made again.
+    pub(super) async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
+        while let Some(part) = self.0.front_mut() {
+            let next = part.next(by).await?;
+            // The last part may have more once it is known what was spared.
+            if next.is_some() || self.0.len() == 1 {
+                return Ok(next);
+            }
+            self.0.pop_front();
+        }
+        Ok(None)
     }
 
     /// Tells that so many sessions of a batch did not match any more when they were written.
     pub(super) fn spared(&mut self, sessions: u64) {
-        if let Some(Reading::Ids(ids)) = &mut self.reading {
+        if let Some(Part::Ids(ids)) = self.0.front_mut() {
             ids.spared += sessions;
-        }
-    }
-}
-
-impl Reading {
-    fn of(part: Part) -> Self {
-        match part {
-            Part::Expiry { path, below, index, filter } => {
-                let (from, burst, ended) = (None, None, false);
-                Self::Expiry(Expiry { path, below, index, filter, from, burst, ended })
-            }
-            Part::Walk { filter } => {
-                Self::Walk(Walk { filter, types: WINDOWED.into(), from: None, others: None })
-            }
-            Part::Ids { filter } => Self::Ids(Ids::new(filter)),
-            Part::Keys { keys, filter } => Self::Keys(Keys { keys, at: 0, filter }),
         }
     }
 }
 
 /// Windows of an expiry: what is in the range is expired.
 #[derive(Debug)]
-struct Expiry {
+pub(super) struct Expiry {
     path: String,
     below: Bson,
     index: String,
@@ -107,20 +90,20 @@ struct Expiry {
     /// Where the next window begins: `$gte` or `$gt` a value.
     from: Option<(&'static str, Bson)>,
     /// Sessions of one instant, more than a batch of them.
-    burst: Option<(Bson, Box<Ids>)>,
+    burst: Option<(Bson, Ids)>,
     ended: bool,
 }
 
 impl Expiry {
-    async fn next(
-        &mut self,
-        store: &Store,
-        purge: &Purge,
-        size: u32,
-    ) -> Result<Option<Candidates>> {
+    /// Those whose `path` is below this value, along `index`, and that match.
+    pub(super) fn new(path: String, below: Bson, index: String, filter: Document) -> Self {
+        Self { path, below, index, filter, from: None, burst: None, ended: false }
+    }
+
+    async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
         loop {
             if let Some((instant, ids)) = &mut self.burst {
-                if let Some(candidates) = ids.next(store, purge, size).await? {
+                if let Some(candidates) = ids.next(by).await? {
                     return Ok(Some(candidates));
                 }
                 self.from = Some(("$gt", instant.clone()));
@@ -130,13 +113,13 @@ impl Expiry {
                 return Ok(None);
             }
             let range = self.range("$lt", &self.below);
-            let bound = store.bound(range.clone(), &self.path, &self.index, size).await?;
+            let bound = by.bound(range.clone(), &self.path, &self.index, by.size).await?;
             let Some(bound) = bound else {
                 self.ended = true;
                 // Most passes of a sweep find nothing: then nothing is deleted, either.
                 let is_empty = self.from.is_none()
-                    && store.bound(range.clone(), &self.path, &self.index, 0).await?.is_none();
-                return Ok((!is_empty).then(|| self.window(range, size)));
+                    && by.bound(range.clone(), &self.path, &self.index, 0).await?.is_none();
+                return Ok((!is_empty).then(|| self.window(range, by.size)));
             };
             let begins = matches!(&self.from, Some(("$gte", from)) if *from == bound);
             if !is_scalar(&bound) {
@@ -148,7 +131,7 @@ impl Expiry {
                 let instant = doc! { &self.path: &bound };
                 self.burst = Some((bound, self.ids(instant)));
             } else {
-                let window = self.window(self.range("$lt", &bound), size);
+                let window = self.window(self.range("$lt", &bound), by.size);
                 self.from = Some(("$gte", bound));
                 return Ok(Some(window));
             }
@@ -170,8 +153,8 @@ impl Expiry {
         Candidates::window(range, hint, self.filter.clone(), size.into())
     }
 
-    fn ids(&self, range: Document) -> Box<Ids> {
-        Box::new(Ids::new(all(vec![range, self.filter.clone()])))
+    fn ids(&self, range: Document) -> Ids {
+        Ids::new(all(vec![range, self.filter.clone()]))
     }
 }
 
@@ -183,7 +166,7 @@ fn is_scalar(bound: &Bson) -> bool {
 
 /// Windows of the `_id`: each is so many documents for the server to look at.
 #[derive(Debug)]
-struct Walk {
+pub(super) struct Walk {
     filter: Document,
     types: VecDeque<&'static str>,
     from: Option<Bson>,
@@ -192,22 +175,21 @@ struct Walk {
 }
 
 impl Walk {
-    async fn next(
-        &mut self,
-        store: &Store,
-        purge: &Purge,
-        size: u32,
-    ) -> Result<Option<Candidates>> {
+    pub(super) fn new(filter: Document) -> Self {
+        Self { filter, types: WINDOWED.into(), from: None, others: None }
+    }
+
+    async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
         while let Some(kind) = self.types.front() {
             if self.from.is_none() {
-                self.from = store.bound(of_type(&[kind]), "_id", "_id_", 0).await?;
+                self.from = by.bound(of_type(&[kind]), "_id", "_id_", 0).await?;
             }
             let Some(from) = self.from.take() else {
                 self.types.pop_front();
                 continue;
             };
             let rest = doc! { "_id": { "$gte": &from } };
-            let range = match store.bound(rest.clone(), "_id", "_id_", size).await {
+            let range = match by.bound(rest.clone(), "_id", "_id_", by.size).await {
                 Ok(Some(end)) => {
                     let range = doc! { "_id": { "$gte": from, "$lt": &end } };
                     self.from = Some(end);
@@ -223,10 +205,10 @@ impl Walk {
                 }
             };
             let hint = doc! { "_id": 1 }.into();
-            return Ok(Some(Candidates::window(range, hint, self.filter.clone(), size.into())));
+            return Ok(Some(Candidates::window(range, hint, self.filter.clone(), by.size.into())));
         }
         let filter = || all(vec![of_type(&OTHERS), self.filter.clone()]);
-        self.others.get_or_insert_with(|| Ids::new(filter())).next(store, purge, size).await
+        self.others.get_or_insert_with(|| Ids::new(filter())).next(by).await
     }
 }
 
@@ -236,7 +218,7 @@ fn of_type(types: &[&str]) -> Document {
 
 /// Sessions that are read, and judged where only their payload can tell.
 #[derive(Debug)]
-struct Ids {
+pub(super) struct Ids {
     filter: Document,
     reader: Option<Batches>,
     /// How often the reader began, and how many sessions were spared since.
@@ -245,33 +227,28 @@ struct Ids {
 }
 
 impl Ids {
-    fn new(filter: Document) -> Self {
+    pub(super) fn new(filter: Document) -> Self {
         Self { filter, reader: None, rounds: 0, spared: 0 }
     }
 
-    async fn next(
-        &mut self,
-        store: &Store,
-        purge: &Purge,
-        size: u32,
-    ) -> Result<Option<Candidates>> {
+    async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
         loop {
             if self.reader.is_none() {
                 // A session that changed between the read and the write was spared, because it may be
                 // another one now; it is judged again.
-                let changed = self.spared > 0 && purge.binds() != Binding::Id;
+                let changed = self.spared > 0 && by.purge.binds() != Binding::Id;
                 let again = changed && self.rounds <= ROUNDS;
                 if self.rounds > 0 && !again {
                     return Ok(None);
                 }
-                self.reader = Some(store.candidates(self.filter.clone(), purge, size).await?);
+                self.reader = Some(by.candidates(self.filter.clone()).await?);
                 self.rounds += 1;
                 self.spared = 0;
             }
             let Some(reader) = &mut self.reader else { return Ok(None) };
             match reader.next().await {
                 Ok(Some(batch)) => {
-                    let read = judged(store.layout(), purge, documents(&batch), &self.filter);
+                    let read = judged(by.store.layout(), by.purge, documents(&batch), &self.filter);
                     if read.count > 0 {
                         return Ok(Some(read));
                     }
@@ -290,29 +267,33 @@ impl Ids {
 
 /// Sessions whose `_id`s are known, read only where there is something to be judged or kept.
 #[derive(Debug)]
-struct Keys {
+pub(super) struct Keys {
     keys: Vec<Bson>,
     at: usize,
     filter: Document,
 }
 
 impl Keys {
-    async fn next(
-        &mut self,
-        store: &Store,
-        purge: &Purge,
-        size: u32,
-    ) -> Result<Option<Candidates>> {
-        while let Some(keys) = self.keys[self.at..].chunks(size as usize).next() {
-            let candidates = if purge.needs_documents() {
+    pub(super) fn new(keys: Vec<Bson>, filter: Document) -> Self {
+        Self { keys, at: 0, filter }
+    }
+
+    async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
+        while let Some(keys) = self.keys[self.at..].chunks(by.size as usize).next() {
+            let candidates = if by.purge.needs_documents() {
                 let these = doc! { "_id": { "$in": keys } };
                 let these = all(vec![these, self.filter.clone()]);
-                let mut reader = store.candidates(these, purge, size).await?;
+                let mut reader = by.candidates(these).await?;
                 let mut read = Vec::new();
                 while let Some(batch) = reader.next().await? {
                     read.extend(documents(&batch).map(RawDocument::to_owned));
                 }
-                judged(store.layout(), purge, read.iter().map(|document| &**document), &self.filter)
+                judged(
+                    by.store.layout(),
+                    by.purge,
+                    read.iter().map(|document| &**document),
+                    &self.filter,
+                )
             } else {
                 let (scope, count) = (Scope::Keys(keys.to_vec()), keys.len() as u64);
                 let (documents, ids) = (Vec::new(), Vec::new());
@@ -327,21 +308,29 @@ impl Keys {
     }
 }
 
-impl Store {
-    /// What a purge must read of the sessions that match.
-    async fn candidates(&self, filter: Document, purge: &Purge, size: u32) -> Result<Batches> {
+/// What the next batch is read by: whose, for what, and how many sessions at the most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct By<'a> {
+    pub(super) store: &'a Store,
+    pub(super) purge: &'a Purge,
+    pub(super) size: u32,
+}
+
+impl By<'_> {
+    /// What must be read of the sessions that match.
+    async fn candidates(self, filter: Document) -> Result<Batches> {
+        let Self { store, purge, size } = self;
         if purge.selection.needs_payload() || purge.archive {
-            self.read_whole(filter, size).await
-        } else {
-            let also = [&*self.layout().id.path];
-            self.read_ids(filter, &also[..usize::from(purge.tells_ids && also[0] != "_id")], size)
-                .await
+            return store.read_whole(filter, size).await;
         }
+        let id = &*store.layout().id.path;
+        let also = Some(id).filter(|id| purge.tells_ids && *id != "_id");
+        store.read_ids(filter, also.as_slice(), size).await
     }
 
     /// The value of `path` that is `skip` places further along an index, if there is one.
     async fn bound(
-        &self,
+        self,
         range: Document,
         path: &str,
         index: &str,
@@ -352,7 +341,7 @@ impl Store {
             projection.insert("_id", 0);
         }
         let command = doc! {
-            "find": self.name(),
+            "find": self.store.name(),
             "filter": range,
             "projection": projection,
             "sort": { path: 1 },
@@ -360,9 +349,9 @@ impl Store {
             "skip": i64::from(skip),
             "limit": 1,
             "singleBatch": true,
-            "comment": self.comment(),
+            "comment": self.store.comment(),
         };
-        let reply = self.run("find", command).await?;
+        let reply = self.store.run("find", command).await?;
         let batch = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
         let first = batch.ok().and_then(|batch| batch.first()).and_then(Bson::as_document);
         Ok(first.and_then(|document| at_path(document, path)))

@@ -1,5 +1,7 @@
 //! What is to be done, to which sessions, and how gently: plain values.
 
+use std::fmt;
+
 use bson::{DateTime, Document, doc};
 
 use super::pace::Pace;
@@ -77,15 +79,10 @@ impl Purge {
     /// # Errors
     /// As for [`Selection::filter`].
     pub fn filter(&self, layout: &Layout) -> Result<Document> {
-        self.pending_of(&self.selection, layout)
+        Ok(all(vec![self.selection.keyed(), self.predicate(layout)?]))
     }
 
-    /// The filter of those sessions of `selection`, which may be a part of this one's.
-    pub(super) fn pending_of(&self, selection: &Selection, layout: &Layout) -> Result<Document> {
-        Ok(all(vec![selection.filter(layout)?, self.action.pending(layout, selection.now)]))
-    }
-
-    /// What a write repeats of it, besides the `_id`s that it names.
+    /// The filter without the `_id`s: what a write repeats that names them itself.
     pub(super) fn predicate(&self, layout: &Layout) -> Result<Document> {
         let pending = self.action.pending(layout, self.selection.now);
         Ok(all(vec![self.selection.predicate(layout)?, pending]))
@@ -109,5 +106,37 @@ impl Purge {
     /// Whether the sessions themselves must be read.
     pub(super) fn needs_documents(&self) -> bool {
         self.archive || self.tells_ids || self.selection.needs_payload()
+    }
+}
+
+/// In which steps a purge goes through its sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// Windows of the expiry, along its index: nothing but their bounds is read.
+    ExpiryWindows,
+    /// Windows of the `_id`, over the whole collection, because no index leads to the sessions.
+    IdWindows,
+    /// The sessions are read, and written by their `_id`.
+    Ids,
+}
+
+impl Strategy {
+    /// How many sessions a batch has unless told otherwise. Ids travel to the server and back, so
+    /// there are fewer of them.
+    pub(super) fn batch_size(self) -> u32 {
+        match self {
+            Self::ExpiryWindows | Self::IdWindows => 5000,
+            Self::Ids => 1000,
+        }
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::ExpiryWindows => "expiry windows",
+            Self::IdWindows => "_id windows",
+            Self::Ids => "ids",
+        })
     }
 }

@@ -1,8 +1,9 @@
 //! Doing something to many sessions, as `purge`, `expire` and `fix` do it: what was prepared is shown or
 //! asked about, applied and reported.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use sessionctl::Store;
 use sessionctl::purge::Purge;
 
@@ -24,7 +25,8 @@ mod throttle;
 mod verify;
 
 pub use archive::ArchiveArgs;
-pub use job::{Applied, Job, Means};
+pub use batches::Means;
+pub use job::{Applied, Job};
 pub use report::{HEADER, Report, Verb};
 pub use throttle::{ThrottleArgs, factor};
 pub use verify::VerifyArgs;
@@ -44,7 +46,7 @@ pub struct ApplyArgs {
     audit: AuditArgs,
 
     #[command(flatten)]
-    pub throttle: ThrottleArgs,
+    throttle: ThrottleArgs,
 
     /// Stop after so long, at the end of a batch; with work left the exit code is 5
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true, help_heading = "Pace")]
@@ -86,26 +88,65 @@ pub struct Typed<'a> {
 impl Typed<'_> {
     /// Carries it out.
     pub async fn run(
-        self,
+        &self,
         context: &Context,
         preparing: impl Future<Output = Result<Prepared, Failure>>,
     ) -> Result<Exit, Failure> {
         self.archive.check()?;
+        let started = Instant::now();
         let signals = &context.signals;
         // Until something is written, a signal ends the command at once.
         let prepared = signals.asked.run_until_cancelled(preparing).await;
         match prepared.unwrap_or(Ok(Prepared::Interrupted))? {
             Prepared::Interrupted => Ok(signals.exit()),
             Prepared::NothingThere { report, end } => context.finish(HEADER, report, end),
-            Prepared::Ready { job, .. } if self.args.dry_run => {
-                preview::print(context, &job).await.doing(&job.action)??;
-                job.end
-            }
-            Prepared::Ready { job, question } => {
+            Prepared::Ready { mut job, question } => {
+                job.report.took = started.elapsed();
+                if self.args.dry_run {
+                    preview::print(context, &job).await?;
+                    return job.end;
+                }
                 let confirmed = self.confirm(context, &job, question).await?;
                 self.apply(context, *job, &confirmed).await
             }
         }
+    }
+
+    /// `purge` as it was typed, with its sessions counted where their number is asked for.
+    pub async fn job(
+        &self,
+        context: &Context,
+        store: Store,
+        purge: Purge,
+        selection: Value,
+        action: String,
+    ) -> Result<Job, Failure> {
+        let mut purge = self.args.throttle.throttled(purge);
+        purge.archive = self.archive.is_wanted();
+        purge.tells_ids = self.verify.is_wanted();
+        self.args.throttle.check_lag(context, &store, &action).await?;
+        // A count that would only decorate the report costs as much as reading all that is deleted.
+        let matched = match self.args.needs_count(&purge, self.stdin_gives_ids) {
+            true => Some(self.count(context, &store, &purge).await.doing(&action)?),
+            false => None,
+        };
+        let mut job = Job::new(store, purge, selection, action);
+        job.report.matched = matched;
+        Ok(job)
+    }
+
+    async fn count(
+        &self,
+        context: &Context,
+        store: &Store,
+        purge: &Purge,
+    ) -> sessionctl::Result<u64> {
+        // Where every candidate is decoded, that is shown on a terminal.
+        let decodes = purge.selection.needs_payload();
+        let progress =
+            decodes.then(|| Progress::new("sessions looked at", None, context.global.quiet));
+        let looked_at = |sessions| progress.iter().for_each(|shown| shown.advance(sessions));
+        store.count_selected(purge, looked_at).await
     }
 
     async fn confirm(
@@ -119,14 +160,11 @@ impl Typed<'_> {
             .matched
             .and_then(Confirmed::by_count)
             .or_else(|| self.args.confirmed_without_asking(&job.purge, self.stdin_gives_ids));
-        match beforehand {
-            Some(confirmed) => Ok(confirmed),
-            None => ask(question, self.stdin_gives_ids, &context.signals).await,
-        }
+        ask(beforehand, question, self.stdin_gives_ids, &context.signals).await
     }
 
     async fn apply(
-        self,
+        &self,
         context: &Context,
         job: Job,
         confirmed: &Confirmed,
@@ -138,19 +176,9 @@ impl Typed<'_> {
         let means = Means {
             archive: self.archive.open(context).doing(&job.action)?,
             run_time: self.args.run_time,
-            verify: self.verify,
             ..Means::new(&context.signals, context.global.quiet, &audit)
         };
-        let Applied { report, outcome } = job.apply(means, confirmed).await?;
+        let Applied { report, outcome } = job.apply(means, &self.verify, confirmed).await?;
         context.finish(HEADER, report.row(), outcome)
     }
-}
-
-/// How many sessions a purge is about. Where every candidate is decoded, that is shown on a terminal.
-pub async fn count(context: &Context, store: &Store, purge: &Purge) -> sessionctl::Result<u64> {
-    if !purge.selection.needs_payload() {
-        return store.count_selected(purge, |_| {}).await;
-    }
-    let progress = Progress::new("sessions looked at", None, context.global.quiet);
-    store.count_selected(purge, |sessions| progress.advance(sessions)).await
 }

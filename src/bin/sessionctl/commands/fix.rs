@@ -1,14 +1,12 @@
 //! `sessionctl fix`
 
-use std::time::Instant;
-
 use clap::Subcommand;
 use serde_json::{Value, json};
 use sessionctl::layout::Fault;
 use sessionctl::purge::{Action, Purge};
 use sessionctl::{Query, Selection};
 
-use super::apply::{ApplyArgs, ArchiveArgs, Job, Prepared, Report, Typed, Verb, VerifyArgs, count};
+use super::apply::{ApplyArgs, ArchiveArgs, Prepared, Report, Typed, Verb, VerifyArgs};
 use crate::console::confirm::Question;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::text::{grouped, sessions};
@@ -78,15 +76,14 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         verify: VerifyArgs::default(),
         stdin_gives_ids: false,
     };
-    typed.run(context, prepare(context, fixing, fault)).await
+    typed.run(context, prepare(context, &typed, fault)).await
 }
 
 /// Looks which sessions have the fault, and what mending them means.
-async fn prepare(context: &Context, fixing: &Fixing, fault: Fault) -> Result<Prepared, Failure> {
-    let began = Instant::now();
+async fn prepare(context: &Context, typed: &Typed<'_>, fault: Fault) -> Result<Prepared, Failure> {
     let action = "fix sessions of";
     let Some(store) = context.store(action, Purpose::Changing).await? else {
-        let report = Report::of_nothing(context, Verb::Fix, action).await?;
+        let report = Report::of_nothing(context, Verb::FIX, action).await?;
         return Ok(Prepared::NothingThere { report: report.row(), end: Ok(Exit::Done) });
     };
     let action = format!("{action} {}", store.namespace());
@@ -95,15 +92,9 @@ async fn prepare(context: &Context, fixing: &Fixing, fault: Fault) -> Result<Pre
         Failure::of(&action, &error).hint("`sessionctl doctor` says what else can be done")
     })?;
     let selection = Selection::new(Query::default(), now);
-    let purge = Purge::new(selection, Action::Fix(Box::new(mending.clone())));
-    let mut purge = fixing.apply.throttle.throttled(purge);
-    purge.archive = fixing.archive.is_wanted();
-    fixing.apply.throttle.check_lag(context, &store, &action).await?;
-    let mut report = Report::of(Verb::Fix, &store, now);
-    report.matched = Some(count(context, &store, &purge).await.doing(&action)?);
-    let over = store.count_over(&purge, &mending).await.doing(&action)?;
-    let unclear = store.count_unclear(&mending).await.doing(&action)?;
-    report.took = began.elapsed();
+    let purge = Purge::new(selection, Action::Fix(Box::new(mending)));
+    let mut job = typed.job(context, store, purge, written(fault), action).await?;
+    let (over, unclear) = job.store.count_mended(&job.purge).await.doing(&job.action)?;
     if over > 0 {
         let text = match over {
             1 => "1 of them is over as soon as it has a date".to_owned(),
@@ -111,16 +102,7 @@ async fn prepare(context: &Context, fixing: &Fixing, fault: Fault) -> Result<Pre
         };
         context.note("note", text);
     }
-    let job = Job {
-        command: Verb::Fix.name(),
-        run: Verb::Fix.name(),
-        selection: written(fault),
-        end: end(unclear, &action),
-        action,
-        store,
-        purge,
-        report,
-    };
+    job.end = end(unclear, &job.action);
     Ok(Prepared::Ready { question: question(fault, &job.report), job: Box::new(job) })
 }
 

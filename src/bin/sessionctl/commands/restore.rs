@@ -80,9 +80,7 @@ impl Report {
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     // Until something is written, a signal ends the command at once.
     let prepared = context.signals.asked.run_until_cancelled(prepare(context, args)).await;
-    let Some(prepared) = prepared else {
-        return Ok(Exit::Signal(context.signals.received().unwrap_or_default()));
-    };
+    let Some(prepared) = prepared else { return Ok(context.signals.exit()) };
     let Prepared { connection, action, contents, mut report } = prepared?;
     let mut outcome = Ok(Exit::Done);
     if !args.dry_run {
@@ -174,12 +172,9 @@ async fn confirm(
     namespace: &str,
     documents: u64,
 ) -> Result<Confirmed, Failure> {
-    if let Some(confirmed) = Confirmed::by_count(documents).or_else(|| Confirmed::by_flag(args.yes))
-    {
-        return Ok(confirmed);
-    }
+    let beforehand = Confirmed::by_count(documents).or_else(|| Confirmed::by_flag(args.yes));
     let text = format!("restore {} into {namespace}?", sessions(documents));
-    ask(Question::YesNo(text), false, &context.signals).await
+    ask(beforehand, Question::YesNo(text), false, &context.signals).await
 }
 
 /// Goes through the batches, unless a signal stops it.

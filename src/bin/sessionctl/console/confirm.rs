@@ -85,12 +85,16 @@ pub fn can_ask(stdin_gives_ids: bool) -> bool {
     is_seen() && (io::stdin().is_terminal() || stdin_gives_ids)
 }
 
-/// Asks, if somebody is there.
+/// Asks, if it is not confirmed beforehand and somebody is there.
 pub async fn ask(
+    beforehand: Option<Confirmed>,
     question: Question,
     stdin_gives_ids: bool,
     signals: &Signals,
 ) -> Result<Confirmed, Failure> {
+    if let Some(confirmed) = beforehand {
+        return Ok(confirmed);
+    }
     let (text, namespace) = match &question {
         Question::YesNo(text) => (text, None),
         Question::TypeNamespace(text, namespace) => (text, Some(namespace.clone())),

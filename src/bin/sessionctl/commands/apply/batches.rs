@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::report::Report;
 use super::throttle::pause;
+use crate::audit::Audit;
 use crate::console::confirm::Confirmed;
 use crate::console::failure::Exit;
 use crate::console::progress::Progress;
@@ -22,12 +23,29 @@ use crate::console::text::sessions;
 /// Said where there is no index.
 pub const WALK: &str = "no index leads to these sessions: the whole collection is walked once";
 
-/// Goes through the batches of purges, and says how it goes.
-pub struct Batches<'a> {
-    pub store: &'a Store,
+/// What surrounds the batches.
+pub struct Means<'a> {
     pub signals: &'a Signals,
+    /// Whether to show no progress, and to say nothing that is not a failure.
     pub quiet: bool,
+    pub audit: &'a Audit,
+    pub archive: Option<Archive>,
     pub run_time: Option<Duration>,
+}
+
+impl<'a> Means<'a> {
+    /// No archive, no limit.
+    pub fn new(signals: &'a Signals, quiet: bool, audit: &'a Audit) -> Self {
+        Self { signals, quiet, audit, archive: None, run_time: None }
+    }
+}
+
+/// Goes through the batches of a run, and says how it goes.
+pub struct Batches<'a> {
+    pub store: Store,
+    pub means: Means<'a>,
+    /// What was done so far.
+    pub report: Report,
 }
 
 /// How it ended, without a failure.
@@ -39,20 +57,25 @@ pub struct Ran {
 }
 
 impl Batches<'_> {
-    /// Goes through them, and adds what was done to the report.
+    /// Goes through those of `purge`, and adds what was done to the report.
     pub async fn run(
-        &self,
+        &mut self,
         purge: Purge,
         archive: Option<Archive>,
-        report: &mut Report,
         _: &Confirmed,
     ) -> sessionctl::Result<Ran> {
         let started = Instant::now();
-        let progress = Progress::new("sessions", report.matched, self.quiet);
+        let Self { store, means: Means { signals, quiet, run_time, .. }, report } = self;
+        let progress = Progress::new("sessions", report.matched, *quiet);
+        let note = |label: &str, text: &str| {
+            if !*quiet {
+                progress.aside(|| say(label, text));
+            }
+        };
         // A signal, or the end of the time.
-        let stop = self.signals.asked.child_token();
-        let _timer = self.run_time.map(|time| Timer::start(time, &stop));
-        let mut purging = self.store.purge(purge, stop)?;
+        let stop = signals.asked.child_token();
+        let _timer = run_time.map(|time| Timer::start(time, &stop));
+        let mut purging = store.purge(purge, stop)?;
         if let Some(archive) = archive {
             purging = purging.archive_to(archive);
         }
@@ -64,7 +87,7 @@ impl Batches<'_> {
                 Ok(Some(Step::Paused(Cause::Rate | Cause::Rest))) => {}
                 Ok(Some(Step::Paused(cause))) => {
                     if paused.replace(discriminant(&cause)) != Some(discriminant(&cause)) {
-                        self.say(&progress, "note", &pause(cause));
+                        note("note", &pause(cause));
                     }
                 }
                 Ok(Some(Step::Batch(batch))) => {
@@ -78,7 +101,7 @@ impl Batches<'_> {
             }
             if !warned && purging.walks() {
                 warned = true;
-                self.say(&progress, "warning", WALK);
+                note("warning", WALK);
             }
         };
         progress.finish();
@@ -96,7 +119,7 @@ impl Batches<'_> {
             report.stopped = Some("error");
             return Err(error);
         }
-        let stopped = match self.signals.received() {
+        let stopped = match signals.received() {
             Some(signal) => Some(("signal", Exit::Signal(signal))),
             None if purging.is_finished() => None,
             None => Some(("run-time", Exit::WorkLeft)),
@@ -108,12 +131,6 @@ impl Batches<'_> {
         }
         report.stopped = stopped.as_ref().map(|(why, _)| *why);
         Ok(Ran { stopped: stopped.map(|(_, exit)| exit), ids })
-    }
-
-    fn say(&self, progress: &Progress, label: &str, text: &str) {
-        if !self.quiet {
-            progress.aside(|| say(label, text));
-        }
     }
 }
 

@@ -1,20 +1,16 @@
 //! The one way to do something to sessions: it is written down, the batches are gone through, what came
 //! back is looked for, and how it ended is written down too.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use sessionctl::Store;
-use sessionctl::archive::Archive;
 use sessionctl::purge::Purge;
 
-use super::batches::{Batches, Ran};
-use super::report::Report;
-use super::verify::{Again, VerifyArgs};
-use crate::audit::{Audit, Intent, run_id};
+use super::batches::{Batches, Means, Ran};
+use super::report::{Report, Verb};
+use super::verify::VerifyArgs;
+use crate::audit::{Intent, run_id};
 use crate::console::confirm::Confirmed;
 use crate::console::failure::{Doing as _, Exit, Failure};
-use crate::console::signals::Signals;
 
 /// What is to be done to the sessions of a store: all is known, and nothing is written yet.
 pub struct Job {
@@ -34,52 +30,46 @@ pub struct Job {
     pub end: Result<Exit, Failure>,
 }
 
-/// What surrounds the batches.
-pub struct Means<'a> {
-    pub signals: &'a Signals,
-    /// Whether to show no progress, and to say nothing that is not a failure.
-    pub quiet: bool,
-    pub audit: &'a Audit,
-    pub archive: Option<Archive>,
-    pub run_time: Option<Duration>,
-    pub verify: VerifyArgs,
-}
-
 /// What came of a job that was begun.
 pub struct Applied {
     pub report: Report,
     pub outcome: Result<Exit, Failure>,
 }
 
-impl<'a> Means<'a> {
-    /// No archive, no limit, no second look.
-    pub fn new(signals: &'a Signals, quiet: bool, audit: &'a Audit) -> Self {
-        let verify = VerifyArgs::default();
-        Self { signals, quiet, audit, archive: None, run_time: None, verify }
-    }
-}
-
 impl Job {
+    /// Does what `purge` says. What is selected is in words for the audit file.
+    pub fn new(store: Store, purge: Purge, selection: Value, action: String) -> Self {
+        let verb = Verb::of(&purge.action);
+        let report = Report::of(verb, &store, purge.selection.cutoff);
+        let (command, run) = (verb.name, verb.name);
+        Self { store, purge, report, command, run, selection, action, end: Ok(Exit::Done) }
+    }
+
     /// Does it.
     ///
     /// # Errors
     /// What could not be written down: then nothing was done.
-    pub async fn apply(self, means: Means<'_>, confirmed: &Confirmed) -> Result<Applied, Failure> {
+    pub async fn apply(
+        self,
+        mut means: Means<'_>,
+        verify: &VerifyArgs,
+        confirmed: &Confirmed,
+    ) -> Result<Applied, Failure> {
         let run = run_id();
+        let archive = means.archive.take();
         let began = means.audit.before(&self.intent(&run))?;
-        let Self { store, purge, mut report, action, end, .. } = self;
-        let store = store.for_run(&format!("{} {run}", self.run));
-        let Means { signals, quiet, archive, run_time, verify, .. } = means;
-        let batches = Batches { store: &store, signals, quiet, run_time };
-        let ran = batches.run(purge.clone(), archive, &mut report, confirmed).await;
-        let outcome = match ran.doing(&action) {
+        let Self { purge, report, action, end, .. } = self;
+        let store = self.store.for_run(&format!("{} {run}", self.run));
+        let mut batches = Batches { store, means, report };
+        let outcome = match batches.run(purge.clone(), archive, confirmed).await.doing(&action) {
             Ok(Ran { stopped: None, ids }) => {
-                let again = Again { batches, purge, action: &action, ids, confirmed };
-                verify.look_again(again, &mut report).await.and(end)
+                let again = verify.look_again(&mut batches, purge, ids, &action, confirmed);
+                again.await.and(end)
             }
             Ok(Ran { stopped: Some(exit), .. }) => Ok(exit),
             Err(failure) => Err(failure),
         };
+        let report = batches.report;
         let written = began.after(&report.row(), outcome.as_ref().err());
         Ok(Applied { report, outcome: outcome.and_then(|exit| written.map(|()| exit)) })
     }

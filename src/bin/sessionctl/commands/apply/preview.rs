@@ -11,7 +11,7 @@ use super::job::Job;
 use super::report::HEADER;
 use crate::args::Format;
 use crate::commands::list;
-use crate::console::failure::Failure;
+use crate::console::failure::{Doing as _, Failure};
 use crate::console::output::{Cell, Row, Shape};
 use crate::context::Context;
 
@@ -23,10 +23,10 @@ const TIMED: u64 = 2000;
 const DELETING: f64 = 5.0;
 
 /// Prints what would be done.
-pub async fn print(context: &Context, job: &Job) -> sessionctl::Result<Result<(), Failure>> {
-    let Job { store, purge, report, .. } = job;
-    let plan = store.plan(purge).await?;
-    let (sample, reading) = sample(context, store, purge).await?;
+pub async fn print(context: &Context, job: &Job) -> Result<(), Failure> {
+    let Job { store, purge, report, action, .. } = job;
+    let plan = store.plan(purge).await.doing(action)?;
+    let (sample, reading) = sample(context, store, purge).await.doing(action)?;
     let estimate = estimate(purge, report.matched.unwrap_or(0), reading);
     let mut row = report.row();
     let (strategy, walks) = (plan.strategy.to_string(), plan.walks);
@@ -36,10 +36,6 @@ pub async fn print(context: &Context, job: &Job) -> sessionctl::Result<Result<()
     if walks {
         context.note("warning", WALK);
     }
-    Ok(write(context, row, sample, purge))
-}
-
-fn write(context: &Context, mut row: Row, sample: Vec<Row>, purge: &Purge) -> Result<(), Failure> {
     let is_table = context.global.format == Format::Table;
     if is_table && context.global.quiet {
         return Ok(());

@@ -28,35 +28,22 @@ pub const HEADER: &[&str] = &[
 
 /// What is done, in the words of the command line and of reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    Purge,
-    Expire,
-    Fix,
+pub struct Verb {
+    pub name: &'static str,
+    /// The key of the number of sessions to which it was done.
+    done: &'static str,
 }
 
 impl Verb {
+    pub const PURGE: Self = Self { name: "purge", done: "deleted" };
+    pub const EXPIRE: Self = Self { name: "expire", done: "expired" };
+    pub const FIX: Self = Self { name: "fix", done: "mended" };
+
     pub fn of(action: &Action) -> Self {
         match action {
-            Action::Delete => Self::Purge,
-            Action::Expire => Self::Expire,
-            Action::Fix(_) => Self::Fix,
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Purge => "purge",
-            Self::Expire => "expire",
-            Self::Fix => "fix",
-        }
-    }
-
-    /// The key of the number of sessions to which it was done.
-    fn done(self) -> &'static str {
-        match self {
-            Self::Purge => "deleted",
-            Self::Expire => "expired",
-            Self::Fix => "mended",
+            Action::Delete => Self::PURGE,
+            Action::Expire => Self::EXPIRE,
+            Action::Fix(_) => Self::FIX,
         }
     }
 }
@@ -141,7 +128,7 @@ impl Report {
             ("layout", Cell::maybe(self.layout.clone(), Cell::Text)),
             ("cutoff", Cell::Time(self.cutoff)),
             ("matched", count(self.matched.or(self.done))),
-            (self.verb.done(), count(self.done)),
+            (self.verb.done, count(self.done)),
             ("exact", Cell::maybe(self.exact, Cell::Flag)),
             ("archived", count(self.archived)),
             ("renewed", count(self.renewed)),

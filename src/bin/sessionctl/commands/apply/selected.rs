@@ -1,7 +1,7 @@
 //! From what was typed to a job, as `purge` and `expire` do it: the sessions are selected, counted, and
 //! asked about.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bson::DateTime;
 use clap::builder::Resettable::Reset;
@@ -9,7 +9,7 @@ use sessionctl::Error;
 use sessionctl::purge::{Action, Purge};
 use sessionctl::query::ago;
 
-use super::{ApplyArgs, ArchiveArgs, Job, Prepared, Report, Typed, Verb, VerifyArgs, count};
+use super::{ApplyArgs, ArchiveArgs, Job, Prepared, Report, Typed, Verb, VerifyArgs};
 use crate::args::{SelectionArgs, Time, duration, time};
 use crate::console::confirm::Question;
 use crate::console::failure::{Doing as _, Exit, Failure};
@@ -47,7 +47,7 @@ pub async fn run(
     archive: &ArchiveArgs,
 ) -> Result<Exit, Failure> {
     if args.selection.is_empty() {
-        let sentence = format!("{} wants to know which sessions", Verb::of(&action).name());
+        let sentence = format!("{} wants to know which sessions", Verb::of(&action).name);
         return Err(Failure::new(Exit::Usage, sentence).hint(
             "name ids, or use --expired, --user USER, --idle DURATION, ...; --all means all",
         ));
@@ -59,19 +59,18 @@ pub async fn run(
         verify: args.verify.clone(),
         stdin_gives_ids: args.selection.reads_stdin(),
     };
-    typed.run(context, prepare(context, args, action, archive)).await
+    typed.run(context, prepare(context, args, &typed, action)).await
 }
 
 /// Looks and counts.
 async fn prepare(
     context: &Context,
     args: &Args,
+    typed: &Typed<'_>,
     action: Action,
-    archive: &ArchiveArgs,
 ) -> Result<Prepared, Failure> {
-    let started = Instant::now();
     let verb = Verb::of(&action);
-    let doing = format!("{} sessions of", verb.name());
+    let doing = format!("{} sessions of", verb.name);
     let Some(store) = context.store(&doing, Purpose::Changing).await? else {
         let mut report = Report::of_nothing(context, verb, &doing).await?;
         report.cutoff = args.cutoff(&doing, report.cutoff)?;
@@ -84,37 +83,20 @@ async fn prepare(
     let selected = context.selected(&doing, &store, &args.selection, now).await?;
     let end = selected.end(&store.namespace());
     let selection = sessionctl::Selection { cutoff, ..selected.selection };
-    let mut purge = args.apply.throttle.throttled(Purge::new(selection, action));
-    purge.archive = archive.is_wanted();
-    purge.tells_ids = args.verify.is_wanted();
+    let purge = Purge::new(selection, action);
     // Says at once where ending a session cannot work.
     store
         .purge(purge.clone(), context.signals.asked.clone())
         .map_err(|error| cannot(verb, &full_action, &error))?;
-    args.apply.throttle.check_lag(context, &store, &full_action).await?;
-    // A count that would only decorate the report costs as much as reading all that is deleted.
-    let matched = match args.apply.needs_count(&purge, args.selection.reads_stdin()) {
-        true => Some(count(context, &store, &purge).await.doing(&full_action)?),
-        false => None,
-    };
-    let spared = store.count_spared(&purge).await.doing(&full_action)?;
+    let mut job =
+        typed.job(context, store, purge, written(&args.selection, now), full_action).await?;
+    job.end = end;
+    let spared = job.store.count_spared(&job.purge).await.doing(&job.action)?;
     if spared > 0 {
         let those = counted(spared, "credential");
-        let how = format!("left alone; {} them by their ids", verb.name());
+        let how = format!("left alone; {} them by their ids", verb.name);
         context.note("note", format!("{those} of programs, not logins, {how}"));
     }
-    let mut report = Report::of(verb, &store, cutoff);
-    (report.matched, report.took) = (matched, started.elapsed());
-    let job = Job {
-        command: verb.name(),
-        run: verb.name(),
-        selection: written(&args.selection, now),
-        action: full_action,
-        store,
-        purge,
-        report,
-        end,
-    };
     Ok(Prepared::Ready { question: question(args, &job), job: Box::new(job) })
 }
 
@@ -146,7 +128,7 @@ impl Args {
 fn cannot(verb: Verb, action: &str, error: &Error) -> Failure {
     let failure = Failure::of(action, error);
     match (verb, error) {
-        (Verb::Expire, Error::Unsupported(_) | Error::NoDate { .. }) => {
+        (Verb::EXPIRE, Error::Unsupported(_) | Error::NoDate { .. }) => {
             failure.hint("`sessionctl purge` with the same selection deletes the sessions instead")
         }
         _ => failure,

@@ -37,13 +37,10 @@ pub struct ThrottleArgs {
 }
 
 impl ThrottleArgs {
-    pub fn pace(&self) -> Pace {
-        Pace { rate: self.rate, sleep_factor: self.sleep_factor, max_lag: self.max_lag }
-    }
-
     /// `purge`, as gently as was typed.
     pub fn throttled(&self, purge: Purge) -> Purge {
-        Purge { batch_size: self.batch_size, jobs: self.jobs, pace: self.pace(), ..purge }
+        let Self { batch_size, jobs, rate, sleep_factor, max_lag } = *self;
+        Purge { batch_size, jobs, pace: Pace { rate, sleep_factor, max_lag }, ..purge }
     }
 
     /// Says at once where the lag cannot be told, or means nothing.
@@ -60,20 +57,18 @@ impl ThrottleArgs {
             Lag::Standalone => {
                 context.note("warning", "--max-lag means nothing here: this is no replica set");
             }
-            Lag::Behind(followers) => {
-                if !followers.absent.is_empty() {
-                    let absent: Vec<_> = followers.absent.iter().map(ToString::to_string).collect();
-                    let text = format!("--max-lag does not wait for {}", absent.join(", "));
-                    context.note("warning", text);
-                }
+            Lag::Behind(followers) if !followers.absent.is_empty() => {
+                let absent: Vec<_> = followers.absent.iter().map(ToString::to_string).collect();
+                context
+                    .note("warning", format!("--max-lag does not wait for {}", absent.join(", ")));
             }
-            Lag::Unknown(error @ Error::Unauthorized { .. }) => {
+            Lag::Behind(_) => {}
+            Lag::Unknown(error) => {
                 let failure = Failure::of(action, &error);
-                return Err(
-                    failure.hint("--max-lag needs the role clusterMonitor; or leave it away")
-                );
+                let is_right = matches!(error, Error::Unauthorized { .. });
+                let hint = "--max-lag needs the role clusterMonitor; or leave it away";
+                return Err(if is_right { failure.hint(hint) } else { failure });
             }
-            Lag::Unknown(error) => return Err(Failure::of(action, &error)),
         }
         Ok(())
     }

@@ -7,7 +7,6 @@ use clap::builder::Resettable::Reset;
 use sessionctl::purge::Purge;
 
 use super::batches::Batches;
-use super::report::Report;
 use crate::args::{SelectionArgs, interval};
 use crate::console::confirm::Confirmed;
 use crate::console::failure::{Doing as _, Exit, Failure};
@@ -29,16 +28,6 @@ pub struct VerifyArgs {
     no_repeat: bool,
 }
 
-/// What was done, and may have to be done again.
-pub(super) struct Again<'a> {
-    pub batches: Batches<'a>,
-    pub purge: Purge,
-    pub action: &'a str,
-    /// What the sessions that were ended are looked up by.
-    pub ids: Vec<Bson>,
-    pub confirmed: &'a Confirmed,
-}
-
 impl VerifyArgs {
     pub fn is_wanted(&self) -> bool {
         self.verify.is_some()
@@ -53,24 +42,26 @@ impl VerifyArgs {
         Ok(())
     }
 
-    /// Waits, looks, and ends what came back, until nothing does.
+    /// Waits, looks, and ends what came back, until nothing does. The sessions that were ended are
+    /// looked up by `ids`.
     pub(super) async fn look_again(
         &self,
-        again: Again<'_>,
-        report: &mut Report,
+        batches: &mut Batches<'_>,
+        mut purge: Purge,
+        mut ids: Vec<Bson>,
+        action: &str,
+        confirmed: &Confirmed,
     ) -> Result<(), Failure> {
-        let Again { batches, mut purge, action, mut ids, confirmed } = again;
         let Some(wait) = self.verify else { return Ok(()) };
-        let asked = &batches.signals.asked;
+        let signals = batches.means.signals;
         for round in 0..=ROUNDS {
-            if asked.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
-                report.stopped = Some("signal");
-                let exit = batches.signals.exit();
-                return Err(Failure::new(exit, "interrupted before it was looked again"));
+            if signals.asked.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+                batches.report.stopped = Some("signal");
+                return Err(Failure::new(signals.exit(), "interrupted before it was looked again"));
             }
             let keys = batches.store.reappeared(&purge, &ids).await.doing(action)?;
             let count = keys.len() as u64;
-            report.reappeared = Some(report.reappeared.unwrap_or(0) + count);
+            *batches.report.reappeared.get_or_insert(0) += count;
             if count == 0 {
                 return Ok(());
             }
@@ -82,7 +73,7 @@ impl VerifyArgs {
                 ));
             }
             purge.selection.keys = Some(keys);
-            let ran = batches.run(purge.clone(), None, report, confirmed).await.doing(action)?;
+            let ran = batches.run(purge.clone(), None, confirmed).await.doing(action)?;
             if let Some(exit) = ran.stopped {
                 return Err(Failure::new(exit, "stopped before it was looked again"));
             }

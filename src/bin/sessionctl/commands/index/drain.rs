@@ -7,7 +7,7 @@ use sessionctl::purge::Purge;
 use sessionctl::{Query, State, Store};
 
 use crate::audit::{Audit, AuditArgs};
-use crate::commands::apply::{Applied, Job, Means, Report, ThrottleArgs, Verb};
+use crate::commands::apply::{Applied, Job, Means, ThrottleArgs, VerifyArgs};
 use crate::console::confirm::Confirmed;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::text::sessions;
@@ -45,7 +45,7 @@ pub struct DrainArgs {
     audit: AuditArgs,
 
     #[command(flatten)]
-    throttle: ThrottleArgs,
+    pub throttle: ThrottleArgs,
 }
 
 impl DrainArgs {
@@ -57,16 +57,6 @@ impl DrainArgs {
     /// Whether the command line itself is the confirmation.
     pub fn confirmed(&self) -> Option<Confirmed> {
         Confirmed::by_death(&Query::state(State::Expired)).filter(|_| self.drain)
-    }
-
-    /// Says at once what would be wrong later.
-    pub async fn check(
-        &self,
-        context: &Context,
-        store: &Store,
-        action: &str,
-    ) -> Result<(), Failure> {
-        self.throttle.check_lag(context, store, action).await
     }
 
     /// Purges what is expired in `store`, and what expires meanwhile. Gives the exit of a drain that
@@ -91,7 +81,7 @@ impl DrainArgs {
                 break;
             }
             let means = Means::new(&context.signals, context.global.quiet, &audit);
-            outcome = match job.apply(means, confirmed).await {
+            outcome = match job.apply(means, &VerifyArgs::default(), confirmed).await {
                 Ok(Applied { report, outcome }) => {
                     deleted += report.done.unwrap_or(0);
                     took += report.took;
@@ -127,17 +117,10 @@ impl DrainArgs {
         let Some(count) = context.signals.asked.run_until_cancelled(counting).await else {
             return Ok(None);
         };
-        let mut report = Report::of(Verb::Purge, store, now);
-        report.matched = Some(count.doing(action)?);
-        Ok(Some(Job {
-            command: "index",
-            run: "drain",
-            selection: what.selection.clone(),
-            action: action.to_owned(),
-            store: store.clone(),
-            purge,
-            report,
-            end: Ok(Exit::Done),
-        }))
+        let selection = what.selection.clone();
+        let mut job = Job::new(store.clone(), purge, selection, action.to_owned());
+        (job.command, job.run) = ("index", "drain");
+        job.report.matched = Some(count.doing(action)?);
+        Ok(Some(job))
     }
 }

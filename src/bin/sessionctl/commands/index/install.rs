@@ -98,7 +98,7 @@ struct Outlook {
 
 async fn outlook(context: &Context, looked: &Looked, change: &Change) -> Result<Outlook, Failure> {
     let (store, action) = (&looked.store, &looked.action);
-    change.drain.check(context, store, action).await?;
+    change.drain.throttle.check_lag(context, store, action).await?;
     let now = store.connection().primary_now().await.doing(action)?;
     let wanted = looked.status.wanted.clone().map(IndexSpec);
     let doomed = wanted.and_then(|wanted| store.deleted_by(&wanted));
@@ -141,11 +141,11 @@ async fn confirm_installing(
     let outlook = at_once(&looked.store, &those, outlook.foreign, drains);
     // Whoever is idle is logged in.
     let by_drain = || change.drain.confirmed().filter(|_| !looked.is_idle);
-    if let Some(confirmed) = Confirmed::by_flag(change.confirming.yes).or_else(by_drain) {
-        context.note("note", outlook);
-        return Ok(confirmed);
+    let beforehand = Confirmed::by_flag(change.confirming.yes).or_else(by_drain);
+    if beforehand.is_some() {
+        context.note("note", &outlook);
     }
-    ask(Question::YesNo(format!("{outlook}.")), false, &context.signals).await
+    ask(beforehand, Question::YesNo(format!("{outlook}.")), false, &context.signals).await
 }
 
 async fn confirm_replacing(
@@ -162,12 +162,13 @@ async fn confirm_replacing(
     };
     let those = sessions(outlook.deletes);
     let outlook = at_once(&looked.store, &those, outlook.foreign, drains) + &ends;
-    if let Some(confirmed) = Confirmed::by_flag(change.confirming.yes) {
-        context.note("note", outlook);
-        return Ok(confirmed);
+    let beforehand = Confirmed::by_flag(change.confirming.yes);
+    if beforehand.is_some() {
+        context.note("note", &outlook);
     }
     let question = format!("replace the index {found}? {outlook}.");
-    ask(Question::TypeNamespace(question, looked.store.namespace()), false, &context.signals).await
+    let question = Question::TypeNamespace(question, looked.store.namespace());
+    ask(beforehand, question, false, &context.signals).await
 }
 
 fn at_once(store: &Store, those: &str, foreign: u64, drains: bool) -> String {

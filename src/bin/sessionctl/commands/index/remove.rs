@@ -13,17 +13,12 @@ pub async fn run(context: &Context, looked: Looked, yes: Yes) -> Result<Exit, Fa
         return Ok(Exit::Done);
     };
     let name = index.name();
-    let _: Confirmed = match Confirmed::by_flag(yes) {
-        Some(confirmed) => confirmed,
-        None => {
-            let namespace = store.namespace();
-            let question = format!(
-                "remove the index {name}? The server then deletes no expired session of \
-                 {namespace} by itself."
-            );
-            ask(Question::TypeNamespace(question, namespace), false, &context.signals).await?
-        }
-    };
+    let namespace = store.namespace();
+    let question = format!(
+        "remove the index {name}? The server then deletes no expired session of {namespace} by itself."
+    );
+    let question = Question::TypeNamespace(question, namespace);
+    let _: Confirmed = ask(Confirmed::by_flag(yes), question, false, &context.signals).await?;
     store.index_remove(name).await.doing(&looked.action)?;
     context.note("note", "the TTL index was removed");
     print_now(context, &looked).await

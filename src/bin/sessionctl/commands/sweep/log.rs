@@ -268,7 +268,7 @@ fn row(pass: &Pass) -> Row {
         batches: pass.batches,
         took: pass.took,
         stopped,
-        ..Report::new(Verb::Purge, pass.namespace.clone(), pass.layout.clone(), pass.cutoff)
+        ..Report::new(Verb::PURGE, pass.namespace.clone(), pass.layout.clone(), pass.cutoff)
     };
     report.row()
 }

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use sessionctl::collections::{Choice, Purpose};
-use sessionctl::purge::Purge;
+use sessionctl::purge::{Action, Purge};
 use sessionctl::top::Entry;
 use sessionctl::{Error, Query, Selection, Store};
 
 use crate::args::SelectionArgs;
 use crate::audit::Audit;
-use crate::commands::apply::{Applied, Job, Means, Report, Verb};
+use crate::commands::apply::{Applied, Job, Means, VerifyArgs};
 use crate::console::confirm::Confirmed;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::signals::Signals;
@@ -46,27 +46,20 @@ impl LogOut {
         let selection = Selection::new(query, now);
         let selection = Selection { keys: Some(vec![line.key.clone()]), ..selection };
         let purge = Purge::new(selection, store.way_out(now));
-        let verb = Verb::of(&purge.action);
+        let is_deleted = purge.action == Action::Delete;
         let ids = vec![line.session.id.full()];
         let typed = SelectionArgs { ids, user, ..SelectionArgs::default() };
-        let job = Job {
-            command: verb.name(),
-            run: verb.name(),
-            selection: written(&typed, now),
-            action: action.clone(),
-            store: store.clone(),
-            purge,
-            report: Report { matched: Some(1), ..Report::of(verb, store, now) },
-            end: Ok(Exit::Done),
-        };
+        let mut job = Job::new(store.clone(), purge, written(&typed, now), action.clone());
+        job.report.matched = Some(1);
         // The screen belongs to the view.
         let quiet = true;
         let means = Means::new(&self.signals, quiet, &self.audit);
-        let Applied { report, outcome } = job.apply(means, &confirmed).await?;
+        let Applied { report, outcome } =
+            job.apply(means, &VerifyArgs::default(), &confirmed).await?;
         outcome?;
-        match (report.done, verb) {
-            (Some(1..), Verb::Purge) => Ok(format!("logged out {name}: it is deleted")),
-            (Some(1..), _) => Ok(format!("logged out {name}: it is expired now")),
+        match report.done {
+            Some(1..) if is_deleted => Ok(format!("logged out {name}: it is deleted")),
+            Some(1..) => Ok(format!("logged out {name}: it is expired now")),
             _ => Err(Failure::new(
                 Exit::Failed,
                 format!("could not {action}: it was renewed, over or gone meanwhile"),
