@@ -18,6 +18,7 @@ mod membership;
 mod mend;
 mod read;
 mod record;
+mod rule;
 mod states;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,6 @@ mod tests;
 pub use crate::model::document::{FieldPath, Unit};
 pub(crate) use aggregation::state_of;
 pub use definition::{BsonType, Detect, Id, Instant, Layout, TtlIndex, UserPlace, Weak};
-pub(crate) use expiry::Clock;
-pub use expiry::{Kind, LifetimeFrom, Meaning, Rule};
 pub use mend::{Fault, Mending};
+pub(crate) use rule::Clock;
+pub use rule::{Kind, LifetimeFrom, Meaning, Rule};

@@ -186,7 +186,9 @@ fn paths(text: &str) -> Vec<(usize, Vec<String>)> {
         at = end;
         // The second name of a path is no beginning of one, and `::<` is none.
         let is_path = text[end..].starts_with("::") && !text[end..].starts_with("::<");
-        if text[..start].ends_with("::") || !is_path {
+        // `pub(in a::b)` says who may see a thing, and imports nothing.
+        let is_visibility = text[..start].ends_with("(in ");
+        if text[..start].ends_with("::") || !is_path || is_visibility {
             continue;
         }
         let line = 1 + text[..start].matches('\n').count();

@@ -6,13 +6,10 @@ use std::borrow::Borrow;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::definition::{Instant, Layout, UserPlace};
-use super::expiry::{Clock, Kind, Meaning, Rule};
+use super::rule::{Clock, Kind, Meaning, Rule, is_usable, millis, of_meaning, over_or_not};
 use crate::model::document::{FieldPath, Unit};
 use crate::model::payload::Codec;
 use crate::model::session::State;
-
-/// The types of a number, by the names of the server.
-const NUMBERS: [&str; 4] = ["int", "long", "double", "decimal"];
 
 impl Layout {
     /// The state at `cutoff`, as the number that [`state_of`] takes.
@@ -156,14 +153,6 @@ pub(crate) fn state_of(fact: i64) -> State {
     }
 }
 
-pub(super) fn of_meaning(meaning: Meaning) -> i32 {
-    match meaning {
-        Meaning::Expired => 3,
-        Meaning::Endless => 1,
-        Meaning::Malformed => 0,
-    }
-}
-
 impl Rule {
     /// What this rule makes of a document; where it has nothing to go by, only the `first` has a
     /// say.
@@ -256,31 +245,8 @@ impl Rule {
     }
 }
 
-pub(super) fn over_or_not(over: Document) -> Document {
-    doc! { "$cond": [over, 3, 2] }
-}
-
-pub(super) fn is_usable(value: &str, unit: Option<Unit>) -> Document {
-    match unit {
-        None => doc! { "$eq": [{ "$type": value }, "date"] },
-        Some(_) => doc! { "$and": [
-            { "$in": [{ "$type": value }, NUMBERS.as_slice()] },
-            // NaN is the least of all numbers, and no instant.
-            { "$gt": [value, f64::NAN] },
-        ] },
-    }
-}
-
 fn least(field: &str, usable: Document) -> Document {
     doc! { "$min": { "$filter": { "input": field, "as": "this", "cond": usable } } }
-}
-
-pub(super) fn millis(value: &str, unit: Option<Unit>) -> Document {
-    match unit {
-        None => doc! { "$toLong": value },
-        Some(Unit::Ms) => doc! { "$floor": value },
-        Some(unit) => doc! { "$floor": { "$multiply": [value, unit.millis()] } },
-    }
 }
 
 /// The instant at `path` in milliseconds since 1970, or null; of an array the earliest.

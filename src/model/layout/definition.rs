@@ -8,7 +8,7 @@ use std::time::Duration;
 use bson::{Bson, Document};
 use serde::Deserialize;
 
-use super::expiry::{LifetimeFrom, Rule};
+use super::rule::{LifetimeFrom, Rule};
 use crate::model::document::{FieldPath, Unit};
 use crate::model::index_spec::IndexSpec;
 use crate::model::payload::PayloadPlace;

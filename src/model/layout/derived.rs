@@ -8,10 +8,10 @@
 use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, Document, doc};
 
-use super::Meaning;
-use super::aggregation::{is_usable, millis, of_meaning, over_or_not};
-use super::expiry::{Clock, Finding, Kind, Rule, clause};
 use super::mend::dates;
+use super::rule::{
+    Clock, Finding, Kind, Meaning, Rule, clause, is_usable, millis, of_meaning, over_or_not,
+};
 use crate::model::document::{Found, Unit, number};
 use crate::model::payload;
 
@@ -19,11 +19,6 @@ use crate::model::payload;
 const DIGITS: &str = r"^-?\d{1,19}\z";
 
 impl Rule {
-    /// Whether its instant is not simply what stands at its path.
-    pub(super) fn is_derived(&self) -> bool {
-        self.lifetime_path.is_none() && (self.text || self.never_up_to.is_some())
-    }
-
     /// The value in milliseconds, above which there is an instant. Null is below all numbers.
     fn floor(&self) -> Bson {
         let millis = |never: i64| Bson::from(self.in_millis(never as f64));

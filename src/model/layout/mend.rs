@@ -10,7 +10,7 @@ use bson::{Bson, DateTime, Document, doc};
 
 use super::definition::Layout;
 use super::derived;
-use super::expiry::{Kind, Rule};
+use super::rule::{Kind, Rule};
 use crate::error::{Error, Result};
 use crate::model::document::Unit;
 use crate::model::filter::all;

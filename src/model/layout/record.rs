@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
 use super::definition::{BsonType, Detect, Id, Instant, Layout, SetTo, TtlIndex, UserPlace};
-use super::expiry::{Kind, LifetimeFrom, Meaning, Rule};
+use super::rule::{Kind, LifetimeFrom, Meaning, Rule};
 use crate::error::{Error, Result};
 use crate::model::document::{FieldPath, Unit};
 use crate::model::payload::PayloadPlace;

@@ -4,7 +4,7 @@
 use bson::{Bson, DateTime, Document, RawDocument, doc};
 
 use super::definition::{Instant, Layout, SetTo};
-use super::expiry::{Meaning, Rule};
+use super::rule::{Meaning, Rule};
 use crate::model::document::{FieldPath, Fields};
 use crate::model::filter::any;
 use crate::model::session::State;
