@@ -51,6 +51,7 @@ impl Store {
         if !purge.is_by_expiry_alone() {
             return Ok((VecDeque::new(), Some(purge.predicate(self.layout())?)));
         }
+        // A range is all that the server must look at; an index on the expiry alone decides it.
         let selection = &purge.selection;
         let invariant = selection.invariant(self.layout());
         let (ranges, mut rest) = self.layout().expired_parts(selection.cutoff);

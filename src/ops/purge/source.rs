@@ -100,6 +100,8 @@ impl Expiry {
         Self { path, below, index, filter, from: None, burst: None, ended: false }
     }
 
+    /// A window ends where `skip` leads along the index. The server answers that from the index, so
+    /// that no session is read before it is deleted.
     async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
         loop {
             if let Some((instant, ids)) = &mut self.burst {

@@ -24,7 +24,8 @@ pub enum Action {
 }
 
 impl Action {
-    /// The filter of the sessions to which it is not done yet.
+    /// The filter of the sessions to which it is not done yet. A write repeats it, so that one which
+    /// is tried again after a lost answer changes nothing twice, and counts nothing twice.
     fn pending(&self, layout: &Layout, now: DateTime) -> Document {
         match self {
             Self::Delete => Document::new(),

@@ -57,6 +57,8 @@ impl Job {
     ) -> Result<Applied, Failure> {
         let run = run_id();
         let archive = means.archive.take();
+        // What cannot be written down is not done: a log-out that nobody can account for is worse than
+        // a command that fails.
         let began = means.audit.before(&self.intent(&run))?;
         let Self { purge, report, action, end, .. } = self;
         let store = self.store.for_run(&format!("{} {run}", self.run));
