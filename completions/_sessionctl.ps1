@@ -84,6 +84,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
             [CompletionResult]::new('--reverse', '--reverse', [CompletionResultType]::ParameterName, 'Print them the other way round')
+            [CompletionResult]::new('--foreign', '--foreign', [CompletionResultType]::ParameterName, 'List the documents of the collection that are not sessions; no other command reads or writes them')
             [CompletionResult]::new('--expired', '--expired', [CompletionResultType]::ParameterName, 'Sessions whose expiry is past')
             [CompletionResult]::new('--live', '--live', [CompletionResultType]::ParameterName, 'Sessions whose expiry is to come')
             [CompletionResult]::new('--endless', '--endless', [CompletionResultType]::ParameterName, 'Sessions that the store keeps for ever')

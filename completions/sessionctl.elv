@@ -80,6 +80,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
             cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
             cand --reverse 'Print them the other way round'
+            cand --foreign 'List the documents of the collection that are not sessions; no other command reads or writes them'
             cand --expired 'Sessions whose expiry is past'
             cand --live 'Sessions whose expiry is to come'
             cand --endless 'Sessions that the store keeps for ever'

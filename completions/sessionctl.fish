@@ -94,6 +94,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l color -d 
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l reverse -d 'Print them the other way round'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l foreign -d 'List the documents of the collection that are not sessions; no other command reads or writes them'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expired -d 'Sessions whose expiry is past'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l live -d 'Sessions whose expiry is to come'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l endless -d 'Sessions that the store keeps for ever'
