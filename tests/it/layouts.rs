@@ -348,7 +348,6 @@ fn number_near(limit: i64) -> impl Strategy<Value = Option<Bson>> {
 fn an_operators_layout_with_numbers_or_flags_splits_a_collection_as_exactly() {
     let cutoff = now();
     let db = Db::new();
-    let source = Layout::source("connect-mongo-json").unwrap();
     for (rule, limit) in [
         ("kind = \"number\"\nunit = \"ms\"", cutoff.timestamp_millis()),
         ("kind = \"number\"\nunit = \"s\"", cutoff.timestamp_millis() / 1000),
@@ -357,7 +356,7 @@ fn an_operators_layout_with_numbers_or_flags_splits_a_collection_as_exactly() {
         ("kind = \"flag\"\nover = true", 0),
         ("kind = \"none\"", 0),
     ] {
-        let layout = Layout::from_toml(&source.replace("kind = \"date\"", rule)).unwrap();
+        let layout = ruled(rule);
         let expiries = prop::collection::vec(number_near(limit), 400);
         each_has_one_state(&db, &layout, "expires", cutoff, &expiries);
     }
@@ -406,7 +405,6 @@ fn an_expiry_as_text_or_a_number_that_may_mean_never_splits_a_collection_as_exac
     let cutoff = now();
     let millis = cutoff.timestamp_millis();
     let db = Db::new();
-    let source = Layout::source("connect-mongo-json").unwrap();
     for rule in [
         "kind = \"date\"\ntext = true",
         "kind = \"date\"\ntext = true\nlifetime = 1",
@@ -416,7 +414,7 @@ fn an_expiry_as_text_or_a_number_that_may_mean_never_splits_a_collection_as_exac
         "kind = \"number\"\nunit = \"ms\"\nnever_up_to = 0",
         "kind = \"number\"\nunit = \"s\"\nnever_up_to = -1\nlifetime = 60",
     ] {
-        let layout = Layout::from_toml(&source.replace("kind = \"date\"", rule)).unwrap();
+        let layout = ruled(rule);
         let expiries = prop::collection::vec(text_near(millis), 400);
         each_has_one_state(&db, &layout, "expires", cutoff, &expiries);
     }
@@ -427,13 +425,12 @@ fn a_lifetime_that_is_text_or_means_never_splits_a_collection_as_exactly() {
     let cutoff = now();
     let millis = cutoff.timestamp_millis();
     let db = Db::new();
-    let source = Layout::source("connect-mongo-json").unwrap();
     for rule in [
         "kind = \"date\"\nlifetime_path = \"life\"\nlifetime_unit = \"s\"\nlifetime_text = true",
         "kind = \"date\"\nlifetime_path = \"life\"\nlifetime_unit = \"ms\"\nnever_up_to = -1",
         "kind = \"date\"\nlifetime_path = \"life\"\nlifetime_unit = \"ms\"\nlifetime_text = true\nnever_up_to = 0",
     ] {
-        let layout = Layout::from_toml(&source.replace("kind = \"date\"", rule)).unwrap();
+        let layout = ruled(rule);
         let values = (expiry_near(millis), text_near(0));
         let rows = prop::collection::vec(values, 400);
         let mut runner = TestRunner::new(Config {
@@ -460,6 +457,13 @@ fn a_lifetime_that_is_text_or_means_never_splits_a_collection_as_exactly() {
         });
         outcome.unwrap_or_else(|error| panic!("{:?} {error}", layout.expiry));
     }
+}
+
+/// A layout with this rule for its expiry, and nothing that ends a session.
+fn ruled(rule: &str) -> Layout {
+    let source = Layout::source("connect-mongo-json").unwrap();
+    let source = source.replace("set = { expires = \"past\" }", "");
+    Layout::from_toml(&source.replace("kind = \"date\"", rule)).unwrap()
 }
 
 /// The paths by which a layout's rules decide.

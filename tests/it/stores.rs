@@ -102,7 +102,7 @@ const STORES: [(&str, Expiry, &[&str]); 63] = [
     ("catbox-mongodb-1", Own("stored", "ttl", 1), &["42", ""]),
     ("catbox-mongodb-1-key", Own("stored", "ttl", 1), &["64f1c0ffee0ddba11c0ffee0", ""]),
     ("chat-ui", Date("expiresAt"), &["64f1c0ffee0ddba11c0ffee0", "5f9d88b8c9e77c0017d1a2b3"]),
-    ("connect-mongodb", Number("expires", 1.0, 0), EXPRESS),
+    ("connect-mongodb", Number("expires", 1.0, 0), THREE),
     ("foal", Foal, &["64f1c0ffee0ddba11c0ffee0", ""]),
     ("go-session", Date("expired_at"), &["42", ""]),
     (
@@ -111,21 +111,22 @@ const STORES: [(&str, Expiry, &[&str]); 63] = [
         &["64f1c0ffee0ddba11c0ffee0", "", "local:admin"],
     ),
     ("jetty", Positive("expiry"), &["64f1c0ffee0ddba11c0ffee0", "", ""]),
-    ("keyv", Date("expiresAt"), EXPRESS),
+    ("keyv", Date("expiresAt"), THREE),
     ("laminas", Own("modified", "lifetime", 1000), &["64f1c0ffee0ddba11c0ffee0", ""]),
     ("laravel-1ff", Date("expires_at"), &["64f1c0ffee0ddba11c0ffee0", ""]),
     ("laravel4-jenssegers", Never, &["64f1c0ffee0ddba11c0ffee0", ""]),
     ("librechat", Date("expiration"), &["64f1c0ffee0ddba11c0ffee0", "5f9d88b8c9e77c0017d1a2b3"]),
     ("lucia-2", Number("idle_expires", 1.0, 0), &["x", "y"]),
     ("oak-sessions", Text("data._expire"), &["64f1c0ffee0ddba11c0ffee0", "", ""]),
-    ("prisma-session-store", Date("expiresAt"), EXPRESS),
-    ("session-mongoose", Date("expires"), EXPRESS),
-    ("session-mongoose-ttl", Touch("usedAt", 3600), EXPRESS),
-    ("sessionstore", Date("expires"), EXPRESS),
+    ("prisma-session-store", Date("expiresAt"), THREE),
+    ("session-mongoose", Date("expires"), THREE),
+    ("session-mongoose-ttl", Touch("usedAt", 3600), THREE),
+    ("sessionstore", Date("expires"), THREE),
     ("yii2", Number("expire", 1e3, 0), &["64f1c0ffee0ddba11c0ffee0", ""]),
 ];
 const EXPRESS: &[&str] =
     &["64f1c0ffee0ddba11c0ffee0", "", "u_8f14e45f", "5f9d88b8c9e77c0017d1a2b3"];
+const THREE: &[&str] = &["64f1c0ffee0ddba11c0ffee0", "", "u_8f14e45f"];
 /// Other collections look like these too, whatever the indexes.
 const WEAK: [&str; 4] = ["apache-session", "fiber", "keyv", "lucia"];
 
@@ -762,6 +763,8 @@ fn where_finds_the_sessions_with_a_value_in_the_payload() {
             let rows = fixture.rows(&db, &["--where", &format!("{path}={text}")]);
             assert_eq!(ids(&rows), meant, "{} {path}={text}", fixture.name);
         }
-        assert!(!kinds.is_empty() || inspected[0]["payload"].is_null(), "{}", fixture.name);
+        let payload = &inspected[0]["payload"];
+        let holds_nothing = payload.is_null() || *payload == serde_json::json!({});
+        assert!(!kinds.is_empty() || holds_nothing, "{}", fixture.name);
     }
 }

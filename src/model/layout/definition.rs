@@ -185,8 +185,8 @@ pub struct Detect {
     /// a field, and what its text contains in every document.
     #[serde(default)]
     pub otherwise: BTreeMap<FieldPath, String>,
-    /// Fields that have none of these types in any document of the sample, and that no index is on:
-    /// they speak for another store that writes the same fields.
+    /// Fields that have none of these types in any document of the sample, and that no TTL index is
+    /// on: they speak for another store that writes the same fields.
     #[serde(default)]
     pub refute: BTreeMap<FieldPath, Vec<BsonType>>,
     /// Fields that no document has.

@@ -190,18 +190,22 @@ fn strength(sample: &Sample, candidate: &Candidate) -> Certainty {
 fn candidate(sample: &Sample, layout: &Layout) -> Option<Candidate> {
     let fitting: Vec<_> =
         sample.documents.iter().filter(|document| layout.describes(document)).collect();
-    let seen = |path: &FieldPath, types: &Vec<BsonType>| {
-        sample.indexes.iter().any(|index| index.is_on(path))
-            || fitting.iter().any(|document| has_type(document, path, types))
+    let shown = |(path, types): (&FieldPath, &Vec<BsonType>)| {
+        fitting.iter().any(|document| has_type(document, path, types))
     };
+    let indexed = |path: &FieldPath| sample.indexes.iter().any(|index| index.is_on(path));
+    let is_ttl = |path| sample.indexes.iter().any(|index| index.is_on(path) && index.is_ttl());
     let detect = &layout.detect;
-    let expires = detect.expiry.iter().all(|(path, types)| seen(path, types))
+    let is_shown = detect.expiry.iter().all(shown);
+    let expires = is_shown
+        || detect.expiry.iter().all(|(path, types)| indexed(path) || shown((path, types)))
         || speaks_otherwise(&fitting, layout);
-    let refuted = detect.refute.iter().any(|(path, types)| seen(path, types));
+    let refuted = detect.refute.iter().any(|(path, types)| is_ttl(path) || shown((path, types)));
     if fitting.is_empty() || !expires || refuted {
         return None;
     }
-    Some(Candidate { fitting: fitting.len(), score: score(sample, layout), layout: layout.clone() })
+    let score = if is_shown { score(sample, layout) } else { score_without_expiry(sample, layout) };
+    Some(Candidate { fitting: fitting.len(), score, layout: layout.clone() })
 }
 
 /// Whether no document has an expiry, but each a text that this store writes.
@@ -216,14 +220,21 @@ fn speaks_otherwise(fitting: &[&RawDocumentBuf], layout: &Layout) -> bool {
 }
 
 fn score(sample: &Sample, layout: &Layout) -> usize {
-    let fields = layout.detect.require.len() + layout.detect.expiry.len();
     let indexed = layout
         .ttl_index
         .as_ref()
         .is_some_and(|ttl| sample.indexes.iter().any(|index| index.is_on(&ttl.key)));
+    score_without_expiry(sample, layout)
+        + layout.detect.expiry.len() * FIELD
+        + usize::from(indexed) * 4
+}
+
+/// Where only an index speaks of the expiry, it has been counted as evidence already: another store
+/// may have its expiry in that field, in a type of its own.
+fn score_without_expiry(sample: &Sample, layout: &Layout) -> usize {
     let collection = sample.namespace.split_once('.').map_or("", |(_, collection)| collection);
     let named = layout.collections.iter().any(|name| name == collection);
-    fields * FIELD + usize::from(indexed) * 4 + usize::from(named) * 3
+    layout.detect.require.len() * FIELD + usize::from(named) * 3
 }
 
 /// The layouts whose own indexes an empty collection has.

@@ -86,8 +86,12 @@ pub fn status(layout: &Layout, indexes: &[IndexSpec], lifetime: Option<Duration>
         need,
     };
     let Some(ttl) = &layout.ttl_index else {
-        let what =
-            format!("the expiry of {} is no date, and a TTL index acts on dates only", layout.name);
+        let has_own = layout.expiry.iter().any(|rule| rule.lifetime_path.is_some());
+        let expiry = if has_own { "a date and each session's own lifetime" } else { "no date" };
+        let what = format!(
+            "the expiry of {} is {expiry}, and a TTL index acts on dates only",
+            layout.name
+        );
         return unsupported(what, None);
     };
     // A plain index of a store that makes one for itself is beside the wanted one.

@@ -97,6 +97,8 @@ fn an_ended_session_is_over_by_the_stores_own_rule() {
                 let same = match (old, new) {
                     // A driver of a language with one type of integer reads either.
                     (None | Some(Bson::Null), Bson::DateTime(_))
+                    // oak_sessions writes its dates as text.
+                    | (Some(Bson::Null), Bson::String(_))
                     | (Some(Bson::Int32(_)), Bson::Int32(_) | Bson::Int64(_))
                     | (Some(Bson::Double(_)), Bson::Int64(_)) => true,
                     (None, _) => false,

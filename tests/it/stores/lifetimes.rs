@@ -7,15 +7,14 @@ use bson::{Document, doc};
 use super::{Fixture, STORES, ids};
 use crate::support::Db;
 
-const UNKNOWN_LIFETIME: [&str; 6] = [
+const UNKNOWN_LIFETIME: [&str; 5] = [
     "express-session-mongo",
-    "laminas",
     "laravel4-jenssegers",
     "mongo-session-store",
     "mongoid-session-store",
     "session-mongoose-ttl",
 ];
-const NO_DATE: [&str; 16] = [
+const NO_DATE: [&str; 17] = [
     "accounts-js",
     "apache-session",
     "async-mongodb-session-1",
@@ -27,6 +26,7 @@ const NO_DATE: [&str; 16] = [
     "foal",
     "graylog",
     "jetty",
+    "laminas",
     "laravel-database",
     "lucia-2",
     "oak-sessions",

@@ -127,7 +127,7 @@ pub(in crate::model::layout) fn rfc3339_millis(text: &str) -> Option<i64> {
         None => ("", rest),
         Some(rest) => rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?),
     };
-    let is_fraction = (rest.starts_with('.') == !fraction.is_empty()) && fraction.len() <= 9;
+    let is_fraction = rest.starts_with('.') != fraction.is_empty() && fraction.len() <= 9;
     let minutes = minutes_from_utc(zone)?;
     if !(is_date && is_time && is_clock && is_fraction && ["T", " "].contains(&start)) {
         return None;
