@@ -58,10 +58,11 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('deploy', 'deploy', [CompletionResultType]::ParameterValue, 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Start a throwaway MongoDB with sample sessions and take the tour')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print the help of a command, or explain a topic')
             break
         }
         'sessionctl;list' {
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Print at most so many sessions; 0 is all [default: 50 in a table, else 0]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Print at most so many sessions; 0 is all [default: 50 in a table, else 0]')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by this; unsorted is fastest')
             [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Print these columns, in this order')
@@ -310,7 +311,6 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Create the TTL index, or convert the plain index in its place')
             [CompletionResult]::new('replace', 'replace', [CompletionResultType]::ParameterValue, 'Put the wanted TTL index in the place of one that differs')
             [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Drop the TTL index, so that the server deletes nothing by itself any more')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'sessionctl;index;status' {
@@ -428,29 +428,6 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'sessionctl;index;help' {
-            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Say whether the TTL index that the layout needs is there')
-            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Create the TTL index, or convert the plain index in its place')
-            [CompletionResult]::new('replace', 'replace', [CompletionResultType]::ParameterValue, 'Put the wanted TTL index in the place of one that differs')
-            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Drop the TTL index, so that the server deletes nothing by itself any more')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'sessionctl;index;help;status' {
-            break
-        }
-        'sessionctl;index;help;install' {
-            break
-        }
-        'sessionctl;index;help;replace' {
-            break
-        }
-        'sessionctl;index;help;remove' {
-            break
-        }
-        'sessionctl;index;help;help' {
-            break
-        }
         'sessionctl;doctor' {
             [CompletionResult]::new('--sample', '--sample', [CompletionResultType]::ParameterName, 'Count a random sample of so many documents [default: all of them up to 100,000, of more 10,000]')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
@@ -496,7 +473,6 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('expiry', 'expiry', [CompletionResultType]::ParameterValue, 'Turn texts and numbers that stand where the store wants a date into dates')
             [CompletionResult]::new('endless', 'endless', [CompletionResultType]::ParameterValue, 'Let sessions that never end do so after a lifetime')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'sessionctl;fix;expiry' {
@@ -565,21 +541,6 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            break
-        }
-        'sessionctl;fix;help' {
-            [CompletionResult]::new('expiry', 'expiry', [CompletionResultType]::ParameterValue, 'Turn texts and numbers that stand where the store wants a date into dates')
-            [CompletionResult]::new('endless', 'endless', [CompletionResultType]::ParameterValue, 'Let sessions that never end do so after a lifetime')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'sessionctl;fix;help;expiry' {
-            break
-        }
-        'sessionctl;fix;help;endless' {
-            break
-        }
-        'sessionctl;fix;help;help' {
             break
         }
         'sessionctl;stats' {
@@ -673,7 +634,6 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a layout as TOML, ready to be changed and passed to --layout-file')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'sessionctl;layouts;show' {
@@ -696,17 +656,6 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            break
-        }
-        'sessionctl;layouts;help' {
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a layout as TOML, ready to be changed and passed to --layout-file')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'sessionctl;layouts;help;show' {
-            break
-        }
-        'sessionctl;layouts;help;help' {
             break
         }
         'sessionctl;deploy' {
@@ -734,7 +683,6 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('kubernetes', 'kubernetes', [CompletionResultType]::ParameterValue, 'Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes')
             [CompletionResult]::new('prometheus', 'prometheus', [CompletionResultType]::ParameterValue, 'Print Prometheus rules that alert when sessions stay or the sweeper does not work')
             [CompletionResult]::new('grafana', 'grafana', [CompletionResultType]::ParameterValue, 'Print a Grafana dashboard of the sweeper''s metrics, ready to be imported')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'sessionctl;deploy;systemd' {
@@ -884,33 +832,6 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'sessionctl;deploy;help' {
-            [CompletionResult]::new('systemd', 'systemd', [CompletionResultType]::ParameterValue, 'Print a hardened unit that keeps the sweeper running under systemd')
-            [CompletionResult]::new('cron', 'cron', [CompletionResultType]::ParameterValue, 'Print a crontab that makes a pass every few minutes, silent unless it fails')
-            [CompletionResult]::new('kubernetes', 'kubernetes', [CompletionResultType]::ParameterValue, 'Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes')
-            [CompletionResult]::new('prometheus', 'prometheus', [CompletionResultType]::ParameterValue, 'Print Prometheus rules that alert when sessions stay or the sweeper does not work')
-            [CompletionResult]::new('grafana', 'grafana', [CompletionResultType]::ParameterValue, 'Print a Grafana dashboard of the sweeper''s metrics, ready to be imported')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'sessionctl;deploy;help;systemd' {
-            break
-        }
-        'sessionctl;deploy;help;cron' {
-            break
-        }
-        'sessionctl;deploy;help;kubernetes' {
-            break
-        }
-        'sessionctl;deploy;help;prometheus' {
-            break
-        }
-        'sessionctl;deploy;help;grafana' {
-            break
-        }
-        'sessionctl;deploy;help;help' {
-            break
-        }
         'sessionctl;demo' {
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Port to listen on [default: a free one]')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
@@ -959,122 +880,25 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             break
         }
         'sessionctl;help' {
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List sessions')
-            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Show sessions whole: dates, user, and the decoded payload with secrets masked')
-            [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'End sessions now and keep their documents')
-            [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete sessions, in batches')
-            [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Put back the sessions that a purge archived')
-            [CompletionResult]::new('sweep', 'sweep', [CompletionResultType]::ParameterValue, 'Purge expired sessions again and again: the daemon')
-            [CompletionResult]::new('index', 'index', [CompletionResultType]::ParameterValue, 'Look after the TTL index, with which the server itself deletes expired sessions')
-            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Say why sessions will not expire or will be slow, and with which command to mend it')
-            [CompletionResult]::new('fix', 'fix', [CompletionResultType]::ParameterValue, 'Mend the expiries of sessions that would never go away')
-            [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Count states, sizes, ages, expiries and users')
-            [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Watch a collection live, and log out one of its sessions')
-            [CompletionResult]::new('collections', 'collections', [CompletionResultType]::ParameterValue, 'Find the collections on the server that hold sessions, and which layout each has')
-            [CompletionResult]::new('layouts', 'layouts', [CompletionResultType]::ParameterValue, 'List the layouts that sessionctl knows, or print one')
-            [CompletionResult]::new('deploy', 'deploy', [CompletionResultType]::ParameterValue, 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper')
-            [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Start a throwaway MongoDB with sample sessions and take the tour')
-            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'sessionctl;help;list' {
-            break
-        }
-        'sessionctl;help;inspect' {
-            break
-        }
-        'sessionctl;help;expire' {
-            break
-        }
-        'sessionctl;help;purge' {
-            break
-        }
-        'sessionctl;help;restore' {
-            break
-        }
-        'sessionctl;help;sweep' {
-            break
-        }
-        'sessionctl;help;index' {
-            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Say whether the TTL index that the layout needs is there')
-            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Create the TTL index, or convert the plain index in its place')
-            [CompletionResult]::new('replace', 'replace', [CompletionResultType]::ParameterValue, 'Put the wanted TTL index in the place of one that differs')
-            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Drop the TTL index, so that the server deletes nothing by itself any more')
-            break
-        }
-        'sessionctl;help;index;status' {
-            break
-        }
-        'sessionctl;help;index;install' {
-            break
-        }
-        'sessionctl;help;index;replace' {
-            break
-        }
-        'sessionctl;help;index;remove' {
-            break
-        }
-        'sessionctl;help;doctor' {
-            break
-        }
-        'sessionctl;help;fix' {
-            [CompletionResult]::new('expiry', 'expiry', [CompletionResultType]::ParameterValue, 'Turn texts and numbers that stand where the store wants a date into dates')
-            [CompletionResult]::new('endless', 'endless', [CompletionResultType]::ParameterValue, 'Let sessions that never end do so after a lifetime')
-            break
-        }
-        'sessionctl;help;fix;expiry' {
-            break
-        }
-        'sessionctl;help;fix;endless' {
-            break
-        }
-        'sessionctl;help;stats' {
-            break
-        }
-        'sessionctl;help;top' {
-            break
-        }
-        'sessionctl;help;collections' {
-            break
-        }
-        'sessionctl;help;layouts' {
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a layout as TOML, ready to be changed and passed to --layout-file')
-            break
-        }
-        'sessionctl;help;layouts;show' {
-            break
-        }
-        'sessionctl;help;deploy' {
-            [CompletionResult]::new('systemd', 'systemd', [CompletionResultType]::ParameterValue, 'Print a hardened unit that keeps the sweeper running under systemd')
-            [CompletionResult]::new('cron', 'cron', [CompletionResultType]::ParameterValue, 'Print a crontab that makes a pass every few minutes, silent unless it fails')
-            [CompletionResult]::new('kubernetes', 'kubernetes', [CompletionResultType]::ParameterValue, 'Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes')
-            [CompletionResult]::new('prometheus', 'prometheus', [CompletionResultType]::ParameterValue, 'Print Prometheus rules that alert when sessions stay or the sweeper does not work')
-            [CompletionResult]::new('grafana', 'grafana', [CompletionResultType]::ParameterValue, 'Print a Grafana dashboard of the sweeper''s metrics, ready to be imported')
-            break
-        }
-        'sessionctl;help;deploy;systemd' {
-            break
-        }
-        'sessionctl;help;deploy;cron' {
-            break
-        }
-        'sessionctl;help;deploy;kubernetes' {
-            break
-        }
-        'sessionctl;help;deploy;prometheus' {
-            break
-        }
-        'sessionctl;help;deploy;grafana' {
-            break
-        }
-        'sessionctl;help;demo' {
-            break
-        }
-        'sessionctl;help;completions' {
-            break
-        }
-        'sessionctl;help;help' {
+            [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]')
+            [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'File with the connection string, so that ps does not show it')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database [default: the connection string''s, else test]')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Collection that holds the sessions [default: sessions]; sweep takes several')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Collection that holds the sessions [default: sessions]; sweep takes several')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'How the sessions are written, by name (see sessionctl layouts); auto finds out')
+            [CompletionResult]::new('--layout-file', '--layout-file', [CompletionResultType]::ParameterName, 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)')
+            [CompletionResult]::new('--lifetime', '--lifetime', [CompletionResultType]::ParameterName, 'Lifetime after the last touch, where neither the document nor a TTL index tells it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to print on stdout: table (for people), json, ndjson or csv')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too')
+            [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only failures: no notes, and no report in table format')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: why this layout, and the driver''s own words on a failure')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
     })

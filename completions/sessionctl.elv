@@ -55,9 +55,10 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand deploy 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper'
             cand demo 'Start a throwaway MongoDB with sample sessions and take the tour'
             cand completions 'Print the completion script of a shell'
-            cand help 'Print this message or the help of the given subcommand(s)'
+            cand help 'Print the help of a command, or explain a topic'
         }
         &'sessionctl;list'= {
+            cand -n 'Print at most so many sessions; 0 is all [default: 50 in a table, else 0]'
             cand --limit 'Print at most so many sessions; 0 is all [default: 50 in a table, else 0]'
             cand --sort 'Sort by this; unsorted is fastest'
             cand --columns 'Print these columns, in this order'
@@ -300,7 +301,6 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand install 'Create the TTL index, or convert the plain index in its place'
             cand replace 'Put the wanted TTL index in the place of one that differs'
             cand remove 'Drop the TTL index, so that the server deletes nothing by itself any more'
-            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'sessionctl;index;status'= {
             cand --idle 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long'
@@ -413,23 +413,6 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'sessionctl;index;help'= {
-            cand status 'Say whether the TTL index that the layout needs is there'
-            cand install 'Create the TTL index, or convert the plain index in its place'
-            cand replace 'Put the wanted TTL index in the place of one that differs'
-            cand remove 'Drop the TTL index, so that the server deletes nothing by itself any more'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'sessionctl;index;help;status'= {
-        }
-        &'sessionctl;index;help;install'= {
-        }
-        &'sessionctl;index;help;replace'= {
-        }
-        &'sessionctl;index;help;remove'= {
-        }
-        &'sessionctl;index;help;help'= {
-        }
         &'sessionctl;doctor'= {
             cand --sample 'Count a random sample of so many documents [default: all of them up to 100,000, of more 10,000]'
             cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
@@ -474,7 +457,6 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --help 'Print help'
             cand expiry 'Turn texts and numbers that stand where the store wants a date into dates'
             cand endless 'Let sessions that never end do so after a lifetime'
-            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'sessionctl;fix;expiry'= {
             cand --audit 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done'
@@ -541,17 +523,6 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
             cand -h 'Print help'
             cand --help 'Print help'
-        }
-        &'sessionctl;fix;help'= {
-            cand expiry 'Turn texts and numbers that stand where the store wants a date into dates'
-            cand endless 'Let sessions that never end do so after a lifetime'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'sessionctl;fix;help;expiry'= {
-        }
-        &'sessionctl;fix;help;endless'= {
-        }
-        &'sessionctl;fix;help;help'= {
         }
         &'sessionctl;stats'= {
             cand --sample 'Count so many sessions taken at random, where there are too many to read them all'
@@ -641,7 +612,6 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
             cand show 'Print a layout as TOML, ready to be changed and passed to --layout-file'
-            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'sessionctl;layouts;show'= {
             cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
@@ -663,14 +633,6 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
             cand -h 'Print help'
             cand --help 'Print help'
-        }
-        &'sessionctl;layouts;help'= {
-            cand show 'Print a layout as TOML, ready to be changed and passed to --layout-file'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'sessionctl;layouts;help;show'= {
-        }
-        &'sessionctl;layouts;help;help'= {
         }
         &'sessionctl;deploy'= {
             cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
@@ -697,7 +659,6 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand kubernetes 'Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes'
             cand prometheus 'Print Prometheus rules that alert when sessions stay or the sweeper does not work'
             cand grafana 'Print a Grafana dashboard of the sweeper''s metrics, ready to be imported'
-            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'sessionctl;deploy;systemd'= {
             cand --interval 'Begin a pass this often [default: 60s, or what the file of --config says]'
@@ -841,26 +802,6 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'sessionctl;deploy;help'= {
-            cand systemd 'Print a hardened unit that keeps the sweeper running under systemd'
-            cand cron 'Print a crontab that makes a pass every few minutes, silent unless it fails'
-            cand kubernetes 'Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes'
-            cand prometheus 'Print Prometheus rules that alert when sessions stay or the sweeper does not work'
-            cand grafana 'Print a Grafana dashboard of the sweeper''s metrics, ready to be imported'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'sessionctl;deploy;help;systemd'= {
-        }
-        &'sessionctl;deploy;help;cron'= {
-        }
-        &'sessionctl;deploy;help;kubernetes'= {
-        }
-        &'sessionctl;deploy;help;prometheus'= {
-        }
-        &'sessionctl;deploy;help;grafana'= {
-        }
-        &'sessionctl;deploy;help;help'= {
-        }
         &'sessionctl;demo'= {
             cand --port 'Port to listen on [default: a free one]'
             cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
@@ -907,93 +848,25 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --help 'Print help'
         }
         &'sessionctl;help'= {
-            cand list 'List sessions'
-            cand inspect 'Show sessions whole: dates, user, and the decoded payload with secrets masked'
-            cand expire 'End sessions now and keep their documents'
-            cand purge 'Delete sessions, in batches'
-            cand restore 'Put back the sessions that a purge archived'
-            cand sweep 'Purge expired sessions again and again: the daemon'
-            cand index 'Look after the TTL index, with which the server itself deletes expired sessions'
-            cand doctor 'Say why sessions will not expire or will be slow, and with which command to mend it'
-            cand fix 'Mend the expiries of sessions that would never go away'
-            cand stats 'Count states, sizes, ages, expiries and users'
-            cand top 'Watch a collection live, and log out one of its sessions'
-            cand collections 'Find the collections on the server that hold sessions, and which layout each has'
-            cand layouts 'List the layouts that sessionctl knows, or print one'
-            cand deploy 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper'
-            cand demo 'Start a throwaway MongoDB with sample sessions and take the tour'
-            cand completions 'Print the completion script of a shell'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'sessionctl;help;list'= {
-        }
-        &'sessionctl;help;inspect'= {
-        }
-        &'sessionctl;help;expire'= {
-        }
-        &'sessionctl;help;purge'= {
-        }
-        &'sessionctl;help;restore'= {
-        }
-        &'sessionctl;help;sweep'= {
-        }
-        &'sessionctl;help;index'= {
-            cand status 'Say whether the TTL index that the layout needs is there'
-            cand install 'Create the TTL index, or convert the plain index in its place'
-            cand replace 'Put the wanted TTL index in the place of one that differs'
-            cand remove 'Drop the TTL index, so that the server deletes nothing by itself any more'
-        }
-        &'sessionctl;help;index;status'= {
-        }
-        &'sessionctl;help;index;install'= {
-        }
-        &'sessionctl;help;index;replace'= {
-        }
-        &'sessionctl;help;index;remove'= {
-        }
-        &'sessionctl;help;doctor'= {
-        }
-        &'sessionctl;help;fix'= {
-            cand expiry 'Turn texts and numbers that stand where the store wants a date into dates'
-            cand endless 'Let sessions that never end do so after a lifetime'
-        }
-        &'sessionctl;help;fix;expiry'= {
-        }
-        &'sessionctl;help;fix;endless'= {
-        }
-        &'sessionctl;help;stats'= {
-        }
-        &'sessionctl;help;top'= {
-        }
-        &'sessionctl;help;collections'= {
-        }
-        &'sessionctl;help;layouts'= {
-            cand show 'Print a layout as TOML, ready to be changed and passed to --layout-file'
-        }
-        &'sessionctl;help;layouts;show'= {
-        }
-        &'sessionctl;help;deploy'= {
-            cand systemd 'Print a hardened unit that keeps the sweeper running under systemd'
-            cand cron 'Print a crontab that makes a pass every few minutes, silent unless it fails'
-            cand kubernetes 'Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes'
-            cand prometheus 'Print Prometheus rules that alert when sessions stay or the sweeper does not work'
-            cand grafana 'Print a Grafana dashboard of the sweeper''s metrics, ready to be imported'
-        }
-        &'sessionctl;help;deploy;systemd'= {
-        }
-        &'sessionctl;help;deploy;cron'= {
-        }
-        &'sessionctl;help;deploy;kubernetes'= {
-        }
-        &'sessionctl;help;deploy;prometheus'= {
-        }
-        &'sessionctl;help;deploy;grafana'= {
-        }
-        &'sessionctl;help;demo'= {
-        }
-        &'sessionctl;help;completions'= {
-        }
-        &'sessionctl;help;help'= {
+            cand --uri 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]'
+            cand --uri-file 'File with the connection string, so that ps does not show it'
+            cand -d 'Database [default: the connection string''s, else test]'
+            cand --db 'Database [default: the connection string''s, else test]'
+            cand -c 'Collection that holds the sessions [default: sessions]; sweep takes several'
+            cand --collection 'Collection that holds the sessions [default: sessions]; sweep takes several'
+            cand --layout 'How the sessions are written, by name (see sessionctl layouts); auto finds out'
+            cand --layout-file 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)'
+            cand --lifetime 'Lifetime after the last touch, where neither the document nor a TTL index tells it'
+            cand -o 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --format 'What to print on stdout: table (for people), json, ndjson or csv'
+            cand --color 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too'
+            cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
+            cand -q 'Print only failures: no notes, and no report in table format'
+            cand --quiet 'Print only failures: no notes, and no report in table format'
+            cand -v 'Say more: why this layout, and the driver''s own words on a failure'
+            cand --verbose 'Say more: why this layout, and the driver''s own words on a failure'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
     ]
     $completions[$command]

@@ -14,7 +14,7 @@
 //! # let binary = sessionctl::mongod::find_or_fetch(&mut |_| {})?;
 //! # let mongod = sessionctl::mongod::Mongod::start(&binary, Default::default())?;
 //! # let uri = mongod.uri();
-//! // express-mongodb's options: a collection, and an interval at which expired sessions go.
+//! // express-mongodb's options: a collection, and an interval at which expired sessions are deleted.
 //! let (store, _clear_interval) = Store::builder()
 //!     .uri(&uri) // such as mongodb://localhost:27017
 //!     .database("shop")
@@ -38,13 +38,22 @@
 //! // One that only reads renews it, at most every five minutes.
 //! assert!(store.touch(id, hour).await?);
 //!
-//! // Who logs out is not brought back by a request that was under way.
+//! // A request that was in flight does not resurrect a logged-out session.
 //! store.destroy(id).await?;
 //! assert!(!store.set_existing(id, &session, hour).await?);
 //! assert!(!store.touch(id, hour).await?);
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A payload is any type that serde reads and writes. Dates and `ObjectId`s in it keep their BSON
+//! types, also those that Express wrote. [`Store::set`] writes a session whether it exists or not, as
+//! the stores of Express do; [`Store::set_existing`] does not resurrect a logged-out session, and
+//! [`Store::set_new`] overwrites nothing. [`Store::touch`] never revives a destroyed or expired
+//! session; with [`StoreBuilder::touch_after`] it skips sessions that were written lately.
+//! [`Store::destroy_matching`] logs a user out everywhere, and [`StoreBuilder::ttl_index`] creates the
+//! indexes that the layout needs. `sessionctl help rights` lists the privileges that each of these
+//! requires.
 //!
 //! With the feature `tower-sessions` a store is tower-sessions' `SessionStore` too: see
 //! `tower_sessions`. With `express-cookie` a user of an Express application is logged in here too.

@@ -67,6 +67,14 @@ tmux() {
     debian tmux "${needed[@]}"
 }
 
+# with_libraries FOLDER PROGRAM ARGUMENT...: runs a program of unpacked packages.
+with_libraries() {
+    local folder=$1
+    shift
+    libraries=$(find "$folder" -name 'lib*.so*' -printf '%h\n' | sort -u | tr '\n' :)
+    LD_LIBRARY_PATH=$libraries exec "$(find "$folder" -path "*bin/$1")" "${@:2}"
+}
+
 # The installed node, if the packages of tests/node run on it and npm is there too, or a fetched one.
 find_node() {
     local version tool=node
@@ -121,6 +129,29 @@ case $tool in
         fetched tmux-debian tmux
         libraries=$(dirname "$(find "$cache/tmux-debian" -name 'libevent_core-*.so*' | head -n 1)")
         LD_LIBRARY_PATH=$libraries:${libraries/usr\//} exec "$cache/tmux-debian/usr/bin/tmux" "$@"
+        ;;
+    jq)
+        fetched jq-debian debian jq libjq1 libonig5
+        with_libraries "$cache/jq-debian" jq "$@"
+        ;;
+    groff)
+        fetched groff-debian debian groff-base libuchardet0 libstdc++6
+        share=("$cache"/groff-debian/usr/share/groff/[0-9]*)
+        export GROFF_BIN_PATH=$cache/groff-debian/usr/bin
+        export GROFF_FONT_PATH=${share[0]}/font GROFF_TMAC_PATH=${share[0]}/tmac
+        with_libraries "$cache/groff-debian" groff "$@"
+        ;;
+    fish)
+        fetched fish-debian debian fish fish-common libpcre2-32-0
+        functions="set -p fish_function_path '$cache/fish-debian/usr/share/fish/functions'"
+        with_libraries "$cache/fish-debian" fish -C "$functions" "$@"
+        ;;
+    zsh)
+        # Its modules are part of it: the other one looks for them where it would be installed.
+        fetched zsh-debian debian zsh-static zsh-common
+        FPATH=$(find "$cache/zsh-debian/usr/share/zsh" -type d | tr '\n' :)
+        export FPATH
+        exec "$(find "$cache/zsh-debian" -path '*/bin/zsh-static')" "$@"
         ;;
     kubernetes-validate)
         folder=kubernetes-validate-1.37.0

@@ -24,6 +24,7 @@ mod expire;
 mod express;
 mod faults;
 mod fix;
+mod help;
 mod index;
 mod inspect;
 mod lag;

@@ -1,4 +1,4 @@
-//! The rights that the README's createRole commands grant are enough, and each of them is needed.
+//! The rights that the createRole commands of `help rights` grant are enough, and each is needed.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use sessionctl::archive::Archive;
@@ -19,7 +19,7 @@ enum Index {
 /// An archive of a session that is there and one that is not.
 const ARCHIVE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/rights.bson");
 
-/// The roles of the README, and every command that its user is said to be able to run.
+/// The roles of `help rights`, and every command that its user is said to be able to run.
 const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-read", Index::None, &["list"]),
     ("sessionctl-read", Index::None, &["list", "--user", "42", "--sort", "expires"]),
@@ -52,7 +52,7 @@ const USES: &[(&str, Index, &[&str])] = &[
 ];
 
 #[test]
-fn each_role_of_the_readme_is_enough_for_its_commands_and_no_right_can_be_left_out() {
+fn each_role_of_the_topic_on_rights_is_enough_for_its_commands_and_no_right_can_be_left_out() {
     let server = own_server(Options { args: vec!["--auth".to_owned()], ..Options::default() });
     // The first user may be made without one.
     Db::on(&server.uri()).admin(doc! { "createUser": "root", "pwd": "root", "roles": ["root"] });
@@ -62,7 +62,7 @@ fn each_role_of_the_readme_is_enough_for_its_commands_and_no_right_can_be_left_o
     db.name = "test".to_owned();
 
     archive();
-    let roles = roles(&readme::read());
+    let roles = roles(&readme::read(&readme::topic("rights")));
     assert_eq!(roles.len(), 8, "{roles:?}");
     for role in &roles {
         let name = role.get_str("createRole").unwrap();
@@ -116,9 +116,9 @@ fn archive() {
     assert!(archive.write(&documents.each_ref().map(AsRef::as_ref)).unwrap().is_all());
 }
 
-/// The createRole commands of the README, as the server takes them.
-fn roles(readme: &str) -> Vec<Document> {
-    let bodies = readme.split("db.createRole(").skip(1);
+/// The createRole commands of a text, as the server takes them.
+fn roles(topic: &str) -> Vec<Document> {
+    let bodies = topic.split("db.createRole(").skip(1);
     bodies
         .map(|rest| {
             let body = rest.split_once("\n})").unwrap().0.to_owned() + "}";

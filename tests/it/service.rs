@@ -319,11 +319,10 @@ fn a_jitter_longer_than_the_interval_is_refused() {
 }
 
 #[test]
-fn the_configuration_of_the_readme_is_one_that_works() {
+fn the_configuration_of_the_topic_on_sweep_toml_is_one_that_works() {
     let db = Db::new();
-    let readme = crate::readme::read();
-    let blocks = readme.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
-    let config = blocks.into_iter().find(|block| block.contains("sweep.toml")).unwrap();
+    let topic = crate::readme::read(&crate::readme::topic("sweep.toml"));
+    let config = crate::readme::blocks(&topic, "toml")[0];
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path().to_str().unwrap();
     let config =

@@ -76,7 +76,7 @@ works() {
 step 'The Debian package'
 deb=$(cargo deb --quiet -- --locked --quiet | tail -n 1)
 dpkg-deb --info "$deb" | sed -n 's/^ \(Package\|Version\|Architecture\|Depends\|Installed-Size\)/&/p'
-# There is no address to write to, and the changes are in README.md.
+# There is no address to write to, and the changes are a help topic.
 lintian --allow-root --fail-on error,warning --suppress-tags bogus-mail-host,no-changelog "$deb"
 
 step 'Installing it'
@@ -84,8 +84,8 @@ dpkg -i "$deb"
 [ "$(command -v sessionctl)" = /usr/bin/sessionctl ] || fail 'another sessionctl hides the installed one'
 sessionctl --version | grep -qx "sessionctl $version"
 works sessionctl
-for page in man/*.1; do
-    zcat "/usr/share/man/man1/$(basename "$page").gz" | cmp - "$page"
+for page in man/*; do
+    zcat "/usr/share/man/man${page##*.}/$(basename "$page").gz" | cmp - "$page"
 done
 cmp completions/sessionctl.bash /usr/share/bash-completion/completions/sessionctl
 systemd-analyze verify --man=no /usr/lib/systemd/system/$unit

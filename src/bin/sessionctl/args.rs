@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bson::DateTime;
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, PossibleValue, StringValueParser, TypedValueParser};
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Args, ValueEnum};
+use sessionctl::Layout;
 
 /// The options of every command, before or after its name.
 #[derive(Debug, Clone, Args)]
@@ -50,7 +51,9 @@ pub struct Global {
         global = true,
         env = "SESSIONCTL_LAYOUT",
         hide_env = true,
+        hide_possible_values = true,
         default_value = "auto",
+        value_parser = Completed(auto_and_layouts),
         value_name = "NAME"
     )]
     pub layout: String,
@@ -144,6 +147,51 @@ pub enum Color {
     Always,
     /// Nowhere
     Never,
+}
+
+impl Color {
+    /// Whether a stream is colored.
+    pub fn is_on(self, stream_is_terminal: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                stream_is_terminal
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        }
+    }
+}
+
+/// Takes any text, while the shells complete these values: what is wrong with a name is said by the
+/// command, which knows more than clap does.
+#[derive(Clone)]
+pub struct Completed(pub fn() -> Vec<String>);
+
+impl TypedValueParser for Completed {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.0)().into_iter().map(PossibleValue::new)))
+    }
+}
+
+/// The names of the built-in layouts.
+pub fn layouts() -> Vec<String> {
+    Layout::known().iter().map(|layout| layout.name.clone()).collect()
+}
+
+fn auto_and_layouts() -> Vec<String> {
+    std::iter::once("auto".to_owned()).chain(layouts()).collect()
 }
 
 /// Text that no output may show.

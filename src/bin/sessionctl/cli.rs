@@ -6,16 +6,19 @@
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
-use crate::args::{DEFAULT_URI, Global, Uri};
-use crate::commands::{Command, Invocation};
+use crate::args::{Completed, DEFAULT_URI, Global, Uri};
+use crate::commands::{Command, Invocation, help};
 use crate::console::failure::Refusal;
 use crate::console::redact::command_line;
 use crate::console::text::without_password;
+use crate::help::{TOPICS, Topic};
+
+mod mistyped;
 
 /// List, inspect, expire, purge and sweep the web sessions that any framework keeps in MongoDB.
 ///
 /// Without options sessionctl works on the collection test.sessions of mongodb://localhost:27017,
-/// and finds out by itself which of forty session stores wrote it (see sessionctl layouts). The
+/// and finds out by itself which of sixty session stores wrote it (see sessionctl layouts). The
 /// server's clock decides what is expired.
 #[derive(Debug, Parser)]
 #[command(
@@ -38,11 +41,16 @@ pub struct Cli {
 /// Reads the command line and the environment.
 pub fn parse() -> Result<Invocation, Refusal> {
     let mut command = definition();
-    let matches = command.try_get_matches_from_mut(std::env::args_os()).map_err(without_secrets)?;
+    let matches = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .map_err(|error| without_secrets(error, &definition()))?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(Refusal::Clap)?;
     choose_layout(&mut cli.global, &matches)?;
     check_collections(&cli, &matches)?;
     cli.command.check(&matches)?;
+    if let Command::Help(args) = &cli.command {
+        check_help(args, &command)?;
+    }
     let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
     cli.global.is_uri_typed = typed("uri") || typed("uri_file");
     let uri = uri(&cli.global, &matches)?;
@@ -65,7 +73,38 @@ pub fn parse() -> Result<Invocation, Refusal> {
 
 /// The one definition, from which help, completions and man pages are made.
 pub fn definition() -> clap::Command {
-    compact(Cli::command())
+    // clap's own help subcommand knows no topics.
+    let program = compact(Cli::command()).disable_help_subcommand(true);
+    program.mut_subcommand("help", |help| {
+        help.mut_arg("names", |arg| arg.value_parser(Completed(commands_and_topics)))
+    })
+}
+
+fn commands_and_topics() -> Vec<String> {
+    let program = Cli::command();
+    let commands = program.get_subcommands().map(|command| command.get_name().to_owned());
+    let topics = TOPICS.iter().map(|topic| topic.name.to_owned());
+    let names: std::collections::BTreeSet<_> = commands.chain(topics).collect();
+    names.into_iter().collect()
+}
+
+/// Help is given of commands and topics that there are.
+fn check_help(args: &help::Args, definition: &clap::Command) -> Result<(), Refusal> {
+    let mut command = definition;
+    for (depth, name) in args.names.iter().enumerate() {
+        let below = command.find_subcommand(name);
+        match below {
+            Some(below) => command = below,
+            None if args.names.len() == 1 && Topic::named(name).is_some() => {}
+            None if depth == 0 => return Err(mistyped::topic(name, definition)),
+            None => {
+                let sentence = format!("{} has no subcommand {name}", command.get_name());
+                let hint = "`sessionctl help COMMAND` lists the subcommands of a command";
+                return Err(Refusal::Own(sentence, hint));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Help that fits a screen: the whole description, then each option on a line or two. clap's own
@@ -83,7 +122,7 @@ fn compact(command: clap::Command) -> clap::Command {
 }
 
 /// clap repeats an argument it does not know, which may be a session id or hold a password.
-fn without_secrets(error: clap::Error) -> Refusal {
+fn without_secrets(error: clap::Error, definition: &clap::Command) -> Refusal {
     use clap::error::{ContextKind, ContextValue, ErrorKind};
     const HINT: &str =
         "a session id that begins with - goes after --, or comes through stdin with -";
@@ -92,6 +131,9 @@ fn without_secrets(error: clap::Error) -> Refusal {
     {
         let hint = "it goes after --uri, or into a file that --uri-file names";
         return Refusal::Own("a connection string stands where none is expected".into(), hint);
+    }
+    if let Some(refusal) = mistyped::command(&error, definition) {
+        return refusal;
     }
     let argument = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) => argument.clone(),

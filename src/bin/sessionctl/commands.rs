@@ -11,12 +11,13 @@ use sessionctl::error::reason;
 
 mod apply;
 mod collections;
-mod completions;
+pub mod completions;
 mod demo;
 pub mod deploy;
 mod doctor;
 mod expire;
 mod fix;
+pub mod help;
 mod index;
 mod inspect;
 mod layouts;
@@ -46,6 +47,7 @@ pub enum Command {
     Deploy(deploy::Args),
     Demo(demo::Args),
     Completions(completions::Args),
+    Help(help::Args),
 }
 
 impl Command {
@@ -101,6 +103,7 @@ pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
     // These need neither a server nor a runtime.
     match &command {
         Command::Completions(args) => return completions::run(args, &mut definition),
+        Command::Help(args) => return help::run(args, &global, definition),
         Command::Layouts(args) => return layouts::run(args, &global),
         Command::Deploy(args) => return deploy::run(args, &global, &uri),
         _ => {}
@@ -125,7 +128,10 @@ pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
             Command::Top(args) => top::run(&context, args).await,
             Command::Collections(_) => reading(&context, collections::run(&context)).await,
             Command::Demo(args) => demo::run(&context, args).await,
-            Command::Layouts(_) | Command::Completions(_) | Command::Deploy(_) => Ok(Exit::Done),
+            Command::Layouts(_)
+            | Command::Completions(_)
+            | Command::Deploy(_)
+            | Command::Help(_) => Ok(Exit::Done),
         }
     });
     // A prompt or a reader of stdin may still be waiting; nobody wants its answer any more.

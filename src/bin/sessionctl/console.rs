@@ -4,6 +4,7 @@ pub mod confirm;
 pub mod failure;
 pub mod json;
 pub mod output;
+pub mod pager;
 pub mod progress;
 pub mod redact;
 pub mod report;

@@ -11,7 +11,7 @@ use sessionctl::error::reason;
 use sessionctl::layout::detect::Certainty;
 use sessionctl::{Layout, Store};
 
-use crate::args::{Color, Format, Global, Secret, Uri};
+use crate::args::{Format, Global, Secret, Uri};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Row, Rows, Shape, Style};
 use crate::console::report::say;
@@ -38,16 +38,8 @@ impl Context {
         command_line: Vec<String>,
         hangup: Hangup,
     ) -> Result<Self, Failure> {
-        let colors = |stream_is_terminal: bool| match global.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => {
-                stream_is_terminal
-                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-            }
-        };
-        console::set_colors_enabled(colors(io::stdout().is_terminal()));
-        console::set_colors_enabled_stderr(colors(io::stderr().is_terminal()));
+        console::set_colors_enabled(global.color.is_on(io::stdout().is_terminal()));
+        console::set_colors_enabled_stderr(global.color.is_on(io::stderr().is_terminal()));
         let signals = Signals::listen(hangup).map_err(|error| {
             Failure::new(Exit::Failed, format!("could not listen for signals: {}", reason(&error)))
         })?;

@@ -12,29 +12,37 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::args::Uri;
 use crate::cli::{Cli, definition};
-use crate::commands::{self, deploy};
+use crate::commands::{self, completions, deploy};
+use crate::help::{TOPICS, Topic};
+
+mod roff;
 
 /// File names and contents.
 type Files = BTreeMap<String, Vec<u8>>;
 
 #[test]
-fn the_completions_are_what_clap_generates() {
+fn the_completions_are_what_the_program_prints() {
     let shells = [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh];
     let scripts = shells.into_iter().map(|shell| {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut definition(), "sessionctl", &mut script);
+        let script = completions::script(shell, &mut definition());
         (clap_complete::Generator::file_name(&shell, "sessionctl"), script)
     });
     assert_committed("completions", &scripts.collect());
 }
 
 #[test]
-fn the_man_pages_are_what_clap_generates() {
-    let mut command = definition().disable_help_subcommand(true);
+fn the_man_pages_are_what_clap_and_the_topics_generate() {
+    let mut command = definition();
     // Now each command has the global options too.
     command.build();
     let mut pages = Files::new();
     add_pages(&command, None, &mut pages);
+    for topic in &TOPICS {
+        pages.insert(
+            format!("{}.{}", roff::name(topic), topic.section),
+            roff::page(topic).into_bytes(),
+        );
+    }
     assert_committed("man", &pages);
 }
 
@@ -51,20 +59,19 @@ fn the_unit_in_the_package_is_what_deploy_prints() {
 }
 
 #[test]
-fn the_readme_names_every_variable() {
-    let readme =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+fn the_topic_on_the_environment_names_every_variable() {
     let mut command = definition();
     command.build();
-    assert_variables(&command, &readme);
+    assert_variables(&command, Topic::named("environment").unwrap().body());
 }
 
-fn assert_variables(command: &Command, readme: &str) {
+fn assert_variables(command: &Command, topic: &str) {
     for arg in command.get_arguments() {
         let Some(variable) = arg.get_env().map(|name| name.to_string_lossy()) else { continue };
-        assert!(readme.contains(&format!("`{variable}`")), "README.md lacks {variable}");
+        let help = "src/bin/sessionctl/help/environment.md";
+        assert!(topic.contains(&format!("`{variable}`")), "{help} lacks {variable}");
     }
-    command.get_subcommands().for_each(|subcommand| assert_variables(subcommand, readme));
+    command.get_subcommands().for_each(|subcommand| assert_variables(subcommand, topic));
 }
 
 /// Compares a folder with what it should hold, or makes it so.
@@ -188,8 +195,10 @@ fn exit_status(command: &Command) -> Roff {
         "index-replace",
         "index-remove",
     ];
-    let offline =
-        path.starts_with("layouts") || path.starts_with("deploy") || path == "completions";
+    let offline = path.starts_with("layouts")
+        || path.starts_with("deploy")
+        || path == "completions"
+        || path == "help";
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);
     entry(
@@ -235,17 +244,19 @@ fn see_also(command: &Command, parent: Option<&Command>) -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["SEE ALSO"]).control("ad", ["l"]).control("nh", []);
     let relatives = parent.into_iter().flat_map(Command::get_subcommands);
-    let pages: Vec<&str> = parent
+    let mut pages: Vec<(String, &str)> = parent
         .into_iter()
         .chain(relatives)
         .chain(command.get_subcommands())
-        .map(page)
-        .filter(|name| *name != page(command))
+        .filter(|other| page(other) != page(command))
+        .map(|other| (page(other).to_owned(), "1"))
         .collect();
-    for (number, name) in pages.iter().enumerate() {
-        let comma = if number + 1 < pages.len() { "," } else { "" };
-        roff.text([bold(*name), roman(format!("(1){comma}"))]);
+    if parent.is_none() {
+        pages.extend(TOPICS.iter().map(|topic| (roff::name(topic), topic.section)));
+    } else if let Some(topic) = Topic::named(command.get_name()) {
+        pages.push((roff::name(&topic), topic.section));
     }
+    roff::references(&pages, &mut roff);
     roff
 }
 

@@ -9,6 +9,7 @@ mod context;
 mod daemon;
 #[cfg(test)]
 mod generated;
+mod help;
 
 use std::process::ExitCode;
 

@@ -6,8 +6,7 @@ use clap::Subcommand;
 use sessionctl::Layout;
 use sessionctl::layout::Kind;
 
-use crate::args::Format;
-use crate::args::{Color, Global};
+use crate::args::{Color, Completed, Format, Global, layouts};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{self, Cell, Row, Rows, Shape, Style};
 
@@ -33,6 +32,7 @@ enum Command {
   sessionctl list --layout-file my.toml")]
     Show {
         /// The layout's name
+        #[arg(value_parser = Completed(layouts), hide_possible_values = true)]
         name: String,
     },
 }

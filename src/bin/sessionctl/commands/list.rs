@@ -29,7 +29,7 @@ use crate::context::{Context, Purpose};
   sessionctl list --idle 30d -o csv --columns id,user,touched > idle.csv")]
 pub struct Args {
     /// Print at most so many sessions; 0 is all [default: 50 in a table, else 0]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<u64>,
 
     /// Sort by this; unsorted is fastest

@@ -170,7 +170,7 @@ fn hint(error: &Error) -> Option<String> {
             format!("it needs find, insert and update on {namespace}; one sweeper alone can do with --no-lease")
         }
         Error::Unauthorized { .. } => {
-            "the README lists the rights that each command needs, as createRole commands".to_owned()
+            "`sessionctl help rights` lists what each command needs, as createRole commands".to_owned()
         }
         Error::NoCollection { session_collections, .. } if session_collections.is_empty() => {
             "choose the database with -d and the collection with -c".to_owned()

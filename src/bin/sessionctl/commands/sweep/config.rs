@@ -145,7 +145,7 @@ pub fn read(path: &Path, sweep: &Sweep) -> Result<Vec<Plan>, Failure> {
     // It does not mend itself, no more than a wrong command line does.
     let failed = |why: String| {
         Failure::new(Exit::Usage, format!("{action}: {why}"))
-            .hint("the README shows one, under \"Sweep several collections\"")
+            .hint("`sessionctl help sweep.toml` shows an example")
     };
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::new(Exit::Failed, format!("{action}: {}", reason(&error))))?;

@@ -1,0 +1,70 @@
+//! `sessionctl help`
+
+use std::io::IsTerminal as _;
+
+use crate::args::Global;
+use crate::console::failure::{Exit, Failure};
+use crate::console::{output, pager};
+use crate::help::terminal::{Look, render};
+use crate::help::{TOPICS, Topic};
+
+/// Print the help of a command, or explain a topic
+///
+/// On a terminal a topic is shown through $PAGER, else less or more. Where a command and a topic
+/// share a name, both are shown. Each topic is a man page too: man sessionctl-rights.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl help purge
+  sessionctl help index install
+  sessionctl help recipes
+  sessionctl help rights | less")]
+pub struct Args {
+    /// A command, the command and subcommand, or a topic
+    #[arg(value_name = "COMMAND|TOPIC", hide_possible_values = true)]
+    pub names: Vec<String>,
+}
+
+/// No line of help is wider.
+const WIDTH: u16 = 100;
+
+pub fn run(args: &Args, global: &Global, mut definition: clap::Command) -> Result<Exit, Failure> {
+    let terminal = std::io::stdout().is_terminal();
+    let columns = console::Term::stdout().size_checked().map(|(_, columns)| columns);
+    let width = columns.filter(|_| terminal).unwrap_or(WIDTH).clamp(40, WIDTH);
+    let look = Look { width: width.into(), color: global.color.is_on(terminal) };
+    let topic = match args.names.as_slice() {
+        [name] => Topic::named(name),
+        _ => None,
+    };
+    let mut text = help_of(&args.names, &mut definition, look).unwrap_or_default();
+    let Some(topic) = topic else {
+        if args.names.is_empty() {
+            text.push_str(&topics(look));
+        }
+        return output::text(&text).map(|()| Exit::Done);
+    };
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&render(&format!("## {}\n{}", topic.summary(), topic.body()), look));
+    pager::show(&text).map(|()| Exit::Done)
+}
+
+/// What `--help` prints, if there is such a command.
+fn help_of(names: &[String], definition: &mut clap::Command, look: Look) -> Option<String> {
+    definition.build();
+    let mut command = definition;
+    for name in names {
+        command = command.find_subcommand_mut(name)?;
+    }
+    let help = command.render_help();
+    Some(if look.color { help.ansi().to_string() } else { help.to_string() })
+}
+
+/// The topics, below the program's own help.
+fn topics(look: Look) -> String {
+    let rows = TOPICS.map(|topic| format!("| {} | {} |\n", topic.name, topic.summary())).concat();
+    let table = render(&format!("| | |\n|---|---|\n{rows}"), look);
+    let lines = table.lines().map(|line| line.replacen("  ", "", 1) + "\n");
+    format!("\nTopics (sessionctl help TOPIC):\n{}", lines.collect::<String>())
+}
