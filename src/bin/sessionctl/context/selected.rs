@@ -91,11 +91,14 @@ impl Context {
                     .hint(format!("the layout {} reads it from {fields}", layout.name)));
             }
             let date = date.split_once(' ').map_or(date, |(_, date)| date);
-            let verb = if undated == 1 { "has" } else { "have" };
+            let (verb, matches) = match undated {
+                1 => ("has", "does not match"),
+                _ => ("have", "do not match"),
+            };
             self.note(
                 "note",
                 format!(
-                    "{} {verb} no {date}: --{condition} can neither match nor rule them out",
+                    "{} {verb} no {date} and {matches} --{condition}",
                     counted(undated, "session")
                 ),
             );
