@@ -94,11 +94,15 @@ impl Query {
         let fields = |dates: &[Instant]| dates.iter().map(|date| date.path.to_string()).collect();
         let expires = self.expires_before.map(|_| "expires-before");
         let expires = expires.or(self.expires_after.map(|_| "expires-after")).map(|condition| {
-            let rules = layout.expiry.iter().filter(|rule| matches!(rule.kind, Kind::Date | Kind::Number));
+            let rules =
+                layout.expiry.iter().filter(|rule| matches!(rule.kind, Kind::Date | Kind::Number));
             Needed {
                 condition,
                 date: "an expiry",
-                fields: rules.filter_map(|rule| rule.path.as_ref()).map(ToString::to_string).collect(),
+                fields: rules
+                    .filter_map(|rule| rule.path.as_ref())
+                    .map(ToString::to_string)
+                    .collect(),
                 there: any(vec![layout.expires_before(EPOCH), layout.expires_after(EPOCH)]),
             }
         });

@@ -202,7 +202,8 @@ fn leads_back(db: &Db, arguments: &[&str]) -> Vec<String> {
 fn ids_that_begin_alike_are_lengthened_until_each_leads_back_to_its_session() {
     let db = Db::new();
     // A hash spreads the numbers as random ids are spread.
-    let id = |n: u64| format!("shop-prod-eu:{:016x}{n:016x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let id =
+        |n: u64| format!("shop-prod-eu:{:016x}{n:016x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     db.insert("sessions", (1..=300).map(|n| connect_mongo(&id(n), at(60))));
     db.insert("sessions", [connect_mongo(&long_id("alone"), at(60))]);
     let shown = leads_back(&db, &["--limit", "20", "--reverse"]);

@@ -20,6 +20,9 @@ use crate::context::{Context, Purpose};
 /// Without a selection all sessions are listed, in the order in which they are stored. A table
 /// shows the first 50; the other formats give all, streaming.
 ///
+/// Ids are shown in short form. Where some begin alike, they are lengthened until each names one of the
+/// rows shown, up to half of the id; in the formats that stream, the first 1,000 rows decide.
+///
 /// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date alone (2026-11-23, midnight UTC), or
 /// relative (-7d, +1h). A DURATION is a number of seconds, or like 90s, 15m, 7d, 1d12h.
 #[derive(Debug, clap::Args)]

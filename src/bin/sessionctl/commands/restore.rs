@@ -144,8 +144,15 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let mut outcome = Ok(Exit::Done);
     if !args.dry_run {
         let confirmed = confirm(context, args, &report.namespace, contents.documents).await?;
-        let restored =
-            restore(context, args, &connection, &source, contents.documents, &mut report, confirmed);
+        let restored = restore(
+            context,
+            args,
+            &connection,
+            &source,
+            contents.documents,
+            &mut report,
+            confirmed,
+        );
         outcome = restored.await.doing(&action);
     }
     if let (Ok(Exit::Done), Some(damage)) = (&outcome, &contents.damage) {
