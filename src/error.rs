@@ -192,11 +192,11 @@ pub enum Error {
         need: Need,
     },
     /// A condition that sessions of this layout cannot be judged by.
-    #[error("{condition} needs the {date} of a session, and the layout {layout} keeps none")]
+    #[error("{condition} requires {date}, which the layout {layout} does not store")]
     NoDate {
         /// The condition, by its name in [`Query`](crate::Query).
         condition: &'static str,
-        /// The date, such as `last touch`.
+        /// The date, such as `a last touch`.
         date: &'static str,
         /// The layout's name.
         layout: String,

@@ -92,5 +92,5 @@ pub use error::{Error, Result};
 pub use layout::Layout;
 pub use model::selection::Selection;
 pub use query::Query;
-pub use session::{Session, SessionId, State};
+pub use session::{Session, SessionId, ShortId, State};
 pub use store::{Expiry, Store};

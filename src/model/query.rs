@@ -7,9 +7,9 @@ use bson::{DateTime, Document, RawDocument};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::model::filter::all;
-use crate::model::layout::Layout;
-use crate::model::payload;
+use crate::model::filter::{all, any};
+use crate::model::layout::{Instant, Kind, Layout};
+use crate::model::payload::{self, Codec};
 use crate::model::session::{Session, State};
 
 mod search;
@@ -64,16 +64,14 @@ impl Query {
         if let Some(state) = self.state {
             clauses.push(layout.filter(state, cutoff));
         }
+        if let Some(needed) = self.needed_dates(layout).into_iter().find(|date| !date.is_stored()) {
+            let Needed { condition, date, .. } = needed;
+            return Err(Error::NoDate { condition, date, layout: layout.name.clone() });
+        }
         clauses.extend(self.expires_before.map(|time| layout.expires_before(time)));
         clauses.extend(self.expires_after.map(|time| layout.expires_after(time)));
-        if let Some(idle) = self.idle {
-            let clause = layout.touched_before(ago(now, idle));
-            clauses.push(clause.ok_or_else(|| no_date(layout, "idle", "last touch"))?);
-        }
-        if let Some(older) = self.older {
-            let clause = layout.created_before(ago(now, older));
-            clauses.push(clause.ok_or_else(|| no_date(layout, "older", "creation"))?);
-        }
+        clauses.extend(self.idle.and_then(|idle| layout.touched_before(ago(now, idle))));
+        clauses.extend(self.older.and_then(|older| layout.created_before(ago(now, older))));
         if let Some(user) = &self.user {
             if layout.user.is_empty() {
                 let what = format!("the layout {} does not say where the user is", layout.name);
@@ -81,9 +79,46 @@ impl Query {
             }
             clauses.extend(search::user(layout, user));
         }
+        if !self.payload.is_empty() && layout.payload.codecs == [Codec::Absent] {
+            let what = format!("the layout {} stores no payload to compare with", layout.name);
+            return Err(Error::Unsupported(what));
+        }
         let searched = |(path, value): &(String, String)| search::value(layout, path, value);
         clauses.extend(self.payload.iter().filter_map(searched));
         Ok(all(clauses))
+    }
+
+    /// The dates that its conditions compare with. A session that has no such date matches neither a
+    /// condition nor its opposite.
+    pub(super) fn needed_dates(&self, layout: &Layout) -> Vec<Needed> {
+        let fields = |dates: &[Instant]| dates.iter().map(|date| date.path.to_string()).collect();
+        let expires = self.expires_before.map(|_| "expires-before");
+        let expires = expires.or(self.expires_after.map(|_| "expires-after")).map(|condition| {
+            let rules =
+                layout.expiry.iter().filter(|rule| matches!(rule.kind, Kind::Date | Kind::Number));
+            Needed {
+                condition,
+                date: "an expiry",
+                fields: rules
+                    .filter_map(|rule| rule.path.as_ref())
+                    .map(ToString::to_string)
+                    .collect(),
+                there: any(vec![layout.expires_before(EPOCH), layout.expires_after(EPOCH)]),
+            }
+        });
+        let idle = self.idle.map(|_| Needed {
+            condition: "idle",
+            date: "a last touch",
+            fields: fields(&layout.touched),
+            there: layout.touched_before(DateTime::MAX).unwrap_or_default(),
+        });
+        let older = self.older.map(|_| Needed {
+            condition: "older",
+            date: "a creation time",
+            fields: fields(&layout.created),
+            there: layout.created_before(DateTime::MAX).unwrap_or_default(),
+        });
+        expires.into_iter().chain(idle).chain(older).collect()
     }
 
     /// The session in `document`, which matched the filter, if it is meant; as it stands at
@@ -125,8 +160,25 @@ pub fn ago(time: DateTime, duration: Duration) -> DateTime {
     DateTime::from_millis(time.timestamp_millis().saturating_sub(millis))
 }
 
-fn no_date(layout: &Layout, condition: &'static str, date: &'static str) -> Error {
-    Error::NoDate { condition, date, layout: layout.name.clone() }
+const EPOCH: DateTime = DateTime::from_millis(0);
+
+/// A date that a condition compares with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Needed {
+    /// The condition, by its name in [`Query`] with hyphens.
+    pub condition: &'static str,
+    /// The date, such as `a last touch`.
+    pub date: &'static str,
+    /// The fields in which the layout has it.
+    pub fields: Vec<String>,
+    /// The documents that have it.
+    pub(super) there: Document,
+}
+
+impl Needed {
+    fn is_stored(&self) -> bool {
+        !self.fields.is_empty()
+    }
 }
 
 #[cfg(test)]
@@ -152,7 +204,10 @@ mod tests {
         let error = query.filter(layout, now, now).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "idle needs the last touch of a session, and the layout tower-sessions keeps none"
+            "idle requires a last touch, which the layout tower-sessions does not store"
         );
+        let layout = Layout::named("apache-session").unwrap();
+        let query = Query { expires_before: Some(now), ..Query::default() };
+        assert!(matches!(query.filter(layout, now, now), Err(Error::NoDate { .. })));
     }
 }

@@ -6,7 +6,7 @@ use bson::{Bson, DateTime, Document, RawDocument, doc};
 use crate::error::Result;
 use crate::model::filter::all;
 use crate::model::layout::Layout;
-use crate::model::query::Query;
+use crate::model::query::{Needed, Query};
 use crate::model::session::{Session, State};
 
 /// The sessions that match a query at an instant, and what is left out of them.
@@ -79,6 +79,25 @@ impl Selection {
         let is_spared =
             self.spares_credentials && self.keys.is_none() && !self.query.is_only_expired();
         layout.credentials().filter(|_| is_spared)
+    }
+
+    /// The dates that the conditions compare with. For each, the filter of all sessions that have it,
+    /// and the filter of those that lack it although they match the other conditions that the server
+    /// can judge: nothing can be said of them, so they are not selected.
+    ///
+    /// # Errors
+    /// As for [`Selection::filter`].
+    pub fn needed_dates(&self, layout: &Layout) -> Result<Vec<(Needed, Document, Document)>> {
+        let needed = self.query.needed_dates(layout).into_iter();
+        let filters = needed.map(|date| {
+            let everybody = Self::new(Query::default(), self.now).filter(layout)?;
+            let query = Query { state: self.query.state, ..Query::default() };
+            let others = Self { query, keys: self.keys.clone(), ..*self }.filter(layout)?;
+            let has = all(vec![everybody, date.there.clone()]);
+            let lacks = all(vec![others, doc! { "$nor": [&date.there] }]);
+            Ok((date, has, lacks))
+        });
+        filters.collect()
     }
 
     /// Whether the server's filter does not decide, so that candidates must be read whole.

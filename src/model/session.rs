@@ -95,6 +95,106 @@ impl SessionId {
         let full = self.full();
         shorten(full.get(self.fixed..).unwrap_or(&full))
     }
+
+    /// The short form of a session of `user`, which can be lengthened until it is unique. Where the
+    /// application begins its ids with the user, which is no secret, the twelve characters follow that.
+    pub fn shortened(self, user: Option<&str>) -> ShortId {
+        let (fixed, text) = match self.value {
+            Bson::String(text) => (self.fixed, text),
+            _ => (self.fixed, self.full()),
+        };
+        let start = if text.is_char_boundary(fixed) { fixed } else { 0 };
+        let own = &text[start..];
+        let known = user.filter(|user| own.starts_with(user)).map_or(0, str::len);
+        let secret = &own[known..];
+        let most = known + width_of(secret, secret.chars().count() / 2);
+        let shown = (known + width_of(secret, SHOWN)).min(most);
+        ShortId { text, start, shown, most }
+    }
+}
+
+/// The beginning of an id, as rows show it. It knows the rest, so that it can show more; `Debug` and
+/// `Display` do not give that away.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ShortId {
+    text: String,
+    /// Where the id begins after what the store puts before every one.
+    start: usize,
+    /// How many bytes are shown.
+    shown: usize,
+    /// How many may be shown: half of what follows the store's prefix, or the user's.
+    most: usize,
+}
+
+/// How many characters are shown after what an id shares with another one: enough for them to name one
+/// of a billion sessions.
+const APART: usize = 8;
+
+impl ShortId {
+    /// What is shown.
+    pub fn as_str(&self) -> &str {
+        &self.text[self.start..self.start + self.shown]
+    }
+
+    /// Shows more of each id that begins like another one among `ids`, until it is told from all of
+    /// them; at most what may be shown. Gives back the bytes of the longest that was lengthened.
+    pub fn tell_apart(mut ids: Vec<&mut Self>) -> Option<usize> {
+        ids.sort_unstable_by(|one, other| one.own().cmp(other.own()));
+        let (mut with_last, mut longest) = (0, None);
+        for at in 0..ids.len() {
+            let next = ids.get(at + 1).map(|next| shared(ids[at].own(), next.own()));
+            let with_next = next.unwrap_or(0);
+            let id = &mut ids[at];
+            let before = id.shown;
+            id.show_beyond(with_last.max(with_next));
+            longest = longest.max(Some(id.shown).filter(|shown| *shown > before));
+            with_last = with_next;
+        }
+        longest
+    }
+
+    /// Shows at least so many bytes, as of an id that had to be lengthened.
+    pub fn show_as_much(&mut self, bytes: usize) {
+        let bytes = self.own().floor_char_boundary(bytes);
+        self.shown = self.shown.max(bytes.min(self.most));
+    }
+
+    fn show_beyond(&mut self, shared: usize) {
+        if shared >= self.shown {
+            let wanted = shared + width_of(&self.own()[shared..], APART);
+            self.shown = self.shown.max(wanted.min(self.most));
+        }
+    }
+
+    fn own(&self) -> &str {
+        &self.text[self.start..]
+    }
+}
+
+/// How many bytes the first so many characters of `text` take.
+fn width_of(text: &str, characters: usize) -> usize {
+    if text.is_ascii() {
+        return characters.min(text.len());
+    }
+    text.char_indices().nth(characters).map_or(text.len(), |(at, _)| at)
+}
+
+/// How many bytes of whole characters two texts begin with alike.
+fn shared(one: &str, other: &str) -> usize {
+    let letters = one.chars().zip(other.chars());
+    letters.take_while(|(one, other)| one == other).map(|(letter, _)| letter.len_utf8()).sum()
+}
+
+impl fmt::Display for ShortId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for ShortId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ShortId({}...)", self.as_str())
+    }
 }
 
 /// The first twelve characters of `text`, or its first half if that is less.
@@ -175,6 +275,47 @@ mod tests {
     fn the_fixed_prefix_is_not_counted() {
         let value = Bson::String("session:0123456789abcdefghijklmnopqrstuv".into());
         assert_eq!(SessionId::new(value, "session:").short(), "0123456789ab");
+    }
+
+    fn short(id: &str, user: Option<&str>) -> ShortId {
+        SessionId::from(id).shortened(user)
+    }
+
+    #[test]
+    fn an_id_that_begins_with_its_user_shows_characters_after_that() {
+        let id = "u4711.db87cee52504ca5732bad49ddb1d5b85";
+        assert_eq!(short(id, Some("u4711")).as_str(), "u4711.db87cee5250");
+        assert_eq!(short(id, Some("u4712")).as_str(), "u4711.db87ce");
+        assert_eq!(short(id, None).as_str(), SessionId::from(id).short());
+        assert_eq!(short("u1.abcdefg", Some("u1")).as_str(), "u1.abc");
+        assert_eq!(short("u1", Some("u1")).as_str(), "u1");
+        let value = Bson::String("session:u1.0123456789abcdef".into());
+        let id = SessionId::new(value, "session:").shortened(Some("u1"));
+        assert_eq!(id.as_str(), "u1.0123456");
+    }
+
+    #[test]
+    fn ids_that_begin_alike_are_lengthened_and_others_are_not() {
+        let mut ids = [
+            short("tenant-eu-west:1f0c2b7a9d4e5f6071829304", None),
+            short("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN", None),
+            short("tenant-eu-west:1f9c2b7a9d4e5f6071829304", None),
+            short("ÅsaÅsaÅsaÅsaÅsaÅsaÅsaÅsaÅ", None),
+            short("ÅsaÅsaÅsaÅsaÅsaÅsaÅsaÅsaÄ", None),
+        ];
+        assert_eq!(ShortId::tell_apart(ids.iter_mut().collect()), Some(19));
+        assert_eq!(ShortId::tell_apart(ids.iter_mut().collect()), None);
+        let shown: Vec<_> = ids.iter().map(ShortId::as_str).collect();
+        // The last two differ too late: never more than half.
+        let wanted = [
+            "tenant-eu-west:1f0c",
+            "7ZQOhQlxWzrh",
+            "tenant-eu-west:1f9c",
+            "ÅsaÅsaÅsaÅsa",
+            "ÅsaÅsaÅsaÅsa",
+        ];
+        assert_eq!(shown, wanted);
+        assert_eq!(format!("{:?}", ids[1]), "ShortId(7ZQOhQlxWzrh...)");
     }
 
     #[test]

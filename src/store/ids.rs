@@ -134,7 +134,7 @@ impl Store {
     }
 
     /// At most two sessions whose ids begin so. Fewer than eight characters are taken only where
-    /// they are the whole short form of a short id.
+    /// they are at least the whole short form of a short id.
     async fn some_ids(&self, mut filter: Document, text: &str) -> Result<Vec<Bson>> {
         let path = &self.layout.id.path;
         if text.chars().count() < LEAST_PREFIX {
@@ -149,7 +149,8 @@ impl Store {
         while let Some(batch) = batches.next().await? {
             for document in documents(&batch) {
                 let id: SessionId = self.layout.id_of(document);
-                if text.chars().count() < LEAST_PREFIX && id.short() != text {
+                let typed = text.chars().count();
+                if typed < LEAST_PREFIX && typed < id.short().chars().count() {
                     continue;
                 }
                 keys.extend(key_of(document));

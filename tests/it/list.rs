@@ -205,8 +205,81 @@ fn an_age_that_the_layout_keeps_no_date_for_is_an_error() {
     db.insert("sessions", [doc! { "_id": "a", "data": data, "expireAt": at(60) }]);
     for option in ["--idle", "--older"] {
         let run = db.sessionctl(&["list", option, "7d"]).exits(1).fails_in_one_sentence();
-        assert_eq!(run.says("the layout tower-sessions keeps none").stdout, "");
+        let reason = "which the layout tower-sessions does not store";
+        assert_eq!(run.says(reason).stdout, "");
     }
+}
+
+#[test]
+fn an_age_that_no_session_has_a_date_for_is_an_error_and_those_without_one_are_counted() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo("a", at(60)), connect_mongo("b", at(-60))]);
+    for (option, date) in [("--idle", "a last touch"), ("--older", "a creation time")] {
+        let missing = format!("{option} requires {date}, which no session of {}.sessions", db.name);
+        for command in [&["list"][..], &["purge", "--yes"], &["expire", "--yes"]] {
+            let command = [command, &[option, "7d"]].concat();
+            let run = db.sessionctl(&command).exits(1).says(&missing);
+            assert_eq!(run.stdout, "", "{run:?}");
+        }
+    }
+    assert_eq!(db.count("sessions", doc! {}), 2);
+
+    db.insert("sessions", [dated("c", -864_000)]);
+    let run = db.sessionctl(&["list", "--older", "7d"]).exits(0);
+    run.says("note: 2 sessions have no creation time");
+    // Only those that the other conditions leave.
+    let run = db.sessionctl(&["list", "--idle", "7d", "--expired"]).exits(0);
+    run.says("note: 1 session has no last touch");
+    db.sessionctl(&["list", "--older", "7d", "-q"]).exits(0).never_shows("creation time");
+    let run = db.sessionctl(&["purge", "--older", "7d", "--yes", "-o", "json"]).exits(0);
+    assert_eq!(run.says("2 sessions have no creation time").json()["deleted"], 1);
+    assert_eq!(db.ids("sessions"), ["a", "b"]);
+}
+
+#[test]
+fn a_condition_on_an_expiry_that_no_session_has_is_an_error() {
+    let db = Db::new();
+    db.insert("sessions", [undated("a"), undated("b")]);
+    for option in ["--expires-before", "--expires-after"] {
+        let run = db.sessionctl(&["list", "--layout", "connect-mongo-json", option, "+1h"]);
+        run.exits(1).says("requires an expiry, which no session of");
+    }
+    db.insert("sessions", [dated("c", 600)]);
+    let run = db.sessionctl(&["list", "--full-ids", "--expires-before", "+1h"]).exits(0);
+    assert!(run.says("note: 2 sessions have no expiry").stdout.contains("\nc  "));
+}
+
+#[test]
+fn what_can_match_nothing_is_refused_when_it_is_typed() {
+    let db = Db::new();
+    db.insert("sessions", [dated("a", 600)]);
+    for arguments in [
+        &["--user", ""][..],
+        &["--user="],
+        &[""],
+        &["--endless", "--expires-before", "+1h"],
+        &["--malformed", "--expires-after", "-1h"],
+        &["--expires-after", "+1h", "--expires-before", "+1h"],
+        &["--expires-after", "2026-11-30", "--expires-before", "2026-11-01"],
+        &["--expires-before", "2026-11-30T08:30:00"],
+        &["--idle", "12h1d"],
+    ] {
+        for command in [&["list"][..], &["purge", "--yes"]] {
+            db.sessionctl(&[command, arguments].concat()).exits(2);
+        }
+    }
+    db.sessionctl(&["inspect", ""]).exits(2);
+    assert_eq!(db.ids("sessions"), ["a"]);
+    assert_eq!(listed(&db, &["--expires-before", "+1d12h"]), ["a"]);
+}
+
+#[test]
+fn a_time_without_a_zone_is_refused_with_both_of_its_readings() {
+    let db = Db::new();
+    let arguments = ["list", "--expires-before", "2026-11-30T08:30:00"];
+    let here = |zone: &str| db.command(&arguments).env("TZ", zone).run().exits(2);
+    here("Asia/Tokyo").says("2026-11-30T08:30:00Z (UTC) or 2026-11-30T08:30:00+09:00 (Asia/Tokyo)");
+    here("America/New_York").says("2026-11-30T08:30:00-05:00 (America/New_York)");
 }
 
 #[test]

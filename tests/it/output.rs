@@ -105,6 +105,44 @@ fn the_record_of_a_layout_is_one_that_can_be_used() {
     }
 }
 
+/// What a terminal of so many columns shows.
+fn on_columns(program: Program, columns: usize) -> Vec<String> {
+    let shell = format!("stty rows 24 cols {columns}; exec $sessionctl");
+    let shown = program.typed_on_terminal(&shell, &[]).exits(0).stdout;
+    shown.lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+#[test]
+fn a_narrow_table_leaves_columns_away_and_cuts_no_number_and_no_id() {
+    let db = Db::new();
+    let payload = doc! { "session": format!("{{\"userId\":\"{}\"}}", "long-name-".repeat(9)) };
+    let sessions = (0..1234).map(|n| connect_mongo(&long_id(&format!("{n:06}-x")), at(6000)));
+    db.insert("sessions", sessions.map(|session| with(session, payload.clone())));
+    let list = |columns| on_columns(db.command(&["list", "-q", "--color", "never"]), columns);
+    for columns in [20, 40, 60, 80, 100] {
+        let lines = list(columns);
+        assert_eq!(lines.len(), 51, "{lines:?}");
+        assert!(lines.iter().all(|line| line.chars().count() <= columns), "{lines:?}");
+        for (n, line) in lines[1..51].iter().enumerate() {
+            assert!(line.starts_with(&format!("{n:06}-x0000")), "{line}");
+            let cut: Vec<_> = line.split("  ").filter(|text| text.contains('…')).collect();
+            assert!(cut.iter().all(|text| text.trim().starts_with("long-name")), "{line}");
+        }
+    }
+    assert_eq!(list(60)[0].split_whitespace().last(), Some("USER"));
+    assert_eq!(list(100)[0].split_whitespace().last(), Some("BYTES"));
+
+    let collections = db.command(&["collections", "--color", "never"]);
+    let lines = on_columns(collections, 60);
+    let row = lines.iter().find(|line| line.starts_with(&db.name)).unwrap();
+    assert!(row.contains("  1,234  ") && row.chars().count() <= 60, "{lines:?}");
+
+    for line in on_columns(Program::new(&["layouts", "--color", "never"]), 60) {
+        assert!(line.chars().count() <= 60, "{line}");
+        assert!(!line.split("  ").next().unwrap().contains('…'), "{line}");
+    }
+}
+
 fn many(count: i32) -> Db {
     let db = Db::new();
     db.insert(

@@ -11,6 +11,30 @@ use tempfile::TempDir;
 
 use crate::support::{Db, at, connect_mongo, eventually, own_server};
 
+#[test]
+fn what_inspect_prints_raw_is_restored_from_stdin() {
+    let db = Db::new();
+    let ids = ["alpha-one-of-two", "beta-two-of-two"];
+    db.insert("sessions", ids.map(|id| connect_mongo(id, at(60))));
+    let before = db.find("sessions", doc! {});
+    let raw = db.sessionctl(&[&["inspect", "--raw", "-o", "ndjson"], &ids[..]].concat()).exits(0);
+    db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
+    let restore = |arguments: &[&str]| {
+        let arguments = [&["restore", "-", "-o", "json"], arguments].concat();
+        db.command(&arguments).stdin(raw.stdout.as_str()).run()
+    };
+    assert_eq!(restore(&["--dry-run"]).exits(0).json()["read"], 2);
+    restore(&[]).exits(3).says("--yes");
+    assert_eq!(db.count("sessions", doc! {}), 0);
+    let report = restore(&["--yes"]).exits(0).json();
+    assert_eq!((&report["file"], &report["restored"]), (&"stdin".into(), &2.into()), "{report}");
+    assert_eq!(db.find("sessions", doc! {}), before);
+
+    let cut = db.command(&["restore", "-", "--yes"]).stdin("{\"_id\": }\n").run();
+    cut.exits(1).says("stdin is damaged at byte 0");
+    db.sessionctl(&["restore", "-", "--uri", "-"]).exits(2).says("the archive");
+}
+
 const NAMES: [&str; 6] =
     ["a.bson", "a.bson.gz", "a.bson.zst", "a.ndjson", "a.ndjson.gz", "a.ndjson.zst"];
 

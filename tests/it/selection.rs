@@ -185,6 +185,59 @@ fn the_short_form_of_every_row_names_its_session() {
     }
 }
 
+/// Each short id that is shown, and that `inspect` finds one session by it.
+#[track_caller]
+fn leads_back(db: &Db, arguments: &[&str]) -> Vec<String> {
+    let rows = db.sessionctl(&[&["list", "-o", "json"], arguments].concat()).exits(0).json();
+    let shown = ids(&rows);
+    for id in &shown {
+        let run = db.sessionctl(&["inspect", "--full-ids", "-o", "json", "--", id]).exits(0);
+        let full = ids(&run.json());
+        assert!(matches!(full.as_slice(), [full] if full.starts_with(id)), "{id} {full:?}");
+    }
+    shown
+}
+
+#[test]
+fn ids_that_begin_alike_are_lengthened_until_each_leads_back_to_its_session() {
+    let db = Db::new();
+    // A hash spreads the numbers as random ids are spread.
+    let id =
+        |n: u64| format!("shop-prod-eu:{:016x}{n:016x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    db.insert("sessions", (1..=300).map(|n| connect_mongo(&id(n), at(60))));
+    db.insert("sessions", [connect_mongo(&long_id("alone"), at(60))]);
+    let shown = leads_back(&db, &["--limit", "20", "--reverse"]);
+    assert_eq!(shown.len(), 20);
+    assert!(shown.contains(&"alone0000000".to_owned()), "{shown:?}");
+    assert!(shown.iter().all(|id| id.len() <= 22), "never more than half: {shown:?}");
+
+    let all: Vec<String> = (1..=300).map(id).chain([long_id("alone")]).collect();
+    for format in ["ndjson", "csv", "table"] {
+        let run = db.sessionctl(&["list", "--limit", "0", "-o", format]).exits(0);
+        let is_unique = |shown: &str| all.iter().filter(|id| id.starts_with(shown)).count() == 1;
+        let word = |line: &str| {
+            let id = line.trim_start_matches("{\"id\":\"");
+            id.split(['"', ',', ' ']).next().unwrap().to_owned()
+        };
+        let lines = run.stdout.lines().skip(usize::from(format != "ndjson"));
+        let unique = lines.map(word).filter(|id| is_unique(id)).count();
+        assert_eq!(unique, all.len(), "{format}");
+    }
+}
+
+#[test]
+fn the_user_before_an_id_is_not_counted_even_where_one_row_is_shown() {
+    let db = Db::new();
+    let user = "28dd2c7955ce926456240b2f";
+    let payload = format!("{{\"cookie\":{{}},\"userId\":\"{user}\"}}");
+    let ids = ["db87cee52504ca5732bad49ddb1d5b85", "db87cee5ffffca5732bad49ddb1d5b85"];
+    let sessions = ids.map(|id| connect_mongo(&format!("{user}.{id}"), at(60)));
+    db.insert("sessions", sessions.map(|session| with(session, doc! { "session": &payload })));
+    let one = leads_back(&db, &["--limit", "1"]);
+    assert_eq!(one, [format!("{user}.db87cee5250")]);
+    assert_eq!(leads_back(&db, &[]).len(), 2);
+}
+
 #[test]
 fn a_short_prefix_is_looked_for_among_ids_of_any_type() {
     let db = Db::new();

@@ -11,6 +11,7 @@ use bson::DateTime;
 use clap::builder::{FalseyValueParser, PossibleValue, StringValueParser, TypedValueParser};
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Args, ValueEnum};
+use jiff::{Timestamp, civil, tz::TimeZone};
 use sessionctl::Layout;
 
 /// The options of every command, before or after its name.
@@ -238,7 +239,7 @@ pub enum Uri {
 pub struct SelectionArgs {
     /// Session ids, whole or unique beginnings of at least 8 characters. A lone - reads ids from
     /// stdin, one a line; ids that begin with - go after --
-    #[arg(value_name = "ID", help_heading = None::<&str>)]
+    #[arg(value_name = "ID", value_parser = id, help_heading = None::<&str>)]
     pub ids: Vec<String>,
 
     /// Sessions whose expiry is past
@@ -250,34 +251,34 @@ pub struct SelectionArgs {
     pub live: bool,
 
     /// Sessions that the store keeps for ever
-    #[arg(long, group = "state")]
+    #[arg(long, group = "state", conflicts_with_all = ["expires_before", "expires_after"])]
     pub endless: bool,
 
     /// Sessions whose expiry nothing can act on
-    #[arg(long, group = "state")]
+    #[arg(long, group = "state", conflicts_with_all = ["expires_before", "expires_after"])]
     pub malformed: bool,
 
     /// Sessions of this user
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = user)]
     pub user: Option<String>,
 
     /// Sessions whose payload says so; repeatable
     #[arg(long = "where", value_name = "PATH=VALUE", value_parser = path_value)]
     pub payload: Vec<(String, String)>,
 
-    /// Sessions that expire before it, such as +1h
+    /// Sessions that expire before TIME, such as +1h
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     pub expires_before: Option<Time>,
 
-    /// Sessions that expire then or later
+    /// Sessions that expire at or after TIME
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     pub expires_after: Option<Time>,
 
-    /// Sessions not touched for so long, such as 7d
+    /// Sessions idle for at least DURATION, such as 7d or 1d12h
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
     pub idle: Option<Duration>,
 
-    /// Sessions created so long ago, or earlier
+    /// Sessions created at least DURATION ago
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
     pub older: Option<Duration>,
 
@@ -324,27 +325,39 @@ impl Time {
     }
 }
 
-/// `60`, `90s`, `15m`, `24h`, `7d`, `2w`, `500ms`.
+/// `60`, `90s`, `15m`, `1d12h`, `2w`, `500ms`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit_millis: u64 = match unit {
-        "" | "s" => 1000,
-        "ms" => 1,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        "w" => 604_800_000,
-        _ => return Err("a duration is a number of seconds, or like 90s, 15m, 24h, 7d".to_owned()),
-    };
-    let number: u64 =
-        number.parse().map_err(|_| "a duration begins with a whole number".to_owned())?;
-    number
-        .checked_mul(unit_millis)
-        // A thousand years; the server's dates go further, but nobody's sessions do.
-        .filter(|millis| *millis <= 31_536_000_000_000)
-        .map(Duration::from_millis)
-        .ok_or_else(|| "that is longer than a thousand years".to_owned())
+    // The largest unit comes first, and none comes twice: `12h1d` is more likely a slip than a wish.
+    const UNITS: [(&str, u64); 6] = [
+        ("w", 604_800_000),
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1000),
+        ("ms", 1),
+    ];
+    const FORMS: &str = "a duration is a number of seconds, or like 90s, 15m, 24h, 7d, 1d12h";
+    // A thousand years; the server's dates go further, but nobody's sessions do.
+    const LONGEST: u64 = 31_536_000_000_000;
+    let too_long = || "it is longer than a thousand years".to_owned();
+    let (mut rest, mut units) = (text, UNITS.as_slice());
+    let mut total: u64 = 0;
+    while !rest.is_empty() || total == 0 && units.len() == UNITS.len() {
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+        let (number, after) = rest.split_at(digits);
+        let letters = after.find(|letter: char| letter.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, next) = after.split_at(letters);
+        let unit = if unit.is_empty() && number == text { "s" } else { unit };
+        if number.is_empty() {
+            return Err("a duration begins with a whole number".to_owned());
+        }
+        let at = units.iter().position(|(name, _)| *name == unit).ok_or(FORMS)?;
+        let millis = number.parse::<u64>().ok().and_then(|number| number.checked_mul(units[at].1));
+        let sum = millis.and_then(|millis| total.checked_add(millis));
+        total = sum.filter(|total| *total <= LONGEST).ok_or_else(too_long)?;
+        (rest, units) = (next, &units[at + 1..]);
+    }
+    Ok(Duration::from_millis(total))
 }
 
 /// A duration that is not zero.
@@ -368,21 +381,60 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
 
 /// An instant, or a duration from now.
 pub fn time(text: &str) -> Result<Time, String> {
-    const FORMS: &str =
-        "a time is RFC 3339 (2026-11-23T10:00:00Z), a date (2026-11-23), or like -7d and +1h";
+    const FORMS: &str = "a time is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date alone \
+                         (2026-11-23, midnight UTC), or relative (-7d, +1h, -1d12h)";
     if let Some(ago) = text.strip_prefix('-') {
         return duration(ago).map(|ago| Time::FromNow(-(ago.as_millis() as i64)));
     }
     if let Some(ahead) = text.strip_prefix('+') {
         return duration(ahead).map(|ahead| Time::FromNow(ahead.as_millis() as i64));
     }
-    let timestamp: Option<jiff::Timestamp> = text.parse().ok().or_else(|| {
-        let date: jiff::civil::Date = text.parse().ok()?;
-        date.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-    });
+    let timestamp: Option<Timestamp> = match text.parse() {
+        Ok(timestamp) => Some(timestamp),
+        Err(_) if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => {
+            // jiff takes the date of a longer text, too, and drops the rest.
+            let midnight = text.parse().ok().map(|date: civil::Date| date.at(0, 0, 0, 0));
+            midnight.and_then(|midnight| TimeZone::UTC.to_timestamp(midnight).ok())
+        }
+        Err(_) => match text.parse() {
+            Ok(clock) => {
+                // A machine that has no zone keeps UTC.
+                let here = TimeZone::try_system().unwrap_or(TimeZone::UTC);
+                return Err(without_zone(clock, &here));
+            }
+            Err(_) => None,
+        },
+    };
     timestamp
         .map(|timestamp| Time::At(DateTime::from_millis(timestamp.as_millisecond())))
         .ok_or_else(|| FORMS.to_owned())
+}
+
+/// Which instants a date and a time of day can be: hours apart, so nobody guesses.
+fn without_zone(clock: civil::DateTime, local: &TimeZone) -> String {
+    let here = clock.to_zoned_datetime(local.clone()).map(|here| {
+        let zone = here.time_zone().iana_name().unwrap_or("the zone of this machine");
+        format!(" or {clock}{} ({zone})", here.strftime("%:z"))
+    });
+    let here = here.unwrap_or_default();
+    format!("a date and time needs a zone; it is {clock}Z (UTC){here}")
+}
+
+/// The user that `--user` names. Nobody is called "", so an empty one is a variable of a script that
+/// was never set.
+fn user(text: &str) -> Result<String, String> {
+    match text.is_empty() {
+        true => Err("it is empty, so no session would match".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// A session id, or the beginning of one.
+pub fn id(text: &str) -> Result<String, String> {
+    match text.is_empty() {
+        true => Err("a session id is never empty".to_owned()),
+        false => Ok(text.to_owned()),
+    }
 }
 
 fn path_value(text: &str) -> Result<(String, String), String> {
@@ -406,7 +458,19 @@ mod tests {
         for wrong in ["", "s", "1y", "-1", "1.5h", "99999999999999999999", "9999999999w"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
         assert!(interval("0").is_err());
+    }
+
+    #[test]
+    fn a_duration_may_be_compound_from_the_largest_unit_down() {
+        assert_eq!(duration("1d12h"), Ok(Duration::from_secs(36 * 3600)));
+        assert_eq!(duration("2w1d3h4m5s6ms"), Ok(Duration::from_millis(1_307_045_006)));
+        assert_eq!(duration("1m500ms"), Ok(Duration::from_millis(60_500)));
+        assert_eq!(time("-1d12h"), Ok(Time::FromNow(-36 * 3_600_000)));
+        for wrong in ["12h1d", "1d1d", "1d12", "12 h", "1d h", "1dh", "500w99999999999999d"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
@@ -418,6 +482,25 @@ mod tests {
         assert_eq!(time("-7d"), Ok(Time::FromNow(-604_800_000)));
         assert_eq!(time("+1h"), Ok(Time::FromNow(3_600_000)));
         assert!(time("yesterday").is_err());
+    }
+
+    #[test]
+    fn a_date_and_time_without_a_zone_is_an_error_that_shows_both_readings() {
+        for text in ["2026-11-30T08:30:00", "2026-11-30 08:30:00", "2026-11-30T08:30"] {
+            let said = time(text).unwrap_err();
+            assert!(said.contains("2026-11-30T08:30:00Z (UTC) or 2026-11-30T08:30:00"), "{said}");
+        }
+        let clock = "2026-07-01T08:30:00".parse().unwrap();
+        let stockholm = TimeZone::get("Europe/Stockholm").unwrap();
+        assert_eq!(
+            without_zone(clock, &stockholm),
+            "a date and time needs a zone; it is 2026-07-01T08:30:00Z (UTC) or \
+             2026-07-01T08:30:00+02:00 (Europe/Stockholm)"
+        );
+        // Not midnight, whatever stands behind the date.
+        for text in ["2026-11-30T08:30:00[Europe/Stockholm]", "2026-11-30T", "2026-11-30 noon"] {
+            assert!(time(text).is_err(), "{text}");
+        }
     }
 
     #[test]

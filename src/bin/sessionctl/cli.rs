@@ -56,10 +56,12 @@ pub fn parse() -> Result<Invocation, Refusal> {
     let uri = uri(&cli.global, &matches)?;
     if uri == Uri::Stdin && cli.command.reads_stdin() {
         let hint = "put the connection string into a file and use --uri-file";
-        return Err(Refusal::Own(
-            "stdin cannot give both the ids and the connection string".into(),
-            hint,
-        ));
+        let what = match cli.command {
+            Command::Restore(_) => "the archive",
+            _ => "the ids",
+        };
+        let sentence = format!("stdin cannot give both {what} and the connection string");
+        return Err(Refusal::Own(sentence, hint));
     }
     let command_line = command_line(std::env::args_os(), &command);
     Ok(Invocation {

@@ -79,6 +79,7 @@ impl Command {
             Self::List(args) => args.selection.reads_stdin(),
             Self::Inspect(args) => args.ids.iter().any(|id| id == "-"),
             Self::Expire(args) => args.selected.selection.reads_stdin(),
+            Self::Restore(args) => args.reads_stdin(),
             Self::Purge(args) => args.selected.selection.reads_stdin(),
             _ => false,
         }

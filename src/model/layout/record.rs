@@ -11,7 +11,7 @@ use super::definition::{BsonType, Detect, Id, Instant, Layout, SetTo, TtlIndex, 
 use super::rule::{Kind, LifetimeFrom, Meaning, Rule};
 use crate::error::{Error, Result};
 use crate::model::document::{FieldPath, Unit};
-use crate::model::payload::PayloadPlace;
+use crate::model::payload::{Codec, PayloadPlace};
 
 /// A whole record. What can be judged by itself is judged as it is read: a path, a type, a codec.
 #[derive(Deserialize)]
@@ -135,6 +135,18 @@ impl Record {
         if self.payload.codecs.is_empty() {
             let what = "there is no codec (use [\"none\"] if there is no payload)";
             return Err(fault(["payload", "codecs"], what));
+        }
+        // A path that could lead nowhere is a field of the document, written as one of the payload.
+        let in_payload = |place: &UserPlace| matches!(place, UserPlace::Payload(_));
+        if self.payload.codecs == [Codec::Absent]
+            && let Some(at) = self.user.iter().position(in_payload)
+        {
+            let place = &self.user[at];
+            let what = format!(
+                "`{place}` is a path in the payload, and this layout has none; write a field of the \
+                 document with a leading slash: `/{place}`"
+            );
+            return Err(fault(["user", &at.to_string()], what));
         }
         if self.detect.require.is_empty() {
             return Err(fault(["detect", "require"], "it is empty, so every document would fit"));

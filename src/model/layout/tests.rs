@@ -221,6 +221,16 @@ fn refusal(of: &str, right: &str, wrong: &str) -> String {
 }
 
 #[test]
+fn a_user_path_that_lacks_its_leading_slash_is_an_error_where_there_is_no_payload() {
+    let said = refusal("authjs", "user = [\"/userId\"]", "user = [\"userId\"]");
+    assert_eq!(
+        said,
+        "user.0: `userId` is a path in the payload, and this layout has none; write a field of the \
+         document with a leading slash: `/userId`"
+    );
+}
+
+#[test]
 fn a_session_is_ended_by_nothing_that_its_field_cannot_hold() {
     let ended = |record, wrong: &str| {
         let right = match record {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use bson::raw::RawDocumentBuf;
@@ -68,15 +68,19 @@ impl Contents {
     ///
     /// # Errors
     /// [`Error::Archive`] where it cannot be opened. What is wrong inside is its `damage`.
-    pub fn of(path: &Path, mut seen: impl FnMut()) -> Result<Self> {
-        let mut reader = Reader::open(path)?;
+    pub fn of(path: &Path, seen: impl FnMut()) -> Result<Self> {
+        Reader::open(path).map(|reader| Self::read(reader, seen))
+    }
+
+    /// Reads an archive through and checks it; `seen` hears of each document.
+    pub fn read(mut reader: Reader, mut seen: impl FnMut()) -> Self {
         let damage = reader.by_ref().inspect(|_| seen()).find_map(Result::err);
         let documents = match damage {
             // What a checksum has not confirmed yet may be damaged too.
             Some(_) => reader.sound.documents,
             None => reader.read,
         };
-        Ok(Self { documents, torn: reader.torn, damage })
+        Self { documents, torn: reader.torn, damage }
     }
 }
 
@@ -97,6 +101,17 @@ impl Reader {
             return Err(in_use(path));
         }
         Self::over(path, file, format)
+    }
+
+    /// Reads plain lines of Extended JSON from the beginning of `file`, which errors call `name`.
+    ///
+    /// # Errors
+    /// [`Error::Archive`] where it cannot be read.
+    pub fn of_lines(name: &Path, mut file: File) -> Result<Self> {
+        let failed = |error: io::Error| unusable(name, "could not be read", &error);
+        file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let format = Format { encoding: Encoding::Ndjson, compression: Compression::None };
+        Self::over(name, file, format)
     }
 
     pub(super) fn over(path: &Path, file: File, format: Format) -> Result<Self> {

@@ -6,8 +6,7 @@ use sessionctl::store::{Reading, documents};
 use sessionctl::{Session, Store};
 
 use super::list;
-use crate::args::Format;
-use crate::args::SelectionArgs;
+use crate::args::{Format, SelectionArgs, id};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::json;
 use crate::console::output::{self, Cell, Row, Shape};
@@ -18,18 +17,20 @@ use crate::context::{Context, Purpose};
 #[command(after_help = "Examples:
   sessionctl inspect 7ZQOhQlxWzrh
   sessionctl inspect --reveal -- -3FhWn2_q9Zk
-  sessionctl inspect - < ids.txt")]
+  sessionctl inspect - < ids.txt
+  sessionctl inspect --raw -o ndjson 7ZQOhQlxWzrh | sessionctl restore - -c copies --yes")]
 pub struct Args {
     /// Session ids, whole or unique beginnings of at least 8 characters. A lone - reads ids from
     /// stdin, one a line; ids that begin with - go after --
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", value_parser = id, required = true)]
     pub ids: Vec<String>,
 
     /// Show values that look like secrets, too
     #[arg(long)]
     reveal: bool,
 
-    /// Print the documents as they are stored, in canonical Extended JSON, unmasked
+    /// Print the documents as they are stored, in canonical Extended JSON, unmasked; with -o ndjson in
+    /// the form that sessionctl restore reads
     #[arg(long)]
     raw: bool,
 }

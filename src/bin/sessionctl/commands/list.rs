@@ -20,8 +20,11 @@ use crate::context::{Context, Purpose};
 /// Without a selection all sessions are listed, in the order in which they are stored. A table
 /// shows the first 50; the other formats give all, streaming.
 ///
-/// A TIME is RFC 3339 (2026-11-23T10:00:00Z), a date (2026-11-23, in UTC), or a duration ago or
-/// ahead (-7d, +1h). A DURATION is a number of seconds, or like 90s, 15m, 24h, 7d.
+/// Ids are shown in short form. Where some begin alike, they are lengthened until each names one of the
+/// rows shown, up to half of the id; in the formats that stream, the first 1,000 rows decide.
+///
+/// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date alone (2026-11-23, midnight UTC), or
+/// relative (-7d, +1h). A DURATION is a number of seconds, or like 90s, 15m, 7d, 1d12h.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl list
@@ -78,9 +81,12 @@ pub const HEADER: [&str; 7] = ["id", "state", "expires", "touched", "created", "
 
 /// The row of a session.
 pub fn row(session: Session, full_ids: bool) -> Row {
-    let id = if full_ids { session.id.full() } else { session.id.short() };
+    let id = match full_ids {
+        true => Cell::Id(session.id.full()),
+        false => Cell::Short(session.id.shortened(session.user.as_deref())),
+    };
     Row(vec![
-        ("id", Cell::Id(id)),
+        ("id", id),
         ("state", Cell::State(session.state)),
         ("expires", Cell::maybe(session.expires, Cell::Time)),
         ("touched", Cell::maybe(session.touched, Cell::Time)),

@@ -12,8 +12,8 @@ use crate::context::Context;
 /// confirmed first, on the terminal or with --yes; only expired sessions need no confirmation where
 /// there is no terminal.
 ///
-/// A TIME is RFC 3339 (2026-11-23T10:00:00Z), a date (2026-11-23, in UTC), or a duration ago or
-/// ahead (-7d, +1h). A DURATION is a number of seconds, or like 90s, 15m, 24h, 7d.
+/// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date alone (2026-11-23, midnight UTC), or
+/// relative (-7d, +1h). A DURATION is a number of seconds, or like 90s, 15m, 7d, 1d12h.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl purge --expired

@@ -1,9 +1,12 @@
 //! `sessionctl restore`
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sessionctl::archive::{Contents, Reader};
+use sessionctl::error::reason;
 use sessionctl::restore::BATCH_SIZE;
 use sessionctl::{Connection, Error};
 
@@ -21,16 +24,18 @@ use crate::context::Context;
 /// twice, the first one counts. Sessions that are expired come back too, until the next sweep, or a
 /// TTL index, removes them again.
 ///
-/// FILE ends with .bson or .ndjson, or with either of them and .gz or .zst.
+/// FILE ends with .bson or .ndjson, or with either of them and .gz or .zst. A lone - reads .ndjson from
+/// stdin, such as the output of sessionctl inspect --raw -o ndjson.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl restore purged.bson --dry-run
   sessionctl restore purged.bson
-  sessionctl restore purged.ndjson.zst -d shop -c sessions --yes")]
+  sessionctl restore purged.ndjson.zst -d shop -c sessions --yes
+  sessionctl inspect --raw -o ndjson 7ZQOhQlxWzrh | sessionctl restore - -c copies --yes")]
 pub struct Args {
-    /// The archive
+    /// The archive, or - for stdin
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    pub file: PathBuf,
 
     /// Only count the sessions of the archive, and those of them that are there already
     #[arg(long)]
@@ -77,16 +82,77 @@ impl Report {
     }
 }
 
+/// Where the archive is: it is read twice, first to check all of it.
+#[derive(Debug)]
+enum Source {
+    File(PathBuf),
+    /// What stdin gave, in a file that has no name and ends with this process.
+    Stdin(File),
+}
+
+impl Args {
+    /// Whether stdin gives the archive, and so no answer to a question.
+    pub fn reads_stdin(&self) -> bool {
+        self.file == Path::new("-")
+    }
+
+    fn source(&self) -> sessionctl::Result<Source> {
+        if !self.reads_stdin() {
+            return Ok(Source::File(self.file.clone()));
+        }
+        let copied = tempfile::tempfile().and_then(|mut file| {
+            io::copy(&mut io::stdin().lock(), &mut file)?;
+            Ok(file)
+        });
+        copied.map(Source::Stdin).map_err(|error| {
+            let what = format!("could not be copied to a temporary file: {}", reason(&error));
+            Error::Archive { path: STDIN.into(), what }
+        })
+    }
+}
+
+/// What errors and reports call it.
+const STDIN: &str = "stdin";
+
+impl Source {
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Stdin(_) => STDIN.to_owned(),
+        }
+    }
+
+    fn open(&self) -> sessionctl::Result<Reader> {
+        match self {
+            Self::File(path) => Reader::open(path),
+            Self::Stdin(file) => {
+                let file = file.try_clone().map_err(|error| {
+                    let what = format!("could not be read: {}", reason(&error));
+                    Error::Archive { path: STDIN.into(), what }
+                })?;
+                Reader::of_lines(Path::new(STDIN), file)
+            }
+        }
+    }
+}
+
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     // Until something is written, a signal ends the command at once.
     let prepared = context.signals.asked.run_until_cancelled(prepare(context, args)).await;
     let Some(prepared) = prepared else { return Ok(context.signals.exit()) };
-    let Prepared { connection, action, contents, mut report } = prepared?;
+    let Prepared { connection, action, source, contents, mut report } = prepared?;
     let mut outcome = Ok(Exit::Done);
     if !args.dry_run {
         let confirmed = confirm(context, args, &report.namespace, contents.documents).await?;
-        let restored =
-            restore(context, args, &connection, contents.documents, &mut report, confirmed);
+        let restored = restore(
+            context,
+            args,
+            &connection,
+            &source,
+            contents.documents,
+            &mut report,
+            confirmed,
+        );
         outcome = restored.await.doing(&action);
     }
     if let (Ok(Exit::Done), Some(damage)) = (&outcome, &contents.damage) {
@@ -104,20 +170,23 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 struct Prepared {
     connection: Connection,
     action: String,
+    source: Source,
     contents: Contents,
     report: Report,
 }
 
 async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
     let started = Instant::now();
-    let file = args.file.display().to_string();
     // A name or a file that cannot be right is said before a server is asked.
-    drop(Reader::open(&args.file).doing(&format!("restore {file}"))?);
+    let action = format!("restore {}", args.file.display());
+    let source = args.source().doing(&action)?;
+    drop(source.open().doing(&action)?);
+    let file = source.name();
     let connection = context.connect().await?;
     let namespace = format!("{}.{}", connection.database(), context.collection());
     let action = format!("restore {namespace}");
     connection.primary_now().await.doing(&action)?;
-    let contents = look_through(context, &args.file).await.doing(&action)?;
+    let contents = look_through(context, &source).await.doing(&action)?;
     if contents.torn > 0 {
         let bytes = counted(contents.torn, "byte");
         context.note(
@@ -143,22 +212,22 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
         stopped: None,
     };
     if args.dry_run {
-        let documents = Reader::open(&args.file).doing(&action)?.take(whole(contents.documents));
+        let documents = source.open().doing(&action)?.take(whole(contents.documents));
         let existing = connection.count_existing(context.collection(), documents).await;
         (report.read, report.skipped) = (contents.documents, existing.doing(&action)?);
     }
     report.took = started.elapsed();
-    Ok(Prepared { connection, action, contents, report })
+    Ok(Prepared { connection, action, source, contents, report })
 }
 
 /// Reads the archive through, beside the runtime that hears the signals.
-async fn look_through(context: &Context, file: &Path) -> sessionctl::Result<Contents> {
+async fn look_through(context: &Context, source: &Source) -> sessionctl::Result<Contents> {
     let progress = Progress::new("sessions looked at", None, context.global.quiet);
-    let (seen, path) = (progress.cleared(), file.to_owned());
-    let looking = tokio::task::spawn_blocking(move || Contents::of(&path, || seen.advance(1)));
-    looking.await.unwrap_or_else(|_| {
+    let (seen, reader) = (progress.cleared(), source.open()?);
+    let looking = tokio::task::spawn_blocking(move || Contents::read(reader, || seen.advance(1)));
+    looking.await.map_err(|_| {
         let what = "could not be read through".to_owned();
-        Err(Error::Archive { path: file.to_owned(), what })
+        Error::Archive { path: source.name().into(), what }
     })
 }
 
@@ -174,7 +243,7 @@ async fn confirm(
 ) -> Result<Confirmed, Failure> {
     let beforehand = Confirmed::by_count(documents).or_else(|| Confirmed::by_flag(args.yes));
     let text = format!("restore {} into {namespace}?", sessions(documents));
-    ask(beforehand, Question::YesNo(text), false, &context.signals).await
+    ask(beforehand, Question::YesNo(text), args.reads_stdin(), &context.signals).await
 }
 
 /// Goes through the batches, unless a signal stops it.
@@ -182,13 +251,14 @@ async fn restore(
     context: &Context,
     args: &Args,
     connection: &Connection,
+    source: &Source,
     documents: u64,
     report: &mut Report,
     _: Confirmed,
 ) -> sessionctl::Result<Exit> {
     let started = Instant::now();
     let progress = Progress::new("sessions", Some(documents), context.global.quiet);
-    let archive = Reader::open(&args.file)?.take(whole(documents));
+    let archive = source.open()?.take(whole(documents));
     let asked = context.signals.asked.clone();
     let mut restoring = connection.restore(context.collection(), archive, args.batch_size, asked);
     let outcome = loop {

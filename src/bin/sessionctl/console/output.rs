@@ -4,17 +4,20 @@
 use std::io::{self, BufWriter, Write};
 
 use bson::DateTime;
-use comfy_table::{
-    Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, presets,
-};
+use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement, Table, presets};
 use serde_json::Value;
-use sessionctl::State;
 use sessionctl::payload::time;
+use sessionctl::{ShortId, State};
 
 use crate::args::Format;
 use crate::console::failure::Failure;
 use crate::console::json::{json_text, pretty_text, quoted, string};
 use crate::console::text::{grouped, neutral, relative};
+
+mod fit;
+
+pub use fit::DISPENSABLE;
+use fit::fit;
 
 /// One value of a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +26,8 @@ pub enum Cell {
     Text(String),
     /// An id: printed as it is in CSV, where other text is guarded against formulas.
     Id(String),
+    /// The beginning of an id, lengthened where another row's id begins so, too.
+    Short(ShortId),
     State(State),
     Time(DateTime),
     Count(u64),
@@ -42,6 +47,7 @@ impl Cell {
         match self {
             Self::Null => Value::Null,
             Self::Text(text) | Self::Id(text) => text.as_str().into(),
+            Self::Short(id) => id.as_str().into(),
             Self::State(state) => state.name().into(),
             Self::Time(date) => time(*date).map_or(Value::Null, Value::String),
             Self::Count(count) => (*count).into(),
@@ -68,6 +74,7 @@ impl Cell {
         let plain = |letter: u8| letter.is_ascii_alphanumeric() || b"_.:-".contains(&letter);
         match self {
             Self::Id(text) => text.bytes().all(plain),
+            Self::Short(id) => id.as_str().bytes().all(plain),
             Self::Time(_) | Self::State(_) => true,
             _ => false,
         }
@@ -78,6 +85,7 @@ impl Cell {
         match self {
             Self::Null => "-".to_owned(),
             Self::Text(text) | Self::Id(text) => neutral(text).into_owned(),
+            Self::Short(id) => neutral(id.as_str()).into_owned(),
             Self::State(state) => state.name().to_owned(),
             Self::Time(date) => match now {
                 Some(now) => relative(*date, now),
@@ -88,6 +96,11 @@ impl Cell {
             Self::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
             Self::Json(value) => neutral(&json_text(value)).into_owned(),
         }
+    }
+
+    /// Whether it still says something true when its end is missing.
+    fn can_be_cut(&self) -> bool {
+        matches!(self, Self::Null | Self::Text(_) | Self::Json(_))
     }
 
     pub fn is_number(&self) -> bool {
@@ -109,6 +122,13 @@ impl Row {
         Self(columns.iter().filter_map(pick).collect())
     }
 
+    fn short_ids(&mut self) -> impl Iterator<Item = &mut ShortId> {
+        self.0.iter_mut().filter_map(|(_, cell)| match cell {
+            Cell::Short(id) => Some(id),
+            _ => None,
+        })
+    }
+
     /// As the JSON object that is printed.
     pub fn json(&self) -> Value {
         Value::Object(self.0.iter().map(|(key, cell)| ((*key).to_owned(), cell.json())).collect())
@@ -123,6 +143,7 @@ impl Row {
             match cell {
                 Cell::Null => out.write_all(b"null")?,
                 Cell::Text(text) | Cell::Id(text) => string(out, text)?,
+                Cell::Short(id) => string(out, id.as_str())?,
                 Cell::State(state) => quoted(out, state.name())?,
                 Cell::Time(date) => match time(*date) {
                     Some(text) => quoted(out, &text)?,
@@ -134,6 +155,11 @@ impl Row {
         }
         out.write_all(if self.0.is_empty() { b"{}" } else { b"}" })
     }
+}
+
+/// Lengthens the short ids of rows that are shown together until each names one of them.
+pub fn tell_apart(rows: &mut [Row]) -> Option<usize> {
+    ShortId::tell_apart(rows.iter_mut().flat_map(Row::short_ids).collect())
 }
 
 /// Whether a command answers with any number of rows, with one, or with one now and then.
@@ -157,7 +183,8 @@ pub struct Style {
     pub width: Option<u16>,
 }
 
-/// Rows a chunk of a table: the first chunk's widths are known before it is printed, and memory stays flat.
+/// Rows a chunk: widths, and the lengths of ids, are known before a chunk is printed, and memory stays
+/// flat. Only a table goes on in chunks. Elsewhere the first one decides how much of each id is shown.
 const CHUNK: usize = 1000;
 
 /// Prints rows as they come. `W` is stdout but in tests.
@@ -169,7 +196,12 @@ pub struct Rows<W: Write> {
     columns: Vec<String>,
     now: Option<DateTime>,
     printed: u64,
+    written: u64,
     chunk: Vec<Row>,
+    /// How much of an id has to be shown to tell it from the others, as far as is known.
+    id_bytes: Option<usize>,
+    /// The columns of the table that the terminal has room for.
+    shown: Option<Vec<usize>>,
 }
 
 impl Rows<io::Stdout> {
@@ -190,7 +222,10 @@ impl<W: Write> Rows<W> {
             columns: Vec::new(),
             now: None,
             printed: 0,
+            written: 0,
             chunk: Vec::new(),
+            id_bytes: None,
+            shown: None,
         }
     }
 
@@ -218,27 +253,50 @@ impl<W: Write> Rows<W> {
 
     pub fn row(&mut self, row: Row) -> Result<(), Failure> {
         let row = row.pick(&self.columns);
-        self.write(row).map_err(|error| Failure::stdout(&error))
+        self.add(row).map_err(|error| Failure::stdout(&error))
     }
 
-    fn write(&mut self, row: Row) -> io::Result<()> {
-        let first = self.printed == 0;
+    fn add(&mut self, mut row: Row) -> io::Result<()> {
         self.printed += 1;
+        let waits = self.style.format == Format::Table || self.written == 0;
+        if self.shape == Shape::Many && waits {
+            self.chunk.push(row);
+            return if self.chunk.len() >= CHUNK { self.flush_chunk() } else { Ok(()) };
+        }
+        self.show_as_much(&mut row);
+        self.write(&row)
+    }
+
+    fn show_as_much(&self, row: &mut Row) {
+        if let Some(bytes) = self.id_bytes {
+            row.short_ids().for_each(|id| id.show_as_much(bytes));
+        }
+    }
+
+    fn flush_chunk(&mut self) -> io::Result<()> {
+        let mut rows = std::mem::take(&mut self.chunk);
+        rows.iter_mut().for_each(|row| self.show_as_much(row));
+        self.id_bytes = self.id_bytes.max(tell_apart(&mut rows));
         match self.style.format {
-            Format::Table if self.shape == Shape::One => self.vertical(&row),
-            Format::Table => {
-                self.chunk.push(row);
-                if self.chunk.len() >= CHUNK { self.table() } else { Ok(()) }
-            }
+            Format::Table => self.table(&rows),
+            _ => rows.iter().try_for_each(|row| self.write(row)),
+        }
+    }
+
+    fn write(&mut self, row: &Row) -> io::Result<()> {
+        let first = self.written == 0;
+        self.written += 1;
+        match self.style.format {
+            Format::Table => self.vertical(row),
             Format::Json => match self.shape {
                 Shape::One => self.out.write_all(pretty_text(&row.json()).as_bytes()),
                 Shape::Many => {
                     self.out.write_all(if first { b"[\n" } else { b",\n" })?;
                     row.write_json(&mut self.out)
                 }
-                Shape::Stream => self.line(&row),
+                Shape::Stream => self.line(row),
             },
-            Format::Ndjson => self.line(&row),
+            Format::Ndjson => self.line(row),
             Format::Csv => {
                 if first {
                     self.csv(row.0.iter().map(|(key, _)| (*key).to_owned()).collect())?;
@@ -267,8 +325,10 @@ impl<W: Write> Rows<W> {
     }
 
     fn end(&mut self) -> io::Result<()> {
+        if !self.chunk.is_empty() {
+            self.flush_chunk()?;
+        }
         match (self.style.format, self.shape, self.printed) {
-            (Format::Table, ..) if !self.chunk.is_empty() => self.table()?,
             (Format::Json, Shape::Many, 0) => self.out.write_all(b"[]\n")?,
             (Format::Json, Shape::Many, _) => self.out.write_all(b"\n]\n")?,
             (Format::Csv, Shape::Many | Shape::Stream, 0) => {
@@ -284,47 +344,52 @@ impl<W: Write> Rows<W> {
         self.out.flush()
     }
 
-    fn table(&mut self) -> io::Result<()> {
-        let rows = std::mem::take(&mut self.chunk);
-        let first = self.printed <= CHUNK as u64;
+    fn table(&mut self, rows: &[Row]) -> io::Result<()> {
+        let texts: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| row.0.iter().map(|(_, cell)| cell.shown(self.now)).collect())
+            .collect();
+        let columns = fit(rows, &texts, self.shown.as_deref(), self.style.width);
         let mut table = self.blank();
-        if let (true, Some(row)) = (first, rows.first()) {
-            let names = row.0.iter().map(|(key, cell)| {
-                let cell_style = comfy_table::Cell::new(key.to_uppercase());
-                if cell.is_number() {
-                    cell_style.set_alignment(CellAlignment::Right)
-                } else {
-                    cell_style
-                }
-            });
-            let mut header = comfy_table::Row::from(names);
-            header.max_height(1);
-            table.set_header(header);
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        if let (None, Some(row)) = (&self.shown, rows.first()) {
+            table.set_header(columns.iter().map(|(at, width)| {
+                let (key, cell) = &row.0[*at];
+                let name = console::truncate_str(&key.to_uppercase(), *width, "…").into_owned();
+                let name = comfy_table::Cell::new(name);
+                if cell.is_number() { name.set_alignment(CellAlignment::Right) } else { name }
+            }));
         }
-        for row in &rows {
-            let cells = row.0.iter().map(|(_, cell)| self.table_cell(cell));
-            let mut line = comfy_table::Row::from(cells);
-            line.max_height(1);
-            table.add_row(line);
+        for (row, texts) in rows.iter().zip(&texts) {
+            table.add_row(columns.iter().map(|(at, width)| {
+                let text = console::truncate_str(&texts[*at], *width, "…");
+                styled(&row.0[*at].1, &text)
+            }));
         }
-        // What names the row is not shortened before everything else is, unless it fills the line.
-        let longest = table.column_max_content_widths().first().copied().unwrap_or_default();
-        let width = self.style.width.unwrap_or(u16::MAX);
-        if let Some(first) = table.column_mut(0).filter(|_| longest <= width / 2) {
-            first.set_constraint(ColumnConstraint::ContentWidth);
-        }
+        self.shown = Some(columns.into_iter().map(|(at, _)| at).collect());
         self.print(&table)
     }
 
     /// One object: a line for each key.
     fn vertical(&mut self, row: &Row) -> io::Result<()> {
         let mut table = self.blank();
+        let (mut keys, mut whole) = (0, 0);
         for (key, cell) in &row.0 {
+            let text = cell.shown(self.now);
+            keys = keys.max(key.len());
             let value = match cell {
                 Cell::Json(value) => comfy_table::Cell::new(pretty_text(value).trim_end()),
-                cell => self.table_cell(cell).set_alignment(CellAlignment::Left),
+                cell => styled(cell, &text).set_alignment(CellAlignment::Left),
             };
+            if !cell.can_be_cut() {
+                whole = whole.max(console::measure_text_width(&text));
+            }
             table.add_row([comfy_table::Cell::new(key), value]);
+        }
+        // An id or a number stays one word, even where the terminal has to break the line.
+        let needed = u16::try_from(keys + whole + 4).unwrap_or(u16::MAX);
+        if let Some(width) = self.style.width.filter(|width| *width < needed) {
+            table.set_width(width.max(needed));
         }
         self.print(&table)
     }
@@ -348,19 +413,6 @@ impl<W: Write> Rows<W> {
         table
     }
 
-    fn table_cell(&self, cell: &Cell) -> comfy_table::Cell {
-        let shown = comfy_table::Cell::new(cell.shown(self.now));
-        match cell {
-            Cell::Null => shown.add_attribute(Attribute::Dim),
-            Cell::State(State::Live) => shown.fg(Color::Green),
-            Cell::State(State::Expired) => shown.fg(Color::Yellow),
-            Cell::State(State::Malformed) => shown.fg(Color::Red),
-            Cell::State(State::Endless) => shown.fg(Color::Blue),
-            cell if cell.is_number() => shown.set_alignment(CellAlignment::Right),
-            _ => shown,
-        }
-    }
-
     /// Without the padding that would make every line as wide as the widest.
     fn print(&mut self, table: &Table) -> io::Result<()> {
         for line in table.lines() {
@@ -368,6 +420,19 @@ impl<W: Write> Rows<W> {
             writeln!(self.out, "{}", line.trim_end())?;
         }
         Ok(())
+    }
+}
+
+fn styled(cell: &Cell, text: &str) -> comfy_table::Cell {
+    let shown = comfy_table::Cell::new(text);
+    match cell {
+        Cell::Null => shown.add_attribute(Attribute::Dim),
+        Cell::State(State::Live) => shown.fg(Color::Green),
+        Cell::State(State::Expired) => shown.fg(Color::Yellow),
+        Cell::State(State::Malformed) => shown.fg(Color::Red),
+        Cell::State(State::Endless) => shown.fg(Color::Blue),
+        cell if cell.is_number() => shown.set_alignment(CellAlignment::Right),
+        _ => shown,
     }
 }
 

@@ -6,6 +6,7 @@ use bson::{DateTime, Document};
 use serde_json::{Map, Value, json};
 use sessionctl::error::reason;
 use sessionctl::payload::time;
+use sessionctl::query::Needed;
 use sessionctl::session::shorten;
 use sessionctl::store::{Reading, documents};
 use sessionctl::{Error, Query, Selection, State, Store};
@@ -46,6 +47,10 @@ impl Context {
             }
             (selection.keys, unknown) = (Some(resolved.keys), resolved.unknown);
         }
+        check_range(&selection.query)?;
+        // What the layout cannot decide is an error before anything is read.
+        selection.filter(store.layout()).doing(&action)?;
+        self.check_dates(store, &selection, &action).await?;
         if selection.needs_payload() {
             self.warn_of_the_unreadable(store, &selection).await.doing(&action)?;
         }
@@ -57,6 +62,48 @@ impl Context {
         let typed = typed_ids(&typed.ids)?;
         let unknown: Vec<_> = typed.iter().map(|id| shorten(id)).collect();
         end(&unknown, false, namespace)
+    }
+
+    /// A condition on a date that no session has cannot be decided. Where only some lack it, they are
+    /// counted: they match neither the condition nor its opposite.
+    async fn check_dates(
+        &self,
+        store: &Store,
+        selection: &Selection,
+        action: &str,
+    ) -> Result<(), Failure> {
+        let layout = store.layout();
+        for (needed, has, lacks) in selection.needed_dates(layout).doing(action)? {
+            let undated = store.count(lacks).await.doing(action)?;
+            if undated == 0 {
+                continue;
+            }
+            let Needed { condition, date, fields, .. } = needed;
+            let one = Reading { limit: 1, ..Reading::default() };
+            let mut dated = store.read(has, &one).await.doing(action)?;
+            if dated.next().await.doing(action)?.is_none() {
+                let sentence = format!(
+                    "could not {action}: --{condition} requires {date}, which no session of {} has",
+                    store.namespace()
+                );
+                let fields = fields.join(", ");
+                return Err(Failure::new(Exit::Failed, sentence)
+                    .hint(format!("the layout {} reads it from {fields}", layout.name)));
+            }
+            let date = date.split_once(' ').map_or(date, |(_, date)| date);
+            let (verb, matches) = match undated {
+                1 => ("has", "does not match"),
+                _ => ("have", "do not match"),
+            };
+            self.note(
+                "note",
+                format!(
+                    "{} {verb} no {date} and {matches} --{condition}",
+                    counted(undated, "session")
+                ),
+            );
+        }
+        Ok(())
     }
 
     /// "Nothing matched" must not look like an answer where the payloads cannot be read.
@@ -110,6 +157,17 @@ fn end(unknown: &[String], others: bool, namespace: &str) -> Result<Exit, Failur
         true => "the other sessions that were named are done",
         false => "give the whole id, or at least its first 8 characters",
     }))
+}
+
+/// No instant is both at or after one time and before an earlier one.
+fn check_range(query: &Query) -> Result<(), Failure> {
+    match (query.expires_after, query.expires_before) {
+        (Some(after), Some(before)) if after >= before => {
+            let sentence = "--expires-after is not before --expires-before, so no session matches";
+            Err(Failure::new(Exit::Usage, sentence).hint("exchange the two times"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn query(typed: &SelectionArgs, now: DateTime) -> Query {

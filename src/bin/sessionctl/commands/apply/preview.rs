@@ -12,7 +12,7 @@ use super::report::HEADER;
 use crate::args::Format;
 use crate::commands::list;
 use crate::console::failure::{Doing as _, Failure};
-use crate::console::output::{Cell, Row, Shape};
+use crate::console::output::{self, Cell, Row, Shape};
 use crate::context::Context;
 
 /// Sessions that are shown.
@@ -26,7 +26,7 @@ const DELETING: f64 = 5.0;
 pub async fn print(context: &Context, job: &Job) -> Result<(), Failure> {
     let Job { store, purge, report, action, .. } = job;
     let plan = store.plan(purge).await.doing(action)?;
-    let (sample, reading) = sample(context, store, purge).await.doing(action)?;
+    let (mut sample, reading) = sample(context, store, purge).await.doing(action)?;
     let estimate = estimate(purge, report.matched.unwrap_or(0), reading);
     let mut row = report.row();
     let (strategy, walks) = (plan.strategy.to_string(), plan.walks);
@@ -36,6 +36,7 @@ pub async fn print(context: &Context, job: &Job) -> Result<(), Failure> {
     if walks {
         context.note("warning", WALK);
     }
+    output::tell_apart(&mut sample);
     let is_table = context.global.format == Format::Table;
     if is_table && context.global.quiet {
         return Ok(());

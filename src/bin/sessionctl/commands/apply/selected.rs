@@ -128,7 +128,7 @@ impl Args {
 fn cannot(verb: Verb, action: &str, error: &Error) -> Failure {
     let failure = Failure::of(action, error);
     match (verb, error) {
-        (Verb::EXPIRE, Error::Unsupported(_) | Error::NoDate { .. }) => {
+        (Verb::EXPIRE, Error::Unsupported(_)) => {
             failure.hint("`sessionctl purge` with the same selection deletes the sessions instead")
         }
         _ => failure,

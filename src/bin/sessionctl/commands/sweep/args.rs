@@ -24,7 +24,7 @@ use crate::console::signals::Hangup;
 /// not exist yet, is waited for. Of any number of sweepers the one with the lease works. SIGUSR1
 /// begins a pass now; with --config SIGHUP reads the file again.
 ///
-/// A DURATION is a number of seconds, or like 90s, 15m, 24h, 7d.
+/// A DURATION is a number of seconds, or like 90s, 15m, 7d, 1d12h.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl sweep --interval 60

@@ -10,10 +10,8 @@ use sessionctl::State;
 use super::labels::{Piece, Tone, foot, head, help};
 use super::view::{Mode, View};
 use crate::commands::list;
-use crate::console::output::{Cell, Row};
+use crate::console::output::{Cell, DISPENSABLE, Row, tell_apart};
 
-/// What is left away first where there is no room for all columns.
-const DISPENSABLE: [&str; 5] = ["bytes", "created", "touched", "expires", "user"];
 /// Lower than this the foot is one line.
 const SMALL: u16 = 16;
 /// The rows that are to be seen whatever the head has to say.
@@ -105,13 +103,14 @@ fn rows(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
     let now = view.snapshot.as_ref().map(|snapshot| snapshot.now);
     let shown = usize::from(area.height.saturating_sub(1));
     view.top = view.top.clamp(view.selected.saturating_sub(shown.saturating_sub(1)), view.selected);
-    let rows: Vec<Row> = view
+    let mut rows: Vec<Row> = view
         .entries()
         .iter()
         .skip(view.top)
         .take(shown)
         .map(|entry| list::row(entry.session.clone(), view.full_ids))
         .collect();
+    tell_apart(&mut rows);
     let text =
         |row: &Row, at: usize| row.0.get(at).map_or(String::new(), |(_, cell)| cell.shown(now));
     let mut columns: Vec<(usize, usize)> = list::HEADER
@@ -119,8 +118,9 @@ fn rows(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
         .enumerate()
         .map(|(at, name)| {
             let widest = rows.iter().map(|row| width_of(&text(row, at))).max();
-            // One long name must not push the other columns off the screen.
-            let widest = widest.unwrap_or(0).min(usize::from(area.width / 3));
+            // One long name must not push the other columns off the screen; the rest stays whole.
+            let most = if *name == "user" { usize::from(area.width / 3) } else { usize::MAX };
+            let widest = widest.unwrap_or(0).min(most);
             (at, widest.max(name.len()))
         })
         .collect();

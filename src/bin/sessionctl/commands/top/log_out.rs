@@ -30,7 +30,11 @@ pub struct LogOut {
 /// The session as the question names it: its short form, and its user.
 pub fn name(line: &Entry) -> String {
     let user = line.session.user.as_ref().map(|user| format!(" of user {}", neutral(user)));
-    format!("session {}{}", neutral(&line.session.id.short()), user.unwrap_or_default())
+    format!(
+        "session {}{}",
+        neutral(line.session.id.clone().shortened(line.session.user.as_deref()).as_str()),
+        user.unwrap_or_default()
+    )
 }
 
 impl LogOut {

@@ -1,0 +1,66 @@
+//! Which columns of a table a terminal has room for. Text is shortened; where that is not enough, whole
+//! columns are left away. Ids, numbers, times and states are shown whole or not at all: `19,9...` is no
+//! number.
+
+use console::measure_text_width;
+
+use super::Row;
+
+/// What is left away first. After these it is the last column.
+pub const DISPENSABLE: [&str; 6] = ["bytes", "certainty", "created", "touched", "expires", "user"];
+/// Text is not shortened below this.
+const LEAST: usize = 12;
+/// Blanks between two columns.
+const GAP: usize = 2;
+
+/// A column: its place in the row, the width it needs, and the width it can do with.
+struct Column {
+    at: usize,
+    width: usize,
+    least: usize,
+}
+
+/// The columns that are shown, each with its width. `shown` says which they are where rows of the same
+/// table were printed before.
+pub fn fit(
+    rows: &[Row],
+    texts: &[Vec<String>],
+    shown: Option<&[usize]>,
+    terminal: Option<u16>,
+) -> Vec<(usize, usize)> {
+    let Some(first) = rows.first() else { return Vec::new() };
+    let room = terminal.map_or(usize::MAX, usize::from);
+    let mut columns: Vec<Column> = (0..first.0.len())
+        .filter(|at| shown.is_none_or(|shown| shown.contains(at)))
+        .map(|at| {
+            let widest = texts.iter().map(|texts| measure_text_width(&texts[at])).max();
+            let width = widest.unwrap_or(0).max(first.0[at].0.len());
+            // What names the row is not shortened.
+            let is_text = at > 0 && rows.iter().all(|row| row.0[at].1.can_be_cut());
+            let width = if is_text { width.min(room) } else { width };
+            Column { at, width, least: if is_text { width.min(LEAST) } else { width } }
+        })
+        .collect();
+    let needed = |columns: &[Column], width: fn(&Column) -> usize| {
+        columns.iter().map(|column| width(column) + GAP).sum::<usize>().saturating_sub(GAP)
+    };
+    while shown.is_none() && columns.len() > 1 && needed(&columns, |column| column.least) > room {
+        let name = |column: &Column| first.0[column.at].0;
+        let dispensable = DISPENSABLE.iter().find_map(|spare| {
+            columns.iter().skip(1).position(|column| name(column) == *spare).map(|at| at + 1)
+        });
+        columns.remove(dispensable.unwrap_or(columns.len() - 1));
+    }
+    // The widest text gives way first.
+    let mut excess = needed(&columns, |column| column.width).saturating_sub(room);
+    while excess > 0 {
+        let widest = columns.iter_mut().filter(|column| column.width > column.least);
+        let Some(column) = widest.max_by_key(|column| column.width) else { break };
+        column.width -= 1;
+        excess -= 1;
+    }
+    if let [only] = columns.as_mut_slice() {
+        only.width = only.width.min(room);
+    }
+    columns.into_iter().map(|column| (column.at, column.width)).collect()
+}
