@@ -73,9 +73,6 @@ _sessionctl() {
             sessionctl__subcmd__deploy,grafana)
                 cmd="sessionctl__subcmd__deploy__subcmd__grafana"
                 ;;
-            sessionctl__subcmd__deploy,help)
-                cmd="sessionctl__subcmd__deploy__subcmd__help"
-                ;;
             sessionctl__subcmd__deploy,kubernetes)
                 cmd="sessionctl__subcmd__deploy__subcmd__kubernetes"
                 ;;
@@ -85,131 +82,11 @@ _sessionctl() {
             sessionctl__subcmd__deploy,systemd)
                 cmd="sessionctl__subcmd__deploy__subcmd__systemd"
                 ;;
-            sessionctl__subcmd__deploy__subcmd__help,cron)
-                cmd="sessionctl__subcmd__deploy__subcmd__help__subcmd__cron"
-                ;;
-            sessionctl__subcmd__deploy__subcmd__help,grafana)
-                cmd="sessionctl__subcmd__deploy__subcmd__help__subcmd__grafana"
-                ;;
-            sessionctl__subcmd__deploy__subcmd__help,help)
-                cmd="sessionctl__subcmd__deploy__subcmd__help__subcmd__help"
-                ;;
-            sessionctl__subcmd__deploy__subcmd__help,kubernetes)
-                cmd="sessionctl__subcmd__deploy__subcmd__help__subcmd__kubernetes"
-                ;;
-            sessionctl__subcmd__deploy__subcmd__help,prometheus)
-                cmd="sessionctl__subcmd__deploy__subcmd__help__subcmd__prometheus"
-                ;;
-            sessionctl__subcmd__deploy__subcmd__help,systemd)
-                cmd="sessionctl__subcmd__deploy__subcmd__help__subcmd__systemd"
-                ;;
             sessionctl__subcmd__fix,endless)
                 cmd="sessionctl__subcmd__fix__subcmd__endless"
                 ;;
             sessionctl__subcmd__fix,expiry)
                 cmd="sessionctl__subcmd__fix__subcmd__expiry"
-                ;;
-            sessionctl__subcmd__fix,help)
-                cmd="sessionctl__subcmd__fix__subcmd__help"
-                ;;
-            sessionctl__subcmd__fix__subcmd__help,endless)
-                cmd="sessionctl__subcmd__fix__subcmd__help__subcmd__endless"
-                ;;
-            sessionctl__subcmd__fix__subcmd__help,expiry)
-                cmd="sessionctl__subcmd__fix__subcmd__help__subcmd__expiry"
-                ;;
-            sessionctl__subcmd__fix__subcmd__help,help)
-                cmd="sessionctl__subcmd__fix__subcmd__help__subcmd__help"
-                ;;
-            sessionctl__subcmd__help,collections)
-                cmd="sessionctl__subcmd__help__subcmd__collections"
-                ;;
-            sessionctl__subcmd__help,completions)
-                cmd="sessionctl__subcmd__help__subcmd__completions"
-                ;;
-            sessionctl__subcmd__help,demo)
-                cmd="sessionctl__subcmd__help__subcmd__demo"
-                ;;
-            sessionctl__subcmd__help,deploy)
-                cmd="sessionctl__subcmd__help__subcmd__deploy"
-                ;;
-            sessionctl__subcmd__help,doctor)
-                cmd="sessionctl__subcmd__help__subcmd__doctor"
-                ;;
-            sessionctl__subcmd__help,expire)
-                cmd="sessionctl__subcmd__help__subcmd__expire"
-                ;;
-            sessionctl__subcmd__help,fix)
-                cmd="sessionctl__subcmd__help__subcmd__fix"
-                ;;
-            sessionctl__subcmd__help,help)
-                cmd="sessionctl__subcmd__help__subcmd__help"
-                ;;
-            sessionctl__subcmd__help,index)
-                cmd="sessionctl__subcmd__help__subcmd__index"
-                ;;
-            sessionctl__subcmd__help,inspect)
-                cmd="sessionctl__subcmd__help__subcmd__inspect"
-                ;;
-            sessionctl__subcmd__help,layouts)
-                cmd="sessionctl__subcmd__help__subcmd__layouts"
-                ;;
-            sessionctl__subcmd__help,list)
-                cmd="sessionctl__subcmd__help__subcmd__list"
-                ;;
-            sessionctl__subcmd__help,purge)
-                cmd="sessionctl__subcmd__help__subcmd__purge"
-                ;;
-            sessionctl__subcmd__help,restore)
-                cmd="sessionctl__subcmd__help__subcmd__restore"
-                ;;
-            sessionctl__subcmd__help,stats)
-                cmd="sessionctl__subcmd__help__subcmd__stats"
-                ;;
-            sessionctl__subcmd__help,sweep)
-                cmd="sessionctl__subcmd__help__subcmd__sweep"
-                ;;
-            sessionctl__subcmd__help,top)
-                cmd="sessionctl__subcmd__help__subcmd__top"
-                ;;
-            sessionctl__subcmd__help__subcmd__deploy,cron)
-                cmd="sessionctl__subcmd__help__subcmd__deploy__subcmd__cron"
-                ;;
-            sessionctl__subcmd__help__subcmd__deploy,grafana)
-                cmd="sessionctl__subcmd__help__subcmd__deploy__subcmd__grafana"
-                ;;
-            sessionctl__subcmd__help__subcmd__deploy,kubernetes)
-                cmd="sessionctl__subcmd__help__subcmd__deploy__subcmd__kubernetes"
-                ;;
-            sessionctl__subcmd__help__subcmd__deploy,prometheus)
-                cmd="sessionctl__subcmd__help__subcmd__deploy__subcmd__prometheus"
-                ;;
-            sessionctl__subcmd__help__subcmd__deploy,systemd)
-                cmd="sessionctl__subcmd__help__subcmd__deploy__subcmd__systemd"
-                ;;
-            sessionctl__subcmd__help__subcmd__fix,endless)
-                cmd="sessionctl__subcmd__help__subcmd__fix__subcmd__endless"
-                ;;
-            sessionctl__subcmd__help__subcmd__fix,expiry)
-                cmd="sessionctl__subcmd__help__subcmd__fix__subcmd__expiry"
-                ;;
-            sessionctl__subcmd__help__subcmd__index,install)
-                cmd="sessionctl__subcmd__help__subcmd__index__subcmd__install"
-                ;;
-            sessionctl__subcmd__help__subcmd__index,remove)
-                cmd="sessionctl__subcmd__help__subcmd__index__subcmd__remove"
-                ;;
-            sessionctl__subcmd__help__subcmd__index,replace)
-                cmd="sessionctl__subcmd__help__subcmd__index__subcmd__replace"
-                ;;
-            sessionctl__subcmd__help__subcmd__index,status)
-                cmd="sessionctl__subcmd__help__subcmd__index__subcmd__status"
-                ;;
-            sessionctl__subcmd__help__subcmd__layouts,show)
-                cmd="sessionctl__subcmd__help__subcmd__layouts__subcmd__show"
-                ;;
-            sessionctl__subcmd__index,help)
-                cmd="sessionctl__subcmd__index__subcmd__help"
                 ;;
             sessionctl__subcmd__index,install)
                 cmd="sessionctl__subcmd__index__subcmd__install"
@@ -223,32 +100,8 @@ _sessionctl() {
             sessionctl__subcmd__index,status)
                 cmd="sessionctl__subcmd__index__subcmd__status"
                 ;;
-            sessionctl__subcmd__index__subcmd__help,help)
-                cmd="sessionctl__subcmd__index__subcmd__help__subcmd__help"
-                ;;
-            sessionctl__subcmd__index__subcmd__help,install)
-                cmd="sessionctl__subcmd__index__subcmd__help__subcmd__install"
-                ;;
-            sessionctl__subcmd__index__subcmd__help,remove)
-                cmd="sessionctl__subcmd__index__subcmd__help__subcmd__remove"
-                ;;
-            sessionctl__subcmd__index__subcmd__help,replace)
-                cmd="sessionctl__subcmd__index__subcmd__help__subcmd__replace"
-                ;;
-            sessionctl__subcmd__index__subcmd__help,status)
-                cmd="sessionctl__subcmd__index__subcmd__help__subcmd__status"
-                ;;
-            sessionctl__subcmd__layouts,help)
-                cmd="sessionctl__subcmd__layouts__subcmd__help"
-                ;;
             sessionctl__subcmd__layouts,show)
                 cmd="sessionctl__subcmd__layouts__subcmd__show"
-                ;;
-            sessionctl__subcmd__layouts__subcmd__help,help)
-                cmd="sessionctl__subcmd__layouts__subcmd__help__subcmd__help"
-                ;;
-            sessionctl__subcmd__layouts__subcmd__help,show)
-                cmd="sessionctl__subcmd__layouts__subcmd__help__subcmd__show"
                 ;;
             *)
                 ;;
@@ -288,7 +141,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -350,7 +203,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -412,7 +265,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -478,7 +331,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -509,7 +362,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__deploy)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help systemd cron kubernetes prometheus grafana help"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help systemd cron kubernetes prometheus grafana"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -540,7 +393,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -634,7 +487,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -704,7 +557,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -727,104 +580,6 @@ _sessionctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__deploy__subcmd__help)
-            opts="systemd cron kubernetes prometheus grafana help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__deploy__subcmd__help__subcmd__cron)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__deploy__subcmd__help__subcmd__grafana)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__deploy__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__deploy__subcmd__help__subcmd__kubernetes)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__deploy__subcmd__help__subcmd__prometheus)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__deploy__subcmd__help__subcmd__systemd)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -912,7 +667,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -998,7 +753,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -1092,7 +847,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -1158,7 +913,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -1284,7 +1039,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -1315,7 +1070,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__fix)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help expiry endless help"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help expiry endless"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1346,7 +1101,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -1440,7 +1195,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -1534,7 +1289,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -1564,484 +1319,8 @@ _sessionctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        sessionctl__subcmd__fix__subcmd__help)
-            opts="expiry endless help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__fix__subcmd__help__subcmd__endless)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__fix__subcmd__help__subcmd__expiry)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__fix__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         sessionctl__subcmd__help)
-            opts="list inspect expire purge restore sweep index doctor fix stats top collections layouts deploy demo completions help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__collections)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__completions)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__demo)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__deploy)
-            opts="systemd cron kubernetes prometheus grafana"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__deploy__subcmd__cron)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__deploy__subcmd__grafana)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__deploy__subcmd__kubernetes)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__deploy__subcmd__prometheus)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__deploy__subcmd__systemd)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__doctor)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__expire)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__fix)
-            opts="expiry endless"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__fix__subcmd__endless)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__fix__subcmd__expiry)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__index)
-            opts="status install replace remove"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__index__subcmd__install)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__index__subcmd__remove)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__index__subcmd__replace)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__index__subcmd__status)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__inspect)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__layouts)
-            opts="show"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__layouts__subcmd__show)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__list)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__purge)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__restore)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__stats)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__sweep)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__help__subcmd__top)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__index)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help status install replace remove help"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help changes collections completions demo deploy doctor environment expire expiry fix help index inspect layout-file layouts list output purge recipes restore rights safety selection servers speed stats sweep sweep.toml top"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2072,7 +1351,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -2102,83 +1381,61 @@ _sessionctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        sessionctl__subcmd__index__subcmd__help)
-            opts="status install replace remove help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+        sessionctl__subcmd__index)
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help status install replace remove"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                *)
-                    COMPREPLY=()
+                --uri)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
                     ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__index__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
+                --uri-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
                     ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__index__subcmd__help__subcmd__install)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
                     ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__index__subcmd__help__subcmd__remove)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
                     ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__index__subcmd__help__subcmd__replace)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
+                --collection)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
                     ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__index__subcmd__help__subcmd__status)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --layout)
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
+                    return 0
+                    ;;
+                --layout-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lifetime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2246,7 +1503,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -2312,7 +1569,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -2402,7 +1659,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -2468,7 +1725,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -2530,7 +1787,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -2561,7 +1818,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__layouts)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help show help"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2592,7 +1849,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -2622,50 +1879,8 @@ _sessionctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        sessionctl__subcmd__layouts__subcmd__help)
-            opts="show help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__layouts__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sessionctl__subcmd__layouts__subcmd__help__subcmd__show)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         sessionctl__subcmd__layouts__subcmd__show)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2696,7 +1911,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -2727,13 +1942,17 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__list)
-            opts="-d -c -o -q -v -h --limit --sort --reverse --columns --foreign --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --older --all --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-n -d -c -o -q -v -h --limit --sort --reverse --columns --foreign --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --older --all --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2794,7 +2013,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -2924,7 +2143,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -2990,7 +2209,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -3060,7 +2279,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -3182,7 +2401,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)
@@ -3252,7 +2471,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --layout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
                     return 0
                     ;;
                 --layout-file)

@@ -138,10 +138,10 @@ user\t''
 bytes\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user -d 'Sessions of this user' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l where -d 'Sessions whose payload says so; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-before -d 'Sessions that expire before it, such as +1h' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-after -d 'Sessions that expire then or later' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l idle -d 'Sessions not touched for so long, such as 7d' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l older -d 'Sessions created so long ago, or earlier' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-before -d 'Sessions that expire before TIME, such as +1h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-after -d 'Sessions that expire at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l older -d 'Sessions created at least DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
@@ -308,7 +308,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l color 
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l reveal -d 'Show values that look like secrets, too'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l raw -d 'Print the documents as they are stored, in canonical Extended JSON, unmasked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l raw -d 'Print the documents as they are stored, in canonical Extended JSON, unmasked; with -o ndjson in the form that sessionctl restore reads'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
@@ -325,10 +325,10 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l cutoff 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after so long: sessions that were written back meanwhile are ended again' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of this user' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l where -d 'Sessions whose payload says so; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-before -d 'Sessions that expire before it, such as +1h' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-after -d 'Sessions that expire then or later' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l idle -d 'Sessions not touched for so long, such as 7d' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l older -d 'Sessions created so long ago, or earlier' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-before -d 'Sessions that expire before TIME, such as +1h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-after -d 'Sessions that expire at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l older -d 'Sessions created at least DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
@@ -430,10 +430,10 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l cutoff -
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after so long: sessions that were written back meanwhile are ended again' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of this user' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l where -d 'Sessions whose payload says so; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-before -d 'Sessions that expire before it, such as +1h' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-after -d 'Sessions that expire then or later' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l idle -d 'Sessions not touched for so long, such as 7d' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l older -d 'Sessions created so long ago, or earlier' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-before -d 'Sessions that expire before TIME, such as +1h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-after -d 'Sessions that expire at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l older -d 'Sessions created at least DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive -d 'Write each batch into this new file first, as it is; its name ends with .bson or .ndjson, or either of them and .gz or .zst' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
