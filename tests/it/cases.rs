@@ -66,7 +66,10 @@ impl Case {
         let sum: u64 = keys.iter().map(|key| row[key].as_u64().unwrap()).sum();
         assert_eq!(sum, self.documents.len() as u64, "{row}");
         let of = |key: &&str| row[*key] != json!(0);
-        keys.iter().filter(|key| of(key)).map(|key| ((*key).to_owned(), row[*key].clone())).collect()
+        keys.iter()
+            .filter(|key| of(key))
+            .map(|key| ((*key).to_owned(), row[*key].clone()))
+            .collect()
     }
 
     fn layout(&self) -> String {

@@ -163,9 +163,10 @@ fn each_short_id_leads_back_to_its_session() {
         rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap()).collect();
     assert_eq!(shown.len(), 5);
     for id in shown {
-        let full = case.documents.iter().filter(|document| {
-            document.get_str("_id").unwrap().starts_with(id)
-        });
+        let full = case
+            .documents
+            .iter()
+            .filter(|document| document.get_str("_id").unwrap().starts_with(id));
         assert_eq!(full.count(), 1, "{id}");
         // At most half of what follows the user's own digits.
         assert!(id.len() <= 25 + 16, "{id}");
