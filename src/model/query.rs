@@ -1,6 +1,8 @@
 //! Which sessions are meant: a plain value that becomes a filter for the server and, where only the
 //! decoded payload can tell, a test for each candidate.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bson::{DateTime, Document, RawDocument};
@@ -9,10 +11,13 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::model::filter::{all, any};
 use crate::model::layout::{Instant, Kind, Layout};
-use crate::model::payload::{self, Codec};
+use crate::model::payload::{self, Codec, Partial, Payload};
 use crate::model::session::{Session, State};
 
+mod elsewhere;
 mod search;
+
+pub use elsewhere::Elsewhere;
 
 /// A selection of sessions. All conditions must hold; the default has none and means every session.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -121,6 +126,13 @@ impl Query {
         expires.into_iter().chain(idle).chain(older).collect()
     }
 
+    /// Whether the server's filter also sends the sessions that have the user at another place than
+    /// those of the layout: it finds the text anywhere in JSON, and sends whatever it cannot read.
+    pub(super) fn sends_every_place(&self, layout: &Layout) -> bool {
+        let Some(user) = &self.user else { return true };
+        search::user(layout, user).is_none() || search::is_in_text(layout)
+    }
+
     /// The session in `document`, which matched the filter, if it is meant; as it stands at
     /// `cutoff`, and with no more of the payload decoded than must be.
     pub(super) fn admit(
@@ -129,19 +141,68 @@ impl Query {
         document: &RawDocument,
         cutoff: DateTime,
     ) -> Option<Session> {
-        let session = if self.payload.is_empty() {
-            layout.glance(document, cutoff)
-        } else {
-            let payload = layout.payload(document);
-            let has = |(path, wanted): &(String, String)| {
-                let value = payload.value().and_then(|value| payload::get(value, path));
-                value.is_some_and(|value| equals(value, wanted))
-            };
-            self.payload.iter().all(has).then(|| layout.session(document, &payload, cutoff))?
-        };
-        let is_meant = self.user.is_none() || session.user == self.user;
-        is_meant.then_some(session)
+        let (session, _) = self.read(layout, document, cutoff)?;
+        self.is_of_user(&session).then_some(session)
     }
+
+    /// The same, and where else a session that is not meant has the user.
+    pub(super) fn judge(
+        &self,
+        layout: &Layout,
+        document: &RawDocument,
+        cutoff: DateTime,
+    ) -> Verdict {
+        if self.user.as_ref().is_some_and(|user| layout.never_mentions(user, document)) {
+            return Verdict::Other;
+        }
+        let Some((session, payload)) = self.read(layout, document, cutoff) else {
+            return Verdict::Other;
+        };
+        let user = match &self.user {
+            Some(user) if !self.is_of_user(&session) => user,
+            _ => return Verdict::Selected(session),
+        };
+        let payload = payload.unwrap_or_else(|| Cow::Owned(layout.payload(document)));
+        let places = layout.places_of(user, document, &payload);
+        if places.is_empty() { Verdict::Other } else { Verdict::Elsewhere(places) }
+    }
+
+    fn is_of_user(&self, session: &Session) -> bool {
+        self.user.is_none() || session.user == self.user
+    }
+
+    /// The session in `document`, if its payload has what is looked for, whoever its user is; with
+    /// the payload, if it was decoded.
+    fn read<'a>(
+        &self,
+        layout: &Layout,
+        document: &'a RawDocument,
+        cutoff: DateTime,
+    ) -> Option<(Session, Option<Cow<'a, Payload>>)> {
+        if self.payload.is_empty() {
+            let (session, partial) = layout.look(document, cutoff);
+            return Some((session, partial.and_then(Partial::into_payload)));
+        }
+        let payload = layout.payload(document);
+        let has = |(path, wanted): &(String, String)| {
+            let value = payload.value().and_then(|value| payload::get(value, path));
+            value.is_some_and(|value| equals(value, wanted))
+        };
+        let session =
+            self.payload.iter().all(has).then(|| layout.session(document, &payload, cutoff))?;
+        Some((session, Some(Cow::Owned(payload))))
+    }
+}
+
+/// What a candidate that the server sent turns out to be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// It is selected.
+    Selected(Session),
+    /// It is not, but it has the user at these places, where the layout does not look.
+    Elsewhere(BTreeSet<String>),
+    /// It is another session.
+    Other,
 }
 
 fn equals(value: &Value, wanted: &str) -> bool {

@@ -6,7 +6,7 @@ use bson::{Bson, DateTime, Document, RawDocument, doc};
 use crate::error::Result;
 use crate::model::filter::all;
 use crate::model::layout::Layout;
-use crate::model::query::{Needed, Query};
+use crate::model::query::{Needed, Query, Verdict};
 use crate::model::session::{Session, State};
 
 /// The sessions that match a query at an instant, and what is left out of them.
@@ -119,6 +119,19 @@ impl Selection {
     /// cutoff. No more of the payload is decoded than must be.
     pub fn session(&self, layout: &Layout, document: &RawDocument) -> Option<Session> {
         self.query.admit(layout, document, self.cutoff)
+    }
+
+    /// The same of any document, with the places where a session that is not selected has the user.
+    pub fn verdict(&self, layout: &Layout, document: &RawDocument) -> Verdict {
+        self.query.judge(layout, document, self.cutoff)
+    }
+
+    /// The same selection of any user's sessions, where the server would not send those that have
+    /// the user at a place where the layout does not look.
+    pub fn of_any_user(&self, layout: &Layout) -> Option<Self> {
+        let query = Query { user: None, ..self.query.clone() };
+        let keys = self.keys.clone();
+        (!self.query.sends_every_place(layout)).then(|| Self { query, keys, ..*self })
     }
 }
 

@@ -155,7 +155,8 @@ impl ShortId {
 
     /// Shows at least so many bytes, as of an id that had to be lengthened.
     pub fn show_as_much(&mut self, bytes: usize) {
-        let bytes = self.own().floor_char_boundary(bytes);
+        let own = self.own();
+        let bytes = (0..=bytes.min(own.len())).rfind(|at| own.is_char_boundary(*at)).unwrap_or(0);
         self.shown = self.shown.max(bytes.min(self.most));
     }
 

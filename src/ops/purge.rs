@@ -17,6 +17,7 @@ mod spec;
 mod write;
 
 pub use crate::server::connection::MOST_IN_FLIGHT as MOST_JOBS;
+pub use count::Counted;
 pub use pace::{Cause, Pace, Throttled};
 pub use plan::Plan;
 pub use run::{Batch, Purging, Step};

@@ -16,6 +16,7 @@ mod support;
 
 mod axum_example;
 mod bad_input;
+mod cases;
 mod clock;
 mod demo;
 mod deploy;

@@ -355,7 +355,7 @@ impl Fixture {
 }
 
 /// The connection string of a server without a TTL monitor: what is expired stays.
-fn quiet_uri() -> String {
+pub fn quiet_uri() -> String {
     static SERVER: OnceLock<Mutex<Mongod>> = OnceLock::new();
     let server = SERVER.get_or_init(|| {
         let parameters = vec![("ttlMonitorEnabled".to_owned(), "false".to_owned())];

@@ -13,6 +13,7 @@ use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Args, ValueEnum};
 use jiff::{Timestamp, civil, tz::TimeZone};
 use sessionctl::Layout;
+use sessionctl::layout::UserPlace;
 
 /// The options of every command, before or after its name.
 #[derive(Debug, Clone, Args)]
@@ -80,6 +81,20 @@ pub struct Global {
         allow_negative_numbers = true
     )]
     pub lifetime: Option<Duration>,
+
+    /// Where the payload names the user, such as account.id, instead of where the layout looks;
+    /// repeatable. A field at the root of the documents begins with /, such as /user_id
+    #[arg(
+        long,
+        global = true,
+        env = "SESSIONCTL_USER_PATH",
+        hide_env = true,
+        value_name = "PATH",
+        value_delimiter = ',',
+        value_parser = user_place,
+        action = ArgAction::Append
+    )]
+    pub user_path: Vec<UserPlace>,
 
     /// What to print on stdout: table (for people), json, ndjson or csv
     #[arg(
@@ -258,7 +273,7 @@ pub struct SelectionArgs {
     #[arg(long, group = "state", conflicts_with_all = ["expires_before", "expires_after"])]
     pub malformed: bool,
 
-    /// Sessions of this user
+    /// Sessions of this user, as the first of the layout's user paths that a session has names it
     #[arg(long, value_name = "USER", value_parser = user)]
     pub user: Option<String>,
 
@@ -377,6 +392,11 @@ pub fn is_typed(matches: &ArgMatches, id: &str) -> bool {
 /// Where to listen.
 pub fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "it is an address and a port, such as 127.0.0.1:9464".to_owned())
+}
+
+/// A place of users, as layout files have it.
+fn user_place(text: &str) -> Result<UserPlace, String> {
+    text.to_owned().try_into()
 }
 
 /// An instant, or a duration from now.

@@ -18,6 +18,7 @@ use crate::console::report::say;
 use crate::console::signals::{Hangup, Signals};
 
 pub mod selected;
+pub mod users;
 
 /// The options of all commands, the signals, and the connection that is opened when it is needed.
 #[derive(Debug)]
@@ -141,7 +142,8 @@ impl Context {
 
     /// The layout that was named, if one was.
     pub fn named_layout(&self) -> Result<Option<Layout>, Failure> {
-        layout(&self.global.layout, self.global.layout_file.as_deref())
+        let layout = layout(&self.global.layout, self.global.layout_file.as_deref())?;
+        Ok(layout.map(|layout| self.with_user_paths(layout)))
     }
 
     /// The store of the collection, or `None` where the collection is empty and no layout was
@@ -155,8 +157,12 @@ impl Context {
             connection.choose_layout(self.collection(), named.as_ref(), lifetime, purpose).await;
         let choice = choice.doing(&action)?;
         self.explain(&choice, purpose);
-        let layout = choice.layout().cloned();
-        Ok(layout.map(|layout| connection.store(self.collection(), layout)))
+        let layout = choice.layout().cloned().map(|layout| self.with_user_paths(layout));
+        let store = layout.map(|layout| connection.store(self.collection(), layout));
+        if let Some(store) = &store {
+            self.check_user_paths(&action, store).await?;
+        }
+        Ok(store)
     }
 
     fn explain(&self, choice: &Choice, purpose: Purpose) {

@@ -107,39 +107,77 @@ impl Layout {
     /// The value that is the user, or null; `None` where the server cannot tell, as it finds
     /// neither what is encoded nor a name that varies.
     pub(crate) fn user_fact(&self) -> Option<Bson> {
-        let fields: Option<Vec<String>> =
+        let fields: Option<Vec<UserField>> =
             self.user.iter().map(|place| self.user_field(place)).collect();
-        let branch = |field: &String| doc! { "case": is_user(field), "then": field };
-        let branches: Vec<Document> = fields?.iter().map(branch).collect();
-        (!branches.is_empty())
-            .then(|| doc! { "$switch": { "branches": branches, "default": Bson::Null } }.into())
+        let fields = fields.filter(|fields| !fields.is_empty())?;
+        // Most sessions have one or two of the roots: the others are asked for once, not for each
+        // of the places below them.
+        let mut roots: Vec<&str> = Vec::new();
+        let mut branches = Vec::new();
+        for field in &fields {
+            let at = roots.iter().position(|root| *root == field.root).unwrap_or_else(|| {
+                roots.push(&field.root);
+                roots.len() - 1
+            });
+            let case = doc! { "$and": [format!("$$has{at}"), is_user(&field.value)] };
+            branches.push(doc! { "case": case, "then": &field.value });
+        }
+        let has = |(at, root): (usize, &&str)| {
+            let is_there = doc! { "$ne": [{ "$type": *root }, "missing"] };
+            (format!("has{at}"), is_there.into())
+        };
+        let vars: Document = roots.iter().enumerate().map(has).collect();
+        let switch = doc! { "$switch": { "branches": branches, "default": Bson::Null } };
+        Some(doc! { "$let": { "vars": vars, "in": switch } }.into())
     }
 
-    fn user_field(&self, place: &UserPlace) -> Option<String> {
+    fn user_field(&self, place: &UserPlace) -> Option<UserField> {
         let path = place.path();
-        // The server takes the number for a name.
+        let prefix = match (place, self.payload.codecs.as_slice(), &self.payload.path) {
+            (UserPlace::Field(_), ..) | (_, [Codec::Flat], None) => "$".to_owned(),
+            (_, [Codec::Document], Some(payload)) => format!("${payload}."),
+            _ => return None,
+        };
+        // The server takes the number for a name, but it has an operator for the last one.
         let is_index = |key: &str| key.parse::<usize>().is_ok();
+        let (path, index) = match path.rsplit_once('.') {
+            Some((array, index)) => match index.parse::<i32>() {
+                Ok(index) => (array, Some(index)),
+                Err(_) => (path, None),
+            },
+            None => (path, None),
+        };
         if path.contains('*') || path.split('.').any(is_index) {
             return None;
         }
-        if let UserPlace::Field(path) = place {
-            return Some(format!("${path}"));
-        }
-        match (self.payload.codecs.as_slice(), &self.payload.path) {
-            ([Codec::Document], Some(payload)) => Some(format!("${payload}.{path}")),
-            ([Codec::Flat], None) => Some(format!("${path}")),
-            _ => None,
-        }
+        let root = path.split_once('.').map_or(path, |(root, _)| root);
+        let field = format!("{prefix}{path}");
+        let value = match index {
+            None => field.into(),
+            Some(index) => {
+                let item = doc! { "$arrayElemAt": [&field, index] };
+                let member = format!("{field}.{index}");
+                doc! { "$cond": [{ "$isArray": &field }, item, member] }.into()
+            }
+        };
+        Some(UserField { root: format!("{prefix}{root}"), value })
     }
 }
 
-/// Whether `field` can be a user's id, as [`super::text_of`] takes it.
-fn is_user(field: &str) -> Document {
-    let kind = doc! { "$type": field };
+/// A place of the user, for the server.
+struct UserField {
+    /// The first field of the way there, in the payload where the user is in one.
+    root: String,
+    value: Bson,
+}
+
+/// Whether `value` can be a user's id, as [`super::text_of`] takes it.
+fn is_user(value: &Bson) -> Document {
+    let kind = doc! { "$type": value };
     doc! { "$or": [
-        { "$and": [{ "$eq": [&kind, "string"] }, { "$ne": [field, ""] }] },
+        { "$and": [{ "$eq": [&kind, "string"] }, { "$ne": [value, ""] }] },
         { "$in": [&kind, ["int", "long", "double", "objectId"]] },
-        { "$and": [{ "$eq": [kind, "binData"] }, { "$eq": [{ "$binarySize": field }, 16] }] },
+        { "$and": [{ "$eq": [kind, "binData"] }, { "$eq": [{ "$binarySize": value }, 16] }] },
     ] }
 }
 

@@ -104,7 +104,9 @@ impl TryFrom<String> for UserPlace {
                 Err(format!("`{text}` has a *, which only paths of the payload have"))
             }
             Some(path) => path.parse().map(Self::Field),
-            None if text.is_empty() => Err("`` is no place of a user".to_owned()),
+            None if text.is_empty() => {
+                Err("a place of users is a path of the payload, or / and a field".to_owned())
+            }
             None => Ok(Self::Payload(text)),
         }
     }
@@ -112,7 +114,7 @@ impl TryFrom<String> for UserPlace {
 
 impl UserPlace {
     /// The path, wherever it leads.
-    pub(crate) fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         match self {
             Self::Field(path) => path,
             Self::Payload(path) => path,
@@ -281,6 +283,15 @@ impl Layout {
         let mut idle = Rule::after(&ttl.key, 0);
         (idle.lifetime, idle.lifetime_from) = (None, Some(LifetimeFrom::Index));
         Some(Self { ttl_index: Some(ttl), expiry: vec![idle], ..self.clone() })
+    }
+
+    /// This layout with the user at these places instead of its own; with none it is left alone.
+    #[must_use]
+    pub fn with_user_places(mut self, places: &[UserPlace]) -> Self {
+        if !places.is_empty() {
+            (self.user, self.user_index) = (places.to_vec(), None);
+        }
+        self
     }
 
     /// Whether the TTL index is what says how long a session lives.

@@ -1,5 +1,7 @@
 //! The session in a document: its id, its dates, its state and its user.
 
+use std::borrow::Cow;
+
 use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, RawDocument};
 use serde_json::Value;
@@ -12,26 +14,34 @@ use crate::model::session::{Session, SessionId};
 impl Layout {
     /// The session in `document`, as it stands at `cutoff`, with the user that `payload` tells.
     pub fn session(&self, document: &RawDocument, payload: &Payload, cutoff: DateTime) -> Session {
-        let user = |path: &str| self.user_text(payload::get(payload.value()?, path)?);
-        self.session_of(document, &Fields::of(document), user, cutoff)
+        let partial = Partial::whole(Cow::Borrowed(payload));
+        self.session_of(document, &Fields::of(document), Some(&partial), cutoff)
     }
 
     /// The session in `document`, as it stands at `cutoff`. No more of the payload is decoded than
     /// tells the user.
     pub fn glance(&self, document: &RawDocument, cutoff: DateTime) -> Session {
+        self.look(document, cutoff).0
+    }
+
+    /// The same, with what was decoded, if anything was.
+    pub(crate) fn look<'a>(
+        &self,
+        document: &'a RawDocument,
+        cutoff: DateTime,
+    ) -> (Session, Option<Partial<'a>>) {
         let fields = Fields::of(document);
         let partial = self
             .user_needs_payload()
             .then(|| Partial::at(&self.payload, document, &fields, &self.user));
-        let user = |path: &str| self.user_text(partial.as_ref()?.get(path)?.as_ref());
-        self.session_of(document, &fields, user, cutoff)
+        (self.session_of(document, &fields, partial.as_ref(), cutoff), partial)
     }
 
     fn session_of(
         &self,
         document: &RawDocument,
         fields: &Fields<'_>,
-        user_in_payload: impl Fn(&str) -> Option<String>,
+        payload: Option<&Partial<'_>>,
         cutoff: DateTime,
     ) -> Session {
         let (state, expires) = self.state(fields, cutoff);
@@ -41,7 +51,7 @@ impl Layout {
             expires,
             touched: first_instant(&self.touched, fields),
             created: first_instant(&self.created, fields),
-            user: self.user_in(fields, user_in_payload),
+            user: self.user_in(fields, payload),
             bytes: document.as_bytes().len() as u64,
         }
     }
@@ -67,17 +77,13 @@ impl Layout {
         payload::decode(&self.payload, document)
     }
 
-    fn user_in(
-        &self,
-        fields: &Fields<'_>,
-        in_payload: impl Fn(&str) -> Option<String>,
-    ) -> Option<String> {
+    fn user_in(&self, fields: &Fields<'_>, payload: Option<&Partial<'_>>) -> Option<String> {
         let text = self.user.iter().find_map(|place| match place {
             UserPlace::Field(path) => match fields.find(path) {
                 Found::One(value) => text_of(value),
                 _ => None,
             },
-            UserPlace::Payload(path) => in_payload(path),
+            UserPlace::Payload(path) => self.user_text(payload?.get(path)?.as_ref()),
         })?;
         Some(self.bare_user(text))
     }

@@ -292,7 +292,7 @@ fn whatever_is_wrong_with_a_record_is_named_with_its_line_and_key() {
         ("types = [\"string\"]", "types = [\"text\"]", "id.types: unknown variant `text`"),
         ("codecs = [\"json\", \"encrypted\"]", "codecs = []", "payload.codecs: there is no codec"),
         ("cookie =", "cokie =", "unknown field `cokie`"),
-        ("\"passport.user\", ", "\"/pass*\", ", "user: `/pass*` has a *, which only"),
+        ("user = [", "user = [\"/pass*\",", "user: `/pass*` has a *, which only"),
     ] {
         let error = refusal("connect-mongo-json", right, wrong);
         assert!(error.starts_with(said), "{wrong}: {error}");

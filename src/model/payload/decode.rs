@@ -176,7 +176,7 @@ impl Codec {
     /// reads all three (`flask_session` 0.8 `base.py`).
     fn marks(self, bytes: &[u8]) -> bool {
         match self {
-            Self::Json => matches!(bytes.trim_ascii_start(), [b'{' | b'[', ..]),
+            Self::Json => matches!(json::unmarked(bytes).trim_ascii_start(), [b'{' | b'[', ..]),
             // Alone, 0x80 is the empty map, after which nothing could follow.
             Self::Msgpack => matches!(bytes, [0x80] | [0x81..=0x8f | 0xde | 0xdf, ..]),
             Self::MsgpackTower => bytes.starts_with(&[0x93, 0xc4, 16]),

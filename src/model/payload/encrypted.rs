@@ -73,7 +73,7 @@ fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
 pub fn is_ciphertext(value: &Value) -> bool {
     match value {
         Value::String(inner) => encryption(inner.as_bytes()).is_some(),
-        value => is_kruptein(value),
+        value => is_kruptein(value) || is_laravel_value(value),
     }
 }
 
@@ -82,8 +82,11 @@ fn is_kruptein(value: &Value) -> bool {
 }
 
 fn is_laravel(text: &[u8]) -> bool {
-    json::read(&mut Reader::new("encrypted", text))
-        .is_ok_and(|value| ["iv", "value", "mac"].iter().all(|key| value[*key].is_string()))
+    json::read(&mut Reader::new("encrypted", text)).is_ok_and(|value| is_laravel_value(&value))
+}
+
+fn is_laravel_value(value: &Value) -> bool {
+    ["iv", "value", "mac"].iter().all(|key| value[*key].is_string())
 }
 
 #[cfg(test)]

@@ -3,18 +3,51 @@
 use serde_json::Value;
 use serde_json::error::Category;
 
+use super::base64::either;
 use super::reader::{DecodeError, Decoded, MAX_VALUES, Reader};
 
 /// Shorter texts are not counted through: none holds more values than it has bytes.
 const SHORT: usize = 1 << 10;
 
-/// A whole payload of JSON.
+/// How often a payload may be wrapped: in quotes, or in base64.
+const WRAPPINGS: u8 = 3;
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// A whole payload of JSON, also where a byte order mark precedes it, or where the application
+/// encoded it again: as JSON, or in base64.
 pub fn json(text: &[u8]) -> Decoded<Value> {
+    wrapped(text, WRAPPINGS)
+}
+
+/// `text` without the mark that editors and .NET put first.
+pub fn unmarked(text: &[u8]) -> &[u8] {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
+fn wrapped(text: &[u8], wrappings: u8) -> Decoded<Value> {
+    let text = unmarked(text);
     let reader = Reader::new("json", text);
     if text.len() > MAX_VALUES {
         reader.clone().values(count(text))?;
     }
-    parse(&reader, text)
+    // What is inside is meant only if it is a payload: a text may be just that.
+    let inside = |text: &[u8]| {
+        let inner = wrapped(text, wrappings.checked_sub(1)?).ok();
+        inner.filter(|inner| inner.is_object() || inner.is_array())
+    };
+    match parse(&reader, text) {
+        Ok(Value::String(text)) => Ok(inside(text.as_bytes()).unwrap_or(Value::String(text))),
+        Err(error) => object_in_base64(text).and_then(|text| inside(&text)).ok_or(error),
+        Ok(value) => Ok(value),
+    }
+}
+
+fn object_in_base64(text: &[u8]) -> Option<Vec<u8>> {
+    let text = text.trim_ascii();
+    // The first six bits of a brace; ciphertexts are long, and most begin otherwise.
+    let text = Some(text).filter(|text| text.starts_with(b"e"))?;
+    either(text).filter(|bytes| bytes.starts_with(b"{"))
 }
 
 /// The JSON that is all of what `reader` has left.
@@ -111,6 +144,40 @@ mod tests {
     #[test]
     fn a_plain_string_is_a_payload() {
         assert_eq!(super::json(br#""hello""#), Ok("hello".into()));
+    }
+
+    #[test]
+    fn a_payload_that_was_encoded_again_is_read() {
+        let plain = r#"{"user":"\u00e5sa/\"x"}"#;
+        let value = super::json(plain.as_bytes()).unwrap();
+        let quoted = |text: &str| Value::from(text).to_string();
+        let base64 = "eyJ1c2VyIjoiXHUwMGU1c2EvXCJ4In0=";
+        let marked = format!("\u{feff}{plain}");
+        for text in [
+            &marked,
+            &quoted(plain),
+            &quoted(&quoted(plain)),
+            &quoted(&marked),
+            base64,
+            base64.trim_end_matches('='),
+            &quoted(base64),
+        ] {
+            assert_eq!(super::json(text.as_bytes()).as_ref(), Ok(&value), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_in_quotes_stays_a_text_unless_it_is_a_payload() {
+        for text in ["hello", "42", "{\"user\":", "e30x", "[1", ""] {
+            let quoted = Value::from(text);
+            assert_eq!(super::json(quoted.to_string().as_bytes()), Ok(quoted));
+        }
+        let mut text = "{}".to_owned();
+        for _ in 0..5 {
+            text = Value::from(text).to_string();
+        }
+        assert!(super::json(text.as_bytes()).is_ok_and(|value| value.is_string()));
+        assert_eq!(refusal(b"e30x"), "json: this is no JSON at byte 1");
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! Only as much of a payload as tells the user: a list of a million sessions wants no more, and
-//! building the rest would take most of its time.
+//! Only as much of a payload as tells the user: a list of a million sessions needs no more, and
+//! building the rest would take most of its time. However many places are looked at, the text is
+//! scanned once, and each object in it at most once more.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use bson::RawDocument;
 use bson::raw::RawBsonRef;
@@ -14,14 +16,15 @@ use super::place::PayloadPlace;
 use super::{json, json_scan};
 use crate::model::document::{Fields, Found};
 
-/// Members that are kept at most: each is compared with those before it.
-const MOST: usize = 16;
+/// Members of an object that are kept at most: each is compared with every name that is looked for.
+const MOST: usize = 32;
 
 /// A payload in which the values at certain paths can be found.
 pub(crate) enum Partial<'a> {
-    /// Names and values, still as text, of the members of a JSON object with which a path begins.
-    Members(Vec<(&'a str, &'a str)>),
-    Whole(Payload),
+    /// The members of a JSON object with which a path may begin.
+    Members(Members<'a>),
+    /// The decoded payload, and the letters with which its names begin.
+    Whole(Cow<'a, Payload>, Letters),
 }
 
 impl<'a> Partial<'a> {
@@ -34,78 +37,177 @@ impl<'a> Partial<'a> {
     ) -> Self {
         if let (Some(path), [Codec::Json, ..]) = (&place.path, place.codecs.as_slice())
             && let Found::One(RawBsonRef::String(text)) = fields.find(path)
-            && let Some(members) = members(text, paths)
         {
-            return Self::Members(members);
+            let wanted = Letters::of(paths.iter().map(AsRef::as_ref));
+            if let Some(members) = Members::of(text, |name| wanted.may_lead_through(name)) {
+                return Self::Members(members);
+            }
         }
-        Self::Whole(decode(place, document))
+        Self::whole(Cow::Owned(decode(place, document)))
     }
 
-    /// The value at one of the paths, as [`get`] finds it.
+    /// A payload that is decoded already.
+    pub(crate) fn whole(payload: Cow<'a, Payload>) -> Self {
+        let letters = match payload.value() {
+            Some(Value::Object(map)) => Letters::of(map.keys().map(String::as_str)),
+            _ => Letters::ALL,
+        };
+        Self::Whole(payload, letters)
+    }
+
+    /// The payload, if it was decoded.
+    pub(crate) fn into_payload(self) -> Option<Cow<'a, Payload>> {
+        match self {
+            Self::Whole(payload, _) => Some(payload),
+            Self::Members(_) => None,
+        }
+    }
+
+    /// The value at one of the paths, as [`get`] finds it. Of a structure that is still text only
+    /// an `ObjectId` is built: no other structure names a user.
     pub(crate) fn get(&self, path: &str) -> Option<Cow<'_, Value>> {
         match self {
-            Self::Whole(payload) => get(payload.value()?, path).map(Cow::Borrowed),
+            Self::Whole(payload, letters) => {
+                let value = payload.value().filter(|_| letters.may_begin(path))?;
+                get(value, path).map(Cow::Borrowed)
+            }
             Self::Members(members) => {
-                let text = along(path, |key| member(members, key), at)?;
-                json::value(text).map(Cow::Owned)
+                let text = members.get(path)?.text;
+                (!is_structure(text)).then(|| json::value(text)).flatten().map(Cow::Owned)
             }
         }
     }
 }
 
-/// The members of the object in `text` with which one of `paths` can begin; `None` if the codecs
-/// must look at it.
-fn members<'a>(text: &'a str, paths: &[impl AsRef<str>]) -> Option<Vec<(&'a str, &'a str)>> {
-    let mut members: Vec<(&str, &str)> = Vec::new();
-    json_scan::members(text, |name, value| {
-        if paths.iter().any(|path| begins(path.as_ref(), name)) {
+/// Whether the JSON `text` is an array, or an object other than `{"$oid": ...}`.
+fn is_structure(text: &str) -> bool {
+    let is_id = |inner: &str| inner.trim_start().starts_with("\"$oid\"");
+    text.starts_with('[') || text.strip_prefix('{').is_some_and(|inner| !is_id(inner))
+}
+
+/// The first letters of names, one bit each; different letters may share a bit. Most payloads have
+/// none of the names that are looked for, which this tells without comparing them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Letters(u64);
+
+impl Letters {
+    const ALL: Self = Self(u64::MAX);
+
+    fn of<'n>(names: impl Iterator<Item = &'n str>) -> Self {
+        Self(names.fold(0, |letters, name| letters | bit(name)))
+    }
+
+    /// Whether one of these names can be the first of `path`.
+    fn may_begin(self, path: &str) -> bool {
+        path.starts_with('*') || self.0 & bit(path) != 0
+    }
+
+    /// Whether one of these paths can lead through the member `name`.
+    fn may_lead_through(self, name: &str) -> bool {
+        self.0 & (bit(name) | bit("*")) != 0
+    }
+}
+
+fn bit(name: &str) -> u64 {
+    // An empty name stands before the dot that a path begins with.
+    1 << (name.as_bytes().first().unwrap_or(&b'.') & 63)
+}
+
+/// Members of a JSON object, with their values still as text.
+pub(crate) struct Members<'a> {
+    members: Vec<Member<'a>>,
+    letters: Letters,
+}
+
+struct Member<'a> {
+    name: &'a str,
+    text: &'a str,
+    /// The members of its value, once something is looked for there.
+    inner: OnceCell<Option<Members<'a>>>,
+}
+
+/// A value that a path leads to.
+#[derive(Clone, Copy)]
+struct At<'m, 'a> {
+    text: &'a str,
+    member: Option<&'m Member<'a>>,
+}
+
+impl<'a> Members<'a> {
+    /// Those members of the object in `text` that `is_wanted`; `None` if the codecs must look at it.
+    fn of(text: &'a str, is_wanted: impl Fn(&str) -> bool) -> Option<Self> {
+        let mut members: Vec<Member<'a>> = Vec::new();
+        let mut seen = 0;
+        json_scan::members(text, |name, text| {
+            if is_wanted(name) {
+                seen += 1;
+                if members.len() < MOST {
+                    members.push(Member { name, text, inner: OnceCell::new() });
+                }
+            }
+        })?;
+        let letters = Letters::of(members.iter().map(|member| member.name));
+        (seen <= MOST).then_some(Self { members, letters })
+    }
+
+    fn get(&self, path: &str) -> Option<At<'_, 'a>> {
+        if !self.letters.may_begin(path) {
+            return None;
+        }
+        along(path, |key| self.member(key), At::get)
+    }
+
+    fn member(&self, key: &str) -> Option<At<'_, 'a>> {
+        let named = |name: &str| self.members.iter().rfind(|member| member.name == name);
+        let member = match key.strip_suffix('*') {
             // Of two with one name the last counts, in the place of the first.
-            match members.iter().position(|(known, _)| *known == name) {
-                Some(known) => members[known].1 = value,
-                None if members.len() <= MOST => members.push((name, value)),
-                None => {}
+            Some(start) => {
+                let first = self.members.iter().find(|member| member.name.starts_with(start))?;
+                named(first.name)
             }
-        }
-    })?;
-    (members.len() <= MOST).then_some(members)
-}
-
-/// What stands at `path` of the value in `text`, as [`get`] finds it.
-fn at<'a>(text: &'a str, path: &str) -> Option<&'a str> {
-    if text.starts_with('[') {
-        return along(path, |key| item(text, key.parse().ok()?), at);
+            None => named(key),
+        }?;
+        Some(At { text: member.text, member: Some(member) })
     }
-    let members = members(text, &[path])?;
-    along(path, |key| member(&members, key), at)
 }
 
-fn item(text: &str, index: usize) -> Option<&str> {
+impl<'m, 'a> At<'m, 'a> {
+    /// What stands at `path` of the value, as [`get`] finds it.
+    fn get(self, path: &str) -> Option<Self> {
+        if self.text.starts_with('[') {
+            return along(path, |key| item(self.text, key.parse().ok()?), Self::get);
+        }
+        let inner = self.member.map(|member| &member.inner);
+        match inner
+            .and_then(|inner| inner.get_or_init(|| Members::of(self.text, |_| true)).as_ref())
+        {
+            Some(members) => members.get(path),
+            // In an array, or among too many members.
+            None => in_text(self.text, path).map(|text| Self { text, member: None }),
+        }
+    }
+}
+
+/// What stands at `path` of the object in `text`.
+fn in_text<'a>(text: &'a str, path: &str) -> Option<&'a str> {
+    let wanted = Letters::of(std::iter::once(path));
+    let members =
+        Members::of(text, |name| wanted.may_lead_through(name) && leads_through(path, name))?;
+    members.get(path).map(|at| at.text)
+}
+
+fn item<'m, 'a>(text: &'a str, index: usize) -> Option<At<'m, 'a>> {
     let mut items = Vec::new();
     json_scan::items(text, |item| items.push(item))?;
-    items.get(index).copied()
+    items.get(index).map(|text| At { text, member: None })
 }
 
 /// Whether `path` can lead through the member `name`; see [`get`].
-#[inline]
-fn begins(path: &str, name: &str) -> bool {
-    // Most names are told apart by their first letter, and this is asked a million times.
-    let first = path.as_bytes().first();
-    (first == name.as_bytes().first() || first == Some(&b'*')) && leads_through(path, name)
-}
-
 fn leads_through(path: &str, name: &str) -> bool {
     match path.strip_prefix(name) {
         Some(rest) if rest.is_empty() || rest.starts_with('.') => true,
         _ => path.split_once('*').is_some_and(|(start, _)| name.starts_with(start)),
     }
-}
-
-fn member<'a>(members: &[(&'a str, &'a str)], key: &str) -> Option<&'a str> {
-    let is_meant = |name: &str| match key.strip_suffix('*') {
-        Some(start) => name.starts_with(start),
-        None => name == key,
-    };
-    members.iter().find(|(name, _)| is_meant(name)).map(|(_, value)| *value)
 }
 
 #[cfg(test)]
@@ -115,18 +217,40 @@ mod tests {
     use super::*;
     use crate::model::payload::decode::by_codecs;
 
-    const PATHS: [&str; 6] =
-        ["passport.user", "user.id", "user._id", "userId", "login_web_*", "axum-login.data.0.user"];
+    const PATHS: [&str; 8] = [
+        "passport.user",
+        "passport.user.id",
+        "user.id",
+        "user._id",
+        "userId",
+        "login_web_*",
+        "user.0",
+        "axum-login.data.0.user",
+    ];
+
+    fn members(text: &str) -> Option<Members<'_>> {
+        let wanted = Letters::of(PATHS.into_iter());
+        Members::of(text, |name| wanted.may_lead_through(name))
+    }
 
     /// What stands at each path, in part and in the payload as a whole.
     fn both(text: &str) -> (Option<Vec<Option<Value>>>, Vec<Option<Value>>) {
-        let paths = PATHS.map(str::to_owned);
-        let partial = members(text, &paths).map(|members| {
+        let partial = members(text).map(|members| {
             let partial = Partial::Members(members);
             PATHS.map(|path| partial.get(path).map(Cow::into_owned)).to_vec()
         });
         let whole = by_codecs(&[Codec::Json], RawBsonRef::String(text));
-        let value = |path| whole.value().and_then(|value| get(value, path)).cloned();
+        let whole = Partial::whole(Cow::Owned(whole));
+        let names_nobody = |value: &Value| {
+            let is_id = |value: &Value| {
+                value
+                    .as_object()
+                    .is_some_and(|map| map.keys().next().is_some_and(|key| key == "$oid"))
+            };
+            (value.is_object() && !is_id(value)) || value.is_array()
+        };
+        let value =
+            |path| whole.get(path).map(Cow::into_owned).filter(|value| !names_nobody(value));
         (partial, PATHS.map(value).to_vec())
     }
 
@@ -135,7 +259,7 @@ mod tests {
         let text = r#"{"userId":1,"userIds":2,"login_web_b":3,"login_web_a":4,"userId":5,"login_web_b":6}"#;
         let (partial, whole) = both(text);
         assert_eq!(partial.as_ref(), Some(&whole));
-        assert_eq!(whole[3..5], [Some(5.into()), Some(6.into())]);
+        assert_eq!(whole[4..6], [Some(5.into()), Some(6.into())]);
     }
 
     #[test]
@@ -146,8 +270,8 @@ mod tests {
         };
         let (partial, whole) = both(&text(MOST));
         assert_eq!(partial, Some(whole));
-        assert_eq!(members(&text(MOST + 1), &PATHS), None);
-        assert_eq!(members(&text(1_000_000), &PATHS), None);
+        assert!(members(&text(MOST + 1)).is_none());
+        assert!(members(&text(1_000_000)).is_none());
     }
 
     #[test]
@@ -168,6 +292,7 @@ mod tests {
             "userId",
             "user.id",
             "passport.user",
+            "$oid",
             "login_web_",
             "login_web_a",
             "login_web_b",
@@ -211,14 +336,14 @@ mod tests {
     }
 
     proptest! {
-            #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(4_000) })]
+        #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(4_000) })]
 
-            #[test]
-            fn a_part_finds_what_the_whole_payload_has(text in payload()) {
-                let (partial, whole) = both(&text);
-                if let Some(found) = partial {
-     prop_assert_eq!(found, whole, "{}", text);
-    }
+        #[test]
+        fn a_part_finds_what_the_whole_payload_has(text in payload()) {
+            let (partial, whole) = both(&text);
+            if let Some(found) = partial {
+                prop_assert_eq!(found, whole, "{}", text);
             }
         }
+    }
 }

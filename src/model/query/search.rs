@@ -38,18 +38,29 @@ pub(super) fn value(layout: &Layout, path: &str, value: &str) -> Option<Document
     payload(layout, &[path], value).map(|clauses| doc! { "$or": clauses })
 }
 
+/// Whether the payload is text in which the server finds a user at any place.
+pub(super) fn is_in_text(layout: &Layout) -> bool {
+    is_json(&layout.payload.codecs) && layout.user_needs_payload()
+}
+
+fn is_json(codecs: &[Codec]) -> bool {
+    let is_text = |codec: &Codec| matches!(codec, Codec::Json | Codec::Encrypted);
+    codecs.contains(&Codec::Json) && codecs.iter().all(is_text)
+}
+
 fn payload(layout: &Layout, paths: &[&str], text: &str) -> Option<Vec<Document>> {
     let Some(field) = &layout.payload.path else {
         return (layout.payload.codecs == [Codec::Flat]).then(|| at(None, paths, text))?;
     };
     let codecs = layout.payload.codecs.as_slice();
-    let is_text = |codec: &Codec| matches!(codec, Codec::Json | Codec::Encrypted);
     if codecs == [Codec::Document] {
         at(Some(field), paths, text)
-    } else if codecs.contains(&Codec::Json) && codecs.iter().all(is_text) {
+    } else if is_json(codecs) {
         // JSON in bytes cannot be searched; a ciphertext has no user to be found.
         let has_text = doc! { field: { "$regex": pattern(text) } };
-        Some(vec![has_text, doc! { field: { "$type": "binData" } }])
+        // The base64 of an object, which begins with the `e` of its brace, shows nothing either.
+        let has_base64 = doc! { field: { "$regex": r#"^[\s"]*e[A-Za-z0-9+/_-]"# } };
+        Some(vec![has_text, has_base64, doc! { field: { "$type": "binData" } }])
     } else {
         None
     }
@@ -63,8 +74,23 @@ fn at(field: Option<&str>, paths: &[&str], text: &str) -> Option<Vec<Document>> 
     }
     let values = values(text, text);
     let full =
-        |path: &&str| field.map_or_else(|| (*path).to_owned(), |field| format!("{field}.{path}"));
-    Some(paths.iter().map(|path| doc! { full(path): { "$in": &values } }).collect())
+        |path: &str| field.map_or_else(|| path.to_owned(), |field| format!("{field}.{path}"));
+    // Most documents have one or two of the roots: the others are asked for once, not for each of the
+    // paths below them.
+    let mut roots: Vec<(&str, Vec<Document>)> = Vec::new();
+    for path in paths {
+        let root = path.split_once('.').map_or(*path, |(root, _)| root);
+        let clause = doc! { full(path): { "$in": &values } };
+        match roots.iter_mut().find(|(known, _)| *known == root) {
+            Some((_, clauses)) => clauses.push(clause),
+            None => roots.push((root, vec![clause])),
+        }
+    }
+    let clause = |(root, mut clauses): (&str, Vec<Document>)| match clauses.len() {
+        1 => clauses.remove(0),
+        _ => doc! { full(root): { "$exists": true }, "$or": clauses },
+    };
+    Some(roots.into_iter().map(clause).collect())
 }
 
 /// Every value whose text is `own`, or for a string `text`: the server compares numbers of all
@@ -94,7 +120,7 @@ fn is_whole(number: &str) -> bool {
 }
 
 /// A regular expression for `text` inside JSON: what a writer may spell as an escape is left open,
-/// up to the twelve characters of a pair of surrogates.
+/// up to the fourteen characters of a pair of surrogates in JSON that was encoded twice.
 fn pattern(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 8);
     for letter in text.chars() {
@@ -106,7 +132,7 @@ fn pattern(text: &str) -> String {
                 pattern.push('\\');
                 pattern.push(letter);
             }
-            _ => pattern.push_str(".{1,12}"),
+            _ => pattern.push_str(".{1,14}"),
         }
     }
     pattern
@@ -119,7 +145,7 @@ mod tests {
     #[test]
     fn what_json_may_escape_is_left_open() {
         assert_eq!(pattern("a.b@example.se"), "a\\.b@example\\.se");
-        assert_eq!(pattern("Åsa/\"x"), ".{1,12}sa.{1,12}.{1,12}x");
+        assert_eq!(pattern("Åsa/\"x"), ".{1,14}sa.{1,14}.{1,14}x");
     }
 
     #[test]

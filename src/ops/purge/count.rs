@@ -1,13 +1,28 @@
 //! Looking at the sessions of a purge without doing anything to them: how many they are, how many are
 //! left out, and which came back.
 
-use bson::{Bson, Document, doc};
+use bson::{Bson, Document, RawDocument, doc};
 
 use super::spec::{Action, Purge};
 use crate::error::Result;
 use crate::model::filter::all;
+use crate::model::query::{Elsewhere, Verdict};
 use crate::server::reply::{documents, key_of};
 use crate::store::{Reading, Store};
+
+/// The sessions that a purge is about.
+#[derive(Debug, Clone, Default)]
+pub struct Counted {
+    /// How many they are.
+    pub selected: u64,
+    /// Sessions that have the user of the selection where the layout does not look.
+    pub elsewhere: Elsewhere,
+    /// The `_id`s of those that are selected, if they were read and are few: to find them again.
+    pub keys: Option<Vec<Bson>>,
+}
+
+/// How many `_id`s are kept, to be found again: more than any user has sessions.
+const FEW: usize = 1000;
 
 /// How many `_id`s go into one filter, which has room for 16 MB.
 const KEYS_AT_ONCE: usize = 10_000;
@@ -18,34 +33,80 @@ impl Store {
     ///
     /// # Errors
     /// As for [`Store::purge`].
-    pub async fn count_selected(
+    pub async fn count_selected(&self, purge: &Purge, looked_at: impl FnMut(u64)) -> Result<u64> {
+        let predicate = purge.predicate(self.layout())?;
+        self.judged(purge, &predicate, looked_at).await.map(|counted| counted.selected)
+    }
+
+    /// The same, with the sessions that have the user of the selection at another place than those
+    /// of the layout, and would stay logged in without a word.
+    ///
+    /// The server finds a text anywhere in JSON, but a value in a document only by its path. There
+    /// all sessions are read and compared as they are: a sample would miss the one that matters.
+    /// Where the store itself has a field for the user, an index leads to it, and the others are read
+    /// only if nobody was found.
+    ///
+    /// # Errors
+    /// As for [`Store::purge`].
+    pub async fn count_of_user(
         &self,
         purge: &Purge,
         mut looked_at: impl FnMut(u64),
-    ) -> Result<u64> {
+    ) -> Result<Counted> {
+        let layout = self.layout();
+        let of_user = purge.predicate(layout)?;
+        let of_any_user = match purge.selection.of_any_user(layout) {
+            Some(selection) => Purge { selection, ..purge.clone() }.predicate(layout)?,
+            None => return self.judged(purge, &of_user, looked_at).await,
+        };
+        if !layout.user_needs_payload() {
+            let counted = self.judged(purge, &of_user, &mut looked_at).await?;
+            if counted.selected > 0 {
+                return Ok(counted);
+            }
+        }
+        self.judged(purge, &of_any_user, looked_at).await
+    }
+
+    /// Judges what matches the predicate, each session by the selection of the purge.
+    async fn judged(
+        &self,
+        purge: &Purge,
+        predicate: &Document,
+        mut looked_at: impl FnMut(u64),
+    ) -> Result<Counted> {
         let (selection, layout) = (&purge.selection, self.layout());
-        let predicate = purge.predicate(layout)?;
         let keyed = |keys: &[Bson]| doc! { "_id": { "$in": keys } };
         let parts = match &selection.keys {
             None => vec![Document::new()],
             Some(keys) => keys.chunks(KEYS_AT_ONCE).map(keyed).collect(),
         };
-        let mut count = 0;
+        let (mut counted, mut keys) = (Counted::default(), Some(Vec::new()));
         for part in parts {
             let filter = all(vec![part, predicate.clone()]);
             if !selection.needs_payload() {
-                count += self.count(filter).await?;
+                counted.selected += self.count(filter).await?;
+                keys = None;
                 continue;
             }
             let mut batches = self.read(filter, &Reading::default()).await?;
             while let Some(batch) = batches.next().await? {
                 for document in documents(&batch) {
-                    count += u64::from(selection.admits(layout, document));
+                    match selection.verdict(layout, document) {
+                        Verdict::Selected(_) => {
+                            counted.selected += 1;
+                            keep(&mut keys, document);
+                        }
+                        Verdict::Elsewhere(places) => counted.elsewhere.add(places),
+                        Verdict::Other => {}
+                    }
                 }
                 looked_at(documents(&batch).count() as u64);
             }
         }
-        Ok(count)
+        // Whoever is named by an `_id` is meant, even a credential.
+        counted.keys = keys.filter(|_| layout.credentials().is_none());
+        Ok(counted)
     }
 
     /// How many documents a purge spares because they are credentials rather than logins.
@@ -97,5 +158,13 @@ impl Store {
             }
         }
         Ok(keys)
+    }
+}
+
+/// Adds the `_id` of a document, unless there are too many by now.
+fn keep(keys: &mut Option<Vec<Bson>>, document: &RawDocument) {
+    match (keys.as_mut(), key_of(document)) {
+        (Some(kept), Some(key)) if kept.len() < FEW => kept.push(key),
+        _ => *keys = None,
     }
 }

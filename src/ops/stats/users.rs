@@ -57,6 +57,12 @@ pub(super) fn pipeline(layout: &Layout, user: Bson, top: usize) -> Vec<Document>
 }
 
 impl Users {
+    /// Whether none of the sessions has a user where the layout looks for it. They need not be
+    /// anonymous: the application may have put it elsewhere.
+    pub fn nobody_is_known(&self) -> bool {
+        self.distinct == 0 && self.anonymous > 0
+    }
+
     /// From the line that the server grouped.
     pub(super) fn read(layout: &Layout, line: &RawDocument, options: &Options) -> Self {
         let count = |line: &RawDocument, key: &str| {

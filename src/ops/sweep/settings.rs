@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::lease::Terms;
 use crate::error::Result;
-use crate::model::layout::Layout;
+use crate::model::layout::{Layout, UserPlace};
 use crate::ops::collections::Purpose;
 use crate::ops::purge::Pace;
 use crate::server::connection::Connection;
@@ -83,6 +83,8 @@ pub struct Target {
     pub layout: Option<Layout>,
     /// How long a session lives after its last touch, where only the operator knows.
     pub lifetime: Option<Duration>,
+    /// Where users are, if not where the layout looks.
+    pub user: Vec<UserPlace>,
 }
 
 impl Target {
@@ -93,6 +95,7 @@ impl Target {
             collection: store.name().to_owned(),
             layout: Some(store.layout().clone()),
             lifetime: None,
+            user: Vec::new(),
         }
     }
 
@@ -103,10 +106,11 @@ impl Target {
 
     /// The store as it is now.
     pub(super) async fn store(&self) -> Result<Store> {
-        let Self { connection, collection, layout, lifetime } = self;
+        let Self { connection, collection, layout, lifetime, user } = self;
         let choice = connection
             .choose_layout(collection, layout.as_ref(), *lifetime, Purpose::Changing)
             .await?;
-        Ok(connection.store(collection, choice.certain()?.clone()))
+        let layout = choice.certain()?.clone().with_user_places(user);
+        Ok(connection.store(collection, layout))
     }
 }

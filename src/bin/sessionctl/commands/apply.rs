@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sessionctl::Store;
-use sessionctl::purge::Purge;
+use sessionctl::purge::{Counted, Purge};
 
 use crate::args::duration;
 use crate::audit::{Audit, AuditArgs};
@@ -14,6 +14,7 @@ use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::Row;
 use crate::console::progress::Progress;
 use crate::context::Context;
+use crate::context::users::Seen;
 
 mod archive;
 mod batches;
@@ -112,7 +113,8 @@ impl Typed<'_> {
         }
     }
 
-    /// `purge` as it was typed, with its sessions counted where their number is asked for.
+    /// `purge` as it was typed, with its sessions counted where their number is asked for, or where
+    /// a user is: whether all of the user's sessions are found is known before one of them is ended.
     pub async fn job(
         &self,
         context: &Context,
@@ -120,16 +122,24 @@ impl Typed<'_> {
         purge: Purge,
         selection: Value,
         action: String,
+        seen: &Seen,
     ) -> Result<Job, Failure> {
         let mut purge = self.args.throttle.throttled(purge);
         purge.archive = self.archive.is_wanted();
         purge.tells_ids = self.verify.is_wanted();
         self.args.throttle.check_lag(context, &store, &action).await?;
         // A count that would only decorate the report costs as much as reading all that is deleted.
-        let matched = match self.args.needs_count(&purge, self.stdin_gives_ids) {
-            true => Some(self.count(context, &store, &purge).await.doing(&action)?),
-            false => None,
-        };
+        let needs_count = self.args.needs_count(&purge, self.stdin_gives_ids);
+        let mut matched = None;
+        if needs_count || purge.selection.query.user.is_some() {
+            let counted = self.count(context, &store, &purge).await.doing(&action)?;
+            context.judge_counted(&action, &store, &purge.selection, seen, &counted).await?;
+            matched = needs_count.then_some(counted.selected);
+            // Nobody is asked, so they need not be searched for again.
+            if !needs_count && purge.selection.keys.is_none() {
+                purge.selection.keys = counted.keys;
+            }
+        }
         let mut job = Job::new(store, purge, selection, action);
         job.report.matched = matched;
         Ok(job)
@@ -140,13 +150,18 @@ impl Typed<'_> {
         context: &Context,
         store: &Store,
         purge: &Purge,
-    ) -> sessionctl::Result<u64> {
+    ) -> sessionctl::Result<Counted> {
         // Where every candidate is decoded, that is shown on a terminal.
         let decodes = purge.selection.needs_payload();
         let progress =
             decodes.then(|| Progress::new("sessions looked at", None, context.global.quiet));
         let looked_at = |sessions| progress.iter().for_each(|shown| shown.advance(sessions));
-        store.count_selected(purge, looked_at).await
+        // Whoever names the places of users decides.
+        if purge.selection.query.user.is_some() && context.global.user_path.is_empty() {
+            return store.count_of_user(purge, looked_at).await;
+        }
+        let selected = store.count_selected(purge, looked_at).await?;
+        Ok(Counted { selected, ..Counted::default() })
     }
 
     async fn confirm(

@@ -10,6 +10,7 @@ use super::apply::{ApplyArgs, ArchiveArgs, Prepared, Report, Typed, Verb, Verify
 use crate::console::confirm::Question;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::text::{grouped, sessions};
+use crate::context::users::Seen;
 use crate::context::{Context, Purpose};
 
 /// Mend the expiries of sessions that would never go away
@@ -93,7 +94,8 @@ async fn prepare(context: &Context, typed: &Typed<'_>, fault: Fault) -> Result<P
     })?;
     let selection = Selection::new(Query::default(), now);
     let purge = Purge::new(selection, Action::Fix(Box::new(mending)));
-    let mut job = typed.job(context, store, purge, written(fault), action).await?;
+    let mut job =
+        typed.job(context, store, purge, written(fault), action, &Seen::default()).await?;
     let (over, unclear) = job.store.count_mended(&job.purge).await.doing(&job.action)?;
     if over > 0 {
         let text = match over {

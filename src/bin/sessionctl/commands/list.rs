@@ -3,6 +3,7 @@
 use bson::{Bson, Document, RawDocument, doc};
 use clap::ValueEnum;
 use mongodb::raw_batch_cursor::RawBatch;
+use sessionctl::query::{Elsewhere, Verdict};
 use sessionctl::store::{Reading, SortKey, documents};
 use sessionctl::{Selection, Session, SessionId, Store};
 use tokio::sync::mpsc;
@@ -176,7 +177,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     };
     let read = read.await.doing(&action);
     drop(sender);
-    let (printed, more) = printing.await.unwrap_or_else(|error| {
+    let Printed { rows: printed, more, elsewhere } = printing.await.unwrap_or_else(|error| {
         Err(Failure::new(Exit::Failed, format!("could not print: {error}")))
     })?;
     read?;
@@ -187,6 +188,10 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         let hint =
             if context.global.format == Format::Table { "; --limit 0 shows all" } else { "" };
         context.note("note", format!("there are more than these {}{hint}", sessions(limit)));
+    }
+    if !more {
+        let listed = (printed, elsewhere);
+        context.judge_listed(&action, &store, selection, &selected.seen, listed).await?;
     }
     selected.end(&store.namespace())
 }
@@ -209,30 +214,45 @@ struct Printer {
     progress: Progress,
 }
 
+/// What was printed.
+struct Printed {
+    rows: u64,
+    /// Whether there was more than the limit.
+    more: bool,
+    /// Sessions that have the user where the layout does not look.
+    elsewhere: Elsewhere,
+}
+
 impl Printer {
-    /// Prints what comes: how many rows, and whether there was more than the limit.
-    fn print(mut self, mut batches: mpsc::Receiver<RawBatch>) -> Result<(u64, bool), Failure> {
+    /// Prints what comes.
+    fn print(mut self, mut batches: mpsc::Receiver<RawBatch>) -> Result<Printed, Failure> {
         let layout = self.store.layout().clone();
+        let mut elsewhere = Elsewhere::default();
         while let Some(batch) = batches.blocking_recv() {
             let before = self.rows.printed();
             for document in documents(&batch) {
                 let row = match &self.selection {
-                    Some(selection) => {
-                        selection.session(&layout, document).map(|it| row(it, self.full_ids))
-                    }
+                    Some(selection) => match selection.verdict(&layout, document) {
+                        Verdict::Selected(session) => Some(row(session, self.full_ids)),
+                        Verdict::Elsewhere(places) => {
+                            elsewhere.add(places);
+                            None
+                        }
+                        Verdict::Other => None,
+                    },
                     None => Some(foreign_row(document, self.full_ids)),
                 };
                 let Some(row) = row else { continue };
                 if self.limit > 0 && self.rows.printed() == self.limit {
                     self.rows.finish()?;
-                    return Ok((self.limit, true));
+                    return Ok(Printed { rows: self.limit, more: true, elsewhere });
                 }
                 self.rows.row(row)?;
             }
             self.progress.advance(self.rows.printed() - before);
         }
-        let printed = self.rows.printed();
+        let rows = self.rows.printed();
         self.rows.finish()?;
-        Ok((printed, false))
+        Ok(Printed { rows, more: false, elsewhere })
     }
 }

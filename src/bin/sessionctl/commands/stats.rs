@@ -53,6 +53,10 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             format!("these are numbers of a sample: {looked_at} of {}", grouped(all)),
         );
     }
+    if stats.users.as_ref().is_some_and(Users::nobody_is_known) {
+        let seen = context.look_for_users(&store, now).await.doing(&action)?;
+        context.note("note", format!("{}; {}", seen.nobody(store.layout()), seen.hint()));
+    }
     print(context, &store.namespace(), Some(&store.layout().name), &stats)
 }
 
@@ -80,6 +84,9 @@ fn row(namespace: &str, layout: Option<&str>, stats: &Stats) -> Row {
     let of_users = |count: fn(&Users) -> u64| {
         Cell::maybe(stats.users.as_ref(), |users| Cell::Count(count(users)))
     };
+    // Where nobody is known, the users may be at another place.
+    let known = stats.users.as_ref().filter(|users| !users.nobody_is_known());
+    let anonymous = known.map(|users| users.anonymous);
     let top = |users: &Users| {
         let one = |(user, sessions): &(String, u64)| json!({ "user": user, "sessions": sessions });
         Cell::Json(users.top.iter().map(one).collect())
@@ -108,7 +115,7 @@ fn row(namespace: &str, layout: Option<&str>, stats: &Stats) -> Row {
         ("oldest_created", date(stats.created.earliest)),
         ("newest_created", date(stats.created.latest)),
         ("users", of_users(|users| users.distinct)),
-        ("anonymous", of_users(|users| users.anonymous)),
+        ("anonymous", Cell::maybe(anonymous, Cell::Count)),
         ("unreadable", of_users(|users| users.unreadable)),
         ("users_of", of_users(|users| users.looked_at)),
         ("users_sampled", Cell::maybe(stats.users.as_ref(), |users| Cell::Flag(users.sampled))),

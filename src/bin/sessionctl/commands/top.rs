@@ -93,7 +93,8 @@ async fn poller(context: &Context) -> Result<Poller, Failure> {
     };
     let named = context.named_layout()?;
     let (collection, lifetime) = (context.collection().to_owned(), context.global.lifetime);
-    Ok(Poller { store, connection, collection, named, lifetime })
+    let user_path = context.global.user_path.clone();
+    Ok(Poller { store, connection, collection, named, lifetime, user_path })
 }
 
 /// The view under way: what is typed and what is read meet here, and nothing else is waited for.

@@ -2,23 +2,21 @@
 
 use std::io;
 
-use bson::{DateTime, Document};
+use bson::DateTime;
 use serde_json::{Map, Value, json};
 use sessionctl::error::reason;
 use sessionctl::payload::time;
 use sessionctl::query::Needed;
 use sessionctl::session::shorten;
-use sessionctl::store::{Reading, documents};
+use sessionctl::store::Reading;
 use sessionctl::{Error, Query, Selection, State, Store};
 
 use super::Context;
+use super::users::Seen;
 use crate::args::SelectionArgs;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::redact::{condition, short_id};
 use crate::console::text::counted;
-
-/// How many sessions are looked at to learn whether payloads can be read.
-const LOOKED_AT: u64 = 100;
 
 /// What is meant by a selection that was typed.
 #[derive(Debug, Clone)]
@@ -26,6 +24,8 @@ pub struct Selected {
     pub selection: Selection,
     /// Ids that were typed and that no session has, shortened.
     unknown: Vec<String>,
+    /// What a look at some sessions told, where payloads are judged.
+    pub seen: Seen,
 }
 
 impl Context {
@@ -51,10 +51,12 @@ impl Context {
         // What the layout cannot decide is an error before anything is read.
         selection.filter(store.layout()).doing(&action)?;
         self.check_dates(store, &selection, &action).await?;
+        let mut seen = Seen::default();
         if selection.needs_payload() {
-            self.warn_of_the_unreadable(store, &selection).await.doing(&action)?;
+            seen = self.look_for_users(store, selection.now).await.doing(&action)?;
+            self.warn_of_the_unreadable(&selection, &seen);
         }
-        Ok(Selected { selection, unknown })
+        Ok(Selected { selection, unknown, seen })
     }
 
     /// How a command ends where there are no sessions: no id that was typed is known.
@@ -107,26 +109,14 @@ impl Context {
     }
 
     /// "Nothing matched" must not look like an answer where the payloads cannot be read.
-    async fn warn_of_the_unreadable(
-        &self,
-        store: &Store,
-        selection: &Selection,
-    ) -> sessionctl::Result<()> {
-        let reading = Reading { limit: LOOKED_AT, ..Reading::default() };
-        let mut batches = store.read(Document::new(), &reading).await?;
-        let (mut sampled, mut reasons) = (0_u64, Vec::new());
-        while let Some(batch) = batches.next().await? {
-            for document in documents(&batch) {
-                let payload = store.layout().payload(document);
-                let session = store.layout().session(document, &payload, selection.now);
-                sampled += 1;
-                // Some stores keep the user beside the payload.
-                let is_judged = selection.query.payload.is_empty() && session.user.is_some();
-                reasons.extend(payload.error().filter(|_| !is_judged));
-            }
-        }
-        if let Some(reason) = reasons.first() {
-            let blind = counted(reasons.len() as u64, "session");
+    fn warn_of_the_unreadable(&self, selection: &Selection, seen: &Seen) {
+        // Some stores keep the user beside the payload.
+        let blind = match selection.query.payload.is_empty() {
+            true => seen.unreadable,
+            false => seen.undecoded,
+        };
+        if let Some(reason) = seen.reason.as_ref().filter(|_| blind > 0) {
+            let (blind, sampled) = (counted(blind, "session"), seen.sessions);
             self.note(
                 "warning",
                 format!(
@@ -134,7 +124,6 @@ impl Context {
                 ),
             );
         }
-        Ok(())
     }
 }
 

@@ -88,8 +88,9 @@ async fn prepare(
     store
         .purge(purge.clone(), context.signals.asked.clone())
         .map_err(|error| cannot(verb, &full_action, &error))?;
-    let mut job =
-        typed.job(context, store, purge, written(&args.selection, now), full_action).await?;
+    let mut job = typed
+        .job(context, store, purge, written(&args.selection, now), full_action, &selected.seen)
+        .await?;
     job.end = end;
     let spared = job.store.count_spared(&job.purge).await.doing(&job.action)?;
     if spared > 0 {

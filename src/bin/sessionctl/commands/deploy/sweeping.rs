@@ -127,6 +127,9 @@ impl Sweeping {
             if let Some(lifetime) = global.lifetime {
                 add("--lifetime", exact_duration(lifetime));
             }
+            for path in &global.user_path {
+                add("--user-path", checked("--user-path", &path.to_string())?);
+            }
             if !self.grace.is_zero() {
                 add("--grace", exact_duration(self.grace));
             }
@@ -197,7 +200,7 @@ fn check_line(words: &[String]) -> Result<(), Failure> {
 
 /// Options that `sweep` has, and that have no place of their own before `--`.
 fn check_more(more: &[String]) -> Result<(), Failure> {
-    const OWN: [&str; 14] = [
+    const OWN: [&str; 15] = [
         "uri",
         "uri_file",
         "db",
@@ -205,6 +208,7 @@ fn check_more(more: &[String]) -> Result<(), Failure> {
         "layout",
         "layout_file",
         "lifetime",
+        "user_path",
         "interval",
         "grace",
         "config",

@@ -140,6 +140,11 @@ fn hours(text: &mut String, name: &str, slots: &[Slot], chart: Chart) {
 }
 
 fn whose(text: &mut String, users: &Users, all: u64, chart: Chart) {
+    if users.nobody_is_known() {
+        text.push('\n');
+        line(text, "users are unknown: no session has one where the layout looks");
+        return;
+    }
     let known = users.looked_at - users.anonymous - users.unreadable;
     let anonymous = percent(users.anonymous, users.looked_at);
     let mut words = format!(

@@ -9,7 +9,7 @@ use clap::builder::FalseyValueParser;
 use nix::unistd::gethostname;
 use sessionctl::sweep::{Sweep, Terms};
 
-use super::config::{self, Plan, Settings};
+use super::config::{self, Plan, Settings, UserPaths};
 use crate::args::{Global, address, duration, interval, is_typed};
 use crate::audit::run_id;
 use crate::commands::apply::ThrottleArgs;
@@ -112,12 +112,13 @@ fn lease(text: &str) -> Result<Duration, String> {
 }
 
 /// The options that describe one sweep, which the file does for several.
-const OF_ONE_SWEEP: [&str; 15] = [
+const OF_ONE_SWEEP: [&str; 16] = [
     "collection",
     "db",
     "layout",
     "layout_file",
     "lifetime",
+    "user_path",
     "interval",
     "jitter",
     "grace",
@@ -208,6 +209,7 @@ impl Args {
             layout: Some(global.layout.clone()),
             layout_file: global.layout_file.clone(),
             lifetime: global.lifetime,
+            user_path: Some(UserPaths::Several(global.user_path.clone())),
             interval: self.interval,
             jitter: self.jitter,
             grace: self.grace,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bson::DateTime;
 use serde::{Deserialize, Deserializer};
 use sessionctl::error::reason;
+use sessionctl::layout::UserPlace;
 use sessionctl::purge::{MOST_JOBS, Pace};
 use sessionctl::sweep::{Sweep, archive_path};
 use sessionctl::{Layout, archive};
@@ -24,6 +25,7 @@ pub struct Settings {
     pub layout_file: Option<PathBuf>,
     #[serde(default, deserialize_with = "an_interval")]
     pub lifetime: Option<Duration>,
+    pub user_path: Option<UserPaths>,
     #[serde(default, deserialize_with = "an_interval")]
     pub interval: Option<Duration>,
     #[serde(default, deserialize_with = "a_duration")]
@@ -42,6 +44,23 @@ pub struct Settings {
     pub max_lag: Option<Duration>,
 }
 
+/// One place of users, or several.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged, expecting = "expected a path of users, such as account.id, or a list of them")]
+pub enum UserPaths {
+    One(UserPlace),
+    Several(Vec<UserPlace>),
+}
+
+impl From<UserPaths> for Vec<UserPlace> {
+    fn from(paths: UserPaths) -> Self {
+        match paths {
+            UserPaths::One(path) => vec![path],
+            UserPaths::Several(paths) => paths,
+        }
+    }
+}
+
 /// One namespace, ready to be swept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -50,6 +69,7 @@ pub struct Plan {
     pub layout: Option<Layout>,
     pub layout_file: Option<PathBuf>,
     pub lifetime: Option<Duration>,
+    pub user_path: Vec<UserPlace>,
     pub sweep: Sweep,
 }
 
@@ -84,6 +104,7 @@ impl Plan {
             layout: layout(name, settings.layout_file.as_deref())?,
             layout_file: settings.layout_file.clone(),
             lifetime: settings.lifetime,
+            user_path: settings.user_path.clone().map(Into::into).unwrap_or_default(),
             sweep,
         })
     }
@@ -196,6 +217,7 @@ impl Settings {
             layout: self.layout.or(other.layout.filter(|_| !names_layout)),
             layout_file: self.layout_file.or(other.layout_file.filter(|_| !names_layout)),
             lifetime: self.lifetime.or(other.lifetime),
+            user_path: self.user_path.or(other.user_path),
             interval: self.interval.or(other.interval),
             jitter: self.jitter.or(other.jitter),
             grace: self.grace.or(other.grace),
@@ -272,8 +294,8 @@ mod tests {
     #[test]
     fn each_collection_has_what_stands_above_all_unless_it_says_otherwise() {
         let plans = plans(
-            "interval = 30\ngrace = \"10m\"\nlayout = \"tower-sessions\"\n\
-             [collections.\"app.web.sessions\"]\ninterval = \"5m\"\nidle = \"30d\"\nrate = 2000\nsleep_factor = 1\n\
+            "interval = 30\ngrace = \"10m\"\nuser_path = [\"/a\", \"b.c\"]\nlayout = \"tower-sessions\"\n\
+             [collections.\"app.web.sessions\"]\ninterval = \"5m\"\nuser_path = \"uid\"\nidle = \"30d\"\nrate = 2000\nsleep_factor = 1\n\
              archive = \"x-%Y.bson\"\n[collections.\"shop.sessions\"]\nlayout = \"auto\"\n",
         )
         .unwrap();
@@ -283,6 +305,12 @@ mod tests {
             (Some("app"), "web.sessions")
         );
         assert_eq!(app.layout.as_ref().unwrap().name, "tower-sessions");
+        let paths =
+            |plan: &Plan| -> Vec<_> { plan.user_path.iter().map(ToString::to_string).collect() };
+        assert_eq!(
+            (paths(app), paths(shop)),
+            (vec!["uid".to_owned()], vec!["/a".to_owned(), "b.c".to_owned()])
+        );
         assert_eq!(app.sweep.interval, Duration::from_secs(300));
         assert_eq!(app.sweep.idle, Some(Duration::from_secs(30 * 86_400)));
         assert_eq!((app.sweep.pace.rate, app.sweep.pace.sleep_factor), (Some(2000), 1.0));
@@ -305,6 +333,7 @@ mod tests {
         refused("[collections.\"a.s\"]\nlayout = \"nobody\"", "no layout named nobody");
         refused("[collections.\"a.s\"]\narchive = \"x.txt\"", "does not end with");
         refused("[collections.\"a.s\"]\njobs = 0", "out of range");
+        refused("[collections.\"a.s\"]\nuser_path = 1", "expected a path of users");
         refused("archive = \"x.bson\"\n[collections.\"a.s\"]\n[collections.\"a.t\"]", "share");
         refused("interval = \n", "");
     }

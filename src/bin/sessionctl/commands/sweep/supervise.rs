@@ -100,6 +100,7 @@ impl<'a> Supervisor<'a> {
             collection: plan.collection.clone(),
             layout: plan.layout.clone(),
             lifetime: plan.lifetime,
+            user: plan.user_path.clone(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sessionctl::collections::Purpose;
 use sessionctl::connection::Connection;
+use sessionctl::layout::UserPlace;
 use sessionctl::top::{Counts, Entry, Memory, Snapshot, Wanted};
 use sessionctl::{Error, Layout, Store};
 use tokio::sync::{mpsc, watch};
@@ -48,6 +49,7 @@ pub struct Poller {
     pub collection: String,
     pub named: Option<Layout>,
     pub lifetime: Option<Duration>,
+    pub user_path: Vec<UserPlace>,
 }
 
 impl Poller {
@@ -83,7 +85,9 @@ impl Poller {
         let choice = connection
             .choose_layout(collection, named.as_ref(), *lifetime, Purpose::Reading)
             .await?;
-        Ok(choice.layout().map(|layout| connection.store(collection, layout.clone())))
+        let layout = choice.layout().cloned();
+        let layout = layout.map(|layout| layout.with_user_places(&self.user_path));
+        Ok(layout.map(|layout| connection.store(collection, layout)))
     }
 }
 

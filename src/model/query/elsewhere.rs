@@ -1,0 +1,357 @@
+//! Places of a session that look as if they named its user, wherever an application put them.
+//!
+//! A command that was given a user and ends only the sessions with that user at the layout's places
+//! would leave the others logged in without a word. So the same value at another place is reported,
+//! if the place has the name of a user: an equal number in a cart is not somebody.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bson::RawDocument;
+use bson::raw::{RawArray, RawBsonRef};
+use serde_json::Value;
+
+use crate::model::document::{Found, find, text_of};
+use crate::model::layout::Layout;
+use crate::model::payload::{Codec, Payload};
+
+mod names;
+
+use names::names_a_user;
+
+/// Sessions that have a user at places where the layout does not look.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// How many sessions.
+    pub sessions: u64,
+    /// How many of them have it at each place; a place in the document itself begins with `/`.
+    pub places: BTreeMap<String, u64>,
+}
+
+impl Elsewhere {
+    /// Adds a session with these places, if it has any.
+    pub fn add(&mut self, places: BTreeSet<String>) {
+        self.sessions += u64::from(!places.is_empty());
+        for place in places {
+            *self.places.entry(place).or_default() += 1;
+        }
+    }
+
+    /// Whether there is no such session.
+    pub fn is_empty(&self) -> bool {
+        self.sessions == 0
+    }
+
+    /// The places, those of the most sessions first.
+    pub fn by_sessions(&self) -> Vec<(&str, u64)> {
+        let mut places: Vec<_> =
+            self.places.iter().map(|(place, sessions)| (place.as_str(), *sessions)).collect();
+        places.sort_by(|one, other| other.1.cmp(&one.1));
+        places
+    }
+}
+
+impl Layout {
+    /// The places of a session that look as if they named a user.
+    pub fn likely_users(&self, document: &RawDocument, payload: &Payload) -> BTreeSet<String> {
+        search(self, document, payload, None)
+    }
+
+    /// The places of a session that look as if they named a user, and hold `user`.
+    pub(super) fn places_of(
+        &self,
+        user: &str,
+        document: &RawDocument,
+        payload: &Payload,
+    ) -> BTreeSet<String> {
+        search(self, document, payload, Some(Wanted::new(user)))
+    }
+
+    /// Whether `user` is nowhere in a session. It is told without decoding, as nearly all the sessions
+    /// of a collection are somebody else's; false where the payload is not plain to see.
+    pub(super) fn never_mentions(&self, user: &str, document: &RawDocument) -> bool {
+        let is_plain =
+            |codec: &Codec| matches!(codec, Codec::Document | Codec::Flat | Codec::Absent);
+        self.payload.codecs.iter().all(is_plain)
+            && self.user_prefix.is_empty()
+            && !Wanted::new(user).may_be_in(document, DEPTH)
+    }
+}
+
+/// A user that is looked for.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    text: &'a str,
+    /// Whether a value other than a text can have it as its text.
+    is_number_or_id: bool,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(text: &'a str) -> Self {
+        let is_id = matches!(text.len(), 24 | 36) && text.is_ascii();
+        Self { text, is_number_or_id: is_id || text.parse::<f64>().is_ok() }
+    }
+
+    fn may_be_in(self, document: &RawDocument, depth: u8) -> bool {
+        document.iter_elements().any(|element| {
+            let value = element.ok().and_then(|element| element.value().ok());
+            value.is_none_or(|value| self.may_be(value, depth))
+        })
+    }
+
+    fn may_be(self, value: RawBsonRef<'_>, depth: u8) -> bool {
+        match value {
+            RawBsonRef::String(text) | RawBsonRef::Symbol(text) => text == self.text,
+            RawBsonRef::Null | RawBsonRef::Undefined | RawBsonRef::Boolean(_) => false,
+            RawBsonRef::Document(inner) => {
+                depth.checked_sub(1).is_none_or(|depth| self.may_be_in(inner, depth))
+            }
+            RawBsonRef::Array(array) => array.into_iter().any(|value| {
+                let inner = value.ok().zip(depth.checked_sub(1));
+                inner.is_none_or(|(value, depth)| self.may_be(value, depth))
+            }),
+            RawBsonRef::DateTime(_) => self.text.contains(':'),
+            RawBsonRef::Int32(_)
+            | RawBsonRef::Int64(_)
+            | RawBsonRef::Double(_)
+            | RawBsonRef::Decimal128(_)
+            | RawBsonRef::ObjectId(_)
+            | RawBsonRef::Binary(_) => self.is_number_or_id,
+            _ => true,
+        }
+    }
+}
+
+/// A name on the way to a value. The way is put together only where a value is found.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    before: Option<&'a Way<'a>>,
+    name: Name<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Name<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+struct Search<'a> {
+    layout: &'a Layout,
+    wanted: Option<Wanted<'a>>,
+    found: BTreeSet<String>,
+}
+
+/// How deep values are looked for; no application hides its users deeper.
+const DEPTH: u8 = 8;
+
+fn search(
+    layout: &Layout,
+    document: &RawDocument,
+    payload: &Payload,
+    wanted: Option<Wanted<'_>>,
+) -> BTreeSet<String> {
+    let mut search = Search { layout, wanted, found: BTreeSet::new() };
+    search.fields(document, layout.payload.path.as_deref());
+    // A document was looked through as it is.
+    let is_decoded = layout.payload.path.is_some() && !search.has_document(document);
+    if let Some(value) = payload.value().filter(|_| is_decoded) {
+        search.json(value, None, DEPTH);
+    }
+    search.found
+}
+
+impl<'a> Search<'a> {
+    fn has_document(&self, document: &RawDocument) -> bool {
+        let Some(path) = &self.layout.payload.path else { return false };
+        let reads_documents = self.layout.payload.codecs.contains(&Codec::Document);
+        let found = find(document, path);
+        reads_documents && matches!(found, Found::One(RawBsonRef::Document(_)))
+    }
+
+    /// The fields of the session's document, which has its payload at `payload`.
+    fn fields(&mut self, document: &RawDocument, payload: Option<&str>) {
+        let is_flat = self.layout.payload.codecs.contains(&Codec::Flat);
+        for element in document.iter_elements().map_while(Result::ok) {
+            let Ok(value) = element.value() else { continue };
+            let name = element.key().as_str();
+            let is_field = !is_flat || self.layout.payload.exclude.iter().any(|one| one == name);
+            let way = Way { before: None, name: Name::Key(name) };
+            self.field(value, way, payload, is_field, DEPTH);
+        }
+    }
+
+    /// A field, unless it is the payload: that is at the end of the names `payload` of here.
+    fn field(
+        &mut self,
+        value: RawBsonRef<'_>,
+        way: Way<'_>,
+        payload: Option<&str>,
+        is_field: bool,
+        depth: u8,
+    ) {
+        let Name::Key(name) = way.name else { return };
+        let rest = payload.and_then(|path| path.strip_prefix(name));
+        match (rest, value) {
+            (Some(""), RawBsonRef::Document(inner)) => {
+                if self.layout.payload.codecs.contains(&Codec::Document) {
+                    self.members(inner, None, false, depth);
+                }
+            }
+            (Some(""), _) => {}
+            (Some(rest), RawBsonRef::Document(inner)) if rest.starts_with('.') => {
+                for element in inner.iter_elements().map_while(Result::ok) {
+                    let name = Name::Key(element.key().as_str());
+                    let way = Way { before: Some(&way), name };
+                    if let Ok(value) = element.value() {
+                        self.field(value, way, rest.get(1..), is_field, depth);
+                    }
+                }
+            }
+            _ => self.value(value, way, is_field, depth),
+        }
+    }
+
+    fn members(
+        &mut self,
+        document: &RawDocument,
+        before: Option<&Way<'_>>,
+        is_field: bool,
+        depth: u8,
+    ) {
+        for element in document.iter_elements().map_while(Result::ok) {
+            if let Ok(value) = element.value() {
+                let way = Way { before, name: Name::Key(element.key().as_str()) };
+                self.value(value, way, is_field, depth);
+            }
+        }
+    }
+
+    fn items(&mut self, array: &RawArray, before: &Way<'_>, is_field: bool, depth: u8) {
+        for (index, value) in array.into_iter().map_while(Result::ok).enumerate() {
+            let way = Way { before: Some(before), name: Name::Index(index) };
+            self.value(value, way, is_field, depth);
+        }
+    }
+
+    fn value(&mut self, value: RawBsonRef<'_>, way: Way<'_>, is_field: bool, depth: u8) {
+        match (value, depth.checked_sub(1)) {
+            (RawBsonRef::Document(inner), Some(depth)) => {
+                self.members(inner, Some(&way), is_field, depth);
+            }
+            (RawBsonRef::Array(array), Some(depth)) => self.items(array, &way, is_field, depth),
+            (RawBsonRef::Document(_) | RawBsonRef::Array(_), None) => {}
+            (RawBsonRef::String(text), _) => self.text(text, way, is_field),
+            (value, _) if self.wanted.is_none_or(|wanted| wanted.is_number_or_id) => {
+                if let Some(text) = text_of(value) {
+                    self.text(&text, way, is_field);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn json(&mut self, value: &Value, before: Option<&Way<'_>>, depth: u8) {
+        let way = |name| Way { before, name };
+        match value {
+            Value::Object(map) => {
+                for (name, value) in map {
+                    self.json_at(value, way(Name::Key(name)), depth);
+                }
+            }
+            Value::Array(items) => {
+                for (index, value) in items.iter().enumerate() {
+                    self.json_at(value, way(Name::Index(index)), depth);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn json_at(&mut self, value: &Value, way: Way<'_>, depth: u8) {
+        match (value, depth.checked_sub(1)) {
+            (Value::Object(_) | Value::Array(_), Some(depth)) => {
+                self.json(value, Some(&way), depth)
+            }
+            (Value::String(text), _) => self.text(text, way, false),
+            (Value::Number(number), _)
+                if self.wanted.is_none_or(|wanted| wanted.is_number_or_id) =>
+            {
+                self.text(&number.to_string(), way, false);
+            }
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, text: &str, way: Way<'_>, is_field: bool) {
+        if text.is_empty() || self.wanted.is_some_and(|wanted| wanted.text != text) {
+            return;
+        }
+        let names = way.names();
+        if names_a_user(&names, text.parse::<f64>().is_ok()) {
+            let slash = if is_field { "/" } else { "" };
+            self.found.insert(format!("{slash}{}", names.join(".")));
+        }
+    }
+}
+
+impl Way<'_> {
+    fn names(&self) -> Vec<String> {
+        let mut names = self.before.map(Way::names).unwrap_or_default();
+        names.push(match self.name {
+            Name::Key(name) => name.to_owned(),
+            Name::Index(index) => index.to_string(),
+        });
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::raw::RawDocumentBuf;
+    use bson::{doc, oid::ObjectId};
+
+    use super::*;
+
+    fn places(layout: &str, document: &bson::Document, user: &str) -> Vec<String> {
+        let layout = Layout::named(layout).unwrap();
+        let document = RawDocumentBuf::try_from(document).unwrap();
+        let payload = layout.payload(&document);
+        layout.places_of(user, &document, &payload).into_iter().collect()
+    }
+
+    #[test]
+    fn a_user_is_found_in_documents_and_in_what_is_decoded() {
+        let id = ObjectId::from_bytes([7; 12]);
+        let document = doc! {
+            "_id": "a", "owner": "bob",
+            "session": { "cookie": {}, "account": { "id": id }, "who": ["bob"], "person": { "name": "bob" } },
+        };
+        let found = places("express-session-object", &document, "bob");
+        assert_eq!(found, ["/owner", "person.name"]);
+        let found = places("express-session-object", &document, &id.to_hex());
+        assert_eq!(found, ["account.id"]);
+        let layout = Layout::named("express-session-object").unwrap();
+        let raw = RawDocumentBuf::try_from(&document).unwrap();
+        for (user, never) in
+            [("bob", false), (&*id.to_hex(), false), ("alice", true), ("42", false)]
+        {
+            assert_eq!(layout.never_mentions(user, &raw), never, "{user}");
+        }
+        let document = doc! {
+            "_id": "a", "memberId": 42_i64,
+            "session": r#"{"account":{"id":42},"cart":{"total":42},"user":"42","views":42}"#,
+        };
+        let found = places("connect-mongo-json", &document, "42");
+        assert_eq!(found, ["/memberId", "account.id", "user"]);
+    }
+
+    #[test]
+    fn places_of_most_sessions_come_first() {
+        let mut elsewhere = Elsewhere::default();
+        let places = |places: &[&str]| places.iter().map(|place| (*place).to_owned()).collect();
+        elsewhere.add(places(&[]));
+        assert!(elsewhere.is_empty());
+        elsewhere.add(places(&["a", "b"]));
+        elsewhere.add(places(&["b"]));
+        assert_eq!((elsewhere.sessions, elsewhere.by_sessions()), (2, vec![("b", 2), ("a", 1)]));
+    }
+}
