@@ -116,7 +116,7 @@ const STORES: [(&str, Expiry, &[&str]); 63] = [
     ("laravel-1ff", Date("expires_at"), &["64f1c0ffee0ddba11c0ffee0", ""]),
     ("laravel4-jenssegers", Never, &["64f1c0ffee0ddba11c0ffee0", ""]),
     ("librechat", Date("expiration"), &["64f1c0ffee0ddba11c0ffee0", "5f9d88b8c9e77c0017d1a2b3"]),
-    ("lucia-2", Number("idle_expires", 1.0, 0), &["x", "y"]),
+    ("lucia-2", Number("idle_expires", 1.0, 0), &["h2k9wq7xz1m4c5v", "p8d3nr6tb0y5s2f"]),
     ("oak-sessions", Text("data._expire"), &["64f1c0ffee0ddba11c0ffee0", "", ""]),
     ("prisma-session-store", Date("expiresAt"), THREE),
     ("session-mongoose", Date("expires"), THREE),

@@ -197,8 +197,10 @@ fn candidate(sample: &Sample, layout: &Layout) -> Option<Candidate> {
     let is_ttl = |path| sample.indexes.iter().any(|index| index.is_on(path) && index.is_ttl());
     let detect = &layout.detect;
     let is_shown = detect.expiry.iter().all(shown);
+    // Where another store writes the same fields, an index on one of them says nothing.
+    let is_seen = |(path, types)| indexed(path) || shown((path, types));
     let expires = is_shown
-        || detect.expiry.iter().all(|(path, types)| indexed(path) || shown((path, types)))
+        || (detect.refute.is_empty() && detect.expiry.iter().all(is_seen))
         || speaks_otherwise(&fitting, layout);
     let refuted = detect.refute.iter().any(|(path, types)| is_ttl(path) || shown((path, types)));
     if fitting.is_empty() || !expires || refuted {
