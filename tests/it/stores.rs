@@ -669,7 +669,9 @@ fn user_finds_exactly_the_users_sessions_among_near_misses() {
             if !is_opaque {
                 assert_eq!(found.len(), 1, "{} {user}", fixture.name);
             }
-            for nobody in [format!("{user}3"), user[1..].to_owned(), format!(".{}", &user[1..])] {
+            let others = [format!("{user}3"), user[1..].to_owned(), format!(".{}", &user[1..])];
+            // An empty user is a mistake in the command line.
+            for nobody in others.into_iter().filter(|one| !one.is_empty()) {
                 let rows = fixture.rows(&db, &[&format!("--user={nobody}")]);
                 assert!(rows.iter().all(|row| row["user"] == nobody), "{} {nobody}", fixture.name);
             }
