@@ -110,7 +110,7 @@ _sessionctl() {
 
     case "${cmd}" in
         sessionctl)
-            opts="-d -c -o -q -v -h -V --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help --version list inspect expire purge restore sweep index doctor fix stats top collections layouts deploy demo completions help"
+            opts="-d -c -o -q -v -h -V --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help --version list inspect expire purge restore sweep index doctor fix stats top collections layouts deploy demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -152,6 +152,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -172,7 +176,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__collections)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -211,6 +215,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --lifetime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-path)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -234,7 +242,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__completions)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help bash elvish fish powershell zsh"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -276,6 +284,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -296,7 +308,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__demo)
-            opts="-d -c -o -q -v -h --exit --keep --port --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-d -c -o -q -v -h --exit --keep --port --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -342,6 +354,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -362,7 +378,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__deploy)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help systemd cron kubernetes prometheus grafana"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help systemd cron kubernetes prometheus grafana"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -404,6 +420,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -424,7 +444,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__deploy__subcmd__cron)
-            opts="-d -c -o -q -v -h --grace --config --archive --schedule --user --mailto --binary --name --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-d -c -o -q -v -h --grace --config --archive --schedule --user --mailto --binary --name --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -498,6 +518,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -518,7 +542,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__deploy__subcmd__grafana)
-            opts="-d -c -o -q -v -h --title --uid --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-d -c -o -q -v -h --title --uid --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -568,6 +592,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -588,7 +616,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__deploy__subcmd__kubernetes)
-            opts="-d -c -o -q -v -h --interval --grace --config --archive --metrics --cron --schedule --replicas --image --name --namespace --secret --claim --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-d -c -o -q -v -h --interval --grace --config --archive --metrics --cron --schedule --replicas --image --name --namespace --secret --claim --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -678,6 +706,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -698,7 +730,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__deploy__subcmd__prometheus)
-            opts="-d -c -o -q -v -h --job --intervals --grace --backlog --max-lag --max-skew --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-d -c -o -q -v -h --job --intervals --grace --backlog --max-lag --max-skew --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -764,6 +796,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -784,7 +820,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__deploy__subcmd__systemd)
-            opts="-d -c -o -q -v -h --interval --grace --config --archive --metrics --binary --user --name --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-d -c -o -q -v -h --interval --grace --config --archive --metrics --binary --user --name --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -858,6 +894,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -878,7 +918,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__doctor)
-            opts="-d -c -o -q -v -h --sample --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-d -c -o -q -v -h --sample --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -924,6 +964,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -944,7 +988,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__expire)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --older --all --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --older --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1050,6 +1094,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -1070,7 +1118,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__fix)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help expiry endless"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help expiry endless"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1109,6 +1157,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --lifetime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-path)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1132,7 +1184,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__fix__subcmd__endless)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1203,6 +1255,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --lifetime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-path)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1226,7 +1282,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__fix__subcmd__expiry)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1300,6 +1356,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -1320,7 +1380,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__help)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help changes collections completions demo deploy doctor environment expire expiry fix help index inspect layout-file layouts list output purge recipes restore rights safety selection servers speed stats sweep sweep.toml top"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help changes collections completions demo deploy doctor environment expire expiry fix help index inspect layout-file layouts list output purge recipes restore rights safety selection servers speed stats sweep sweep.toml top"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1359,6 +1419,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --lifetime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-path)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1382,7 +1446,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__index)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help status install replace remove"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help status install replace remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1421,6 +1485,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --lifetime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-path)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1444,7 +1512,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__index__subcmd__install)
-            opts="-y -d -c -o -q -v -h --idle --yes --drain --no-drain --audit --batch-size --jobs --rate --sleep-factor --max-lag --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --idle --yes --drain --no-drain --audit --batch-size --jobs --rate --sleep-factor --max-lag --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1511,6 +1579,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --lifetime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-path)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1534,7 +1606,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__index__subcmd__remove)
-            opts="-y -d -c -o -q -v -h --idle --yes --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --idle --yes --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1580,6 +1652,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -1600,7 +1676,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__index__subcmd__replace)
-            opts="-y -d -c -o -q -v -h --idle --yes --drain --no-drain --audit --batch-size --jobs --rate --sleep-factor --max-lag --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --idle --yes --drain --no-drain --audit --batch-size --jobs --rate --sleep-factor --max-lag --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1670,6 +1746,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -1690,7 +1770,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__index__subcmd__status)
-            opts="-d -c -o -q -v -h --check --idle --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-d -c -o -q -v -h --check --idle --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1736,6 +1816,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -1756,7 +1840,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__inspect)
-            opts="-d -c -o -q -v -h --reveal --raw --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-d -c -o -q -v -h --reveal --raw --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1795,6 +1879,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --lifetime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-path)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1818,7 +1906,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__layouts)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help show"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1860,6 +1948,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -1880,7 +1972,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__layouts__subcmd__show)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1922,6 +2014,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -1942,7 +2038,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__list)
-            opts="-n -d -c -o -q -v -h --limit --sort --reverse --columns --foreign --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --older --all --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-n -d -c -o -q -v -h --limit --sort --reverse --columns --foreign --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --older --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2024,6 +2120,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -2044,7 +2144,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__purge)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --older --all --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --older --all --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2154,6 +2254,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -2174,7 +2278,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__restore)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --batch-size --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --batch-size --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2220,6 +2324,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -2240,7 +2348,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__stats)
-            opts="-d -c -o -q -v -h --sample --top --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-d -c -o -q -v -h --sample --top --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2290,6 +2398,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -2310,7 +2422,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__sweep)
-            opts="-y -d -c -o -q -v -h --interval --jitter --once --grace --idle --yes --config --archive --batch-size --jobs --rate --sleep-factor --max-lag --lease --no-lease --metrics --metrics-file --log-format --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --interval --jitter --once --grace --idle --yes --config --archive --batch-size --jobs --rate --sleep-factor --max-lag --lease --no-lease --metrics --metrics-file --log-format --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2412,6 +2524,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
                     return 0
@@ -2432,7 +2548,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__top)
-            opts="-d -c -o -q -v -h --interval --audit --uri --uri-file --db --collection --layout --layout-file --lifetime --format --full-ids --color --quiet --verbose --help"
+            opts="-d -c -o -q -v -h --interval --audit --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2479,6 +2595,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --lifetime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-path)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

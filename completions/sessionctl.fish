@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_sessionctl_global_optspecs
-    string join \n uri= uri-file= d/db= c/collection= layout= layout-file= lifetime= o/format= full-ids color= q/quiet v/verbose h/help V/version
+    string join \n uri= uri-file= d/db= c/collection= layout= layout-file= lifetime= user-path= o/format= full-ids color= q/quiet v/verbose h/help V/version
 end
 
 function __fish_sessionctl_needs_command
@@ -94,6 +94,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -136,7 +137,7 @@ touched\t''
 created\t''
 user\t''
 bytes\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user -d 'Sessions of this user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user -d 'Sessions of this user, as the first of the layout\'s user paths that a session has names it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l where -d 'Sessions whose payload says so; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-before -d 'Sessions that expire before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-after -d 'Sessions that expire at or after TIME' -r
@@ -212,6 +213,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -300,6 +302,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -323,7 +326,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l run-tim
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l grace -d 'Count as expired only what has been so for this long' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l cutoff -d 'Count as expired what was so then, such as the cutoff of an earlier report' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after so long: sessions that were written back meanwhile are ended again' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of this user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of this user, as the first of the layout\'s user paths that a session has names it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l where -d 'Sessions whose payload says so; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-before -d 'Sessions that expire before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-after -d 'Sessions that expire at or after TIME' -r
@@ -399,6 +402,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -428,7 +432,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l run-time
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l grace -d 'Count as expired only what has been so for this long' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l cutoff -d 'Count as expired what was so then, such as the cutoff of an earlier report' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after so long: sessions that were written back meanwhile are ended again' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of this user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of this user, as the first of the layout\'s user paths that a session has names it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l where -d 'Sessions whose payload says so; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-before -d 'Sessions that expire before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-after -d 'Sessions that expire at or after TIME' -r
@@ -505,6 +509,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -596,6 +601,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -695,6 +701,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -779,6 +786,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -865,6 +873,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -954,6 +963,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -1045,6 +1055,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -1130,6 +1141,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -1213,6 +1225,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -1294,6 +1307,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -1385,6 +1399,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -1477,6 +1492,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -1563,6 +1579,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -1646,6 +1663,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -1727,6 +1745,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -1808,6 +1827,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -1890,6 +1910,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -1971,6 +1992,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -2065,6 +2087,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -2154,6 +2177,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -2247,6 +2271,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -2335,6 +2360,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -2418,6 +2444,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -2500,6 +2527,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -2583,6 +2611,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
@@ -2664,6 +2693,7 @@ connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'

@@ -267,7 +267,7 @@ mod tests {
             error.to_string(),
             "idle requires a last touch, which the layout tower-sessions does not store"
         );
-        let layout = Layout::named("apache-session").unwrap();
+        let layout = Layout::named("accounts-js").unwrap();
         let query = Query { expires_before: Some(now), ..Query::default() };
         assert!(matches!(query.filter(layout, now, now), Err(Error::NoDate { .. })));
     }

@@ -323,7 +323,7 @@ fn a_mixed_collection_is_read_with_a_warning_and_never_deleted() {
     let new = |n: i32| doc! { "_id": format!("new-{n}"), "session": {}, "expiresAt": at(-60) };
     db.insert("sessions", (0..5).flat_map(|n| [old(n), new(n)]));
     let run = db.sessionctl(&["list", "-o", "json"]).exits(0).says("warning: ");
-    assert_eq!(run.says("reading it as the first").json().as_array().unwrap().len(), 10);
+    assert_eq!(run.says("reading it as the first").json().as_array().unwrap().len(), 5);
     db.sessionctl(&["purge", "--expired"]).exits(1).says("connect-mongo-json");
     assert_eq!(db.count("sessions", doc! {}), 10);
 }
@@ -334,7 +334,7 @@ fn a_collection_with_many_strangers_is_read_by_the_one_layout_that_fits_some() {
     db.insert("sessions", (0..6).map(|n| connect_mongo(&format!("one-{n}"), at(60))));
     db.insert("sessions", (0..4).map(|n| doc! { "order": n }));
     let run = db.sessionctl(&["list", "-o", "json"]).exits(0).says("(6 of 10); reading it so");
-    assert_eq!(run.json().as_array().unwrap().len(), 10);
+    assert_eq!(run.json().as_array().unwrap().len(), 6);
 }
 
 #[test]
