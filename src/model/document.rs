@@ -1,6 +1,5 @@
 //! Looking values up in raw documents by dotted paths, as the server does, and reading them.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
@@ -53,12 +52,6 @@ impl Deref for FieldPath {
 
 impl AsRef<str> for FieldPath {
     fn as_ref(&self) -> &str {
-        self
-    }
-}
-
-impl Borrow<str> for FieldPath {
-    fn borrow(&self) -> &str {
         self
     }
 }

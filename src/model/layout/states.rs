@@ -100,19 +100,12 @@ impl Layout {
     pub fn ending(&self, now: DateTime) -> Option<Document> {
         const DAY_MS: i64 = 86_400_000;
         // Whole seconds: a store that keeps integers reads no others.
-        let past = (now.timestamp_millis() - DAY_MS) / 1000 * 1000;
+        let past = DateTime::from_millis((now.timestamp_millis() - DAY_MS) / 1000 * 1000);
         let value = |path: &FieldPath, to: &SetTo| match to {
             SetTo::Value(value) => value.clone(),
             SetTo::Past => {
                 let rule = self.expiry.iter().find(|rule| rule.path.as_ref() == Some(path));
-                // Where the field holds the last touch, the lifetime is still added to it.
-                let back = rule.and_then(|rule| rule.lifetime).unwrap_or(0) as i64 * 1000;
-                let text = rule.filter(|rule| rule.text).and_then(|rule| rule.in_text(past - back));
-                match rule.and_then(|rule| rule.unit) {
-                    _ if text.is_some() => text.map_or(Bson::Null, Bson::String),
-                    Some(unit) => unit.number(past - back),
-                    None => Bson::DateTime(DateTime::from_millis(past - back)),
-                }
+                rule.map_or(past.into(), |rule| rule.over_since(past))
             }
         };
         let set: Document =
