@@ -149,6 +149,7 @@ fn not_utf8(element: &RawElement<'_>) -> Found<'static> {
 fn through<'a>(array: &'a RawArray, rest: &str) -> Found<'a> {
     let mut values = Vec::new();
     for element in array {
+        // Like the server, through one array only: of an array in an array it finds nothing by name.
         if let Ok(RawBsonRef::Document(inner)) = element {
             match find(inner, rest) {
                 Found::One(value) => values.push(value),

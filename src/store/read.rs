@@ -135,6 +135,7 @@ impl Store {
 
     /// So many whole documents, taken at random.
     pub(crate) async fn sample(&self, size: u64) -> Result<Batches> {
+        // First in its pipeline, where the server takes a random cursor instead of reading everything.
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         self.aggregate(vec![doc! { "$sample": { "size": size } }]).await
     }
@@ -153,6 +154,7 @@ impl Store {
         let collection = self.connection.collection(&self.collection);
         let aggregate = collection
             .aggregate(pipeline)
+            // A sort of more than 100 MB fails without it.
             .allow_disk_use(true)
             .comment(self.comment.as_str())
             .batch_size(READ_BATCH);
@@ -176,6 +178,7 @@ impl Batches {
     pub async fn next(&mut self) -> Result<Option<RawBatch>> {
         while let Some(batch) = self.cursor.next().await {
             let batch = batch.map_err(|error| self.store.error(self.command, error))?;
+            // Only the cursor's end is the end: the server may send batches that are empty.
             if documents(&batch).next().is_some() {
                 return Ok(Some(batch));
             }

@@ -18,6 +18,7 @@ impl Layout {
         let mut facts = self.expiry.iter().enumerate().map(|(at, rule)| rule.fact(cutoff, at == 0));
         match self.expiry.len() {
             1 => facts.next().unwrap_or(Bson::Null),
+            // The numbers are in the order in which one state of a session beats another.
             _ => doc! { "$max": facts.collect::<Vec<_>>() }.into(),
         }
     }
@@ -61,6 +62,7 @@ impl Layout {
         match facts.len() {
             0 => Bson::Null,
             1 => facts.remove(0),
+            // Nulls do not count in a `$min`.
             _ => doc! { "$min": facts }.into(),
         }
     }

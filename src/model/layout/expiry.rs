@@ -31,6 +31,7 @@ impl Rule {
     /// The path, and the limit below which its value means an instant before `time`, where the
     /// value alone decides.
     pub(crate) fn range(&self, time: DateTime) -> Option<(String, Bson)> {
+        // Windows along an index need a bare comparison; anything besides would fetch each document.
         let alone = self.lifetime_path.is_none() && self.only_null.is_none() && !self.is_derived();
         let decides = self.is_bounded() && alone;
         decides.then(|| (self.path().to_owned(), self.limit(time)))
@@ -59,6 +60,7 @@ impl Rule {
 
     /// The documents whose date plus the lifetime beside it compares so with `time`.
     fn with_own_lifetime(&self, lifetime: &str, operator: &str, time: DateTime) -> Document {
+        // No index leads to a sum of two fields, so only layouts that cannot do without pay for `$expr`.
         let compared = doc! { operator: [self.field(), self.own_limit(lifetime, time)] };
         doc! { "$expr": { "$cond": [self.has_own_lifetime(lifetime), compared, false] } }
     }
@@ -196,6 +198,7 @@ impl Rule {
     }
 
     fn date(&self, values: &[RawBsonRef<'_>], cutoff: DateTime) -> Outcome {
+        // `$lt` matches an array if any value in it does, and so does a TTL index: the earliest counts.
         let earliest = values.iter().filter_map(|value| value.as_datetime()).min();
         let Some(date) = earliest else { return Outcome::absent(Meaning::Malformed) };
         let over = date.timestamp_millis() < self.limit_millis(cutoff);
@@ -206,6 +209,7 @@ impl Rule {
         let least = values.iter().copied().filter_map(number).min_by(f64::total_cmp);
         let Some(least) = least else { return Outcome::absent(Meaning::Malformed) };
         let limit = self.limit(cutoff);
+        // By the numbers themselves: their instants are rounded to a millisecond.
         let over = values.iter().any(|value| is_less(*value, &limit));
         let at = self.unit.and_then(|unit| unit.instant(least)).map(|at| self.expiry(at));
         Outcome { at, over, meaning: None }
@@ -214,6 +218,7 @@ impl Rule {
     fn flag(&self, values: &[RawBsonRef<'_>]) -> Outcome {
         let over = self.over();
         let flags: Vec<bool> = values.iter().filter_map(|value| value.as_bool()).collect();
+        // `{path: over}` matches an array that holds it, whatever else is in there.
         if flags.contains(&over) {
             return Outcome { over: true, ..Outcome::default() };
         }

@@ -24,6 +24,7 @@ impl Layout {
             (State::Live, _) => doc! { "$nor": expired(), "$and": [dated()] },
             (State::Endless, [_]) => endless(),
             (State::Endless, _) => doc! { "$nor": [any(expired()), dated()], "$and": [endless()] },
+            // Whatever the others leave, so that the four add up whatever stands in the fields.
             (State::Malformed, _) => doc! { "$nor": [any(expired()), dated(), endless()] },
         }
     }
@@ -41,6 +42,7 @@ impl Layout {
     pub(crate) fn expired_parts(&self, cutoff: DateTime) -> (Vec<(String, Bson)>, Vec<Document>) {
         let ranges: Vec<_> = self.expiry.iter().filter_map(|rule| rule.range(cutoff)).collect();
         let is_range = |clause: &Document| {
+            // Every other clause is one that no single index can answer.
             ranges.iter().any(|(path, limit)| *clause == doc! { path: { "$lt": limit } })
         };
         let others = self.expired(cutoff).into_iter().filter(|clause| !is_range(clause)).collect();
@@ -118,6 +120,7 @@ fn first_before(instants: &[Instant], time: DateTime) -> Option<Document> {
     let mut clauses = Vec::new();
     let mut without = Document::new();
     for instant in instants {
+        // A place counts only where those before it hold no date, as where a document is read here.
         let (limit, kind) = match instant.unit {
             None => (Bson::DateTime(time), "date"),
             Some(unit) => (unit.number(time.timestamp_millis()), "number"),
