@@ -155,7 +155,9 @@ impl ShortId {
 
     /// Shows at least so many bytes, as of an id that had to be lengthened.
     pub fn show_as_much(&mut self, bytes: usize) {
-        let bytes = self.own().floor_char_boundary(bytes);
+        let own = self.own();
+        let within = (0..=bytes.min(own.len())).rev().find(|at| own.is_char_boundary(*at));
+        let bytes = within.unwrap_or(0);
         self.shown = self.shown.max(bytes.min(self.most));
     }
 
