@@ -1,6 +1,5 @@
 //! Looking values up in raw documents by dotted paths, as the server does, and reading them.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
@@ -53,12 +52,6 @@ impl Deref for FieldPath {
 
 impl AsRef<str> for FieldPath {
     fn as_ref(&self) -> &str {
-        self
-    }
-}
-
-impl Borrow<str> for FieldPath {
-    fn borrow(&self) -> &str {
         self
     }
 }
@@ -156,6 +149,7 @@ fn not_utf8(element: &RawElement<'_>) -> Found<'static> {
 fn through<'a>(array: &'a RawArray, rest: &str) -> Found<'a> {
     let mut values = Vec::new();
     for element in array {
+        // Like the server, through one array only: of an array in an array it finds nothing by name.
         if let Ok(RawBsonRef::Document(inner)) = element {
             match find(inner, rest) {
                 Found::One(value) => values.push(value),

@@ -9,10 +9,12 @@
 //! `expiry` and `derived`; `aggregation` says the same as expressions, and `mend` what puts an expiry right.
 
 mod aggregation;
+mod dates;
 mod definition;
 mod derived;
 pub mod detect;
 mod expiry;
+mod expressions;
 mod known;
 mod membership;
 mod mend;
@@ -24,8 +26,8 @@ mod states;
 mod tests;
 
 pub use crate::model::document::{FieldPath, Unit};
-pub(crate) use aggregation::state_of;
 pub use definition::{BsonType, Detect, Id, Instant, Layout, TtlIndex, UserPlace, Weak};
+pub(crate) use expressions::state_of;
 pub use mend::{Fault, Mending};
 pub(crate) use rule::Clock;
 pub use rule::{Kind, LifetimeFrom, Meaning, Rule};

@@ -83,6 +83,15 @@ impl Whole<'_> {
         fields.touched(layout, clock);
         let over = self.expiry.instant(clock);
         let path = layout.payload.path.as_ref().ok_or_else(|| unwritable(layout))?;
+        // The server refuses an update of a field and of another inside it (40).
+        let inside = format!("{path}.");
+        if layout
+            .expiry
+            .iter()
+            .any(|rule| rule.path.as_ref().is_some_and(|path| path.starts_with(&inside)))
+        {
+            return Err(unwritable(layout));
+        }
         let payload = match self.payload {
             Content::Value(payload) => {
                 let payload = with_cookie(layout, payload, over, self.expiry.max_age(clock));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bson::{Bson, Document, doc};
 use futures_util::StreamExt as _;
+use mongodb::action::{Action as _, Find};
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 
 use super::collection::Store;
@@ -69,7 +70,7 @@ impl Store {
     /// What the connection meets.
     pub async fn read(&self, filter: Document, reading: &Reading) -> Result<Batches> {
         let Some(sort) = reading.sort else {
-            return self.read_as_stored(filter, reading, READ_BATCH).await;
+            return self.find(filter, reading, None, READ_BATCH).await;
         };
         const KEY: &str = "__sessionctl_key";
         let direction = if reading.reverse { -1 } else { 1 };
@@ -89,32 +90,52 @@ impl Store {
 
     /// The whole documents that match `filter`, in batches of `size`.
     pub(crate) async fn read_whole(&self, filter: Document, size: u32) -> Result<Batches> {
-        self.read_as_stored(filter, &Reading::default(), size).await
+        self.find(filter, &Reading::default(), None, size).await
     }
 
-    async fn read_as_stored(
+    /// The `_id`s that match `filter`, in batches of `size`, with the fields of `also`.
+    pub(crate) async fn read_ids(
+        &self,
+        filter: Document,
+        also: &[&str],
+        size: u32,
+    ) -> Result<Batches> {
+        let paths = ["_id"].iter().chain(also);
+        let projection = paths.map(|path| ((*path).to_owned(), Bson::Int32(1))).collect();
+        self.find(filter, &Reading::default(), Some(projection), size).await
+    }
+
+    /// The `_id`s of the last that were stored, the newest first; the server may take so long.
+    pub(crate) async fn read_newest_ids(&self, limit: u64, within: Duration) -> Result<Batches> {
+        let newest = Reading { reverse: true, limit, within: Some(within), sort: None };
+        self.find(Document::new(), &newest, Some(doc! { "_id": 1 }), READ_BATCH).await
+    }
+
+    /// Reads as it is stored, which no sort holds up.
+    async fn find(
         &self,
         filter: Document,
         reading: &Reading,
+        projection: Option<Document>,
         size: u32,
     ) -> Result<Batches> {
         let collection = self.connection.collection(&self.collection);
-        let mut find = collection.find(filter).comment(self.comment.as_str()).batch_size(size);
-        if reading.reverse {
-            find = find.sort(doc! { "$natural": -1 });
-        }
-        if reading.limit > 0 {
-            find = find.limit(i64::try_from(reading.limit).unwrap_or(i64::MAX));
-        }
-        if let Some(within) = reading.within {
-            find = find.max_time(within);
-        }
+        let limit = i64::try_from(reading.limit).ok().filter(|limit| *limit > 0);
+        let find = collection
+            .find(filter)
+            .optional(projection, Find::projection)
+            .optional(reading.within, Find::max_time)
+            .optional(limit, Find::limit)
+            .comment(self.comment.as_str())
+            .batch_size(size);
+        let find = if reading.reverse { find.sort(doc! { "$natural": -1 }) } else { find };
         let cursor = find.batch().await.map_err(|error| self.error("find", error))?;
         Ok(Batches { cursor, store: self.clone(), command: "find" })
     }
 
     /// So many whole documents, taken at random.
     pub(crate) async fn sample(&self, size: u64) -> Result<Batches> {
+        // First in its pipeline, where the server takes a random cursor instead of reading everything.
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         self.aggregate(vec![doc! { "$sample": { "size": size } }]).await
     }
@@ -129,44 +150,11 @@ impl Store {
         }
     }
 
-    /// The `_id`s that match `filter`, in batches of `size`, with the fields of `also`.
-    pub(crate) async fn read_ids(
-        &self,
-        filter: Document,
-        also: &[&str],
-        size: u32,
-    ) -> Result<Batches> {
-        let mut projection = doc! { "_id": 1 };
-        projection.extend(also.iter().map(|path| ((*path).to_owned(), Bson::Int32(1))));
-        let collection = self.connection.collection(&self.collection);
-        let find = collection
-            .find(filter)
-            .projection(projection)
-            .comment(self.comment.as_str())
-            .batch_size(size);
-        let cursor = find.batch().await.map_err(|error| self.error("find", error))?;
-        Ok(Batches { cursor, store: self.clone(), command: "find" })
-    }
-
-    /// The `_id`s of the last that were stored, the newest first; the server may take so long.
-    pub(crate) async fn read_newest_ids(&self, limit: u64, within: Duration) -> Result<Batches> {
-        let collection = self.connection.collection(&self.collection);
-        let find = collection
-            .find(Document::new())
-            .sort(doc! { "$natural": -1 })
-            .projection(doc! { "_id": 1 })
-            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-            .max_time(within)
-            .comment(self.comment.as_str())
-            .batch_size(READ_BATCH);
-        let cursor = find.batch().await.map_err(|error| self.error("find", error))?;
-        Ok(Batches { cursor, store: self.clone(), command: "find" })
-    }
-
     pub(crate) async fn aggregate(&self, pipeline: Vec<Document>) -> Result<Batches> {
         let collection = self.connection.collection(&self.collection);
         let aggregate = collection
             .aggregate(pipeline)
+            // A sort of more than 100 MB fails without it.
             .allow_disk_use(true)
             .comment(self.comment.as_str())
             .batch_size(READ_BATCH);
@@ -190,6 +178,7 @@ impl Batches {
     pub async fn next(&mut self) -> Result<Option<RawBatch>> {
         while let Some(batch) = self.cursor.next().await {
             let batch = batch.map_err(|error| self.store.error(self.command, error))?;
+            // Only the cursor's end is the end: the server may send batches that are empty.
             if documents(&batch).next().is_some() {
                 return Ok(Some(batch));
             }

@@ -168,6 +168,7 @@ impl Store {
         let insertion = whole.insertion(&self.layout, now)?;
         match self.update(query, insertion.into(), true).await {
             Ok(done) => Ok(done.upserted_id.is_some()),
+            // Two upserts of one id at the same time: the unique index let the other in.
             Err(error) if error.code() == Some(DUPLICATE_KEY) => Ok(false),
             Err(error) => Err(error),
         }

@@ -240,9 +240,10 @@ fn a_session_that_its_store_writes_meanwhile_is_left_alone() {
     let text = "2026-01-02T03:04:05Z";
     let many = (0..2000).map(|at| connect_mongo(&format!("s{at:04}"), text));
     db.insert("sessions", many);
-    // Which store writes here no document tells: its index does.
-    db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });
-    let running = db.command(&["fix", "expiry", "--yes", "--rate", "500", "-o", "json"]).start();
+    // Which store writes here no document tells.
+    let layout = ["--layout", "connect-mongo-json", "--rate", "500"];
+    let running =
+        db.command(&[&["fix", "expiry", "--yes", "-o", "json"], &layout[..]].concat()).start();
     eventually("it had mended one", || {
         db.count("sessions", doc! { "expires": { "$type": "date" } }) > 0
     });

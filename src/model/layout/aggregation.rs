@@ -6,18 +6,19 @@ use std::borrow::Borrow;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::definition::{Instant, Layout, UserPlace};
-use super::rule::{Clock, Kind, Meaning, Rule, is_usable, millis, of_meaning, over_or_not};
-use crate::model::document::{FieldPath, Unit};
+use super::expressions::{code, instant, is_usable, least, millis, over_or_not};
+use super::rule::{Clock, Kind, Meaning, Rule};
+use crate::model::document::FieldPath;
 use crate::model::payload::Codec;
-use crate::model::session::State;
 
 impl Layout {
-    /// The state at `cutoff`, as the number that [`state_of`] takes.
+    /// The state at `cutoff`, as the number that `state_of` takes.
     pub(crate) fn state_fact(&self, cutoff: impl Into<Clock>) -> Bson {
         let cutoff = cutoff.into();
         let mut facts = self.expiry.iter().enumerate().map(|(at, rule)| rule.fact(cutoff, at == 0));
         match self.expiry.len() {
             1 => facts.next().unwrap_or(Bson::Null),
+            // The numbers are in the order in which one state of a session beats another.
             _ => doc! { "$max": facts.collect::<Vec<_>>() }.into(),
         }
     }
@@ -61,6 +62,7 @@ impl Layout {
         match facts.len() {
             0 => Bson::Null,
             1 => facts.remove(0),
+            // Nulls do not count in a `$min`.
             _ => doc! { "$min": facts }.into(),
         }
     }
@@ -101,7 +103,7 @@ impl Layout {
 
     /// The states, as numbers, of a session whose expiry is missing and of one where it is null.
     pub(crate) fn undated_facts(&self) -> [i32; 2] {
-        [self.expiry[0].missing, self.expiry[0].null].map(of_meaning)
+        [self.expiry[0].missing, self.expiry[0].null].map(code)
     }
 
     /// The value that is the user, or null; `None` where the server cannot tell, as it finds
@@ -181,24 +183,14 @@ fn is_user(value: &Bson) -> Document {
     ] }
 }
 
-/// The state that a number of [`Layout::state_fact`] is: the highest that a rule gives counts.
-pub(crate) fn state_of(fact: i64) -> State {
-    match fact {
-        3.. => State::Expired,
-        2 => State::Live,
-        1 => State::Endless,
-        _ => State::Malformed,
-    }
-}
-
 impl Rule {
     /// What this rule makes of a document; where it has nothing to go by, only the `first` has a
     /// say.
     fn fact(&self, cutoff: Clock, first: bool) -> Bson {
-        let of_meaning = |meaning| if first { of_meaning(meaning) } else { 0 };
+        let code = |meaning| if first { code(meaning) } else { 0 };
         if self.kind == Kind::None || (self.kind != Kind::Flag && !self.is_bounded()) {
             // A bare number would tell `$project` to keep a field.
-            return doc! { "$literal": of_meaning(Meaning::Endless) }.into();
+            return doc! { "$literal": code(Meaning::Endless) }.into();
         }
         if self.is_derived() {
             return self.derived_fact(cutoff, first);
@@ -206,12 +198,12 @@ impl Rule {
         let field = self.field();
         let mut branches = vec![self.usual(cutoff, first)];
         if let (Some(lifetime), Some(never)) = (&self.lifetime_path, self.never_up_to) {
-            let then = of_meaning(Meaning::Endless);
+            let then = code(Meaning::Endless);
             branches.push(doc! { "case": self.never_ends(lifetime, never), "then": then });
         }
         let absent = [("missing", self.missing), ("null", self.null)];
         branches.extend(absent.map(|(kind, meaning)| {
-            doc! { "case": { "$eq": [{ "$type": &field }, kind] }, "then": of_meaning(meaning) }
+            doc! { "case": { "$eq": [{ "$type": &field }, kind] }, "then": code(meaning) }
         }));
         if self.lifetime_path.is_none() {
             let array = self.fact_of_array(cutoff, first);
@@ -229,7 +221,7 @@ impl Rule {
                 "then": over_or_not(doc! { "$lt": [field, cutoff.own_limit(self, lifetime)] }),
             },
             (None, Kind::Flag) => {
-                let over = self.over.unwrap_or(true);
+                let over = self.over();
                 doc! {
                     "case": { "$eq": [{ "$type": &field }, "bool"] },
                     "then": { "$cond": [{ "$eq": [&field, over] }, 3, i32::from(first)] },
@@ -245,7 +237,7 @@ impl Rule {
     fn fact_of_array(&self, cutoff: Clock, first: bool) -> Document {
         let field = self.field();
         if self.kind == Kind::Flag {
-            let over = self.over.unwrap_or(true);
+            let over = self.over();
             let other = doc! { "$cond": [{ "$in": [!over, &field] }, i32::from(first), 0] };
             return doc! { "$cond": [{ "$in": [over, &field] }, 3, other] };
         }
@@ -281,19 +273,4 @@ impl Rule {
             lifetime => doc! { "$add": [at, lifetime] }.into(),
         })
     }
-}
-
-fn least(field: &str, usable: Document) -> Document {
-    doc! { "$min": { "$filter": { "input": field, "as": "this", "cond": usable } } }
-}
-
-/// The instant at `path` in milliseconds since 1970, or null; of an array the earliest.
-fn instant(path: &str, unit: Option<Unit>) -> Bson {
-    let field = format!("${path}");
-    let of_array = doc! { "$let": {
-        "vars": { "least": least(&field, is_usable("$$this", unit)) },
-        "in": millis("$$least", unit),
-    } };
-    let unusual = doc! { "$cond": [{ "$isArray": &field }, of_array, Bson::Null] };
-    doc! { "$cond": [is_usable(&field, unit), millis(&field, unit), unusual] }.into()
 }

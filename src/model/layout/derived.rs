@@ -8,15 +8,11 @@
 use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, Document, doc};
 
-use super::mend::dates;
-use super::rule::{
-    Clock, Finding, Kind, Meaning, Rule, clause, is_usable, millis, of_meaning, over_or_not,
-};
+use super::dates;
+use super::expressions::{code, is_text, is_usable, millis, of_digits, over_or_not};
+use super::rule::{Clock, Kind, Meaning, Outcome, Rule, clause, digits};
 use crate::model::document::{Found, Unit, number};
 use crate::model::payload;
-
-/// Digits, as many as a long may have.
-const DIGITS: &str = r"^-?\d{1,19}\z";
 
 impl Rule {
     /// The value in milliseconds, above which there is an instant. Null is below all numbers.
@@ -111,9 +107,9 @@ impl Rule {
         self.with_value(told).into()
     }
 
-    /// The state as a number; see [`super::aggregation`].
+    /// The state as a number; see `aggregation`.
     pub(super) fn derived_fact(&self, cutoff: Clock, first: bool) -> Bson {
-        let of_meaning = |meaning| if first { of_meaning(meaning) } else { 0 };
+        let code = |meaning| if first { code(meaning) } else { 0 };
         let limit: Bson = match cutoff {
             Clock::At(time) => self.limit_millis(time).into(),
             Clock::Server => {
@@ -123,24 +119,24 @@ impl Rule {
         let dated = over_or_not(doc! { "$lt": ["$$at", limit] });
         let mut branches = vec![doc! { "case": { "$gt": ["$$at", self.floor()] }, "then": dated }];
         if self.never_up_to.is_some() {
-            let never = of_meaning(Meaning::Endless);
+            let never = code(Meaning::Endless);
             branches.push(doc! { "case": { "$gt": ["$$at", Bson::Null] }, "then": never });
         }
         for (kind, meaning) in [("missing", self.missing), ("null", self.null)] {
             let is_it = doc! { "$eq": [{ "$type": self.field() }, kind] };
-            branches.push(doc! { "case": is_it, "then": of_meaning(meaning) });
+            branches.push(doc! { "case": is_it, "then": code(meaning) });
         }
         if let Some(lacks) = self.lacks_mark() {
-            branches.push(doc! { "case": lacks, "then": of_meaning(self.missing) });
+            branches.push(doc! { "case": lacks, "then": code(self.missing) });
         }
         self.with_value(doc! { "$switch": { "branches": branches, "default": 0 } }).into()
     }
 
     /// What the value found at the path says.
-    pub(super) fn derived(&self, found: &Found<'_>, cutoff: DateTime) -> Finding {
+    pub(super) fn derived(&self, found: &Found<'_>, cutoff: DateTime) -> Outcome {
         let value = match found {
             Found::One(RawBsonRef::String(text)) if self.text => match self.said_in(text) {
-                None => return Finding::absent(self.missing),
+                None => return Outcome::absent(self.missing),
                 Some(said) => self.instant_in(said),
             },
             Found::One(RawBsonRef::DateTime(date)) if self.kind == Kind::Date => {
@@ -152,11 +148,11 @@ impl Rule {
             _ => None,
         };
         match (value, self.never_up_to) {
-            (None, _) => Finding::absent(Meaning::Malformed),
+            (None, _) => Outcome::absent(Meaning::Malformed),
             (Some(value), Some(never)) if value <= self.in_millis(never as f64) => {
-                Finding::absent(Meaning::Endless)
+                Outcome::absent(Meaning::Endless)
             }
-            (Some(value), _) => Finding {
+            (Some(value), _) => Outcome {
                 at: Some(self.expiry(DateTime::from_millis(value))),
                 over: value < self.limit_millis(cutoff),
                 meaning: None,
@@ -177,41 +173,20 @@ impl Rule {
         }
     }
 
-    /// An instant as the store writes it.
-    pub(super) fn in_text(&self, millis: i64) -> Option<String> {
-        match self.unit {
-            None => payload::time(DateTime::from_millis(millis)),
-            Some(unit) => match unit.number(millis) {
-                Bson::Int64(number) => Some(number.to_string()),
-                other => Some(other.to_string()),
-            },
+    /// What the field holds, as the store writes it, where the session is over since `time`. Where it is
+    /// the last touch, the lifetime is still added to it.
+    pub(super) fn over_since(&self, time: DateTime) -> Bson {
+        let value = self.limit(time);
+        match (self.kind, value) {
+            (Kind::Flag, _) => self.over().into(),
+            (_, Bson::DateTime(date)) if self.text => payload::time(date).into(),
+            (_, value) if self.text => value.to_string().into(),
+            (_, value) => value,
         }
     }
 }
 
-/// The number that a text of digits is.
-pub(super) fn digits(text: &str) -> Option<i64> {
-    let own = text.strip_prefix('-').unwrap_or(text);
-    let are_digits = (1..=19).contains(&own.len()) && own.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| are_digits)
-}
-
-/// What `tell` makes of the number that the text `value` is, or null.
-pub(super) fn of_digits(value: &str, tell: impl Fn(&str) -> Bson) -> Bson {
-    let number = doc! { "$convert": { "input": value, "to": "long", "onError": Bson::Null } };
-    let are_digits = doc! { "$regexMatch": { "input": value, "regex": DIGITS } };
-    doc! { "$let": {
-        "vars": { "number": { "$cond": [are_digits, number, Bson::Null] } },
-        "in": tell("$$number"),
-    } }
-    .into()
-}
-
-pub(super) fn is_text(value: &str) -> Document {
-    doc! { "$eq": [{ "$type": value }, "string"] }
-}
-
-/// A number of milliseconds, as an expression, as the text that [`Rule::in_text`] writes.
+/// A number of milliseconds, as an expression, as the text that [`Rule::over_since`] writes.
 pub(super) fn text_of_millis(unit: Option<Unit>, millis: Bson) -> Document {
     match unit {
         None => doc! { "$dateToString": {

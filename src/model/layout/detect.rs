@@ -124,9 +124,11 @@ impl Sample {
     }
 }
 
-/// What a field that must be there is worth.
+/// What a field that must be there is worth: more than an index and a name together, which other stores
+/// may have too.
 const FIELD: usize = 10;
-/// How many of a hundred documents must fit.
+/// How many of a hundred documents must fit: one that somebody wrote by hand does not make the rest
+/// unknown.
 const QUORUM: usize = 90;
 
 /// Judges `sample` by `layouts`.

@@ -7,9 +7,12 @@
 use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, Document, doc};
 
-use super::derived;
-use super::rule::{Finding, Kind, LONGEST, Meaning, Rule, clause};
+use super::expressions::{is_number, is_text, of_digits};
+use super::rule::{Kind, Meaning, Outcome, Rule, clause, digits};
 use crate::model::document::{FieldPath, Fields, Found, Unit, each, number};
+
+/// A lifetime beyond this is taken for nonsense; with it a date would overflow.
+const LONGEST: f64 = 1e15;
 
 impl Rule {
     /// The documents whose instant is before `time`.
@@ -28,6 +31,7 @@ impl Rule {
     /// The path, and the limit below which its value means an instant before `time`, where the
     /// value alone decides.
     pub(crate) fn range(&self, time: DateTime) -> Option<(String, Bson)> {
+        // Windows along an index need a bare comparison; anything besides would fetch each document.
         let alone = self.lifetime_path.is_none() && self.only_null.is_none() && !self.is_derived();
         let decides = self.is_bounded() && alone;
         decides.then(|| (self.path().to_owned(), self.limit(time)))
@@ -35,7 +39,7 @@ impl Rule {
 
     /// The documents whose flag says that they are over.
     pub(crate) fn flagged(&self) -> Option<Document> {
-        (self.kind == Kind::Flag).then(|| doc! { self.path(): self.over.unwrap_or(true) })
+        (self.kind == Kind::Flag).then(|| doc! { self.path(): self.over() })
     }
 
     /// The documents whose instants are all not before `time`. `[past, future]` matches `$lt` and
@@ -56,6 +60,7 @@ impl Rule {
 
     /// The documents whose date plus the lifetime beside it compares so with `time`.
     fn with_own_lifetime(&self, lifetime: &str, operator: &str, time: DateTime) -> Document {
+        // No index leads to a sum of two fields, so only layouts that cannot do without pay for `$expr`.
         let compared = doc! { operator: [self.field(), self.own_limit(lifetime, time)] };
         doc! { "$expr": { "$cond": [self.has_own_lifetime(lifetime), compared, false] } }
     }
@@ -72,7 +77,7 @@ impl Rule {
         let lifetime = self.own_number(lifetime);
         doc! { "$and": [
             { "$eq": [{ "$type": self.field() }, "date"] },
-            { "$in": [{ "$type": &lifetime }, ["int", "long", "double", "decimal"]] },
+            is_number(&lifetime),
             { "$lt": [&lifetime, below] },
             { "$gt": [&lifetime, above] },
         ] }
@@ -87,19 +92,24 @@ impl Rule {
     }
 
     /// The lifetime beside the date as a number, if it is one or its digits.
-    pub(super) fn own_number(&self, lifetime: &str) -> Bson {
+    fn own_number(&self, lifetime: &str) -> Bson {
         let field = format!("${lifetime}");
         if !self.lifetime_text {
             return field.into();
         }
-        let number = derived::of_digits(&field, |number| number.into());
-        doc! { "$cond": [derived::is_text(&field), number, field] }.into()
+        let number = of_digits(&field, |number| number.into());
+        doc! { "$cond": [is_text(&field), number, field] }.into()
     }
 
     /// What the date is compared with. The lifetime is taken from `time` rather than added to the
     /// date, which may be one that then overflows.
     pub(super) fn own_limit(&self, lifetime: &str, time: DateTime) -> Document {
         doc! { "$subtract": [time, self.own_millis(lifetime)] }
+    }
+
+    pub(super) fn own_millis(&self, lifetime: &str) -> Document {
+        let millis = self.lifetime_unit.map_or(1.0, Unit::millis);
+        doc! { "$trunc": { "$multiply": [self.own_number(lifetime), millis] } }
     }
 
     /// The documents without an instant whose lack of one means `meaning`.
@@ -125,30 +135,30 @@ impl Rule {
             clauses.extend(clause(meaning == Meaning::Endless, never));
         }
         if self.kind == Kind::Flag && meaning == Meaning::Endless {
-            let other = !self.over.unwrap_or(true);
+            let other = !self.over();
             clauses.push(doc! { path: { "$eq": other, "$ne": !other } });
         }
         clauses
     }
 
     /// What `document` says, with `cutoff` deciding.
-    pub(crate) fn read(&self, document: &Fields<'_>, cutoff: DateTime) -> Finding {
+    pub(crate) fn read(&self, document: &Fields<'_>, cutoff: DateTime) -> Outcome {
         match self.kind {
-            Kind::None => return Finding::absent(Meaning::Endless),
+            Kind::None => return Outcome::absent(Meaning::Endless),
             Kind::Date | Kind::Number if !self.is_bounded() => {
-                return Finding::absent(Meaning::Endless);
+                return Outcome::absent(Meaning::Endless);
             }
             _ => {}
         }
         let is_null =
             |field: &FieldPath| matches!(document.find(field), Found::One(RawBsonRef::Null));
         if self.only_null.as_ref().is_some_and(|field| !is_null(field)) {
-            return Finding::absent(Meaning::Endless);
+            return Outcome::absent(Meaning::Endless);
         }
         let found = document.find(self.path());
         match found {
-            Found::Missing => return Finding::absent(self.missing),
-            Found::One(RawBsonRef::Null) => return Finding::absent(self.null),
+            Found::Missing => return Outcome::absent(self.missing),
+            Found::One(RawBsonRef::Null) => return Outcome::absent(self.null),
             _ => {}
         }
         if let Some(lifetime) = &self.lifetime_path {
@@ -165,51 +175,54 @@ impl Rule {
         }
     }
 
-    fn own_lifetime(&self, date: Found<'_>, lifetime: Found<'_>, cutoff: DateTime) -> Finding {
+    fn own_lifetime(&self, date: Found<'_>, lifetime: Found<'_>, cutoff: DateTime) -> Outcome {
         let (Found::One(RawBsonRef::DateTime(date)), Found::One(lifetime)) = (date, lifetime)
         else {
-            return Finding::absent(Meaning::Malformed);
+            return Outcome::absent(Meaning::Malformed);
         };
         let lifetime = match lifetime {
             RawBsonRef::String(text) if self.lifetime_text => {
-                derived::digits(text).map(|number| number as f64)
+                digits(text).map(|number| number as f64)
             }
             lifetime => number(lifetime),
         };
         let Some(lifetime) = lifetime.filter(|number| number.abs() < LONGEST) else {
-            return Finding::absent(Meaning::Malformed);
+            return Outcome::absent(Meaning::Malformed);
         };
         if self.never_up_to.is_some_and(|never| lifetime <= never as f64) {
-            return Finding::absent(Meaning::Endless);
+            return Outcome::absent(Meaning::Endless);
         }
         let millis = (lifetime * self.lifetime_unit.map_or(1.0, Unit::millis)).trunc();
         let at = DateTime::from_millis(date.timestamp_millis().saturating_add(millis as i64));
-        Finding { at: Some(at), over: at < cutoff, meaning: None }
+        Outcome { at: Some(at), over: at < cutoff, meaning: None }
     }
 
-    fn date(&self, values: &[RawBsonRef<'_>], cutoff: DateTime) -> Finding {
+    fn date(&self, values: &[RawBsonRef<'_>], cutoff: DateTime) -> Outcome {
+        // `$lt` matches an array if any value in it does, and so does a TTL index: the earliest counts.
         let earliest = values.iter().filter_map(|value| value.as_datetime()).min();
-        let Some(date) = earliest else { return Finding::absent(Meaning::Malformed) };
+        let Some(date) = earliest else { return Outcome::absent(Meaning::Malformed) };
         let over = date.timestamp_millis() < self.limit_millis(cutoff);
-        Finding { at: Some(self.expiry(date)), over, meaning: None }
+        Outcome { at: Some(self.expiry(date)), over, meaning: None }
     }
 
-    fn number(&self, values: &[RawBsonRef<'_>], cutoff: DateTime) -> Finding {
+    fn number(&self, values: &[RawBsonRef<'_>], cutoff: DateTime) -> Outcome {
         let least = values.iter().copied().filter_map(number).min_by(f64::total_cmp);
-        let Some(least) = least else { return Finding::absent(Meaning::Malformed) };
+        let Some(least) = least else { return Outcome::absent(Meaning::Malformed) };
         let limit = self.limit(cutoff);
+        // By the numbers themselves: their instants are rounded to a millisecond.
         let over = values.iter().any(|value| is_less(*value, &limit));
         let at = self.unit.and_then(|unit| unit.instant(least)).map(|at| self.expiry(at));
-        Finding { at, over, meaning: None }
+        Outcome { at, over, meaning: None }
     }
 
-    fn flag(&self, values: &[RawBsonRef<'_>]) -> Finding {
-        let over = self.over.unwrap_or(true);
+    fn flag(&self, values: &[RawBsonRef<'_>]) -> Outcome {
+        let over = self.over();
         let flags: Vec<bool> = values.iter().filter_map(|value| value.as_bool()).collect();
+        // `{path: over}` matches an array that holds it, whatever else is in there.
         if flags.contains(&over) {
-            return Finding { over: true, ..Finding::default() };
+            return Outcome { over: true, ..Outcome::default() };
         }
-        Finding::absent(if flags.is_empty() { Meaning::Malformed } else { Meaning::Endless })
+        Outcome::absent(if flags.is_empty() { Meaning::Malformed } else { Meaning::Endless })
     }
 }
 

@@ -90,23 +90,9 @@ fn has_type_fact(path: &FieldPath, types: &[BsonType]) -> Document {
 }
 
 /// The server's aliases. It calls a symbol by a name of its own, and drivers read it as text.
-fn aliases(types: &[BsonType]) -> Vec<&'static str> {
-    let alias = |kind: &BsonType| match kind {
-        BsonType::Double => "double",
-        BsonType::String => "string",
-        BsonType::Object => "object",
-        BsonType::Array => "array",
-        BsonType::BinData => "binData",
-        BsonType::ObjectId => "objectId",
-        BsonType::Bool => "bool",
-        BsonType::Date => "date",
-        BsonType::Null => "null",
-        BsonType::Int => "int",
-        BsonType::Long => "long",
-        BsonType::Decimal => "decimal",
-    };
-    let symbol = types.contains(&BsonType::String).then_some("symbol");
-    types.iter().map(alias).chain(symbol).collect()
+fn aliases(types: &[BsonType]) -> Vec<String> {
+    let symbol = types.contains(&BsonType::String).then(|| "symbol".to_owned());
+    types.iter().map(ToString::to_string).chain(symbol).collect()
 }
 
 fn type_is(value: RawBsonRef<'_>, types: &[BsonType]) -> bool {

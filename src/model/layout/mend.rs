@@ -9,14 +9,12 @@ use std::time::Duration;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::definition::Layout;
-use super::derived;
 use super::rule::{Kind, Rule};
+use super::{dates, derived};
 use crate::error::{Error, Result};
 use crate::model::document::Unit;
 use crate::model::filter::all;
 use crate::model::session::State;
-
-pub(super) mod dates;
 
 /// A fault of sessions that can be mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

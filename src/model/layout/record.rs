@@ -8,9 +8,9 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
 use super::definition::{BsonType, Detect, Id, Instant, Layout, SetTo, TtlIndex, UserPlace};
-use super::rule::{Kind, LifetimeFrom, Meaning, Rule};
+use super::rule::{Kind, Rule};
 use crate::error::{Error, Result};
-use crate::model::document::{FieldPath, Unit};
+use crate::model::document::FieldPath;
 use crate::model::payload::{Codec, PayloadPlace};
 
 /// A whole record. What can be judged by itself is judged as it is read: a path, a type, a codec.
@@ -35,34 +35,11 @@ struct Record {
     credentials: BTreeMap<FieldPath, Scalar>,
     id: Id,
     payload: PayloadPlace,
-    expiry: Vec<RuleRecord>,
+    expiry: Vec<Rule>,
     #[serde(default)]
     end: EndRecord,
     ttl_index: Option<TtlIndex>,
     detect: Detect,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleRecord {
-    kind: Kind,
-    path: Option<FieldPath>,
-    unit: Option<Unit>,
-    lifetime: Option<u64>,
-    lifetime_from: Option<LifetimeFrom>,
-    lifetime_path: Option<FieldPath>,
-    lifetime_unit: Option<Unit>,
-    #[serde(default)]
-    lifetime_text: bool,
-    #[serde(default)]
-    text: bool,
-    after: Option<String>,
-    never_up_to: Option<i64>,
-    over: Option<bool>,
-    #[serde(default)]
-    null: Meaning,
-    #[serde(default)]
-    missing: Meaning,
 }
 
 #[derive(Default, Deserialize)]
@@ -151,9 +128,14 @@ impl Record {
         if self.detect.require.is_empty() {
             return Err(fault(["detect", "require"], "it is empty, so every document would fit"));
         }
-        let rules = self.expiry.into_iter().enumerate();
-        let expiry: Vec<Rule> =
-            rules.map(|(at, rule)| rule.compile(at)).collect::<Result<_, _>>()?;
+        let expiry = self.expiry;
+        for (at, rule) in expiry.iter().enumerate() {
+            if let Some((key, what)) = fault_of_rule(rule) {
+                let kind = format!("{:?}", rule.kind).to_lowercase();
+                let what = format!("the rule of kind \"{kind}\" {what}");
+                return Err(fault(["expiry", &at.to_string(), key], what));
+            }
+        }
         if expiry.is_empty() {
             let what = "there is no [[expiry]] rule (use kind = \"none\" if nothing expires)";
             return Err(fault(["expiry"], what));
@@ -194,64 +176,38 @@ impl Record {
     }
 }
 
-impl RuleRecord {
-    /// The rule, which is the record's at this place.
-    fn compile(self, at: usize) -> Result<Rule, Fault> {
-        let wrong = match self.kind {
-            Kind::None => None,
-            _ if self.path.is_none() => Some(("path", "wants a path")),
-            Kind::Number if self.unit.is_none() => {
-                Some(("unit", "wants a unit: \"s\", \"ms\" or \"ns\""))
-            }
-            Kind::Date if self.unit.is_some() => Some(("unit", "has a unit, but dates have none")),
-            Kind::Number if self.lifetime_path.is_some() => {
-                Some(("lifetime_path", "has a lifetime_path, which only dates have"))
-            }
-            _ if self.lifetime_path.is_some() != self.lifetime_unit.is_some() => {
-                Some(("lifetime_path", "wants lifetime_path and lifetime_unit together"))
-            }
-            Kind::Flag if self.over.is_none() => {
-                Some(("over", "wants over = true or over = false"))
-            }
-            Kind::Flag if self.text || self.never_up_to.is_some() => {
-                Some(("kind", "is a boolean, which has no text and no never_up_to"))
-            }
-            _ if self.lifetime_path.is_some() && self.text => {
-                Some(("text", "has a lifetime_path, which is added to dates only"))
-            }
-            _ if self.lifetime_text && self.lifetime_path.is_none() => {
-                Some(("lifetime_text", "has lifetime_text, but no lifetime_path"))
-            }
-            _ if self.after.is_some() && !self.text => {
-                Some(("after", "has after, which only text has"))
-            }
-            Kind::Date if self.never_up_to.is_some() && self.lifetime_path.is_none() => {
-                Some(("never_up_to", "has never_up_to, but there is no number to compare it with"))
-            }
-            _ => None,
-        };
-        if let Some((key, what)) = wrong {
-            let kind = format!("{:?}", self.kind).to_lowercase();
-            let what = format!("the rule of kind \"{kind}\" {what}");
-            return Err(fault(["expiry", &at.to_string(), key], what));
+/// What a rule lacks or has too much of, and the key that is about it.
+fn fault_of_rule(rule: &Rule) -> Option<(&'static str, &'static str)> {
+    match rule.kind {
+        Kind::None => None,
+        _ if rule.path.is_none() => Some(("path", "wants a path")),
+        Kind::Number if rule.unit.is_none() => {
+            Some(("unit", "wants a unit: \"s\", \"ms\" or \"ns\""))
         }
-        Ok(Rule {
-            kind: self.kind,
-            path: self.path,
-            unit: self.unit,
-            lifetime: self.lifetime,
-            lifetime_from: self.lifetime_from,
-            lifetime_path: self.lifetime_path,
-            lifetime_unit: self.lifetime_unit,
-            lifetime_text: self.lifetime_text,
-            text: self.text,
-            after: self.after,
-            never_up_to: self.never_up_to,
-            over: self.over,
-            only_null: None,
-            null: self.null,
-            missing: self.missing,
-        })
+        Kind::Date if rule.unit.is_some() => Some(("unit", "has a unit, but dates have none")),
+        Kind::Number if rule.lifetime_path.is_some() => {
+            Some(("lifetime_path", "has a lifetime_path, which only dates have"))
+        }
+        _ if rule.lifetime_path.is_some() != rule.lifetime_unit.is_some() => {
+            Some(("lifetime_path", "wants lifetime_path and lifetime_unit together"))
+        }
+        Kind::Flag if rule.over.is_none() => Some(("over", "wants over = true or over = false")),
+        Kind::Flag if rule.text || rule.never_up_to.is_some() => {
+            Some(("kind", "is a boolean, which has no text and no never_up_to"))
+        }
+        _ if rule.lifetime_path.is_some() && rule.text => {
+            Some(("text", "has a lifetime_path, which is added to dates only"))
+        }
+        _ if rule.lifetime_text && rule.lifetime_path.is_none() => {
+            Some(("lifetime_text", "has lifetime_text, but no lifetime_path"))
+        }
+        _ if rule.after.is_some() && !rule.text => {
+            Some(("after", "has after, which only text has"))
+        }
+        Kind::Date if rule.never_up_to.is_some() && rule.lifetime_path.is_none() => {
+            Some(("never_up_to", "has never_up_to, but there is no number to compare it with"))
+        }
+        _ => None,
     }
 }
 
@@ -266,17 +222,13 @@ fn compile_end(
     let rule = rules.iter().find(|rule| rule.path.as_ref() == Some(path));
     let value: Bson = match to {
         SetRecord::Plain(Scalar::Text(text)) if text == "past" => {
-            return match rule.map(|rule| rule.kind) {
+            return match rule {
                 // The whole text would be replaced by a part of it.
-                _ if rule.is_some_and(|rule| rule.after.is_some()) => {
-                    Err("it is \"past\", but the instant is inside a longer text".to_owned())
-                }
-                Some(Kind::Date | Kind::Number) => Ok(SetTo::Past),
-                _ => {
-                    Err("it is \"past\", but no [[expiry]] rule of a date or number has that path"
-                        .to_owned())
-                }
-            };
+                Some(rule) if rule.after.is_some() => Err("the instant is inside a longer text"),
+                Some(_) => Ok(SetTo::Past),
+                None => Err("no [[expiry]] rule has that path"),
+            }
+            .map_err(|why| format!("it is \"past\", but {why}"));
         }
         SetRecord::Plain(Scalar::Text(text)) => {
             return Err(format!(
@@ -287,10 +239,10 @@ fn compile_end(
         SetRecord::Plain(scalar) => scalar.into(),
         SetRecord::Text { text } => text.into(),
     };
-    if let Some(over) = rule.filter(|rule| rule.kind == Kind::Flag).and_then(|rule| rule.over)
-        && value == Bson::Boolean(!over)
-    {
-        return Err(format!("it is {value}, but the [[expiry]] rule has over = {over}"));
+    if rule.is_some_and(|rule| rule.kind == Kind::Flag && value == Bson::Boolean(!rule.over())) {
+        return Err(format!(
+            "it is {value}, by which the [[expiry]] rule says that it is not over"
+        ));
     }
     let is_lifetime = rules.iter().any(|rule| rule.lifetime_path.as_ref() == Some(path));
     let of_rule: Option<&[BsonType]> = match rule.map(|rule| rule.kind) {

@@ -1,15 +1,14 @@
-//! An expiry rule as it is compiled, and what every reading of it needs.
+//! An expiry rule: one way in which a store decides that a session is over, and what it says of one
+//! document. What a rule needs of its fields is checked where the record is compiled.
 
 use bson::{Bson, DateTime, Document, doc};
 use serde::Deserialize;
 
 use crate::model::document::{FieldPath, Unit};
 
-/// The types of a number, by the names of the server.
-const NUMBERS: [&str; 4] = ["int", "long", "double", "decimal"];
-
 /// One way in which a store decides that a session is over.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rule {
     /// What stands at `path`.
     pub kind: Kind,
@@ -27,8 +26,10 @@ pub struct Rule {
     /// The unit of that lifetime.
     pub lifetime_unit: Option<Unit>,
     /// Whether that lifetime may be text: digits.
+    #[serde(default)]
     pub lifetime_text: bool,
     /// Whether the store writes text: RFC 3339 for a date, digits for a number.
+    #[serde(default)]
     pub text: bool,
     /// Where the text at the path is a longer one, such as JSON: what stands before the instant,
     /// which ends at the next quotation mark. Text without this counts as missing.
@@ -38,10 +39,13 @@ pub struct Rule {
     /// The value of a flag that says the session is over.
     pub over: Option<bool>,
     /// A field that must be null for this rule to count.
+    #[serde(skip)]
     pub(crate) only_null: Option<FieldPath>,
     /// What a null means to the store.
+    #[serde(default)]
     pub null: Meaning,
     /// What a missing field means to the store.
+    #[serde(default)]
     pub missing: Meaning,
 }
 
@@ -125,12 +129,9 @@ impl Clock {
     }
 }
 
-/// A lifetime beyond this is taken for nonsense; with it a date would overflow.
-pub(super) const LONGEST: f64 = 1e15;
-
 /// What a rule says of one document.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Finding {
+pub(crate) struct Outcome {
     /// The instant of the expiry, if there is one.
     pub(crate) at: Option<DateTime>,
     /// Whether that instant is before the cutoff.
@@ -139,7 +140,7 @@ pub(crate) struct Finding {
     pub(crate) meaning: Option<Meaning>,
 }
 
-impl Finding {
+impl Outcome {
     pub(super) fn absent(meaning: Meaning) -> Self {
         Self { meaning: Some(meaning), ..Self::default() }
     }
@@ -212,14 +213,14 @@ impl Rule {
         DateTime::from_millis(value.timestamp_millis().saturating_add(self.lifetime_millis()))
     }
 
-    pub(super) fn own_millis(&self, lifetime: &str) -> Document {
-        let millis = self.lifetime_unit.map_or(1.0, Unit::millis);
-        doc! { "$trunc": { "$multiply": [self.own_number(lifetime), millis] } }
-    }
-
-    /// Whether its instant is not simply what stands at its path.
+    /// Whether its instant is not simply what stands at its path; see `derived`.
     pub(super) fn is_derived(&self) -> bool {
         self.lifetime_path.is_none() && (self.text || self.never_up_to.is_some())
+    }
+
+    /// The value of the flag that says the session is over.
+    pub(super) fn over(&self) -> bool {
+        self.over.unwrap_or(true)
     }
 }
 
@@ -227,33 +228,9 @@ pub(super) fn clause(wanted: bool, document: Document) -> Vec<Document> {
     if wanted { vec![document] } else { Vec::new() }
 }
 
-pub(super) fn of_meaning(meaning: Meaning) -> i32 {
-    match meaning {
-        Meaning::Expired => 3,
-        Meaning::Endless => 1,
-        Meaning::Malformed => 0,
-    }
-}
-
-pub(super) fn over_or_not(over: Document) -> Document {
-    doc! { "$cond": [over, 3, 2] }
-}
-
-pub(super) fn is_usable(value: &str, unit: Option<Unit>) -> Document {
-    match unit {
-        None => doc! { "$eq": [{ "$type": value }, "date"] },
-        Some(_) => doc! { "$and": [
-            { "$in": [{ "$type": value }, NUMBERS.as_slice()] },
-            // NaN is the least of all numbers, and no instant.
-            { "$gt": [value, f64::NAN] },
-        ] },
-    }
-}
-
-pub(super) fn millis(value: &str, unit: Option<Unit>) -> Document {
-    match unit {
-        None => doc! { "$toLong": value },
-        Some(Unit::Ms) => doc! { "$floor": value },
-        Some(unit) => doc! { "$floor": { "$multiply": [value, unit.millis()] } },
-    }
+/// The number that a text of digits is.
+pub(super) fn digits(text: &str) -> Option<i64> {
+    let own = text.strip_prefix('-').unwrap_or(text);
+    let are_digits = (1..=19).contains(&own.len()) && own.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| are_digits)
 }

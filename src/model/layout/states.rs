@@ -24,6 +24,7 @@ impl Layout {
             (State::Live, _) => doc! { "$nor": expired(), "$and": [dated()] },
             (State::Endless, [_]) => endless(),
             (State::Endless, _) => doc! { "$nor": [any(expired()), dated()], "$and": [endless()] },
+            // Whatever the others leave, so that the four add up whatever stands in the fields.
             (State::Malformed, _) => doc! { "$nor": [any(expired()), dated(), endless()] },
         }
     }
@@ -41,6 +42,7 @@ impl Layout {
     pub(crate) fn expired_parts(&self, cutoff: DateTime) -> (Vec<(String, Bson)>, Vec<Document>) {
         let ranges: Vec<_> = self.expiry.iter().filter_map(|rule| rule.range(cutoff)).collect();
         let is_range = |clause: &Document| {
+            // Every other clause is one that no single index can answer.
             ranges.iter().any(|(path, limit)| *clause == doc! { path: { "$lt": limit } })
         };
         let others = self.expired(cutoff).into_iter().filter(|clause| !is_range(clause)).collect();
@@ -100,19 +102,12 @@ impl Layout {
     pub fn ending(&self, now: DateTime) -> Option<Document> {
         const DAY_MS: i64 = 86_400_000;
         // Whole seconds: a store that keeps integers reads no others.
-        let past = (now.timestamp_millis() - DAY_MS) / 1000 * 1000;
+        let past = DateTime::from_millis((now.timestamp_millis() - DAY_MS) / 1000 * 1000);
         let value = |path: &FieldPath, to: &SetTo| match to {
             SetTo::Value(value) => value.clone(),
             SetTo::Past => {
                 let rule = self.expiry.iter().find(|rule| rule.path.as_ref() == Some(path));
-                // Where the field holds the last touch, the lifetime is still added to it.
-                let back = rule.and_then(|rule| rule.lifetime).unwrap_or(0) as i64 * 1000;
-                let text = rule.filter(|rule| rule.text).and_then(|rule| rule.in_text(past - back));
-                match rule.and_then(|rule| rule.unit) {
-                    _ if text.is_some() => text.map_or(Bson::Null, Bson::String),
-                    Some(unit) => unit.number(past - back),
-                    None => Bson::DateTime(DateTime::from_millis(past - back)),
-                }
+                rule.map_or(past.into(), |rule| rule.over_since(past))
             }
         };
         let set: Document =
@@ -125,6 +120,7 @@ fn first_before(instants: &[Instant], time: DateTime) -> Option<Document> {
     let mut clauses = Vec::new();
     let mut without = Document::new();
     for instant in instants {
+        // A place counts only where those before it hold no date, as where a document is read here.
         let (limit, kind) = match instant.unit {
             None => (Bson::DateTime(time), "date"),
             Some(unit) => (unit.number(time.timestamp_millis()), "number"),

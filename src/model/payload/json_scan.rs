@@ -1,5 +1,7 @@
 //! Walking through JSON text without building its values. It gives up on some good text, which
-//! `serde_json` then has to read, but takes no text for good that `serde_json` would refuse.
+//! `serde_json` then has to read, but takes no text for good that `serde_json` would refuse. Its own
+//! `RawValue` and `IgnoredAny` do not keep that promise: they pass over `1e999` and over any depth, which
+//! building the value refuses, so that a list would show a user where `inspect` finds no payload.
 
 /// Levels of nesting that are followed, fewer than `serde_json` allows.
 const DEPTH: u8 = 100;

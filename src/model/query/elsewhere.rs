@@ -45,7 +45,7 @@ impl Elsewhere {
     pub fn by_sessions(&self) -> Vec<(&str, u64)> {
         let mut places: Vec<_> =
             self.places.iter().map(|(place, sessions)| (place.as_str(), *sessions)).collect();
-        places.sort_by(|one, other| other.1.cmp(&one.1));
+        places.sort_by_key(|place| std::cmp::Reverse(place.1));
         places
     }
 }
@@ -269,7 +269,7 @@ impl<'a> Search<'a> {
     fn json_at(&mut self, value: &Value, way: Way<'_>, depth: u8) {
         match (value, depth.checked_sub(1)) {
             (Value::Object(_) | Value::Array(_), Some(depth)) => {
-                self.json(value, Some(&way), depth)
+                self.json(value, Some(&way), depth);
             }
             (Value::String(text), _) => self.text(text, way, false),
             (Value::Number(number), _)

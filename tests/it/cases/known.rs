@@ -4,9 +4,9 @@ use super::*;
 
 /// The states and users of a case, by the layout that is found without being named.
 #[track_caller]
-fn reads(name: &str, states: Value, users: &[(&str, u64)]) -> Case {
+fn reads(name: &str, states: &Value, users: &[(&str, u64)]) -> Case {
     let case = Case::load(name);
-    assert_eq!(case.states(&[]), states, "{name}");
+    assert_eq!(case.states(&[]), *states, "{name}");
     let seen = case.users(&[]);
     for (user, sessions) in users {
         assert_eq!(seen.get(*user), Some(sessions), "{name} {seen:?}");
@@ -16,36 +16,36 @@ fn reads(name: &str, states: Value, users: &[(&str, u64)]) -> Case {
 
 #[test]
 fn sessions_of_prisma_are_read() {
-    reads("prisma-session-store", json!({ "expired": 2, "live": 2 }), &[("u1", 2)]);
+    reads("prisma-session-store", &json!({ "expired": 2, "live": 2 }), &[("u1", 2)]);
 }
 
 #[test]
 fn sessions_of_chat_ui_are_read() {
     let user = "8613985ec49eb8f757ae6439";
-    reads("chat-ui-sessions", json!({ "expired": 2, "live": 2 }), &[(user, 2)]);
+    reads("chat-ui-sessions", &json!({ "expired": 2, "live": 2 }), &[(user, 2)]);
 }
 
 #[test]
 fn yii_counts_seconds_from_1970() {
-    let case = reads("yii2-session", json!({ "expired": 2, "live": 2 }), &[("1", 2)]);
+    let case = reads("yii2-session", &json!({ "expired": 2, "live": 2 }), &[("1", 2)]);
     let doctor = case.run(&["doctor"]);
     assert!(doctor.stdout.contains("TTL index"), "{doctor:#?}");
 }
 
 #[test]
 fn sessions_of_laminas_live_as_long_as_each_says() {
-    reads("zend-laminas", json!({ "expired": 2, "live": 2 }), &[]);
+    reads("zend-laminas", &json!({ "expired": 2, "live": 2 }), &[]);
 }
 
 #[test]
 fn a_lifetime_that_laminas_wrote_as_text_is_a_number_all_the_same() {
-    reads("zend-lifetime-text", json!({ "expired": 2, "live": 2 }), &[]);
+    reads("zend-lifetime-text", &json!({ "expired": 2, "live": 2 }), &[]);
 }
 
 /// Jetty writes 0 for a session without a limit.
 #[test]
 fn an_expiry_of_zero_means_never_to_jetty() {
-    let case = reads("jetty-nosql", json!({ "expired": 2, "live": 2, "endless": 1 }), &[]);
+    let case = reads("jetty-nosql", &json!({ "expired": 2, "live": 2, "endless": 1 }), &[]);
     case.run(&["purge", "--expired", "--yes"]).exits(0);
     assert_eq!(case.count(doc! {}), 3);
     assert_eq!(case.count(doc! { "expiry": { "$lte": 0 } }), 1);
@@ -63,14 +63,14 @@ fn sessions_in_keyv_are_told_from_its_other_keys_only_by_name() {
 fn both_forms_of_session_mongoose_are_read() {
     let user = "28dd2c7955ce926456240b2f";
     let states = json!({ "expired": 2, "live": 2, "endless": 2 });
-    reads("session-mongoose", states, &[(user, 3)]);
-    reads("session-mongoose-ttl", json!({ "expired": 2, "live": 2 }), &[]);
+    reads("session-mongoose", &states, &[(user, 3)]);
+    reads("session-mongoose-ttl", &json!({ "expired": 2, "live": 2 }), &[]);
 }
 
 #[test]
 fn lucia_2_ends_a_session_by_its_idle_expiry() {
     let user = "a420671ad3a24c1";
-    reads("lucia2-mongoose-ms", json!({ "expired": 2, "live": 2 }), &[(user, 2)]);
+    reads("lucia2-mongoose-ms", &json!({ "expired": 2, "live": 2 }), &[(user, 2)]);
 }
 
 /// No lifetime is in these documents: without one nothing may be called endless, live or expired.
@@ -84,18 +84,18 @@ fn laravel_4_says_no_lifetime_so_the_operator_does() {
 
 #[test]
 fn the_key_of_aiohttp_may_stand_in_a_field_of_its_own() {
-    reads("aiohttp-session-key-field", json!({ "expired": 2, "live": 2 }), &[("u0", 2)]);
+    reads("aiohttp-session-key-field", &json!({ "expired": 2, "live": 2 }), &[("u0", 2)]);
 }
 
 #[test]
 fn catbox_1_ends_a_session_after_its_own_time_to_live() {
-    reads("catbox-1-stored", json!({ "expired": 2, "live": 2 }), &[]);
+    reads("catbox-1-stored", &json!({ "expired": 2, "live": 2 }), &[]);
 }
 
 #[test]
 fn milliseconds_of_connect_mongodb_are_an_expiry_that_no_index_ends() {
     let states = json!({ "expired": 3, "live": 2, "endless": 1 });
-    let case = reads("connect-mongodb-epoch-ms", states, &[("user0", 4)]);
+    let case = reads("connect-mongodb-epoch-ms", &states, &[("user0", 4)]);
     let doctor = case.run(&["doctor"]);
     assert!(doctor.stdout.contains("TTL index"), "{doctor:#?}");
 }
@@ -103,13 +103,13 @@ fn milliseconds_of_connect_mongodb_are_an_expiry_that_no_index_ends() {
 #[test]
 fn a_user_of_authjs_may_be_text() {
     let user = "94f6d7e04a4d452035300f18";
-    let case = reads("nextauth-string-user", json!({ "expired": 2, "live": 2 }), &[(user, 2)]);
+    let case = reads("nextauth-string-user", &json!({ "expired": 2, "live": 2 }), &[(user, 2)]);
     assert_eq!(case.layout(), "authjs");
 }
 
 #[test]
 fn sessions_of_connect_mongo_without_any_expiry_never_end() {
-    let case = reads("connect-mongo-no-expires", json!({ "endless": 6 }), &[("u7", 1), ("-", 5)]);
+    let case = reads("connect-mongo-no-expires", &json!({ "endless": 6 }), &[("u7", 1), ("-", 5)]);
     let doctor = case.run(&["doctor"]).exits(4);
     assert!(doctor.stdout.contains("never"), "{doctor:#?}");
 }
@@ -123,7 +123,7 @@ fn an_array_of_a_class_and_milliseconds_is_mended_as_one_date() {
     assert_eq!(case.users(&[]).get("user1"), Some(&1));
     case.run(&["fix", "expiry", "--yes"]).exits(0);
     assert_eq!(case.count(doc! { "expireAt": { "$type": "date" } }), 3);
-    for document in case.documents.iter() {
+    for document in &case.documents {
         let millis = document.get_array("expireAt").unwrap()[1].as_i64().unwrap();
         let mended = doc! { "_id": document.get("_id"), "expireAt": DateTime::from_millis(millis) };
         assert_eq!(case.count(mended), 1);

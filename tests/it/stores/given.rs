@@ -210,7 +210,8 @@ fn sessions_of_laravel_before_and_after_a_rename_are_read_but_not_deleted_unless
         doc! { "$set": { "expires_at": at(-9) } },
     );
     let run = db.sessionctl(&["list", "-o", "json"]).exits(0).says("warning: ");
-    assert_eq!(run.json().as_array().unwrap().len(), 4);
+    // By the first of the two; those of the other are foreign to it.
+    assert_eq!(run.json().as_array().unwrap().len(), 2);
     run.says("symfony").says("laravel-mongodb");
     db.sessionctl(&["purge", "--expired"]).exits(1).fails_in_one_sentence().says("--layout");
     assert_eq!(db.count("sessions", doc! {}), 4);

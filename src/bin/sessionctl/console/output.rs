@@ -5,162 +5,19 @@ use std::io::{self, BufWriter, Write};
 
 use bson::DateTime;
 use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement, Table, presets};
-use serde_json::Value;
-use sessionctl::payload::time;
-use sessionctl::{ShortId, State};
+
+use sessionctl::State;
 
 use crate::args::Format;
 use crate::console::failure::Failure;
-use crate::console::json::{json_text, pretty_text, quoted, string};
-use crate::console::text::{grouped, neutral, relative};
+use crate::console::json::pretty_text;
 
 mod fit;
+mod row;
 
 pub use fit::DISPENSABLE;
 use fit::fit;
-
-/// One value of a row.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Cell {
-    Null,
-    Text(String),
-    /// An id: printed as it is in CSV, where other text is guarded against formulas.
-    Id(String),
-    /// The beginning of an id, lengthened where another row's id begins so, too.
-    Short(ShortId),
-    State(State),
-    Time(DateTime),
-    Count(u64),
-    /// Seconds.
-    Seconds(f64),
-    Flag(bool),
-    Json(Value),
-}
-
-impl Cell {
-    /// A cell for what may be absent.
-    pub fn maybe<T>(value: Option<T>, cell: impl FnOnce(T) -> Self) -> Self {
-        value.map_or(Self::Null, cell)
-    }
-
-    fn json(&self) -> Value {
-        match self {
-            Self::Null => Value::Null,
-            Self::Text(text) | Self::Id(text) => text.as_str().into(),
-            Self::Short(id) => id.as_str().into(),
-            Self::State(state) => state.name().into(),
-            Self::Time(date) => time(*date).map_or(Value::Null, Value::String),
-            Self::Count(count) => (*count).into(),
-            Self::Seconds(seconds) => ((seconds * 1000.0).round() / 1000.0).into(),
-            Self::Flag(flag) => (*flag).into(),
-            Self::Json(value) => value.clone(),
-        }
-    }
-
-    fn csv(&self) -> String {
-        match self.json() {
-            Value::Null => String::new(),
-            Value::String(text) => {
-                let text = neutral(&text).into_owned();
-                // A spreadsheet would carry out what begins so.
-                let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-                if formula && !self.is_plain_id() { format!("'{text}") } else { text }
-            }
-            value => neutral(&json_text(&value)).into_owned(),
-        }
-    }
-
-    fn is_plain_id(&self) -> bool {
-        let plain = |letter: u8| letter.is_ascii_alphanumeric() || b"_.:-".contains(&letter);
-        match self {
-            Self::Id(text) => text.bytes().all(plain),
-            Self::Short(id) => id.as_str().bytes().all(plain),
-            Self::Time(_) | Self::State(_) => true,
-            _ => false,
-        }
-    }
-
-    /// For people, at the server's `now`.
-    pub fn shown(&self, now: Option<DateTime>) -> String {
-        match self {
-            Self::Null => "-".to_owned(),
-            Self::Text(text) | Self::Id(text) => neutral(text).into_owned(),
-            Self::Short(id) => neutral(id.as_str()).into_owned(),
-            Self::State(state) => state.name().to_owned(),
-            Self::Time(date) => match now {
-                Some(now) => relative(*date, now),
-                None => time(*date).unwrap_or_else(|| "beyond the year 9999".to_owned()),
-            },
-            Self::Count(count) => grouped(*count),
-            Self::Seconds(seconds) => format!("{seconds:.2}"),
-            Self::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
-            Self::Json(value) => neutral(&json_text(value)).into_owned(),
-        }
-    }
-
-    /// Whether it still says something true when its end is missing.
-    fn can_be_cut(&self) -> bool {
-        matches!(self, Self::Null | Self::Text(_) | Self::Json(_))
-    }
-
-    pub fn is_number(&self) -> bool {
-        matches!(self, Self::Count(_) | Self::Seconds(_))
-    }
-}
-
-/// One row: names and cells, in the order of the contract.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row(pub Vec<(&'static str, Cell)>);
-
-impl Row {
-    /// Only these columns, in this order.
-    pub fn pick(self, columns: &[String]) -> Self {
-        if columns.is_empty() {
-            return self;
-        }
-        let pick = |name: &String| self.0.iter().find(|(key, _)| key == name).cloned();
-        Self(columns.iter().filter_map(pick).collect())
-    }
-
-    fn short_ids(&mut self) -> impl Iterator<Item = &mut ShortId> {
-        self.0.iter_mut().filter_map(|(_, cell)| match cell {
-            Cell::Short(id) => Some(id),
-            _ => None,
-        })
-    }
-
-    /// As the JSON object that is printed.
-    pub fn json(&self) -> Value {
-        Value::Object(self.0.iter().map(|(key, cell)| ((*key).to_owned(), cell.json())).collect())
-    }
-
-    /// The same as compact text, without a value in between: a million rows are written so.
-    fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
-        for (at, (key, cell)) in self.0.iter().enumerate() {
-            out.write_all(if at == 0 { b"{\"" } else { b",\"" })?;
-            out.write_all(key.as_bytes())?;
-            out.write_all(b"\":")?;
-            match cell {
-                Cell::Null => out.write_all(b"null")?,
-                Cell::Text(text) | Cell::Id(text) => string(out, text)?,
-                Cell::Short(id) => string(out, id.as_str())?,
-                Cell::State(state) => quoted(out, state.name())?,
-                Cell::Time(date) => match time(*date) {
-                    Some(text) => quoted(out, &text)?,
-                    None => out.write_all(b"null")?,
-                },
-                Cell::Count(count) => write!(out, "{count}")?,
-                cell => out.write_all(json_text(&cell.json()).as_bytes())?,
-            }
-        }
-        out.write_all(if self.0.is_empty() { b"{}" } else { b"}" })
-    }
-}
-
-/// Lengthens the short ids of rows that are shown together until each names one of them.
-pub fn tell_apart(rows: &mut [Row]) -> Option<usize> {
-    ShortId::tell_apart(rows.iter_mut().flat_map(Row::short_ids).collect())
-}
+pub use row::{Cell, Row, tell_apart};
 
 /// Whether a command answers with any number of rows, with one, or with one now and then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -454,6 +311,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::console::json::json_text;
 
     fn print(format: Format, shape: Shape, rows: Vec<Row>) -> String {
         print_at(None, format, shape, rows)

@@ -128,7 +128,7 @@ impl Sweeping {
                 add("--lifetime", exact_duration(lifetime));
             }
             for path in &global.user_path {
-                add("--user-path", checked("--user-path", &path.to_string())?);
+                add("--user-path", checked("--user-path", path.as_ref())?);
             }
             if !self.grace.is_zero() {
                 add("--grace", exact_duration(self.grace));

@@ -4,7 +4,7 @@
 
 use console::measure_text_width;
 
-use super::Row;
+use super::row::Row;
 
 /// What is left away first. After these it is the last column.
 pub const DISPENSABLE: [&str; 6] = ["bytes", "certainty", "created", "touched", "expires", "user"];

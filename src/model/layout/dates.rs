@@ -107,12 +107,12 @@ const UNITS: [(i64, i64, f64); 4] = [
 ];
 
 /// The date that the text `value` is in RFC 3339, or null.
-pub(in crate::model::layout) fn rfc3339(value: &str) -> Document {
+pub(super) fn rfc3339(value: &str) -> Document {
     FORMS[0].read(value, Bson::Null)
 }
 
 /// The same here, in milliseconds since 1970.
-pub(in crate::model::layout) fn rfc3339_millis(text: &str) -> Option<i64> {
+pub(super) fn rfc3339_millis(text: &str) -> Option<i64> {
     let (date, rest) = text.split_at_checked(10)?;
     let (time, rest) = rest.split_at_checked(9)?;
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
