@@ -37,13 +37,3 @@ fn list_shows_foreign_documents_only_when_asked_for_them() {
     };
     assert_eq!((rows(&[]), rows(&["--foreign"])), (95, 5));
 }
-
-/// Accounts with sessions inside: none of them is a session.
-#[test]
-fn accounts_with_sessions_inside_are_not_sessions() {
-    let case = Case::load("payload-users");
-    let run = case.run(&["list"]).exits(1).says("accounts");
-    assert!(run.stdout.is_empty(), "{run:#?}");
-    case.run(&["purge", "--expired", "--yes"]).exits(1);
-    assert_eq!(case.ids().len(), 4);
-}

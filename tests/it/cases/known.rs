@@ -139,23 +139,6 @@ fn a_symfony_collection_without_any_expiry_is_not_deleted_as_expired() {
 }
 
 #[test]
-fn a_unique_index_on_a_field_that_no_session_has_is_found() {
-    let case = Case::load("laravel-id-null-index");
-    assert_eq!(case.layout(), "laravel-database");
-    let doctor = case.run(&["doctor"]).exits(4);
-    assert!(doctor.stdout.contains("id_1") && doctor.stdout.contains("unique"), "{doctor:#?}");
-}
-
-#[test]
-fn an_index_that_lets_expired_sessions_stay_for_a_day_may_be_the_applications_own() {
-    let case = Case::load("express-ttl-plus-n");
-    assert_eq!(case.layout(), "express-session-object");
-    assert_eq!(case.states(&[]), json!({ "expired": 2, "live": 2 }));
-    let doctor = case.run(&["doctor"]);
-    assert!(doctor.stdout.contains("expiresAfterSeconds"), "{doctor:#?}");
-}
-
-#[test]
 fn each_short_id_leads_back_to_its_session() {
     let case = Case::load("express-genid-long-prefix");
     let rows = case.run(&["list", "-o", "json"]).exits(0).json();
