@@ -113,6 +113,9 @@ pub struct Options {
     pub port: Option<u16>,
     /// The data folder, made if missing and never removed; `None` makes a temporary one.
     pub data: Option<PathBuf>,
+    /// Where a temporary data folder is made; `None` is the system's folder for temporary files. In
+    /// memory (`/dev/shm`) no write waits for a disk.
+    pub temporary: Option<PathBuf>,
     /// Leaves the temporary data folder on disk at the end.
     pub keep: bool,
     /// The replica set to be a member of; somebody still has to initiate it.
@@ -319,7 +322,8 @@ struct Folder {
 impl Folder {
     fn of_data(options: &Options) -> io::Result<Self> {
         let Some(path) = &options.data else {
-            return Self::fresh(&std::path::absolute(env::temp_dir())?, options.keep);
+            let parent = options.temporary.clone().unwrap_or_else(env::temp_dir);
+            return Self::fresh(&std::path::absolute(parent)?, options.keep);
         };
         fs::create_dir_all(path)?;
         let (path, keep) = (path.clone(), true);

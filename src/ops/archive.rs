@@ -24,7 +24,7 @@ pub use format::{Compression, ENDINGS, Encoding, Format};
 pub use reader::{Contents, Reader};
 
 use bson_check::{Checked, check};
-use file::{in_use, is_gone, is_regular, is_same_file, opening, sync_folder, unusable};
+use file::{Lock, in_use, is_gone, is_regular, is_same_file, opening, sync_folder, unusable};
 
 /// How many bytes are collected before the file is written to.
 const BUFFER: usize = 256 << 10;
@@ -42,6 +42,7 @@ pub struct Archive {
     cut: u64,
     /// Whether the last line was written by somebody who did not end it.
     unended: bool,
+    _lock: Lock,
 }
 
 /// What became of each document of a batch.
@@ -124,7 +125,10 @@ impl Archive {
             fs4::TryLockError::WouldBlock => in_use(path),
             fs4::TryLockError::Error(error) => unusable(path, "could not be locked", &error),
         })?;
-        Ok(Self { path: path.to_owned(), format, file, length: 0, cut: 0, unended: false })
+        let lock =
+            Lock::of(&file).map_err(|error| unusable(path, "could not be locked", &error))?;
+        let path = path.to_owned();
+        Ok(Self { path, format, file, length: 0, cut: 0, unended: false, _lock: lock })
     }
 
     /// The file and its name survive a power cut.

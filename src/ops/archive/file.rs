@@ -15,6 +15,25 @@ pub(super) fn opening() -> OpenOptions {
     options
 }
 
+/// A lock on a file, which ends with this. Closing the file alone would not end it while another thread
+/// starts a program: between its fork and its exec the child holds the open file, and its lock, too.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Lock {
+    /// The lock that whoever opened `file` took.
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        file.try_clone().map(Self)
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Where this fails, the lock ends when the file is closed.
+        drop(fs4::FileExt::unlock(&self.0));
+    }
+}
+
 #[cfg(unix)]
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

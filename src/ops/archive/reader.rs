@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use bson::raw::RawDocumentBuf;
 
 use super::bson_check::{Checked, check, length};
-use super::file::{in_use, is_regular, unusable};
+use super::file::{Lock, in_use, is_regular, unusable};
 use super::format::{Compression, Encoding, Format};
 use super::frames::{Filled, Frames, another_follows};
 use super::json::{LONGEST, Unread, parse};
@@ -18,7 +18,9 @@ use crate::error::{Error, Result};
 pub struct Reader {
     path: PathBuf,
     format: Format,
-    file: File,
+    pub(super) file: File,
+    /// While it is read, if this locked it.
+    _lock: Option<Lock>,
     frames: Frames,
     /// What was decompressed, of which `taken` bytes are used up.
     buffer: Vec<u8>,
@@ -100,7 +102,8 @@ impl Reader {
         if let Err(fs4::TryLockError::WouldBlock) = fs4::FileExt::try_lock_shared(&file) {
             return Err(in_use(path));
         }
-        Self::over(path, file, format)
+        let lock = Lock::of(&file).map_err(failed)?;
+        Ok(Self { _lock: Some(lock), ..Self::over(path, file, format)? })
     }
 
     /// Reads plain lines of Extended JSON from the beginning of `file`, which errors call `name`.
@@ -121,6 +124,7 @@ impl Reader {
             path: path.to_owned(),
             format,
             file,
+            _lock: None,
             frames: Frames::new(reading, format.compression).map_err(failed)?,
             buffer: Vec::new(),
             taken: 0,

@@ -66,26 +66,12 @@ fn read(path: &Path) -> Vec<RawDocumentBuf> {
     open(path).map(Result::unwrap).collect()
 }
 
-/// A test beside this one that starts a process holds our locks for a moment, between its fork and
-/// its exec.
-fn once_free<T>(open: impl Fn() -> Result<T>) -> Result<T> {
-    for _ in 0..100 {
-        match open() {
-            Err(error) if error.to_string().ends_with("another process") => {
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            }
-            opened => return opened,
-        }
-    }
-    open()
-}
-
 fn append(path: &Path) -> Result<Archive> {
-    once_free(|| Archive::append(path))
+    Archive::append(path)
 }
 
 fn open(path: &Path) -> Reader {
-    once_free(|| Reader::open(path)).unwrap()
+    Reader::open(path).unwrap()
 }
 
 /// What is in it, up to the error that there may be.
@@ -119,7 +105,7 @@ fn every_format_gives_every_fixture_back_byte_by_byte() {
         let length = write(&path, &[first, &[], second]);
         assert_eq!(fs::metadata(&path).unwrap().len(), length, "{name}");
         assert!(read(&path) == documents, "{name}");
-        let contents = once_free(|| Contents::of(&path, || {})).unwrap();
+        let contents = Contents::of(&path, || {}).unwrap();
         assert_eq!((contents.documents, contents.torn), (documents.len() as u64, 0), "{name}");
         assert!(contents.damage.is_none(), "{name}");
     }
@@ -296,7 +282,7 @@ fn what_comes_before_the_damage_can_be_had() {
         let middle = bytes.len() * 3 / 4;
         bytes[middle..middle + 8].copy_from_slice(b"\n\xFF\xFF\xFF\xFF\xFF\xFF\xFF");
         fs::write(&path, &bytes).unwrap();
-        let contents = once_free(|| Contents::of(&path, || {})).unwrap();
+        let contents = Contents::of(&path, || {}).unwrap();
         assert!((4..8).contains(&contents.documents), "{name} {contents:?}");
         let damage = contents.damage.unwrap().to_string();
         assert!(damage.contains("is damaged "), "{damage}");
@@ -534,7 +520,7 @@ fn no_change_to_an_archive_makes_reading_it_panic() {
                     }
                 }
                 fs::write(&path, &bytes).unwrap();
-                let contents = once_free(|| Contents::of(&path, || {})).unwrap();
+                let contents = Contents::of(&path, || {}).unwrap();
                 let sound = open(&path).take(contents.documents as usize);
                 // What is called right is a document, and can be read a second time.
                 for document in sound {
@@ -585,4 +571,21 @@ proptest! {
             let _ = json::parse(format!("{{\"a\":{{\"{key}\":{value}}}}}").as_bytes());
         }
     }
+}
+
+#[test]
+fn the_lock_ends_with_the_archive_whoever_else_still_holds_the_open_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.bson");
+    let archive = Archive::create(&path).unwrap();
+    // As a child does between its fork and its exec.
+    let held = archive.file.try_clone().unwrap();
+    assert!(Reader::open(&path).is_err());
+    drop(archive);
+    let reader = Reader::open(&path).unwrap();
+    assert!(Archive::append(&path).is_err());
+    let reading = reader.file.try_clone().unwrap();
+    drop(reader);
+    drop(Archive::append(&path).unwrap());
+    drop((held, reading));
 }

@@ -25,7 +25,17 @@ pub fn mongod_binary() -> &'static Path {
 
 /// A server of this test's own, to be stopped, paused or configured.
 pub fn own_server(options: Options) -> Mongod {
+    let options = Options { temporary: memory(), ..options };
     Mongod::start(mongod_binary(), options).unwrap_or_else(|error| panic!("mongod: {error}"))
+}
+
+/// A folder in memory with room for the data of all servers. Most writes wait for the journal, and on a
+/// slow disk that is where the tests spend their time (measured: 6 ms a write, and 700 s instead of 300).
+fn memory() -> Option<PathBuf> {
+    const ROOM: u64 = 8 << 30;
+    let folder = Path::new("/dev/shm");
+    let has_room = fs4::available_space(folder).is_ok_and(|free| free >= ROOM);
+    has_room.then(|| folder.to_owned())
 }
 
 /// The connection string of a server that many tests share; for one test it is the same each time. It
