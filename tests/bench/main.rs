@@ -40,6 +40,7 @@ const SECTIONS: &[(&str, Deployment, Section)] = &[
     ("purge", Server::standalone, purge::measure),
     ("archive", Server::standalone, purge::measure_archive),
     ("walk", Server::standalone, purge::measure_walk),
+    ("foreign", Server::standalone, purge::measure_foreign),
     ("gentle", Server::standalone, purge::measure_gentleness),
     ("replica", Server::replica_set, purge::measure_replica_set),
     ("large", Server::standalone, purge::measure_large),

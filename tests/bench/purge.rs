@@ -59,6 +59,32 @@ pub fn measure_walk(server: &Server, ratios: &Ratios) {
     );
 }
 
+/// Beside documents that are no sessions, whose expiry field is past: one in a hundred, and all of them
+/// stay.
+pub fn measure_foreign(server: &Server, ratios: &Ratios) {
+    server.fill("master", Server::sessions());
+    let foreign = doc! { "session": { "$exists": false } };
+    let records = (0..Server::sessions() / 100).map(|step| {
+        let record = doc! { "expires": now(), "step": step, "note": "x".repeat(300) };
+        bson::RawDocumentBuf::try_from(&record).expect("a document")
+    });
+    let records: Vec<_> = records.collect();
+    let master = server.collection("master");
+    server.wait(master.insert_many(&records).into_future()).expect("records");
+    ratios.compare(
+        "1 % foreign: purge / one deleteMany",
+        0.75,
+        || unbounded(server, true),
+        || {
+            let took = purge(server, true, &[]);
+            let sessions = server.collection("sessions");
+            let left = server.wait(sessions.count_documents(foreign.clone()).into_future());
+            assert_eq!(left.expect("a count"), records.len() as u64);
+            took
+        },
+    );
+}
+
 /// What others notice of it, and whether it keeps to a rate.
 pub fn measure_gentleness(server: &Server, ratios: &Ratios) {
     server.fill("master", Server::sessions());

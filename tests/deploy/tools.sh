@@ -110,6 +110,17 @@ case $tool in
         fetched "$folder" node_packages
         NODE_PATH=$cache/$folder/node_modules exec node "$packages/server.js" "$@"
         ;;
+    python-server)
+        # tests/python/server.py, with the packages of its requirements.
+        packages=$(cd "$(dirname "$0")/../python" && pwd)
+        # Some of them are built for one version of Python.
+        digest=$({ python3 --version && cat "$packages/requirements.txt"; } | sha256sum | cut -c 1-16)
+        tool="the packages of tests/python/requirements.txt"
+        remedy="make python3 -m pip work, with Python 3.10 or later"
+        fetched "python-packages-$digest" pip -r "$packages/requirements.txt"
+        export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$cache/python-packages-$digest
+        exec python3 "$packages/server.py" "$@"
+        ;;
 esac
 if [ -z "${SESSIONCTL_FETCH_TOOLS:-}" ] && installed=$(type -P "$tool"); then
     exec "$installed" "$@"

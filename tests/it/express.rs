@@ -18,6 +18,7 @@ mod ending;
 mod from_express;
 mod from_rust;
 mod indexes;
+mod logins;
 mod node;
 
 /// A session store of Node.

@@ -17,6 +17,7 @@ use crate::support::{Db, Run, now, own_server};
 mod ending;
 mod given;
 mod lifetimes;
+mod pairs;
 mod survey;
 mod ttl;
 

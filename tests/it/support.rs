@@ -8,6 +8,7 @@ mod run;
 mod running;
 mod server;
 mod terminal;
+mod tool;
 mod waiting;
 
 pub use database::Db;
@@ -16,4 +17,5 @@ pub use program::Program;
 pub use run::Run;
 pub use running::Running;
 pub use server::{FailPoint, mongod_binary, own_server};
+pub use tool::Tool;
 pub use waiting::{LONG, becomes, eventually, milliseconds};

@@ -1,6 +1,7 @@
 // Express applications whose sessions are in MongoDB, by one of the session stores of Node each.
 // Each line of stdin is an object: {"store", "uri", "db", "maxAge"} starts an application, whose port
-// is printed, and {"end": PORT} ends it. Ends when its stdin does, so that it never outlives a test.
+// is printed, {"logins": true, "uri", "db"} starts those of logins.js on one port, and {"end": PORT}
+// ends what has that port. Ends when its stdin does, so that it never outlives a test.
 //
 // One process for many, as it takes a second to load them all.
 'use strict';
@@ -104,11 +105,22 @@ function application(store, ObjectId, maxAge) {
   return app;
 }
 
+async function one(options) {
+  const { store, ObjectId, close } = await stores[options.store](options);
+  return { app: application(store, ObjectId, options.maxAge), close };
+}
+
+async function logins({ uri, db }) {
+  const { MongoClient } = besides('connect-mongo')('mongodb');
+  const client = await MongoClient.connect(uri);
+  return { app: require('./logins.js')(client, db), close: () => client.close() };
+}
+
 const running = new Map();
 
 async function start(options) {
-  const { store, ObjectId, close } = await stores[options.store](options);
-  const server = application(store, ObjectId, options.maxAge).listen(0, '127.0.0.1', (error) => {
+  const { app, close } = await (options.logins ? logins(options) : one(options));
+  const server = app.listen(0, '127.0.0.1', (error) => {
     if (error) throw error;
     const { port } = server.address();
     running.set(port, { server, close });

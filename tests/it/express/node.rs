@@ -1,25 +1,21 @@
 //! tests/node/server.js: one process for most Express applications, as loading the stores takes node
 //! most of a second, and there are a hundred of them.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
 use super::NodeStore;
-use crate::support::Db;
+use crate::support::{Db, Tool};
 
 /// An Express application whose sessions are in the collection `sessions` of a database.
 pub struct Express {
     pub port: u16,
     /// Where it needs a process of its own.
-    own: Option<Node>,
+    own: Option<Tool>,
 }
 
-static SHARED: Mutex<Option<Node>> = Mutex::new(None);
+static SHARED: Mutex<Option<Tool>> = Mutex::new(None);
 
 impl Express {
     /// With cookies that live so many milliseconds, or as long as the browser.
@@ -29,14 +25,23 @@ impl Express {
         });
         // mongoose has one connection in a process.
         if store.layout == "express-mongodb-legacy" {
-            let mut node = Node::start();
-            let port = node.ask(&order).parse().unwrap();
+            let mut node = Tool::start("node-server", &[]);
+            let port = node.ask(&order.to_string()).parse().unwrap();
             return Self { port, own: Some(node) };
         }
+        Self::shared(&order)
+    }
+
+    /// The applications of tests/node/logins.js, on one port.
+    pub fn logins(db: &Db) -> Self {
+        Self::shared(&json!({ "logins": true, "uri": db.server, "db": db.name }))
+    }
+
+    fn shared(order: &Value) -> Self {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         // One that failed is not asked again.
-        let mut node = shared.take().unwrap_or_else(Node::start);
-        let port = node.ask(&order).parse().unwrap();
+        let mut node = shared.take().unwrap_or_else(|| Tool::start("node-server", &[]));
+        let port = node.ask(&order.to_string()).parse().unwrap();
         *shared = Some(node);
         Self { port, own: None }
     }
@@ -49,52 +54,8 @@ impl Drop for Express {
             && !std::thread::panicking()
             && let Some(mut node) = shared.take()
         {
-            node.ask(&json!({ "end": self.port }));
+            node.ask(&json!({ "end": self.port }).to_string());
             *shared = Some(node);
         }
-    }
-}
-
-/// The process. It ends when its stdin does.
-struct Node {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: BufReader<ChildStdout>,
-    log: File,
-}
-
-impl Node {
-    fn start() -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/deploy/tools.sh");
-        let log = tempfile::tempfile().unwrap();
-        let mut command = Command::new("bash");
-        command.arg(script).arg("node-server");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log.try_clone().unwrap());
-        let mut child = command.spawn().expect("these tests need bash");
-        let stdin = child.stdin.take().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, stdin, stdout, log }
-    }
-
-    /// Gives it an order, and returns the line of its answer.
-    fn ask(&mut self, order: &Value) -> String {
-        let mut answer = String::new();
-        // One that has ended answers nothing.
-        let _ = writeln!(self.stdin, "{order}");
-        self.stdout.read_line(&mut answer).unwrap();
-        if answer.is_empty() {
-            let mut said = String::new();
-            self.log.rewind().unwrap();
-            self.log.read_to_string(&mut said).unwrap();
-            panic!("Express did not answer to {order}: {said}");
-        }
-        answer.trim().to_owned()
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
