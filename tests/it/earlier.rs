@@ -127,7 +127,7 @@ fn a_lease_that_an_earlier_version_let_run_out_is_taken_and_written_in_its_form(
         form
     };
     assert_eq!(form(&taken), form(&held));
-    assert_eq!(taken.get_i64("fence"), held.get_i64("fence").map(|fence| fence + 1));
+    assert_eq!(taken.get_i64("fence").unwrap(), held.get_i64("fence").unwrap() + 1);
     assert_ne!(taken.get("holder"), held.get("holder"));
     sweep.end();
 }
