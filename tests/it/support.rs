@@ -16,4 +16,5 @@ pub use program::Program;
 pub use run::Run;
 pub use running::Running;
 pub use server::{FailPoint, mongod_binary, own_server};
+pub use terminal::type_on_terminal;
 pub use waiting::{LONG, becomes, eventually, milliseconds};
