@@ -94,7 +94,8 @@ fn sessions_of_two_stores_in_one_collection_are_found() {
 #[test]
 fn documents_that_a_ttl_index_deletes_although_they_are_no_sessions_are_found() {
     let db = Db::on(&quiet_uri());
-    db.insert("sessions", [connect_mongo(LIVE, at(600)), connect_mongo(OTHER, at(600))]);
+    let named = |number: usize| format!("session-number-{number:08}");
+    db.insert("sessions", (0..30).map(|number| connect_mongo(&named(number), at(600))));
     let tokens = |expires: bson::DateTime| {
         (0..3).map(move |number| doc! { "_id": format!("{expires} {number}"), "expires": expires })
     };

@@ -163,11 +163,7 @@ fn expiries_years_ahead_are_found() {
     // Milliseconds that were taken for seconds.
     db.insert("sessions", [connect_mongo(OTHER, at(14 * DAY * 1000))]);
     let found = finds(&db, "expiry-far", "warn", "1 session expires more than two years from now");
-    let wanted = "sessionctl purge --expires-after +730d -d DB -c sessions";
-    assert_eq!(mend(&db, &found), wanted);
-    run_mend(&db, &found);
-    passes(&db, "expiry-far");
-    assert_eq!(db.ids("sessions"), [LIVE]);
+    assert!(found["mend"].is_null(), "an application may want that: {found}");
 }
 
 #[test]
@@ -177,7 +173,7 @@ fn expiries_before_the_year_2000_are_found() {
     let seconds = bson::DateTime::from_millis(at(600).timestamp_millis() / 1000);
     db.insert("sessions", [connect_mongo(LIVE, at(600)), connect_mongo(OTHER, seconds)]);
     let found = finds(&db, "expiry-ancient", "fail", "nobody stays logged in");
-    let wanted = "sessionctl purge --expires-before 2000-01-01 -d DB -c sessions";
+    let wanted = "sessionctl purge --expired -d DB -c sessions";
     assert_eq!(mend(&db, &found), wanted);
     run_mend(&db, &found);
     passes(&db, "expiry-ancient");

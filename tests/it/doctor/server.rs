@@ -149,7 +149,7 @@ fn a_member_that_is_away_is_found_until_it_is_back() {
     passes(&db, "clock-members");
     set.server(2).kill();
     await_outcome(&db, "replication", "warn");
-    finds(&db, "replication", "warn", "deletes wait for a majority");
+    finds(&db, "replication", "warn", "writes wait for a majority");
     set.restart(2);
     await_outcome(&db, "replication", "pass");
     passes(&db, "clock-members");

@@ -55,7 +55,7 @@ pub(super) fn index(facts: &Facts) -> Result<Finding, Unknown> {
     let status = facts.index_status(layout);
     let what = match (&status.reason, &layout.ttl_index) {
         (Some(reason), _) => format!("no TTL index is possible: {reason}"),
-        (None, Some(ttl)) => format!("no TTL index on {} deletes expired sessions", ttl.key),
+        (None, Some(ttl)) => format!("there is no working TTL index on {}", ttl.key),
         (None, None) => "there is no TTL index".to_owned(),
     };
     let finding = Finding::fail(what, meaning);
