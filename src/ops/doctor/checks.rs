@@ -84,8 +84,10 @@ impl Check {
         if let Some(remedy) = &found.remedy {
             let (check, name) = (self.name, remedy.name());
             debug_assert!(self.remedies.contains(&name), "{check} does not declare {name}");
-            // What is wrong with the collection itself comes first: the server would refuse this.
-            if remedy.needs_ordinary_collection() && !facts.is_ordinary() {
+            // What is wrong with the collection itself comes first: the server would refuse this. And
+            // nothing is written by a guessed layout: naming it comes first.
+            let is_certain = facts.layout_to_name().is_none();
+            if remedy.writes_here() && !(facts.is_ordinary() && is_certain) {
                 found.remedy = None;
             }
         }

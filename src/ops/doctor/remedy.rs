@@ -105,9 +105,9 @@ impl Remedy {
         }
     }
 
-    /// Whether it writes to the collection or its indexes in a way that only an ordinary collection
-    /// allows: not a view, a capped collection or a time series.
-    pub(super) fn needs_ordinary_collection(&self) -> bool {
+    /// Whether it writes to sessions or to the indexes on them, by a layout that is certain, and as only
+    /// an ordinary collection allows: not a view, a capped collection or a time series.
+    pub(super) fn writes_here(&self) -> bool {
         match self {
             Self::Purge(_)
             | Self::PurgeSession { .. }

@@ -185,3 +185,12 @@ fn what_can_be_mended_is_not_offered_to_be_deleted() {
     assert!(doctor.stdout.contains("sessionctl fix expiry"), "{doctor:#?}");
     assert!(!doctor.stdout.contains("purge"), "{doctor:#?}");
 }
+
+/// Caches keep their own values in the same form.
+#[test]
+fn nothing_is_offered_to_be_deleted_by_a_layout_that_is_a_guess() {
+    let case = Case::load("keyv-mongo-sessions");
+    let doctor = case.run(&["doctor"]).exits(4);
+    assert!(doctor.stdout.contains("$ sessionctl doctor --layout keyv"), "{doctor:#?}");
+    assert_eq!(doctor.stdout.matches("$ sessionctl").count(), 1, "{doctor:#?}");
+}

@@ -79,8 +79,8 @@ impl Said {
 }
 
 /// No lifetime is proposed: one that is too short logs users out.
-const LIFETIME: &str = "; repeat this with --lifetime DURATION, how long a session lives in the \
-                        application's settings";
+const LIFETIME: &str = "; run doctor again with --lifetime DURATION, the session lifetime that the \
+                        application sets";
 
 fn print(context: &Context, facts: &Facts, findings: &[Said]) -> Result<(), Failure> {
     match context.global.format {

@@ -109,11 +109,15 @@ pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
                 let what = format!(
                     "{at} documents fit {name}, but documents of other programs fit it too"
                 );
-                let meaning = format!("{named}: check with `list` that these are sessions");
+                let meaning = format!(
+                    "{named}: check with `list` that these are sessions, then run the command"
+                );
                 Finding::warn(what, meaning).remedy(Remedy::NameLayout)
             }
             Some(verdict) if verdict.certainty == Certainty::Ambiguous => {
-                let meaning = format!("{named}: check which of them the application uses");
+                let meaning = format!(
+                    "{named}: check which of them the application uses, then run the command"
+                );
                 Finding::warn(verdict.to_string(), meaning).remedy(Remedy::NameLayout)
             }
             _ => Finding::pass(format!("all documents looked at have the layout {name}")),

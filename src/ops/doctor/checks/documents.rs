@@ -2,6 +2,7 @@
 
 use super::script::{self, text};
 use crate::model::humanize::{percent, sized};
+use crate::model::layout::{Kind, Layout};
 use crate::model::session::State;
 use crate::ops::doctor::facts::{Facts, Place};
 use crate::ops::doctor::finding::{Finding, Unknown};
@@ -24,6 +25,15 @@ pub(super) fn foreign(facts: &Facts) -> Result<Finding, Unknown> {
     let amount = survey.about(survey.foreign, "document");
     let is_one = |count: u64| survey.estimate(count) == 1;
     let path = layout.expiry_path().unwrap_or_default();
+    // Sessions of another store that expire by the same date: the index is theirs, too.
+    let other = facts.looked.as_ref().ok().and_then(|looked| looked.other.as_ref());
+    if let Some((other, _)) = other
+        && expires_by(other) == expires_by(layout)
+    {
+        let what =
+            format!("{amount} of another layout, such as {}, expire by {path} too", other.name);
+        return Ok(Finding::pass(what));
+    }
     let dated = survey.foreign_dated;
     if dated == 0 {
         let are = if is_one(survey.foreign) { "is not a session" } else { "are not sessions" };
@@ -43,6 +53,12 @@ pub(super) fn foreign(facts: &Facts) -> Result<Finding, Unknown> {
         index.name()
     );
     Ok(Finding::warn(what, meaning))
+}
+
+/// The field of the expiry, as a TTL index sees it.
+fn expires_by(layout: &Layout) -> (Option<&str>, Kind, Option<u64>, bool) {
+    let rule = &layout.expiry[0];
+    (rule.path.as_deref(), rule.kind, rule.lifetime, rule.lifetime_path.is_some())
 }
 
 /// Where the store does not look at the expiry, what is expired logs in until it is deleted.
