@@ -26,6 +26,12 @@ impl IndexSpec {
         self.0.contains_key("expireAfterSeconds")
     }
 
+    /// Whether it takes one document only of those that lack its fields.
+    pub(crate) fn is_unique(&self) -> bool {
+        let has = |option| self.0.get(option).is_some_and(truthy);
+        has("unique") && !has("sparse") && !self.0.contains_key("partialFilterExpression")
+    }
+
     /// Its `expireAfterSeconds`, if that is a whole number the server acts on.
     pub fn seconds(&self) -> Option<u64> {
         let seconds = match self.0.get("expireAfterSeconds")? {

@@ -13,12 +13,13 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
-pub use checks::examine;
+pub use checks::{examine, remedies};
 pub use facts::{
-    Clocks, Fact, Facts, Looked, Monitor, Passes, Place, Rights, Skew, Stats, Sweeper, Version,
+    Clocks, Fact, Facts, Looked, Monitor, NullIndex, Passes, Place, Rights, Skew, Stats, Sweeper,
+    Version,
 };
 pub use finding::{Finding, Outcome};
 pub use gather::Doctor;
 pub(crate) use gather::{monitor, oldest_along, server_status, sweeper};
-pub use remedy::Remedy;
+pub use remedy::{Remedy, Task};
 pub use survey::Survey;

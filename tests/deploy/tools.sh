@@ -121,6 +121,16 @@ case $tool in
         export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$cache/python-packages-$digest
         exec python3 "$packages/server.py" "$@"
         ;;
+    mongosh)
+        # Always this version: what doctor prints for it is to work as it is printed.
+        packages=$(cd "$(dirname "$0")/../mongosh" && pwd)
+        find_node
+        folder=mongosh-$(cat "$packages"/package{,-lock}.json | sha256sum | cut -c 1-16)
+        tool="the npm packages of tests/mongosh/package-lock.json"
+        remedy="make npm reach its registry, or fill its cache"
+        fetched "$folder" node_packages
+        exec node "$cache/$folder/node_modules/mongosh/bin/mongosh.js" "$@"
+        ;;
 esac
 if [ -z "${SESSIONCTL_FETCH_TOOLS:-}" ] && installed=$(type -P "$tool"); then
     exec "$installed" "$@"

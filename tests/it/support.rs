@@ -18,4 +18,5 @@ pub use run::Run;
 pub use running::Running;
 pub use server::{FailPoint, mongod_binary, own_server};
 pub use tool::Tool;
+pub use terminal::type_on_terminal;
 pub use waiting::{LONG, becomes, eventually, milliseconds};

@@ -164,6 +164,8 @@ pub struct TtlIndex {
     pub descending: bool,
     /// A field that must be null in what it deletes.
     pub only_null: Option<FieldPath>,
+    /// The option of a store by which it creates the index with other seconds, in words.
+    pub option: Option<String>,
 }
 
 impl TtlIndex {
@@ -279,6 +281,7 @@ impl Layout {
             // The store may make a plain index along the last touch.
             descending: true,
             only_null: Some(expiry.clone()),
+            option: None,
         };
         let mut idle = Rule::after(&ttl.key, 0);
         (idle.lifetime, idle.lifetime_from) = (None, Some(LifetimeFrom::Index));
@@ -302,6 +305,15 @@ impl Layout {
     /// The documents that are credentials rather than logins, if this layout has such.
     pub fn credentials(&self) -> Option<Document> {
         Some(self.credentials.clone()).filter(|credentials| !credentials.is_empty())
+    }
+
+    /// Whether something is read from this field: the id, the user, or a time.
+    pub(crate) fn decides_by(&self, field: &str) -> bool {
+        let by_user = |place: &UserPlace| matches!(place, UserPlace::Field(path) if *path == field);
+        *self.id.path == *field
+            || self.user.iter().any(by_user)
+            || self.touched.iter().chain(&self.created).any(|at| *at.path == *field)
+            || self.expiry.iter().any(|rule| rule.path.as_deref() == Some(field))
     }
 
     /// The field whose date decides, if the first rule has one.

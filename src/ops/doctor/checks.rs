@@ -12,48 +12,85 @@ mod server;
 mod ttl;
 mod ttl_faults;
 
-type Check = fn(&Facts) -> Result<Finding, Unknown>;
+/// One question about a collection.
+struct Check {
+    /// Scripts go by it: it stays.
+    name: &'static str,
+    answer: fn(&Facts) -> Result<Finding, Unknown>,
+    /// The [names](super::Remedy::name) of the remedies that it may give.
+    remedies: &'static [&'static str],
+}
 
-/// All of them, in the order in which they are reported. Scripts go by the names: they stay.
-const CHECKS: &[(&str, Check)] = &[
-    ("server", server::product),
-    ("version", server::version),
-    ("collection", server::collection),
-    ("login", access::login),
-    ("layout", access::layout),
-    ("ttl-index", ttl::index),
-    ("ttl-seconds", ttl_faults::seconds),
-    ("ttl-compound", ttl_faults::compound),
-    ("ttl-partial", ttl_faults::partial),
-    ("ttl-several", ttl_faults::several),
-    ("ttl-options", ttl_faults::options),
-    ("index-build", ttl_faults::build),
-    ("ttl-monitor", ttl::monitor),
-    ("ttl-interval", ttl::interval),
-    ("expired", ttl::deleting),
-    ("expiry-type", expiry::wrong_type),
-    ("expiry-unusable", expiry::unusable),
-    ("expiry-array", expiry::arrays),
-    ("endless", expiry::endless),
-    ("expiry-far", expiry::far),
-    ("expiry-ancient", expiry::ancient),
-    ("expiry-burst", expiry::burst),
-    ("expiry-check", documents::read_check),
-    ("anonymous", documents::anonymous),
-    ("document-size", documents::size),
-    ("disk", documents::disk),
-    ("id-index", access::id_index),
-    ("user-index", access::user_index),
-    ("clock-here", server::local_clock),
-    ("clock-members", server::member_clocks),
-    ("replication", server::lag),
+const fn check(
+    name: &'static str,
+    answer: fn(&Facts) -> Result<Finding, Unknown>,
+    remedies: &'static [&'static str],
+) -> Check {
+    Check { name, answer, remedies }
+}
+
+/// All of them, in the order in which they are reported.
+const CHECKS: &[Check] = &[
+    check("server", server::product, &[]),
+    check("version", server::version, &[]),
+    check("collection", server::collection, &["examine", "uncap"]),
+    check("login", access::login, &["grant-roles"]),
+    check("layout", access::layout, &["name-layout", "detect-layout"]),
+    check("foreign", documents::foreign, &[]),
+    check("ttl-index", ttl::index, &["index-install", "index-replace", "sweep"]),
+    check("ttl-seconds", ttl_faults::seconds, &["index-replace", "drop-index"]),
+    check("ttl-compound", ttl_faults::compound, &[]),
+    check("ttl-partial", ttl_faults::partial, &["index-replace"]),
+    check("ttl-several", ttl_faults::several, &["drop-index"]),
+    check("ttl-options", ttl_faults::options, &["index-replace"]),
+    check("index-build", ttl_faults::build, &[]),
+    check("ttl-monitor", ttl::monitor, &["set-parameter"]),
+    check("ttl-interval", ttl::interval, &["set-parameter"]),
+    check("expired", ttl::deleting, &["purge-expired"]),
+    check("expiry-type", expiry::wrong_type, &["fix-expiry", "purge-malformed"]),
+    check("expiry-unusable", expiry::unusable, &["purge-malformed"]),
+    check("expiry-array", expiry::arrays, &["reduce-arrays"]),
+    check("endless", expiry::endless, &["fix-endless"]),
+    check("expiry-far", expiry::far, &[]),
+    check("expiry-ancient", expiry::ancient, &["purge-expired"]),
+    check("expiry-burst", expiry::burst, &[]),
+    check("expiry-check", documents::read_check, &["purge-expired", "index-install", "sweep"]),
+    check("anonymous", documents::anonymous, &[]),
+    check("document-size", documents::size, &["purge-session"]),
+    check("disk", documents::disk, &["compact"]),
+    check("id-index", access::id_index, &["create-index"]),
+    check("user-index", access::user_index, &["create-index"]),
+    check("unique-index", access::unique_index, &["drop-index"]),
+    check("clock-here", server::local_clock, &["set-clock"]),
+    check("clock-members", server::member_clocks, &[]),
+    check("replication", server::lag, &[]),
 ];
 
 /// What every check finds.
 pub fn examine(facts: &Facts) -> Vec<Finding> {
-    let finding = |(name, check): &(&'static str, Check)| {
-        let finding = check(facts).unwrap_or_else(Finding::from);
-        Finding { check: name, ..finding }
-    };
-    CHECKS.iter().map(finding).collect()
+    CHECKS.iter().map(|check| check.find(facts)).collect()
+}
+
+/// Every command that [`examine`] may name: the check, and the [name](super::Remedy::name) of its
+/// remedy. A test sets each fault up, runs the command and looks what became of it.
+pub fn remedies() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CHECKS.iter().flat_map(|check| check.remedies.iter().map(|remedy| (check.name, *remedy)))
+}
+
+impl Check {
+    fn find(&self, facts: &Facts) -> Finding {
+        let found = (self.answer)(facts).unwrap_or_else(Finding::from);
+        let mut found = Finding { check: self.name, ..found };
+        if let Some(remedy) = &found.remedy {
+            let (check, name) = (self.name, remedy.name());
+            debug_assert!(self.remedies.contains(&name), "{check} does not declare {name}");
+            // What is wrong with the collection itself comes first: the server would refuse this. And
+            // nothing is written by a guessed layout: naming it comes first.
+            let is_certain = facts.layout_to_name().is_none();
+            if remedy.writes_here() && !(facts.is_ordinary() && is_certain) {
+                found.remedy = None;
+            }
+        }
+        found
+    }
 }

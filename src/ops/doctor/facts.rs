@@ -67,6 +67,26 @@ impl Facts {
         format!("{}.{}", self.database, self.collection)
     }
 
+    /// What kind of collection it is. Without the right to list collections `collStats` still tells
+    /// a capped one.
+    pub(super) fn place(&self) -> Result<&Place, &Error> {
+        match &self.stats {
+            Ok(stats) if stats.capped => Ok(&Place::Capped),
+            _ => self.place.as_ref(),
+        }
+    }
+
+    /// Whether single sessions can be changed and deleted here, and a TTL index made. What is not
+    /// known is taken to be so.
+    pub(super) fn is_ordinary(&self) -> bool {
+        matches!(self.place(), Ok(Place::Collection) | Err(_))
+    }
+
+    /// Whether there is nothing to look at, and nothing says which store is going to write here.
+    pub fn is_empty(&self) -> bool {
+        self.layout.is_none() && self.looked.as_ref().is_ok_and(|looked| looked.at == 0)
+    }
+
     /// The layout that every command which changes something has to name, because the documents do
     /// not make it certain and the operator did not name one.
     pub fn layout_to_name(&self) -> Option<&str> {
@@ -200,7 +220,7 @@ impl Passes {
             metrics.get_document("ttl").ok().cloned()
         };
         let (Some(first), Some(second)) = (ttl(before), ttl(after)) else {
-            let why = "the server does not tell what its TTL monitor has done";
+            let why = "the server does not report what its TTL monitor has done";
             return Err(Error::Unsupported(why.into()));
         };
         Ok(Self {
@@ -238,6 +258,19 @@ pub struct Looked {
     pub known: u64,
     /// How many can be read and tell none.
     pub anonymous: u64,
+    /// Unique indexes whose fields none of the layout's sessions has.
+    pub null_indexes: Vec<NullIndex>,
+}
+
+/// A unique index whose fields no session has: two sessions are equal to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NullIndex {
+    /// Its name.
+    pub name: String,
+    /// Its fields, in words.
+    pub fields: String,
+    /// Whether documents that are not sessions have one of the fields.
+    pub serves_others: bool,
 }
 
 /// How far the clocks are apart.

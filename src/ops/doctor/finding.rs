@@ -8,13 +8,13 @@ use crate::error::{Error, Need};
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
-    /// Sessions do not expire, or nobody can log in: something has to be done.
+    /// Sessions do not expire, or users cannot log in: it needs fixing.
     Fail,
     /// It works, but not as it should.
     Warn,
-    /// It could not be looked at.
+    /// It could not be checked.
     Unknown,
-    /// All is well.
+    /// No fault was found.
     Pass,
 }
 
@@ -79,8 +79,13 @@ impl Finding {
         Self::new(Outcome::Fail, what, meaning)
     }
 
-    pub(super) fn remedy(self, remedy: Remedy) -> Self {
-        Self { remedy: Some(remedy), ..self }
+    pub(super) fn remedy(self, remedy: impl Into<Option<Remedy>>) -> Self {
+        Self { remedy: remedy.into(), ..self }
+    }
+
+    /// It takes something that only the operator can say.
+    pub(super) fn needs(self, need: impl Into<Option<Need>>) -> Self {
+        Self { need: need.into(), ..self }
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use bson::{DateTime, Document, doc};
+use bson::{DateTime, Document, RawBsonRef, RawDocumentBuf, doc};
 use mongodb::options::{SelectionCriteria, ServerAddress};
 
 use super::facts::{
-    Clocks, Fact, Facts, Looked, Monitor, Passes, Place, Rights, Skew, Stats, Sweeper, Version,
+    Clocks, Fact, Facts, Looked, Monitor, NullIndex, Passes, Place, Rights, Skew, Stats, Sweeper,
+    Version,
 };
 use super::survey::Survey;
 use crate::error::{Error, Result};
+use crate::model::document::{Found, find};
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::Layout;
 use crate::model::layout::detect::{Sample, Verdict, detect};
@@ -51,7 +53,8 @@ impl Doctor {
         let Self { layout, lifetime, sample } = self;
         let hello = connection.run_on_admin("hello", doc! { "hello": 1 }).await?;
         let now = hello.get_datetime("localTime").copied();
-        let now = now.map_err(|_| Error::Unsupported("the server tells no time".into()))?;
+        let now =
+            now.map_err(|_| Error::Unsupported("the server did not report its clock".into()))?;
         let kind = Topology::of(&hello);
         // Looked at first and last: what the TTL monitor deletes meanwhile says that it works.
         let before = server_status(connection).await;
@@ -73,7 +76,7 @@ impl Doctor {
         };
         let looked = looked_at.map(|sample| look(&sample, verdict, layout.as_ref(), now));
 
-        let unknown = || Error::Unsupported("it is not known which store writes here".into());
+        let unknown = || Error::Unsupported("the layout is unknown".into());
         let store = layout.clone().map(|layout| connection.store(collection, layout));
         let survey = match &store {
             Some(store) => {
@@ -199,6 +202,7 @@ fn look(
     let (own, strangers): (Vec<_>, Vec<_>) =
         sample.documents.iter().partition(|document| layout.describes(document));
     let mut looked = Looked { verdict, at, strangers: strangers.len() as u64, ..Looked::default() };
+    looked.null_indexes = null_indexes(layout, &sample.indexes, &own, &strangers);
     let foreign = Sample { documents: strangers.into_iter().cloned().collect(), ..sample.clone() };
     let other = detect(&foreign, Layout::known());
     looked.other = other.candidates.first().map(|best| (best.layout.clone(), best.fitting as u64));
@@ -210,6 +214,34 @@ fn look(
         }
     }
     looked
+}
+
+/// Unique indexes that take one session only. Where one is on a field of the layout, such as the
+/// user's, the sessions looked at may be those that happen to lack it.
+fn null_indexes(
+    layout: &Layout,
+    indexes: &[IndexSpec],
+    own: &[&RawDocumentBuf],
+    strangers: &[&RawDocumentBuf],
+) -> Vec<NullIndex> {
+    let is_null = |document: &RawDocumentBuf, field: &str| {
+        matches!(find(document, field), Found::Missing | Found::One(RawBsonRef::Null))
+    };
+    let null_index = |index: &IndexSpec| {
+        let fields: Vec<_> = index.0.get_document("key").ok()?.keys().collect();
+        let lacks =
+            |document: &&&RawDocumentBuf| fields.iter().all(|field| is_null(document, field));
+        let (is_own, is_taken) = (
+            fields.iter().any(|field| layout.decides_by(field)),
+            own.is_empty() || !own.iter().all(|document| lacks(&document)),
+        );
+        (index.is_unique() && !is_own && !is_taken).then(|| NullIndex {
+            name: index.name().to_owned(),
+            fields: fields.iter().map(|field| field.as_str()).collect::<Vec<_>>().join(", "),
+            serves_others: strangers.iter().any(|document| !lacks(&document)),
+        })
+    };
+    indexes.iter().filter_map(null_index).collect()
 }
 
 async fn survey(
@@ -336,7 +368,7 @@ async fn ask_for_clock(connection: &Connection, member: Option<&str>) -> Fact<Sk
         let reply = connection.hello_of(member).await?;
         let after = local_clock();
         let Ok(told) = reply.get_datetime("localTime") else {
-            return Err(Error::Unsupported("the server tells no time".into()));
+            return Err(Error::Unsupported("the server did not report its clock".into()));
         };
         // The server read its clock some time between; taken to be in the middle.
         let unsure = after.saturating_sub(before).saturating_add(1) / 2 + 1;
@@ -345,7 +377,7 @@ async fn ask_for_clock(connection: &Connection, member: Option<&str>) -> Fact<Sk
             best = Some(Skew { ahead, unsure });
         }
     }
-    best.ok_or_else(|| Error::Unsupported("the server tells no time".into()))
+    best.ok_or_else(|| Error::Unsupported("the server did not report its clock".into()))
 }
 
 fn local_clock() -> i64 {

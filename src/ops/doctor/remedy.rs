@@ -1,13 +1,11 @@
-//! What mends a finding: a value with its arguments. The program says how it is typed.
+//! What fixes a finding: a value with its arguments. The program says how it is typed.
 
 use std::time::Duration;
-
-use bson::DateTime;
 
 use crate::model::session::State;
 use crate::ops::index::Aim;
 
-/// What mends a finding.
+/// What fixes a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remedy {
     /// Examine the collection again with the likeliest layout named; see
@@ -21,16 +19,7 @@ pub enum Remedy {
         collection: String,
     },
     /// Purge the sessions in a state.
-    Purge {
-        /// The state.
-        state: State,
-        /// Pause while a member of the replica set is further behind than this.
-        max_lag: Option<Duration>,
-    },
-    /// Purge the sessions that expire later than this from now.
-    PurgeExpiringAfter(Duration),
-    /// Purge the sessions that expired before this instant.
-    PurgeExpiredBefore(DateTime),
+    Purge(State),
     /// Purge the session whose id begins so.
     PurgeSession {
         /// The short form of its id.
@@ -38,19 +27,12 @@ pub enum Remedy {
     },
     /// Turn expiries that are texts or numbers into dates.
     FixExpiry,
-    /// Give endless sessions an expiry.
-    FixEndless {
-        /// How long they live, where the operator has not said it: a lifetime to begin with.
-        lifetime: Option<Duration>,
-    },
+    /// Give endless sessions an expiry, by the lifetime that the operator has given.
+    FixEndless,
     /// Sweep what is expired.
     Sweep {
         /// From pass to pass.
         interval: Duration,
-        /// At most so many sessions a second.
-        rate: Option<u32>,
-        /// As for [`Remedy::FixEndless`].
-        lifetime: Option<Duration>,
     },
     /// Change the TTL index.
     Index {
@@ -58,28 +40,86 @@ pub enum Remedy {
         aim: Aim,
         /// Purge what is expired first, so that the server does not delete all of it at once.
         drain: bool,
-        /// As for [`Remedy::FixEndless`].
-        lifetime: Option<Duration>,
     },
     /// Run JavaScript in mongosh.
     Script {
+        /// What it does.
+        task: Task,
         /// The JavaScript.
         script: String,
-        /// Whether it takes another login: this one lacks the right.
-        by_administrator: bool,
     },
-    /// Set a machine's clock by the network's.
+    /// Set this machine's clock by the network's.
     SetClock,
 }
 
+/// What a script for mongosh does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Create an index that finds sessions.
+    CreateIndex,
+    /// Drop an index that harms.
+    DropIndex,
+    /// Give disk space back.
+    Compact,
+    /// Set a parameter of the server.
+    SetParameter,
+    /// Grant roles to this login, which takes the login of an administrator.
+    GrantRoles,
+    /// Put an ordinary collection in the place of a capped one.
+    Uncap,
+    /// Reduce arrays of dates to their earliest.
+    ReduceArrays,
+}
+
 impl Remedy {
-    /// Sweeps at this interval, and in no other way than usual.
+    /// Sweeps at this interval.
     pub(super) fn sweep(seconds: u64) -> Self {
-        Self::Sweep { interval: Duration::from_secs(seconds), rate: None, lifetime: None }
+        Self::Sweep { interval: Duration::from_secs(seconds) }
     }
 
-    /// Purges what is in this state.
-    pub(super) fn purge(state: State) -> Self {
-        Self::Purge { state, max_lag: None }
+    /// A word for what it does. Each check declares the remedies that it may name, and a test runs
+    /// each of them.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NameLayout => "name-layout",
+            Self::DetectLayout => "detect-layout",
+            Self::Examine { .. } => "examine",
+            Self::Purge(State::Expired) => "purge-expired",
+            Self::Purge(State::Malformed) => "purge-malformed",
+            Self::Purge(State::Live) => "purge-live",
+            Self::Purge(State::Endless) => "purge-endless",
+            Self::PurgeSession { .. } => "purge-session",
+            Self::FixExpiry => "fix-expiry",
+            Self::FixEndless => "fix-endless",
+            Self::Sweep { .. } => "sweep",
+            Self::Index { aim: Aim::Install, .. } => "index-install",
+            Self::Index { aim: Aim::Replace, .. } => "index-replace",
+            Self::Script { task: Task::CreateIndex, .. } => "create-index",
+            Self::Script { task: Task::DropIndex, .. } => "drop-index",
+            Self::Script { task: Task::Compact, .. } => "compact",
+            Self::Script { task: Task::SetParameter, .. } => "set-parameter",
+            Self::Script { task: Task::GrantRoles, .. } => "grant-roles",
+            Self::Script { task: Task::Uncap, .. } => "uncap",
+            Self::Script { task: Task::ReduceArrays, .. } => "reduce-arrays",
+            Self::SetClock => "set-clock",
+        }
+    }
+
+    /// Whether it writes to sessions or to the indexes on them, by a layout that is certain, and as only
+    /// an ordinary collection allows: not a view, a capped collection or a time series.
+    pub(super) fn writes_here(&self) -> bool {
+        match self {
+            Self::Purge(_)
+            | Self::PurgeSession { .. }
+            | Self::FixExpiry
+            | Self::FixEndless
+            | Self::Sweep { .. }
+            | Self::Index { .. } => true,
+            Self::Script { task, .. } => match task {
+                Task::CreateIndex | Task::DropIndex | Task::Compact | Task::ReduceArrays => true,
+                Task::SetParameter | Task::GrantRoles | Task::Uncap => false,
+            },
+            Self::NameLayout | Self::DetectLayout | Self::Examine { .. } | Self::SetClock => false,
+        }
     }
 }

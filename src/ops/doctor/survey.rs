@@ -29,8 +29,12 @@ pub struct Survey {
     pub states: BTreeMap<&'static str, u64>,
     /// The types at the path of the expiry, by the server's names, and how many have each.
     pub types: BTreeMap<String, u64>,
+    /// How many are malformed by an expiry of a wrong type that means one date.
+    pub mendable: u64,
     /// How many have an expiry of a wrong type that means no date for sure.
     pub unclear: u64,
+    /// How many have an array of dates as their expiry.
+    pub arrays: u64,
     /// How many expire more than two years from now.
     pub far: u64,
     /// How many expired before the year 2000.
@@ -105,8 +109,11 @@ impl Survey {
             facets.insert(state.name(), count(layout.filter(state, now)));
         }
         let mending = layout.mending(Fault::ExpiryType, now);
-        if let Some(unclear) = mending.ok().and_then(|mending| mending.unclear) {
-            facets.insert("unclear", count(unclear));
+        if let Ok(mending) = mending {
+            let malformed = layout.filter(State::Malformed, now);
+            facets.insert("mendable", count(doc! { "$and": [malformed, mending.selection] }));
+            facets.extend(mending.unclear.map(|unclear| ("unclear".into(), count(unclear).into())));
+            facets.insert("arrays", count(dates_only(path)));
         }
         if key_is_expiry(layout) {
             let key = layout.expiry_fact();
@@ -184,7 +191,9 @@ impl Survey {
                 .map(|state| (state.name(), count(state.name())))
                 .collect(),
             types: rows("types").into_iter().filter_map(kind).collect(),
+            mendable: count("mendable"),
             unclear: count("unclear"),
+            arrays: count("arrays"),
             far: count("far"),
             ancient: count("ancient"),
             oldest: first("oldest").and_then(|row| instant(row.get("at")?, 1.0)),
@@ -197,6 +206,12 @@ impl Survey {
             }),
         }
     }
+}
+
+/// The documents with an array at `path` of nothing but dates.
+pub(super) fn dates_only(path: &str) -> Document {
+    let (date, other) = (doc! { "$type": "date" }, doc! { "$not": { "$type": "date" } });
+    doc! { path: { "$type": "array", "$elemMatch": date, "$not": { "$elemMatch": other } } }
 }
 
 /// Whether what sessions are sorted by is their expiry: not where a lifetime stands beside the date.

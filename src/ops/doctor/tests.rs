@@ -6,7 +6,7 @@ use std::time::Duration;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::*;
-use crate::error::Error;
+use crate::error::{Error, Need};
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::Layout;
 use crate::model::session::State;
@@ -146,7 +146,7 @@ fn what_only_speaks_like_mongodb_is_named() {
     for (name, build_info, host) in told {
         let facts = Facts { version: Ok(version(&build_info, &[host])), ..healthy() };
         let found = finds(&facts, "server", Outcome::Warn, name);
-        assert_eq!(found.remedy, Some(Remedy::sweep(60)));
+        assert_eq!(found.remedy, None, "{found:#?}");
         finds(&facts, "version", Outcome::Unknown, "versions of its own");
     }
     // A host that only looks alike.
@@ -167,16 +167,19 @@ fn a_version_without_fixes_is_too_old_by_the_servers_clock() {
         ("6.3.2", Outcome::Warn),
         ("7.0.14", Outcome::Pass),
         ("8.0.4", Outcome::Pass),
+        ("8.1.2", Outcome::Warn),
+        ("8.2.1", Outcome::Warn),
+        ("8.3.0", Outcome::Pass),
         ("9.0.0-rc1", Outcome::Pass),
     ] {
         assert_eq!(judged(text).outcome, outcome, "{:#?}", judged(text));
     }
     let later = Facts { now: DateTime::from_millis(NOW + 4 * 365 * 86_400_000), ..healthy() };
-    finds(&later, "version", Outcome::Warn, "MongoDB 8.0.4 gets no fixes since 2029-10-31");
+    finds(&later, "version", Outcome::Warn, "MongoDB 8.0.4 has been end-of-life since 2029-10-31");
 }
 
 fn index(aim: Aim, drain: bool) -> Option<Remedy> {
-    Some(Remedy::Index { aim, drain, lifetime: None })
+    Some(Remedy::Index { aim, drain })
 }
 
 fn indexed(index: Document) -> Facts {
@@ -196,11 +199,16 @@ fn seconds_of_an_odd_type_are_found() {
     finds(&nan, "ttl-seconds", Outcome::Fail, "is NaN | the server deletes nothing by it");
     let at_once = version(&doc! { "version": "5.0.13" }, &[]);
     let at_once = Facts { version: Ok(at_once), ..nan };
-    finds(&at_once, "ttl-seconds", Outcome::Fail, "takes that for 0");
-    finds(&with_seconds(3600.5), "ttl-seconds", Outcome::Warn, "3600.5, which is no whole number");
+    finds(&at_once, "ttl-seconds", Outcome::Fail, "reads it as 0");
+    finds(
+        &with_seconds(3600.5),
+        "ttl-seconds",
+        Outcome::Warn,
+        "3600.5, which is not a whole number",
+    );
     finds(&with_seconds(-1), "ttl-seconds", Outcome::Fail, "expires_1 is -1");
     finds(&with_seconds(3_000_000_000_i64), "ttl-seconds", Outcome::Fail, "68 years or more");
-    finds(&with_seconds("60"), "ttl-seconds", Outcome::Fail, "no number");
+    finds(&with_seconds("60"), "ttl-seconds", Outcome::Fail, "not a number");
     for facts in [with_seconds(f64::NAN), with_seconds(-1), with_seconds("60")] {
         let found = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever");
         assert_eq!(found.remedy, index(Aim::Replace, false));
@@ -212,9 +220,8 @@ fn a_ttl_on_two_fields_is_found() {
     let facts = indexed(doc! {
         "key": { "expires": 1, "user": 1 }, "name": "both", "expireAfterSeconds": 0,
     });
-    let found = finds(&facts, "ttl-compound", Outcome::Fail, "both has more than one field");
-    let script = r#"db.getSiblingDB("app").getCollection("sessions").dropIndex("both")"#.to_owned();
-    assert_eq!(found.remedy, Some(Remedy::Script { script, by_administrator: false }));
+    let found = finds(&facts, "ttl-compound", Outcome::Warn, "both has more than one field");
+    assert_eq!(found.remedy, None, "queries may use it");
     let found = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever");
     assert_eq!(found.remedy, index(Aim::Install, false));
 }
@@ -233,7 +240,7 @@ fn a_large_backlog_is_drained_before_the_index_is_made() {
     let found = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever");
     assert_eq!(found.remedy, index(Aim::Install, true));
     let said =
-        "about 50,000,000 sessions (5,000 in a sample of 10,000) expired, the oldest for 400 days";
+        "about 50,000,000 sessions (5,000 in a sample of 10,000) expired, the oldest 400 days ago";
     finds(&facts, "expired", Outcome::Fail, said);
 }
 
@@ -248,7 +255,7 @@ fn what_the_server_is_deleting_now_is_no_failure() {
         &late,
         "expired",
         Outcome::Fail,
-        "100 TTL passes in 100 minutes have not removed them, nor",
+        "100 TTL passes in 100 minutes have not deleted them, nor",
     );
     let passes = Passes { deleted_before: 5, deleted: 900, ..Passes::default() };
     let deleting = Facts { passes: Ok(passes), ..late.clone() };
@@ -256,10 +263,10 @@ fn what_the_server_is_deleting_now_is_no_failure() {
     // It deletes, so these may have been ended a moment ago.
     let passes = Passes { done: 9, deleted_before: 900, deleted: 900, ..Passes::default() };
     let ended = Facts { passes: Ok(passes), ..late.clone() };
-    finds(&ended, "expired", Outcome::Warn, "makes its next pass within");
+    finds(&ended, "expired", Outcome::Warn, "the TTL monitor runs within");
     let secondary = Facts { writable: false, ..late };
     finds(&secondary, "expired", Outcome::Warn, "the primary has not");
-    finds(&secondary, "server", Outcome::Pass, "a secondary, which deletes nothing");
+    finds(&secondary, "server", Outcome::Pass, "a secondary, which runs no TTL monitor");
 }
 
 #[test]
@@ -270,8 +277,8 @@ fn a_slow_monitor_may_be_late() {
         monitor: Ok(Monitor { enabled: true, sleep: Duration::from_secs(sleep) }),
         ..healthy()
     };
-    finds(&facts(60), "expired", Outcome::Fail, "the oldest for 25 minutes");
-    finds(&facts(3600), "expired", Outcome::Pass, "the oldest for 25 minutes");
+    finds(&facts(60), "expired", Outcome::Fail, "the oldest 25 minutes ago");
+    finds(&facts(3600), "expired", Outcome::Pass, "the oldest 25 minutes ago");
     finds(&facts(3600), "ttl-interval", Outcome::Warn, "60 minutes");
 }
 
@@ -286,7 +293,12 @@ fn a_lease_that_has_run_out_sweeps_nothing() {
         })),
         ..healthy()
     };
-    finds(&facts(NOW + 1), "ttl-index", Outcome::Pass, "the sweeper ops1:7:ab does its work");
+    finds(
+        &facts(NOW + 1),
+        "ttl-index",
+        Outcome::Pass,
+        "the sweeper ops1:7:ab deletes expired sessions",
+    );
     finds(&facts(NOW), "ttl-index", Outcome::Fail, "grows for ever");
 }
 
@@ -338,7 +350,7 @@ fn rights_are_read_as_the_server_means_them() {
 fn by_a_layout_that_is_not_theirs_nothing_is_to_be_done() {
     let mut facts = healthy();
     facts.looked = Ok(Looked { at: 100, strangers: 100, ..Looked::default() });
-    let found = finds(&facts, "layout", Outcome::Fail, "none of 100 documents");
+    let found = finds(&facts, "layout", Outcome::Fail, "none of the 100 documents");
     assert_eq!(found.remedy, Some(Remedy::DetectLayout));
 }
 
@@ -352,4 +364,94 @@ fn the_indexes_of_the_store_itself_are_named_as_it_names_them() {
     };
     runs("id-index", r#"{"token": 1}, {unique: true, name: "session_token_uidx"}"#);
     runs("user-index", r#"{"userId": 1}, {name: "session_userId_idx"}"#);
+}
+
+#[test]
+fn each_check_and_each_of_its_remedies_is_declared_once() {
+    let mut all: Vec<_> = remedies().collect();
+    let count = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), count);
+}
+
+/// The server refuses these there, or they would act on another collection.
+#[test]
+fn what_only_an_ordinary_collection_allows_is_not_named_for_another() {
+    let ordinary = Facts {
+        indexes: Ok(Vec::new()),
+        survey: Ok(Survey { mendable: 1, ..survey(&[(State::Live, 5), (State::Expired, 5)]) }),
+        oldest: Ok(Some(DateTime::from_millis(NOW - 86_400_000))),
+        ..healthy()
+    };
+    assert!(finding(&ordinary, "ttl-index").remedy.is_some());
+    for place in [Place::Capped, Place::TimeSeries, Place::View(Some("all".into()))] {
+        let facts = Facts { place: Ok(place), ..ordinary.clone() };
+        let named = examine(&facts).into_iter().filter_map(|found| found.remedy);
+        let named: Vec<_> = named.map(|remedy| remedy.name()).collect();
+        assert!(named.iter().all(|name| ["uncap", "examine"].contains(name)), "{named:?}");
+    }
+    // Without the right to list collections.
+    let capped = Stats { capped: true, ..Stats::default() };
+    let facts = Facts { stats: Ok(capped), place: Ok(Place::Collection), ..ordinary };
+    assert_eq!(finding(&facts, "ttl-index").remedy, None);
+}
+
+#[test]
+fn where_only_the_application_knows_the_lifetime_no_command_guesses_it() {
+    let backlog = survey(&[(State::Live, 5), (State::Expired, 5)]);
+    for name in ["laravel-database", "laravel4-jenssegers", "koa-session-mongoose"] {
+        let layout = Layout::named(name).unwrap().clone();
+        let facts = Facts {
+            layout: Some(layout.clone()),
+            indexes: Ok(Vec::new()),
+            survey: Ok(backlog.clone()),
+            oldest: Ok(Some(DateTime::from_millis(NOW - 86_400_000))),
+            ..healthy()
+        };
+        for found in examine(&facts) {
+            let index = found.remedy.as_ref().map(Remedy::name);
+            assert!(index.is_none_or(|name| name == "create-index"), "{name}: {found:#?}");
+        }
+        let found = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever");
+        assert_eq!(found.need, Some(Need::Lifetime), "{name}");
+        let lifetime = Some(Duration::from_secs(3600));
+        let layout = layout.resolved(lifetime, &[]);
+        let said = Facts { layout: Some(layout), lifetime, ..facts };
+        assert!(finding(&said, "ttl-index").remedy.is_some(), "{name}");
+        assert!(finding(&said, "expired").remedy.is_some(), "{name}");
+    }
+}
+
+#[test]
+fn an_index_would_delete_what_is_no_session_so_a_sweeper_is_named() {
+    let foreign = Survey { foreign: 5, foreign_dated: 2, ..survey(&[(State::Live, 100)]) };
+    let facts = Facts { indexes: Ok(Vec::new()), survey: Ok(foreign.clone()), ..healthy() };
+    let found = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever");
+    assert_eq!(found.remedy, Some(Remedy::sweep(60)));
+    finds(&facts, "foreign", Outcome::Pass, "2 documents that are not sessions have a date");
+    let facts = Facts { survey: Ok(foreign), ..healthy() };
+    finds(&facts, "foreign", Outcome::Warn, "the server deletes them by the index expires_1");
+}
+
+#[test]
+fn seconds_that_an_option_of_the_application_sets_are_not_in_its_way() {
+    let layout = Layout::named("express-session-object").unwrap().clone();
+    let facts = |index: Document| Facts { layout: Some(layout.clone()), ..indexed(index) };
+    let own = doc! { "key": { "expires": 1 }, "name": "expires_1", "expireAfterSeconds": 86_400 };
+    let found = finds(&facts(own.clone()), "ttl-seconds", Outcome::Warn, "expiresAfterSeconds");
+    assert_eq!(found.remedy, None);
+    assert_eq!(finding(&facts(own), "ttl-options").outcome, Outcome::Pass);
+    // Under a name of its own it is nobody's option.
+    let mine = doc! { "key": { "expires": 1 }, "name": "mine", "expireAfterSeconds": 86_400 };
+    let found = finds(&facts(mine), "ttl-options", Outcome::Warn, "85 or 86");
+    assert_eq!(found.remedy, index(Aim::Replace, false));
+    // These are other indexes to the server: the store can create its own beside them.
+    for key in [doc! { "expires": -1 }, doc! { "expires": "hashed" }] {
+        let beside = facts(doc! { "key": key, "name": "mine" });
+        assert_eq!(finding(&beside, "ttl-options").outcome, Outcome::Pass);
+        assert_eq!(finding(&beside, "ttl-index").remedy, index(Aim::Install, false));
+    }
+    let descending = doc! { "key": { "expires": -1 }, "name": "mine", "expireAfterSeconds": 0 };
+    assert_eq!(finding(&facts(descending), "ttl-options").outcome, Outcome::Pass);
 }

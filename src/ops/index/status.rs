@@ -10,7 +10,7 @@ use crate::model::layout::{Layout, TtlIndex};
 
 impl IndexSpec {
     /// Whether nothing but `expireAfterSeconds` sets it apart from the wanted index.
-    pub(super) fn has_shape_of(&self, wanted: &TtlIndex) -> bool {
+    pub(crate) fn has_shape_of(&self, wanted: &TtlIndex) -> bool {
         // The server ignores these when it compares an index that is asked for with one that is there;
         // everything else makes it refuse with 85.
         const INDIFFERENT: [&str; 7] =
@@ -94,9 +94,10 @@ pub fn status(layout: &Layout, indexes: &[IndexSpec], lifetime: Option<Duration>
         );
         return unsupported(what, None);
     };
-    // A plain index of a store that makes one for itself is beside the wanted one.
+    // An index that deletes nothing and goes another way, descending or hashed, is beside the wanted
+    // one: the server takes both. Some stores create a plain one for themselves.
     let beside = |index: &IndexSpec| {
-        index.stands_in() || ttl.descending && !index.is_ttl() && index.goes(&ttl.key, 1)
+        index.stands_in() || !index.is_ttl() && !index.goes(&ttl.key, ttl.direction())
     };
     let on_key =
         |index: &&IndexSpec| (index.is_on(&ttl.key) && !beside(index)) || index.name() == ttl.name;
@@ -181,6 +182,16 @@ mod tests {
         ] {
             assert_eq!(state(differing.clone()), (TtlState::Differs, true), "{differing}");
         }
+    }
+
+    #[test]
+    fn a_plain_index_that_goes_another_way_is_beside_the_wanted_one() {
+        let descending = doc! { "key": { "expires": -1 }, "name": "expires_-1" };
+        assert_eq!(state(descending), (TtlState::Missing, false));
+        let hashed = doc! { "key": { "expires": "hashed" }, "name": "expires_hashed" };
+        assert_eq!(state(hashed), (TtlState::Missing, false));
+        let ttl = doc! { "key": { "expires": -1 }, "name": "mine", "expireAfterSeconds": 0 };
+        assert_eq!(state(ttl), (TtlState::Differs, true));
     }
 
     #[test]

@@ -156,3 +156,41 @@ fn each_short_id_leads_back_to_its_session() {
         case.run(&["inspect", id]).exits(0);
     }
 }
+
+/// A migration for SQL made it, and every session is null to it.
+#[test]
+fn a_unique_index_on_a_field_that_no_session_has_is_found() {
+    let case = Case::load("laravel-id-null-index");
+    let doctor = case.run(&["doctor"]).exits(4);
+    for text in ["id_1", "unique", "E11000"] {
+        assert!(doctor.stdout.contains(text), "{text}: {doctor:#?}");
+    }
+    // By Laravel's default lifetime somebody might be logged out.
+    assert!(!doctor.stdout.contains("sweep"), "{doctor:#?}");
+}
+
+#[test]
+fn an_index_that_lets_expired_sessions_stay_for_a_day_may_be_the_applications_own() {
+    let case = Case::load("express-ttl-plus-n");
+    let doctor = case.run(&["doctor"]);
+    assert!(doctor.stdout.contains("expiresAfterSeconds"), "{doctor:#?}");
+    assert!(!doctor.stdout.contains("$ sessionctl index"), "{doctor:#?}");
+}
+
+/// `fix expiry` reads them; purging what is malformed would delete them.
+#[test]
+fn what_can_be_mended_is_not_offered_to_be_deleted() {
+    let case = Case::load("spring-expireat-array");
+    let doctor = case.run(&["doctor"]).exits(4);
+    assert!(doctor.stdout.contains("sessionctl fix expiry"), "{doctor:#?}");
+    assert!(!doctor.stdout.contains("purge"), "{doctor:#?}");
+}
+
+/// Caches keep their own values in the same form.
+#[test]
+fn nothing_is_offered_to_be_deleted_by_a_layout_that_is_a_guess() {
+    let case = Case::load("keyv-mongo-sessions");
+    let doctor = case.run(&["doctor"]).exits(4);
+    assert!(doctor.stdout.contains("$ sessionctl doctor --layout keyv"), "{doctor:#?}");
+    assert_eq!(doctor.stdout.matches("$ sessionctl").count(), 1, "{doctor:#?}");
+}

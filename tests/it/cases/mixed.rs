@@ -11,3 +11,13 @@ fn text_that_was_encoded_twice_is_read_and_ciphertext_is_counted() {
     assert_eq!((users.get("u1"), users.get("u2")), (Some(&1), Some(&1)), "{users:?}");
     case.run(&["list", "--user", "u1"]).exits(0).says("encrypted");
 }
+
+/// Moving or dropping one store's sessions would log their users out.
+#[test]
+fn sessions_of_two_stores_that_expire_alike_are_no_danger_to_each_other() {
+    let case = Case::load("mixed-express-object-and-json");
+    let doctor = case.run(&["doctor"]);
+    for text in ["deleteMany", "$merge", "(foreign)"] {
+        assert!(!doctor.stdout.contains(text), "{text}: {doctor:#?}");
+    }
+}

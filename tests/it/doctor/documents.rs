@@ -3,6 +3,7 @@
 use sessionctl::mongod::Options;
 
 use super::*;
+use crate::stores::quiet_uri;
 use crate::support::{eventually, own_server};
 
 #[test]
@@ -30,18 +31,15 @@ fn a_document_that_can_hardly_grow_any_more_is_found_and_its_id_not_given_away()
     let session = format!("{{\"cookie\":{{}},\"cart\":\"{}\"}}", "x".repeat(31 << 19));
     db.insert("sessions", [with(connect_mongo(id, at(600)), doc! { "session": session })]);
     let found = finds(&db, "document-size", "fail", "the largest 15.5 MB");
-    assert_eq!(mend(&db, &found), "sessionctl purge -d DB -c sessions --yes -- 7ZQOhQlxWzrh");
+    assert_eq!(mend(&db, &found), "sessionctl purge -d DB -c sessions -- 7ZQOhQlxWzrh");
     db.sessionctl(&["doctor"]).exits(4).never_shows(id);
     run_mend(&db, &found);
     passes(&db, "document-size");
     assert_eq!(db.ids("sessions"), [LIVE]);
 }
 
-#[test]
-fn space_that_only_new_sessions_would_fill_is_found() {
-    let server = own_server(Options::default());
-    let db = Db::on(&server.uri());
-    healthy(&db);
+/// Deletes much of what was written, so that the file has room.
+pub fn leave_free_space(db: &Db) {
     // Bytes that do not compress.
     let mut state = 1_u64;
     let mut noise = || {
@@ -56,14 +54,22 @@ fn space_that_only_new_sessions_would_fill_is_found() {
         db.insert("sessions", [with(session, doc! { "noise": binary })]);
     }
     db.admin(doc! { "fsync": 1 });
-    passes(&db, "disk");
+    passes(db, "disk");
     let gone = doc! { "q": { "noise": { "$exists": true } }, "limit": 0 };
     db.run(doc! { "delete": "sessions", "deletes": [gone] });
     eventually("the space that deletes left was found", || {
         db.admin(doc! { "fsync": 1 });
-        finding(&db, "disk")["outcome"] == "warn"
+        finding(db, "disk")["outcome"] == "warn"
     });
-    let found = finds(&db, "disk", "warn", "not given back to the system");
+}
+
+#[test]
+fn space_that_only_new_sessions_would_fill_is_found() {
+    let server = own_server(Options::default());
+    let db = Db::on(&server.uri());
+    healthy(&db);
+    leave_free_space(&db);
+    let found = finds(&db, "disk", "warn", "compact gives it back to the system");
     assert_eq!(script(&db, &found), "DB.runCommand({compact: \"sessions\"})");
     db.run(doc! { "compact": "sessions" });
     passes(&db, "disk");
@@ -80,22 +86,28 @@ fn sessions_of_two_stores_in_one_collection_are_found() {
         (0..3).map(|number| session("tower-sessions", &named(100 + number), at(600))),
     );
     let found = finds(&db, "layout", "warn", "3 of them look like tower-sessions");
-    let filter = r#"{"_id":{"$type":["string"]},"data":{"$type":["binData"]}}"#;
-    let sessions = "DB.getCollection(\"sessions\")";
-    let wanted = format!(
-        "{sessions}.aggregate([{{$match: {filter}}}, {{$merge: {{into: \"sessions_tower_sessions\"}}}}]); \
-         {sessions}.deleteMany({filter})"
-    );
-    assert_eq!(script(&db, &found), wanted);
-    let filter = doc! { "_id": { "$type": ["string"] }, "data": { "$type": ["binData"] } };
-    let merge = doc! { "$merge": { "into": "sessions_tower_sessions" } };
-    let pipeline = [doc! { "$match": &filter }, merge];
-    db.run(doc! { "aggregate": "sessions", "pipeline": pipeline.to_vec(), "cursor": {} });
-    db.run(doc! { "delete": "sessions", "deletes": [{ "q": filter, "limit": 0 }] });
-    passes(&db, "layout");
-    assert_eq!(db.count("sessions", doc! {}), 31);
-    let moved = ["doctor", "-c", "sessions_tower_sessions", "-o", "json"];
-    assert_eq!(db.sessionctl(&moved).exits(4).json()["layout"], "tower-sessions");
+    // Whoever has one of them would be logged out by moving it away.
+    assert!(found["mend"].is_null(), "{found}");
+}
+
+/// The server asks of no document whose it is.
+#[test]
+fn documents_that_a_ttl_index_deletes_although_they_are_no_sessions_are_found() {
+    let db = Db::on(&quiet_uri());
+    let named = |number: usize| format!("session-number-{number:08}");
+    db.insert("sessions", (0..30).map(|number| connect_mongo(&named(number), at(600))));
+    let tokens = |expires: bson::DateTime| {
+        (0..3).map(move |number| doc! { "_id": format!("{expires} {number}"), "expires": expires })
+    };
+    db.insert("sessions", tokens(at(-60)).chain(tokens(at(600))));
+    // A sweeper asks; an index would not.
+    let found = finds(&db, "ttl-index", "fail", "grows for ever");
+    assert_eq!(mend(&db, &found), "sessionctl sweep -d DB -c sessions --interval 60");
+    assert_eq!(finding(&db, "foreign")["outcome"], "pass");
+    ttl(&db, doc! {});
+    let found = finds(&db, "foreign", "warn", "6 documents that are not sessions have a date");
+    assert!(found["meaning"].as_str().unwrap().contains("by the index expires_1"), "{found}");
+    assert!(found["mend"].is_null(), "{found}");
 }
 
 #[test]
@@ -105,16 +117,15 @@ fn a_layout_that_many_programs_have_wants_to_be_confirmed() {
     db.insert("sessions", [doc! { "key": LIVE, "value": value, "exp": at(600) }]);
     let found = finds(&db, "layout", "warn", "--layout");
     assert_eq!(mend(&db, &found), "sessionctl doctor --layout fiber -d DB -c sessions");
-    // Whatever changes something is told the layout too.
-    let index = finding(&db, "ttl-index");
-    assert_eq!(
-        mend(&db, &index),
-        "sessionctl index install --layout fiber -d DB -c sessions --yes"
-    );
-    run_mend(&db, &index);
+    // Nothing is written by a guess: every other command comes when the layout is named.
+    assert!(finding(&db, "ttl-index")["mend"].is_null());
     let run = shell(&db, &format!("{} -o ndjson", found["mend"].as_str().unwrap()));
     let printed = run.stdout;
     let line = printed.lines().find(|line| line.contains("\"layout\"")).unwrap();
     assert!(line.contains("\"outcome\":\"pass\""), "{line}");
+    let index = printed.lines().find(|line| line.contains("\"ttl-index\"")).unwrap();
+    let index: Value = serde_json::from_str(index).unwrap();
+    assert_eq!(mend(&db, &index), "sessionctl index install --layout fiber -d DB -c sessions");
+    run_mend(&db, &index);
     passes(&db, "ttl-index");
 }

@@ -95,7 +95,7 @@ fn without_a_login_on_a_server_that_asks_for_one_that_is_said() {
     let findings = examine_as(&db, &format!("mongodb://{}", server.address()), &[]);
     let login = findings.iter().find(|finding| finding["check"] == "login").unwrap();
     assert_eq!(login["outcome"], "warn", "{login}");
-    assert_eq!(login["what"], "the server asks for a login, and none was given");
+    assert_eq!(login["what"], "the server requires a login, and the connection string has none");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_connection_string_with_a_password_is_not_repeated_and_that_is_said() {
     let uri = as_user(&server, "root");
     let run = Program::new(&["doctor", "--uri", &uri, "-d", &db.name]).run().exits(4);
     let run =
-        run.says("the commands want --uri again").never_shows("root:root").never_shows("root@");
-    let wanted = format!("$ sessionctl index install -d {} -c sessions --yes\n", db.name);
+        run.says("the commands below omit --uri").never_shows("root:root").never_shows("root@");
+    let wanted = format!("$ sessionctl index install -d {} -c sessions\n", db.name);
     assert!(run.stdout.contains(&wanted), "{run:#?}");
 }

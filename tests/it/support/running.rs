@@ -70,6 +70,11 @@ impl Running {
         });
     }
 
+    /// What it has printed so far.
+    pub fn printed(&self) -> String {
+        self.stdout.so_far()
+    }
+
     /// Waits until it has said this on stderr, after what was waited for before.
     #[track_caller]
     pub fn await_said(&mut self, text: &str) {

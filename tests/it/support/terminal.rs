@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use super::waiting::becomes;
 use super::{Program, Run, Running};
 
 impl Program {
@@ -46,4 +47,35 @@ impl Program {
         let child = script.spawn().expect("these tests need script (Debian: bsdutils)");
         Running::of(format!("{self} on a terminal"), child)
     }
+}
+
+/// Types a line of shell, answers its question with yes or the namespace, and what follows each of the
+/// `prompts`, once. Not every line asks.
+#[track_caller]
+pub fn type_on_terminal(
+    program: Program,
+    line: &str,
+    namespace: &str,
+    prompts: &[(String, String)],
+) -> Run {
+    let mut running = program.start_on_terminal(line);
+    let question = [("[y/N]".to_owned(), "y\r".to_owned())];
+    let typing = [(format!("Type {namespace}"), format!("{namespace}\r"))];
+    let mut open: Vec<_> = question.iter().chain(&typing).chain(prompts).collect();
+    becomes(
+        &format!("{line} ended"),
+        || {
+            let screen = running.printed();
+            open.retain(|(prompt, answer)| {
+                let asks = screen.contains(prompt.as_str());
+                if asks {
+                    running.types(answer);
+                }
+                !asks
+            });
+            (running.has_ended(), screen)
+        },
+        |(has_ended, _)| *has_ended,
+    );
+    running.wait()
 }

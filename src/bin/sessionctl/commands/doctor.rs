@@ -3,9 +3,10 @@
 use console::Style;
 use serde_json::{Value, json};
 use sessionctl::doctor::{Doctor, Facts, Finding, Outcome, Remedy, examine};
+use sessionctl::error::Need;
 
 use crate::args::Format;
-use crate::console::failure::{Doing as _, Exit, Failure, needing};
+use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row, Shape, text};
 use crate::console::text::{grouped, neutral};
 use crate::context::Context;
@@ -14,18 +15,19 @@ mod remedy;
 
 use remedy::Commands;
 
-/// Say why sessions will not expire or will be slow, and with which command to mend it
+/// Report why sessions do not expire or are slow, and the commands that fix it
 ///
-/// Indexes, documents, the server and the rights of this login are looked at; nothing is changed.
-/// Each check passes, warns, fails, or is unknown where a right is missing. If one fails, the exit
-/// code is 4.
+/// Checks the indexes, the documents, the server and the rights of this login, and changes nothing.
+/// A check that this login lacks rights for is `unknown`, not a failure. If a check fails, the exit
+/// code is 4. The table shows failures and warnings; -v shows all checks, -q only failures.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl doctor
   sessionctl doctor -d shop -c sessions -o json
-  sessionctl doctor -q || sessionctl doctor -o ndjson | grep fail")]
+  sessionctl doctor -v
+  sessionctl doctor -o ndjson | grep '\"fail\"'")]
 pub struct Args {
-    /// Count a random sample of so many documents [default: all of them up to 100,000, of more
+    /// Examine a random sample of N documents [default: all documents up to 100,000, otherwise
     /// 10,000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
@@ -60,18 +62,28 @@ struct Said {
 
 impl Said {
     fn of(finding: Finding, commands: &Commands) -> Self {
-        let Finding { check, outcome, what, need, mut meaning, remedy } = finding;
+        let Finding { check, outcome, mut what, need, mut meaning, remedy } = finding;
         if remedy == Some(Remedy::NameLayout) {
             meaning = meaning.replacen("the layout named", "--layout", 1);
         }
+        match need {
+            // Without it nothing can be said; with it a command could be named.
+            Some(Need::Lifetime | Need::IdleLimit) if !meaning.is_empty() => meaning += LIFETIME,
+            Some(Need::Lifetime | Need::IdleLimit) => what += LIFETIME,
+            Some(Need::Layout) => what += "; name it with --layout",
+            None => {}
+        }
         let mend = remedy.map(|remedy| commands.command(&remedy));
-        Self { check, outcome, what: needing(&what, need), meaning, mend }
+        Self { check, outcome, what, meaning, mend }
     }
 }
 
+/// No lifetime is proposed: one that is too short logs users out.
+const LIFETIME: &str = "; run doctor again with --lifetime DURATION, the session lifetime that the \
+                        application sets";
+
 fn print(context: &Context, facts: &Facts, findings: &[Said]) -> Result<(), Failure> {
     match context.global.format {
-        Format::Table if context.global.quiet => Ok(()),
         Format::Table => text(&table(context, facts, findings)),
         Format::Json => {
             let mut rows = context.rows(Shape::One, HEADER);
@@ -127,51 +139,87 @@ const INDENT: usize = 9;
 /// Wider lines are hard to read.
 const WIDEST: usize = 100;
 
-/// For people: the worst first, and each command on a line of its own, to be copied.
+/// For people: the worst first, each command on a line of its own, to be copied, and one line for what
+/// passed.
 fn table(context: &Context, facts: &Facts, findings: &[Said]) -> String {
+    let global = &context.global;
     let width = context.style().width.map_or(80, usize::from).clamp(40, WIDEST);
+    let is_shown = |outcome: Outcome| match outcome {
+        Outcome::Fail => true,
+        Outcome::Warn => !global.quiet,
+        Outcome::Unknown | Outcome::Pass => global.verbose && !global.quiet,
+    };
+    let has_failed = findings.iter().any(|finding| finding.outcome == Outcome::Fail);
+    let mut lines = Vec::new();
+    if facts.is_empty() && !global.verbose && !has_failed {
+        if !global.quiet {
+            lines.push(format!(
+                "{} is empty: there is nothing to check",
+                neutral(&facts.namespace())
+            ));
+        }
+    } else {
+        if !global.quiet {
+            lines.extend(header(facts));
+        }
+        for outcome in Outcome::ALL.into_iter().filter(|outcome| is_shown(*outcome)) {
+            for finding in findings.iter().filter(|finding| finding.outcome == outcome) {
+                lines.extend(finding_lines(finding, width));
+            }
+        }
+        if !global.quiet {
+            if lines.last().is_some_and(|line| !line.is_empty()) {
+                lines.push(String::new());
+            }
+            lines.push(summary(findings, global.verbose));
+        }
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn header(facts: &Facts) -> Vec<String> {
     let mut lines = vec![format!("namespace  {}", neutral(&facts.namespace()))];
     if let Some(layout) = &facts.layout {
         lines.push(format!("layout     {}", neutral(&layout.name)));
     }
     if let Ok(survey) = &facts.survey {
         let sampled = match survey.is_sample() {
-            true => {
-                format!(", of which a random sample of {} is counted", grouped(survey.looked_at))
-            }
+            true => format!(", examined by a random sample of {}", grouped(survey.looked_at)),
             false => String::new(),
         };
         lines.push(format!("documents  {}{sampled}", grouped(survey.documents)));
     }
     lines.push(String::new());
-    for outcome in Outcome::ALL {
-        for finding in findings.iter().filter(|finding| finding.outcome == outcome) {
-            let what = format!("{} ({})", finding.what, finding.check);
-            let mut sentences = wrapped(&neutral(&what), width - INDENT);
-            sentences.extend(wrapped(&neutral(&finding.meaning), width - INDENT));
-            for (at, sentence) in sentences.iter().enumerate() {
-                let label = format!("{:INDENT$}", if at == 0 { outcome.name() } else { "" });
-                lines.push(format!("{}{sentence}", style(outcome).apply_to(label)));
-            }
-            if let Some(mend) = &finding.mend {
-                let command = Style::new().bold().apply_to(neutral(mend));
-                lines.push(format!("{:INDENT$}$ {command}", ""));
-            }
-        }
-    }
-    lines.extend([String::new(), summary(findings)]);
-    lines.join("\n") + "\n"
+    lines
 }
 
-fn summary(findings: &[Said]) -> String {
+fn finding_lines(finding: &Said, width: usize) -> Vec<String> {
+    let outcome = finding.outcome;
+    let what = format!("{} ({})", finding.what, finding.check);
+    let mut sentences = wrapped(&neutral(&what), width - INDENT);
+    sentences.extend(wrapped(&neutral(&finding.meaning), width - INDENT));
+    let mut lines = Vec::new();
+    for (at, sentence) in sentences.iter().enumerate() {
+        let label = format!("{:INDENT$}", if at == 0 { outcome.name() } else { "" });
+        lines.push(format!("{}{sentence}", style(outcome).apply_to(label)));
+    }
+    if let Some(mend) = &finding.mend {
+        let command = Style::new().bold().apply_to(neutral(mend));
+        lines.push(format!("{:INDENT$}$ {command}", ""));
+    }
+    lines
+}
+
+/// What the table does not show is counted at least.
+fn summary(findings: &[Said], shows_all: bool) -> String {
     let count = |outcome| findings.iter().filter(|finding| finding.outcome == outcome).count();
-    format!(
-        "{} failed, {} warned, {} unknown, {} passed",
-        count(Outcome::Fail),
-        count(Outcome::Warn),
-        count(Outcome::Unknown),
-        count(Outcome::Pass)
-    )
+    let (passed, unknown) = (count(Outcome::Pass), count(Outcome::Unknown));
+    let unknown = match unknown {
+        0 => String::new(),
+        unknown => format!(", {unknown} unknown"),
+    };
+    let shown = if shows_all { "" } else { " (-v shows them)" };
+    format!("{passed} of {} checks passed{unknown}{shown}", findings.len())
 }
 
 fn style(outcome: Outcome) -> Style {

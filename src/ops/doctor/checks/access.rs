@@ -1,13 +1,11 @@
 //! Who may look, which store it is, and whether what is asked for is found by an index.
 
-use bson::{Bson, Document, doc};
-
 use super::script::{self, text};
-use crate::error::{Certainty, Error};
-use crate::model::layout::{Layout, UserPlace};
+use crate::error::{Certainty, Error, Need};
+use crate::model::layout::UserPlace;
 use crate::ops::doctor::facts::{Facts, Rights};
 use crate::ops::doctor::finding::{Finding, Unknown};
-use crate::ops::doctor::remedy::Remedy;
+use crate::ops::doctor::remedy::{Remedy, Task};
 use crate::ops::sweep::LEASES;
 
 /// What each command needs on the collection.
@@ -30,11 +28,11 @@ pub(super) fn login(facts: &Facts) -> Result<Finding, Unknown> {
     let rights = facts.rights.as_ref()?;
     let Some((user, database)) = &rights.user else {
         if matches!(facts.indexes, Err(Error::Unauthorized { .. })) {
-            let what = "the server asks for a login, and none was given";
-            let meaning = "nearly every check stays unknown: give a user in the connection string";
+            let what = "the server requires a login, and the connection string has none";
+            let meaning = "most checks stay unknown: add a user to the connection string";
             return Ok(Finding::warn(what, meaning));
         }
-        let what = "the server asks for no login: everybody may do everything";
+        let what = "the server requires no login: every client may do everything";
         return Ok(Finding::pass(what));
     };
     let on_collection = |action: &&&str| may(rights, action, facts);
@@ -72,7 +70,8 @@ pub(super) fn login(facts: &Facts) -> Result<Finding, Unknown> {
     }
     let missing: Vec<_> = lacks.into_iter().chain(lacks_on_cluster).collect();
     let meaning = format!(
-        "some checks stay unknown, for want of: {}; the command is for an administrator",
+        "some checks stay unknown, because this login lacks: {}. An administrator runs the command: \
+         replace ADMINISTRATOR with that user",
         missing.join(", ")
     );
     let script = format!(
@@ -81,73 +80,70 @@ pub(super) fn login(facts: &Facts) -> Result<Finding, Unknown> {
         text(user),
         roles.join(", ")
     );
-    Ok(Finding::warn(what, meaning).remedy(Remedy::Script { script, by_administrator: true }))
+    Ok(Finding::warn(what, meaning).remedy(script::run(Task::GrantRoles, script)))
 }
 
 fn may(rights: &Rights, action: &str, facts: &Facts) -> bool {
     rights.may(action, &facts.database, &facts.collection)
 }
 
-/// Whether all documents are of one store.
+/// Which store writes here, and whether it is the only one.
 pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
+    let looked = facts.looked.as_ref();
+    if facts.layout.is_none()
+        && let Ok(looked) = looked
+        && looked.at > 0
+    {
+        let what = format!("no known layout fits the {} documents looked at", looked.at);
+        let meaning = "no other check of sessions is possible, and no command reads or changes a \
+                       document here";
+        return Ok(Finding::warn(what, meaning).needs(Need::Layout));
+    }
     let layout = facts.known_layout()?;
-    let looked = facts.looked.as_ref()?;
+    let looked = looked?;
     let (name, at, strangers) = (&layout.name, looked.at, looked.strangers);
     if strangers == 0 {
-        let named = "what deletes wants the layout named";
+        let named = "commands that write require the layout named";
         return Ok(match &looked.verdict {
             Some(verdict) if verdict.certainty == Certainty::Weak => {
-                let what = format!("{at} documents fit {name}, as those of other programs would");
-                let meaning = format!("{named}, lest it deletes what are no sessions");
+                let what = format!(
+                    "{at} documents fit {name}, but documents of other programs fit it too"
+                );
+                let meaning = format!(
+                    "{named}: check with `list` that these are sessions, then run the command"
+                );
                 Finding::warn(what, meaning).remedy(Remedy::NameLayout)
             }
             Some(verdict) if verdict.certainty == Certainty::Ambiguous => {
-                let meaning = format!("{named}; say which of them it is");
+                let meaning = format!(
+                    "{named}: check which of them the application uses, then run the command"
+                );
                 Finding::warn(verdict.to_string(), meaning).remedy(Remedy::NameLayout)
             }
-            _ => Finding::pass(format!("the documents looked at are all of {name}")),
+            _ => Finding::pass(format!("all documents looked at have the layout {name}")),
         });
     }
     if strangers == at {
-        let what = format!("none of {at} documents looked at is of {name}");
-        let meaning = "by a layout that is not theirs every session can be taken for expired; \
-                       nothing that is said here of the documents is to be trusted";
+        let what = format!("none of the {at} documents looked at has the layout {name}");
+        let meaning = "no finding about sessions applies to these documents";
         return Ok(Finding::fail(what, meaning).remedy(Remedy::DetectLayout));
     }
-    let what = format!("{strangers} of {at} documents looked at are not of {name}");
-    let meaning = "what one store makes of another's session is chance: it may read it, refuse it or \
-                   keep it for ever";
+    let what = format!("{strangers} of {at} documents looked at do not have the layout {name}");
     Ok(match looked.other.as_ref().filter(|(other, _)| other.name != *name) {
         Some((other, count)) => {
             let what = format!("{what}; {count} of them look like {}", other.name);
-            Finding::warn(what, meaning).remedy(moving(facts, other))
+            let meaning = format!(
+                "the commands of the other findings leave sessions of {} alone: examine these with \
+                 the layout named",
+                other.name
+            );
+            Finding::warn(what, meaning)
         }
-        None => Finding::warn(what, meaning),
+        None => {
+            let meaning = "they are not sessions: no command reads or changes them";
+            Finding::warn(what, meaning)
+        }
     })
-}
-
-/// Gives the other store's sessions a collection of their own. Copied and deleted by one filter: what
-/// it does not match stays.
-fn moving(facts: &Facts, other: &Layout) -> Remedy {
-    let filter = Bson::Document(filter(other)).into_relaxed_extjson();
-    let into = format!("{}_{}", facts.collection, other.name.replace('-', "_"));
-    let (here, into) = (script::collection(facts, &facts.collection), text(&into));
-    script::run(format!(
-        "{here}.aggregate([{{$match: {filter}}}, {{$merge: {{into: {into}}}}}]); {here}.deleteMany({filter})"
-    ))
-}
-
-/// What the documents of a layout have, as a filter.
-fn filter(layout: &Layout) -> Document {
-    let mut filter = Document::new();
-    for (path, types) in &layout.detect.require {
-        let names: Vec<String> = types.iter().map(ToString::to_string).collect();
-        filter.insert(path, doc! { "$type": names });
-    }
-    for path in &layout.detect.forbid {
-        filter.insert(path, doc! { "$exists": false });
-    }
-    filter
 }
 
 /// Every request looks its session up.
@@ -155,35 +151,75 @@ pub(super) fn id_index(facts: &Facts) -> Result<Finding, Unknown> {
     let layout = facts.known_layout()?;
     let path = &layout.id.path;
     if path == "_id" {
-        return Ok(Finding::pass("sessions are looked up by _id"));
+        return Ok(Finding::pass("the store looks sessions up by _id"));
     }
     if facts.usable_indexes()?.iter().any(|index| index.leads_along(path)) {
-        return Ok(Finding::pass(format!("sessions are looked up by an index on {path}")));
+        return Ok(Finding::pass(format!(
+            "the store looks sessions up by {path}, which has an index"
+        )));
     }
-    let what = format!("sessions are looked up by {path}, and no index leads there");
+    let what = format!("the store looks sessions up by {path}, which has no index");
     let meaning =
-        "every request reads the whole collection: the site gets slower with every session";
-    // An id is given to one session only, and those stores that make this index make it so. Under
-    // another name theirs would be refused at their next start (85).
-    let name = layout.id.index.as_ref().map(|name| format!(", name: {}", text(name)));
-    let name = name.unwrap_or_default();
-    let script = format!("createIndex({{\"{path}\": 1}}, {{unique: true{name}}})");
-    Ok(Finding::fail(what, meaning).remedy(script::on_collection(facts, &script)))
+        "every request scans the whole collection: the site slows down with every session";
+    // An id is given to one session only, and those stores that make this index make it so. Of other
+    // documents, which lack the field, a unique index would refuse the second. Under another name the
+    // store's own would be refused at its next start (85).
+    let is_unique = facts.survey.as_ref().is_ok_and(|survey| survey.foreign == 0);
+    let options = is_unique.then(|| "unique: true".to_owned());
+    let name = layout.id.index.as_ref().map(|name| format!("name: {}", text(name)));
+    let options = options.into_iter().chain(name).collect::<Vec<_>>().join(", ");
+    let options = if options.is_empty() { options } else { format!(", {{{options}}}") };
+    let script = format!("createIndex({{\"{path}\": 1}}{options})");
+    Ok(Finding::fail(what, meaning).remedy(script::on_collection(
+        facts,
+        Task::CreateIndex,
+        &script,
+    )))
 }
 
 /// A user's sessions are looked up to log that user out.
 pub(super) fn user_index(facts: &Facts) -> Result<Finding, Unknown> {
     let layout = facts.known_layout()?;
     let Some(UserPlace::Field(path)) = layout.user.first() else {
-        return Ok(Finding::pass("the user is in the payload, where no index leads"));
+        return Ok(Finding::pass("the user is in the payload, which has no index"));
     };
     if facts.usable_indexes()?.iter().any(|index| index.leads_along(path)) {
-        return Ok(Finding::pass(format!("an index leads to the sessions of a {path}")));
+        return Ok(Finding::pass(format!("sessions are found by {path} through an index")));
     }
-    let what = format!("no index leads to the sessions of a {path}");
-    let meaning = "listing a user's sessions, or logging a user out everywhere, reads the whole \
+    let what = format!("{path}, the user of a session, has no index");
+    let meaning = "listing a user's sessions, or logging a user out everywhere, scans the whole \
                    collection";
     let name = layout.user_index.as_ref().map(|name| format!(", {{name: {}}}", text(name)));
     let script = format!("createIndex({{\"{path}\": 1}}{})", name.unwrap_or_default());
-    Ok(Finding::warn(what, meaning).remedy(script::on_collection(facts, &script)))
+    Ok(Finding::warn(what, meaning).remedy(script::on_collection(
+        facts,
+        Task::CreateIndex,
+        &script,
+    )))
+}
+
+/// A unique index on a field that sessions do not have takes one session, and refuses the second.
+pub(super) fn unique_index(facts: &Facts) -> Result<Finding, Unknown> {
+    facts.known_layout()?;
+    facts.usable_indexes()?;
+    let Some(index) = facts.looked.as_ref()?.null_indexes.first() else {
+        return Ok(Finding::pass("no unique index is on a field that sessions lack"));
+    };
+    let (name, fields) = (&index.name, &index.fields);
+    let what = format!("the unique index {name} is on {fields}, which no session has");
+    let refused = "the server refuses the second session with E11000 (duplicate key, null), so only \
+                   one visitor gets a session";
+    Ok(match index.serves_others {
+        true => {
+            let meaning = format!(
+                "{refused}; other documents have the field: make the index partial, or move them to \
+                 a collection of their own"
+            );
+            Finding::fail(what, meaning)
+        }
+        false => {
+            let meaning = format!("{refused}; drop the index unless another program needs it");
+            Finding::fail(what, meaning).remedy(script::drop_index(facts, name))
+        }
+    })
 }

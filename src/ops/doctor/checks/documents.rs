@@ -2,10 +2,12 @@
 
 use super::script::{self, text};
 use crate::model::humanize::{percent, sized};
+use crate::model::layout::{Kind, Layout};
 use crate::model::session::State;
 use crate::ops::doctor::facts::{Facts, Place};
 use crate::ops::doctor::finding::{Finding, Unknown};
-use crate::ops::doctor::remedy::Remedy;
+use crate::ops::doctor::remedy::{Remedy, Task};
+use crate::server::connection::Topology;
 
 /// The largest document that the server takes.
 const LIMIT: u64 = 16 << 20;
@@ -14,28 +16,79 @@ const LITTLE: u64 = 16 << 20;
 /// From so many documents on their share means something.
 const ENOUGH: u64 = 20;
 
+/// What is no session is nobody's to change, but a TTL index does not ask whose a document is.
+pub(super) fn foreign(facts: &Facts) -> Result<Finding, Unknown> {
+    let (layout, survey) = facts.surveyed()?;
+    if survey.foreign == 0 {
+        return Ok(Finding::pass(survey.looking("every document is a session")));
+    }
+    let amount = survey.about(survey.foreign, "document");
+    let is_one = |count: u64| survey.estimate(count) == 1;
+    let path = layout.expiry_path().unwrap_or_default();
+    // Sessions of another store that expire by the same date: the index is theirs, too.
+    let other = facts.looked.as_ref().ok().and_then(|looked| looked.other.as_ref());
+    if let Some((other, _)) = other
+        && expires_by(other) == expires_by(layout)
+    {
+        let what =
+            format!("{amount} of another layout, such as {}, expire by {path} too", other.name);
+        return Ok(Finding::pass(what));
+    }
+    let dated = survey.foreign_dated;
+    if dated == 0 {
+        let are = if is_one(survey.foreign) { "is not a session" } else { "are not sessions" };
+        return Ok(Finding::pass(format!(
+            "{amount} {are}, and no TTL index on {path} reaches them"
+        )));
+    }
+    let those = survey.about(dated, "document");
+    let have = if is_one(dated) { "is not a session has" } else { "are not sessions have" };
+    let what = format!("{those} that {have} a date in {path}");
+    let Some(index) = facts.acting_index(layout) else {
+        return Ok(Finding::pass(format!("{what}: a TTL index would delete them")));
+    };
+    let meaning = format!(
+        "the server deletes them by the index {}, like expired sessions: move them to a collection of \
+         their own, or drop the index and run `sweep`, which deletes only sessions",
+        index.name()
+    );
+    Ok(Finding::warn(what, meaning))
+}
+
+/// The field of the expiry, as a TTL index sees it.
+fn expires_by(layout: &Layout) -> (Option<&str>, Kind, Option<u64>, bool) {
+    let rule = &layout.expiry[0];
+    (rule.path.as_deref(), rule.kind, rule.lifetime, rule.lifetime_path.is_some())
+}
+
 /// Where the store does not look at the expiry, what is expired logs in until it is deleted.
 pub(super) fn read_check(facts: &Facts) -> Result<Finding, Unknown> {
     let layout = facts.known_layout()?;
     if layout.checks_expiry_on_read {
-        return Ok(Finding::pass("the store refuses a session that is expired"));
+        return Ok(Finding::pass("the store refuses expired sessions"));
     }
     let survey = facts.survey.as_ref()?;
     let expired = survey.count(State::Expired);
-    let does_not = "the store does not look at the expiry when it reads a session";
+    let does_not = "the store does not check the expiry when it reads a session";
     if expired > 0 {
-        let amount = survey.about(expired, "session");
-        let what = format!("{does_not}, and of {amount} the time is over");
-        let meaning = "they still log in, until their documents are deleted";
-        return Ok(Finding::fail(what, meaning).remedy(Remedy::purge(State::Expired)));
+        let amount = survey.about(expired, "expired session");
+        let what = format!("{does_not}, and there are {amount}");
+        let meaning = "whoever has one stays logged in until its document is deleted";
+        let finding = Finding::fail(what, meaning);
+        return Ok(facts.by_lifetime(finding, layout, Remedy::Purge(State::Expired)));
     }
     if facts.acting_index(layout).is_some() || facts.sweeping().is_some() {
-        return Ok(Finding::pass(format!("{does_not}, but what is expired is deleted")));
+        return Ok(Finding::pass(format!("{does_not}, but expired sessions are deleted")));
     }
-    let meaning = "whoever has a session stays logged in until its document is deleted, and nothing \
-                   deletes it";
-    // Until the next pass an expired session logs in: oftener than the TTL monitor's minute.
-    Ok(Finding::warn(does_not, meaning).remedy(Remedy::sweep(10)))
+    let meaning =
+        "users stay logged in until their documents are deleted, and nothing deletes them";
+    let finding = Finding::warn(does_not, meaning);
+    // An expired session logs in until the next pass: more often than the TTL monitor's minute.
+    let remedy = facts.deleting_remedy(layout).map(|remedy| match remedy {
+        Remedy::Sweep { .. } => Remedy::sweep(10),
+        remedy => remedy,
+    });
+    Ok(facts.by_lifetime(finding, layout, remedy))
 }
 
 /// Sessions of nobody: bots, and `saveUninitialized`.
@@ -45,7 +98,7 @@ pub(super) fn anonymous(facts: &Facts) -> Result<Finding, Unknown> {
     let own = looked.at - looked.strangers;
     let readable = looked.known + looked.anonymous;
     if layout.user.is_empty() {
-        return Err(Unknown::because("a session of this layout tells no user"));
+        return Err(Unknown::because("sessions of this layout have no user"));
     }
     if own > 0 && readable == 0 {
         return Err(Unknown::because("the payloads cannot be read"));
@@ -57,11 +110,11 @@ pub(super) fn anonymous(facts: &Facts) -> Result<Finding, Unknown> {
     let meaning = match layout.payload.cookie {
         Some(_) => {
             "every visitor and every bot gets a document: set saveUninitialized: false in \
-             express-session, so that only a login makes one"
+             express-session, so that only a login creates one"
         }
         None => {
-            "every visitor and every bot gets a document: let the application keep a session only \
-             once there is something to keep"
+            "every visitor and every bot gets a document: let the application save a session only \
+             when it has something to store"
         }
     };
     Ok(Finding::warn(what, meaning))
@@ -72,20 +125,23 @@ pub(super) fn size(facts: &Facts) -> Result<Finding, Unknown> {
     let (_, survey) = facts.surveyed()?;
     let (bytes, (id, largest)) = match (survey.bytes, &survey.largest) {
         (Some(bytes), Some(largest)) => (bytes, largest),
-        _ if survey.looked_at == 0 => return Ok(Finding::pass("there are no documents")),
-        _ => return Err(Unknown::because("the server does not tell the sizes (before 4.4)")),
+        _ if survey.looked_at == 0 => return Ok(Finding::pass("there are no sessions")),
+        _ => {
+            return Err(Unknown::because("the server does not report document sizes (before 4.4)"));
+        }
     };
     let average = sized(bytes / survey.looked_at.max(1));
-    let what = format!("a session has {average} on average, the largest {}", sized(*largest));
+    let what = format!("a session takes {average} on average, the largest {}", sized(*largest));
     if *largest < LIMIT / 2 {
         return Ok(Finding::pass(what));
     }
-    let meaning = "at 16 MB the store cannot write it any more, and each request reads and writes \
-                   all of it; the command logs it out";
-    let finding = match *largest >= LIMIT / 16 * 15 {
-        true => Finding::fail(what, meaning),
-        false => Finding::warn(what, meaning),
-    };
+    let slow = "at 16 MB the store can no longer save it, and each of its requests reads and writes all \
+                of it";
+    if *largest < LIMIT / 16 * 15 {
+        return Ok(Finding::warn(what, format!("{slow}: let the application store less")));
+    }
+    let meaning = format!("{slow}; the command deletes this session, which logs its user out");
+    let finding = Finding::fail(what, meaning);
     // The short form of other ids cannot be looked up, nor be typed without doubt.
     let short = id.short();
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
@@ -101,24 +157,28 @@ pub(super) fn size(facts: &Facts) -> Result<Finding, Unknown> {
 pub(super) fn disk(facts: &Facts) -> Result<Finding, Unknown> {
     let stats = facts.stats.as_ref()?;
     if matches!(facts.place, Ok(Place::View(_))) {
-        return Err(Unknown::because("a view takes no space of its own"));
+        return Err(Unknown::because("a view takes no disk space of its own"));
     }
     let Some(reusable) = stats.reusable else {
-        return Err(Unknown::because("the server does not tell the reusable space"));
+        return Err(Unknown::because("the server does not report the reusable space"));
     };
     let storage = stats.storage;
     let share = percent(reusable, storage);
-    let what = format!(
-        "{} on the disk, {} of it to be used again ({share})",
-        sized(storage),
-        sized(reusable)
-    );
+    let what =
+        format!("{} on disk, of which {} can be reused ({share})", sized(storage), sized(reusable));
     if reusable < LITTLE || reusable * 2 < storage {
         return Ok(Finding::pass(what));
     }
-    let meaning = "what was deleted is not given back to the system: new sessions fill it, or compact \
-                   does";
+    // Before 4.4 it blocks the database, and the primary of a replica set refuses it.
+    let is_harmless = facts.kind == Topology::Standalone
+        && facts.version.as_ref().is_ok_and(|version| version.is_from(4, 4));
+    if !is_harmless {
+        let meaning = "only new sessions fill that space: to give it back to the system, run compact \
+                       on each member, the secondaries first";
+        return Ok(Finding::warn(what, meaning));
+    }
+    let meaning = "only new sessions fill that space; compact gives it back to the system";
     let database = script::database(facts);
     let script = format!("{database}.runCommand({{compact: {}}})", text(&facts.collection));
-    Ok(Finding::warn(what, meaning).remedy(script::run(script)))
+    Ok(Finding::warn(what, meaning).remedy(script::run(Task::Compact, script)))
 }

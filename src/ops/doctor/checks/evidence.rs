@@ -1,13 +1,11 @@
 //! What checks demand of the facts, and what several of them conclude from those.
 
-use std::time::Duration;
-
 use crate::error::Need;
 use crate::model::index_spec::{IndexSpec, LONGEST_TTL};
-use crate::model::layout::Layout;
+use crate::model::layout::{Layout, LifetimeFrom};
 use crate::model::session::State;
 use crate::ops::doctor::facts::{Facts, Place, Sweeper};
-use crate::ops::doctor::finding::Unknown;
+use crate::ops::doctor::finding::{Finding, Unknown};
 use crate::ops::doctor::remedy::Remedy;
 use crate::ops::doctor::survey::Survey;
 use crate::ops::index::{Aim, TtlState, TtlStatus, status};
@@ -15,8 +13,6 @@ use crate::ops::index::{Aim, TtlState, TtlStatus, status};
 /// A backlog from which on it is drained before the index is made: the server has no limit for the
 /// rate at which the TTL monitor deletes, and would delete all of it in its first pass.
 const MUCH: u64 = 100_000;
-/// A lifetime to begin with, as long as connect-mongo's: 14 days.
-const SUGGESTED_LIFETIME: Duration = crate::store::DEFAULT_LIFETIME;
 
 impl Facts {
     /// The layout.
@@ -26,8 +22,8 @@ impl Facts {
             Ok(looked) => Unknown::without(
                 Need::Layout,
                 match looked.at {
-                    0 => "it is empty, so nothing says which store writes it",
-                    _ => "it is not known which store writes here",
+                    0 => "the collection is empty, so its layout is unknown",
+                    _ => "the layout is unknown",
                 },
             ),
         })
@@ -42,6 +38,9 @@ impl Facts {
     pub(super) fn usable_indexes(&self) -> Result<&[IndexSpec], Unknown> {
         match &self.place {
             Ok(Place::View(_)) => Err(Unknown::because("a view has no indexes of its own")),
+            Ok(Place::TimeSeries) => {
+                Err(Unknown::because("the indexes of a time series are not on its documents"))
+            }
             _ => Ok(self.indexes.as_ref()?),
         }
     }
@@ -70,40 +69,54 @@ impl Facts {
         status(layout, self.indexes.as_deref().unwrap_or_default(), self.lifetime)
     }
 
-    /// What makes the wanted TTL index, or does what an index cannot.
-    pub(super) fn deleting_remedy(&self, layout: &Layout) -> Remedy {
-        if layout.ttl_index.is_none() {
-            return Remedy::sweep(60);
-        }
-        let lifetime = self.suggested_lifetime().filter(|_| needs_lifetime(layout));
-        let status = self.index_status(layout);
-        let differs = status.state == TtlState::Differs
-            || status.found.is_none() && self.is_in_the_way(layout);
-        if differs {
-            return Remedy::Index { aim: Aim::Replace, drain: false, lifetime };
-        }
+    /// What makes the wanted TTL index, or does what an index cannot. None where only the operator
+    /// knows the lifetime and has not given it: a guessed one would end sessions that are in use.
+    pub(super) fn deleting_remedy(&self, layout: &Layout) -> Option<Remedy> {
         let survey = self.survey.as_ref();
+        if self.lacks_lifetime(layout) {
+            return None;
+        }
+        let status = self.index_status(layout);
+        if status.state == TtlState::Differs {
+            return Some(Remedy::Index { aim: Aim::Replace, drain: false });
+        }
+        // An index deletes whatever has a date in its field; a sweeper deletes sessions only.
+        let deletes_others = survey.is_ok_and(|survey| survey.foreign_dated > 0);
+        if layout.ttl_index.is_none() || deletes_others {
+            return Some(Remedy::sweep(60));
+        }
         let backlog = survey.map_or(0, |survey| survey.estimate(survey.count(State::Expired)));
-        Remedy::Index { aim: Aim::Install, drain: backlog > MUCH, lifetime }
+        Some(Remedy::Index { aim: Aim::Install, drain: backlog > MUCH })
     }
 
-    /// A lifetime to begin with, unless the operator has given one.
-    pub(super) fn suggested_lifetime(&self) -> Option<Duration> {
-        self.lifetime.is_none().then_some(SUGGESTED_LIFETIME)
+    /// Whether how long a session lives is known to nobody but the operator, who has not said it. The
+    /// store's default is no answer: by a lifetime that is too short, sessions in use are expired.
+    pub(super) fn lacks_lifetime(&self, layout: &Layout) -> bool {
+        let said_by_index = || {
+            let key = layout.ttl_index.as_ref().map(|ttl| &ttl.key);
+            self.indexes.as_deref().unwrap_or_default().iter().any(|index| {
+                key.is_some_and(|key| index.is_on(key))
+                    && index.seconds().is_some_and(|seconds| seconds > 0)
+            })
+        };
+        self.lifetime.is_none()
+            && layout.expiry.iter().any(|rule| match rule.lifetime_from {
+                None => false,
+                Some(LifetimeFrom::Operator) => true,
+                Some(LifetimeFrom::Index) => !said_by_index(),
+            })
     }
 
-    /// Whether an index stands where the wanted one is to be: the server refuses a second one on the
-    /// same key (85), and another of the same name (86).
-    fn is_in_the_way(&self, layout: &Layout) -> bool {
-        let Some(ttl) = &layout.ttl_index else { return false };
-        self.indexes.as_deref().unwrap_or_default().iter().any(|index| {
-            (index.is_on(&ttl.key) || index.name() == ttl.name)
-                && (index.is_ttl() || index.name() != ttl.name)
-        })
+    /// A remedy that acts on what is expired, unless that depends on a lifetime that nobody has said.
+    pub(super) fn by_lifetime(
+        &self,
+        finding: Finding,
+        layout: &Layout,
+        remedy: impl Into<Option<Remedy>>,
+    ) -> Finding {
+        match self.lacks_lifetime(layout) {
+            true => finding.needs(Need::Lifetime),
+            false => finding.remedy(remedy),
+        }
     }
-}
-
-/// Whether nobody but the operator can say the lifetime.
-pub(super) fn needs_lifetime(layout: &Layout) -> bool {
-    layout.ttl_index.as_ref().is_some_and(|ttl| ttl.seconds.is_none())
 }

@@ -2,23 +2,24 @@
 
 use std::time::Duration;
 
-use bson::DateTime;
+use bson::Bson;
 
-use super::evidence::needs_lifetime;
 use super::script;
+use crate::error::Need;
 use crate::model::humanize::{lasting, percent};
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::{Fault, Kind, Layout};
-use crate::model::payload::time;
 use crate::model::session::State;
 use crate::ops::doctor::facts::{Facts, between};
 use crate::ops::doctor::finding::{Finding, Unknown};
-use crate::ops::doctor::remedy::Remedy;
-use crate::ops::doctor::survey::{ANCIENT_MS, FAR_MS, Survey};
+use crate::ops::doctor::remedy::{Remedy, Task};
+use crate::ops::doctor::survey::{Survey, dates_only};
 
 /// Types that can be turned into dates. The TTL monitor passes all of them over: it acts on dates, and
 /// on arrays of dates, alone.
 const FIXABLE: [&str; 5] = ["string", "int", "long", "double", "decimal"];
+/// Types that may hold one date.
+const WRAPPED: [&str; 3] = ["array", "object", "timestamp"];
 /// So many sessions in one minute are a burst,
 const BURST: u64 = 100;
 /// if they are one of so many of those that are alive.
@@ -30,17 +31,25 @@ fn kind(layout: &Layout) -> Kind {
 
 /// How many sessions have an expiry of a type that is not the store's, and which types those are.
 fn of_wrong_type<'a>(layout: &Layout, survey: &'a Survey) -> (u64, Vec<&'a str>) {
-    let wrong = |name: &&str| match kind(layout) {
-        _ if layout.expiry[0].text => false,
-        Kind::Date => FIXABLE.contains(name),
-        Kind::Number => ["string", "date"].contains(name),
-        Kind::Flag | Kind::None => false,
+    let of_types = |wrong: &[&str]| {
+        let types = survey.types.iter().filter(|(name, _)| wrong.contains(&name.as_str()));
+        types.fold((0, Vec::new()), |(sum, mut names), (name, count)| {
+            names.push(name.as_str());
+            (sum + count, names)
+        })
     };
-    let wrong = survey.types.iter().filter(|(name, _)| wrong(&name.as_str()));
-    wrong.fold((0, Vec::new()), |(sum, mut names), (name, count)| {
-        names.push(name.as_str());
-        (sum + count, names)
-    })
+    match kind(layout) {
+        _ if layout.expiry[0].text => (0, Vec::new()),
+        Kind::Date => {
+            let (_, mut names) = of_types(&FIXABLE);
+            if survey.mendable > 0 {
+                names.extend(of_types(&WRAPPED).1);
+            }
+            (survey.mendable + survey.unclear, names)
+        }
+        Kind::Number => of_types(&["string", "date"]),
+        Kind::Flag | Kind::None => (0, Vec::new()),
+    }
 }
 
 /// Strings or numbers where there should be dates.
@@ -53,20 +62,29 @@ pub(super) fn wrong_type(facts: &Facts) -> Result<Finding, Unknown> {
         _ => "a number",
     };
     if count == 0 {
-        return Ok(Finding::pass(survey.looking("no expiry is of a wrong type")));
+        return Ok(Finding::pass(survey.looking("no expiry has a wrong type")));
     }
     let what = format!(
         "{} with {path} of type {}, not {wanted}",
         survey.about(count, "session"),
         names.join(" or ")
     );
-    let meaning = "neither the store nor the server can tell when they are over: they never go \
-                   away by themselves";
-    let can_be_fixed = kind(layout) == Kind::Date && survey.unclear < count;
-    Ok(Finding::fail(what, meaning).remedy(match can_be_fixed {
-        true => Remedy::FixExpiry,
-        false => Remedy::purge(State::Malformed),
-    }))
+    let never =
+        "neither the store nor the server can tell when they expire: they are never deleted";
+    Ok(if kind(layout) == Kind::Date && survey.mendable > 0 {
+        Finding::fail(what, never).remedy(Remedy::FixExpiry)
+    } else {
+        let meaning = format!("{never}, and no date can be read from them{}", deletes(layout));
+        Finding::fail(what, meaning).remedy(Remedy::Purge(State::Malformed))
+    })
+}
+
+/// What purging malformed sessions means to those who have one.
+fn deletes(layout: &Layout) -> &'static str {
+    match layout.checks_expiry_on_read {
+        true => "",
+        false => "; the command deletes them, which logs their users out",
+    }
 }
 
 /// Null, missing and whatever else the store cannot read.
@@ -75,7 +93,7 @@ pub(super) fn unusable(facts: &Facts) -> Result<Finding, Unknown> {
     let (wrong_type, _) = of_wrong_type(layout, survey);
     let count = survey.count(State::Malformed).saturating_sub(wrong_type);
     if count == 0 {
-        return Ok(Finding::pass(survey.looking("every expiry can be acted on")));
+        return Ok(Finding::pass(survey.looking("every expiry is usable")));
     }
     let path = layout.expiry_path().unwrap_or_default();
     let kinds: Vec<_> = survey
@@ -90,26 +108,43 @@ pub(super) fn unusable(facts: &Facts) -> Result<Finding, Unknown> {
         survey.about(count, "session"),
         if kinds.is_empty() { "not usable".to_owned() } else { kinds.join(" or ") }
     );
-    let meaning = "the store cannot read them and the server does not delete them: they only \
-                   take space, for ever";
-    Ok(Finding::fail(what, meaning).remedy(Remedy::purge(State::Malformed)))
+    let finding = |meaning: String| Finding::fail(what.clone(), meaning);
+    let stay = "the server never deletes them: they only take disk space";
+    // Purging takes whatever is malformed: what can be fixed is fixed first.
+    if survey.mendable > 0 {
+        return Ok(finding(format!("{stay}; fix the expiries of a wrong type first")));
+    }
+    let meaning = format!("{stay}{}", deletes(layout));
+    Ok(finding(meaning).remedy(Remedy::Purge(State::Malformed)))
 }
 
 /// Of an array the earliest date counts.
 pub(super) fn arrays(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, survey) = facts.surveyed()?;
-    let count = survey.types.get("array").copied().unwrap_or(0);
     let path = layout.expiry_path().unwrap_or_default();
-    if count == 0 || path.is_empty() {
-        return Ok(Finding::pass(survey.looking("no expiry is an array")));
+    if survey.arrays == 0 || path.is_empty() {
+        return Ok(Finding::pass(survey.looking("no expiry is an array of dates")));
     }
-    let what = format!("{} with an array as {path}", survey.about(count, "session"));
-    let meaning = "the server deletes such a session at the earliest of its dates, and stores \
-                   read it as they like";
-    let script = format!(
-        "updateMany({{\"{path}\": {{$type: \"array\"}}}}, [{{$set: {{\"{path}\": {{$min: \"${path}\"}}}}}}])"
-    );
-    Ok(Finding::warn(what, meaning).remedy(script::on_collection(facts, &script)))
+    let what =
+        format!("{} with an array of dates as {path}", survey.about(survey.arrays, "session"));
+    let meaning = "the server deletes such a session at the earliest of its dates, and the store may \
+                   read another; the command keeps the earliest";
+    let mut filter = layout.membership();
+    let dates = dates_only(path);
+    let filter = match filter.get_array_mut("$and") {
+        Ok(clauses) => {
+            clauses.push(dates.into());
+            filter
+        }
+        Err(_) => bson::doc! { "$and": [filter, dates] },
+    };
+    let filter = Bson::Document(filter).into_relaxed_extjson();
+    let script = format!("updateMany({filter}, [{{$set: {{\"{path}\": {{$min: \"${path}\"}}}}}}])");
+    Ok(Finding::warn(what, meaning).remedy(script::on_collection(
+        facts,
+        Task::ReduceArrays,
+        &script,
+    )))
 }
 
 /// Sessions that the store keeps for ever.
@@ -117,36 +152,40 @@ pub(super) fn endless(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, survey) = facts.surveyed()?;
     let count = survey.count(State::Endless);
     if count == 0 {
-        return Ok(Finding::pass(survey.looking("no session is endless")));
+        return Ok(Finding::pass(survey.looking("every session expires")));
     }
     // The partial index is for a null. One for what is missing cannot be made: `$exists: false` is no
     // filter that the server takes there.
     let is_null = survey.types.get("missing").is_none_or(|count| *count == 0);
     if let Some(index) = idle_index(facts, layout).filter(|_| is_null) {
         let what = format!(
-            "{} without an expiry; the index {} ends them when they are idle",
+            "{} without an expiry; the index {} deletes them when they are idle",
             survey.about(count, "session"),
             index.name()
         );
         return Ok(Finding::pass(what));
     }
+    // They may well end: only the application knows when.
+    if facts.lacks_lifetime(layout) {
+        let why = format!("the store of {} does not record how long a session lives", layout.name);
+        return Err(Unknown::without(Need::Lifetime, why));
+    }
     let share = percent(count, survey.looked_at);
-    let never = if survey.estimate(count) == 1 { "never ends" } else { "never end" };
+    let never = if survey.estimate(count) == 1 { "never expires" } else { "never expire" };
     let what = format!("{} {never}: {share}", survey.about(count, "session"));
-    let meaning = "they log in for ever, and stay on the disk for ever";
-    let unbounded = layout.expiry.iter().any(|rule| {
-        rule.kind == Kind::None || rule.lifetime_from.is_some() && rule.lifetime.is_none()
-    });
-    let lifetime = facts.suggested_lifetime();
-    Ok(Finding::warn(what, meaning).remedy(if unbounded && needs_lifetime(layout) {
-        facts.deleting_remedy(layout)
-    } else if unbounded {
-        Remedy::Sweep { interval: Duration::from_secs(60), rate: None, lifetime }
-    } else if layout.mending(Fault::Endless(Duration::ZERO), facts.now).is_err() {
-        Remedy::purge(State::Endless)
-    } else {
-        Remedy::FixEndless { lifetime }
-    }))
+    let finding = match count == survey.looked_at {
+        true => Finding::fail(
+            what,
+            "every login lasts for ever, and the collection grows for ever: set a lifetime in the \
+             application too",
+        ),
+        false => Finding::warn(what, "they log in for ever, and stay on the disk for ever"),
+    };
+    Ok(match layout.mending(Fault::Endless(Duration::ZERO), facts.now) {
+        Ok(_) if facts.lifetime.is_some() => finding.remedy(Remedy::FixEndless),
+        Ok(_) => finding.needs(Need::Lifetime),
+        Err(_) => finding,
+    })
 }
 
 /// The index that ends what was not touched for long, if it is there.
@@ -166,33 +205,37 @@ pub(super) fn far(facts: &Facts) -> Result<Finding, Unknown> {
     let expire = if survey.estimate(survey.far) == 1 { "expires" } else { "expire" };
     let amount = survey.about(survey.far, "session");
     let what = format!("{amount} {expire} more than two years from now");
-    let meaning = "they log in, and stay on the disk, for years: often a maxAge that is in a \
-                   wrong unit; the command logs them out";
-    let remedy = Remedy::PurgeExpiringAfter(Duration::from_millis(FAR_MS.unsigned_abs()));
-    Ok(Finding::warn(what, meaning).remedy(remedy))
+    let meaning = "their users stay logged in for years: if that is not intended, correct the unit of \
+                   maxAge or ttl in the application";
+    Ok(Finding::warn(what, meaning))
 }
 
 /// Expiries before there were any such stores: seconds taken for milliseconds.
 pub(super) fn ancient(facts: &Facts) -> Result<Finding, Unknown> {
-    let (_, survey) = facts.surveyed()?;
+    let (layout, survey) = facts.surveyed()?;
     if survey.ancient == 0 {
         return Ok(Finding::pass(survey.looking("no session expired before the year 2000")));
     }
     let amount = survey.about(survey.ancient, "session");
     let what = format!("{amount} expired before the year 2000");
-    let meaning = "the application writes seconds where milliseconds are wanted: a session is \
-                   over as soon as it is written, and nobody stays logged in";
-    let remedy = Remedy::PurgeExpiredBefore(DateTime::from_millis(ANCIENT_MS));
-    Ok(Finding::fail(what, meaning).remedy(remedy))
+    if !layout.checks_expiry_on_read {
+        let meaning = "the application writes seconds where milliseconds belong: any sweeper or TTL \
+                       index logs their users out at once";
+        return Ok(Finding::fail(what, meaning));
+    }
+    let meaning = "the application writes seconds where milliseconds belong: a session is expired as \
+                   soon as it is written, and nobody stays logged in. Correct the application first; \
+                   the command removes what it left";
+    Ok(facts.by_lifetime(Finding::fail(what, meaning), layout, Remedy::Purge(State::Expired)))
 }
 
 /// Many that expire in the same minute.
 pub(super) fn burst(facts: &Facts) -> Result<Finding, Unknown> {
-    let (layout, survey) = facts.surveyed()?;
+    let (_, survey) = facts.surveyed()?;
     let live = survey.count(State::Live);
     let much = |count: u64| survey.estimate(count) >= BURST && count * BURST_SHARE >= live;
     let Some((minute, count)) = survey.busiest.filter(|(_, count)| much(*count)) else {
-        return Ok(Finding::pass(survey.looking("the expiries are spread over time")));
+        return Ok(Finding::pass(survey.looking("expiries are spread over time")));
     };
     let what = format!(
         "{} expire in the same minute, {} of those alive, {} from now",
@@ -200,27 +243,7 @@ pub(super) fn burst(facts: &Facts) -> Result<Finding, Unknown> {
         percent(count, live),
         lasting(between(facts.now, minute)),
     );
-    let meaning = "all of them are logged out at once, and the server deletes all of them at once";
-    Ok(Finding::warn(what, meaning).remedy(match spreading(layout, minute) {
-        Some(script) => script::on_collection(facts, &script),
-        None => {
-            Remedy::Sweep { interval: Duration::from_secs(60), rate: Some(500), lifetime: None }
-        }
-    }))
-}
-
-/// Takes up to an hour off each of these sessions, at random. Earlier, not later: no session may live
-/// longer than its store said.
-fn spreading(layout: &Layout, minute: DateTime) -> Option<String> {
-    let [rule] = layout.expiry.as_slice() else { return None };
-    let path = rule.path.as_deref().filter(|_| rule.kind == Kind::Date)?;
-    let lifetime = i64::try_from(rule.lifetime.unwrap_or(0)).ok()?.checked_mul(1000)?;
-    let from = minute.timestamp_millis().checked_sub(lifetime)?;
-    let date = |millis: i64| Some(format!("ISODate(\"{}\")", time(DateTime::from_millis(millis))?));
-    Some(format!(
-        "updateMany({{\"{path}\": {{$gte: {}, $lt: {}}}}}, \
-         [{{$set: {{\"{path}\": {{$subtract: [\"${path}\", {{$multiply: [{{$rand: {{}}}}, 3600000]}}]}}}}}}])",
-        date(from)?,
-        date(from + 60_000)?,
-    ))
+    let meaning = "their users are logged out at once, and log in again at once: expect the load, or \
+                   let the application vary its lifetimes";
+    Ok(Finding::warn(what, meaning))
 }

@@ -1,16 +1,21 @@
 //! JavaScript for mongosh, which does what sessionctl does not.
 
 use crate::ops::doctor::facts::Facts;
-use crate::ops::doctor::remedy::Remedy;
+use crate::ops::doctor::remedy::{Remedy, Task};
 
-/// The script, run by the operator's own login.
-pub(super) fn run(script: String) -> Remedy {
-    Remedy::Script { script, by_administrator: false }
+/// The script.
+pub(super) fn run(task: Task, script: String) -> Remedy {
+    Remedy::Script { task, script }
 }
 
 /// A method of the examined collection.
-pub(super) fn on_collection(facts: &Facts, call: &str) -> Remedy {
-    run(format!("{}.{call}", collection(facts, &facts.collection)))
+pub(super) fn on_collection(facts: &Facts, task: Task, call: &str) -> Remedy {
+    run(task, format!("{}.{call}", collection(facts, &facts.collection)))
+}
+
+/// Drops an index.
+pub(super) fn drop_index(facts: &Facts, name: &str) -> Remedy {
+    on_collection(facts, Task::DropIndex, &format!("dropIndex({})", text(name)))
 }
 
 /// The collection of this name.

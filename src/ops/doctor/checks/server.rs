@@ -6,10 +6,9 @@ use bson::DateTime;
 
 use super::script::{self, text};
 use crate::model::humanize::lasting;
-use crate::model::session::State;
 use crate::ops::doctor::facts::{Facts, Place, Skew, Version};
 use crate::ops::doctor::finding::{Finding, Unknown};
-use crate::ops::doctor::remedy::Remedy;
+use crate::ops::doctor::remedy::{Remedy, Task};
 use crate::server::connection::Topology;
 use crate::server::replication::{Lag, Member};
 
@@ -29,22 +28,22 @@ const PRODUCTS: &[Product] = &[
         name: "Azure Cosmos DB",
         hosts: &[".cosmos.azure.com"],
         keys: &["_t"],
-        meaning: "by request units it deletes by _ts, the last write, alone, and its ttl field: \
-                  only sweep ends sessions by their own expiry",
+        meaning: "by request units, its TTL acts only on _ts, the last write, and on a field ttl: \
+                  run `sweep` to delete sessions by their own expiry",
     },
     Product {
         name: "Amazon DocumentDB",
         hosts: &[".docdb.amazonaws.com", ".docdb-elastic.amazonaws.com"],
         keys: &[],
-        meaning: "its TTL deletes as well as it can, hours late under load, and each delete is \
-                  billed: what is expired stays longer than with MongoDB",
+        meaning: "its TTL deletes at best effort, hours late under load, and each delete is billed: \
+                  run `sweep` if expired sessions must go sooner",
     },
     Product {
         name: "FerretDB",
         hosts: &[],
         keys: &["ferretdb", "ferretdbVersion", "ferretdbFeatures"],
-        meaning: "TTL indexes are made, and the oldest versions delete nothing by them: see whether \
-                  the check expired passes",
+        meaning: "its oldest versions create TTL indexes and delete nothing by them: run `sweep` if \
+                  the check `expired` fails",
     },
 ];
 
@@ -56,6 +55,8 @@ const ENDS: &[((u32, u32), &str)] = &[
     ((6, 0), "2025-07-31"),
     ((7, 0), "2027-08-31"),
     ((8, 0), "2029-10-31"),
+    ((8, 1), "2025-09-30"),
+    ((8, 2), "2026-07-31"),
 ];
 
 /// Further apart than this, clocks matter: two seconds. Sessions live for minutes at least, and NTP
@@ -70,14 +71,14 @@ pub(super) fn product(facts: &Facts) -> Result<Finding, Unknown> {
     let kind = match facts.kind {
         Topology::Standalone => "a standalone",
         Topology::ReplicaSet if facts.writable => "a replica set",
-        Topology::ReplicaSet => "a secondary, which deletes nothing by itself",
+        Topology::ReplicaSet => "a secondary, which runs no TTL monitor",
         Topology::Sharded => "a sharded cluster",
     };
     Ok(match PRODUCTS.iter().find(|product| product.is(version)) {
         None => Finding::pass(format!("MongoDB {}, {kind}", version.text)),
         Some(product) => {
-            let what = format!("{}, which speaks like MongoDB {}", product.name, version.text);
-            Finding::warn(what, product.meaning).remedy(Remedy::sweep(60))
+            let what = format!("{}, compatible with MongoDB {}", product.name, version.text);
+            Finding::warn(what, product.meaning)
         }
     })
 }
@@ -97,67 +98,77 @@ impl Product {
 pub(super) fn version(facts: &Facts) -> Result<Finding, Unknown> {
     let version = facts.version.as_ref()?;
     if PRODUCTS.iter().any(|product| product.is(version)) {
-        return Err(Unknown::because("a server that is not MongoDB has versions of its own"));
+        return Err(Unknown::because("this server is not MongoDB, and has versions of its own"));
     }
     let [major, minor, _] = version.number;
     let text = &version.text;
-    // From 5.0 on the releases between two major ones end with the one they began with, at the latest.
-    let series = if major >= 5 { (major, 0) } else { (major, minor) };
+    // The rapid releases of 5 to 7 end with the major one that they began with, at the latest.
+    let series = if (5..8).contains(&major) { (major, 0) } else { (major, minor) };
     let known = ENDS.iter().find(|(of, _)| series <= *of);
     let at = |date: &str| DateTime::parse_rfc3339_str(format!("{date}T00:00:00Z")).ok();
     Ok(match known {
         Some((_, end)) if at(end).is_some_and(|end| end < facts.now) => {
-            let what = format!("MongoDB {text} gets no fixes since {end}");
-            let meaning = "faults of its TTL deleting, and holes, stay: upgrade one major version at \
+            let what = format!("MongoDB {text} has been end-of-life since {end}");
+            let meaning = "TTL bugs and security holes remain unfixed: upgrade one major version at \
                            a time";
             Finding::warn(what, meaning)
         }
-        Some((_, end)) => Finding::pass(format!("MongoDB {text} gets fixes until {end}")),
-        None => Finding::pass(format!("MongoDB {text} is newer than what is known here")),
+        Some((_, end)) => Finding::pass(format!("MongoDB {text} is supported until {end}")),
+        None => Finding::pass(format!("MongoDB {text} is newer than this list of versions")),
     })
 }
 
 /// Whether sessions can be deleted from such a collection.
 pub(super) fn collection(facts: &Facts) -> Result<Finding, Unknown> {
     let name = &facts.collection;
-    // Without the right to list collections `collStats` still tells a capped one.
-    let is_capped = facts.stats.as_ref().is_ok_and(|stats| stats.capped);
-    let place = match &facts.place {
-        _ if is_capped => &Place::Capped,
-        place => place.as_ref()?,
-    };
-    Ok(match place {
-        Place::Collection => Finding::pass(format!("{name} is a collection of documents")),
+    Ok(match facts.place()? {
+        Place::Collection => Finding::pass(format!("{name} is an ordinary collection")),
         Place::Capped => {
             let what = format!("{name} is capped");
-            let meaning = "it takes no TTL index, and when it is full each login ends the oldest \
-                           session, whoever is working with it";
-            Finding::fail(what, meaning).remedy(copying(facts))
+            let meaning = format!(
+                "it takes no TTL index, and when it is full each login deletes the oldest session, \
+                 in use or not. Stop the application and run the command: it keeps the capped \
+                 collection as {}, and copies its sessions into an ordinary one. Examine that \
+                 again: it has no indexes",
+                kept(facts)
+            );
+            Finding::fail(what, meaning).remedy(uncapping(facts))
         }
         Place::View(on) => {
             let of = on.as_ref().map(|on| format!(" of {on}")).unwrap_or_default();
-            let meaning = "nothing can be deleted from a view, and it has no indexes: look at what it \
-                           is a view of";
+            let meaning = "nothing can be deleted from a view, and it has no indexes: examine the \
+                           collection behind it";
             let remedy = on.clone().map(|collection| Remedy::Examine { collection });
             Finding { remedy, ..Finding::fail(format!("{name} is a view{of}"), meaning) }
         }
         Place::TimeSeries => {
             let what = format!("{name} is a time-series collection");
-            let meaning = "a single session can be neither changed nor deleted there";
-            Finding::fail(what, meaning).remedy(copying(facts))
+            let meaning = "single documents cannot be updated or deleted there, so sessions are neither \
+                           renewed nor ended: let the application use an ordinary collection";
+            Finding::fail(what, meaning)
         }
     })
 }
 
-/// Puts the documents into a collection that takes the place of this one.
-fn copying(facts: &Facts) -> Remedy {
-    let copy = format!("{}_copy", facts.collection);
-    let here = script::collection(facts, &facts.collection);
-    let there = script::collection(facts, &copy);
-    let (copy, name) = (text(&copy), text(&facts.collection));
-    script::run(format!(
-        "{here}.aggregate([{{$out: {copy}}}]); {here}.drop(); {there}.renameCollection({name})"
-    ))
+/// The name under which a capped collection is kept.
+fn kept(facts: &Facts) -> String {
+    format!("{}_capped", facts.collection)
+}
+
+/// Renamed first and copied then: whatever goes wrong in between, nothing is lost, and a session that
+/// an application writes meanwhile is not written over.
+fn uncapping(facts: &Facts) -> Remedy {
+    let kept = kept(facts);
+    let (here, there) =
+        (script::collection(facts, &facts.collection), script::collection(facts, &kept));
+    let (kept, name) = (text(&kept), text(&facts.collection));
+    script::run(
+        Task::Uncap,
+        format!(
+            "{here}.renameCollection({kept}); \
+             {there}.aggregate([{{$merge: {{into: {name}, whenMatched: \"keepExisting\"}}}}])"
+        ),
+    )
 }
 
 /// Whether this machine's clock is that of the server.
@@ -167,8 +178,8 @@ pub(super) fn local_clock(facts: &Facts) -> Result<Finding, Unknown> {
         return Ok(Finding::pass("this machine and the server agree on the time"));
     }
     let what = format!("the clock of this machine is {}", apart(clocks.local, "the server's"));
-    let meaning = "sessionctl goes by the server's clock; an application on this machine goes by \
-                   this one, and ends its sessions too early or too late";
+    let meaning = "sessionctl uses the server's clock; an application on this machine uses this one, \
+                   and ends sessions too early or too late";
     Ok(Finding::warn(what, meaning).remedy(Remedy::SetClock))
 }
 
@@ -188,15 +199,16 @@ pub(super) fn member_clocks(facts: &Facts) -> Result<Finding, Unknown> {
     let off = |(_, skew): &&(String, Skew)| skew.exceeds(APART_MS);
     if let Some((name, skew)) = clocks.members.iter().find(off) {
         let what = format!("the clock of {name} is {}", apart(*skew, "the primary's"));
-        let meaning = "when it becomes the primary, sessions expire too early or too late";
-        return Ok(Finding::warn(what, meaning).remedy(Remedy::SetClock));
+        let meaning = "if it becomes the primary, sessions expire too early or too late: synchronize \
+                       its clock, for example with `timedatectl set-ntp true` there";
+        return Ok(Finding::warn(what, meaning));
     }
     if !clocks.silent.is_empty() {
         return Err(Unknown::because(format!("no answer from {}", clocks.silent.join(", "))));
     }
     Ok(Finding::pass(match (facts.kind, clocks.members.len()) {
-        (Topology::Standalone, _) => "there is one server only".to_owned(),
-        (_, 0) => "there are no members to be compared".to_owned(),
+        (Topology::Standalone, _) => "there is only one server".to_owned(),
+        (_, 0) => "there are no other members".to_owned(),
         (_, count) => format!("the primary and {count} other members agree on the time"),
     }))
 }
@@ -211,19 +223,18 @@ pub(super) fn lag(facts: &Facts) -> Result<Finding, Unknown> {
     let names =
         |members: &[Member]| members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if !followers.absent.is_empty() {
-        let what = format!("these members do not follow: {}", names(&followers.absent));
-        let meaning = "deletes wait for a majority of the members: with one more away they wait for \
+        let what = format!("members that do not replicate: {}", names(&followers.absent));
+        let meaning = "writes wait for a majority of the members: if one more is lost, they wait for \
                        ever";
         return Ok(Finding::warn(what, meaning));
     }
     Ok(match &followers.slowest {
         Some(slowest) if followers.behind > BEHIND => {
             let what = format!("{slowest} is {} behind", lasting(followers.behind));
-            let meaning = "what is deleted, and who is logged out, is still there for whoever reads \
-                           from it";
-            let max_lag = Some(Duration::from_secs(10));
-            Finding::warn(what, meaning).remedy(Remedy::Purge { state: State::Expired, max_lag })
+            let meaning = "applications that read from it still see deleted sessions, and users that \
+                           are logged out: throttle what writes much, such as `purge`, by its lag";
+            Finding::warn(what, meaning)
         }
-        _ => Finding::pass("all members follow"),
+        _ => Finding::pass("all members keep up"),
     })
 }

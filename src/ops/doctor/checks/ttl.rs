@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::script;
 use crate::model::humanize::{grouped, lasting};
 use crate::model::session::State;
-use crate::ops::doctor::facts::{Facts, Passes, between};
+use crate::ops::doctor::facts::{Facts, Passes, Place, between};
 use crate::ops::doctor::finding::{Finding, Outcome, Unknown};
-use crate::ops::doctor::remedy::Remedy;
+use crate::ops::doctor::remedy::{Remedy, Task};
 
 /// What has been expired for so long is late: the TTL monitor passes every minute, but one pass over a
 /// large backlog takes several.
@@ -17,23 +17,29 @@ const LATE: Duration = Duration::from_secs(600);
 pub(super) fn index(facts: &Facts) -> Result<Finding, Unknown> {
     let layout = facts.known_layout()?;
     facts.usable_indexes()?;
+    if matches!(facts.place(), Ok(Place::Capped)) {
+        return Err(Unknown::because("a capped collection takes no TTL index"));
+    }
     if let Some(index) = facts.acting_index(layout) {
         // Hiding an index keeps the planner from it, and not the TTL monitor.
         let hidden = match index.is_hidden() {
-            true => ", although it is hidden: it deletes all the same",
+            true => ", which is hidden from queries but deletes all the same",
             false => "",
         };
         let name = index.name();
-        return Ok(Finding::pass(format!("the server deletes by the index {name}{hidden}")));
+        return Ok(Finding::pass(format!(
+            "the server deletes expired sessions by the index {name}{hidden}"
+        )));
     }
     if let Some(sweeper) = facts.sweeping() {
         let holder = &sweeper.holder;
-        let what = format!("there is no TTL index, and the sweeper {holder} does its work");
+        let what =
+            format!("there is no TTL index, but the sweeper {holder} deletes expired sessions");
         return Ok(Finding::pass(what));
     }
     let unsure = match &facts.sweeper {
         Ok(_) => String::new(),
-        Err(error) => format!(" (unless a sweeper does: {error})"),
+        Err(error) => format!(" (unless a sweeper does, which is unknown: {error})"),
     };
     let meaning =
         format!("nothing deletes expired sessions{unsure}: the collection grows for ever");
@@ -43,17 +49,17 @@ pub(super) fn index(facts: &Facts) -> Result<Finding, Unknown> {
         wanted.is_some_and(|wanted| stats.builds.contains(&wanted.name))
     });
     if building {
-        let meaning = "expired sessions stay until it is built";
+        let meaning = "expired sessions stay until the build is complete";
         return Ok(Finding::warn("the TTL index is still being built", meaning));
     }
     let status = facts.index_status(layout);
     let what = match (&status.reason, &layout.ttl_index) {
-        (Some(reason), _) => format!("no TTL index can be made: {reason}"),
-        (None, Some(ttl)) => format!("there is no TTL index on {} that deletes", ttl.key),
+        (Some(reason), _) => format!("no TTL index is possible: {reason}"),
+        (None, Some(ttl)) => format!("there is no working TTL index on {}", ttl.key),
         (None, None) => "there is no TTL index".to_owned(),
     };
-    let finding = Finding::fail(what, meaning).remedy(facts.deleting_remedy(layout));
-    Ok(Finding { need: status.need, ..finding })
+    let finding = Finding::fail(what, meaning);
+    Ok(facts.by_lifetime(finding, layout, facts.deleting_remedy(layout)))
 }
 
 /// Whether the server deletes by TTL indexes at all.
@@ -62,14 +68,14 @@ pub(super) fn monitor(facts: &Facts) -> Result<Finding, Unknown> {
         return Ok(Finding::pass("the TTL monitor is on"));
     }
     let what = "the TTL monitor is off (ttlMonitorEnabled: false)";
-    let meaning = "this server deletes by no TTL index of any collection: all that expires stays on \
-                   the disk";
+    let meaning = "this server deletes by no TTL index of any collection: all expired documents stay \
+                   on the disk";
     Ok(Finding::fail(what, meaning).remedy(set_parameter("ttlMonitorEnabled: true")))
 }
 
 /// It holds until the server is started again; what its configuration says is not known here.
 fn set_parameter(parameter: &str) -> Remedy {
-    script::run(format!("db.adminCommand({{setParameter: 1, {parameter}}})"))
+    script::run(Task::SetParameter, format!("db.adminCommand({{setParameter: 1, {parameter}}})"))
 }
 
 /// Whether it does so often enough.
@@ -77,10 +83,11 @@ pub(super) fn interval(facts: &Facts) -> Result<Finding, Unknown> {
     let monitor = facts.monitor.as_ref()?;
     let rests = lasting(monitor.sleep);
     if monitor.sleep <= Duration::from_secs(300) {
-        return Ok(Finding::pass(format!("the TTL monitor rests {rests} between two passes")));
+        return Ok(Finding::pass(format!("the TTL monitor runs every {rests}")));
     }
-    let what = format!("the TTL monitor rests {rests} between two passes (ttlMonitorSleepSecs)");
-    let meaning = "expired sessions stay for so long; then all of them are deleted at once";
+    let what = format!("the TTL monitor runs only every {rests} (ttlMonitorSleepSecs)");
+    let meaning = "expired sessions stay that long, and are then deleted all at once; this is a setting \
+                   of the server, until it restarts";
     Ok(Finding::warn(what, meaning).remedy(set_parameter("ttlMonitorSleepSecs: 60")))
 }
 
@@ -95,7 +102,7 @@ pub(super) fn deleting(facts: &Facts) -> Result<Finding, Unknown> {
     if expired == 0 && age.is_none() {
         return Ok(Finding::pass("no session is expired"));
     }
-    let of_age = age.map_or_else(String::new, |age| format!(", the oldest for {}", lasting(age)));
+    let of_age = age.map_or_else(String::new, |age| format!(", the oldest {} ago", lasting(age)));
     let what = match expired {
         0 => format!("few sessions are expired{of_age}"),
         _ => format!("{amount} expired{of_age}"),
@@ -105,7 +112,7 @@ pub(super) fn deleting(facts: &Facts) -> Result<Finding, Unknown> {
         return Ok(Finding::pass(what));
     }
     let logs_in = match layout.checks_expiry_on_read {
-        true => "they only take space",
+        true => "they only take disk space",
         false => "they still log in",
     };
     let by_index = facts.acting_index(layout).is_some();
@@ -125,8 +132,8 @@ pub(super) fn deleting(facts: &Facts) -> Result<Finding, Unknown> {
         // restore, or before the index was there.
         (Ok(passes), true) if passes.done == 0 || passes.deleted > 0 => {
             let meaning = format!(
-                "the server deletes such sessions, and makes its next pass within {}: if they are \
-                 still there then, it does not reach them; until then {logs_in}",
+                "the TTL monitor runs within {}: if it does not delete them, examine this again; \
+                 until then {logs_in}",
                 lasting(sleep)
             );
             (Outcome::Warn, meaning)
@@ -137,8 +144,8 @@ pub(super) fn deleting(facts: &Facts) -> Result<Finding, Unknown> {
                 done => (format!("{} TTL passes", grouped(done)), "have"),
             };
             let meaning = format!(
-                "the server's {passes} in {} {has} not removed them, nor anything else, although \
-                 there is a TTL index; {logs_in}",
+                "{passes} in {} {has} not deleted them, nor anything else, although there is a TTL \
+                 index; {logs_in}",
                 lasting(*uptime),
             );
             (Outcome::Fail, meaning)
@@ -147,5 +154,6 @@ pub(super) fn deleting(facts: &Facts) -> Result<Finding, Unknown> {
             (Outcome::Fail, format!("the server does not delete them in time; {logs_in}"))
         }
     };
-    Ok(Finding::new(outcome, what, meaning).remedy(Remedy::purge(State::Expired)))
+    let finding = Finding::new(outcome, what, meaning);
+    Ok(facts.by_lifetime(finding, layout, Remedy::Purge(State::Expired)))
 }

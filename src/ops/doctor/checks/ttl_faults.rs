@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use bson::{Bson, Document};
 
-use super::script::{self, text};
+use super::script;
 use crate::model::humanize::{grouped, lasting};
 use crate::model::index_spec::{IndexSpec, LONGEST_TTL};
 use crate::model::layout::{Kind, Layout};
 use crate::ops::doctor::facts::Facts;
 use crate::ops::doctor::finding::{Finding, Outcome, Unknown};
-use crate::ops::doctor::remedy::Remedy;
 use crate::ops::index::TtlState;
 
 /// The indexes with `expireAfterSeconds`, and the layout.
@@ -30,83 +29,78 @@ fn key(index: &IndexSpec) -> &str {
     key.map_or("", String::as_str)
 }
 
-fn drop_index(facts: &Facts, index: &IndexSpec) -> Remedy {
-    script::on_collection(facts, &format!("dropIndex({})", text(index.name())))
-}
-
-/// Whether `expireAfterSeconds` is what this field wants.
+/// Whether `expireAfterSeconds` suits this field.
 pub(super) fn seconds(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, ttls) = ttls(facts)?;
-    let findings = ttls.iter().filter_map(|index| {
-        let (outcome, what, meaning) = fault(facts, layout, index)?;
-        Some(Finding::new(outcome, what, meaning).remedy(match is_on_expiry(index, layout) {
-            true => facts.deleting_remedy(layout),
-            false => drop_index(facts, index),
-        }))
-    });
+    let findings = ttls.iter().filter_map(|index| fault(facts, layout, index));
     let worst = findings.min_by_key(|finding| finding.outcome);
     Ok(worst.unwrap_or_else(|| {
         Finding::pass(match ttls.len() {
             0 => "there is no TTL index",
-            _ => "expireAfterSeconds is as it should be",
+            _ => "expireAfterSeconds suits the field",
         })
     }))
 }
 
-/// What is wrong with the seconds of one index, and what comes of it.
-fn fault(
-    facts: &Facts,
-    layout: &Layout,
-    index: &IndexSpec,
-) -> Option<(Outcome, String, &'static str)> {
+/// What is wrong with the seconds of one index, its impact, and what fixes it.
+fn fault(facts: &Facts, layout: &Layout, index: &IndexSpec) -> Option<Finding> {
     let (name, key) = (index.name(), key(index));
+    let drop = || Some(script::drop_index(facts, name));
     if let Some((outcome, odd, meaning)) = odd(index.0.get("expireAfterSeconds")?, facts) {
         let what = format!("expireAfterSeconds of the index {name} is {odd}");
-        return Some((outcome, what, meaning));
+        let finding = Finding::new(outcome, what, meaning);
+        return Some(match is_on_expiry(index, layout) {
+            true => facts.by_lifetime(finding, layout, facts.deleting_remedy(layout)),
+            false => finding.remedy(drop()),
+        });
     }
     let seconds = index.seconds()?;
     let lasts = lasting(Duration::from_secs(seconds));
-    let wanted = layout.ttl_index.as_ref().filter(|ttl| ttl.key == key).map(|ttl| ttl.seconds);
+    let ttl = layout.ttl_index.as_ref().filter(|ttl| ttl.key == key);
     // The index adds its seconds to the last touch: with none, no session outlives the next pass.
-    let ends_all = is_touch(layout, key) && seconds == 0;
-    Some(match wanted {
-        Some(_) if ends_all => (
-            Outcome::Fail,
-            format!("the index {name} deletes 0 s after {key}, which is the last touch"),
-            "every session is deleted within a minute of its last touch: everybody is logged out all \
-             the time",
-        ),
-        Some(Some(wanted)) if wanted != seconds && !layout.lifetime_from_index() => {
-            let what = format!(
-                "the index {name} deletes {lasts} after {key}, which is the expiry itself; wanted is {}",
-                after(wanted)
-            );
-            match layout.checks_expiry_on_read {
-                true => {
-                    let meaning =
-                        "expired sessions log nobody in, and stay on the disk for so long";
-                    (Outcome::Warn, what, meaning)
-                }
-                false => (Outcome::Fail, what, "expired sessions go on logging in for so long"),
-            }
-        }
-        // Where the index says the lifetime, any is right but none.
-        Some(_) => return None,
-        None if ends_all => (
-            Outcome::Fail,
-            format!("the index {name} deletes 0 s after {key}, which is not the expiry"),
-            "every session is deleted within a minute: everybody is logged out all the time",
-        ),
+    if is_touch(layout, key) && seconds == 0 {
+        let is = if ttl.is_some() { "the last touch" } else { "not the expiry" };
+        let what = format!("the index {name} deletes 0 s after {key}, which is {is}");
+        let meaning = "every session is deleted within a minute of its last touch: users are logged \
+                       out all the time";
+        // Without the index nobody is logged out; with another lifetime some may be.
+        let replace = facts.deleting_remedy(layout).filter(|_| ttl.is_some());
+        return Some(Finding::fail(what, meaning).remedy(replace.or_else(drop)));
+    }
+    let Some(ttl) = ttl else {
         // A limit on idleness, for some of the sessions: somebody thought of it.
-        None if index.0.contains_key("partialFilterExpression") && is_touch(layout, key) => {
+        if index.0.contains_key("partialFilterExpression") && is_touch(layout, key) {
             return None;
         }
-        None => (
-            Outcome::Warn,
-            format!("the index {name} deletes {lasts} after {key}, which is not the expiry"),
-            "sessions end at that time, whatever their own expiry says",
-        ),
-    })
+        let what = format!("the index {name} deletes {lasts} after {key}, which is not the expiry");
+        let meaning = "sessions end at that time, whatever their own expiry: if the application does \
+                       not need this limit, drop the index";
+        return Some(Finding::warn(what, meaning));
+    };
+    // Where the index sets the lifetime, any number is right but 0.
+    let wanted =
+        ttl.seconds.filter(|wanted| *wanted != seconds && !layout.lifetime_from_index())?;
+    let stay = match layout.checks_expiry_on_read {
+        true => "expired sessions stay on the disk that long, and log nobody in",
+        false => "expired sessions stay that long, and still log in",
+    };
+    if let Some(option) = ttl.option.as_ref().filter(|_| seconds > 0 && index.has_shape_of(ttl)) {
+        let what = format!("the index {name} keeps expired sessions for another {lasts}");
+        let meaning = format!(
+            "{stay}. It is the application's own ({option}), or a leftover. An application that asks \
+             for other seconds fails at its start with error 85: only then run `index replace`"
+        );
+        return Some(Finding::warn(what, meaning));
+    }
+    let what = format!(
+        "the index {name} deletes {lasts} after {key}, which is the expiry itself; it should delete {}",
+        after(wanted)
+    );
+    let finding = match layout.checks_expiry_on_read {
+        true => Finding::warn(what, stay),
+        false => Finding::fail(what, stay),
+    };
+    Some(finding.remedy(facts.deleting_remedy(layout)))
 }
 
 /// Whether the index's field is the last touch, to which a lifetime is added, rather than the expiry.
@@ -136,7 +130,7 @@ fn odd(value: &Bson, facts: &Facts) -> Option<(Outcome, String, &'static str)> {
         Bson::Int32(number) => f64::from(*number),
         Bson::Int64(number) => *number as f64,
         Bson::Double(number) => *number,
-        _ => return Some((Outcome::Fail, "no number".into(), NEVER)),
+        _ => return Some((Outcome::Fail, "not a number".into(), NEVER)),
     };
     if number.is_nan() {
         let at_once = facts.version.as_ref().is_ok_and(|version| {
@@ -146,7 +140,7 @@ fn odd(value: &Bson, facts: &Facts) -> Option<(Outcome, String, &'static str)> {
                 || matches!((major, minor), (6, 0)) && patch <= 1
         });
         let meaning = match at_once {
-            true => "this version of the server takes that for 0, and others for never",
+            true => "this version of the server reads it as 0, other versions as never",
             false => NEVER,
         };
         return Some((Outcome::Fail, "NaN".into(), meaning));
@@ -158,9 +152,9 @@ fn odd(value: &Bson, facts: &Facts) -> Option<(Outcome, String, &'static str)> {
         return Some((Outcome::Fail, format!("{number}, which is 68 years or more"), NEVER));
     }
     (number.fract() != 0.0).then(|| {
-        let meaning = "the server acts on whole seconds, and drivers do not see such an index as one \
-                       with a TTL";
-        (Outcome::Warn, format!("{number}, which is no whole number"), meaning)
+        let meaning = "the server uses whole seconds, and drivers do not recognize such an index as a \
+                       TTL index";
+        (Outcome::Warn, format!("{number}, which is not a whole number"), meaning)
     })
 }
 
@@ -173,8 +167,8 @@ pub(super) fn compound(facts: &Facts) -> Result<Finding, Unknown> {
         return Ok(Finding::pass("no TTL index has more than one field"));
     };
     let what = format!("the TTL index {} has more than one field", index.name());
-    let meaning = "the server deletes nothing by it: only an index on one field has a TTL";
-    Ok(Finding::fail(what, meaning).remedy(drop_index(facts, index)))
+    let meaning = "the server deletes nothing by it: a TTL index has one field. Queries may use it";
+    Ok(Finding::warn(what, meaning))
 }
 
 /// A partial one leaves documents out.
@@ -186,9 +180,10 @@ pub(super) fn partial(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(match partial.as_slice() {
         [index, ..] if whole.is_empty() => {
             let name = index.name();
-            let what = format!("the TTL index {name} is partial, and leaves documents out");
-            let meaning = "what its filter leaves out never expires, and stays on the disk";
-            Finding::fail(what, meaning).remedy(facts.deleting_remedy(layout))
+            let what = format!("the TTL index {name} is partial, and leaves sessions out");
+            let meaning = "the server never deletes sessions that its filter leaves out";
+            let finding = Finding::fail(what, meaning);
+            facts.by_lifetime(finding, layout, facts.deleting_remedy(layout))
         }
         _ => Finding::pass("no TTL index leaves expired sessions out"),
     })
@@ -212,43 +207,52 @@ fn leaves_out(index: &IndexSpec, key: &str) -> bool {
     !only
 }
 
-/// Of two the one that deletes sooner counts.
+/// Of two on the expiry the one that deletes sooner counts.
 pub(super) fn several(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, ttls) = ttls(facts)?;
     let is_whole = |index: &&&IndexSpec| !index.0.contains_key("partialFilterExpression");
-    let whole: Vec<_> = ttls.iter().filter(is_whole).collect();
+    let on_expiry = |index: &&&IndexSpec| is_on_expiry(index, layout);
+    let whole: Vec<_> = ttls.iter().filter(is_whole).filter(on_expiry).collect();
     if whole.len() < 2 {
-        return Ok(Finding::pass("there is no second TTL index"));
+        return Ok(Finding::pass("there is no second TTL index on the expiry"));
     }
+    let names: Vec<_> = whole.iter().map(|index| index.name()).collect();
+    let what = format!("{} TTL indexes are on the expiry: {}", whole.len(), names.join(", "));
+    let meaning = "the one that deletes sooner decides, and each slows down every write";
+    // The one to drop is not the store's own, which it would create again at its next start.
     let wanted = facts.index_status(layout);
     let right = wanted.found.filter(|_| wanted.state == TtlState::Installed);
-    let right = right.as_ref().map(IndexSpec::name);
-    let names: Vec<_> = whole.iter().map(|index| index.name()).collect();
-    // The one to drop is not the store's own, which it would make again at its next start.
-    let wrong = whole.iter().find(|index| Some(index.name()) != right).unwrap_or(&whole[1]);
-    let what = format!("there are {} TTL indexes: {}", whole.len(), names.join(", "));
-    let meaning = "a session ends by the one that deletes it first, and each costs work at \
-                   every write";
-    Ok(Finding::warn(what, meaning).remedy(drop_index(facts, wrong)))
+    let wrong = right.and_then(|right| whole.iter().find(|index| index.name() != right.name()));
+    let remedy = wrong.map(|wrong| script::drop_index(facts, wrong.name()));
+    Ok(Finding::warn(what, meaning).remedy(remedy))
 }
 
 /// One of another name or with other options is in the application's own way.
 pub(super) fn options(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, _) = ttls(facts)?;
-    // `createIndex` is a no-op only for an index with the same options and name.
     let status = facts.index_status(layout);
-    let found = status.found.as_ref().filter(|_| status.state == TtlState::Differs);
-    let Some(found) = found else {
-        return Ok(Finding::pass("no index is in the way of the store's own"));
+    // The server refuses a second index with the same key (85) or of the same name (86), and none else.
+    let collides = |found: &IndexSpec| {
+        layout.ttl_index.as_ref().is_some_and(|ttl| {
+            let is_own_option = ttl.option.is_some()
+                && found.has_shape_of(ttl)
+                && found.seconds().is_some_and(|seconds| seconds > 0);
+            !is_own_option && (found.name() == ttl.name || found.goes(&ttl.key, ttl.direction()))
+        })
+    };
+    let differs = status.state == TtlState::Differs;
+    let Some(found) = status.found.as_ref().filter(|found| differs && collides(found)) else {
+        return Ok(Finding::pass("no index prevents the store from creating its own"));
     };
     let what = format!(
-        "the index {} is not as {} would make it",
+        "the index {} is not the one that {} creates",
         found.name(),
         layout.stores.first().map_or(layout.name.as_str(), String::as_str)
     );
-    let meaning = "where the application makes its index at its start, that fails with error 85 \
-                   or 86";
-    Ok(Finding::warn(what, meaning).remedy(facts.deleting_remedy(layout)))
+    let meaning =
+        "an application that creates its index at its start fails there with error 85 or 86";
+    let finding = Finding::warn(what, meaning);
+    Ok(facts.by_lifetime(finding, layout, facts.deleting_remedy(layout)))
 }
 
 /// One that is still being built does not delete yet.
@@ -257,7 +261,7 @@ pub(super) fn build(facts: &Facts) -> Result<Finding, Unknown> {
     if stats.builds.is_empty() {
         return Ok(Finding::pass("no index is being built"));
     }
-    let what = format!("still being built: {}", stats.builds.join(", "));
-    let meaning = "until it is built nothing is deleted by it, and the server has more to do";
+    let what = format!("indexes are still being built: {}", stats.builds.join(", "));
+    let meaning = "they find and delete nothing until the build is complete, which takes load";
     Ok(Finding::warn(what, meaning))
 }

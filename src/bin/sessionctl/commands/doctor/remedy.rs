@@ -1,17 +1,14 @@
 //! A remedy as a command that can be copied: it repeats what was typed here, so that it works on the
 //! same collection of the same server.
 
-use std::borrow::Cow;
-use std::time::Duration;
-
-use bson::DateTime;
 use sessionctl::connection::Connection;
-use sessionctl::doctor::{Facts, Remedy};
+use sessionctl::doctor::{Facts, Remedy, Task};
 use sessionctl::index::Aim;
+use std::borrow::Cow;
 
 use crate::args::{DEFAULT_URI, Uri};
 use crate::console::failure::Failure;
-use crate::console::text::{exact_duration, shell_word};
+use crate::console::text::shell_word;
 use crate::context::Context;
 
 /// What every command repeats. What stands in the environment stays there, and a password is never
@@ -37,7 +34,10 @@ impl Commands {
         match &context.uri {
             _ if !global.is_uri_typed => {}
             Uri::Given(_) if has_login => {
-                context.note("note", "the commands want --uri again, which has a password in it");
+                context.note(
+                    "note",
+                    "the commands below omit --uri, which contains a password: add it again",
+                );
             }
             Uri::Given(_) => options.push(("--uri", public.clone())),
             Uri::File(path) => options.push(("--uri-file", path.display().to_string())),
@@ -60,47 +60,28 @@ impl Commands {
         })
     }
 
-    /// The command for a shell.
+    /// The command for a shell. Never `--yes`: whoever types it is asked before a session ends.
     pub fn command(&self, remedy: &Remedy) -> String {
-        const YES: &str = "--yes";
-        let lifetime = |given: &Option<Duration>| option("--lifetime", given.map(exact_duration));
         let (verb, rest): (Cow<'_, str>, Cow<'_, str>) = match remedy {
-            Remedy::Script { script, by_administrator } => {
-                return self.mongosh(script, *by_administrator);
-            }
+            Remedy::Script { task, script } => return self.mongosh(*task, script),
             Remedy::SetClock => return "timedatectl set-ntp true".to_owned(),
             Remedy::NameLayout | Remedy::DetectLayout | Remedy::Examine { .. } => {
                 ("doctor".into(), "".into())
             }
-            Remedy::Purge { state, max_lag } => {
-                let max_lag = option("--max-lag", max_lag.map(exact_duration));
-                (format!("purge --{}", state.name()).into(), format!("{max_lag}{YES}").into())
-            }
-            Remedy::PurgeExpiringAfter(after) => {
-                (format!("purge --expires-after +{}", exact_duration(*after)).into(), YES.into())
-            }
-            Remedy::PurgeExpiredBefore(time) => {
-                (format!("purge --expires-before {}", date(*time)).into(), YES.into())
-            }
+            Remedy::Purge(state) => (format!("purge --{}", state.name()).into(), "".into()),
             // An id may begin with a dash.
-            Remedy::PurgeSession { id } => ("purge".into(), format!("{YES} -- {id}").into()),
-            Remedy::FixExpiry => ("fix expiry".into(), YES.into()),
-            Remedy::FixEndless { lifetime: given } => {
-                ("fix endless".into(), format!("{}{YES}", lifetime(given)).into())
+            Remedy::PurgeSession { id } => ("purge".into(), format!("-- {id}").into()),
+            Remedy::FixExpiry => ("fix expiry".into(), "".into()),
+            Remedy::FixEndless => ("fix endless".into(), "".into()),
+            Remedy::Sweep { interval } => {
+                ("sweep".into(), format!("--interval {}", interval.as_secs()).into())
             }
-            Remedy::Sweep { interval, rate, lifetime: given } => {
-                let rate = option("--rate", *rate);
-                let interval = interval.as_secs();
-                let rest = format!("{}{rate}--interval {interval}", lifetime(given));
-                ("sweep".into(), rest.into())
-            }
-            Remedy::Index { aim, drain, lifetime: given } => {
+            Remedy::Index { aim, drain } => {
                 let verb = match aim {
                     Aim::Install => "index install",
                     Aim::Replace => "index replace",
                 };
-                let drain = if *drain { "--drain " } else { "" };
-                (verb.into(), format!("{}{drain}{YES}", lifetime(given)).into())
+                (verb.into(), if *drain { "--drain" } else { "" }.into())
             }
         };
         let is_kept = |(name, _): &&(&str, String)| {
@@ -121,26 +102,16 @@ impl Commands {
     }
 
     /// JavaScript for mongosh.
-    fn mongosh(&self, script: &str, by_administrator: bool) -> String {
+    fn mongosh(&self, task: Task, script: &str) -> String {
         let mut words = vec!["mongosh"];
         words.extend(self.server.as_deref());
         if let Some(login) = &self.login {
+            let by_administrator = task == Task::GrantRoles;
             words.extend(["--username", if by_administrator { "ADMINISTRATOR" } else { login }]);
         }
         words.extend(["--eval", script]);
         words.into_iter().map(shell_word).collect::<Vec<_>>().join(" ")
     }
-}
-
-/// An option with its value and a space behind it; nothing if there is no value.
-fn option(name: &str, value: Option<impl std::fmt::Display>) -> String {
-    value.map(|value| format!("{name} {value} ")).unwrap_or_default()
-}
-
-/// A time as it is typed; midnight is a date alone.
-fn date(time: DateTime) -> String {
-    let text = time.try_to_rfc3339_string().unwrap_or_default();
-    text.trim_end_matches("T00:00:00Z").to_owned()
 }
 
 /// A connection string without the login in it, and whether there was one.
@@ -155,11 +126,11 @@ fn without_login(uri: &str) -> (String, bool) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use sessionctl::State;
 
     use super::*;
-
-    const DAY: Duration = Duration::from_secs(86_400);
 
     fn commands() -> Commands {
         let (database, collection) = ("app".to_owned(), "sessions".to_owned());
@@ -168,51 +139,24 @@ mod tests {
 
     #[test]
     fn each_remedy_is_a_command() {
-        let lifetime = Some(DAY * 14);
+        let index = |aim, drain| Remedy::Index { aim, drain };
         for (remedy, command) in [
             (Remedy::NameLayout, "doctor -d app -c sessions"),
             (Remedy::Examine { collection: "all".into() }, "doctor -d app -c all"),
-            (
-                Remedy::Purge { state: State::Malformed, max_lag: None },
-                "purge --malformed -d app -c sessions --yes",
-            ),
-            (
-                Remedy::Purge { state: State::Expired, max_lag: Some(Duration::from_secs(10)) },
-                "purge --expired -d app -c sessions --max-lag 10s --yes",
-            ),
-            (
-                Remedy::PurgeExpiringAfter(DAY * 730),
-                "purge --expires-after +730d -d app -c sessions --yes",
-            ),
-            (
-                Remedy::PurgeExpiredBefore(DateTime::from_millis(946_684_800_000)),
-                "purge --expires-before 2000-01-01 -d app -c sessions --yes",
-            ),
+            (Remedy::Purge(State::Malformed), "purge --malformed -d app -c sessions"),
+            (Remedy::Purge(State::Expired), "purge --expired -d app -c sessions"),
             (
                 Remedy::PurgeSession { id: "-a1b2c3d4e5f".into() },
-                "purge -d app -c sessions --yes -- -a1b2c3d4e5f",
+                "purge -d app -c sessions -- -a1b2c3d4e5f",
             ),
-            (Remedy::FixExpiry, "fix expiry -d app -c sessions --yes"),
+            (Remedy::FixExpiry, "fix expiry -d app -c sessions"),
+            (Remedy::FixEndless, "fix endless -d app -c sessions"),
             (
-                Remedy::FixEndless { lifetime },
-                "fix endless -d app -c sessions --lifetime 14d --yes",
+                Remedy::Sweep { interval: Duration::from_secs(60) },
+                "sweep -d app -c sessions --interval 60",
             ),
-            (
-                Remedy::Sweep {
-                    interval: Duration::from_secs(60),
-                    rate: Some(500),
-                    lifetime: None,
-                },
-                "sweep -d app -c sessions --rate 500 --interval 60",
-            ),
-            (
-                Remedy::Index { aim: Aim::Install, drain: true, lifetime },
-                "index install -d app -c sessions --lifetime 14d --drain --yes",
-            ),
-            (
-                Remedy::Index { aim: Aim::Replace, drain: false, lifetime: None },
-                "index replace -d app -c sessions --yes",
-            ),
+            (index(Aim::Install, true), "index install -d app -c sessions --drain"),
+            (index(Aim::Replace, false), "index replace -d app -c sessions"),
         ] {
             assert_eq!(commands().command(&remedy), format!("sessionctl {command}"));
         }
@@ -229,21 +173,21 @@ mod tests {
         };
         assert_eq!(
             commands.command(&Remedy::FixExpiry),
-            r#"sessionctl fix expiry --uri-file '/etc/my uri' --layout fiber -d app -c 'it'"'"'s' --yes"#
+            r#"sessionctl fix expiry --uri-file '/etc/my uri' --layout fiber -d app -c 'it'"'"'s'"#
         );
         assert_eq!(
             commands.command(&Remedy::DetectLayout),
             r#"sessionctl doctor --uri-file '/etc/my uri' -d app -c 'it'"'"'s'"#
         );
-        let script = |by_administrator| {
+        let script = |task| {
             let script = r#"db.getSiblingDB("app").dropUser("it's")"#.to_owned();
-            commands.command(&Remedy::Script { script, by_administrator })
+            commands.command(&Remedy::Script { task, script })
         };
         assert_eq!(
-            script(false),
+            script(Task::DropIndex),
             r#"mongosh mongodb://db1:27017/ --username ops --eval 'db.getSiblingDB("app").dropUser("it'"'"'s")'"#
         );
-        assert!(script(true).contains("--username ADMINISTRATOR --eval"));
+        assert!(script(Task::GrantRoles).contains("--username ADMINISTRATOR --eval"));
     }
 
     #[test]
