@@ -21,7 +21,7 @@ use crate::console::signals::Signals;
 use crate::console::text::sessions;
 
 /// Said where there is no index.
-pub const WALK: &str = "no index leads to these sessions: the whole collection is walked once";
+pub const WALK: &str = "no usable index: scanning the whole collection once";
 
 /// Whoever interrupts a command does not wait longer than this for a number.
 const MOMENT: Duration = Duration::from_millis(500);
