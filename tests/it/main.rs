@@ -39,6 +39,7 @@ mod purge;
 mod purge_options;
 mod readme;
 mod replica;
+mod reports;
 mod restore;
 mod rights;
 mod selection;

@@ -108,25 +108,33 @@ impl Typed<'_> {
                     preview::print(context, &job).await?;
                     return job.end;
                 }
-                if job.report.matched == Some(0) {
-                    let report = job.report.nothing_done();
-                    return context.finish(HEADER, report.row(), &report.sentence(), job.end);
-                }
-                // Whatever can fail fails before the question.
-                let audit = Audit::open(&self.args.audit, &context.command_line)?;
-                let archive = self.archive.prepare(context).doing(&job.action)?;
-                job.report.archive = self.archive.path();
-                let confirmed = self.confirm(context, &job, question).await?;
-                let means = Means {
-                    archive: self.archive.open(context, archive).doing(&job.action)?,
-                    run_time: self.args.run_time,
-                    ..Means::new(&context.signals, context.global.quiet, &audit)
-                };
-                let Applied { report, outcome } =
-                    job.apply(means, &self.verify, &confirmed).await?;
-                context.finish(HEADER, report.row(), &report.sentence(), outcome)
+                self.carry_out(context, *job, question).await
             }
         }
+    }
+
+    async fn carry_out(
+        &self,
+        context: &Context,
+        mut job: Job,
+        question: Question,
+    ) -> Result<Exit, Failure> {
+        if job.report.matched == Some(0) {
+            let report = job.report.nothing_done();
+            return context.finish(HEADER, report.row(), &report.sentence(), job.end);
+        }
+        // Whatever can fail fails before the question.
+        let audit = Audit::open(&self.args.audit, &context.command_line)?;
+        let archive = self.archive.prepare(context).doing(&job.action)?;
+        job.report.archive = self.archive.path();
+        let confirmed = self.confirm(context, &job, question).await?;
+        let means = Means {
+            archive: self.archive.open(context, archive).doing(&job.action)?,
+            run_time: self.args.run_time,
+            ..Means::new(&context.signals, context.global.quiet, &audit)
+        };
+        let Applied { report, outcome } = job.apply(means, &self.verify, &confirmed).await?;
+        context.finish(HEADER, report.row(), &report.sentence(), outcome)
     }
 
     /// `purge` as it was typed, with its sessions counted where their number is asked for, or where
