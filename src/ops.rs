@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod index;
 pub mod purge;
 pub mod restore;
+mod rights;
 pub mod stats;
 pub mod sweep;
 pub mod top;

@@ -207,9 +207,9 @@ fn nothing_is_mended_without_a_confirmation_and_a_dry_run_changes_nothing() {
     let dry = db.sessionctl(&["fix", "expiry", "--dry-run", "-o", "json"]).exits(1).json();
     assert_eq!((&dry["matched"], &dry["mended"]), (&2.into(), &serde_json::Value::Null));
     assert_eq!(db.find("sessions", doc! {}), before);
-    db.command(&["fix", "expiry"]).on_terminal(&[("Go on?", "n\n")]).exits(3);
+    db.command(&["fix", "expiry"]).on_terminal(&[("Continue?", "n\n")]).exits(3);
     assert_eq!(db.find("sessions", doc! {}), before);
-    db.command(&["fix", "expiry"]).on_terminal(&[("Go on?", "y\n")]).exits(1);
+    db.command(&["fix", "expiry"]).on_terminal(&[("Continue?", "y\n")]).exits(1);
     assert_eq!(db.count("sessions", doc! { "expires": { "$type": "date" } }), 3);
 }
 

@@ -114,7 +114,7 @@ fn before_the_server_deletes_a_backlog_it_is_said_and_confirmed() {
     run.says("deletes 3 expired sessions").says("at once\n");
     assert!(db.indexes("sessions").is_empty());
     let asked = db.command(&["index", "install"]);
-    asked.on_terminal(&[("Go on?", "n\r")]).exits(3);
+    asked.on_terminal(&[("Continue?", "n\r")]).exits(3);
     assert!(db.indexes("sessions").is_empty());
     db.sessionctl(&["index", "install", "--yes"]).exits(0).says("deletes 3 expired sessions");
     db.await_ids("sessions", &[LIVE]);
@@ -129,7 +129,7 @@ fn removing_ends_the_servers_deleting() {
         assert_eq!(db.indexes("sessions").len(), 1, "{layout}");
         db.sessionctl(&["index", "remove", "--yes"]).exits(0);
         assert!(db.indexes("sessions").is_empty(), "{layout}");
-        db.sessionctl(&["index", "remove"]).exits(0).says("no TTL index");
+        db.sessionctl(&["index", "remove"]).exits(0).prints("no TTL index");
         db.insert("sessions", [session(layout, EXPIRED, at(-60))]);
         // Two passes of the TTL monitor.
         std::thread::sleep(Duration::from_millis(if layout == "tower-sessions" {
@@ -145,7 +145,7 @@ fn removing_ends_the_servers_deleting() {
 fn a_plain_index_is_not_removed_as_a_ttl_index() {
     let db = live("express-mongodb-legacy");
     db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });
-    db.sessionctl(&["index", "remove", "--yes"]).exits(0).says("no TTL index");
+    db.sessionctl(&["index", "remove", "--yes"]).exits(0).prints("no TTL index");
     assert_eq!(db.indexes("sessions").len(), 1);
 }
 

@@ -225,7 +225,7 @@ fn a_pass_longer_than_the_lease_keeps_it() {
         sweep.signal("TERM");
     }
     let said: String = sweeps.into_iter().map(|sweep| sweep.wait().exits(0).stderr).collect();
-    assert!(said.contains("deleted 40 sessions"), "{said}");
+    assert!(said.contains("deleted 40 expired sessions"), "{said}");
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn once_leaves_the_work_to_the_one_who_has_the_lease() {
     let mut daemon = db.command(&["sweep", "--interval", "1h"]).start();
     db.await_gone("sessions", "before");
     // Its pass may look once more before it ends.
-    daemon.await_said("deleted 1 session");
+    daemon.await_said("deleted 1 expired session");
     expired(&db, "one");
     let run = db.sessionctl(&["sweep", "--once"]).exits(0).says("is left to");
     assert!(!is_gone(&db, "one"), "{run:#?}");

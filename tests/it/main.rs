@@ -41,6 +41,7 @@ mod purge_options;
 mod python;
 mod readme;
 mod replica;
+mod reports;
 mod restore;
 mod rights;
 mod selection;

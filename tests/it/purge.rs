@@ -485,15 +485,15 @@ fn deletes_are_hinted_acknowledged_by_the_majority_and_can_be_found_by_their_com
 fn a_question_on_the_terminal_is_asked_with_count_and_namespace() {
     let db = Db::new();
     of_every_state(&db);
-    let question = format!("delete 2 expired sessions of {}.sessions?", db.name);
+    let question = format!("Delete 2 expired sessions from {}.sessions?", db.name);
     let asked = db.command(&["purge", "--expired"]);
-    asked.on_terminal(&[(&question, ""), ("Go on?", "n\r")]).exits(3);
+    asked.on_terminal(&[(&question, ""), ("Continue?", "n\r")]).exits(3);
     assert_eq!(db.count("sessions", doc! {}), 7);
     let asked = db.command(&["purge", "--expired"]);
-    asked.on_terminal(&[("Go on?", "maybe\r")]).exits(3);
+    asked.on_terminal(&[("Continue?", "maybe\r")]).exits(3);
     assert_eq!(db.count("sessions", doc! {}), 7);
     let asked = db.command(&["purge", "--expired"]);
-    let run = asked.on_terminal(&[("Go on?", "y\r")]).exits(0);
+    let run = asked.on_terminal(&[("Continue?", "y\r")]).exits(0);
     assert!(run.stdout.contains("0 of 2 ") && run.stdout.contains(" left"), "{run:#?}");
     assert_eq!(db.count("sessions", doc! {}), 5);
 }
@@ -502,7 +502,7 @@ fn a_question_on_the_terminal_is_asked_with_count_and_namespace() {
 fn all_wants_the_namespace_typed() {
     let db = Db::new();
     of_every_state(&db);
-    let ask = |answer: &str| db.command(&["purge", "--all"]).on_terminal(&[("to go on", answer)]);
+    let ask = |answer: &str| db.command(&["purge", "--all"]).on_terminal(&[("to continue", answer)]);
     ask("y\r").exits(3);
     ask("sessions\r").exits(3);
     assert_eq!(db.count("sessions", doc! {}), 7);
@@ -515,7 +515,7 @@ fn an_interrupted_question_deletes_nothing() {
     let db = Db::new();
     of_every_state(&db);
     let asked = db.command(&["purge", "--live"]);
-    let run = asked.on_terminal(&[("Go on?", "\x03")]);
+    let run = asked.on_terminal(&[("Continue?", "\x03")]);
     run.exits(130);
     assert_eq!(db.count("sessions", doc! {}), 7);
 }
@@ -526,7 +526,7 @@ fn with_ids_from_stdin_the_terminal_is_asked() {
     of_every_state(&db);
     let ask = |answer: &str| {
         db.command(&["purge", "-"])
-            .typed_on_terminal("printf 'live-42\\n' | $sessionctl", &[("Go on?", answer)])
+            .typed_on_terminal("printf 'live-42\\n' | $sessionctl", &[("Continue?", answer)])
     };
     ask("n\r").exits(3);
     assert_eq!(db.count("sessions", doc! {}), 7);

@@ -171,7 +171,7 @@ fn a_dry_run_shows_how_it_would_go_about_it_and_does_nothing() {
         assert_eq!(report["sample"].as_array().unwrap().len(), 5, "{report}");
         assert!(report["estimate"].is_number() && report["deleted"].is_null(), "{report}");
         let text = |key: &str| report[key].as_str().unwrap_or_default().to_owned();
-        (text("strategy"), text("plan"), run.stderr.contains("the whole collection is walked"))
+        (text("strategy"), text("plan"), run.stderr.contains("scanning the whole collection"))
     };
     let pair = |strategy: &str, plan: &str, walks| (strategy.to_owned(), plan.to_owned(), walks);
     assert_eq!(seen(&["--dry-run"]), pair("_id windows", "COLLSCAN", true));

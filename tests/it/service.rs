@@ -307,9 +307,9 @@ fn a_pass_that_outlasts_the_interval_is_said_and_followed_by_one_at_once() {
     let arguments = ["sweep", "--interval", "1", "--rate", "10", "--batch-size", "1"];
     let mut sweep = db.command(&arguments).start();
     db.await_count("sessions", doc! {}, 0);
-    sweep.await_said("deleted 30 sessions");
+    sweep.await_said("deleted 30 expired sessions");
     let run = sweep.end().says("longer than the interval of 1 s");
-    assert!(run.stderr.contains("deleted 30 sessions"), "{run:#?}");
+    assert!(run.stderr.contains("deleted 30 expired sessions"), "{run:#?}");
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn a_sweep_can_be_ended_while_its_server_does_not_answer() {
     let db = Db::on(&server.uri());
     let mut sweep = sweeping(&db);
     // The session is gone a moment before the sweep is told so; a batch under way is waited for.
-    sweep.await_said("deleted 1 session");
+    sweep.await_said("deleted 1 expired session");
     server.pause().unwrap();
     std::thread::sleep(Duration::from_millis(1500));
     sweep.signal("TERM");
@@ -186,7 +186,7 @@ fn once_is_one_pass_and_silent_if_asked() {
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
     assert_eq!(db.ids("sessions"), ["live"]);
     expired(&db, "second");
-    db.sessionctl(&["sweep", "--once"]).exits(0).says("deleted 1 session");
+    db.sessionctl(&["sweep", "--once"]).exits(0).prints("deleted 1 expired session from ");
     assert_eq!(db.ids("sessions"), ["live"]);
 }
 

@@ -13,12 +13,14 @@ use sessionctl::{Layout, Store};
 
 use crate::args::{Format, Global, Secret, Uri};
 use crate::console::failure::{Doing as _, Exit, Failure};
-use crate::console::output::{Row, Rows, Shape, Style};
+use crate::console::output::{self, Row, Rows, Shape, Style};
 use crate::console::report::say;
 use crate::console::signals::{Hangup, Signals};
+use crate::console::text::neutral;
 
 pub mod selected;
 pub mod users;
+pub mod words;
 
 /// The options of all commands, the signals, and the connection that is opened when it is needed.
 #[derive(Debug)]
@@ -68,19 +70,42 @@ impl Context {
         Rows::stdout(self.style(), shape, header)
     }
 
-    /// Prints the one row of a report, whatever the outcome, which it gives back: a report that could
+    /// Whether a report is a sentence or two to a person, rather than all of its keys.
+    pub fn speaks(&self) -> bool {
+        self.global.format == Format::Table && !self.global.verbose
+    }
+
+    /// Prints a report: `sentence` to a person, the row where a program or `-v` asks for all of it.
+    pub fn report(
+        &self,
+        header: &'static [&'static str],
+        row: Row,
+        sentence: &str,
+    ) -> Result<(), Failure> {
+        if self.global.format == Format::Table && self.global.quiet {
+            return Ok(());
+        }
+        if self.speaks() {
+            return output::text(&format!("{}\n", neutral(sentence)));
+        }
+        let mut rows = self.rows(Shape::One, header);
+        rows.row(row).and_then(|()| rows.finish())
+    }
+
+    /// Prints the report of a command, whatever the outcome, which it gives back: a report that could
     /// not be printed is a failure only where nothing else is.
     pub fn finish(
         &self,
         header: &'static [&'static str],
         row: Row,
+        sentence: &str,
         outcome: Result<Exit, Failure>,
     ) -> Result<Exit, Failure> {
-        if self.global.format == Format::Table && self.global.quiet {
-            return outcome;
+        if matches!(outcome, Ok(Exit::Signal(_) | Exit::WorkLeft)) && !self.speaks() {
+            // How much is left is no key of the report.
+            self.note("note", sentence);
         }
-        let mut rows = self.rows(Shape::One, header);
-        let printed = rows.row(row).and_then(|()| rows.finish());
+        let printed = self.report(header, row, sentence);
         match (outcome, printed) {
             (Err(failure), Err(unprinted)) if !unprinted.is_closed_pipe() => {
                 say("warning", "the report could not be printed");
@@ -89,6 +114,18 @@ impl Context {
             (Ok(_), Err(unprinted)) if !unprinted.is_closed_pipe() => Err(unprinted),
             (outcome, _) => outcome,
         }
+    }
+
+    /// One step of a report, said when it is done: where the report is sentences it is one of them.
+    pub fn say_done(&self, sentence: &str) -> Result<(), Failure> {
+        if !self.speaks() {
+            self.note("note", sentence);
+            return Ok(());
+        }
+        if self.global.quiet {
+            return Ok(());
+        }
+        output::text(&format!("{}\n", neutral(sentence)))
     }
 
     /// Says something that is not a failure, unless `-q`.
@@ -105,6 +142,25 @@ impl Context {
         let connection = connection.doing("connect")?;
         self.warn_of_ignored(&connection);
         Ok(connection)
+    }
+
+    /// Says before a question that the login may not do what follows. A server that does not tell is
+    /// no reason to stop: it refuses by itself.
+    pub async fn check_rights(
+        &self,
+        connection: &Connection,
+        collection: &str,
+        rights: &[&'static str],
+        action: &str,
+    ) -> Result<(), Failure> {
+        let Some((login, right)) = connection.lacking(collection, rights).await else {
+            return Ok(());
+        };
+        let namespace = format!("{}.{collection}", connection.database());
+        let sentence =
+            format!("could not {action}: the login {login} lacks the right {right} on {namespace}");
+        Err(Failure::new(Exit::Failed, sentence)
+            .hint("`sessionctl help rights` lists what each command needs, as createRole commands"))
     }
 
     fn warn_of_ignored(&self, connection: &Connection) {

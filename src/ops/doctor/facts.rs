@@ -310,7 +310,7 @@ pub struct Rights {
 
 impl Rights {
     /// Reads the reply to `connectionStatus` with `showPrivileges`.
-    pub(super) fn read(reply: &Document) -> Self {
+    pub(crate) fn read(reply: &Document) -> Self {
         let documents = |name: &str| -> Vec<Document> {
             let info = reply.get_document("authInfo").ok();
             let list = info.and_then(|info| info.get_array(name).ok()).cloned().unwrap_or_default();

@@ -78,6 +78,19 @@ impl Changing {
         self.after(&self.store.indexes().await?)
     }
 
+    /// What the login must be allowed to do for the changes that are to come.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub async fn rights(&self) -> Result<Vec<&'static str>> {
+        Ok(match self.next().await? {
+            None => Vec::new(),
+            Some(Change::Build(_) | Change::Await(_)) => vec!["createIndex"],
+            Some(Change::Convert(_)) => vec!["collMod"],
+            Some(Change::Drop(_)) => vec!["dropIndex", "createIndex"],
+        })
+    }
+
     fn after(&self, indexes: &[IndexSpec]) -> Result<Option<Change>> {
         let layout = self.store.layout();
         let stands_in = indexes.iter().any(IndexSpec::stands_in);

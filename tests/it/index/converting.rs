@@ -42,7 +42,7 @@ fn a_plain_index_is_converted_in_place() {
     let status = db.sessionctl(&["index", "status", "-o", "json"]).exits(0).json();
     assert_eq!(status["state"], "missing");
     assert_eq!(status["found"]["name"], "expires_1");
-    db.sessionctl(&["index", "install"]).exits(0).says("made the TTL index");
+    db.sessionctl(&["index", "install"]).exits(0).prints("to the TTL index");
     is_installed(&db);
 }
 
@@ -53,7 +53,7 @@ fn where_the_server_cannot_convert_it_another_stands_in_until_it_is_exchanged() 
     with_plain_index(&db, "connect-mongo-json");
     {
         let _refusing = older.refuses(&db);
-        db.sessionctl(&["index", "install"]).exits(0).says("made the TTL index");
+        db.sessionctl(&["index", "install"]).exits(0).prints("to the TTL index");
     }
     is_installed(&db);
 }
@@ -113,7 +113,7 @@ fn the_plain_index_that_the_store_itself_makes_stays_beside() {
     let status = db.sessionctl(&["index", "status", "-o", "json"]).exits(0).json();
     assert_eq!(status["state"], "missing");
     assert!(status["found"].is_null(), "{status}");
-    db.sessionctl(&["index", "install"]).exits(0).says("was created");
+    db.sessionctl(&["index", "install"]).exits(0).prints("created the TTL index of ");
     assert_eq!(names(&db), ["expires_1", "expires_-1"]);
     db.create_index("sessions", plain());
     db.insert("sessions", [session(layout, EXPIRED, at(-60))]);

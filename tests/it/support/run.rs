@@ -40,6 +40,13 @@ impl Run {
         self
     }
 
+    /// It printed this on stdout.
+    #[track_caller]
+    pub fn prints(self, text: &str) -> Self {
+        assert!(self.stdout.contains(text), "no {text:?} in {self:#?}");
+        self
+    }
+
     /// This is nowhere in what it printed.
     #[track_caller]
     pub fn never_shows(self, text: &str) -> Self {

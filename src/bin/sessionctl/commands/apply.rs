@@ -11,7 +11,6 @@ use crate::args::duration;
 use crate::audit::{Audit, AuditArgs};
 use crate::console::confirm::{Confirmed, Question, Yes, ask, can_ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
-use crate::console::output::Row;
 use crate::console::progress::Progress;
 use crate::context::Context;
 use crate::context::users::Seen;
@@ -28,7 +27,7 @@ mod verify;
 pub use archive::ArchiveArgs;
 pub use batches::Means;
 pub use job::{Applied, Job};
-pub use report::{HEADER, Report, Verb};
+pub use report::{HEADER, Report, Verb, stopped};
 pub use throttle::{ThrottleArgs, factor};
 pub use verify::VerifyArgs;
 
@@ -72,7 +71,7 @@ pub enum Prepared {
     /// All is known, and nothing is written yet.
     Ready { job: Box<Job>, question: Question },
     /// The collection is empty: nothing tells the layout, and nothing is to be done.
-    NothingThere { report: Row, end: Result<Exit, Failure> },
+    NothingThere { report: Box<Report>, end: Result<Exit, Failure> },
     /// A signal came first.
     Interrupted,
 }
@@ -100,17 +99,42 @@ impl Typed<'_> {
         let prepared = signals.asked.run_until_cancelled(preparing).await;
         match prepared.unwrap_or(Ok(Prepared::Interrupted))? {
             Prepared::Interrupted => Ok(signals.exit()),
-            Prepared::NothingThere { report, end } => context.finish(HEADER, report, end),
+            Prepared::NothingThere { report, end } => {
+                context.finish(HEADER, report.row(), &report.sentence(), end)
+            }
             Prepared::Ready { mut job, question } => {
                 job.report.took = started.elapsed();
                 if self.args.dry_run {
                     preview::print(context, &job).await?;
                     return job.end;
                 }
-                let confirmed = self.confirm(context, &job, question).await?;
-                self.apply(context, *job, &confirmed).await
+                self.carry_out(context, *job, question).await
             }
         }
+    }
+
+    async fn carry_out(
+        &self,
+        context: &Context,
+        mut job: Job,
+        question: Question,
+    ) -> Result<Exit, Failure> {
+        if job.report.matched == Some(0) {
+            let report = job.report.nothing_done();
+            return context.finish(HEADER, report.row(), &report.sentence(), job.end);
+        }
+        // Whatever can fail fails before the question.
+        let audit = Audit::open(&self.args.audit, &context.command_line)?;
+        let archive = self.archive.prepare(context).doing(&job.action)?;
+        job.report.archive = self.archive.path();
+        let confirmed = self.confirm(context, &job, question).await?;
+        let means = Means {
+            archive: self.archive.open(context, archive).doing(&job.action)?,
+            run_time: self.args.run_time,
+            ..Means::new(&context.signals, context.global.quiet, &audit)
+        };
+        let Applied { report, outcome } = job.apply(means, &self.verify, &confirmed).await?;
+        context.finish(HEADER, report.row(), &report.sentence(), outcome)
     }
 
     /// `purge` as it was typed, with its sessions counted where their number is asked for, or where
@@ -170,30 +194,12 @@ impl Typed<'_> {
         job: &Job,
         question: Question,
     ) -> Result<Confirmed, Failure> {
-        let beforehand = job
-            .report
-            .matched
-            .and_then(Confirmed::by_count)
-            .or_else(|| self.args.confirmed_without_asking(&job.purge, self.stdin_gives_ids));
-        ask(beforehand, question, self.stdin_gives_ids, &context.signals).await
-    }
-
-    async fn apply(
-        &self,
-        context: &Context,
-        job: Job,
-        confirmed: &Confirmed,
-    ) -> Result<Exit, Failure> {
-        if job.report.matched == Some(0) {
-            return context.finish(HEADER, job.report.nothing_done().row(), job.end);
+        let beforehand = self.args.confirmed_without_asking(&job.purge, self.stdin_gives_ids);
+        if beforehand.is_none() {
+            let Job { store, action, .. } = job;
+            let right = [job.right()];
+            context.check_rights(store.connection(), store.name(), &right, action).await?;
         }
-        let audit = Audit::open(&self.args.audit, &context.command_line)?;
-        let means = Means {
-            archive: self.archive.open(context).doing(&job.action)?,
-            run_time: self.args.run_time,
-            ..Means::new(&context.signals, context.global.quiet, &audit)
-        };
-        let Applied { report, outcome } = job.apply(means, &self.verify, confirmed).await?;
-        context.finish(HEADER, report.row(), outcome)
+        ask(beforehand, question, self.stdin_gives_ids, &context.signals).await
     }
 }

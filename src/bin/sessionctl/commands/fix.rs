@@ -9,8 +9,9 @@ use sessionctl::{Query, Selection};
 use super::apply::{ApplyArgs, ArchiveArgs, Prepared, Report, Typed, Verb, VerifyArgs};
 use crate::console::confirm::Question;
 use crate::console::failure::{Doing as _, Exit, Failure};
-use crate::console::text::{grouped, sessions};
+use crate::console::text::grouped;
 use crate::context::users::Seen;
+use crate::context::words::Words;
 use crate::context::{Context, Purpose};
 
 /// Mend the expiries of sessions that would never go away
@@ -85,7 +86,8 @@ async fn prepare(context: &Context, typed: &Typed<'_>, fault: Fault) -> Result<P
     let action = "fix sessions of";
     let Some(store) = context.store(action, Purpose::Changing).await? else {
         let report = Report::of_nothing(context, Verb::FIX, action).await?;
-        return Ok(Prepared::NothingThere { report: report.row(), end: Ok(Exit::Done) });
+        let report = Report { words: words(fault), ..report };
+        return Ok(Prepared::NothingThere { report: Box::new(report), end: Ok(Exit::Done) });
     };
     let action = format!("{action} {}", store.namespace());
     let now = store.connection().primary_now().await.doing(&action)?;
@@ -105,14 +107,15 @@ async fn prepare(context: &Context, typed: &Typed<'_>, fault: Fault) -> Result<P
         context.note("note", text);
     }
     job.end = end(unclear, &job.action);
-    Ok(Prepared::Ready { question: question(fault, &job.report), job: Box::new(job) })
+    job.report.words = words(fault);
+    Ok(Prepared::Ready { question: Question::YesNo(job.report.question()), job: Box::new(job) })
 }
 
-fn question(fault: Fault, report: &Report) -> Question {
-    let (those, namespace) = (sessions(report.matched.unwrap_or_default()), &report.namespace);
-    Question::YesNo(match fault {
-        Fault::ExpiryType => format!("give {those} of {namespace} a date as expiry?"),
-        Fault::Endless(_) => format!("give {those} of {namespace} that never end an expiry?"),
+/// The sessions that have the fault.
+fn words(fault: Fault) -> Words {
+    Words::of_kind(match fault {
+        Fault::ExpiryType => "",
+        Fault::Endless(_) => "endless",
     })
 }
 

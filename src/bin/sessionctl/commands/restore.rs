@@ -10,11 +10,12 @@ use sessionctl::error::reason;
 use sessionctl::restore::BATCH_SIZE;
 use sessionctl::{Connection, Error};
 
+use crate::commands::apply::stopped;
 use crate::console::confirm::{Confirmed, Question, Yes, ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row};
 use crate::console::progress::Progress;
-use crate::console::text::{counted, sessions};
+use crate::console::text::{counted, elapsed, grouped, sessions};
 use crate::context::Context;
 
 /// Put back the sessions that a purge archived
@@ -64,9 +65,43 @@ struct Report {
     batches: u64,
     took: Duration,
     stopped: Option<&'static str>,
+    /// How many of the archive's sessions were left when it was stopped. This is no key.
+    left: Option<u64>,
 }
 
 impl Report {
+    /// What was done, or in a dry run would be, and what did not go as planned.
+    fn sentence(&self) -> String {
+        let Self { namespace, file, read, skipped, .. } = self;
+        let Some(restored) = self.restored else {
+            let (new, all) = (grouped(read.saturating_sub(*skipped)), sessions(*read));
+            let there = match skipped {
+                0 => String::new(),
+                1 => "; 1 is there already".to_owned(),
+                there => format!("; {} are there already", grouped(*there)),
+            };
+            return match read {
+                0 => format!("no sessions in {file}"),
+                _ if *skipped == 0 => format!("would restore {all} from {file} into {namespace}"),
+                _ => format!("would restore {new} of {all} from {file} into {namespace}{there}"),
+            };
+        };
+        let at_least = if self.exact == Some(false) { "at least " } else { "" };
+        let (those, took) = (sessions(restored), elapsed(self.took));
+        let mut parts =
+            vec![format!("restored {at_least}{those} from {file} into {namespace} in {took}")];
+        if (*read, self.stopped) == (0, None) {
+            parts = vec![format!("no sessions in {file}")];
+        }
+        match skipped {
+            0 => {}
+            1 => parts.push("1 session was there already".to_owned()),
+            there => parts.push(format!("{} were there already", sessions(*there))),
+        }
+        parts.extend(self.stopped.map(|why| stopped(why, self.left)));
+        parts.join("; ")
+    }
+
     fn row(&self) -> Row {
         Row(vec![
             ("namespace", Cell::Text(self.namespace.clone())),
@@ -143,7 +178,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Prepared { connection, action, source, contents, mut report } = prepared?;
     let mut outcome = Ok(Exit::Done);
     if !args.dry_run {
-        let confirmed = confirm(context, args, &report.namespace, contents.documents).await?;
+        let confirmed = confirm(context, args, &connection, &report, contents.documents).await?;
         let restored = restore(
             context,
             args,
@@ -156,14 +191,14 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         outcome = restored.await.doing(&action);
     }
     if let (Ok(Exit::Done), Some(damage)) = (&outcome, &contents.damage) {
-        report.stopped = Some("error");
+        (report.stopped, report.left) = (Some("error"), None);
         outcome = Err(Failure::of(&action, damage).hint(if args.dry_run {
             "what comes before that can be restored"
         } else {
             "what comes before that is restored"
         }));
     }
-    context.finish(HEADER, report.row(), outcome)
+    context.finish(HEADER, report.row(), &report.sentence(), outcome)
 }
 
 /// Everything that is known before anything is written.
@@ -210,6 +245,7 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
         batches: 0,
         took: Duration::ZERO,
         stopped: None,
+        left: None,
     };
     if args.dry_run {
         let documents = source.open().doing(&action)?.take(whole(contents.documents));
@@ -238,11 +274,17 @@ fn whole(documents: u64) -> usize {
 async fn confirm(
     context: &Context,
     args: &Args,
-    namespace: &str,
+    connection: &Connection,
+    report: &Report,
     documents: u64,
 ) -> Result<Confirmed, Failure> {
     let beforehand = Confirmed::by_count(documents).or_else(|| Confirmed::by_flag(args.yes));
-    let text = format!("restore {} into {namespace}?", sessions(documents));
+    let Report { namespace, file, .. } = report;
+    if beforehand.is_none() {
+        let action = format!("restore {namespace}");
+        context.check_rights(connection, context.collection(), &["insert"], &action).await?;
+    }
+    let text = format!("Restore {} from {file} into {namespace}?", sessions(documents));
     ask(beforehand, Question::YesNo(text), args.reads_stdin(), &context.signals).await
 }
 
@@ -257,7 +299,7 @@ async fn restore(
     _: Confirmed,
 ) -> sessionctl::Result<Exit> {
     let started = Instant::now();
-    let progress = Progress::new("sessions", Some(documents), context.global.quiet);
+    let progress = Progress::new("sessions read", Some(documents), context.global.quiet);
     let archive = source.open()?.take(whole(documents));
     let asked = context.signals.asked.clone();
     let mut restoring = connection.restore(context.collection(), archive, args.batch_size, asked);
@@ -278,9 +320,11 @@ async fn restore(
     (report.skipped, report.exact) = (total.skipped, Some(total.exact));
     if let Err(error) = outcome {
         report.stopped = Some("error");
+        report.left = Some(documents.saturating_sub(report.read));
         return Err(error);
     }
     let signal = context.signals.received();
     report.stopped = signal.map(|_| "signal");
+    report.left = signal.map(|_| documents.saturating_sub(report.read));
     Ok(signal.map_or(Exit::Done, Exit::Signal))
 }

@@ -105,8 +105,8 @@ pub async fn ask(
     // The question stands on lines of its own, however long; what is typed stands on a short one.
     line(&neutral(text));
     let prompt = match &namespace {
-        None => "Go on? [y/N]".to_owned(),
-        Some(namespace) => format!("Type {} to go on", neutral(namespace)),
+        None => "Continue? [y/N]".to_owned(),
+        Some(namespace) => format!("Type {} to continue", neutral(namespace)),
     };
     let before = tcgetattr(io::stderr()).ok();
     // A whole line: a key that was typed ahead must not answer.
@@ -149,6 +149,9 @@ fn interrupted(signals: &Signals) -> Failure {
 }
 
 fn refused(text: &str, hint: &str) -> Failure {
-    // A question may be a whole sentence; an error ends without a stop.
-    Failure::new(Exit::Refused, format!("not confirmed: {}", text.trim_end_matches('.'))).hint(hint)
+    // A question may be more than one sentence; an error is one, and ends without a stop.
+    let mut letters = text.trim_end_matches(['.', '?']).chars();
+    let first = letters.next().map(|letter| letter.to_lowercase().to_string());
+    let text = format!("{}{}", first.unwrap_or_default(), letters.as_str());
+    Failure::new(Exit::Refused, format!("not confirmed: {text}")).hint(hint)
 }

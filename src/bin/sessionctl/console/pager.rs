@@ -31,7 +31,7 @@ fn pagers() -> Vec<Command> {
         }
         _ => {
             let mut less = Command::new("less");
-            less.arg("-R");
+            less.arg("-FRX");
             vec![less, Command::new("more")]
         }
     }

@@ -121,6 +121,21 @@ pub fn short_duration(duration: Duration) -> String {
     format!("{}{name}", seconds / size)
 }
 
+/// How long something took.
+pub fn elapsed(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    match duration.as_secs() {
+        3600.. => format!("{} h {} min", duration.as_secs() / 3600, duration.as_secs() / 60 % 60),
+        60.. => format!("{} min {} s", duration.as_secs() / 60, duration.as_secs() % 60),
+        // Never nothing.
+        10.. => format!("{} s", duration.as_secs()),
+        // Rounded down as longer ones are.
+        _ if seconds >= 9.95 => "9.9 s".to_owned(),
+        _ if seconds < 0.095 => format!("{:.2} s", seconds.max(0.01)),
+        _ => format!("{seconds:.1} s"),
+    }
+}
+
 /// In the largest unit that loses nothing, such as `5m`: an option of ours takes it so.
 pub fn exact_duration(duration: Duration) -> String {
     in_whole(
@@ -216,6 +231,15 @@ mod tests {
         let said = [0, 1500, 90_000, 300_000, 172_800_000].map(exact);
         assert_eq!(said, ["0ms", "1500ms", "90s", "5m", "2d"]);
         assert_eq!([0, 47, 168, 8760].map(whole_hours), ["0h", "47h", "7d", "1y"]);
+    }
+
+    #[test]
+    fn what_something_took_is_told_to_the_digit_that_matters() {
+        let took = |millis| elapsed(Duration::from_millis(millis));
+        assert_eq!([0, 42, 94, 95].map(took), ["0.01 s", "0.04 s", "0.09 s", "0.1 s"]);
+        assert_eq!([420, 9_999, 59_900].map(took), ["0.4 s", "9.9 s", "59 s"]);
+        assert_eq!([60_000, 3_599_999].map(took), ["1 min 0 s", "59 min 59 s"]);
+        assert_eq!(took(7_320_000), "2 h 2 min");
     }
 
     proptest! {

@@ -1,8 +1,11 @@
 //! Where documents are put aside before they are deleted.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
+use sessionctl::Error;
 use sessionctl::archive::Archive;
+use sessionctl::error::reason;
 
 use crate::console::failure::{Exit, Failure};
 use crate::context::Context;
@@ -35,9 +38,39 @@ impl ArchiveArgs {
         Ok(())
     }
 
-    /// The file, ready to be written.
-    pub fn open(&self, context: &Context) -> sessionctl::Result<Option<Archive>> {
+    pub fn path(&self) -> Option<PathBuf> {
+        self.archive.clone()
+    }
+
+    /// Says before a question that the file cannot be written. One to add to is opened; a new one is
+    /// not made yet, so that whoever answers no is not left with an empty file.
+    pub fn prepare(&self, context: &Context) -> sessionctl::Result<Option<Archive>> {
         let Some(path) = &self.archive else { return Ok(None) };
+        if self.archive_append && path.exists() {
+            return self.open(context, None);
+        }
+        if path.symlink_metadata().is_ok() && !self.archive_append {
+            return Err(Error::ArchiveExists { path: path.clone() });
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        // As far as that can be told without making the file.
+        access(folder, Access::WRITE_OK | Access::EXEC_OK).map(|()| None).map_err(|error| {
+            let what = format!("could not be created: {}", reason(&error.into()));
+            Error::Archive { path: path.clone(), what }
+        })
+    }
+
+    /// The file, ready to be written; `prepared` is one that was opened before.
+    pub fn open(
+        &self,
+        context: &Context,
+        prepared: Option<Archive>,
+    ) -> sessionctl::Result<Option<Archive>> {
+        let Some(path) = &self.archive else { return Ok(None) };
+        if prepared.is_some() {
+            return Ok(prepared);
+        }
         if !self.archive_append {
             return Archive::create(path).map(Some);
         }

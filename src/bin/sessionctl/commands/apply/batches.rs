@@ -21,7 +21,10 @@ use crate::console::signals::Signals;
 use crate::console::text::sessions;
 
 /// Said where there is no index.
-pub const WALK: &str = "no index leads to these sessions: the whole collection is walked once";
+pub const WALK: &str = "no usable index: scanning the whole collection once";
+
+/// Whoever interrupts a command does not wait longer than this for a number.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// What surrounds the batches.
 pub struct Means<'a> {
@@ -66,7 +69,7 @@ impl Batches<'_> {
     ) -> sessionctl::Result<Ran> {
         let started = Instant::now();
         let Self { store, means: Means { signals, quiet, run_time, .. }, report } = self;
-        let progress = Progress::new("sessions", report.matched, *quiet);
+        let progress = Progress::new(report.verb.progress, report.matched, *quiet);
         let note = |label: &str, text: &str| {
             if !*quiet {
                 progress.aside(|| say(label, text));
@@ -75,7 +78,7 @@ impl Batches<'_> {
         // A signal, or the end of the time.
         let stop = signals.asked.child_token();
         let _timer = run_time.map(|time| Timer::start(time, &stop));
-        let mut purging = store.purge(purge, stop)?;
+        let mut purging = store.purge(purge.clone(), stop)?;
         if let Some(archive) = archive {
             purging = purging.archive_to(archive);
         }
@@ -130,8 +133,21 @@ impl Batches<'_> {
             report.renewed = report.matched.map(|matched| matched.saturating_sub(done + kept));
         }
         report.stopped = stopped.as_ref().map(|(why, _)| *why);
+        if stopped.is_some() {
+            report.left = left(store, &purge, report, kept).await;
+        }
         Ok(Ran { stopped: stopped.map(|(_, exit)| exit), ids })
     }
+}
+
+/// How many sessions are left, where that was counted before or can be counted in a moment.
+async fn left(store: &Store, purge: &Purge, report: &Report, kept: u64) -> Option<u64> {
+    let seen = report.done.unwrap_or(0) + report.renewed.unwrap_or(0) + kept;
+    if let Some(matched) = report.matched {
+        return Some(matched.saturating_sub(seen));
+    }
+    let counting = store.count_selected(purge, |_| {});
+    tokio::time::timeout(MOMENT, counting).await.ok()?.ok()
 }
 
 /// Cancels a token after a while, unless it is dropped before.

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use sessionctl::Store;
-use sessionctl::purge::Purge;
+use sessionctl::purge::{Action, Purge};
 
 use super::batches::{Batches, Means, Ran};
 use super::report::{Report, Verb};
@@ -74,6 +74,14 @@ impl Job {
         let report = batches.report;
         let written = began.after(&report.row(), outcome.as_ref().err());
         Ok(Applied { report, outcome: outcome.and_then(|exit| written.map(|()| exit)) })
+    }
+
+    /// What the login must be allowed to do.
+    pub fn right(&self) -> &'static str {
+        match self.purge.action {
+            Action::Delete => "remove",
+            Action::Expire | Action::Fix(_) => "update",
+        }
     }
 
     fn intent<'a>(&'a self, run: &'a str) -> Intent<'a> {

@@ -38,19 +38,15 @@ pub async fn print(context: &Context, job: &Job) -> Result<(), Failure> {
     }
     output::tell_apart(&mut sample);
     let is_table = context.global.format == Format::Table;
-    if is_table && context.global.quiet {
-        return Ok(());
-    }
     if !is_table {
         row.0.push(("sample", Cell::Json(sample.iter().map(Row::json).collect())));
     }
-    let mut rows = context.rows(Shape::One, HEADER);
-    rows.row(row)?;
-    if !is_table || sample.is_empty() {
-        return rows.finish();
+    let sentence = report.preview(Duration::from_secs_f64(estimate));
+    context.report(HEADER, row, &sentence)?;
+    if !is_table || context.global.quiet || sample.is_empty() {
+        return Ok(());
     }
-    rows.gap()?;
-    rows.finish()?;
+    output::text("\n")?;
     let mut rows = context.rows(Shape::Many, &list::HEADER).now(purge.selection.now);
     sample.into_iter().try_for_each(|session| rows.row(session))?;
     rows.finish()

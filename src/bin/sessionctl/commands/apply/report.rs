@@ -1,5 +1,6 @@
 //! The report of a purge or of a pass: one row model, whatever did the work.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bson::DateTime;
@@ -8,7 +9,9 @@ use sessionctl::purge::{Action, Batch};
 
 use crate::console::failure::{Doing as _, Failure};
 use crate::console::output::{Cell, Row};
+use crate::console::text::{elapsed, grouped, sessions};
 use crate::context::Context;
+use crate::context::words::Words;
 
 /// The keys of a report's row.
 pub const HEADER: &[&str] = &[
@@ -32,12 +35,40 @@ pub struct Verb {
     pub name: &'static str,
     /// The key of the number of sessions to which it was done.
     done: &'static str,
+    /// What is done, was done and would be done, before the sessions are named.
+    imperative: &'static str,
+    past: &'static str,
+    /// What is counted meanwhile.
+    pub progress: &'static str,
+    /// Between the sessions and the namespace.
+    place: &'static str,
 }
 
 impl Verb {
-    pub const PURGE: Self = Self { name: "purge", done: "deleted" };
-    pub const EXPIRE: Self = Self { name: "expire", done: "expired" };
-    pub const FIX: Self = Self { name: "fix", done: "mended" };
+    pub const PURGE: Self = Self {
+        name: "purge",
+        done: "deleted",
+        imperative: "delete",
+        past: "deleted",
+        progress: "sessions deleted",
+        place: "from",
+    };
+    pub const EXPIRE: Self = Self {
+        name: "expire",
+        done: "expired",
+        imperative: "expire",
+        past: "expired",
+        progress: "sessions expired",
+        place: "in",
+    };
+    pub const FIX: Self = Self {
+        name: "fix",
+        done: "mended",
+        imperative: "fix the expiry of",
+        past: "fixed the expiry of",
+        progress: "sessions fixed",
+        place: "in",
+    };
 
     pub fn of(action: &Action) -> Self {
         match action {
@@ -65,6 +96,12 @@ pub struct Report {
     pub batches: u64,
     pub took: Duration,
     pub stopped: Option<&'static str>,
+    /// Which sessions these are. This and what follows is for people, and no key.
+    pub words: Words,
+    /// Where they were archived.
+    pub archive: Option<PathBuf>,
+    /// How many were left when it was stopped.
+    pub left: Option<u64>,
 }
 
 impl Report {
@@ -84,6 +121,9 @@ impl Report {
             batches: 0,
             took: Duration::ZERO,
             stopped: None,
+            words: Words::default(),
+            archive: None,
+            left: None,
         }
     }
 
@@ -120,6 +160,15 @@ impl Report {
         self.batches += 1;
     }
 
+    /// Counts what an earlier run did to the same sessions, too.
+    pub fn join(&mut self, earlier: &Self) {
+        self.done = Some(self.done.unwrap_or(0) + earlier.done.unwrap_or(0));
+        self.exact = Some(self.exact != Some(false) && earlier.exact != Some(false));
+        self.renewed = self.renewed.or(earlier.renewed);
+        self.batches += earlier.batches;
+        self.took += earlier.took;
+    }
+
     /// Its row.
     pub fn row(&self) -> Row {
         let count = |count: Option<u64>| Cell::maybe(count, Cell::Count);
@@ -137,5 +186,159 @@ impl Report {
             ("seconds", Cell::Seconds(self.took.as_secs_f64())),
             ("stopped", Cell::maybe(self.stopped, |why| Cell::Text(why.to_owned()))),
         ])
+    }
+    /// What is about to be done, as a question: `Delete 2 live sessions from shop.sessions?`.
+    pub fn question(&self) -> String {
+        let wanted = self.wanted();
+        let mut letters = wanted.chars();
+        let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+        format!("{}{}?", first.unwrap_or_default(), letters.as_str())
+    }
+
+    /// What would be done, and how long it would take.
+    pub fn preview(&self, estimate: Duration) -> String {
+        match self.matched {
+            Some(0) => self.nothing(),
+            _ => format!("would {}; estimated time: {}", self.wanted(), elapsed(estimate)),
+        }
+    }
+
+    fn wanted(&self) -> String {
+        let those = self.words.counted(self.matched.unwrap_or(0));
+        let Verb { imperative, place, .. } = self.verb;
+        format!("{imperative} {those} {place} {}", self.namespace)
+    }
+
+    fn nothing(&self) -> String {
+        format!("{} in {}", self.words.none(), self.namespace)
+    }
+
+    /// What was done, and what did not go as planned.
+    pub fn sentence(&self) -> String {
+        let (done, exact) = (self.done.unwrap_or(0), self.exact != Some(false));
+        let remarks = self.remarks();
+        let is_nothing = done == 0 && exact && self.matched.unwrap_or(0) == 0;
+        let main = match is_nothing && remarks.is_empty() {
+            true => self.nothing(),
+            false => {
+                let (Verb { past, place, .. }, namespace) = (self.verb, &self.namespace);
+                let at_least = if exact { "" } else { "at least " };
+                let (those, took) = (self.words.counted(done), elapsed(self.took));
+                format!("{past} {at_least}{those} {place} {namespace} in {took}")
+            }
+        };
+        [vec![main], remarks].concat().join("; ")
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if let (Some(archived @ 1..), Some(archive)) = (self.archived, &self.archive) {
+            let archive = archive.display();
+            remarks.push(match Some(archived) == self.done {
+                true => format!("archived to {archive}"),
+                false => format!("{} archived to {archive}", grouped(archived)),
+            });
+        }
+        if let Some(renewed @ 1..) = self.renewed {
+            // Whoever writes a session and whoever removes it look the same from here.
+            let were = if renewed == 1 { "was" } else { "were" };
+            remarks.push(format!("{} {were} renewed or removed meanwhile", sessions(renewed)));
+        }
+        match self.reappeared {
+            Some(0) => remarks.push("none came back".to_owned()),
+            Some(count) => remarks.push(format!("{} came back", sessions(count))),
+            None => {}
+        }
+        remarks.extend(self.stopped.map(|why| stopped(why, self.left)));
+        remarks
+    }
+}
+
+/// Why it ended early, and how many sessions were left.
+pub fn stopped(why: &str, left: Option<u64>) -> String {
+    let why = match why {
+        "signal" => "interrupted",
+        "run-time" => "stopped by --run-time",
+        "error" => "stopped by an error",
+        "lease" => "stopped, because another sweeper holds the lease",
+        other => return format!("stopped by {other}"),
+    };
+    match left {
+        Some(left) => format!("{why} with {} left", sessions(left)),
+        None => format!("{why}; some may be left"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(verb: Verb, kind: &'static str) -> Report {
+        let cutoff = DateTime::from_millis(0);
+        Report {
+            words: Words::of_kind(kind),
+            took: Duration::from_millis(420),
+            exact: Some(true),
+            ..Report::new(verb, "shop.sessions".into(), None, cutoff)
+        }
+    }
+
+    #[test]
+    fn a_report_is_a_sentence_about_what_was_done() {
+        let done = |verb, kind, done| Report { done: Some(done), ..report(verb, kind) }.sentence();
+        assert_eq!(
+            done(Verb::PURGE, "expired", 132),
+            "deleted 132 expired sessions from shop.sessions in 0.4 s"
+        );
+        assert_eq!(
+            done(Verb::EXPIRE, "live", 1),
+            "expired 1 live session in shop.sessions in 0.4 s"
+        );
+        assert_eq!(
+            done(Verb::FIX, "", 1234),
+            "fixed the expiry of 1,234 sessions in shop.sessions in 0.4 s"
+        );
+        assert_eq!(done(Verb::PURGE, "expired", 0), "no expired sessions in shop.sessions");
+    }
+
+    #[test]
+    fn what_did_not_go_as_planned_follows() {
+        let purge = || report(Verb::PURGE, "");
+        let odd = Report {
+            matched: Some(5),
+            done: Some(2),
+            exact: Some(false),
+            archived: Some(2),
+            archive: Some("old.bson".into()),
+            renewed: Some(1),
+            stopped: Some("signal"),
+            left: Some(2),
+            ..purge()
+        };
+        assert_eq!(
+            odd.sentence(),
+            "deleted at least 2 sessions from shop.sessions in 0.4 s; archived to old.bson; \
+             1 session was renewed or removed meanwhile; interrupted with 2 sessions left"
+        );
+        let slow = Report { done: Some(0), stopped: Some("run-time"), ..purge() };
+        assert_eq!(
+            slow.sentence(),
+            "deleted 0 sessions from shop.sessions in 0.4 s; stopped by --run-time; some may be left"
+        );
+        let back = |count| Report { done: Some(1), reappeared: Some(count), ..purge() }.sentence();
+        assert!(
+            back(0).ends_with("; none came back") && back(3).ends_with("; 3 sessions came back")
+        );
+    }
+
+    #[test]
+    fn a_dry_run_and_a_question_name_the_same_sessions() {
+        let wanted = |count| Report { matched: Some(count), ..report(Verb::PURGE, "expired") };
+        assert_eq!(wanted(1).question(), "Delete 1 expired session from shop.sessions?");
+        assert_eq!(
+            wanted(132).preview(Duration::from_millis(400)),
+            "would delete 132 expired sessions from shop.sessions; estimated time: 0.4 s"
+        );
+        assert_eq!(wanted(0).preview(Duration::ZERO), "no expired sessions in shop.sessions");
     }
 }

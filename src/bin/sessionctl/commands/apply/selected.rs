@@ -13,8 +13,9 @@ use super::{ApplyArgs, ArchiveArgs, Job, Prepared, Report, Typed, Verb, VerifyAr
 use crate::args::{SelectionArgs, Time, duration, time};
 use crate::console::confirm::Question;
 use crate::console::failure::{Doing as _, Exit, Failure};
-use crate::console::text::{counted, sessions};
+use crate::console::text::counted;
 use crate::context::selected::written;
+use crate::context::words::Words;
 use crate::context::{Context, Purpose};
 
 /// The arguments of a command that ends the sessions of a selection.
@@ -73,9 +74,10 @@ async fn prepare(
     let doing = format!("{} sessions of", verb.name);
     let Some(store) = context.store(&doing, Purpose::Changing).await? else {
         let mut report = Report::of_nothing(context, verb, &doing).await?;
+        report.words = Words::of(&args.selection, report.cutoff);
         report.cutoff = args.cutoff(&doing, report.cutoff)?;
         let end = context.end_of_nothing(&args.selection, &report.namespace);
-        return Ok(Prepared::NothingThere { report: report.row(), end });
+        return Ok(Prepared::NothingThere { report: Box::new(report), end });
     };
     let full_action = format!("{doing} {}", store.namespace());
     let now = store.connection().primary_now().await.doing(&full_action)?;
@@ -92,6 +94,7 @@ async fn prepare(
         .job(context, store, purge, written(&args.selection, now), full_action, &selected.seen)
         .await?;
     job.end = end;
+    job.report.words = Words::of(&args.selection, now);
     let spared = job.store.count_spared(&job.purge).await.doing(&job.action)?;
     if spared > 0 {
         let those = counted(spared, "credential");
@@ -102,13 +105,9 @@ async fn prepare(
 }
 
 fn question(args: &Args, job: &Job) -> Question {
-    let what = if job.purge.selection.query.is_only_expired() { "expired " } else { "" };
-    let verb = if job.purge.action == Action::Delete { "delete" } else { "expire" };
-    let namespace = job.store.namespace();
-    let those = sessions(job.report.matched.unwrap_or_default());
-    let text = format!("{verb} {} of {namespace}?", those.replace(' ', &format!(" {what}")));
+    let text = job.report.question();
     match args.selection.all {
-        true => Question::TypeNamespace(text, namespace),
+        true => Question::TypeNamespace(text, job.store.namespace()),
         false => Question::YesNo(text),
     }
 }

@@ -21,8 +21,8 @@ pub struct Sample {
     pub expiry: Expiry,
 }
 
-/// The session that the tour inspects.
-pub const INSPECTED: &str = "7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN";
+/// A session with a whole payload.
+const CUSTOMER: &str = "7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN";
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 1440 * MINUTE;
@@ -31,21 +31,26 @@ const DAY: i64 = 1440 * MINUTE;
 pub fn collections(now: DateTime) -> Vec<Collection> {
     let at = |millis: i64| Expiry::At(DateTime::from_millis(now.timestamp_millis() + millis));
     let mut random = Random(0x5eed);
-    let mut samples = |count: u32, id_length: usize, endless_in_ten: u64| -> Vec<Sample> {
+    let mut samples = |count: u32, id_length: usize, endless_in_ten: u64, past: i64, ahead: i64| {
         (0..count)
             .map(|number| {
                 // Two thirds are over, as in a collection that nobody sweeps.
                 let expiry = match random.below(10) {
                     dice if dice < endless_in_ten => Expiry::Never,
-                    dice if dice < 7 => at(-MINUTE - random.below(60 * DAY as u64) as i64),
-                    _ => at(MINUTE + random.below(14 * DAY as u64) as i64),
+                    dice if dice < 7 => at(-MINUTE - random.below(past as u64) as i64),
+                    _ => at(MINUTE + random.below(ahead as u64) as i64),
                 };
                 Sample { id: random.id(id_length), payload: visitor(number, &mut random), expiry }
             })
-            .collect()
+            .collect::<Vec<_>>()
     };
-    let mut web = samples(180, 32, 0);
-    web[0] = Sample { id: INSPECTED.to_owned(), payload: customer(), expiry: at(13 * DAY) };
+    let mut web = samples(180, 32, 0, 60 * DAY, 14 * DAY);
+    web[0] = Sample { id: CUSTOMER.to_owned(), payload: customer(), expiry: at(13 * DAY) };
+    // Whom the tour logs out.
+    for (sample, days) in web[1..4].iter_mut().zip(9..) {
+        (sample.payload, sample.expiry) =
+            (json!({ "passport": { "user": "olga" } }), at(days * DAY - MINUTE));
+    }
     vec![
         Collection {
             name: "sessions",
@@ -56,20 +61,20 @@ pub fn collections(now: DateTime) -> Vec<Collection> {
         Collection {
             name: "admin_sessions",
             layout: "express-session-object",
-            sessions: samples(60, 32, 0),
+            sessions: samples(60, 32, 0, DAY, DAY / 3),
             odd: Vec::new(),
         },
         Collection {
             name: "legacy",
             layout: "express-mongodb-legacy",
-            sessions: samples(90, 32, 3),
+            sessions: samples(90, 32, 3, 60 * DAY, 14 * DAY),
             odd: Vec::new(),
         },
         Collection {
             name: "rust",
             layout: "tower-sessions",
             // 22 characters, the last of which carries only two bits.
-            sessions: samples(120, 21, 0)
+            sessions: samples(120, 21, 0, 60 * DAY, 14 * DAY)
                 .into_iter()
                 .map(|sample| Sample { id: sample.id + "w", ..sample })
                 .collect(),

@@ -1,17 +1,15 @@
 //! Purging what the server would delete at once, before it gets the index to do so.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use sessionctl::purge::Purge;
 use sessionctl::{Query, State, Store};
 
 use crate::audit::{Audit, AuditArgs};
-use crate::commands::apply::{Applied, Job, Means, ThrottleArgs, VerifyArgs};
+use crate::commands::apply::{Applied, Job, Means, Report, ThrottleArgs, VerifyArgs};
 use crate::console::confirm::Confirmed;
 use crate::console::failure::{Doing as _, Exit, Failure};
-use crate::console::text::sessions;
 use crate::context::Context;
+use crate::context::words::Words;
 
 /// So many sessions the server may delete at once.
 const FEW: u64 = 10_000;
@@ -54,6 +52,12 @@ impl DrainArgs {
         backlog > 0 && !self.no_drain && (self.drain || backlog > FEW)
     }
 
+    /// Where the drain is written down, if there is one.
+    pub fn audit(&self, context: &Context, drains: bool) -> Result<Audit, Failure> {
+        let args = if drains { self.audit.clone() } else { AuditArgs::default() };
+        Audit::open(&args, &context.command_line)
+    }
+
     /// Whether the command line itself is the confirmation.
     pub fn confirmed(&self) -> Option<Confirmed> {
         Confirmed::by_death(&Query::state(State::Expired)).filter(|_| self.drain)
@@ -67,10 +71,10 @@ impl DrainArgs {
         store: &Store,
         what: &Drained,
         action: &str,
+        audit: &Audit,
         confirmed: &Confirmed,
     ) -> Result<Option<Exit>, Failure> {
-        let audit = Audit::open(&self.audit, &context.command_line)?;
-        let (mut deleted, mut took) = (0, Duration::ZERO);
+        let mut total: Option<Report> = None;
         let mut outcome = Ok(Exit::Done);
         for round in 0..ROUNDS {
             let Some(job) = self.prepare(context, store, what, action).await? else {
@@ -80,11 +84,13 @@ impl DrainArgs {
             if round > 0 && job.report.matched <= Some(FEW) {
                 break;
             }
-            let means = Means::new(&context.signals, context.global.quiet, &audit);
+            let means = Means::new(&context.signals, context.global.quiet, audit);
             outcome = match job.apply(means, &VerifyArgs::default(), confirmed).await {
-                Ok(Applied { report, outcome }) => {
-                    deleted += report.done.unwrap_or(0);
-                    took += report.took;
+                Ok(Applied { mut report, outcome }) => {
+                    if let Some(earlier) = &total {
+                        report.join(earlier);
+                    }
+                    total = Some(report);
                     outcome
                 }
                 Err(failure) => Err(failure),
@@ -93,9 +99,10 @@ impl DrainArgs {
                 break;
             }
         }
-        let those = sessions(deleted).replace(' ', &format!(" {} ", what.kind));
-        let seconds = took.as_secs_f64();
-        context.note("note", format!("purged {those} of {} in {seconds:.2} s", store.namespace()));
+        if let Some(report) = total {
+            let words = Words::of_kind(what.kind);
+            context.say_done(&Report { words, ..report }.sentence())?;
+        }
         let stopped = Some(outcome?).filter(|exit| *exit != Exit::Done);
         if stopped.is_some() {
             context.note("note", "the index was not made; run it again to go on");

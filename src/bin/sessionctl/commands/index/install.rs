@@ -7,12 +7,13 @@ use sessionctl::index::{Aim, IndexSpec, TtlState};
 use sessionctl::{State, Store};
 
 use super::drain::Drained;
-use super::looked::{Change, Looked, print, print_now};
+use super::looked::{Change, Looked, print_changed, print_now};
 use super::steps;
 use crate::console::confirm::{Confirmed, Question, ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::text::{counted, grouped, sessions};
 use crate::context::Context;
+use crate::context::words::Words;
 
 pub async fn run(
     context: &Context,
@@ -31,18 +32,25 @@ pub async fn run(
         None => return Ok(context.signals.exit()),
     };
     let drains = change.drain.is_wanted(outlook.deletes);
+    let changing = store.index_changing(aim, looked.lifetime);
+    // Whatever can fail fails before the question.
+    let audit = change.drain.audit(context, drains)?;
+    if Confirmed::by_flag(change.confirming.yes).is_none() {
+        let mut rights = changing.rights().await.doing(action)?;
+        rights.extend(drains.then_some("remove"));
+        looked.check_rights(context, &rights).await?;
+    }
     let confirmed = match replaces {
         true => confirm_replacing(context, &looked, change, &outlook, drains).await?,
         false => confirm_installing(context, &looked, change, &outlook, drains).await?,
     };
     if let Some(doomed) = outlook.doomed.as_ref().filter(|_| drains) {
         let what = looked.drained();
-        let stopped = change.drain.carry_out(context, doomed, &what, action, &confirmed).await?;
-        if let Some(stopped) = stopped {
+        let draining = change.drain.carry_out(context, doomed, &what, action, &audit, &confirmed);
+        if let Some(stopped) = draining.await? {
             return Ok(stopped);
         }
     }
-    let changing = store.index_changing(aim, looked.lifetime);
     match steps::carry_out(context, store, action, changing, &confirmed).await? {
         Some(stopped) => Ok(stopped),
         None => print_now(context, &looked).await,
@@ -77,7 +85,7 @@ async fn nothing_to_do(
         Ok(Some(stopped)) => Ok(stopped),
         Ok(None) => print_now(context, looked).await,
         Err(failure) => {
-            print(context, store, &looked.status)?;
+            print_changed(context, store, &looked.status)?;
             Err(failure)
         }
     }
@@ -137,15 +145,17 @@ async fn confirm_installing(
         return Ok(confirmed);
     }
     let kind = looked.drained().kind;
-    let those = sessions(outlook.deletes).replace(' ', &format!(" {kind} "));
-    let outlook = at_once(&looked.store, &those, outlook.foreign, drains);
+    let those = Words::of_kind(kind).counted(outlook.deletes);
+    let outlook = at_once(&those, outlook.foreign, drains);
+    let namespace = looked.store.namespace();
     // Whoever is idle is logged in.
     let by_drain = || change.drain.confirmed().filter(|_| !looked.is_idle);
     let beforehand = Confirmed::by_flag(change.confirming.yes).or_else(by_drain);
     if beforehand.is_some() {
-        context.note("note", &outlook);
+        context.note("note", format!("with the TTL index of {namespace} {outlook}"));
     }
-    ask(beforehand, Question::YesNo(format!("{outlook}.")), false, &context.signals).await
+    let question = format!("Install the TTL index of {namespace}? With this index {outlook}.");
+    ask(beforehand, Question::YesNo(question), false, &context.signals).await
 }
 
 async fn confirm_replacing(
@@ -161,22 +171,23 @@ async fn confirm_replacing(
         ends => format!("; {found} would still keep {} of them", grouped(ends)),
     };
     let those = sessions(outlook.deletes);
-    let outlook = at_once(&looked.store, &those, outlook.foreign, drains) + &ends;
+    let outlook = at_once(&those, outlook.foreign, drains) + &ends;
+    let namespace = looked.store.namespace();
     let beforehand = Confirmed::by_flag(change.confirming.yes);
     if beforehand.is_some() {
-        context.note("note", &outlook);
+        context.note("note", format!("with the new TTL index of {namespace} {outlook}"));
     }
-    let question = format!("replace the index {found}? {outlook}.");
-    let question = Question::TypeNamespace(question, looked.store.namespace());
+    let question =
+        format!("Replace the index {found} of {namespace}? With the new index {outlook}.");
+    let question = Question::TypeNamespace(question, namespace);
     ask(beforehand, question, false, &context.signals).await
 }
 
-fn at_once(store: &Store, those: &str, foreign: u64, drains: bool) -> String {
+fn at_once(those: &str, foreign: u64, drains: bool) -> String {
     let first = if drains { "; they are purged first" } else { "" };
     let foreign = match foreign {
         0 => String::new(),
         foreign => format!(" and {} that are not sessions", counted(foreign, "document")),
     };
-    let namespace = store.namespace();
-    format!("with the TTL index the server deletes {those}{foreign} of {namespace} at once{first}")
+    format!("the server deletes {those}{foreign} at once{first}")
 }

@@ -81,20 +81,46 @@ pub async fn look(
     Ok(Looked { store, action, lifetime, is_idle: which.idle.is_some(), status })
 }
 
+impl Looked {
+    /// Says before a question that the login lacks a right.
+    pub async fn check_rights(
+        &self,
+        context: &Context,
+        rights: &[&'static str],
+    ) -> Result<(), Failure> {
+        let store = &self.store;
+        context.check_rights(store.connection(), store.name(), rights, &self.action).await
+    }
+}
+
 /// Prints what is there now.
 pub async fn print_now(context: &Context, looked: &Looked) -> Result<Exit, Failure> {
     let status = looked.store.index_status(looked.lifetime).await.doing(&looked.action)?;
-    print(context, &looked.store, &status)?;
+    print_changed(context, &looked.store, &status)?;
     Ok(Exit::Done)
 }
 
-pub fn print(context: &Context, store: &Store, status: &TtlStatus) -> Result<(), Failure> {
+/// The same, of a command that has said what it did.
+pub fn print_changed(context: &Context, store: &Store, status: &TtlStatus) -> Result<(), Failure> {
+    if context.speaks() {
+        remark(context, status)
+    } else {
+        print(context, store, status)?
+    }
+    Ok(())
+}
+
+fn remark(context: &Context, status: &TtlStatus) {
     if status.state == TtlState::Missing && status.found.is_some() {
         context.note("note", "there is a plain index in its place, which `index install` converts");
     }
     if let Some(reason) = &status.reason {
         say("note", needing(reason, status.need));
     }
+}
+
+pub fn print(context: &Context, store: &Store, status: &TtlStatus) -> Result<(), Failure> {
+    remark(context, status);
     if context.global.format == Format::Table && context.global.quiet {
         return Ok(());
     }

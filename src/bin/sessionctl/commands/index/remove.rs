@@ -1,6 +1,6 @@
 //! `sessionctl index remove`
 
-use super::looked::{Looked, print, print_now};
+use super::looked::{Looked, print_changed, print_now};
 use crate::console::confirm::{Confirmed, Question, Yes, ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::context::Context;
@@ -8,18 +8,23 @@ use crate::context::Context;
 pub async fn run(context: &Context, looked: Looked, yes: Yes) -> Result<Exit, Failure> {
     let store = &looked.store;
     let Some(index) = looked.status.found.as_ref().filter(|index| index.is_ttl()) else {
-        context.note("note", "there is no TTL index to remove");
-        print(context, store, &looked.status)?;
+        context.say_done(&format!("{} has no TTL index to remove", store.namespace()))?;
+        print_changed(context, store, &looked.status)?;
         return Ok(Exit::Done);
     };
     let name = index.name();
     let namespace = store.namespace();
     let question = format!(
-        "remove the index {name}? The server then deletes no expired session of {namespace} by itself."
+        "Remove the TTL index {name} of {namespace}? The server then no longer deletes expired sessions."
     );
+    let done = format!("removed the TTL index {name} of {namespace}");
     let question = Question::TypeNamespace(question, namespace);
-    let _: Confirmed = ask(Confirmed::by_flag(yes), question, false, &context.signals).await?;
+    let beforehand = Confirmed::by_flag(yes);
+    if beforehand.is_none() {
+        looked.check_rights(context, &["dropIndex"]).await?;
+    }
+    let _: Confirmed = ask(beforehand, question, false, &context.signals).await?;
     store.index_remove(name).await.doing(&looked.action)?;
-    context.note("note", "the TTL index was removed");
+    context.say_done(&done)?;
     print_now(context, &looked).await
 }

@@ -69,7 +69,7 @@ pub async fn carry_out(
         changing = changed;
         change = changing.next().await.doing(action)?;
     }
-    context.note("note", done(changing.done()));
+    context.say_done(&done(&store.namespace(), changing.done()))?;
     Ok(None)
 }
 
@@ -102,10 +102,14 @@ fn leave(context: &Context, store: &Store, left: Left) -> Exit {
 }
 
 /// What was done, to a person.
-fn done(installed: Installed) -> &'static str {
+fn done(namespace: &str, installed: Installed) -> String {
     match installed {
-        Installed::Already => "the TTL index is there already; nothing was changed",
-        Installed::Created => "the TTL index was created",
-        Installed::Converted => "the index in its place was made the TTL index",
+        Installed::Already => {
+            format!("{namespace} has the TTL index already; nothing was changed")
+        }
+        Installed::Created => format!("created the TTL index of {namespace}"),
+        Installed::Converted => {
+            format!("converted the index of {namespace} to the TTL index")
+        }
     }
 }

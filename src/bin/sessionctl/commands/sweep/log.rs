@@ -9,12 +9,14 @@ use sessionctl::sweep::{Event, Pass};
 
 use super::args::Args;
 use crate::args::Format;
-use crate::commands::apply::{Report, Verb};
+use crate::commands::apply::{HEADER, Report, Verb};
 use crate::console::failure::Failure;
 use crate::console::output::{Row, Rows};
-use crate::console::report::{Level, LogFormat, event};
+use crate::console::progress::Progress;
+use crate::console::report::{Level, LogFormat, event, is_seen};
 use crate::console::text::sessions;
 use crate::context::Context;
+use crate::context::words::Words;
 
 /// Everything that is said of a sweep.
 pub struct Log<'a> {
@@ -23,6 +25,8 @@ pub struct Log<'a> {
     once: bool,
     logs_passes: bool,
     unprinted: Option<Failure>,
+    /// Of a single pass. A daemon logs its passes.
+    progress: Option<Progress>,
     namespaces: BTreeMap<String, Logged>,
 }
 
@@ -41,15 +45,18 @@ struct Logged {
 
 impl<'a> Log<'a> {
     pub fn new(context: &'a Context, rows: Rows<Stdout>, args: &Args) -> Self {
-        // A person reads of a pass in one place.
+        // A person reads of a pass in one place, which for a single one is stdout.
         let is_table = context.global.format == Format::Table;
-        let logs_passes = is_table || args.service.log_format == LogFormat::Json;
+        let logs_passes = is_table && !args.once || args.service.log_format == LogFormat::Json;
         Self {
             context,
             rows,
             once: args.once,
             logs_passes: logs_passes && !context.global.quiet,
             unprinted: None,
+            progress: args.once.then(|| {
+                Progress::new("sessions deleted", None, context.global.quiet || is_seen())
+            }),
             namespaces: BTreeMap::new(),
         }
     }
@@ -110,6 +117,9 @@ impl<'a> Log<'a> {
                     &format!("could not sweep {namespace}: {error}; trying again"),
                 );
             }
+            Event::Batch { deleted, .. } => {
+                self.progress.iter().for_each(|progress| progress.advance(*deleted));
+            }
             _ => {}
         }
     }
@@ -157,19 +167,29 @@ impl<'a> Log<'a> {
         if !quiet {
             logged.remark(pass, once);
         }
-        let row = row(pass);
-        if self.logs_passes && (pass.error.is_none() || pass.deleted > 0) {
-            event(Level::Info, &sentence(pass), fields(&row));
+        let report = report(pass);
+        let is_worth_a_line = pass.error.is_none() || pass.deleted > 0;
+        if self.logs_passes && is_worth_a_line {
+            event(Level::Info, &report.sentence(), fields(&report.row()));
         }
-        if self.context.global.format != Format::Table && self.unprinted.is_none() {
-            self.unprinted = self.rows.row(row).err();
-            if self.unprinted.as_ref().is_some_and(Failure::is_closed_pipe) {
-                // A reader who left is no reason to let sessions pile up.
-                warn(
-                    &pass.namespace,
-                    "nobody reads the reports on stdout any more; going on without",
-                );
-            }
+        let is_table = self.context.global.format == Format::Table;
+        if self.unprinted.is_none() && (!is_table || (self.once && is_worth_a_line)) {
+            self.print(&report);
+        }
+    }
+
+    fn print(&mut self, report: &Report) {
+        let printed = match self.context.global.format {
+            Format::Table => self.context.report(HEADER, report.row(), &report.sentence()),
+            _ => self.rows.row(report.row()),
+        };
+        self.unprinted = printed.err();
+        if self.unprinted.as_ref().is_some_and(Failure::is_closed_pipe) {
+            // A reader who left is no reason to let sessions pile up.
+            warn(
+                &report.namespace,
+                "nobody reads the reports on stdout any more; going on without",
+            );
         }
     }
 }
@@ -238,29 +258,15 @@ fn whom(holder: &str) -> &str {
     holder.rsplit_once(':').map_or(holder, |(who, _)| who)
 }
 
-/// One line a pass. The daemon's log is its own; whoever collects it adds the time.
-fn sentence(pass: &Pass) -> String {
-    let at_least = if pass.exact { "" } else { "at least " };
-    let renewed = match pass.spared {
-        None | Some(0) => String::new(),
-        Some(spared) => format!(", {} renewed or gone meanwhile", sessions(spared)),
-    };
-    format!(
-        "{}: deleted {at_least}{} in {:.2} s{renewed}",
-        pass.namespace,
-        sessions(pass.deleted),
-        pass.took.as_secs_f64()
-    )
-}
-
-fn row(pass: &Pass) -> Row {
+fn report(pass: &Pass) -> Report {
     let stopped = match pass {
         Pass { error: Some(_), .. } => Some("error"),
         Pass { lost_lease: true, .. } => Some("lease"),
         Pass { interrupted: true, .. } => Some("signal"),
         _ => None,
     };
-    let report = Report {
+    Report {
+        words: Words::of_kind("expired"),
         done: Some(pass.deleted),
         exact: Some(pass.exact),
         archived: pass.archived,
@@ -269,6 +275,5 @@ fn row(pass: &Pass) -> Row {
         took: pass.took,
         stopped,
         ..Report::new(Verb::PURGE, pass.namespace.clone(), pass.layout.clone(), pass.cutoff)
-    };
-    report.row()
+    }
 }
