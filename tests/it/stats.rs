@@ -191,6 +191,52 @@ fn users_are_counted_by_the_server_or_else_decoded() {
     }
 }
 
+/// 30,000 sessions whose user is in their payload: a tenth of one user, and a fifth of nobody.
+fn many_users() -> Db {
+    let db = Db::new();
+    db.insert("sessions", (0..30_000).map(|n| {
+        let user = match n % 10 {
+            0 => "most".to_owned(),
+            1 | 2 => String::new(),
+            _ => format!("u{n}"),
+        };
+        let payload = serde_json::json!({ "cookie": {}, "userId": user });
+        let id = long_id(&format!("{n:06}"));
+        with(connect_mongo(&id, at(3600)), doc! { "session": payload.to_string() })
+    }));
+    db
+}
+
+#[test]
+fn users_that_must_be_decoded_are_counted_in_all_sessions() {
+    let row = numbers(&many_users(), &["--top", "1"]);
+    let counts = ["users", "anonymous", "unreadable", "users_of"].map(|key| &row[key]);
+    assert_eq!(counts, [21_001, 6000, 0, 30_000], "{row}");
+    assert_eq!((&row["users_sampled"], &row["users_estimated"]), (&false.into(), &false.into()));
+    assert_eq!(row["top_users"], serde_json::json!([{ "user": "most", "sessions": 3000 }]));
+}
+
+#[test]
+fn where_decoding_all_takes_too_long_the_counts_are_scaled_up_and_say_so() {
+    let db = many_users();
+    let store = db.store("connect-mongo-json");
+    let options = sessionctl::stats::Options {
+        top: 1,
+        decoding: std::time::Duration::ZERO,
+        ..Default::default()
+    };
+    let stats = db.runtime.block_on(store.stats(&options, crate::support::now())).unwrap();
+    let users = stats.users.unwrap();
+    assert!(users.sampled && users.estimated, "{users:?}");
+    assert_eq!(users.sessions, 30_000);
+    assert!((10_000..30_000).contains(&users.looked_at), "{users:?}");
+    // Six standard deviations of a sample of 10,000, and more.
+    let (user, sessions) = &users.top[0];
+    assert_eq!(user, "most");
+    assert!((2300..3700).contains(sessions), "{users:?}");
+    assert!((5000..7000).contains(&users.anonymous), "{users:?}");
+}
+
 #[test]
 fn a_sample_says_that_it_is_one() {
     for layout in ["connect-mongo-json", "express-session-object"] {

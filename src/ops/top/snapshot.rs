@@ -113,7 +113,7 @@ impl Store {
         };
         let mut found = Found::default();
         if text.chars().count() >= Wanted::SHORTEST_ID
-            && let Some(range) = self.prefix_filter(text)
+            && let Some(range) = self.prefix_filter(text).await?
         {
             found = self.search(&query(None), Some(range), wanted.limit, now).await?;
         } else if self.layout().user.is_empty() {
