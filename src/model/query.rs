@@ -151,8 +151,11 @@ impl Query {
         let idle = self.idle.map(|_| Needed {
             condition: "idle",
             date: "a last touch",
-            fields: [fields(&layout.touched), derived.map(ToString::to_string).into_iter().collect()]
-                .concat(),
+            fields: [
+                fields(&layout.touched),
+                derived.map(ToString::to_string).into_iter().collect(),
+            ]
+            .concat(),
             there: layout.touched_before(DateTime::MAX).unwrap_or_default(),
         });
         let older = self.older.map(|_| Needed {

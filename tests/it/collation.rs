@@ -13,7 +13,11 @@ use crate::support::{Db, at, now, session, with};
 /// A collation, and two texts that are equal to it.
 fn collations() -> [(Document, &'static str, &'static str); 2] {
     [
-        (doc! { "locale": "en", "numericOrdering": true }, "session-00000001-abcd", "session-1-abcd"),
+        (
+            doc! { "locale": "en", "numericOrdering": true },
+            "session-00000001-abcd",
+            "session-1-abcd",
+        ),
         (doc! { "locale": "en", "strength": 1 }, "Session-Abcdefgh", "session-abcdefgh"),
     ]
 }
@@ -102,7 +106,8 @@ fn a_user_is_the_text_as_it_is() {
             });
             db.insert("sessions", documents);
             let named = ["--layout", layout, "-o", "json"];
-            let rows = db.sessionctl(&[&["list", "--user", other], &named[..]].concat()).exits(0).json();
+            let rows =
+                db.sessionctl(&[&["list", "--user", other], &named[..]].concat()).exits(0).json();
             assert_eq!(rows.as_array().unwrap().len(), 1, "{layout}: {rows}");
             assert_eq!(rows[0]["user"], other);
             let stats = db.sessionctl(&[&["stats"], &named[..]].concat()).exits(0).json();
@@ -126,7 +131,8 @@ fn what_is_expired_is_swept_and_comes_back_from_an_archive() {
         let folder = tempfile::tempdir().unwrap();
         let archive = folder.path().join("a.ndjson");
         let archive = archive.to_str().unwrap();
-        let run = db.sessionctl(&["purge", "--expired", "--archive", archive, "-o", "json"]).exits(0);
+        let run =
+            db.sessionctl(&["purge", "--expired", "--archive", archive, "-o", "json"]).exits(0);
         assert_eq!((&run.json()["deleted"], &run.json()["renewed"]), (&json!(3), &json!(0)));
         assert_eq!(db.ids("sessions"), ["live-0000000000001"]);
         // An id that the collation calls equal takes the place, and is left as it is.

@@ -43,18 +43,22 @@ fn the_last_touch_follows_from_the_expiry_and_the_lifetime() {
         let db = Db::on(&quiet_uri());
         let expires = at(10 * DAY);
         let stored = DateTime::from_millis(1_700_000_000_000);
-        db.insert("sessions", [
-            with_lifetime("derived", expires, &json!(20 * DAY * 1000), as_text),
-            with_lifetime("future", expires, &json!(1000), as_text),
-            with_lifetime("null", expires, &Value::Null, as_text),
-            with_lifetime("text", expires, &json!("20 days"), as_text),
-            with(
-                with_lifetime("stored", expires, &json!(20 * DAY * 1000), as_text),
-                doc! { "lastModified": stored },
-            ),
-        ]);
+        db.insert(
+            "sessions",
+            [
+                with_lifetime("derived", expires, &json!(20 * DAY * 1000), as_text),
+                with_lifetime("future", expires, &json!(1000), as_text),
+                with_lifetime("null", expires, &Value::Null, as_text),
+                with_lifetime("text", expires, &json!("20 days"), as_text),
+                with(
+                    with_lifetime("stored", expires, &json!(20 * DAY * 1000), as_text),
+                    doc! { "lastModified": stored },
+                ),
+            ],
+        );
         let touched = |arguments: &[&str]| {
-            let rows = db.sessionctl(&[&["list", "-o", "json"], arguments].concat()).exits(0).json();
+            let rows =
+                db.sessionctl(&[&["list", "-o", "json"], arguments].concat()).exits(0).json();
             let touched = |row: &Value| (row["user"].clone(), row["touched"].clone());
             rows.as_array().unwrap().iter().map(touched).collect::<Vec<_>>()
         };
@@ -72,8 +76,13 @@ fn the_last_touch_follows_from_the_expiry_and_the_lifetime() {
         wanted[2].1 = text(given);
         assert_eq!(touched(&["--lifetime", "14d"]), wanted);
         let run = db.sessionctl(&["list", "-v"]).exits(0);
-        run.says("touched is derived where no field holds it: the expiry minus cookie.originalMaxAge");
-        db.sessionctl(&["list", "--sort", "touched"]).exits(1).says("derived").says("--sort expires");
+        run.says(
+            "touched is derived where no field holds it: the expiry minus cookie.originalMaxAge",
+        );
+        db.sessionctl(&["list", "--sort", "touched"])
+            .exits(1)
+            .says("derived")
+            .says("--sort expires");
     }
 }
 
@@ -82,12 +91,15 @@ fn idle_sessions_are_listed_by_a_derived_touch_and_ended_only_with_a_slack() {
     for as_text in [true, false] {
         let db = Db::on(&quiet_uri());
         let hour = 3600;
-        db.insert("sessions", [
-            touched("new", 10, as_text),
-            touched("nine", 9 * hour, as_text),
-            touched("eleven", 11 * hour, as_text),
-            touched("thirteen", 13 * hour, as_text),
-        ]);
+        db.insert(
+            "sessions",
+            [
+                touched("new", 10, as_text),
+                touched("nine", 9 * hour, as_text),
+                touched("eleven", 11 * hour, as_text),
+                touched("thirteen", 13 * hour, as_text),
+            ],
+        );
         assert_eq!(users(&db, &["--idle", "10h"]), ["eleven", "thirteen"]);
         assert_eq!(users(&db, &["--idle", "10h", "--touch-slack", "2h"]), ["thirteen"]);
         for command in ["expire", "purge"] {
@@ -146,10 +158,13 @@ fn an_idle_time_that_nothing_tells_is_an_error_and_some_that_lack_it_are_counted
 #[test]
 fn a_stored_touch_needs_no_slack() {
     let db = Db::on(&quiet_uri());
-    db.insert("sessions", [
-        with(touched("stored", 2 * DAY, true), doc! { "lastModified": at(-2 * DAY) }),
-        touched("derived", 2 * DAY, true),
-    ]);
+    db.insert(
+        "sessions",
+        [
+            with(touched("stored", 2 * DAY, true), doc! { "lastModified": at(-2 * DAY) }),
+            touched("derived", 2 * DAY, true),
+        ],
+    );
     let run = db.sessionctl(&["expire", "--idle", "1d", "--yes"]).exits(0);
     run.says("1 session has no last touch and does not match --idle").says("--touch-slack");
     assert_eq!(live(&db), [long_id("derived")]);

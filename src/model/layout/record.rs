@@ -7,7 +7,9 @@ use bson::Bson;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
-use super::definition::{BsonType, DerivedTouch, Detect, Id, Instant, Layout, SetTo, TtlIndex, UserPlace};
+use super::definition::{
+    BsonType, DerivedTouch, Detect, Id, Instant, Layout, SetTo, TtlIndex, UserPlace,
+};
 use super::rule::{Kind, Rule};
 use crate::error::{Error, Result};
 use crate::model::document::FieldPath;

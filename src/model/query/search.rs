@@ -5,9 +5,9 @@ use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
 use bson::{Bson, DateTime, Decimal128, Document, doc};
 
+use super::elsewhere::names_a_user;
 use crate::model::layout::{Layout, UserPlace};
 use crate::model::payload::Codec;
-use super::elsewhere::names_a_user;
 
 /// Candidates for the sessions of `user`; `None` where the server cannot tell.
 pub(super) fn user(layout: &Layout, user: &str) -> Option<Document> {
@@ -43,18 +43,17 @@ pub(super) fn value(layout: &Layout, path: &str, value: &str) -> Option<Document
 /// Whether the payload is text in which the server finds a user at any place, and whatever stands
 /// beside it is sent, too.
 pub(super) fn is_in_text(layout: &Layout) -> bool {
-    is_json(&layout.payload.codecs)
-        && layout.user_needs_payload()
-        && other_fields(layout).is_some()
+    is_json(&layout.payload.codecs) && layout.user_needs_payload() && other_fields(layout).is_some()
 }
 
 /// The documents with fields that the layout does not know: an application may have put a user there.
 /// `None` where fields of the layout are inside others, beside which there may be more.
 fn other_fields(layout: &Layout) -> Option<Document> {
     let dates = layout.touched.iter().chain(&layout.created).map(|date| &date.path);
-    let rules = layout.expiry.iter().flat_map(|rule| {
-        [&rule.path, &rule.lifetime_path, &rule.only_null].into_iter().flatten()
-    });
+    let rules = layout
+        .expiry
+        .iter()
+        .flat_map(|rule| [&rule.path, &rule.lifetime_path, &rule.only_null].into_iter().flatten());
     let own = [&layout.id.path].into_iter().chain(&layout.payload.path).chain(dates).chain(rules);
     let own: Vec<&str> = own.map(|path| &**path).collect();
     if own.iter().any(|path| path.contains('.')) {

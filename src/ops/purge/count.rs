@@ -146,7 +146,8 @@ impl Store {
             let mut batches = self.read(filter, &Reading::default()).await?;
             while let Some(batch) = batches.next().await? {
                 // A collation may have found others, too.
-                let is_named = |session: &&RawDocument| some.contains(layout.id_of(session).value());
+                let is_named =
+                    |session: &&RawDocument| some.contains(layout.id_of(session).value());
                 let back = documents(&batch)
                     .filter(is_named)
                     .filter(|session| purge.selection.admits(layout, session));

@@ -209,7 +209,7 @@ fn one_of_fifty_thousand_sessions_with_the_user_elsewhere_is_found() {
         let db = crowd(as_text, one.clone());
         for command in ["expire", "purge"] {
             let run = db.sessionctl(&[command, "--user", "alice", "--yes"]).exits(1);
-            run.says("1 session has alice at account.id").says("--user-path account.id");
+            run.says("1 session has alice at account.id").says("with account.id these");
         }
         // The rest of the selection counts, and whoever names the places decides.
         let expired = ["expire", "--user", "alice", "--expired", "--yes", "-o", "json"];
@@ -230,7 +230,7 @@ fn a_user_in_a_field_beside_the_payload_is_found_in_text_and_in_documents() {
         let second = doc! { "_id": format!("{:032}", 1) };
         db.update("sessions", second, doc! { "$set": { "owner": { "id": "alice" } } });
         let run = db.sessionctl(&["expire", "--user", "alice", "--yes"]).exits(1);
-        run.says("1 session has alice at /owner.id").says("--user-path /owner.id");
+        run.says("1 session has alice at /owner.id").says("with /owner.id these");
         db.sessionctl(&["list", "--user", "alice"]).exits(0).says("/owner.id");
         assert_eq!(live(&db), 2);
     }
@@ -243,7 +243,11 @@ fn a_store_with_a_field_for_the_user_is_searched_through_all_the_same() {
     db.insert("sessions", ["one", "two"].map(|name| {
         doc! { "_id": bson::oid::ObjectId::new(), "sessionToken": long_id(name), "userId": name, "expires": expires }
     }));
-    db.update("sessions", doc! { "userId": "two" }, doc! { "$set": { "account": { "id": "one" } } });
+    db.update(
+        "sessions",
+        doc! { "userId": "two" },
+        doc! { "$set": { "account": { "id": "one" } } },
+    );
     let layout = ["--layout", "authjs"];
     let run = db.sessionctl(&[&["purge", "--user", "one", "--yes"], &layout[..]].concat()).exits(1);
     run.says("1 session has one at /account.id");
@@ -256,7 +260,9 @@ fn a_store_with_a_field_for_the_user_is_searched_through_all_the_same() {
 #[test]
 fn many_places_are_summed_up() {
     let payloads: Vec<_> = (0..40)
-        .map(|number| json!({ "userId": 7, "users": { format!("k{number}"): { "name": "alice" } } }))
+        .map(
+            |number| json!({ "userId": 7, "users": { format!("k{number}"): { "name": "alice" } } }),
+        )
         .collect();
     let db = express(&payloads, false);
     let run = db.sessionctl(&["expire", "--user", "alice", "--yes"]).exits(1);

@@ -126,8 +126,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     };
     let action = format!("list {}", store.namespace());
     let now = store.now().await.doing(&action)?;
-    let selected =
-        context.selected("list", &store, &args.selection, now, Purpose::Reading).await?;
+    let selected = context.selected("list", &store, &args.selection, now, Purpose::Reading).await?;
     let selection = &selected.selection;
     if let Some(derived) = &store.layout().derived_touch {
         if args.sort == Some(Sort::Touched) {

@@ -125,10 +125,7 @@ fn row(namespace: &str, layout: Option<&str>, stats: &Stats) -> Row {
         ("coming", slots(&stats.coming)),
         ("ages", slots(&stats.ages)),
         ("growth", slots(&stats.growth)),
-        (
-            "users_estimated",
-            Cell::maybe(stats.users.as_ref(), |users| Cell::Flag(users.estimated)),
-        ),
+        ("users_estimated", Cell::maybe(stats.users.as_ref(), |users| Cell::Flag(users.estimated))),
     ])
 }
 

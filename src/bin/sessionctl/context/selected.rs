@@ -12,8 +12,8 @@ use sessionctl::session::shorten;
 use sessionctl::store::{Reading, documents};
 use sessionctl::{Error, Layout, Query, Selection, State, Store};
 
-use super::{Context, Purpose};
 use super::users::Seen;
+use super::{Context, Purpose};
 use crate::args::SelectionArgs;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::redact::{condition, short_id};
@@ -40,10 +40,8 @@ impl Context {
         purpose: Purpose,
     ) -> Result<Selected, Failure> {
         let action = format!("{action} {}", store.namespace());
-        let query = Query {
-            touch_slack: touch_slack(typed, store.layout(), purpose),
-            ..query(typed, now)
-        };
+        let query =
+            Query { touch_slack: touch_slack(typed, store.layout(), purpose), ..query(typed, now) };
         let mut selection = Selection::new(query, now);
         let mut unknown = Vec::new();
         if !typed.ids.is_empty() {
@@ -235,8 +233,7 @@ async fn touched(store: &Store, filter: Document, cutoff: DateTime) -> sessionct
     let mut touched = 0;
     let mut batches = store.read(filter, &Reading::default()).await?;
     while let Some(batch) = batches.next().await? {
-        let is_touched =
-            |one: &&RawDocument| store.layout().glance(one, cutoff).touched.is_some();
+        let is_touched = |one: &&RawDocument| store.layout().glance(one, cutoff).touched.is_some();
         touched += documents(&batch).filter(is_touched).count() as u64;
     }
     Ok(touched)

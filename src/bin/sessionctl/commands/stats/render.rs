@@ -170,7 +170,12 @@ fn whose(text: &mut String, users: &Users, all: u64, chart: Chart) {
     line(text, &words);
     let looked_at = sessions(users.looked_at);
     if users.estimated {
-        line(text, &format!("scaled up from a sample of {looked_at}, as all would take too long to decode"));
+        line(
+            text,
+            &format!(
+                "scaled up from a sample of {looked_at}, as all would take too long to decode"
+            ),
+        );
     } else if users.looked_at < all {
         line(text, &format!("in a sample of {looked_at}, as payloads have to be decoded"));
     }
