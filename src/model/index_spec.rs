@@ -21,6 +21,12 @@ impl IndexSpec {
         self.0.get_document("key").is_ok_and(|key| key.len() == 1 && key.contains_key(field))
     }
 
+    /// Whether it is the index on `_id` of a collection with a collation of its own, which that index
+    /// has too.
+    pub fn is_collated_id(&self) -> bool {
+        self.name() == "_id_" && self.0.contains_key("collation")
+    }
+
     /// Whether the server deletes by it.
     pub fn is_ttl(&self) -> bool {
         self.0.contains_key("expireAfterSeconds")

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bson::{DateTime, Document, RawDocument};
+use bson::{DateTime, Document, RawDocument, doc};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -34,6 +34,10 @@ pub struct Query {
     pub expires_after: Option<DateTime>,
     /// Not touched for this long.
     pub idle: Option<Duration>,
+    /// How much later than it is known a session may have been touched. `None`: only stored touches
+    /// are compared with `idle`. With it, those that follow from the expiry are, too, and every touch
+    /// counts as so much later.
+    pub touch_slack: Option<Duration>,
     /// Created this long ago or earlier.
     pub older: Option<Duration>,
 }
@@ -51,7 +55,37 @@ impl Query {
 
     /// Whether a candidate's payload must be decoded to know whether it is meant.
     pub fn needs_payload(&self) -> bool {
-        self.user.is_some() || !self.payload.is_empty()
+        self.user.is_some() || !self.payload.is_empty() || self.judges_touches()
+    }
+
+    /// Whether touches that follow from the expiry are compared, too. The server cannot tell them.
+    pub fn judges_touches(&self) -> bool {
+        self.idle.is_some() && self.touch_slack.is_some()
+    }
+
+    /// The latest touch of an idle session.
+    fn idle_since(&self, now: DateTime) -> Option<DateTime> {
+        let slack = self.touch_slack.unwrap_or_default();
+        self.idle.map(|idle| ago(now, idle.saturating_add(slack)))
+    }
+
+    /// The candidates for the sessions that are idle.
+    fn idle(&self, layout: &Layout, now: DateTime) -> Option<Document> {
+        let before = self.idle_since(now)?;
+        let stored = layout.touched_before(before);
+        if !self.judges_touches() || layout.derived_touch.is_none() {
+            return stored;
+        }
+        let has_stored = layout.touched_before(DateTime::MAX);
+        let derived = has_stored.map(|there| doc! { "$nor": [there] }).unwrap_or_default();
+        let derived = all(vec![derived, expiring(layout)]);
+        Some(any(stored.into_iter().chain([derived]).collect()))
+    }
+
+    /// Whether a session that matched the filter is idle, if it must be.
+    fn is_idle(&self, session: &Session, now: DateTime) -> bool {
+        let before = self.idle_since(now).filter(|_| self.judges_touches());
+        before.is_none_or(|before| session.touched.is_some_and(|touched| touched <= before))
     }
 
     /// What the server can decide. States are judged by `cutoff`, ages by `now`. Whoever reads or
@@ -75,7 +109,7 @@ impl Query {
         }
         clauses.extend(self.expires_before.map(|time| layout.expires_before(time)));
         clauses.extend(self.expires_after.map(|time| layout.expires_after(time)));
-        clauses.extend(self.idle.and_then(|idle| layout.touched_before(ago(now, idle))));
+        clauses.extend(self.idle(layout, now));
         clauses.extend(self.older.and_then(|older| layout.created_before(ago(now, older))));
         if let Some(user) = &self.user {
             if layout.user.is_empty() {
@@ -96,7 +130,9 @@ impl Query {
     /// The dates that its conditions compare with. A session that has no such date matches neither a
     /// condition nor its opposite.
     pub(super) fn needed_dates(&self, layout: &Layout) -> Vec<Needed> {
-        let fields = |dates: &[Instant]| dates.iter().map(|date| date.path.to_string()).collect();
+        let fields = |dates: &[Instant]| -> Vec<String> {
+            dates.iter().map(|date| date.path.to_string()).collect()
+        };
         let expires = self.expires_before.map(|_| "expires-before");
         let expires = expires.or(self.expires_after.map(|_| "expires-after")).map(|condition| {
             let rules =
@@ -108,13 +144,18 @@ impl Query {
                     .filter_map(|rule| rule.path.as_ref())
                     .map(ToString::to_string)
                     .collect(),
-                there: any(vec![layout.expires_before(EPOCH), layout.expires_after(EPOCH)]),
+                there: expiring(layout),
             }
         });
+        let derived = layout.derived_touch.as_ref().filter(|_| self.judges_touches());
         let idle = self.idle.map(|_| Needed {
             condition: "idle",
             date: "a last touch",
-            fields: fields(&layout.touched),
+            fields: [
+                fields(&layout.touched),
+                derived.map(ToString::to_string).into_iter().collect(),
+            ]
+            .concat(),
             there: layout.touched_before(DateTime::MAX).unwrap_or_default(),
         });
         let older = self.older.map(|_| Needed {
@@ -139,10 +180,10 @@ impl Query {
         &self,
         layout: &Layout,
         document: &RawDocument,
-        cutoff: DateTime,
+        (now, cutoff): (DateTime, DateTime),
     ) -> Option<Session> {
         let (session, _) = self.read(layout, document, cutoff)?;
-        self.is_of_user(&session).then_some(session)
+        (self.is_of_user(&session) && self.is_idle(&session, now)).then_some(session)
     }
 
     /// The same, and where else a session that is not meant has the user.
@@ -150,7 +191,7 @@ impl Query {
         &self,
         layout: &Layout,
         document: &RawDocument,
-        cutoff: DateTime,
+        (now, cutoff): (DateTime, DateTime),
     ) -> Verdict {
         if self.user.as_ref().is_some_and(|user| layout.never_mentions(user, document)) {
             return Verdict::Other;
@@ -158,6 +199,9 @@ impl Query {
         let Some((session, payload)) = self.read(layout, document, cutoff) else {
             return Verdict::Other;
         };
+        if !self.is_idle(&session, now) {
+            return Verdict::Other;
+        }
         let user = match &self.user {
             Some(user) if !self.is_of_user(&session) => user,
             _ => return Verdict::Selected(session),
@@ -219,6 +263,11 @@ fn equals(value: &Value, wanted: &str) -> bool {
 pub fn ago(time: DateTime, duration: Duration) -> DateTime {
     let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     DateTime::from_millis(time.timestamp_millis().saturating_sub(millis))
+}
+
+/// The sessions whose expiry is an instant.
+fn expiring(layout: &Layout) -> Document {
+    any(vec![layout.expires_before(EPOCH), layout.expires_after(EPOCH)])
 }
 
 const EPOCH: DateTime = DateTime::from_millis(0);

@@ -118,12 +118,12 @@ impl Selection {
     /// The session in a document that matched the filter, if it is selected, as it stands at the
     /// cutoff. No more of the payload is decoded than must be.
     pub fn session(&self, layout: &Layout, document: &RawDocument) -> Option<Session> {
-        self.query.admit(layout, document, self.cutoff)
+        self.query.admit(layout, document, (self.now, self.cutoff))
     }
 
     /// The same of any document, with the places where a session that is not selected has the user.
     pub fn verdict(&self, layout: &Layout, document: &RawDocument) -> Verdict {
-        self.query.judge(layout, document, self.cutoff)
+        self.query.judge(layout, document, (self.now, self.cutoff))
     }
 
     /// The same selection of any user's sessions, where the server would not send those that have

@@ -149,7 +149,9 @@ impl Store {
         }
         let decoded = Users::decoded(self, now, options);
         let (stats, decoded) = tokio::join!(self.counted(options, now, None), decoded);
-        Ok(Stats { users: Some(decoded?), ..stats? })
+        let stats = stats?;
+        let users = decoded?.scaled(stats.all().sessions);
+        Ok(Stats { users: Some(users), ..stats })
     }
 
     async fn counted(
@@ -209,7 +211,7 @@ impl Store {
             Some(group) => stats.add(&group, &mut histograms),
             None => odd = true,
         };
-        let mut batches = self.aggregate(pipeline).await?;
+        let mut batches = self.aggregate_by_bytes(pipeline).await?;
         while let Some(batch) = batches.next().await? {
             for found in documents(&batch) {
                 if users.is_none() {

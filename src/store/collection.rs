@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bson::{DateTime, Document, doc};
+use bson::{Bson, DateTime, Document, doc};
+use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
+use crate::model::filter::exactly;
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::Layout;
 use crate::server::connection::Connection;
@@ -19,6 +21,8 @@ pub struct Store {
     pub(super) collection: String,
     pub(super) layout: Arc<Layout>,
     pub(super) comment: String,
+    /// Whether its collection compares text by a collation of its own, once that is known.
+    collated: Arc<OnceCell<bool>>,
     /// Touches write nothing in a session that was written lately.
     pub(super) touch_after: Duration,
     /// A tower-sessions `save` leaves sessions alone that are over.
@@ -42,6 +46,7 @@ impl Store {
             collection,
             layout,
             comment,
+            collated: Arc::default(),
             touch_after: Duration::ZERO,
             save_only_live: false,
         }
@@ -105,6 +110,33 @@ impl Store {
         indexes.ok_or_else(|| Error::NoCollection {
             namespace: self.namespace(),
             session_collections: Vec::new(),
+        })
+    }
+
+    /// Whether the collection compares text by a collation of its own, so that two ids may be equal to
+    /// the server that are not the same. It is asked for once: a collection never changes it.
+    pub(crate) async fn is_collated(&self) -> Result<bool> {
+        if let Some(known) = self.collated.get() {
+            return Ok(*known);
+        }
+        let is_collated = match self.connection.indexes(&self.collection).await {
+            Ok(Some(indexes)) => indexes.iter().any(IndexSpec::is_collated_id),
+            // It may be created with one.
+            Ok(None) => return Ok(false),
+            // Whoever may not ask is careful.
+            Err(error) if error.is_refusal() => true,
+            Err(error) => return Err(error),
+        };
+        Ok(*self.collated.get_or_init(|| std::future::ready(is_collated)).await)
+    }
+
+    /// The filter of the documents that have `value` at `path`, which an index finds: of no others, even
+    /// where the server calls their values equal.
+    pub(crate) async fn with_value(&self, path: &str, value: impl Into<Bson>) -> Result<Document> {
+        let value = value.into();
+        Ok(match self.is_collated().await? {
+            true => exactly(path, &value),
+            false => doc! { path: value },
         })
     }
 

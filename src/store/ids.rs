@@ -7,7 +7,7 @@ use bson::{Bson, Document, doc, oid::ObjectId};
 
 use super::collection::Store;
 use crate::error::Result;
-use crate::model::filter::all;
+use crate::model::filter::{all, escaped};
 use crate::model::layout::BsonType;
 use crate::model::session::{SessionId, shorten};
 use crate::server::reply::{documents, key_of};
@@ -98,7 +98,7 @@ impl Store {
     }
 
     async fn by_prefix(&self, text: &str, resolved: &mut Resolved) -> Result<()> {
-        let matches = match self.prefix_filter(text) {
+        let matches = match self.prefix_filter(text).await? {
             Some(filter) => self.some_ids(filter, text).await?,
             None => Vec::new(),
         };
@@ -111,14 +111,22 @@ impl Store {
     }
 
     /// The sessions whose ids begin so.
-    pub(crate) fn prefix_filter(&self, text: &str) -> Option<Document> {
+    pub(crate) async fn prefix_filter(&self, text: &str) -> Result<Option<Document>> {
         let path = &self.layout.id.path;
         let prefix = &self.layout.id.prefix;
         let mut ranges = Vec::new();
         if self.layout.id.types.contains(&BsonType::String) && !text.is_empty() {
-            ranges.extend(range(path, text));
+            // In the order of a collation, what begins alike need not stand together: "12" comes after
+            // "2", and before "100". There all ids are compared.
+            let begins = match self.is_collated().await? {
+                true => |path: &str, text: &str| {
+                    Some(doc! { path: { "$regex": format!("\\A{}", escaped(text)) } })
+                },
+                false => range,
+            };
+            ranges.extend(begins(path, text));
             if !prefix.is_empty() && !text.starts_with(prefix) {
-                ranges.extend(range(path, &format!("{prefix}{text}")));
+                ranges.extend(begins(path, &format!("{prefix}{text}")));
             }
         }
         if self.layout.id.types.contains(&BsonType::ObjectId) && text.len() >= LEAST_PREFIX {
@@ -130,7 +138,7 @@ impl Store {
                 ranges.extend(binary_ranges(path, &format!("{prefix}{text}")));
             }
         }
-        (!ranges.is_empty()).then(|| doc! { "$or": ranges })
+        Ok((!ranges.is_empty()).then(|| doc! { "$or": ranges }))
     }
 
     /// At most two sessions whose ids begin so. Fewer than eight characters are taken only where

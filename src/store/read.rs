@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bson::{Bson, Document, doc};
 use futures_util::StreamExt as _;
-use mongodb::action::{Action as _, Find};
+use mongodb::action::{Action as _, Aggregate, Find};
+use mongodb::options::Collation;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 
 use super::collection::Store;
@@ -151,11 +152,28 @@ impl Store {
     }
 
     pub(crate) async fn aggregate(&self, pipeline: Vec<Document>) -> Result<Batches> {
+        self.aggregate_with(pipeline, None).await
+    }
+
+    /// The same, where text is compared as it is, whatever the collection's collation; no index on text
+    /// is of use then.
+    pub(crate) async fn aggregate_by_bytes(&self, pipeline: Vec<Document>) -> Result<Batches> {
+        let simple = || Collation::builder().locale("simple".to_owned()).build();
+        let is_collated = self.is_collated().await?;
+        self.aggregate_with(pipeline, is_collated.then(simple)).await
+    }
+
+    async fn aggregate_with(
+        &self,
+        pipeline: Vec<Document>,
+        collation: Option<Collation>,
+    ) -> Result<Batches> {
         let collection = self.connection.collection(&self.collection);
         let aggregate = collection
             .aggregate(pipeline)
             // A sort of more than 100 MB fails without it.
             .allow_disk_use(true)
+            .optional(collation, Aggregate::collation)
             .comment(self.comment.as_str())
             .batch_size(READ_BATCH);
         let cursor = aggregate.batch().await.map_err(|error| self.error("aggregate", error))?;

@@ -58,7 +58,7 @@ impl Store {
     ) -> Result<Option<(RawDocumentBuf, DateTime)>> {
         let collection = self.connection.collection(&self.collection);
         let find = collection
-            .find_one(doc! { &self.layout.id.path: id })
+            .find_one(self.named(id).await?)
             .projection(doc! { "_id": 0, "session": part, "now": "$$NOW" })
             .optional(elsewhere, FindOne::selection_criteria)
             .comment(self.comment.as_str());
@@ -75,6 +75,11 @@ impl Store {
         };
         let (state, _) = self.layout.state_at(session, now);
         Ok(matches!(state, State::Live | State::Endless).then(|| (session.to_owned(), now)))
+    }
+
+    /// The filter of the session `id`.
+    async fn named(&self, id: &str) -> Result<Document> {
+        self.with_value(&self.layout.id.path, id).await
     }
 
     /// What there is of the expiry of the session `id`, as the primary knows it.
@@ -102,7 +107,7 @@ impl Store {
         let whole = whole(id, payload, expiry)?;
         let clock = self.clock(whole.needs_now(&self.layout)).await?;
         let update = whole.update(&self.layout, clock)?;
-        self.update(doc! { &self.layout.id.path: id }, update, true).await.map(drop)
+        self.update(self.named(id).await?, update, true).await.map(drop)
     }
 
     /// Writes the session `id` only if there is one that is not over; `false` says that there was
@@ -123,7 +128,7 @@ impl Store {
 
     /// Writes a session that is there, and, if so asked, only one that is not over.
     pub(crate) async fn replace(&self, whole: Whole<'_>, only_live: bool) -> Result<UpdateResult> {
-        let query = doc! { &self.layout.id.path: whole.id };
+        let query = self.named(whole.id).await?;
         let clock = self.clock(whole.needs_now(&self.layout)).await?;
         let update = match only_live {
             true => whole.replacement(&self.layout, clock)?,
@@ -160,7 +165,7 @@ impl Store {
     }
 
     pub(crate) async fn insert(&self, whole: Whole<'_>) -> Result<bool> {
-        let query = doc! { &self.layout.id.path: whole.id };
+        let query = self.named(whole.id).await?;
         let now = match whole.depends_on_now(&self.layout) {
             true => self.connection.primary_now().await?,
             false => DateTime::MIN,
@@ -209,7 +214,7 @@ impl Store {
         }
         let clock = self.clock(Touch::needs_now(layout)).await?;
         let update = touch.update(layout, clock)?;
-        let done = self.update(doc! { &self.layout.id.path: id }, update, false).await?;
+        let done = self.update(self.named(id).await?, update, false).await?;
         self.lived(id, &done).await
     }
 
@@ -259,7 +264,7 @@ impl Store {
     /// # Errors
     /// What the connection meets.
     pub async fn destroy(&self, id: &str) -> Result<bool> {
-        let query = doc! { &self.layout.id.path: id };
+        let query = self.named(id).await?;
         if self.layout.id.path != "_id" {
             // There may be two where no unique index forbids it.
             return Ok(self.delete_all(query).await? > 0);

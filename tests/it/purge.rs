@@ -4,7 +4,7 @@ use bson::{Document, doc};
 use sessionctl::purge::{Purge, Step};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Db, LAYOUTS, at, connect_mongo, session};
+use crate::support::{Db, LAYOUTS, at, connect_mongo, long_id, session};
 
 /// connect-mongo sessions of every state; `b` of user 43.
 fn of_every_state(db: &Db) {
@@ -309,6 +309,19 @@ fn a_session_renewed_between_the_read_and_the_delete_lives() {
     let report = purge.wait().exits(0).json();
     assert_eq!(db.ids("sessions"), ["expired-00001"]);
     assert_eq!((&report["matched"], &report["deleted"]), (&2.into(), &2.into()));
+}
+
+#[test]
+fn a_session_that_did_not_match_from_the_start_was_not_renewed() {
+    let db = Db::new();
+    let (over, live) = (long_id("over"), long_id("live"));
+    db.insert("sessions", [connect_mongo(&over, at(-60)), connect_mongo(&live, at(600))]);
+    let run = db.sessionctl(&["expire", &over, &live, "--yes", "-o", "json"]).exits(0);
+    assert_eq!((&run.json()["expired"], &run.json()["renewed"]), (&1.into(), &0.into()));
+    db.update("sessions", doc! { "_id": &live }, doc! { "$set": { "expires": at(600) } });
+    let run = db.sessionctl(&["purge", &over, &live, "--expired", "--yes", "-o", "json"]).exits(0);
+    assert_eq!((&run.json()["deleted"], &run.json()["renewed"]), (&1.into(), &0.into()));
+    assert_eq!(db.ids("sessions"), [live]);
 }
 
 #[test]

@@ -184,11 +184,67 @@ fn users_are_counted_by_the_server_or_else_decoded() {
         let counts = ["users", "anonymous", "unreadable", "users_of"].map(|key| &row[key]);
         assert_eq!(counts, [3, 8, 0, 20], "{row}");
         assert_eq!(row["users_sampled"], false);
+        assert_eq!(row["users_estimated"], false);
         let top =
             serde_json::json!([{ "user": "u0", "sessions": 4 }, { "user": "u1", "sessions": 4 }]);
         assert_eq!(row["top_users"], top);
         assert_eq!(numbers(&db, &["--top", "0"])["top_users"], serde_json::json!([]));
     }
+}
+
+/// 30,000 sessions whose user is in their payload: a tenth of one user, and a fifth of nobody.
+fn many_users() -> Db {
+    let db = Db::new();
+    db.insert(
+        "sessions",
+        (0..30_000).map(|n| {
+            let user = match n % 10 {
+                0 => "most".to_owned(),
+                1 | 2 => String::new(),
+                _ => format!("u{n}"),
+            };
+            let payload = serde_json::json!({ "cookie": {}, "userId": user });
+            let id = long_id(&format!("{n:06}"));
+            with(connect_mongo(&id, at(3600)), doc! { "session": payload.to_string() })
+        }),
+    );
+    db
+}
+
+#[test]
+fn users_that_must_be_decoded_are_counted_in_all_sessions() {
+    let db = many_users();
+    let store = db.store("connect-mongo-json");
+    // On a busy machine the usual time may be too short.
+    let decoding = std::time::Duration::from_secs(3600);
+    let options = sessionctl::stats::Options { top: 1, decoding, ..Default::default() };
+    let stats = db.runtime.block_on(store.stats(&options, crate::support::now())).unwrap();
+    let users = stats.users.unwrap();
+    let counts = (users.distinct, users.anonymous, users.unreadable, users.looked_at);
+    assert_eq!(counts, (21_001, 6000, 0, 30_000));
+    assert!(!users.sampled && !users.estimated, "{users:?}");
+    assert_eq!(users.top, [("most".to_owned(), 3000)]);
+}
+
+#[test]
+fn where_decoding_all_takes_too_long_the_counts_are_scaled_up_and_say_so() {
+    let db = many_users();
+    let store = db.store("connect-mongo-json");
+    let options = sessionctl::stats::Options {
+        top: 1,
+        decoding: std::time::Duration::ZERO,
+        ..Default::default()
+    };
+    let stats = db.runtime.block_on(store.stats(&options, crate::support::now())).unwrap();
+    let users = stats.users.unwrap();
+    assert!(users.sampled && users.estimated, "{users:?}");
+    assert_eq!(users.sessions, 30_000);
+    assert!((10_000..30_000).contains(&users.looked_at), "{users:?}");
+    // Six standard deviations of a sample of 10,000, and more.
+    let (user, sessions) = &users.top[0];
+    assert_eq!(user, "most");
+    assert!((2300..3700).contains(sessions), "{users:?}");
+    assert!((5000..7000).contains(&users.anonymous), "{users:?}");
 }
 
 #[test]

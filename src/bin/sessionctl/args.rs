@@ -293,6 +293,10 @@ pub struct SelectionArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
     pub idle: Option<Duration>,
 
+    /// Allow for touches that the store has not written, up to DURATION; such as connect-mongo's touchAfter
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true, requires = "idle")]
+    pub touch_slack: Option<Duration>,
+
     /// Sessions created at least DURATION ago
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
     pub older: Option<Duration>,

@@ -27,6 +27,8 @@ pub struct Layout {
     pub checks_expiry_on_read: bool,
     /// Where the last touch is; the first of these that holds a date counts.
     pub touched: Vec<Instant>,
+    /// How the last touch follows from the expiry, where no field holds it.
+    pub derived_touch: Option<DerivedTouch>,
     /// Where the creation is; the first of these that holds a date counts.
     pub created: Vec<Instant>,
     /// Where the user is. The first place that holds a text, a number, an `ObjectId` or a UUID counts.
@@ -82,6 +84,26 @@ pub struct Instant {
     /// Whether the store writes it whenever it writes a session.
     #[serde(default)]
     pub written: bool,
+}
+
+/// How the last touch follows from the expiry: the store sets the expiry anew at each touch, to the
+/// touch plus a lifetime that the payload has.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DerivedTouch {
+    /// The path of that lifetime in the payload.
+    pub lifetime: String,
+    /// Its unit.
+    pub unit: Unit,
+    /// The lifetime of sessions whose payload has none, which only the operator knows.
+    #[serde(skip)]
+    pub given: Option<Duration>,
+}
+
+impl fmt::Display for DerivedTouch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the expiry minus {}", self.lifetime)
+    }
 }
 
 /// Where a user is named.
@@ -263,6 +285,9 @@ impl Layout {
                     rule.lifetime = Some(lifetime.as_secs());
                 }
             }
+        }
+        if let Some(derived) = &mut self.derived_touch {
+            derived.given = given;
         }
         self
     }

@@ -7,7 +7,7 @@ use bson::{Bson, Document, RawDocument, doc};
 
 use super::definition::{BsonType, Layout};
 use crate::model::document::{FieldPath, Found, each, find};
-use crate::model::filter::all;
+use crate::model::filter::{all, escaped};
 
 impl Layout {
     /// The filter of its sessions, whatever their state. It is part of every filter by which sessions
@@ -112,15 +112,4 @@ fn type_is(value: RawBsonRef<'_>, types: &[BsonType]) -> bool {
         _ => return false,
     };
     types.contains(&found)
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + 4);
-    for letter in text.chars() {
-        if letter.is_ascii_punctuation() {
-            escaped.push('\\');
-        }
-        escaped.push(letter);
-    }
-    escaped
 }

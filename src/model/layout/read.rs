@@ -15,7 +15,9 @@ impl Layout {
     /// The session in `document`, as it stands at `cutoff`, with the user that `payload` tells.
     pub fn session(&self, document: &RawDocument, payload: &Payload, cutoff: DateTime) -> Session {
         let partial = Partial::whole(Cow::Borrowed(payload));
-        self.session_of(document, &Fields::of(document), Some(&partial), cutoff)
+        let fields = Fields::of(document);
+        let touched = first_instant(&self.touched, &fields);
+        self.session_of(document, &fields, touched, Some(&partial), cutoff)
     }
 
     /// The session in `document`, as it stands at `cutoff`. No more of the payload is decoded than
@@ -31,29 +33,54 @@ impl Layout {
         cutoff: DateTime,
     ) -> (Session, Option<Partial<'a>>) {
         let fields = Fields::of(document);
-        let partial = self
-            .user_needs_payload()
-            .then(|| Partial::at(&self.payload, document, &fields, &self.user));
-        (self.session_of(document, &fields, partial.as_ref(), cutoff), partial)
+        let touched = first_instant(&self.touched, &fields);
+        let derived = self.derived_touch.as_ref().filter(|_| touched.is_none());
+        let partial = (derived.is_some() || self.user_needs_payload()).then(|| {
+            let paths = self.user.iter().map(UserPlace::path);
+            let paths = paths.chain(derived.map(|derived| derived.lifetime.as_str()));
+            Partial::at(&self.payload, document, &fields, paths)
+        });
+        (self.session_of(document, &fields, touched, partial.as_ref(), cutoff), partial)
     }
 
     fn session_of(
         &self,
         document: &RawDocument,
         fields: &Fields<'_>,
+        touched: Option<DateTime>,
         payload: Option<&Partial<'_>>,
         cutoff: DateTime,
     ) -> Session {
         let (state, expires) = self.state(fields, cutoff);
+        let derived = || self.touch_before(expires?, payload?, cutoff);
         Session {
             id: self.id_in(fields),
             state,
             expires,
-            touched: first_instant(&self.touched, fields),
+            touched: touched.or_else(derived),
             created: first_instant(&self.created, fields),
             user: self.user_in(fields, payload),
             bytes: document.as_bytes().len() as u64,
         }
+    }
+
+    /// The last touch of a session that expires then. One that is after the cutoff is none: the
+    /// lifetime is not the one that the expiry was made with.
+    fn touch_before(
+        &self,
+        expires: DateTime,
+        payload: &Partial<'_>,
+        cutoff: DateTime,
+    ) -> Option<DateTime> {
+        let derived = self.derived_touch.as_ref().filter(|_| payload.is_readable())?;
+        let millis = match payload.get(&derived.lifetime).as_deref() {
+            None | Some(Value::Null) => i64::try_from(derived.given?.as_millis()).ok()?,
+            Some(Value::Number(number)) => (number.as_f64()? * derived.unit.millis()) as i64,
+            Some(_) => return None,
+        };
+        let touched = expires.timestamp_millis().checked_sub(millis)?;
+        let is_past = millis >= 0 && touched <= cutoff.timestamp_millis();
+        is_past.then(|| DateTime::from_millis(touched))
     }
 
     /// What the store looks `document` up by; its `_id` where that field is not there.

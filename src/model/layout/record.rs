@@ -7,7 +7,9 @@ use bson::Bson;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
-use super::definition::{BsonType, Detect, Id, Instant, Layout, SetTo, TtlIndex, UserPlace};
+use super::definition::{
+    BsonType, DerivedTouch, Detect, Id, Instant, Layout, SetTo, TtlIndex, UserPlace,
+};
 use super::rule::{Kind, Rule};
 use crate::error::{Error, Result};
 use crate::model::document::FieldPath;
@@ -24,6 +26,7 @@ struct Record {
     checks_expiry_on_read: bool,
     #[serde(default)]
     touched: Vec<Instant>,
+    derived_touch: Option<DerivedTouch>,
     #[serde(default)]
     created: Vec<Instant>,
     #[serde(default)]
@@ -125,6 +128,15 @@ impl Record {
             );
             return Err(fault(["user", &at.to_string()], what));
         }
+        if let Some(derived) = &self.derived_touch {
+            let fault = |what| Err(fault(["derived_touch", "lifetime"], what));
+            if derived.lifetime.is_empty() {
+                return fault("it is empty");
+            }
+            if self.payload.codecs == [Codec::Absent] {
+                return fault("it is a path in the payload, and this layout has none");
+            }
+        }
         if self.detect.require.is_empty() {
             return Err(fault(["detect", "require"], "it is empty, so every document would fit"));
         }
@@ -161,6 +173,7 @@ impl Record {
             collections: self.collections,
             checks_expiry_on_read: self.checks_expiry_on_read,
             touched: self.touched,
+            derived_touch: self.derived_touch,
             created: self.created,
             user: self.user,
             user_index: self.user_index,

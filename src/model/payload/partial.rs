@@ -29,16 +29,16 @@ pub(crate) enum Partial<'a> {
 
 impl<'a> Partial<'a> {
     /// At the payload of `document`, for `paths`.
-    pub(crate) fn at(
+    pub(crate) fn at<'p>(
         place: &PayloadPlace,
         document: &RawDocument,
         fields: &Fields<'a>,
-        paths: &[impl AsRef<str>],
+        paths: impl Iterator<Item = &'p str>,
     ) -> Self {
         if let (Some(path), [Codec::Json, ..]) = (&place.path, place.codecs.as_slice())
             && let Found::One(RawBsonRef::String(text)) = fields.find(path)
         {
-            let wanted = Letters::of(paths.iter().map(AsRef::as_ref));
+            let wanted = Letters::of(paths);
             if let Some(members) = Members::of(text, |name| wanted.may_lead_through(name)) {
                 return Self::Members(members);
             }
@@ -53,6 +53,14 @@ impl<'a> Partial<'a> {
             _ => Letters::ALL,
         };
         Self::Whole(payload, letters)
+    }
+
+    /// Whether there is a payload that can be read, so that what is not in it is nowhere.
+    pub(crate) fn is_readable(&self) -> bool {
+        match self {
+            Self::Whole(payload, _) => payload.value().is_some(),
+            Self::Members(_) => true,
+        }
     }
 
     /// The payload, if it was decoded.

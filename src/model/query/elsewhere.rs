@@ -16,23 +16,36 @@ use crate::model::payload::{Codec, Payload};
 
 mod names;
 
-use names::names_a_user;
+pub(super) use names::names_a_user;
 
 /// Sessions that have a user at places where the layout does not look.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Elsewhere {
     /// How many sessions.
     pub sessions: u64,
-    /// How many of them have it at each place; a place in the document itself begins with `/`.
+    /// How many of them have it at each place; a place in the document itself begins with `/`. Only
+    /// the first [`MOST`] places are told apart.
     pub places: BTreeMap<String, u64>,
+    /// Whether there were more places than that.
+    pub has_more: bool,
 }
+
+/// How many places are told apart: payloads with a name of their own in each session, such as
+/// `users.<uuid>.name`, would fill the memory otherwise.
+const MOST: usize = 1000;
 
 impl Elsewhere {
     /// Adds a session with these places, if it has any.
     pub fn add(&mut self, places: BTreeSet<String>) {
         self.sessions += u64::from(!places.is_empty());
         for place in places {
-            *self.places.entry(place).or_default() += 1;
+            if let Some(sessions) = self.places.get_mut(&place) {
+                *sessions += 1;
+            } else if self.places.len() < MOST {
+                self.places.insert(place, 1);
+            } else {
+                self.has_more = true;
+            }
         }
     }
 
@@ -353,5 +366,15 @@ mod tests {
         elsewhere.add(places(&["a", "b"]));
         elsewhere.add(places(&["b"]));
         assert_eq!((elsewhere.sessions, elsewhere.by_sessions()), (2, vec![("b", 2), ("a", 1)]));
+    }
+
+    #[test]
+    fn a_million_different_places_take_no_more_room_than_a_thousand() {
+        let mut elsewhere = Elsewhere::default();
+        for number in 0..1_000_000 {
+            elsewhere.add([format!("users.{number}.name")].into());
+        }
+        assert_eq!((elsewhere.sessions, elsewhere.places.len()), (1_000_000, MOST));
+        assert!(elsewhere.has_more);
     }
 }

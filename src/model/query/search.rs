@@ -5,6 +5,7 @@ use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
 use bson::{Bson, DateTime, Decimal128, Document, doc};
 
+use super::elsewhere::names_a_user;
 use crate::model::layout::{Layout, UserPlace};
 use crate::model::payload::Codec;
 
@@ -21,6 +22,7 @@ pub(super) fn user(layout: &Layout, user: &str) -> Option<Document> {
     }
     if !in_payload.is_empty() {
         clauses.extend(payload(layout, &in_payload, user)?);
+        clauses.extend(is_json(&layout.payload.codecs).then(|| other_fields(layout)).flatten());
     }
     Some(doc! { "$or": clauses })
 }
@@ -38,9 +40,38 @@ pub(super) fn value(layout: &Layout, path: &str, value: &str) -> Option<Document
     payload(layout, &[path], value).map(|clauses| doc! { "$or": clauses })
 }
 
-/// Whether the payload is text in which the server finds a user at any place.
+/// Whether the payload is text in which the server finds a user at any place, and whatever stands
+/// beside it is sent, too.
 pub(super) fn is_in_text(layout: &Layout) -> bool {
-    is_json(&layout.payload.codecs) && layout.user_needs_payload()
+    is_json(&layout.payload.codecs) && layout.user_needs_payload() && other_fields(layout).is_some()
+}
+
+/// The documents with fields that the layout does not know: an application may have put a user there.
+/// `None` where fields of the layout are inside others, beside which there may be more.
+fn other_fields(layout: &Layout) -> Option<Document> {
+    let dates = layout.touched.iter().chain(&layout.created).map(|date| &date.path);
+    let rules = layout
+        .expiry
+        .iter()
+        .flat_map(|rule| [&rule.path, &rule.lifetime_path, &rule.only_null].into_iter().flatten());
+    let own = [&layout.id.path].into_iter().chain(&layout.payload.path).chain(dates).chain(rules);
+    let own: Vec<&str> = own.map(|path| &**path).collect();
+    if own.iter().any(|path| path.contains('.')) {
+        return None;
+    }
+    // What the store writes beside those and does not name like a user, such as an address.
+    let required = layout.detect.require.keys().map(|path| &**path);
+    let required = required.filter(|name| !names_a_user(&[(*name).to_owned()], false));
+    // A user's own field is searched by its value.
+    let users = layout.user.iter().filter_map(|place| match place {
+        UserPlace::Field(path) => Some(&**path),
+        UserPlace::Payload(_) => None,
+    });
+    let known = ["_id", "__v"].into_iter().chain(own).chain(required).chain(users);
+    let known = known.map(|name| (name.to_owned(), Bson::from(doc! {})));
+    let known: Document = known.filter(|(name, _)| !name.contains('.')).collect();
+    let only_known = doc! { "$jsonSchema": { "properties": known, "additionalProperties": false } };
+    Some(doc! { "$nor": [only_known] })
 }
 
 fn is_json(codecs: &[Codec]) -> bool {
@@ -120,15 +151,15 @@ fn is_whole(number: &str) -> bool {
 }
 
 /// A regular expression for `text` inside JSON: what a writer may spell as an escape is left open,
-/// up to the fourteen characters of a pair of surrogates in JSON that was encoded twice.
+/// such as the `+` that .NET escapes, up to the fourteen characters of a pair of surrogates in JSON that was encoded twice.
 fn pattern(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 8);
     for letter in text.chars() {
         match letter {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | ' ' | ':' | '@' | ',' | '=' | '~' | '%' => {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | ' ' | ':' | '@' | ',' | '~' | '%' => {
                 pattern.push(letter);
             }
-            '.' | '-' | '+' | '$' | '(' | ')' | '[' | ']' | '{' | '}' | '|' | '*' | '?' | '^' => {
+            '.' | '-' | '$' | '(' | ')' | '[' | ']' | '{' | '}' | '|' | '*' | '?' | '^' => {
                 pattern.push('\\');
                 pattern.push(letter);
             }

@@ -4,6 +4,7 @@ use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument, doc};
 
 use super::spec::{Action, Purge};
+use crate::model::document::{FieldPath, Found, find, owned};
 use crate::model::layout::Layout;
 use crate::model::payload::Payload;
 use crate::server::reply::key_of;
@@ -89,6 +90,9 @@ pub(super) fn judged<'a>(
         } else {
             let mut one = doc! { "_id": key };
             one.extend(as_read(binds, layout, document).unwrap_or_default());
+            if purge.selection.query.judges_touches() {
+                one.extend(expiry_as_read(layout, document));
+            }
             each.push(one);
         }
     }
@@ -120,6 +124,17 @@ impl Purge {
             (false, false) => Binding::Id,
         }
     }
+}
+
+/// The expiry as it was read, as the condition that it is still so: a session whose last touch follows
+/// from it was not touched since.
+fn expiry_as_read(layout: &Layout, document: &RawDocument) -> Document {
+    let paths = layout.expiry.iter().filter_map(|rule| rule.path.as_ref());
+    let value = |path: &FieldPath| match find(document, path) {
+        Found::One(value) => Some((path.to_string(), doc! { "$eq": owned(value) }.into())),
+        _ => None,
+    };
+    paths.filter_map(value).collect()
 }
 
 /// What was read of a document as the condition that it is still so. Without one, where it is too large

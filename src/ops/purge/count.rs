@@ -42,30 +42,23 @@ impl Store {
     /// of the layout, and would stay logged in without a word.
     ///
     /// The server finds a text anywhere in JSON, but a value in a document only by its path. There
-    /// all sessions are read and compared as they are: a sample would miss the one that matters.
-    /// Where the store itself has a field for the user, an index leads to it, and the others are read
-    /// only if nobody was found.
+    /// all sessions are read that the rest of the selection admits, and compared as they are: a
+    /// sample would miss the one that matters. A field that the store has for the user is no
+    /// exception: Laravel's holds only the user of the default guard.
     ///
     /// # Errors
     /// As for [`Store::purge`].
     pub async fn count_of_user(
         &self,
         purge: &Purge,
-        mut looked_at: impl FnMut(u64),
+        looked_at: impl FnMut(u64),
     ) -> Result<Counted> {
         let layout = self.layout();
-        let of_user = purge.predicate(layout)?;
-        let of_any_user = match purge.selection.of_any_user(layout) {
+        let predicate = match purge.selection.of_any_user(layout) {
             Some(selection) => Purge { selection, ..purge.clone() }.predicate(layout)?,
-            None => return self.judged(purge, &of_user, looked_at).await,
+            None => purge.predicate(layout)?,
         };
-        if !layout.user_needs_payload() {
-            let counted = self.judged(purge, &of_user, &mut looked_at).await?;
-            if counted.selected > 0 {
-                return Ok(counted);
-            }
-        }
-        self.judged(purge, &of_any_user, looked_at).await
+        self.judged(purge, &predicate, looked_at).await
     }
 
     /// Judges what matches the predicate, each session by the selection of the purge.
@@ -152,8 +145,12 @@ impl Store {
             let filter = all(vec![these, predicate.clone()]);
             let mut batches = self.read(filter, &Reading::default()).await?;
             while let Some(batch) = batches.next().await? {
-                let back =
-                    documents(&batch).filter(|session| purge.selection.admits(layout, session));
+                // A collation may have found others, too.
+                let is_named =
+                    |session: &&RawDocument| some.contains(layout.id_of(session).value());
+                let back = documents(&batch)
+                    .filter(is_named)
+                    .filter(|session| purge.selection.admits(layout, session));
                 keys.extend(back.filter_map(key_of));
             }
         }

@@ -118,7 +118,13 @@ impl Purging {
     fn new(store: &Store, purge: Purge, update: Option<Bson>, cancel: CancellationToken) -> Self {
         let gate = Gate::new(store.connection().clone(), purge.pace, cancel.clone());
         let (store, overload) = (store.clone(), gate.overload.clone());
-        let writer = Writer { store: store.clone(), update, overload, cancel: cancel.clone() };
+        let writer = Writer {
+            store: store.clone(),
+            update,
+            collated: true,
+            overload,
+            cancel: cancel.clone(),
+        };
         Self {
             store,
             purge,
@@ -270,6 +276,7 @@ impl Purging {
     async fn try_read(&mut self) -> Result<Option<Candidates>> {
         if self.source.is_none() {
             let kind = self.store.connection().hello().await?.kind;
+            self.writer.collated = self.store.is_collated().await?;
             let plan = self.store.plan(&self.purge).await?;
             self.jobs = self.purge.jobs.map_or_else(|| self.usual_jobs(kind), |jobs| jobs as usize);
             self.walks = plan.walks;

@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 
 use bson::{Bson, Document, RawDocument, doc};
 
-use super::candidates::{Binding, Candidates, Scope, judged};
+use super::candidates::{Binding, Candidates, judged};
 use super::spec::{Purge, Strategy};
 use crate::error::Result;
 use crate::model::filter::all;
-use crate::server::reply::documents;
+use crate::server::reply::{documents, key_of};
 use crate::store::{Batches, Store};
 
 /// How often sessions that changed while they were judged are judged again.
@@ -267,7 +267,8 @@ impl Ids {
     }
 }
 
-/// Sessions whose `_id`s are known, read only where there is something to be judged or kept.
+/// Sessions whose `_id`s are known. They are read all the same: one that did not match from the start
+/// was not renewed by anybody.
 #[derive(Debug)]
 pub(super) struct Keys {
     keys: Vec<Bson>,
@@ -282,25 +283,18 @@ impl Keys {
 
     async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
         while let Some(keys) = self.keys[self.at..].chunks(by.size as usize).next() {
-            let candidates = if by.purge.needs_documents() {
-                let these = doc! { "_id": { "$in": keys } };
-                let these = all(vec![these, self.filter.clone()]);
-                let mut reader = by.candidates(these).await?;
-                let mut read = Vec::new();
-                while let Some(batch) = reader.next().await? {
-                    read.extend(documents(&batch).map(RawDocument::to_owned));
-                }
-                judged(
-                    by.store.layout(),
-                    by.purge,
-                    read.iter().map(|document| &**document),
-                    &self.filter,
-                )
-            } else {
-                let (scope, count) = (Scope::Keys(keys.to_vec()), keys.len() as u64);
-                let (documents, ids) = (Vec::new(), Vec::new());
-                Candidates { scope, filter: self.filter.clone(), count, documents, ids }
+            let these = doc! { "_id": { "$in": keys } };
+            let mut reader = by.candidates(all(vec![these, self.filter.clone()])).await?;
+            let is_collated = by.store.is_collated().await?;
+            let is_named = |document: &&RawDocument| {
+                !is_collated || key_of(document).is_some_and(|key| keys.contains(&key))
             };
+            let mut read = Vec::new();
+            while let Some(batch) = reader.next().await? {
+                read.extend(documents(&batch).filter(is_named).map(RawDocument::to_owned));
+            }
+            let read = read.iter().map(|document| &**document);
+            let candidates = judged(by.store.layout(), by.purge, read, &self.filter);
             self.at += keys.len();
             if candidates.count > 0 {
                 return Ok(Some(candidates));

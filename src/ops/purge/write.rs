@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::candidates::{Candidates, Scope};
 use super::pace::Overload;
 use crate::error::{Error, Result};
+use crate::model::filter::exactly;
 use crate::server::backoff::Retries;
 use crate::server::reply::affected;
 use crate::store::Store;
@@ -35,6 +36,8 @@ pub(super) struct Writer {
     pub(super) store: Store,
     /// The update of each session; without one they are deleted.
     pub(super) update: Option<Bson>,
+    /// Whether two `_id`s may be equal to the server that are not the same.
+    pub(super) collated: bool,
     pub(super) overload: Overload,
     pub(super) cancel: CancellationToken,
 }
@@ -104,12 +107,22 @@ impl Writer {
     fn statements(&self, candidates: &Candidates) -> Vec<Document> {
         match &candidates.scope {
             Scope::Keys(keys) => {
-                let which = doc! { "_id": { "$in": keys } };
-                vec![self.statement(which, &candidates.filter, by_id())]
+                let is_text = |key: &&Bson| self.collated && matches!(key, Bson::String(_));
+                let (texts, others): (Vec<_>, Vec<_>) = keys.iter().partition(is_text);
+                let others = (!others.is_empty()).then(|| doc! { "_id": { "$in": others } });
+                let texts = texts.into_iter().map(|text| exactly("_id", text));
+                let which = others.into_iter().chain(texts);
+                which.map(|which| self.statement(which, &candidates.filter, by_id())).collect()
             }
             Scope::Each(each) => each
                 .iter()
-                .map(|one| self.statement(one.clone(), &candidates.filter, by_id()))
+                .map(|one| {
+                    let mut which = one.clone();
+                    if let Some(key) = one.get("_id").filter(|_| self.collated) {
+                        which.extend(exactly("_id", key));
+                    }
+                    self.statement(which, &candidates.filter, by_id())
+                })
                 .collect(),
             Scope::Window { range, hint } => {
                 vec![self.statement(range.clone(), &candidates.filter, hint.clone())]

@@ -1,5 +1,7 @@
 //! What is asked for, and what it is told in: shares, spans of dates, where a creation is found.
 
+use std::time::Duration;
+
 use bson::DateTime;
 
 /// What is to be found out.
@@ -9,11 +11,14 @@ pub struct Options {
     pub sample: Option<u64>,
     /// How many of the users with the most sessions are named.
     pub top: usize,
+    /// How long sessions may be decoded to count their users, where the server cannot read them.
+    /// Where all of them would take longer, some are decoded, and the counts are estimates.
+    pub decoding: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { sample: None, top: 10 }
+        Self { sample: None, top: 10, decoding: Duration::from_secs(10) }
     }
 }
 

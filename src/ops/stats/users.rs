@@ -1,10 +1,12 @@
-//! Who has the sessions: grouped by the server where it can read the user, else decoded from a
-//! sample.
+//! Who has the sessions: grouped by the server where it can read the user, else decoded here; from a
+//! sample where decoding all of them would take too long.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use bson::raw::RawDocument;
 use bson::{Bson, DateTime, Document, doc};
+use mongodb::raw_batch_cursor::RawBatch;
 
 use super::figures::Options;
 use crate::error::Result;
@@ -13,8 +15,15 @@ use crate::model::layout::Layout;
 use crate::server::reply::documents;
 use crate::store::{Reading, Store};
 
-/// How many sessions are decoded at the most.
-const DECODED: u64 = 10_000;
+/// How many sessions are decoded where they cannot be all.
+const SAMPLED: u64 = 50_000;
+/// Of a larger part of a collection than one in so many, the server takes no random cursor: it sorts the
+/// whole collection.
+const RANDOM_PART: u64 = 20;
+/// The least sample; of fewer sessions, estimates are worth nothing.
+const LEAST: u64 = 10_000;
+/// How many users are told apart at the most, for the memory that their names take.
+const MOST_USERS: usize = 2_000_000;
 
 /// The users of the sessions that were looked at for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +31,17 @@ const DECODED: u64 = 10_000;
 pub struct Users {
     /// How many sessions were looked at.
     pub looked_at: u64,
+    /// How many sessions the counts are of: more where they are estimated.
+    pub sessions: u64,
     /// Whether these are a sample: it was asked for, or the payloads have to be decoded and are many.
     pub sampled: bool,
-    /// How many users there are among them.
+    /// Whether the counts of sessions are scaled up from those that were looked at.
+    pub estimated: bool,
+    /// How many users there are among those that were looked at.
     pub distinct: u64,
-    /// How many of these sessions have no user.
+    /// How many sessions have no user.
     pub anonymous: u64,
-    /// How many of these sessions have a payload that cannot be read, so that nobody knows.
+    /// How many sessions have a payload that cannot be read, so that nobody knows.
     pub unreadable: u64,
     /// Those with the most sessions, and how many each has; names in their order where these are
     /// equal.
@@ -76,7 +89,9 @@ impl Users {
         let found = found.filter_map(|one| user(one.ok()?.as_document()?));
         Self {
             looked_at: count(line, "all"),
+            sessions: count(line, "all"),
             sampled: options.sample.is_some(),
+            estimated: false,
             distinct: count(line, "distinct"),
             anonymous: count(line, "anonymous"),
             unreadable: 0,
@@ -84,42 +99,133 @@ impl Users {
         }
     }
 
-    /// From the sessions of a store, decoded: all if there are few, else a sample.
+    /// From the sessions of a store, decoded: all of them if that can be done in time, else a sample.
     pub(super) async fn decoded(store: &Store, now: DateTime, options: &Options) -> Result<Self> {
-        let Options { sample, top } = *options;
-        let count = store.count(Document::new()).await?;
-        let size = sample.map_or(DECODED, |size| size.min(DECODED));
-        let mut batches = if sample.is_none() && count <= size {
-            store
-                .read(store.layout().membership(), &Reading { limit: size, ..Reading::default() })
-                .await?
-        } else {
-            store.sample(size).await?
-        };
-        let layout = store.layout();
-        let mut users = HashMap::<String, u64>::new();
-        let (mut looked_at, mut unreadable) = (0, 0);
-        while let Some(batch) = batches.next().await? {
-            let members = documents(&batch).filter(|document| layout.describes(document));
-            for document in members {
-                looked_at += 1;
-                match layout.glance(document, now).user {
-                    Some(user) => *users.entry(user).or_default() += 1,
-                    None if layout.payload(document).error().is_some() => unreadable += 1,
-                    None => {}
+        let began = Instant::now();
+        let mut tally = Tally::default();
+        if let Some(size) = options.sample {
+            let mut batches = store.sample(size).await?;
+            while let Some(batch) = batches.next().await? {
+                tally.add(store, &batch, now);
+                if began.elapsed() > options.decoding {
+                    break;
                 }
             }
+            return Ok(Self { sampled: true, ..tally.users(options.top) });
         }
-        let known: u64 = users.values().sum();
-        let distinct = users.len() as u64;
-        Ok(Self {
-            looked_at,
-            sampled: sample.is_some() || count > size,
-            distinct,
-            anonymous: looked_at - known - unreadable,
-            unreadable,
-            top: most(users, top),
-        })
+        let count = store.count(Document::new()).await?;
+        let reading = Reading::default();
+        // With those that are no sessions: it is their number, too, that tells how long it takes.
+        let mut batches = store.read(Document::new(), &reading).await?;
+        while let Some(batch) = batches.next().await? {
+            tally.add(store, &batch, now);
+            if tally.takes_too_long(began.elapsed(), count, options.decoding) {
+                drop(batches);
+                return Self::estimated(store, now, options, count).await;
+            }
+        }
+        Ok(tally.users(options.top))
+    }
+
+    /// From a random sample. The counts are those of the sample yet: see [`Users::scaled`].
+    async fn estimated(
+        store: &Store,
+        now: DateTime,
+        options: &Options,
+        count: u64,
+    ) -> Result<Self> {
+        let began = Instant::now();
+        let mut tally = Tally::default();
+        let size = SAMPLED.min(count / RANDOM_PART).max(LEAST);
+        let mut batches = store.sample(size).await?;
+        while let Some(batch) = batches.next().await? {
+            tally.add(store, &batch, now);
+            if began.elapsed() > options.decoding && tally.read >= LEAST {
+                break;
+            }
+        }
+        Ok(Self { sampled: true, estimated: true, ..tally.users(options.top) })
+    }
+
+    /// The same, with estimates for the whole collection, which has so many sessions.
+    pub(super) fn scaled(self, sessions: u64) -> Self {
+        if !self.estimated || self.looked_at == 0 {
+            return self;
+        }
+        let factor = sessions as f64 / self.looked_at as f64;
+        let scaled = |count: u64| (count as f64 * factor).round() as u64;
+        let top = self.top.into_iter().map(|(user, count)| (user, scaled(count)));
+        Self {
+            sessions,
+            anonymous: scaled(self.anonymous),
+            unreadable: scaled(self.unreadable),
+            top: top.collect(),
+            ..self
+        }
+    }
+}
+
+/// Sessions counted by their users.
+#[derive(Debug, Default)]
+struct Tally {
+    users: HashMap<String, u64>,
+    /// Documents that were read.
+    read: u64,
+    /// Sessions among them.
+    looked_at: u64,
+    unreadable: u64,
+}
+
+impl Tally {
+    fn add(&mut self, store: &Store, batch: &RawBatch, now: DateTime) {
+        let layout = store.layout();
+        for document in documents(batch) {
+            self.read += 1;
+            if !layout.describes(document) {
+                continue;
+            }
+            self.looked_at += 1;
+            match layout.glance(document, now).user {
+                Some(user) => match self.users.get_mut(&user) {
+                    Some(sessions) => *sessions += 1,
+                    None => _ = self.users.insert(user, 1),
+                },
+                None if layout.payload(document).error().is_some() => self.unreadable += 1,
+                None => {}
+            }
+        }
+    }
+
+    /// Whether it takes more than `limit`, or more memory than it should, to look at `count` documents;
+    /// so it seems after `elapsed`.
+    fn takes_too_long(&self, elapsed: Duration, count: u64, limit: Duration) -> bool {
+        if self.users.len() > MOST_USERS {
+            return true;
+        }
+        // No sample of so few is smaller.
+        if count <= LEAST {
+            return false;
+        }
+        // The first batches say little: a connection is made, and the server reads from its disk.
+        if elapsed < limit / 10 {
+            return false;
+        }
+        let left = count.saturating_sub(self.read) as f64 / self.read.max(1) as f64;
+        elapsed.as_secs_f64() * (1.0 + left) > limit.as_secs_f64()
+    }
+
+    fn users(self, top: usize) -> Users {
+        let known: u64 = self.users.values().sum();
+        Users {
+            looked_at: self.looked_at,
+            sessions: self.looked_at,
+            sampled: false,
+            estimated: false,
+            distinct: self.users.len() as u64,
+            anonymous: self.looked_at - known - self.unreadable,
+            unreadable: self.unreadable,
+            top: most(self.users, top),
+        }
     }
 }
 
@@ -140,5 +246,35 @@ mod tests {
         let users = users.map(|(name, sessions)| (name.to_owned(), sessions));
         let top = most(HashMap::from(users), 3);
         assert_eq!(top.iter().map(|user| user.0.as_str()).collect::<Vec<_>>(), ["cy", "asa", "bo"]);
+    }
+
+    #[test]
+    fn decoding_goes_on_while_it_is_going_to_end_in_time() {
+        let tally = Tally { read: 100_000, ..Tally::default() };
+        let limit = Duration::from_secs(10);
+        let too_long =
+            |millis, count| tally.takes_too_long(Duration::from_millis(millis), count, limit);
+        // 100,000 a second.
+        assert!(!too_long(1000, 900_000));
+        assert!(too_long(1000, 1_100_000));
+        assert!(!too_long(900, 1_000_000_000));
+        // The collection grew, or the server counts wrongly.
+        assert!(!too_long(9000, 10_001));
+        assert!(too_long(11_000, 10_001));
+        assert!(!too_long(11_000, 10_000));
+    }
+
+    #[test]
+    fn estimates_are_of_the_whole_collection() {
+        let tally = Tally {
+            users: HashMap::from([("bo".to_owned(), 30), ("asa".to_owned(), 10)]),
+            looked_at: 50,
+            unreadable: 2,
+            ..Tally::default()
+        };
+        let users = Users { sampled: true, estimated: true, ..tally.users(1) }.scaled(1000);
+        assert_eq!((users.looked_at, users.sessions, users.distinct), (50, 1000, 2));
+        assert_eq!((users.anonymous, users.unreadable), (160, 40));
+        assert_eq!(users.top, [("bo".to_owned(), 600)]);
     }
 }

@@ -71,7 +71,8 @@ impl Store {
     /// What the connection meets.
     pub async fn reread(&self, entry: &Entry) -> Result<Option<RawDocumentBuf>> {
         let reading = Reading { limit: 1, within: Some(PATIENCE), ..Reading::default() };
-        let mut batches = self.read(doc! { "_id": &entry.key }, &reading).await?;
+        let this = self.with_value("_id", entry.key.clone()).await?;
+        let mut batches = self.read(this, &reading).await?;
         let batch = batches.next().await?;
         Ok(batch.and_then(|batch| documents(&batch).next().map(ToOwned::to_owned)))
     }
@@ -113,7 +114,7 @@ impl Store {
         };
         let mut found = Found::default();
         if text.chars().count() >= Wanted::SHORTEST_ID
-            && let Some(range) = self.prefix_filter(text)
+            && let Some(range) = self.prefix_filter(text).await?
         {
             found = self.search(&query(None), Some(range), wanted.limit, now).await?;
         } else if self.layout().user.is_empty() {

@@ -1,6 +1,7 @@
 //! Where applications put the user.
 
 use super::*;
+use crate::support::long_id;
 
 /// The places of common tutorials; a tenant such as `account.id` is not one of them.
 #[test]
@@ -179,4 +180,91 @@ fn a_user_is_ended_whose_payload_was_encoded_again() {
     let left = db.find("sessions", doc! { "expires": { "$gt": now() } });
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].get_str("session").unwrap(), texts[4]);
+}
+
+/// Sessions of other people, and one whose application put alice where nobody looks.
+fn crowd(as_text: bool, one: Value) -> Db {
+    let db = Db::on(&quiet_uri());
+    let expires = DateTime::from_millis(now().timestamp_millis() + 3_600_000);
+    let crowd = (0..50_000).map(|number| {
+        let payload = match number {
+            0 => json!({ "cookie": {}, "userId": "alice" }),
+            49_321 => one.clone(),
+            _ => json!({ "cookie": {}, "userId": format!("u{number}"), "cart": { "id": number } }),
+        };
+        let session = match as_text {
+            true => Bson::String(payload.to_string()),
+            false => Bson::try_from(payload).unwrap(),
+        };
+        doc! { "_id": format!("{number:032}"), "expires": expires, "session": session }
+    });
+    db.insert("sessions", crowd);
+    db
+}
+
+#[test]
+fn one_of_fifty_thousand_sessions_with_the_user_elsewhere_is_found() {
+    let one = json!({ "cookie": {}, "userId": "u49321", "account": { "id": "alice" } });
+    for as_text in [true, false] {
+        let db = crowd(as_text, one.clone());
+        for command in ["expire", "purge"] {
+            let run = db.sessionctl(&[command, "--user", "alice", "--yes"]).exits(1);
+            run.says("1 session has alice at account.id").says("with account.id these");
+        }
+        // The rest of the selection counts, and whoever names the places decides.
+        let expired = ["expire", "--user", "alice", "--expired", "--yes", "-o", "json"];
+        assert_eq!(db.sessionctl(&expired).exits(0).json()["expired"], 0);
+        assert_eq!(live(&db), 50_000);
+        db.sessionctl(&["expire", "--user", "alice", "--yes", "--user-path", "userId"]).exits(0);
+        assert_eq!(live(&db), 49_999);
+        // Nobody is left where the layout looks, so that the list looks through all of them.
+        let run = db.sessionctl(&["list", "--live", "--user", "alice"]).exits(0);
+        run.says("1 session has alice at account.id");
+    }
+}
+
+#[test]
+fn a_user_in_a_field_beside_the_payload_is_found_in_text_and_in_documents() {
+    for as_text in [true, false] {
+        let db = express(&[json!({ "user": "alice" }), json!({ "user": "bo" })], as_text);
+        let second = doc! { "_id": format!("{:032}", 1) };
+        db.update("sessions", second, doc! { "$set": { "owner": { "id": "alice" } } });
+        let run = db.sessionctl(&["expire", "--user", "alice", "--yes"]).exits(1);
+        run.says("1 session has alice at /owner.id").says("with /owner.id these");
+        db.sessionctl(&["list", "--user", "alice"]).exits(0).says("/owner.id");
+        assert_eq!(live(&db), 2);
+    }
+}
+
+#[test]
+fn a_store_with_a_field_for_the_user_is_searched_through_all_the_same() {
+    let db = Db::on(&quiet_uri());
+    let expires = DateTime::from_millis(now().timestamp_millis() + 3_600_000);
+    db.insert("sessions", ["one", "two"].map(|name| {
+        doc! { "_id": bson::oid::ObjectId::new(), "sessionToken": long_id(name), "userId": name, "expires": expires }
+    }));
+    db.update(
+        "sessions",
+        doc! { "userId": "two" },
+        doc! { "$set": { "account": { "id": "one" } } },
+    );
+    let layout = ["--layout", "authjs"];
+    let run = db.sessionctl(&[&["purge", "--user", "one", "--yes"], &layout[..]].concat()).exits(1);
+    run.says("1 session has one at /account.id");
+    assert_eq!(db.count("sessions", doc! {}), 2);
+    let named = ["purge", "--user", "one", "--yes", "--user-path", "/userId"];
+    db.sessionctl(&[&named[..], &layout].concat()).exits(0);
+    assert_eq!(db.count("sessions", doc! {}), 1);
+}
+
+#[test]
+fn many_places_are_summed_up() {
+    let payloads: Vec<_> = (0..40)
+        .map(
+            |number| json!({ "userId": 7, "users": { format!("k{number}"): { "name": "alice" } } }),
+        )
+        .collect();
+    let db = express(&payloads, false);
+    let run = db.sessionctl(&["expire", "--user", "alice", "--yes"]).exits(1);
+    run.says("40 sessions have alice at users.k0.name (1)").says("and 28 other places");
 }

@@ -57,7 +57,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let action = format!("inspect {}", store.namespace());
     let now = store.now().await.doing(&action)?;
     let typed = SelectionArgs { ids: args.ids.clone(), ..SelectionArgs::default() };
-    let selected = context.selected("inspect", &store, &typed, now).await?;
+    let selected = context.selected("inspect", &store, &typed, now, Purpose::Reading).await?;
     if args.raw {
         context.note(
             "warning",

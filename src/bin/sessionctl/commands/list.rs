@@ -1,6 +1,6 @@
 //! `sessionctl list`
 
-use bson::{Bson, Document, RawDocument, doc};
+use bson::{Bson, DateTime, Document, RawDocument, doc};
 use clap::ValueEnum;
 use mongodb::raw_batch_cursor::RawBatch;
 use sessionctl::query::{Elsewhere, Verdict};
@@ -49,14 +49,14 @@ pub struct Args {
     columns: Vec<String>,
 
     /// List the documents of the collection that are not sessions; no other command reads or writes them
-    #[arg(long, conflicts_with_all = ["ids", "state", "user", "payload", "expires_before", "expires_after", "idle", "older", "all", "sort"])]
+    #[arg(long, conflicts_with_all = ["ids", "state", "user", "payload", "expires_before", "expires_after", "idle", "touch_slack", "older", "all", "sort"])]
     foreign: bool,
 
     #[command(flatten)]
     pub selection: SelectionArgs,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Sort {
     Expires,
     Touched,
@@ -126,8 +126,20 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     };
     let action = format!("list {}", store.namespace());
     let now = store.now().await.doing(&action)?;
-    let selected = context.selected("list", &store, &args.selection, now).await?;
+    let selected = context.selected("list", &store, &args.selection, now, Purpose::Reading).await?;
     let selection = &selected.selection;
+    if let Some(derived) = &store.layout().derived_touch {
+        if args.sort == Some(Sort::Touched) {
+            check_sort(&store, selection, &action).await?;
+        }
+        if context.global.verbose {
+            let text = format!(
+                "touched is derived where no field holds it: {derived}; the last touch may be later, by \
+                 up to the touchAfter of the store"
+            );
+            context.note("note", text);
+        }
+    }
     let limit = args.limit.unwrap_or(match context.global.format {
         Format::Table => TABLE_LIMIT,
         _ => 0,
@@ -194,6 +206,28 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         context.judge_listed(&action, &store, selection, &selected.seen, listed).await?;
     }
     selected.end(&store.namespace())
+}
+
+/// The server sorts, and it knows only the touches that are stored.
+async fn check_sort(store: &Store, selection: &Selection, action: &str) -> Result<(), Failure> {
+    let layout = store.layout();
+    let stored = layout.touched_before(DateTime::MAX).map(|stored| doc! { "$nor": [stored] });
+    let zero = DateTime::from_millis(0);
+    let expires = [layout.expires_before(zero), layout.expires_after(zero)].to_vec();
+    let mut clauses = vec![selection.filter(layout).doing(action)?, doc! { "$or": expires }];
+    clauses.extend(stored);
+    clauses.retain(|clause| !clause.is_empty());
+    let one = Reading { limit: 1, ..Reading::default() };
+    let mut derived = store.read(doc! { "$and": clauses }, &one).await.doing(action)?;
+    if derived.next().await.doing(action)?.is_none() {
+        return Ok(());
+    }
+    let sentence = format!(
+        "could not {action}: --sort touched requires a stored last touch, and some sessions have one \
+         that is derived from the expiry"
+    );
+    Err(Failure::new(Exit::Failed, sentence)
+        .hint("--sort expires gives the same order where all sessions have the same lifetime"))
 }
 
 /// Whether something may be shown of the rows themselves: on a terminal, or by what reads the pipe,

@@ -18,7 +18,8 @@ mod render;
 /// Count states, sizes, ages, expiries and users
 ///
 /// The server reads every session once, and counts. Where it cannot read the payload (JSON text,
-/// MessagePack, PHP, ...), users are counted in a sample of 10,000 sessions that is decoded here.
+/// MessagePack, PHP, ...), every session is decoded here to count the users. If that would take more than
+/// 10 seconds, a random sample is decoded instead, and the counts are scaled up and marked as estimated.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl stats
@@ -43,7 +44,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         return print(context, &namespace, None, &Stats::of_nothing(now));
     };
     let action = format!("count {}", store.namespace());
-    let options = Options { sample: args.sample, top: args.top.into() };
+    let options = Options { sample: args.sample, top: args.top.into(), ..Options::default() };
     let now = store.now().await.doing(&action)?;
     let stats = store.stats(&options, now).await.doing(&action)?;
     if let Some(all) = stats.sampled_of {
@@ -124,6 +125,7 @@ fn row(namespace: &str, layout: Option<&str>, stats: &Stats) -> Row {
         ("coming", slots(&stats.coming)),
         ("ages", slots(&stats.ages)),
         ("growth", slots(&stats.growth)),
+        ("users_estimated", Cell::maybe(stats.users.as_ref(), |users| Cell::Flag(users.estimated))),
     ])
 }
 

@@ -1,18 +1,19 @@
 //! From the selection that was typed to the one that is meant, and to what the audit file says of it.
 
 use std::io;
+use std::time::Duration;
 
-use bson::DateTime;
+use bson::{DateTime, Document, RawDocument};
 use serde_json::{Map, Value, json};
 use sessionctl::error::reason;
 use sessionctl::payload::time;
 use sessionctl::query::Needed;
 use sessionctl::session::shorten;
-use sessionctl::store::Reading;
-use sessionctl::{Error, Query, Selection, State, Store};
+use sessionctl::store::{Reading, documents};
+use sessionctl::{Error, Layout, Query, Selection, State, Store};
 
-use super::Context;
 use super::users::Seen;
+use super::{Context, Purpose};
 use crate::args::SelectionArgs;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::redact::{condition, short_id};
@@ -36,9 +37,12 @@ impl Context {
         store: &Store,
         typed: &SelectionArgs,
         now: DateTime,
+        purpose: Purpose,
     ) -> Result<Selected, Failure> {
         let action = format!("{action} {}", store.namespace());
-        let mut selection = Selection::new(query(typed, now), now);
+        let query =
+            Query { touch_slack: touch_slack(typed, store.layout(), purpose), ..query(typed, now) };
+        let mut selection = Selection::new(query, now);
         let mut unknown = Vec::new();
         if !typed.ids.is_empty() {
             let resolved = store.resolve(&typed_ids(&typed.ids)?).await.doing(&action)?;
@@ -49,10 +53,18 @@ impl Context {
         }
         check_range(&selection.query)?;
         // What the layout cannot decide is an error before anything is read.
-        selection.filter(store.layout()).doing(&action)?;
+        selection.filter(store.layout()).map_err(|error| {
+            let failure = Failure::of(&action, &error);
+            match (&error, typed.idle) {
+                (Error::NoDate { .. }, Some(_)) if store.layout().derived_touch.is_some() => {
+                    failure.hint(SLACK)
+                }
+                _ => failure,
+            }
+        })?;
         self.check_dates(store, &selection, &action).await?;
         let mut seen = Seen::default();
-        if selection.needs_payload() {
+        if selection.query.user.is_some() || !selection.query.payload.is_empty() {
             seen = self.look_for_users(store, selection.now).await.doing(&action)?;
             self.warn_of_the_unreadable(&selection, &seen);
         }
@@ -76,11 +88,17 @@ impl Context {
     ) -> Result<(), Failure> {
         let layout = store.layout();
         for (needed, has, lacks) in selection.needed_dates(layout).doing(action)? {
-            let undated = store.count(lacks).await.doing(action)?;
+            let undated = store.count(lacks.clone()).await.doing(action)?;
             if undated == 0 {
                 continue;
             }
             let Needed { condition, date, fields, .. } = needed;
+            let is_idle = condition == "idle" && layout.derived_touch.is_some();
+            if is_idle && selection.query.judges_touches() {
+                let derived = touched(store, lacks, selection.cutoff).await.doing(action)?;
+                self.check_derived(undated, derived, (store, has, fields), action).await?;
+                continue;
+            }
             let one = Reading { limit: 1, ..Reading::default() };
             let mut dated = store.read(has, &one).await.doing(action)?;
             if dated.next().await.doing(action)?.is_none() {
@@ -89,21 +107,60 @@ impl Context {
                     store.namespace()
                 );
                 let fields = fields.join(", ");
-                return Err(Failure::new(Exit::Failed, sentence)
-                    .hint(format!("the layout {} reads it from {fields}", layout.name)));
+                return Err(Failure::new(Exit::Failed, sentence).hint(match is_idle {
+                    true => SLACK.to_owned(),
+                    false => format!("the layout {} reads it from {fields}", layout.name),
+                }));
             }
             let date = date.split_once(' ').map_or(date, |(_, date)| date);
             let (verb, matches) = match undated {
                 1 => ("has", "does not match"),
                 _ => ("have", "do not match"),
             };
+            let hint = if is_idle { format!("; {SLACK}") } else { String::new() };
             self.note(
                 "note",
                 format!(
-                    "{} {verb} no {date} and {matches} --{condition}",
+                    "{} {verb} no {date} and {matches} --{condition}{hint}",
                     counted(undated, "session")
                 ),
             );
+        }
+        Ok(())
+    }
+
+    /// The same where last touches follow from the expiry: of the sessions without a stored one,
+    /// `derived` have such a one.
+    async fn check_derived(
+        &self,
+        without: u64,
+        derived: u64,
+        (store, has, fields): (&Store, Document, Vec<String>),
+        action: &str,
+    ) -> Result<(), Failure> {
+        let one = Reading { limit: 1, ..Reading::default() };
+        if derived == 0
+            && store.read(has, &one).await.doing(action)?.next().await.doing(action)?.is_none()
+        {
+            let sentence = format!(
+                "could not {action}: --idle requires a last touch, which no session of {} has",
+                store.namespace()
+            );
+            let fields = fields.join(", ");
+            return Err(Failure::new(Exit::Failed, sentence).hint(format!(
+                "the layout {} reads it from {fields}; --lifetime states the lifetime where the \
+                 payload has none",
+                store.layout().name
+            )));
+        }
+        let undated = without.saturating_sub(derived);
+        if undated > 0 {
+            let (verb, matches) = match undated {
+                1 => ("has", "does not match"),
+                _ => ("have", "do not match"),
+            };
+            let those = counted(undated, "session");
+            self.note("note", format!("{those} {verb} no last touch and {matches} --idle"));
         }
         Ok(())
     }
@@ -159,6 +216,29 @@ fn check_range(query: &Query) -> Result<(), Failure> {
     }
 }
 
+/// How to have touches judged that the store has not stored.
+const SLACK: &str = "--touch-slack DURATION derives the last touch from the expiry; DURATION is the \
+                     touchAfter of the store, or 0 where it writes each touch";
+
+/// How much later than it is known a session may have been touched. A touch that follows from the expiry
+/// ends no session unless that was stated.
+fn touch_slack(typed: &SelectionArgs, layout: &Layout, purpose: Purpose) -> Option<Duration> {
+    let reads = purpose == Purpose::Reading && layout.derived_touch.is_some();
+    let slack = typed.touch_slack.or_else(|| reads.then_some(Duration::ZERO));
+    slack.filter(|_| typed.idle.is_some())
+}
+
+/// How many of the sessions that match have a last touch, stored or derived.
+async fn touched(store: &Store, filter: Document, cutoff: DateTime) -> sessionctl::Result<u64> {
+    let mut touched = 0;
+    let mut batches = store.read(filter, &Reading::default()).await?;
+    while let Some(batch) = batches.next().await? {
+        let is_touched = |one: &&RawDocument| store.layout().glance(one, cutoff).touched.is_some();
+        touched += documents(&batch).filter(is_touched).count() as u64;
+    }
+    Ok(touched)
+}
+
 fn query(typed: &SelectionArgs, now: DateTime) -> Query {
     let states = [
         (typed.expired, State::Expired),
@@ -173,6 +253,7 @@ fn query(typed: &SelectionArgs, now: DateTime) -> Query {
         expires_before: typed.expires_before.map(|time| time.resolve(now)),
         expires_after: typed.expires_after.map(|time| time.resolve(now)),
         idle: typed.idle,
+        touch_slack: None,
         older: typed.older,
     }
 }
@@ -208,6 +289,7 @@ pub fn written(typed: &SelectionArgs, now: DateTime) -> Value {
         expires_before,
         expires_after,
         idle,
+        touch_slack,
         older,
         all,
     } = typed;
@@ -228,6 +310,7 @@ pub fn written(typed: &SelectionArgs, now: DateTime) -> Value {
     put("expires_before", expires_before.map(|at| json!(time(at.resolve(now)))));
     put("expires_after", expires_after.map(|at| json!(time(at.resolve(now)))));
     put("idle_seconds", idle.map(|idle| json!(idle.as_secs_f64())));
+    put("touch_slack_seconds", touch_slack.map(|slack| json!(slack.as_secs_f64())));
     put("older_seconds", older.map(|older| json!(older.as_secs_f64())));
     put("all", some(*all, json!(true)));
     Value::Object(shown)
@@ -235,8 +318,6 @@ pub fn written(typed: &SelectionArgs, now: DateTime) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::args::Time;
 
@@ -251,6 +332,7 @@ mod tests {
             payload: vec![("otp".into(), "123456".into()), ("plan".into(), "free".into())],
             expires_before: Some(Time::FromNow(-1000)),
             idle: Some(Duration::from_millis(1500)),
+            touch_slack: Some(Duration::from_secs(60)),
             ..SelectionArgs::default()
         };
         let now = DateTime::from_millis(1_795_428_000_000);
@@ -263,6 +345,7 @@ mod tests {
                 "where": [{ "otp": "********" }, { "plan": "free" }],
                 "expires_before": "2026-11-23T09:59:59.000Z",
                 "idle_seconds": 1.5,
+                "touch_slack_seconds": 60.0,
             })
         );
         let all = SelectionArgs { all: true, ..SelectionArgs::default() };

@@ -1,6 +1,8 @@
 //! Whether `--user` can be decided: where the layout looks for users, where they seem to be, and what a
 //! command says or refuses where these differ.
 
+use std::time::{Duration, Instant};
+
 use bson::{DateTime, RawDocument};
 use sessionctl::layout::UserPlace;
 use sessionctl::purge::Counted;
@@ -10,12 +12,13 @@ use sessionctl::{Layout, Query, Selection, Store};
 
 use super::Context;
 use crate::console::failure::{Exit, Failure};
-use crate::console::text::{counted, neutral, sessions};
+use crate::console::text::{counted, grouped, neutral, sessions};
 
 /// How many sessions are looked at to learn where users are.
 const LOOKED_AT: u64 = 100;
-/// How many more a reader looks at where the server cannot tell, beside those that it shows.
-const READ: u64 = 10_000;
+/// For how long a reader that found the user looks for more of that user's sessions, where the server
+/// cannot tell: some hundred thousand sessions, and nobody waits for a list that seems complete.
+const LOOKING: Duration = Duration::from_millis(500);
 /// How many places a message names.
 const NAMED: usize = 12;
 
@@ -128,9 +131,22 @@ impl Context {
             // Where the store itself has a field for the user, others are looked at only in need.
             && (printed == 0 || store.layout().user_needs_payload())
         {
-            let limit = if printed == 0 { 0 } else { READ };
-            let found = find_elsewhere(store, &others, selection, limit).await;
-            elsewhere = found.map_err(|error| Failure::of(action, &error))?;
+            let within = (printed > 0).then_some(LOOKING);
+            let found = find_elsewhere(store, &others, selection, within).await;
+            let Found { places, looked_at, is_whole } =
+                found.map_err(|error| Failure::of(action, &error))?;
+            elsewhere = places;
+            if !is_whole {
+                let looked_at = grouped(looked_at);
+                self.note(
+                    "note",
+                    format!(
+                        "only the first {looked_at} sessions were searched for {} at other places; \
+                         expire and purge search all",
+                        neutral(user)
+                    ),
+                );
+            }
         }
         if self.global.user_path.is_empty() && !elsewhere.is_empty() {
             let (have, places) = (have(elsewhere.sessions), places(&elsewhere));
@@ -249,8 +265,10 @@ fn places(elsewhere: &Elsewhere) -> String {
             _ => format!("{} ({sessions})", neutral(place)),
         })
         .collect();
+    let more = by_sessions.len().saturating_sub(NAMED);
+    let more = if elsewhere.has_more { format!("more than {more}") } else { more.to_string() };
     match by_sessions.len() > NAMED {
-        true => format!("{}, ...", shown.join(", ")),
+        true => format!("{} and {more} other places", shown.join(", ")),
         false => shown.join(", "),
     }
 }
@@ -286,24 +304,38 @@ async fn any_user(store: &Store, now: DateTime) -> sessionctl::Result<bool> {
     Ok(false)
 }
 
-/// The sessions among `others` that have the user of the selection elsewhere.
+/// What a search for a user at other places came to.
+struct Found {
+    places: Elsewhere,
+    looked_at: u64,
+    /// Whether all sessions were looked at.
+    is_whole: bool,
+}
+
+/// The sessions among `others` that have the user of the selection elsewhere, as far as they are found
+/// in time.
 async fn find_elsewhere(
     store: &Store,
     others: &Selection,
     selection: &Selection,
-    limit: u64,
-) -> sessionctl::Result<Elsewhere> {
-    let mut elsewhere = Elsewhere::default();
-    let reading = Reading { limit, ..Reading::default() };
-    let mut batches = store.read(others.filter(store.layout())?, &reading).await?;
+    within: Option<Duration>,
+) -> sessionctl::Result<Found> {
+    let began = Instant::now();
+    let mut found = Found { places: Elsewhere::default(), looked_at: 0, is_whole: true };
+    let mut batches = store.read(others.filter(store.layout())?, &Reading::default()).await?;
     while let Some(batch) = batches.next().await? {
+        if within.is_some_and(|within| began.elapsed() > within) {
+            found.is_whole = false;
+            break;
+        }
         for document in documents(&batch) {
+            found.looked_at += 1;
             if let Verdict::Elsewhere(places) = selection.verdict(store.layout(), document) {
-                elsewhere.add(places);
+                found.places.add(places);
             }
         }
     }
-    Ok(elsewhere)
+    Ok(found)
 }
 
 fn has_field(document: &RawDocument, path: &str) -> bool {

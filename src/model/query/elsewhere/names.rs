@@ -64,7 +64,7 @@ const OTHERS: [&str; 39] = [
 
 /// Whether the place of these names looks as if it named a user. A number, of which there are many
 /// equal ones, must be called an id.
-pub(super) fn names_a_user(names: &[String], is_number: bool) -> bool {
+pub(in crate::model::query) fn names_a_user(names: &[String], is_number: bool) -> bool {
     let is_index = |name: &&String| name.parse::<usize>().is_ok();
     let mut names = names.iter().rev().filter(|name| !is_index(name)).map(|name| words(name));
     let Some(last) = names.next() else { return false };

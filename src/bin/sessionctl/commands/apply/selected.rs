@@ -82,7 +82,8 @@ async fn prepare(
     let full_action = format!("{doing} {}", store.namespace());
     let now = store.connection().primary_now().await.doing(&full_action)?;
     let cutoff = args.cutoff(&full_action, now)?;
-    let selected = context.selected(&doing, &store, &args.selection, now).await?;
+    let selected =
+        context.selected(&doing, &store, &args.selection, now, Purpose::Changing).await?;
     let end = selected.end(&store.namespace());
     let selection = sessionctl::Selection { cutoff, ..selected.selection };
     let purge = Purge::new(selection, action);

@@ -145,10 +145,11 @@ fn whose(text: &mut String, users: &Users, all: u64, chart: Chart) {
         line(text, "users are unknown: no session has one where the layout looks");
         return;
     }
-    let known = users.looked_at - users.anonymous - users.unreadable;
-    let anonymous = percent(users.anonymous, users.looked_at);
+    let known = users.sessions.saturating_sub(users.anonymous + users.unreadable);
+    let anonymous = percent(users.anonymous, users.sessions);
+    let at_least = if users.estimated { "estimated: at least " } else { "" };
     let mut words = format!(
-        "{} with {}, {} anonymous ({})",
+        "{at_least}{} with {}, {} anonymous ({})",
         counted(users.distinct, "user"),
         sessions(known),
         grouped(users.anonymous),
@@ -164,10 +165,18 @@ fn whose(text: &mut String, users: &Users, all: u64, chart: Chart) {
         more: String::new(),
     };
     let bars: Vec<_> = users.top.iter().map(bar).collect();
-    section(text, "USER", &bars, most(&bars), chart);
+    let name = if users.estimated { "USER (estimated)" } else { "USER" };
+    section(text, name, &bars, most(&bars), chart);
     line(text, &words);
-    if users.looked_at < all {
-        let looked_at = sessions(users.looked_at);
+    let looked_at = sessions(users.looked_at);
+    if users.estimated {
+        line(
+            text,
+            &format!(
+                "scaled up from a sample of {looked_at}, as all would take too long to decode"
+            ),
+        );
+    } else if users.looked_at < all {
         line(text, &format!("in a sample of {looked_at}, as payloads have to be decoded"));
     }
 }
