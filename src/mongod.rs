@@ -41,7 +41,7 @@ const POLL: Duration = Duration::from_millis(20);
 const PORT_TAKEN: Option<i32> = Some(48);
 const PORT_TRIES: u32 = 5;
 
-/// Replaces itself with the given program, and leaves a watcher behind that reads our pipe.
+/// Starts a watcher that reads our pipe, then becomes the given program.
 ///
 /// When the pipe closes, the watcher kills the program and removes the folder. We send `gone` once
 /// the program has been reaped (its pid may be reused), and `leave` when the watcher must keep the

@@ -152,7 +152,7 @@ impl Codec {
             Self::Gob => value(gob::gob(bytes)),
         };
         Some(match decoded {
-            Ok(Sealed::Value(value)) if says_nothing(&value) => {
+            Ok(Sealed::Value(value)) if is_opaque(&value) => {
                 Payload::Undecodable(opaque(self, bytes))
             }
             Ok(Sealed::Value(value)) => Payload::Value(value),
@@ -210,7 +210,7 @@ fn sealed(value: Value) -> Sealed {
 }
 
 /// Whether the value only shows that some class wrote some bytes.
-fn says_nothing(value: &Value) -> bool {
+fn is_opaque(value: &Value) -> bool {
     let Value::Object(map) = value else { return false };
     match map.get("$data") {
         Some(data) => map.len() <= 2 && data.get("$binary").is_some(),

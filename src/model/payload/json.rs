@@ -60,7 +60,7 @@ pub fn read(reader: &mut Reader) -> Decoded<Value> {
 /// Decodes `text`, which is a part of valid JSON.
 pub fn value(text: &str) -> Option<Value> {
     let value = serde_json::from_str(text);
-    value.or_else(|_| serde_json::from_str(&mended(text.as_bytes()))).ok()
+    value.or_else(|_| serde_json::from_str(&repaired(text.as_bytes()))).ok()
 }
 
 /// An upper limit for the number of values and keys in `text`.
@@ -80,7 +80,7 @@ fn count(text: &[u8]) -> usize {
 
 fn parse(reader: &Reader, text: &[u8]) -> Decoded<Value> {
     serde_json::from_slice(text).or_else(|error| {
-        serde_json::from_str(&mended(text)).map_err(|_| located(reader, text, &error))
+        serde_json::from_str(&repaired(text)).map_err(|_| located(reader, text, &error))
     })
 }
 
@@ -98,23 +98,23 @@ fn located(reader: &Reader, text: &[u8], error: &serde_json::Error) -> DecodeErr
 
 /// Replaces what is not UTF-8 and unpaired surrogates with U+FFFD. JavaScript writes unpaired
 /// surrogates when a string is cut within a character, and `serde_json` rejects them.
-fn mended(text: &[u8]) -> String {
+fn repaired(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    let mut mended = String::with_capacity(text.len());
+    let mut repaired = String::with_capacity(text.len());
     let mut rest = text.as_ref();
     while let Some(at) = rest.find('\\') {
-        mended.push_str(&rest[..at]);
+        repaired.push_str(&rest[..at]);
         rest = &rest[at..];
         let kept = match (unit(rest), rest.get(6..).and_then(unit)) {
             (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
             (Some(0xd800..=0xdfff), _) => 0,
             _ => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
         };
-        mended.push_str(if kept == 0 { "\\ufffd" } else { &rest[..kept] });
+        repaired.push_str(if kept == 0 { "\\ufffd" } else { &rest[..kept] });
         rest = &rest[if kept == 0 { 6 } else { kept }..];
     }
-    mended.push_str(rest);
-    mended
+    repaired.push_str(rest);
+    repaired
 }
 
 /// The UTF-16 unit of an escape such as `\u00e5`.

@@ -11,24 +11,24 @@ const LONGEST_NUMBER: usize = 30;
 /// Calls `member` with the name and the text of the value of each member of `text`, which must be
 /// an object. `None` if it is not, if a name contains an escape, or if a number has an exponent.
 pub fn members<'a>(text: &'a str, member: impl FnMut(&'a str, &'a str)) -> Option<()> {
-    let mut skim = Skim { text, at: 0 };
-    (skim.next()? == b'{').then(|| skim.object(DEPTH, member))??;
-    skim.next().is_none().then_some(())
+    let mut scanner = Scanner { text, at: 0 };
+    (scanner.next()? == b'{').then(|| scanner.object(DEPTH, member))??;
+    scanner.next().is_none().then_some(())
 }
 
 /// Calls `item` with the text of each value of `text`, which must be an array.
 pub fn items<'a>(text: &'a str, item: impl FnMut(&'a str)) -> Option<()> {
-    let mut skim = Skim { text, at: 0 };
-    (skim.next()? == b'[').then(|| skim.array(DEPTH, item))??;
-    skim.next().is_none().then_some(())
+    let mut scanner = Scanner { text, at: 0 };
+    (scanner.next()? == b'[').then(|| scanner.array(DEPTH, item))??;
+    scanner.next().is_none().then_some(())
 }
 
-struct Skim<'a> {
+struct Scanner<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Skim<'a> {
+impl<'a> Scanner<'a> {
     /// Scans what follows `{`.
     fn object(&mut self, depth: u8, mut member: impl FnMut(&'a str, &'a str)) -> Option<()> {
         let mut first = self.next()?;

@@ -20,7 +20,7 @@ pub(super) enum Protocol {
     Plain,
 }
 
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 const DEFAULT_PORT: u16 = 27017;
 /// `OP_MSG`.
 const MESSAGE: i32 = 2013;
@@ -37,7 +37,7 @@ pub(super) async fn speaks(address: &ServerAddress, protocol: Protocol) -> bool 
     let Some(greeting) = greeting else { return false };
     let answer = answer(host, port.unwrap_or(DEFAULT_PORT), &greeting);
     #[expect(clippy::disallowed_methods, reason = "no future of the driver is dropped")]
-    let Ok(Ok(head)) = tokio::time::timeout(PATIENCE, answer).await else { return false };
+    let Ok(Ok(head)) = tokio::time::timeout(TIMEOUT, answer).await else { return false };
     match protocol {
         Protocol::Tls => TLS_RECORDS.contains(&head[0]),
         Protocol::Plain => head[12..] == MESSAGE.to_le_bytes(),

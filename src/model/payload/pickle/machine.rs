@@ -203,7 +203,9 @@ impl<'a> Machine<'_, 'a> {
                 Node::List(old) | Node::Set(old) => old.extend(added),
                 Node::Object(object) => object.items.extend(added),
                 _ => {
-                    return Err(self.reader.error("an item is added to a value that is not a list"));
+                    return Err(self
+                        .reader
+                        .error("an item is added to a value that is not a list"));
                 }
             }
         }
