@@ -16,7 +16,7 @@ pub use connecting::{TlsFault, UriFault};
 /// How certain a [`Verdict`](crate::layout::detect::Verdict) is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certainty {
-    /// Exactly one layout matches, clearly.
+    /// Exactly one layout clearly matches.
     Certain,
     /// One layout matches, but many collections of other kinds look the same.
     Weak,

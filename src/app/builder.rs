@@ -246,8 +246,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Unsupported`] if `query` has no condition, which would match every session
-    /// ([`Store::clear`] deletes those), or if the layout does not support a condition. Otherwise
-    /// as for [`Store::clear_expired`].
+    /// ([`Store::clear`] deletes those), or if the layout does not support a condition.
+    /// [`Error::NoDate`] if the layout does not store a date that a condition compares. Otherwise as
+    /// for [`Store::clear_expired`].
     pub async fn destroy_matching(&self, query: Query) -> Result<u64> {
         if query == Query::default() {
             let what = "a query without conditions matches every session; use clear to delete all";
