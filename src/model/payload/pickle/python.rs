@@ -117,7 +117,7 @@ fn bytes<'a>(node: Option<&Node<'a>>) -> Option<Cow<'a, [u8]>> {
     }
 }
 
-/// Bytes, if they are short enough for a date or an ObjectId. Longer shared text would be copied
+/// Bytes, if they are short enough for a date or an `ObjectId`. Longer shared text would be copied
 /// again and again.
 fn few_bytes<'a>(node: &Node<'a>) -> Option<Cow<'a, [u8]>> {
     if size(node) <= 32 { bytes(Some(node)) } else { None }
