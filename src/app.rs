@@ -1,4 +1,4 @@
-//! What web applications use.
+//! The API for web applications.
 
 pub mod builder;
 #[cfg(feature = "express-cookie")]

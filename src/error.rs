@@ -1,7 +1,8 @@
-//! What can go wrong, in words that complete "could not ...", and whether trying again may help.
+//! The errors of this crate, and whether a retry may help.
 //!
-//! Messages are lower-case fragments without a stop. They never hold a password, a full session id
-//! or the driver's own dump; the driver's error stays reachable as the source.
+//! Messages are lower-case fragments without a full stop, and complete "could not ...". They never
+//! contain a password, a full session id or the driver's debug output. The driver's error is
+//! available as the source.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,23 +13,23 @@ mod connecting;
 
 pub use connecting::{TlsFault, UriFault};
 
-/// How sure a [`Verdict`](crate::layout::detect::Verdict) is.
+/// How certain a [`Verdict`](crate::layout::detect::Verdict) is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certainty {
-    /// One layout fits, and no other comes near.
+    /// Exactly one layout clearly matches.
     Certain,
-    /// One layout fits, but many other collections look like this too.
+    /// One layout matches, but many collections of other kinds look the same.
     Weak,
-    /// More than one layout fits.
+    /// More than one layout matches.
     Ambiguous,
-    /// No layout fits.
+    /// No layout matches.
     Nothing,
-    /// There are no documents to judge by.
+    /// The collection has no documents.
     Empty,
 }
 
 impl Certainty {
-    /// The word for it in rows.
+    /// The name used in output.
     pub fn name(self) -> &'static str {
         match self {
             Self::Certain => "certain",
@@ -40,7 +41,8 @@ impl Certainty {
     }
 }
 
-/// What only the operator can say. Whoever prints it knows how it is said: the program by an option.
+/// Information that only the operator has. The caller knows how to ask for it: the program names an
+/// option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// Which store writes the sessions.
@@ -51,86 +53,86 @@ pub enum Need {
     IdleLimit,
 }
 
-/// The result of everything in this crate.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can go wrong.
+/// The error type of this crate.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No server could be selected in time.
+    /// No server could be selected before the timeout.
     #[error("no server answered at {address} within {} s{}", .within.as_secs_f32(), .why.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
     Unreachable {
         /// The hosts of the connection string.
         address: String,
         /// The server selection timeout.
         within: Duration,
-        /// What became of the attempts, such as `connection refused`.
+        /// Why the attempts failed, such as `connection refused`.
         why: Option<String>,
-        /// The driver's account of it.
+        /// The driver's error.
         #[source]
         source: mongodb::error::Error,
     },
-    /// The connection string cannot be used. The message does not repeat it.
-    #[error("the connection string is not usable: {0}")]
+    /// The connection string is invalid. The message does not repeat it.
+    #[error("invalid connection string: {0}")]
     Uri(UriFault),
-    /// TLS does not work with a server.
+    /// TLS failed with a server.
     #[error("{}", .fault.of(.address))]
     Tls {
         /// The server.
         address: String,
-        /// What is wrong.
+        /// What is wrong with TLS.
         fault: TlsFault,
-        /// The driver's account of it.
+        /// The driver's error.
         #[source]
         source: mongodb::error::Error,
     },
-    /// The server is in another replica set than the connection string says, or in none.
-    #[error("the connection string asks for the replica set {wanted}, and {address} belongs to {}", .found.as_deref().unwrap_or("none"))]
+    /// The server is in a different replica set than the connection string names, or in none.
+    #[error("the connection string names the replica set {wanted}, but {address} is in {}", .found.as_deref().unwrap_or("no replica set"))]
     OtherSet {
         /// The server.
         address: String,
-        /// The replica set that the connection string asks for.
+        /// The replica set that the connection string names.
         wanted: String,
-        /// The one that the server belongs to.
+        /// The replica set of the server, if any.
         found: Option<String>,
-        /// The driver's account of it.
+        /// The driver's error.
         #[source]
         source: mongodb::error::Error,
     },
-    /// The server does not know this login.
-    #[error("the server refused the login")]
+    /// The server rejected the credentials.
+    #[error("authentication failed")]
     Authentication(#[source] mongodb::error::Error),
-    /// The login lacks a right.
-    #[error("this login may not run {command} on {namespace}")]
+    /// The login lacks a privilege.
+    #[error("not authorized to run {command} on {namespace}")]
     Unauthorized {
         /// The server command, such as `delete`.
         command: String,
         /// `database.collection`.
         namespace: String,
-        /// The driver's account of it.
+        /// The driver's error.
         #[source]
         source: mongodb::error::Error,
     },
-    /// The server answered with an error.
-    #[error("the server said: {message} ({name}, code {code})")]
+    /// The server returned an error.
+    #[error("server error: {message} ({name}, code {code})")]
     Server {
         /// The server's numeric code, such as 85.
         code: i32,
         /// The code's name, such as `IndexOptionsConflict`.
         name: String,
-        /// The server's own sentence, without values of documents.
+        /// The server's message, without values from documents.
         message: String,
-        /// The driver's account of it.
+        /// The driver's error.
         #[source]
         source: Option<mongodb::error::Error>,
     },
-    /// The connection broke, or the driver failed in another way.
+    /// The connection was lost, or the driver failed for another reason.
     #[error("{what}")]
     Driver {
-        /// What happened, in our words.
+        /// What failed, in our words.
         what: String,
-        /// The driver's account of it.
+        /// The driver's error.
         #[source]
         source: mongodb::error::Error,
     },
@@ -139,59 +141,57 @@ pub enum Error {
     NoCollection {
         /// `database.collection`.
         namespace: String,
-        /// Namespaces on this server that hold sessions.
+        /// The namespaces on this server that hold sessions.
         session_collections: Vec<String>,
     },
-    /// It answered, but only as a secondary.
-    #[error("{address} is a secondary, and only a primary can delete or tell the time")]
+    /// The server is a secondary, and the connection is direct.
+    #[error("{address} is a secondary: deletes and the server's clock require the primary")]
     NotPrimary {
         /// The hosts of the connection string.
         address: String,
     },
-    /// The replica set is between two primaries.
-    #[error("the replica set at {address} has no primary now")]
+    /// The replica set has no primary, for example during an election.
+    #[error("the replica set at {address} has no primary")]
     NoPrimary {
         /// The hosts of the connection string.
         address: String,
     },
-    /// No layout of this name.
+    /// There is no layout with this name.
     #[error("there is no layout named {0}")]
     UnknownLayout(String),
-    /// A layout file cannot be used.
-    #[error("the layout file is not usable: {0}")]
+    /// A layout file is invalid.
+    #[error("invalid layout file: {0}")]
     LayoutFile(String),
-    /// The documents do not say clearly enough which store wrote them.
+    /// The documents do not show clearly which store wrote them.
     #[error("{what}")]
     Undetected {
-        /// How sure it is.
+        /// How certain the detection is.
         certainty: Certainty,
-        /// Which layouts are in question.
+        /// Which layouts were considered.
         what: String,
     },
-    /// The layout that was named is not that of the documents.
-    #[error(
-        "none of the {sampled} documents of {namespace} that were looked at fits the layout {layout}"
-    )]
+    /// The documents do not match the layout that was named.
+    #[error("none of the {sampled} sampled documents of {namespace} matches the layout {layout}")]
     Misnamed {
         /// `database.collection`.
         namespace: String,
         /// The layout that was named.
         layout: String,
-        /// How many documents were looked at.
+        /// How many documents were sampled.
         sampled: usize,
     },
-    /// The layout cannot do this.
+    /// The layout does not support this operation.
     #[error("{0}")]
     Unsupported(String),
-    /// The layout cannot do this before the operator has said more.
+    /// The operation requires information that only the operator has.
     #[error("{what}")]
     Needs {
-        /// What is not known.
+        /// What is missing.
         what: String,
-        /// What would tell it.
+        /// Which information would resolve it.
         need: Need,
     },
-    /// A condition that sessions of this layout cannot be judged by.
+    /// The layout does not store the date that a condition compares.
     #[error("{condition} requires {date}, which the layout {layout} does not store")]
     NoDate {
         /// The condition, by its name in [`Query`](crate::Query).
@@ -201,19 +201,19 @@ pub enum Error {
         /// The layout's name.
         layout: String,
     },
-    /// A prefix that several sessions share.
-    #[error("{} {} the beginning of more than one session id", .0.join(", "), if .0.len() == 1 { "is" } else { "are each" })]
+    /// An id prefix that matches several sessions.
+    #[error("{} {} more than one session id", .0.join(", "), if .0.len() == 1 { "matches" } else { "each match" })]
     AmbiguousIds(Vec<String>),
-    /// A TTL index stands in the way.
+    /// A different index already exists where the TTL index belongs.
     #[error("{0}")]
     IndexDiffers(String),
-    /// There is an archive file of this name, and none is ever overwritten.
-    #[error("the archive {} exists already", .path.display())]
+    /// The archive file already exists. Archives are never overwritten.
+    #[error("the archive {} already exists", .path.display())]
     ArchiveExists {
         /// The file.
         path: PathBuf,
     },
-    /// An archive file cannot be used.
+    /// An archive file cannot be read or written.
     #[error("the archive {} {what}", .path.display())]
     Archive {
         /// The file.
@@ -221,17 +221,17 @@ pub enum Error {
         /// What is wrong with it, such as `is damaged at byte 77: ...`.
         what: String,
     },
-    /// A document that cannot be read at all.
+    /// A document that cannot be decoded.
     #[error("a document cannot be read: {0}")]
     Document(String),
 }
 
 impl Error {
-    /// Whether the same call may succeed later without anybody changing anything: the server is
-    /// away, changes its primary, is overloaded or gave up after `maxTimeMS`.
+    /// Whether a retry of the same call may succeed without any change by the operator: the server
+    /// is unreachable, is changing its primary, is overloaded, or exceeded `maxTimeMS`.
     pub fn is_transient(&self) -> bool {
         match self {
-            // A daemon outlives a server that is set up again.
+            // A daemon survives the reinstallation of a server.
             Self::Unreachable { .. }
             | Self::NoPrimary { .. }
             | Self::Tls { .. }
@@ -244,8 +244,8 @@ impl Error {
         }
     }
 
-    /// Whether a server that answers has too much to do, so that it should be asked less. A refused
-    /// connection carries the same label, and proves nothing of the kind.
+    /// Whether the server answered that it is overloaded, so that the caller should throttle. The
+    /// driver puts the same label on refused connections, where it says nothing about load.
     pub(crate) fn is_overload(&self) -> bool {
         let is_labelled = |source: &mongodb::error::Error| {
             matches!(*source.kind, ErrorKind::Command(_))
@@ -259,8 +259,8 @@ impl Error {
         }
     }
 
-    /// Whether the command was certainly not carried out, in no part: it was never sent, or refused
-    /// before it began.
+    /// Whether it is certain that no part of the command was carried out: it was never sent, or the
+    /// server rejected it before it began.
     pub(crate) fn is_refusal(&self) -> bool {
         match self {
             Self::Unreachable { .. }
@@ -275,7 +275,7 @@ impl Error {
         }
     }
 
-    /// The server's code, if a server answered.
+    /// The server's error code, if a server answered.
     pub fn code(&self) -> Option<i32> {
         match self {
             Self::Server { code, .. } => Some(*code),
@@ -284,7 +284,7 @@ impl Error {
         }
     }
 
-    /// What the driver made of it, for `-v`.
+    /// The driver's error, for `-v`.
     pub fn driver(&self) -> Option<&mongodb::error::Error> {
         match self {
             Self::Unreachable { source, .. }
@@ -302,15 +302,15 @@ impl Error {
 pub(crate) const UNAUTHORIZED: i32 = 13;
 pub(crate) const AUTHENTICATION_FAILED: i32 = 18;
 
-/// `NotWritablePrimary` and `NotPrimaryNoSecondaryOk`, which are found out before anything is
-/// written; one that steps down in mid-write says `PrimarySteppedDown` (189) or 11602.
+/// `NotWritablePrimary` and `NotPrimaryNoSecondaryOk`, which the server returns before it writes
+/// anything. A primary that steps down during a write returns `PrimarySteppedDown` (189) or 11602.
 const REFUSALS: [i32; 2] = [10107, 13435];
 
 /// `MaxTimeMSExpired`, `WriteConcernTimeout`, `ExceededTimeLimit`, `IngressRequestRateLimitExceeded`
 /// and Cosmos DB's `RequestRateTooLarge`.
 const OVERLOADS: [i32; 5] = [50, 64, 262, 462, 16500];
 
-/// The retryable codes of the drivers' "retryable writes" and "retryable reads" specifications,
+/// The retryable codes of the drivers' "retryable writes" and "retryable reads" specifications, and
 /// `MaxTimeMSExpired` (50), `CursorNotFound` (43), `CursorKilled` (237) and `Interrupted` (11601).
 const TRANSIENT_CODES: [i32; 20] = [
     6, 7, 43, 50, 64, 89, 91, 134, 189, 237, 262, 462, 9001, 10107, 11600, 11601, 11602, 13435,
@@ -328,7 +328,7 @@ fn is_transient(error: &mongodb::error::Error) -> bool {
     }
 }
 
-/// The operating system's reason, without its number.
+/// The operating system's reason, without its error number.
 pub fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),

@@ -1,8 +1,8 @@
-//! A MongoDB session store for Rust that knows every other store's documents.
+//! A MongoDB session store for Rust that reads and writes the documents of other session stores.
 //!
-//! Web frameworks keep sessions in a MongoDB collection, each in its own way. A [`Layout`] is the
-//! record of one such way; a [`Store`] reads and writes sessions by it, so that the store whose
-//! layout it is (connect-mongo, express-mongodb, tower-sessions, ...) can read what it wrote.
+//! Each web framework stores sessions in MongoDB in its own format. A [`Layout`] describes one such
+//! format. A [`Store`] reads and writes sessions in a layout, so the store that the layout belongs
+//! to (connect-mongo, express-mongodb, tower-sessions, ...) can read what it wrote.
 //!
 //! ```
 //! use std::time::Duration;
@@ -14,7 +14,7 @@
 //! # let binary = sessionctl::mongod::find_or_fetch(&mut |_| {})?;
 //! # let mongod = sessionctl::mongod::Mongod::start(&binary, Default::default())?;
 //! # let uri = mongod.uri();
-//! // express-mongodb's options: a collection, and an interval at which expired sessions are deleted.
+//! // As in express-mongodb: a collection, and how often to delete expired sessions.
 //! let (store, _clear_interval) = Store::builder()
 //!     .uri(&uri) // such as mongodb://localhost:27017
 //!     .database("shop")
@@ -31,11 +31,11 @@
 //! store.set(id, &serde_json::json!({ "user": "alice", "visits": 1 }), hour).await?;
 //! assert_eq!(store.length().await?, 1);
 //!
-//! // A request reads the session, and writes it if it is still there.
+//! // A request reads the session, and writes it back only if it still exists.
 //! let mut session: serde_json::Value = store.get(id).await?.expect("it was just set");
 //! session["visits"] = 2.into();
 //! assert!(store.set_existing(id, &session, hour).await?);
-//! // One that only reads renews it, at most every five minutes.
+//! // A request that only reads renews the session, at most every five minutes.
 //! assert!(store.touch(id, hour).await?);
 //!
 //! // A request that was in flight does not resurrect a logged-out session.
@@ -46,24 +46,24 @@
 //! # }
 //! ```
 //!
-//! A payload is any type that serde reads and writes. Dates and `ObjectId`s in it keep their BSON
-//! types, also those that Express wrote. [`Store::set`] writes a session whether it exists or not, as
-//! the stores of Express do; [`Store::set_existing`] does not resurrect a logged-out session, and
-//! [`Store::set_new`] overwrites nothing. [`Store::touch`] never revives a destroyed or expired
-//! session; with [`StoreBuilder::touch_after`] it skips sessions that were written lately.
-//! [`Store::destroy_matching`] logs a user out everywhere, and [`StoreBuilder::ttl_index`] creates the
-//! indexes that the layout needs. `sessionctl help rights` lists the privileges that each of these
-//! requires.
+//! A payload is any type that implements serde's `Serialize` and `Deserialize`. Dates and
+//! `ObjectId`s keep their BSON types, including those that Express wrote. [`Store::set`] creates or
+//! overwrites a session, as the stores of Express do. [`Store::set_existing`] does not resurrect a
+//! logged-out session, and [`Store::set_new`] never overwrites one. [`Store::touch`] never revives
+//! a destroyed or expired session; with [`StoreBuilder::touch_after`] it skips sessions that were
+//! written recently. [`Store::destroy_matching`] logs a user out everywhere, and
+//! [`StoreBuilder::ttl_index`] creates the indexes that the layout needs. `sessionctl help rights`
+//! lists the privileges that each of these requires.
 //!
-//! With the feature `tower-sessions` a store is tower-sessions' `SessionStore` too: see
-//! `tower_sessions`. With `express-cookie` a user of an Express application is logged in here too.
-//! [`moving`] says how to come here from another store, or to live beside it.
+//! With the feature `tower-sessions`, a store also implements the `SessionStore` of tower-sessions:
+//! see `tower_sessions`. With `express-cookie`, users of an Express application are also logged in
+//! here. [`moving`] describes how to migrate from another store, or share a collection with it.
 //!
-//! What decides whether a session is over is the server's clock, never this process's. Deleting
-//! goes through [`purge`], which repeats its predicate in every delete: a session renewed between
-//! the read and the delete lives.
+//! The server's clock decides whether a session has expired, never the clock of this process.
+//! Deletes go through [`purge`], which repeats its condition in every delete, so a session that is
+//! renewed between the read and the delete survives.
 
-// Five storeys: each imports only from those above it in this list.
+// Five layers, model <- server <- store <- ops <- app: each imports only from those to its left.
 mod app;
 pub mod error;
 mod model;

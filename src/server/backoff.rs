@@ -1,4 +1,4 @@
-//! Trying again: when it may help, how often, and how long to wait before.
+//! Retries: whether one may help, how many there are, and how long to wait before each.
 
 use std::time::Duration;
 
@@ -7,35 +7,35 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Error, Result};
 use crate::server::connection::Connection;
 
-/// The first pause while the server is away; it doubles up to [`LONGEST_PAUSE`].
+/// The first pause while the server is unreachable. It doubles up to [`LONGEST_PAUSE`].
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest pause while the server is away.
+/// The longest pause while the server is unreachable.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How often a write is tried before it is given up. The seven pauses between add up to 12.7 s, more
-/// than the 10 s (`electionTimeoutMillis`) after which a replica set elects another primary.
+/// How many times a write is attempted. The seven pauses in between add up to 12.7 s, more than the
+/// 10 s (`electionTimeoutMillis`) after which a replica set elects a new primary.
 const ATTEMPTS: u32 = 8;
-/// The first pause before trying again; it doubles each time.
+/// The first pause before a retry. It doubles each time.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Whether waiting can mend it: then the sweep goes on.
+/// Whether the error may go away by itself, so that a sweep continues.
 #[must_use]
 pub fn may_pass(error: &Error) -> bool {
-    // A member that was stepped down may be elected again, also under a direct connection to it.
+    // A member that stepped down may be elected again, even under a direct connection.
     error.is_transient() || matches!(error, Error::NotPrimary { .. })
 }
 
-/// `pause` give or take a quarter, so that many do not come back at once.
+/// `pause` plus or minus a quarter, so that many clients do not reconnect at once.
 pub(crate) fn jittered(pause: Duration) -> Duration {
     use std::hash::{BuildHasher as _, RandomState};
     let random = RandomState::new().hash_one(0_u8) as u32;
     pause.mul_f64(0.75 + 0.5 * f64::from(random) / f64::from(u32::MAX))
 }
 
-/// How often something was tried, and how long to wait before it is tried again.
+/// How many attempts have failed, and how long to wait before the next.
 #[derive(Debug, Default)]
 pub(crate) struct Retries(u32);
 
 impl Retries {
-    /// Sleeps before another attempt, or gives the error back where there is no point in one.
+    /// Sleeps before the next attempt, or returns the error if a retry is pointless.
     pub(crate) async fn pause(
         &mut self,
         cancel: &CancellationToken,
@@ -50,8 +50,8 @@ impl Retries {
         Ok(())
     }
 
-    /// Waits until a primary answers, so that a write, which cannot be left, is never begun while no
-    /// server is there. `false` if it was cancelled first.
+    /// Waits until a primary answers. A write cannot be cancelled, so it must not begin while no
+    /// server is there. Returns `false` if `cancel` comes first.
     pub(crate) async fn reach(
         &mut self,
         connection: &Connection,
@@ -59,19 +59,19 @@ impl Retries {
     ) -> Result<bool> {
         loop {
             let connection = connection.clone();
-            // In a task of its own, because a future of the driver must not be dropped.
+            // In a separate task, because a future of the driver must not be dropped.
             let asking = tokio::spawn(async move { connection.primary_now().await });
             match cancel.run_until_cancelled(asking).await {
                 None => return Ok(false),
                 Some(Ok(Err(error))) => self.pause(cancel, error).await?,
-                // What is wrong with a server that makes a task panic, the write will say.
+                // If the server makes a task panic, the write reports what is wrong with it.
                 Some(Ok(Ok(_)) | Err(_)) => return Ok(true),
             }
         }
     }
 }
 
-/// The pauses while the server is away: each twice as long as the one before, up to a ceiling.
+/// The pauses while the server is unreachable: each twice as long as the last, up to a limit.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     pause: Duration,
@@ -80,7 +80,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new(interval: Duration) -> Self {
-        // At most an interval, so that a server that is back is swept no later than without a
+        // At most one interval, so that a recovered server is swept no later than without a
         // backoff.
         Self { pause: FIRST_PAUSE, longest: LONGEST_PAUSE.min(interval.max(FIRST_PAUSE)) }
     }

@@ -22,11 +22,11 @@ use heartbeats::Heartbeats;
 use logical::LogicalSessions;
 pub use uri::IgnoredOption;
 
-/// How long a command waits for a server, unless the connection string says otherwise. The
-/// driver's own 30 s are too long for somebody who waits at a prompt.
+/// How long a command waits for a server, unless the connection string says otherwise. The driver's
+/// default of 30 s is too long for someone waiting at a prompt.
 const SERVER_SELECTION: Duration = Duration::from_secs(5);
-/// How many commands may be in flight at a time; the pool has room for one more, to look with. The
-/// driver makes connections only when they are needed.
+/// How many commands may be in flight at a time. The pool has room for one more, for reads in
+/// between. The driver opens connections only when they are needed.
 pub const MOST_IN_FLIGHT: u32 = 64;
 /// `NamespaceNotFound`.
 const NAMESPACE_NOT_FOUND: i32 = 26;
@@ -36,13 +36,13 @@ const NAMESPACE_NOT_FOUND: i32 = 26;
 pub struct Connection {
     client: Client,
     database: Database,
-    /// Shared, as every store and every reader has a connection of its own.
+    /// Shared, because every store and every reader has its own connection.
     asked: Arc<Asked>,
     logical_sessions: LogicalSessions,
     heartbeats: Heartbeats,
 }
 
-/// What the connection string asks for.
+/// What the connection string requests.
 #[derive(Debug)]
 struct Asked {
     address: String,
@@ -51,22 +51,22 @@ struct Asked {
     ignored: Vec<IgnoredOption>,
 }
 
-/// What a deployment is.
+/// The kind of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topology {
-    /// One server by itself.
+    /// A single server.
     Standalone,
     /// A replica set.
     ReplicaSet,
-    /// A sharded cluster, seen through a `mongos`.
+    /// A sharded cluster, behind a `mongos`.
     Sharded,
 }
 
 impl Topology {
     /// Reads the reply to `hello`.
     pub(crate) fn of(hello: &Document) -> Self {
-        // `isreplicaset` comes from a member of a set that nobody has initiated yet: it does not
-        // stand by itself, either.
+        // A member of a replica set that has not been initiated yet reports `isreplicaset`. It is
+        // not a standalone either.
         if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
             Self::Sharded
         } else if hello.contains_key("setName") || hello.contains_key("isreplicaset") {
@@ -77,25 +77,25 @@ impl Topology {
     }
 }
 
-/// The server's clock, what it is, and whether it may write.
+/// The server's clock, the kind of its deployment, and whether it accepts writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Hello {
     /// The server's clock when it answered.
     pub now: DateTime,
-    /// What it is part of.
+    /// The kind of its deployment.
     pub kind: Topology,
-    /// Whether it is a primary, a standalone or a `mongos`.
+    /// Whether the server is a primary, a standalone or a `mongos`.
     pub writable: bool,
 }
 
 impl Connection {
-    /// Takes a connection string. This does not talk to the server yet, except that a
-    /// `mongodb+srv` string is looked up. The database is `database`, else the string's own,
+    /// Opens a connection from a connection string. No server is contacted yet, but the name in a
+    /// `mongodb+srv` string is looked up. The database is `database`, else the one in the string,
     /// else `test`.
     ///
     /// # Errors
-    /// [`Error::Uri`], which repeats nothing secret of the string, or [`Error::Driver`] where the name
-    /// in a `mongodb+srv` string cannot be looked up.
+    /// [`Error::Uri`] if the string is invalid; the message contains no secrets. [`Error::Driver`]
+    /// if the name in a `mongodb+srv` string cannot be looked up.
     pub async fn open(uri: &str, database: Option<&str>) -> Result<Self> {
         let (readable, mut ignored) = uri::readable(uri);
         let parsed = ClientOptions::parse(&*readable).await;
@@ -103,7 +103,7 @@ impl Connection {
         let login = options.credential.as_ref().and_then(|login| login.username.clone());
         uri::corrected(&mut options, &mut ignored)?;
         let within = *options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
-        // Operators find the program by it in `currentOp` and in the log of the server.
+        // Operators see this name in `currentOp` and in the server's log.
         options.app_name.get_or_insert_with(|| "sessionctl".to_owned());
         options.max_pool_size.get_or_insert(MOST_IN_FLIGHT + 1);
         let address = addresses(&options.hosts);
@@ -136,12 +136,12 @@ impl Connection {
         self.asked.login.as_deref()
     }
 
-    /// The options of the connection string that have no effect here.
+    /// The options of the connection string that have no effect.
     pub fn ignored_options(&self) -> &[IgnoredOption] {
         &self.asked.ignored
     }
 
-    /// The same connection, on another database.
+    /// The same connection, for another database.
     #[must_use]
     pub fn on(&self, database: &str) -> Self {
         Self { database: self.client.database(database), ..self.clone() }
@@ -151,7 +151,7 @@ impl Connection {
         self.database.collection(name)
     }
 
-    /// One of the driver's own sessions for a command, to be given back when that went well.
+    /// A driver session for one command. Return it with `give_back` if the command succeeded.
     pub(crate) async fn logical_session(&self) -> Option<ClientSession> {
         self.logical_sessions.take(&self.client).await
     }
@@ -175,16 +175,18 @@ impl Connection {
         }
     }
 
-    /// Asks the primary for its clock.
+    /// Reads the primary's clock.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the command cannot be sent or the server rejects it. [`Error::Unsupported`] if the reply
+    /// contains no clock.
     pub async fn hello(&self) -> Result<Hello> {
-        // From a `mongos` this is the clock of the router itself: it does not ask its shards.
+        // A `mongos` reports its own clock: it does not ask its shards.
         let reply = self.run_on_admin("hello", doc! { "hello": 1 }).await?;
         let now = reply.get_datetime("localTime").copied();
         Ok(Hello {
-            now: now.map_err(|_| Error::Unsupported("the server tells no time".into()))?,
+            now: now
+                .map_err(|_| Error::Unsupported("the server did not report its clock".into()))?,
             kind: Topology::of(&reply),
             writable: reply.get_bool("isWritablePrimary").unwrap_or(false),
         })
@@ -192,13 +194,13 @@ impl Connection {
 
     /// Runs a command on the database `admin`, on the primary.
     pub(crate) async fn run_on_admin(&self, name: &str, command: Document) -> Result<Document> {
-        // The driver sends a command to the primary whatever the read preference of the connection
-        // string says, except over a direct connection.
+        // The driver sends commands to the primary whatever read preference the connection string
+        // has, except over a direct connection.
         let reply = self.client.database("admin").run_command(command).await;
         reply.map_err(|error| self.scene(name, "admin").error(error))
     }
 
-    /// The same on the servers that `criteria` allows.
+    /// Runs a command on the database `admin`, on a server that matches `criteria`.
     pub(crate) async fn run_on_member(
         &self,
         criteria: SelectionCriteria,
@@ -210,14 +212,14 @@ impl Connection {
         reply.map_err(|error| self.scene(name, "admin").error(error))
     }
 
-    /// The primary's clock, which alone decides what is expired.
+    /// The primary's clock, which alone decides what has expired.
     ///
     /// # Errors
-    /// [`Error::NotPrimary`] on a direct connection to a secondary.
+    /// [`Error::NotPrimary`] on a direct connection to a secondary, else as for
+    /// [`hello`](Self::hello).
     pub async fn primary_now(&self) -> Result<DateTime> {
         let hello = self.hello().await?;
-        // Over a direct connection a secondary answers, too, and its clock is not the one that
-        // decides.
+        // Over a direct connection a secondary answers too, but its clock does not decide.
         if hello.writable {
             Ok(hello.now)
         } else {
@@ -225,8 +227,8 @@ impl Connection {
         }
     }
 
-    /// Runs a command on the database, on the primary. A reply that carries write errors or a write
-    /// concern error inside is an error.
+    /// Runs a command on the database, on the primary. Write errors and write concern errors inside
+    /// the reply are returned as errors.
     pub(crate) async fn run(
         &self,
         name: &str,
@@ -237,7 +239,7 @@ impl Connection {
         refusal.map_or(Ok(document), Err)
     }
 
-    /// The same, for a write whose reply counts also when a part of it failed.
+    /// Like [`run`](Self::run), for writes whose reply counts even if a part of them failed.
     pub(crate) async fn reply(
         &self,
         name: &str,
@@ -247,12 +249,12 @@ impl Connection {
         let namespace = self.namespace(collection);
         let reply = self.database.run_command(command).await;
         let document = reply.map_err(|error| self.scene(name, &namespace).error(error))?;
-        // A write can fail inside a reply that says `ok: 1`, where `run_command` does not look.
+        // A write can fail inside a reply with `ok: 1`, which `run_command` does not check.
         Ok(Reply { refusal: refusal(&document), document })
     }
 
-    /// Runs a command that is BSON already, because its documents may not survive being decoded.
-    /// Errors inside the reply are left to the caller.
+    /// Runs a command that is raw BSON already, because its documents may not survive decoding. The
+    /// caller checks the reply for errors.
     pub(crate) async fn run_raw(
         &self,
         name: &str,
@@ -260,18 +262,18 @@ impl Connection {
         command: RawDocumentBuf,
     ) -> Result<Document> {
         let namespace = self.namespace(collection);
-        // PHP and old drivers store text that is not UTF-8, which fails as a `Document`.
+        // PHP and old drivers store text that is not UTF-8, which a `Document` cannot hold.
         let reply = self.database.run_raw_command(command).await;
         reply.map_err(|error| self.scene(name, &namespace).error(error))
     }
 
-    /// The raw specs of a collection's indexes; none if there is no such collection.
+    /// The raw specifications of a collection's indexes. `None` if the collection does not exist.
     pub(crate) async fn indexes(&self, collection: &str) -> Result<Option<Vec<IndexSpec>>> {
-        // The `list_indexes` of the driver silently drops all options of an index if one of them
-        // has an unexpected type, such as NaN or a double: exactly what a diagnosis looks for.
+        // The driver's `list_indexes` silently drops all options of an index if one of them has an
+        // unexpected type, such as NaN or a double: exactly what a diagnosis looks for.
         let command = doc! { "listIndexes": collection, "cursor": { "batchSize": 1000 } };
         match self.run("listIndexes", collection, command).await {
-            // A collection has at most 64 indexes, so the first batch is all of them.
+            // A collection has at most 64 indexes, so the first batch contains all of them.
             Ok(reply) => Ok(Some(first_batch(&reply).into_iter().map(IndexSpec).collect())),
             Err(error) if error.code() == Some(NAMESPACE_NOT_FOUND) => Ok(None),
             Err(error) => Err(error),

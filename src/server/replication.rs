@@ -1,6 +1,6 @@
 //! Replication lag: how far the members of a replica set are behind their primary.
 //!
-//! Whoever writes much looks at it now and then, and rests while the members catch up.
+//! Code that writes a lot checks it regularly, and pauses while the members catch up.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,38 +15,39 @@ use crate::server::connection::{Connection, Topology};
 pub enum Lag {
     /// There is no replica set, so nothing can fall behind.
     Standalone,
-    /// The primary says so.
+    /// The lag that the primary reports.
     Behind(Followers),
-    /// It cannot be told. Where the error [is transient](Error::is_transient) it may be told later;
-    /// else a right is missing ([`Error::Unauthorized`]), or this kind of deployment does not tell
-    /// ([`Error::Unsupported`]), such as a `mongos`.
+    /// The lag is unknown. If the error [is transient](Error::is_transient), a retry may help; else
+    /// a privilege is missing ([`Error::Unauthorized`]), or this kind of deployment does not report
+    /// it ([`Error::Unsupported`]), such as a `mongos`.
     Unknown(Error),
 }
 
 /// The members that follow a primary.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Followers {
-    /// How far the slowest of them is behind. Members that are delayed on purpose do not count, nor
-    /// those that are [absent](Self::absent); hidden ones do. Before MongoDB 5 in whole seconds.
+    /// How far the slowest member is behind. Members that are delayed on purpose and
+    /// [absent](Self::absent) members do not count; hidden members do. In whole seconds before
+    /// MongoDB 5.
     ///
-    /// After an idle time, the first write makes it look as long as that time (10 s at the most)
-    /// for the moment that it takes to replicate.
+    /// After an idle period, the first write makes the lag look as long as that period (at most 10
+    /// s) until it has been replicated.
     pub behind: Duration,
-    /// The slowest; `None` where none counts.
+    /// The slowest member. `None` if no member counts.
     pub slowest: Option<Member>,
-    /// Members with data that cannot follow now: waiting for them could take for ever.
+    /// Data-bearing members that currently cannot follow: waiting for them could take forever.
     pub absent: Vec<Member>,
-    /// Whether it is known which members are delayed on purpose. Without the right to
-    /// `replSetGetConfig` it is not, and they count like any other.
+    /// Whether it is known which members are delayed on purpose. Without the privilege for
+    /// `replSetGetConfig` it is not, and they count like the others.
     pub delays_known: bool,
 }
 
-/// A member of a replica set. Shown as `host:port`, with its state if it is not simply a secondary.
+/// A member of a replica set. Displayed as `host:port`, with its state unless it is a secondary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// `host:port`.
     pub name: String,
-    /// What it does, such as `down` or `recovering`.
+    /// Its state, such as `down` or `recovering`.
     pub state: &'static str,
 }
 
@@ -60,11 +61,11 @@ impl fmt::Display for Member {
 }
 
 impl Connection {
-    /// Asks the primary how far its members are behind: three short commands, so ask about once a
-    /// second. Needs the right to `replSetGetStatus` on the cluster, unless there is no replica set,
-    /// and wants that to `replSetGetConfig`; the role `clusterMonitor` has both.
+    /// Reads the lag from the primary. This takes three short commands, so call it about once a
+    /// second. On a replica set it requires the privilege for `replSetGetStatus` on the cluster,
+    /// and uses `replSetGetConfig` if allowed. The role `clusterMonitor` includes both.
     ///
-    /// A member that stops answering counts until the primary holds it for down (10 s).
+    /// A member that stops responding counts until the primary considers it down (10 s).
     pub async fn lag(&self) -> Lag {
         match self.followers().await {
             Ok(Some(followers)) => Lag::Behind(followers),
@@ -74,18 +75,19 @@ impl Connection {
     }
 
     async fn followers(&self) -> Result<Option<Followers>> {
-        // Anybody may ask it; the others tell a standalone only to those who have the right.
+        // Any login may run `hello`. The other commands reveal a standalone only to those with the
+        // privilege.
         match self.hello().await?.kind {
             Topology::Standalone => return Ok(None),
             Topology::ReplicaSet => {}
             Topology::Sharded => {
-                let why = "a mongos does not tell how far the members of its shards are behind";
+                let why = "a mongos does not report the replication lag of its shards";
                 return Err(Error::Unsupported(why.into()));
             }
         }
         let status = self.admin("replSetGetStatus").await?;
-        // Only the configuration tells which members are delayed on purpose. It takes a right of
-        // its own, and without it the lag is still worth knowing.
+        // Only the configuration shows which members are delayed on purpose. It requires its own
+        // privilege, and the lag is useful without it.
         let config = match self.admin("replSetGetConfig").await {
             Ok(config) => Some(config),
             Err(error) if error.is_transient() => return Err(error),
@@ -97,36 +99,36 @@ impl Connection {
                 Err(Error::NoPrimary { address: self.address().to_owned() })
             }
             ReplicaStatus::Foreign => {
-                let why = "the server does not tell how far its members are behind";
+                let why = "the server does not report its replication lag";
                 Err(Error::Unsupported(why.into()))
             }
         }
     }
 
-    /// A command without arguments, on the database `admin` of the primary.
+    /// Runs a command without arguments on the database `admin` of the primary.
     async fn admin(&self, name: &str) -> Result<Document> {
         self.run_on_admin(name, doc! { name: 1 }).await
     }
 }
 
-/// What a status says.
+/// The contents of a status.
 #[derive(Debug, PartialEq, Eq)]
 enum ReplicaStatus {
     Followers(Followers),
     NoPrimary,
-    /// It is not one of MongoDB's.
+    /// The reply does not have MongoDB's format.
     Foreign,
 }
 
 const SECONDARY: &str = "secondary";
 
-/// Reads the replies to `replSetGetStatus` and, if it is there, `replSetGetConfig`.
+/// Reads the replies to `replSetGetStatus` and, if available, `replSetGetConfig`.
 fn followers(status: &Document, config: Option<&Document>) -> ReplicaStatus {
     let Ok(members) = status.get_array("members") else {
         return ReplicaStatus::Foreign;
     };
     let members: Vec<_> = members.iter().filter_map(Bson::as_document).collect();
-    // During an election there is nobody to compare the others with.
+    // During an election there is no primary to compare with.
     let Some(primary) = members.iter().find(|member| state(member) == 1) else {
         return ReplicaStatus::NoPrimary;
     };
@@ -139,7 +141,7 @@ fn followers(status: &Document, config: Option<&Document>) -> ReplicaStatus {
             1 | 7 => continue,
             _ if !counts => continue,
             2 => SECONDARY,
-            // It has fallen far behind, or has just started.
+            // Far behind, or just started.
             3 => "recovering",
             0 => "starting",
             5 => "in its initial sync",
@@ -161,7 +163,7 @@ fn followers(status: &Document, config: Option<&Document>) -> ReplicaStatus {
     ReplicaStatus::Followers(found)
 }
 
-/// The number of its state; one that does not answer is down, whatever it was.
+/// The member's state as a number. A member that does not respond is down, whatever its last state.
 /// (<https://www.mongodb.com/docs/manual/reference/replica-states/>)
 fn state(member: &Document) -> i64 {
     match number(member, "health") {
@@ -170,27 +172,27 @@ fn state(member: &Document) -> i64 {
     }
 }
 
-/// How far one is behind another; unknown where one has nothing yet.
+/// How far a member is behind the primary. `None` if the member has no data yet.
 fn behind(primary: &Document, member: &Document) -> Option<Duration> {
-    // Both dates of a pair are of the clock of a primary, so they can be compared.
-    // The first has milliseconds and comes with MongoDB 5; the second has whole seconds.
+    // Both dates come from the clock of a primary, so they can be compared. The first has
+    // milliseconds and exists since MongoDB 5; the second has whole seconds.
     ["lastAppliedWallTime", "optimeDate"].iter().find_map(|field| {
         let at =
             |member: &Document| member.get_datetime(field).ok().map(|at| at.timestamp_millis());
-        // 1970 is what the primary tells of a member that has applied nothing or does not answer.
+        // The primary reports 1970 for a member that has applied nothing or does not respond.
         let (ahead, behind) = (at(primary)?, at(member).filter(|millis| *millis > 0)?);
         Some(Duration::from_millis(u64::try_from(ahead.saturating_sub(behind)).unwrap_or(0)))
     })
 }
 
-/// The members that never count: the set was configured so.
+/// The members that never count, because of the configuration.
 struct Configured(Vec<String>);
 
 impl Configured {
     fn of(reply: &Document) -> Option<Self> {
         let members = reply.get_document("config").ok()?.get_array("members").ok()?;
         let exempt = |member: &&Document| {
-            // It was called slaveDelay before MongoDB 5.
+            // Called slaveDelay before MongoDB 5.
             let delay = number(member, "secondaryDelaySecs").or(number(member, "slaveDelay"));
             delay.is_some_and(|seconds| seconds > 0)
                 || member.get_bool("arbiterOnly").unwrap_or(false)

@@ -1,4 +1,4 @@
-//! Reading what the server replies.
+//! Reading the server's replies.
 
 use bson::{Bson, Document};
 use mongodb::raw_batch_cursor::RawBatch;
@@ -6,7 +6,7 @@ use mongodb::raw_batch_cursor::RawBatch;
 use crate::error::Error;
 use crate::server::scene::without_values;
 
-/// A reply that says `ok: 1`, and the error that it may carry all the same.
+/// A reply with `ok: 1`, and the error that it may contain nevertheless.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) document: Document,
@@ -23,27 +23,27 @@ pub(crate) fn first_batch(reply: &Document) -> Vec<Document> {
     )
 }
 
-/// An error inside a reply that says `ok: 1`.
+/// The error inside a reply with `ok: 1`, if any.
 pub(crate) fn refusal(reply: &Document) -> Option<Error> {
     let write_error = reply
         .get_array("writeErrors")
         .ok()
         .and_then(|errors| errors.first())
         .and_then(Bson::as_document);
-    // A write concern error: the write was made, but no majority has confirmed it, so that a
+    // A write concern error means that the write was made but not confirmed by a majority, so a
     // failover can roll it back.
     let error = write_error.or_else(|| reply.get_document("writeConcernError").ok())?;
     let code = error.get_i32("code").unwrap_or_default();
     Some(Error::Server {
         code,
         name: error.get_str("codeName").unwrap_or("WriteError").to_owned(),
-        // A duplicate key error repeats the key, which may be the id of a session.
+        // A duplicate key error repeats the key, which may be a session id.
         message: without_values(error.get_str("errmsg").unwrap_or_default()),
         source: None,
     })
 }
 
-/// A number of a reply, which may be of either integer type.
+/// A number in a reply, which may have either integer type.
 pub(crate) fn affected(reply: &Document, field: &str) -> u64 {
     match reply.get(field) {
         Some(Bson::Int32(number)) => u64::try_from(*number).unwrap_or(0),
@@ -53,12 +53,12 @@ pub(crate) fn affected(reply: &Document, field: &str) -> u64 {
     }
 }
 
-/// The `_id` of a document, by which it is written whatever its store looks it up by.
+/// The `_id` of a document. Writes address it by `_id`, whichever field its store looks it up by.
 pub(crate) fn key_of(document: &bson::RawDocument) -> Option<Bson> {
     Bson::try_from(document.get("_id").ok()??).ok()
 }
 
-/// The documents of a batch; one that is not BSON ends it.
+/// The documents of a batch, up to the first that is not BSON.
 pub fn documents(batch: &RawBatch) -> impl Iterator<Item = &bson::RawDocument> {
     let slices = batch.doc_slices().ok();
     slices.into_iter().flat_map(|slices| slices.into_iter().map_while(Result::ok)).filter_map(

@@ -1,4 +1,4 @@
-//! The driver's errors in our words, with the place where they came up.
+//! Turns the driver's errors into ours, with the context of the call.
 
 use std::time::Duration;
 
@@ -6,35 +6,35 @@ use mongodb::error::{CommandError, ErrorKind, WriteFailure};
 
 use crate::error::{AUTHENTICATION_FAILED, Error, TlsFault, UNAUTHORIZED, reason};
 
-/// What the servers were seen to do when none of them could be selected.
+/// Why no server could be selected, according to the heartbeats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Obstacle {
-    /// TLS does not work.
+    /// TLS failed.
     Tls { address: String, fault: TlsFault },
-    /// The server is in another replica set than the connection string wants, or in none.
+    /// The server is in a different replica set than the connection string names, or in none.
     OtherSet { address: String, wanted: String, found: Option<String> },
-    /// Members answer, and none of them is the primary.
+    /// Members answer, but none is the primary.
     NoPrimary,
-    /// No answer came, for this reason.
+    /// No answer, for this reason.
     Silence(String),
 }
 
-/// Where a call was made, to name it in an error.
+/// The context of a call, for error messages.
 #[derive(Debug, Clone)]
 pub(crate) struct Scene<'a> {
     pub(crate) command: &'a str,
     pub(crate) namespace: &'a str,
     pub(crate) address: &'a str,
     pub(crate) within: Duration,
-    /// What the servers were seen to do lately.
+    /// The last known obstacle.
     pub(crate) obstacle: Option<Obstacle>,
 }
 
 impl Scene<'_> {
-    /// The driver's error in our words.
+    /// Our error for the driver's error.
     pub(crate) fn error(self, source: mongodb::error::Error) -> Error {
         match source.kind.as_ref() {
-            // A login that fails while the pool connects comes back as a failed server selection.
+            // A login that fails while the pool connects is reported as a failed server selection.
             ErrorKind::Authentication { .. } => Error::Authentication(source),
             ErrorKind::ServerSelection { message, .. } if message.contains("SCRAM failure") => {
                 Error::Authentication(source)
@@ -56,7 +56,7 @@ impl Scene<'_> {
                 source: Some(source),
             },
             ErrorKind::Io(error) => Error::Driver {
-                what: format!("the connection to {} broke: {}", self.address, reason(error)),
+                what: format!("lost the connection to {}: {}", self.address, reason(error)),
                 source,
             },
             ErrorKind::ConnectionPoolCleared { .. } => Error::Driver {
@@ -64,17 +64,19 @@ impl Scene<'_> {
                 source,
             },
             ErrorKind::InvalidTlsConfig { .. } => Error::Driver {
-                what: "the TLS options of the connection string are not usable".into(),
+                what: "the TLS options of the connection string are unusable".into(),
                 source,
             },
             ErrorKind::IncompatibleServer { .. } => Error::Driver {
-                what: format!("the server at {} is too old for this driver", self.address),
+                what: format!(
+                    "the server at {} is not supported: its version is too old",
+                    self.address
+                ),
                 source,
             },
-            _ => Error::Driver {
-                what: format!("the driver failed while it ran {}", self.command),
-                source,
-            },
+            _ => {
+                Error::Driver { what: format!("the driver failed to run {}", self.command), source }
+            }
         }
     }
 
@@ -110,7 +112,7 @@ impl Scene<'_> {
     }
 }
 
-/// A server's sentence without the values it quotes: a duplicate key error repeats the key, which
+/// A server's message without the values it quotes: a duplicate key error repeats the key, which
 /// may be a session id.
 pub(crate) fn without_values(message: &str) -> String {
     const LONGEST: usize = 200;

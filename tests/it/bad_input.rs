@@ -60,7 +60,7 @@ fn a_connection_string_that_cannot_be_used_is_never_repeated() {
     ] {
         for more in [&["list"][..], &["list", "-v"]] {
             let run = without_server(more, &uri).exits(1);
-            let run = run.says("the connection string is not usable").fails_in_one_sentence();
+            let run = run.says("invalid connection string").fails_in_one_sentence();
             assert_eq!(run.stdout, "");
             let mut typed = more.to_vec();
             typed.extend(["--uri", uri.as_str()]);
@@ -208,16 +208,16 @@ fn a_login_that_is_refused_or_lacks_a_right_says_so_and_shows_no_password() {
     for uri in [&wrong, &unknown] {
         for command in [&["list"][..], &["purge", "--expired"]] {
             let run = run(uri, command).exits(1).fails_in_one_sentence();
-            assert_eq!(run.says("the server refused the login").stdout, "");
+            assert_eq!(run.says("authentication failed").stdout, "");
         }
         run(uri, &["list", "-v"]).exits(1);
     }
 
     let reader = login(&server, "support", PASSWORD);
     let denied = run(&reader, &["list"]).exits(1).fails_in_one_sentence();
-    denied.says(&format!("{}.sessions", db.name)).says("may not run");
+    denied.says(&format!("{}.sessions", db.name)).says("not authorized to run");
     let denied = run(&reader, &["purge", "--expired"]).exits(1).fails_in_one_sentence();
-    denied.says("may not run").says("createRole");
+    denied.says("not authorized to run").says("createRole");
     run(&reader, &["list", "-v"]).exits(1);
 
     let nobody = server.uri();

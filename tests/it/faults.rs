@@ -173,7 +173,7 @@ fn what_trying_again_cannot_mend_ends_a_purge_with_a_reason_and_its_report() {
     for strategy in STRATEGIES {
         for (code, reason, exact) in [
             (26, "NamespaceNotFound", false),
-            (13, "this login may not run delete on ", true),
+            (13, "not authorized to run delete on ", true),
             (2, "BadValue", false),
         ] {
             let case = format!("{strategy}, {code}");

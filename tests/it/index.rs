@@ -200,7 +200,7 @@ fn a_user_who_may_not_make_indexes_is_told_so() {
             .env("SESSIONCTL_URI", &uri)
             .run()
             .exits(1)
-            .says("this login may not run")
+            .says("not authorized to run")
     };
     may_not(&["index", "install"]);
     may_not(&["purge", "--all", "--yes"]);

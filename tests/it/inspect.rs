@@ -90,7 +90,7 @@ fn a_payload_that_cannot_be_decoded_is_shown_with_the_reason() {
     let run = db.sessionctl(&["inspect", "--full-ids", "-o", "json", "torn-session"]).exits(0);
     let row = &run.json()[0];
     assert!(row["payload"].is_null());
-    assert_eq!(row["payload_error"], "json: the JSON ends in the middle at byte 11");
+    assert_eq!(row["payload_error"], "json: the JSON is truncated at byte 11");
     assert_eq!((&row["state"], row["user"].is_null()), (&json!("live"), true));
 }
 

@@ -94,7 +94,7 @@ fn without_the_rights_it_says_so_and_without_the_lesser_one_it_goes_on() {
     };
     match may("none", &["serverStatus"]) {
         Lag::Unknown(error @ Error::Unauthorized { .. }) => {
-            assert_eq!(error.to_string(), "this login may not run replSetGetStatus on admin");
+            assert_eq!(error.to_string(), "not authorized to run replSetGetStatus on admin");
             assert!(!error.is_transient());
         }
         other => panic!("{other:?}"),

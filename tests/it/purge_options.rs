@@ -111,7 +111,7 @@ fn without_the_right_to_know_the_lag_nothing_is_deleted() {
     run(&["purge", "--expired", "--max-lag", "5s"])
         .exits(1)
         .fails_in_one_sentence()
-        .says("this login may not run replSetGetStatus")
+        .says("not authorized to run replSetGetStatus")
         .says("hint: --max-lag needs the role clusterMonitor")
         .never_shows("app-password");
     assert_eq!(db.count("sessions", doc! {}), 3);
@@ -291,7 +291,7 @@ fn an_archive_that_exists_is_never_overwritten() {
     fs::write(&path, "mine").unwrap();
     purge(&db, &["--archive", path.to_str().unwrap()])
         .exits(1)
-        .says("exists already")
+        .says("already exists")
         .says("--archive-append");
     assert_eq!(fs::read(&path).unwrap(), b"mine");
     assert_eq!(db.count("sessions", doc! {}), 3);

@@ -252,7 +252,7 @@ fn what_is_no_archive_is_said_before_a_server_is_asked() {
     fs::write(path("a.json"), "{}").unwrap();
     fs::create_dir(path("folder.bson")).unwrap();
     for (name, why) in [
-        ("a.json", "does not end with .bson or .ndjson"),
+        ("a.json", "has no valid extension: expected .bson or .ndjson"),
         ("none.bson", "could not be opened: no such file or folder"),
         ("folder.bson", "is not a regular file"),
     ] {
@@ -270,7 +270,7 @@ fn an_archive_that_is_still_being_written_is_not_restored() {
     db.sessionctl(&["restore", archived.path(), "--yes"])
         .exits(1)
         .fails_in_one_sentence()
-        .says("is being used by another process");
+        .says("is in use by another process");
     drop(writing);
     assert_eq!(db.count("sessions", doc! {}), 0);
     db.sessionctl(&["restore", archived.path(), "--yes"]).exits(0);

@@ -66,7 +66,7 @@ fn an_ambiguous_prefix_does_nothing_at_all() {
     let before = db.find("sessions", doc! {});
     for command in ["list", "inspect"] {
         let run = db.sessionctl(&[command, "beta-one", "alpha-one"]).exits(1);
-        let run = run.fails_in_one_sentence().says("alpha-one is the beginning of more than one");
+        let run = run.fails_in_one_sentence().says("alpha-one matches more than one");
         assert_eq!(run.stdout, "");
     }
     for command in ["purge", "expire"] {

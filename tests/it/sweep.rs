@@ -144,7 +144,10 @@ fn a_right_that_is_missing_in_a_pass_is_said_once() {
     let _failing =
         db.fail_commands("alwaysOn", doc! { "failCommands": ["delete"], "errorCode": 13 });
     for arguments in [["sweep", "--once", "-q"], ["sweep", "--interval=1", "-q"]] {
-        db.sessionctl(&arguments).exits(1).fails_in_one_sentence().says("may not run delete");
+        db.sessionctl(&arguments)
+            .exits(1)
+            .fails_in_one_sentence()
+            .says("not authorized to run delete");
     }
     assert_eq!(db.count("sessions", doc! {}), 2);
 }

@@ -408,12 +408,12 @@ fn what_a_login_may_not_read_is_unknown_and_what_it_may_not_do_is_told() {
         assert!(screen.contains(unknown), "{unknown}\n{screen}");
     }
     view.press(&["?"]);
-    view.shows("the sweeper: this login may not run find on");
+    view.shows("the sweeper: not authorized to run find on");
     view.press(&["q"]);
     view.press(&["x"]);
     view.shows("[y/N]");
     view.press(&["y"]);
-    view.shows("could not log out session live00000000 of user 42: this login may not run update");
+    view.shows("could not log out session live00000000 of user 42: not authorized to run update");
     assert_eq!(db.count("sessions", doc! { "expires": { "$gt": now() } }), 1);
     view.press(&["q"]);
     view.ended(0);

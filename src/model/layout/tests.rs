@@ -216,7 +216,7 @@ fn refusal(of: &str, right: &str, wrong: &str) -> String {
     let text = source.replace(right, wrong);
     let line = 1 + text[..text.find(wrong).unwrap()].matches('\n').count();
     let error = Layout::from_toml(&text).unwrap_err().to_string();
-    let before = format!("the layout file is not usable: line {line}: ");
+    let before = format!("invalid layout file: line {line}: ");
     error.strip_prefix(&before).unwrap_or_else(|| panic!("{error}, not line {line}")).to_owned()
 }
 

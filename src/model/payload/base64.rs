@@ -1,4 +1,4 @@
-//! The two alphabets of base64. Stores pad it, or do not, whatever their libraries say.
+//! The two alphabets of base64. Padding is optional, because stores are inconsistent about it.
 
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
@@ -9,7 +9,7 @@ const ANY_PADDING: GeneralPurposeConfig =
 pub const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, ANY_PADDING);
 pub const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, ANY_PADDING);
 
-/// The bytes in `text`, by whichever alphabet it is in.
+/// Decodes `text` in whichever alphabet it uses.
 pub fn either(text: &[u8]) -> Option<Vec<u8>> {
     BASE64.decode(text).or_else(|_| BASE64_URL.decode(text)).ok()
 }

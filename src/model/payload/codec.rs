@@ -1,25 +1,25 @@
-//! The encodings that a layout may name.
+//! The encodings that a layout can name.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Deserialize;
 
-/// How a payload can be encoded.
+/// The encoding of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Codec {
-    /// There is no payload.
+    /// No payload.
     Absent,
     /// A BSON document.
     Document,
-    /// The other fields of the session's document.
+    /// The remaining fields of the session's document.
     Flat,
     /// A BSON document whose values are JSON texts.
     JsonInDocument,
     /// JSON.
     Json,
-    /// A ciphertext; nothing but the name of what made it can be said of it.
+    /// A ciphertext. Only the name of what encrypted it can be shown.
     Encrypted,
     /// MessagePack with its extension types.
     Msgpack,
@@ -31,7 +31,7 @@ pub enum Codec {
     Beaker,
     /// Django's signed text; the signature is not verified.
     DjangoSigned,
-    /// What any of PHP's three session handlers writes.
+    /// The output of any of PHP's three session handlers.
     PhpSession,
     /// PHP's `serialize()`.
     PhpValue,
@@ -47,7 +47,7 @@ pub enum Codec {
     Base64(&'static Codec),
 }
 
-/// Their names in layout files.
+/// The names of the encodings in layout files.
 pub(super) const NAMED: [(&str, Codec); 17] = [
     ("none", Codec::Absent),
     ("document", Codec::Document),
@@ -71,7 +71,7 @@ pub(super) const NAMED: [(&str, Codec); 17] = [
 const BASE64_OF: &str = "base64>";
 
 impl Codec {
-    /// Whether it reads bytes or text, rather than a document or nothing.
+    /// Whether the codec reads bytes or text, rather than a document or nothing.
     pub(super) fn reads_bytes(self) -> bool {
         !matches!(self, Self::Absent | Self::Document | Self::Flat | Self::JsonInDocument)
     }
@@ -98,7 +98,7 @@ impl FromStr for Codec {
             _ => {
                 let names = NAMED.map(|(name, _)| name).join(", ");
                 Err(format!(
-                    "unknown codec `{name}`, expected one of {names}, or base64> before one"
+                    "unknown codec `{name}`, expected one of {names}, optionally prefixed with base64>"
                 ))
             }
         }

@@ -1,4 +1,4 @@
-//! Which of its layout's codecs a payload is in, and what that makes of it.
+//! Chooses the codec of a payload among those of its layout, and decodes it.
 
 use std::fmt;
 
@@ -15,21 +15,21 @@ use super::sealed::Sealed;
 use super::{django, gob, java, json, msgpack, php, pickle, plain, ruby, securecookie};
 use crate::model::document::{Found, find};
 
-/// A payload after decoding.
+/// The result of decoding a payload.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Payload {
-    /// What the application stored.
+    /// The value that the application stored.
     Value(Value),
-    /// It is encrypted, in this way as far as one can see.
+    /// The payload is encrypted. Contains the presumed method.
     Encrypted(&'static str),
-    /// It could not be decoded, for this reason.
+    /// The payload could not be decoded, for this reason.
     Undecodable(String),
-    /// The store keeps none.
+    /// The store has no payload.
     Absent,
 }
 
 impl Payload {
-    /// The decoded value, if there is one.
+    /// The decoded value, if any.
     pub fn value(&self) -> Option<&Value> {
         match self {
             Self::Value(value) => Some(value),
@@ -37,7 +37,7 @@ impl Payload {
         }
     }
 
-    /// Why there is no decoded value, if there should be one.
+    /// Why there is no decoded value. `None` if none is expected.
     pub fn error(&self) -> Option<String> {
         match self {
             Self::Value(_) | Self::Absent => None,
@@ -47,14 +47,14 @@ impl Payload {
     }
 }
 
-/// The payload of `document`, by the codec that it looks like.
+/// The payload of `document`, decoded with the codec that it appears to use.
 pub(crate) fn decode(place: &PayloadPlace, document: &RawDocument) -> Payload {
     let Some(path) = &place.path else { return flat(place, document) };
     match find(document, path) {
         Found::One(value) => by_codecs(&place.codecs, value),
         Found::NotUtf8(text) => by_codecs(&place.codecs, RawBsonRef::String(&text)),
         Found::Missing => Payload::Undecodable(format!("there is no field {path}")),
-        Found::Several(_) => Payload::Undecodable(format!("{path} lies in an array")),
+        Found::Several(_) => Payload::Undecodable(format!("{path} is in an array")),
     }
 }
 
@@ -71,7 +71,8 @@ fn flat(place: &PayloadPlace, document: &RawDocument) -> Payload {
     }
 }
 
-/// The payload in `value`, by the codec whose marks it bears, or else the first that can read it.
+/// The payload in `value`, decoded with the codec whose signature it has, else with the first that
+/// can read it.
 pub(super) fn by_codecs(codecs: &[Codec], value: RawBsonRef<'_>) -> Payload {
     match value {
         RawBsonRef::Document(document) => in_document(codecs, document),
@@ -96,7 +97,7 @@ fn in_document(codecs: &[Codec], document: &RawDocument) -> Payload {
 fn in_bytes(codecs: &[Codec], bytes: &[u8]) -> Payload {
     let readers = || codecs.iter().filter(|codec| codec.reads_bytes());
     let marked = readers().find(|codec| codec.marks(bytes));
-    // What bears a mark is no ciphertext, however damaged.
+    // Bytes with a known signature are not a ciphertext, however damaged they are.
     let readers = || readers().filter(|codec| marked.is_none() || **codec != Codec::Encrypted);
     let mut reasons = Vec::new();
     for codec in marked.into_iter().chain(readers().filter(|codec| Some(*codec) != marked)) {
@@ -107,13 +108,13 @@ fn in_bytes(codecs: &[Codec], bytes: &[u8]) -> Payload {
             Some(payload) => return payload,
         }
     }
-    // None of the layout's codecs knows it, but another would.
+    // No codec of the layout recognizes the bytes, but another codec does.
     let foreign = NAMED.iter().find(|(_, codec)| codec.marks(bytes));
     if let (None, Some((name, _))) = (marked, foreign) {
         return Payload::Undecodable(opaque(name, bytes));
     }
     if reasons.is_empty() {
-        reasons.push(format!("the payload is {} bytes in no known encoding", bytes.len()));
+        reasons.push(format!("the payload has {} bytes in an unknown encoding", bytes.len()));
     }
     Payload::Undecodable(reasons.join("; "))
 }
@@ -127,7 +128,7 @@ fn opaque(codec: impl fmt::Display, bytes: &[u8]) -> String {
 }
 
 impl Codec {
-    /// The payload in `bytes`; none if the codec has nothing to say to them.
+    /// The payload in `bytes`. `None` if the codec does not apply to bytes.
     fn read(self, bytes: &[u8]) -> Option<Payload> {
         let value = |decoded: Decoded<Value>| decoded.map(Sealed::Value);
         let decoded = match self {
@@ -151,7 +152,7 @@ impl Codec {
             Self::Gob => value(gob::gob(bytes)),
         };
         Some(match decoded {
-            Ok(Sealed::Value(value)) if says_nothing(&value) => {
+            Ok(Sealed::Value(value)) if is_opaque(&value) => {
                 Payload::Undecodable(opaque(self, bytes))
             }
             Ok(Sealed::Value(value)) => Payload::Value(value),
@@ -166,28 +167,28 @@ impl Codec {
         let reader = Reader::new("base64", text);
         match either(text.trim_ascii()) {
             Some(bytes) => self.read(&bytes),
-            None => Some(Payload::Undecodable(reader.error("this is no base64").to_string())),
+            None => Some(Payload::Undecodable(reader.error("invalid base64").to_string())),
         }
     }
 
-    /// Whether `bytes` begin as this encoding, and no other, does.
+    /// Whether `bytes` begin with the signature of this encoding.
     ///
-    /// Flask-Session writes MessagePack or JSON to `val` since 0.7 and wrote pickle before; it
+    /// Flask-Session writes MessagePack or JSON to `val` since 0.7, and wrote pickle before. It
     /// reads all three (`flask_session` 0.8 `base.py`).
     fn marks(self, bytes: &[u8]) -> bool {
         match self {
             Self::Json => matches!(json::unmarked(bytes).trim_ascii_start(), [b'{' | b'[', ..]),
-            // Alone, 0x80 is the empty map, after which nothing could follow.
+            // On its own, 0x80 is the empty map, after which nothing can follow.
             Self::Msgpack => matches!(bytes, [0x80] | [0x81..=0x8f | 0xde | 0xdf, ..]),
             Self::MsgpackTower => bytes.starts_with(&[0x93, 0xc4, 16]),
-            // Protocols 0 and 1 do not say so: `(dp0`, `}q`.
+            // Protocols 0 and 1 have no header: `(dp0`, `}q`.
             Self::Pickle | Self::Beaker => {
                 matches!(bytes, [0x80, 0..=5, ..] | [b'(' | b'}', .., b'.'])
             }
             Self::Java => bytes.starts_with(&[0xac, 0xed, 0, 5]),
             Self::RubyMarshal => bytes.starts_with(&[4, 8]),
             Self::Gob => gob::looks_like_gob(bytes),
-            // The handler php_serialize; the others begin with a name.
+            // The handler php_serialize. The other handlers begin with a name.
             Self::PhpSession => {
                 matches!(bytes, [b'a', b':', b'0'..=b'9', ..]) || php::is_igbinary(bytes)
             }
@@ -203,13 +204,13 @@ impl Codec {
     }
 }
 
-/// What is JSON may still be the ciphertext that a library puts in place of a payload.
+/// Valid JSON can still be the ciphertext that a library stores instead of the payload.
 fn sealed(value: Value) -> Sealed {
     if encrypted::is_ciphertext(&value) { Sealed::Encrypted } else { Sealed::Value(value) }
 }
 
-/// Whether all that is known is that a class wrote some bytes.
-fn says_nothing(value: &Value) -> bool {
+/// Whether the value only shows that some class wrote some bytes.
+fn is_opaque(value: &Value) -> bool {
     let Value::Object(map) = value else { return false };
     match map.get("$data") {
         Some(data) => map.len() <= 2 && data.get("$binary").is_some(),

@@ -1,7 +1,8 @@
-//! Django's sessions: since 3.1 `django.core.signing.dumps` (`payload:time:signature`, the payload
-//! base64url without padding, a leading `.` for zlib), before that base64 of `hash:payload`
-//! (Django 2.2 `contrib/sessions/backends/base.py`). The payload is JSON, or a pickle where
-//! `PickleSerializer` was set. Signatures are not verified: that takes the site's key.
+//! Django's sessions. Since 3.1 they are written by `django.core.signing.dumps`
+//! (`payload:time:signature`, with the payload in base64url without padding, and a leading `.` for
+//! zlib). Before that, they are base64 of `hash:payload` (Django 2.2
+//! `contrib/sessions/backends/base.py`). The payload is JSON, or a pickle if `PickleSerializer` was
+//! set. Signatures are not verified, because that requires the site's key.
 
 use base64::Engine as _;
 use serde_json::Value;
@@ -20,7 +21,7 @@ pub fn signed(text: &[u8]) -> Decoded<Value> {
     }
 }
 
-/// Base64url has no colon: what follows one is the time.
+/// Removes the time. Base64url contains no colon, so the time follows the first one.
 fn without_time(signed: &[u8]) -> &[u8] {
     let end = signed.iter().position(|byte| *byte == b':');
     &signed[..end.unwrap_or(signed.len())]
@@ -33,7 +34,7 @@ fn unpack(reader: &mut Reader, packed: &[u8]) -> Decoded<Value> {
     };
     let bytes = BASE64_URL
         .decode(base64)
-        .map_err(|error| reader.error(format!("no base64url: {error}")))?;
+        .map_err(|error| reader.error(format!("invalid base64url: {error}")))?;
     if compressed {
         let inflated = inflate(reader, &bytes)?;
         payload(reader, &inflated)
@@ -43,7 +44,8 @@ fn unpack(reader: &mut Reader, packed: &[u8]) -> Decoded<Value> {
 }
 
 fn legacy(reader: &mut Reader, text: &[u8]) -> Decoded<Value> {
-    let bytes = BASE64.decode(text).map_err(|error| reader.error(format!("no base64: {error}")))?;
+    let bytes =
+        BASE64.decode(text).map_err(|error| reader.error(format!("invalid base64: {error}")))?;
     let hash = bytes.iter().position(|byte| *byte == b':');
     let hash = hash.ok_or_else(|| reader.error("neither signed nor hashed"))?;
     payload(reader, &bytes[hash + 1..])
@@ -138,21 +140,21 @@ mod tests {
     #[test]
     fn json_of_millions_of_values_is_an_error() {
         let zeros = compressed(&b"0,".repeat(2 << 20), Compression::none());
-        assert!(reason(&zeros).contains("more values than a session has"));
+        assert!(reason(&zeros).contains("too many values"));
     }
 
     #[test]
     fn hostile_text_is_an_error() {
         assert!(reason(b"").starts_with("django: neither signed nor hashed"));
-        assert!(reason(b"\xff\xff").starts_with("django: no base64: "));
-        assert!(reason(b"e30*:a:b").starts_with("django: no base64url: "));
-        assert!(reason(b".e30:a:b").starts_with("django: no zlib: "));
-        assert_eq!(reason(b"e3s:a:b"), "json: this is no JSON at byte 2");
+        assert!(reason(b"\xff\xff").starts_with("django: invalid base64: "));
+        assert!(reason(b"e30*:a:b").starts_with("django: invalid base64url: "));
+        assert!(reason(b".e30:a:b").starts_with("django: invalid zlib data: "));
+        assert_eq!(reason(b"e3s:a:b"), "json: invalid JSON at byte 2");
         assert!(
             reason(&compressed(&vec![b'['; 60_000], Compression::best()))
-                .contains("nested too deep")
+                .contains("nested too deeply")
         );
-        assert!(reason(&vec![0; 16 << 20]).starts_with("django: no base64: "));
+        assert!(reason(&vec![0; 16 << 20]).starts_with("django: invalid base64: "));
     }
 
     #[test]

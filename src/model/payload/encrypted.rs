@@ -1,10 +1,11 @@
-//! Ciphertexts: nothing but the name of what made them can be told.
+//! Recognizes ciphertexts. Only the name of what encrypted them can be shown.
 //!
-//! connect-mongo 3 `secret`: JSON text of JSON text `{hmac, ct, at, aad, iv}`; kruptein 3.0.8
-//! (connect-mongo 6) and 3.4.0 (5.1): base64 of a DER sequence, `MII...`; connect-mongo 6
+//! connect-mongo 3 `secret`: JSON text of JSON text `{hmac, ct, at, aad, iv}`. kruptein 3.0.8
+//! (connect-mongo 6) and 3.4.0 (5.1): base64 of a DER sequence, `MII...`. connect-mongo 6
 //! `createWebCryptoAdapter`, and `axum_session` with a `database_key`: base64 of nonce, ciphertext
-//! and tag without a header; Laravel `SESSION_ENCRYPT`: base64 of JSON `{iv, value, mac, tag}`.
-//! connect-mongo's two also write hexadecimal digits, and kruptein bytes as letters (`encodeas`).
+//! and tag without a header. Laravel `SESSION_ENCRYPT`: base64 of JSON `{iv, value, mac, tag}`.
+//! Both of connect-mongo's methods can also write hexadecimal digits, and kruptein raw bytes as
+//! characters (`encodeas`).
 
 use serde_json::Value;
 
@@ -14,10 +15,10 @@ use super::sealed::Sealed;
 use super::securecookie::securecookie;
 use super::{json, pickle};
 
-/// The least that a ciphertext has: a nonce of 12 bytes and a tag of 16.
+/// The minimum size of a ciphertext: a nonce of 12 bytes, a tag of 16, and one byte.
 const SHORTEST: usize = 29;
 
-/// What encrypted `bytes`, if they are encrypted.
+/// The method that encrypted `bytes`, if they are encrypted.
 pub fn encryption(bytes: &[u8]) -> Option<&'static str> {
     if bytes.first() == Some(&0x80) {
         return (pickle::beaker(bytes) == Ok(Sealed::Encrypted)).then_some("beaker");
@@ -37,7 +38,7 @@ pub fn encryption(bytes: &[u8]) -> Option<&'static str> {
     if is_der_in_letters(text) {
         return Some("kruptein");
     }
-    // Before base64, of which some hexadecimal texts would be one too.
+    // Before base64, because some hexadecimal texts are valid base64 too.
     let bytes = from_hex(text).or_else(|| either(text))?;
     if bytes.starts_with(b"{") {
         return is_laravel(&bytes).then_some("laravel");
@@ -46,7 +47,7 @@ pub fn encryption(bytes: &[u8]) -> Option<&'static str> {
         return None;
     }
     if bytes.is_ascii() {
-        // Laravel's `database` driver wraps the payload in base64 whatever it is.
+        // Laravel's `database` driver always wraps the payload in base64.
         return encryption(&bytes).filter(|how| *how == "laravel");
     }
     match bytes.as_slice() {
@@ -55,8 +56,8 @@ pub fn encryption(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Whether `text` is a DER sequence whose bytes were written as letters: as they are (Node's
-/// `latin1`), or with U+FFFD for what is not UTF-8, from which the application cannot read it back.
+/// Whether `text` is a DER sequence whose bytes were stored as characters: one by one (Node's
+/// `latin1`), or with U+FFFD for what is not UTF-8, which the application cannot read back.
 fn is_der_in_letters(text: &[u8]) -> bool {
     let sequence = text.strip_prefix(b"0").unwrap_or_default();
     ["\u{81}", "\u{82}", "\u{fffd}"].iter().any(|length| sequence.starts_with(length.as_bytes()))
@@ -69,7 +70,7 @@ fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
     if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
 }
 
-/// Whether JSON is a ciphertext: as text, or as an object of nothing else.
+/// Whether a JSON value is a ciphertext: as a string, or as an object that consists of one.
 pub fn is_ciphertext(value: &Value) -> bool {
     match value {
         Value::String(inner) => encryption(inner.as_bytes()).is_some(),

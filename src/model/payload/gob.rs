@@ -1,9 +1,9 @@
 //! Go's encoding/gob (<https://pkg.go.dev/encoding/gob>, Go 1.19 `src/encoding/gob/type.go` and
-//! `decoder.go`): a stream that describes its types before it uses them. scs, gofiber and, inside
-//! of securecookie, gorilla's sessions write it.
+//! `decoder.go`): a stream that describes its types before it uses them. Used by scs, gofiber and,
+//! inside securecookie, gorilla's sessions.
 //!
-//! Go leaves out fields that are zero, and so do we. A struct inside of an `interface{}` is shown
-//! with the name it was registered by: `{"$class": "main.Cart", ...}`.
+//! Go omits fields that are zero, and so does the output. A struct inside an `interface{}` is shown
+//! with its registered name: `{"$class": "main.Cart", ...}`.
 
 mod known;
 mod types;
@@ -20,7 +20,7 @@ use self::wire::{
 use super::json_repr;
 use super::reader::{Decoded, Reader};
 
-/// The one value of the stream: scs's `{Deadline, Values}`, or a map.
+/// The only value of the stream: scs's `{Deadline, Values}`, or a map.
 pub fn gob(bytes: &[u8]) -> Decoded<Value> {
     read(&mut Reader::new("gob", bytes))
 }
@@ -38,8 +38,7 @@ pub(super) fn read(reader: &mut Reader) -> Decoded<Value> {
     Ok(value)
 }
 
-/// Whether `bytes` start with the definition of a type, as every session does: what is encrypted
-/// does not.
+/// Whether `bytes` begin with a type definition, as every session does and no ciphertext.
 pub fn looks_like_gob(bytes: &[u8]) -> bool {
     let mut reader = Reader::new("gob", bytes);
     match read_message_start(&mut reader) {
@@ -57,15 +56,15 @@ const STRING: i64 = 6;
 const COMPLEX: i64 = 7;
 const INTERFACE: i64 = 8;
 
-/// The length of a message, which gives its end, and the type of its value, negative when it
-/// defines one.
+/// Reads the length of a message and returns the type of its value (negative for a type definition)
+/// and the end of the message.
 fn read_message_start(reader: &mut Reader) -> Decoded<(i64, usize)> {
     let length = read_length(reader)?;
     let end = reader.offset() + length;
     Ok((read_int(reader)?, end))
 }
 
-/// Values other than structs follow a zero, as if they were the only field of one.
+/// Values other than structs are preceded by a zero, as if they were the only field of a struct.
 fn read_framed(reader: &mut Reader, types: &mut Types, id: i64) -> Decoded<Value> {
     let is_struct = matches!(types.get(&id).map(Rc::as_ref), Some(Type::Struct { .. }));
     if !is_struct && read_uint(reader)? != 0 {
@@ -134,7 +133,7 @@ fn read_items(reader: &mut Reader, types: &mut Types, element: i64) -> Decoded<V
     (0..count).map(|_| read_value(reader, types, element)).collect()
 }
 
-/// The name the concrete type was registered by, its id, the length of the value, the value.
+/// Reads the registered name of the concrete type, its id, the length of the value and the value.
 fn read_interface(reader: &mut Reader, types: &mut Types) -> Decoded<Value> {
     let class = read_text(reader)?;
     if class.is_empty() {
@@ -143,14 +142,14 @@ fn read_interface(reader: &mut Reader, types: &mut Types) -> Decoded<Value> {
     let mut id = read_int(reader)?;
     while id < 0 {
         types::define(reader, types, id)?;
-        // The rest of the value is a message of its own.
+        // The rest of the value is a separate message.
         read_length(reader)?;
         id = read_int(reader)?;
     }
     read_length(reader)?;
     match types.get(&id).cloned().as_deref() {
         Some(Type::Struct { .. }) => named(reader, class, |reader| read_framed(reader, types, id)),
-        // The registered name knows better: that of a pointer's type is empty.
+        // Uses the registered name, because the name of a pointer type is empty.
         Some(Type::Opaque { .. }) => {
             reader.expect(0)?;
             Ok(known::opaque(&class, read_bytes(reader)?))

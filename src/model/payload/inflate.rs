@@ -1,4 +1,4 @@
-//! zlib, within bounds: a kilobyte may claim to be a gigabyte.
+//! Decompresses zlib with limits, because a kilobyte may expand to a gigabyte.
 
 use std::io::Read as _;
 
@@ -6,9 +6,10 @@ use flate2::read::ZlibDecoder;
 
 use super::reader::{Decoded, Reader};
 
-/// At most this much comes out of zlib, and
+/// The maximum decompressed size.
 const INFLATED_MAX: usize = 16 << 20;
-/// at most this many times what went in, beyond what is small anyway.
+/// The maximum ratio of the decompressed size to the compressed size, for sizes above
+/// `INFLATED_SMALL`.
 const INFLATED_RATIO: usize = 100;
 const INFLATED_SMALL: usize = 64 << 10;
 
@@ -18,9 +19,9 @@ pub fn inflate(reader: &Reader, bytes: &[u8]) -> Decoded<Vec<u8>> {
     let mut decoder = ZlibDecoder::new(bytes).take(limit as u64 + 1);
     decoder
         .read_to_end(&mut inflated)
-        .map_err(|error| reader.error(format!("no zlib: {error}")))?;
+        .map_err(|error| reader.error(format!("invalid zlib data: {error}")))?;
     if inflated.len() > limit {
-        return Err(reader.error(format!("it inflates to more than {limit} bytes: a zlib bomb")));
+        return Err(reader.error(format!("zlib data expands to more than {limit} bytes")));
     }
     Ok(inflated)
 }

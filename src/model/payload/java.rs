@@ -1,5 +1,5 @@
-//! Java's object serialization stream, which Spring Session's JDK converter stores.
-//! Source: Java Object Serialization Specification, chapter 6; checked with JDK 17.
+//! Java's object serialization stream, stored by the JDK converter of Spring Session. Source: Java
+//! Object Serialization Specification, chapter 6; checked with JDK 17.
 
 mod known;
 mod object;
@@ -17,18 +17,18 @@ use std::rc::Rc;
 
 const CODEC: &str = "java";
 
-/// How many classes an object may have data of: each object walks through them.
+/// How many classes in an object's ancestry may have data: decoding each object visits all of them.
 const MAX_ANCESTRY: usize = 50;
 
-/// The number of the first handle in a stream.
+/// The first handle in a stream.
 const BASE_HANDLE: u32 = 0x7e_0000;
 
-/// Decodes what an `ObjectOutputStream` wrote: one object, or an array of several.
+/// Decodes the output of an `ObjectOutputStream`: one object, or an array of several.
 ///
-/// The collections, boxes and dates of the JDK look like what they mean, an enum constant like its
-/// name, and a class like its. Any other object is shown with its class as `$class`, and what its
-/// `writeObject` added is under `$data`. A second mention of a container is `{"$ref": n}`, where
-/// `n` counts handles from 0.
+/// The collections, boxes and dates of the JDK are shown as the values they represent, and enum
+/// constants and classes by name. Any other object is shown with its class as `$class`, and the
+/// data added by its `writeObject` under `$data`. A repeated container is `{"$ref": n}`, where `n`
+/// counts handles from 0.
 pub fn serialized(bytes: &[u8]) -> Decoded<Value> {
     let mut reader = Reader::new(CODEC, bytes);
     for byte in [0xac, 0xed, 0, 5] {
@@ -71,13 +71,13 @@ mod tag {
     pub(super) const ENUM: u8 = 0x7e;
 }
 
-/// What a reference may point at.
+/// The target of a reference.
 #[derive(Debug)]
 enum Handle<'a> {
-    /// A class description; none while it is being read.
+    /// A class description. `None` while it is being read.
     Class(Option<Rc<Class>>),
     Text(&'a [u8]),
-    /// What looks like one value though it is an object, such as a boxed number.
+    /// An object that is shown as a single value, such as a boxed number.
     Scalar(Box<Value>),
     Container,
 }
@@ -116,12 +116,13 @@ impl<'a> Decoder<'a> {
                 }
                 tag::ENUM => self.constant(reader),
                 tag::EXCEPTION => Err(here.error("an exception stopped the writer")),
-                tag => Err(here.error(format!("no object begins with {tag:#04x}"))),
+                tag => Err(here.error(format!("unknown type code {tag:#04x}"))),
             }
         })
     }
 
-    /// Numbers an object before what is in it, and knows how it looks afterwards.
+    /// Assigns a handle to an object before its contents are read, and updates it if the object
+    /// turns out to be a single value.
     fn numbered(&mut self, read: impl FnOnce(&mut Self) -> Decoded<Value>) -> Decoded<Value> {
         let index = self.handles.len();
         self.handles.push(Handle::Container);
@@ -143,7 +144,7 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// What one class of an object's ancestry wrote.
+    /// The data that one class in an object's ancestry wrote.
     fn level(&mut self, reader: &mut Reader<'a>, class: Rc<Class>) -> Decoded<Level<'a>> {
         let mut fields = Vec::new();
         for field in &class.fields {
@@ -153,13 +154,13 @@ impl<'a> Decoder<'a> {
             Extra::None => Vec::new(),
             Extra::Contents => self.contents(reader)?,
             Extra::Unbounded => {
-                return Err(reader.error("it is in a form that only its class can read"));
+                return Err(reader.error("externalized data can only be read by its class"));
             }
         };
         Ok(Level { class, fields, extra })
     }
 
-    /// Blocks of bytes and objects up to their end.
+    /// Reads blocks of bytes and objects up to the end marker.
     fn contents(&mut self, reader: &mut Reader<'a>) -> Decoded<Vec<Content<'a>>> {
         let mut contents = Vec::new();
         loop {
@@ -198,7 +199,7 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// A field or an array's item.
+    /// A field, or an item of an array.
     fn element(&mut self, reader: &mut Reader<'a>, kind: u8) -> Decoded<Value> {
         if matches!(kind, b'L' | b'[') {
             return self.value(reader);
@@ -213,7 +214,7 @@ impl<'a> Decoder<'a> {
             b'J' => Ok(Value::from(i64::from_be_bytes(reader.array()?))),
             b'S' => Ok(Value::from(i16::from_be_bytes(reader.array()?))),
             b'Z' => Ok(Value::from(reader.byte()? != 0)),
-            kind => Err(reader.error(format!("there is no type {:?}", char::from(kind)))),
+            kind => Err(reader.error(format!("unknown field type {:?}", char::from(kind)))),
         }
     }
 
@@ -237,7 +238,7 @@ impl<'a> Decoder<'a> {
                 reader.repeat(class.name.len())?;
                 Ok(class.shown())
             }
-            Handle::Class(None) => Err(here.error("it refers to a class that is not complete")),
+            Handle::Class(None) => Err(here.error("reference to an incomplete class")),
             Handle::Text(encoded) => {
                 reader.repeat(encoded.len())?;
                 text::modified_utf_8(&here, encoded).map(Value::from)
@@ -257,7 +258,7 @@ impl<'a> Decoder<'a> {
             .checked_sub(BASE_HANDLE)
             .and_then(|number| usize::try_from(number).ok())
             .and_then(|number| Some((number, self.handles.get(number)?)))
-            .ok_or_else(|| here.error(format!("there is no handle {handle:#x}")))
+            .ok_or_else(|| here.error(format!("unknown handle {handle:#x}")))
     }
 
     fn class(&mut self, reader: &mut Reader<'a>) -> Decoded<Rc<Class>> {
@@ -300,7 +301,7 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// A class made at run time, named after the interfaces it implements.
+    /// A class generated at run time, named after the interfaces that it implements.
     fn new_proxy(&mut self, reader: &mut Reader<'a>) -> Decoded<Rc<Class>> {
         self.described(reader, |_, reader| {
             let mut interfaces = Vec::new();
@@ -311,7 +312,8 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// Numbers a class and reads what ends each description: annotations and the superclass.
+    /// Assigns a handle to a class, and reads what ends each description: annotations and the
+    /// superclass.
     fn described(
         &mut self,
         reader: &mut Reader<'a>,
@@ -323,7 +325,7 @@ impl<'a> Decoder<'a> {
         self.contents(reader)?;
         class.parent = self.class_or_null(reader)?;
         if class.ancestry().nth(MAX_ANCESTRY).is_some() {
-            return Err(reader.error("it has too many ancestors"));
+            return Err(reader.error("too many superclasses"));
         }
         let class = Rc::new(class);
         self.handles[index] = Handle::Class(Some(Rc::clone(&class)));
@@ -331,7 +333,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// Bytes that a class wrote for itself.
+/// Bytes that a class wrote itself.
 fn block<'a>(reader: &mut Reader<'a>) -> Decoded<&'a [u8]> {
     let length = match reader.byte()? {
         tag::BLOCK => usize::from(reader.byte()?),

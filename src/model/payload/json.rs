@@ -6,21 +6,21 @@ use serde_json::error::Category;
 use super::base64::either;
 use super::reader::{DecodeError, Decoded, MAX_VALUES, Reader};
 
-/// Shorter texts are not counted through: none holds more values than it has bytes.
+/// Values in shorter texts are not counted, because a text has no more values than bytes.
 const SHORT: usize = 1 << 10;
 
-/// How often a payload may be wrapped: in quotes, or in base64.
+/// How many times a payload may be wrapped, in quotes or in base64.
 const WRAPPINGS: u8 = 3;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// A whole payload of JSON, also where a byte order mark precedes it, or where the application
-/// encoded it again: as JSON, or in base64.
+/// Decodes a payload that is JSON, including one with a byte order mark, or one that the
+/// application encoded again as JSON or in base64.
 pub fn json(text: &[u8]) -> Decoded<Value> {
     wrapped(text, WRAPPINGS)
 }
 
-/// `text` without the mark that editors and .NET put first.
+/// `text` without the byte order mark that editors and .NET add.
 pub fn unmarked(text: &[u8]) -> &[u8] {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
 }
@@ -31,7 +31,7 @@ fn wrapped(text: &[u8], wrappings: u8) -> Decoded<Value> {
     if text.len() > MAX_VALUES {
         reader.clone().values(count(text))?;
     }
-    // What is inside is meant only if it is a payload: a text may be just that.
+    // Unwraps only an object or an array: a string may just be a string.
     let inside = |text: &[u8]| {
         let inner = wrapped(text, wrappings.checked_sub(1)?).ok();
         inner.filter(|inner| inner.is_object() || inner.is_array())
@@ -45,25 +45,25 @@ fn wrapped(text: &[u8], wrappings: u8) -> Decoded<Value> {
 
 fn object_in_base64(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.trim_ascii();
-    // The first six bits of a brace; ciphertexts are long, and most begin otherwise.
+    // The first six bits of a brace. Most ciphertexts, which are long, begin differently.
     let text = Some(text).filter(|text| text.starts_with(b"e"))?;
     either(text).filter(|bytes| bytes.starts_with(b"{"))
 }
 
-/// The JSON that is all of what `reader` has left.
+/// Decodes the rest of `reader` as JSON.
 pub fn read(reader: &mut Reader) -> Decoded<Value> {
     let text = reader.rest();
     reader.values(if text.len() > SHORT { count(text) } else { text.len() })?;
     parse(reader, text)
 }
 
-/// The value that is all of `text`, which is part of good JSON.
+/// Decodes `text`, which is a part of valid JSON.
 pub fn value(text: &str) -> Option<Value> {
     let value = serde_json::from_str(text);
-    value.or_else(|_| serde_json::from_str(&mended(text.as_bytes()))).ok()
+    value.or_else(|_| serde_json::from_str(&repaired(text.as_bytes()))).ok()
 }
 
-/// How many values and keys there can be in `text`.
+/// An upper limit for the number of values and keys in `text`.
 fn count(text: &[u8]) -> usize {
     let (mut count, mut in_string, mut escaped) = (1, false, false);
     for byte in text {
@@ -80,7 +80,7 @@ fn count(text: &[u8]) -> usize {
 
 fn parse(reader: &Reader, text: &[u8]) -> Decoded<Value> {
     serde_json::from_slice(text).or_else(|error| {
-        serde_json::from_str(&mended(text)).map_err(|_| located(reader, text, &error))
+        serde_json::from_str(&repaired(text)).map_err(|_| located(reader, text, &error))
     })
 }
 
@@ -90,31 +90,31 @@ fn located(reader: &Reader, text: &[u8], error: &serde_json::Error) -> DecodeErr
     let mut reader = reader.clone();
     reader.skip(before + error.column());
     match error.classify() {
-        Category::Eof => reader.error("the JSON ends in the middle"),
-        _ if error.to_string().starts_with("recursion limit") => reader.error("nested too deep"),
-        _ => reader.error("this is no JSON"),
+        Category::Eof => reader.error("the JSON is truncated"),
+        _ if error.to_string().starts_with("recursion limit") => reader.error("nested too deeply"),
+        _ => reader.error("invalid JSON"),
     }
 }
 
-/// The text with U+FFFD for what is not UTF-8 and for halves of surrogate pairs: JavaScript writes
-/// those where a string was cut within a character, and `serde_json` refuses them.
-fn mended(text: &[u8]) -> String {
+/// Replaces what is not UTF-8 and unpaired surrogates with U+FFFD. JavaScript writes unpaired
+/// surrogates when a string is cut within a character, and `serde_json` rejects them.
+fn repaired(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    let mut mended = String::with_capacity(text.len());
+    let mut repaired = String::with_capacity(text.len());
     let mut rest = text.as_ref();
     while let Some(at) = rest.find('\\') {
-        mended.push_str(&rest[..at]);
+        repaired.push_str(&rest[..at]);
         rest = &rest[at..];
         let kept = match (unit(rest), rest.get(6..).and_then(unit)) {
             (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
             (Some(0xd800..=0xdfff), _) => 0,
             _ => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
         };
-        mended.push_str(if kept == 0 { "\\ufffd" } else { &rest[..kept] });
+        repaired.push_str(if kept == 0 { "\\ufffd" } else { &rest[..kept] });
         rest = &rest[if kept == 0 { 6 } else { kept }..];
     }
-    mended.push_str(rest);
-    mended
+    repaired.push_str(rest);
+    repaired
 }
 
 /// The UTF-16 unit of an escape such as `\u00e5`.
@@ -136,9 +136,9 @@ mod tests {
     #[test]
     fn a_text_that_breaks_off_is_undecodable_and_says_where() {
         let text = br#"{"cookie":{"originalMaxAge":null"#;
-        assert_eq!(refusal(text), "json: the JSON ends in the middle at byte 32");
-        assert_eq!(refusal(b"{\n \"a\": 1,\n \"b\": x }"), "json: this is no JSON at byte 18");
-        assert_eq!(refusal(b""), "json: the JSON ends in the middle at byte 0");
+        assert_eq!(refusal(text), "json: the JSON is truncated at byte 32");
+        assert_eq!(refusal(b"{\n \"a\": 1,\n \"b\": x }"), "json: invalid JSON at byte 18");
+        assert_eq!(refusal(b""), "json: the JSON is truncated at byte 0");
     }
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
             text = Value::from(text).to_string();
         }
         assert!(super::json(text.as_bytes()).is_ok_and(|value| value.is_string()));
-        assert_eq!(refusal(b"e30x"), "json: this is no JSON at byte 1");
+        assert_eq!(refusal(b"e30x"), "json: invalid JSON at byte 1");
     }
 
     #[test]
@@ -198,11 +198,11 @@ mod tests {
 
     #[test]
     fn hostile_text_is_an_error() {
-        assert!(refusal(&b"[".repeat(100_000)).starts_with("json: nested too deep at byte 128"));
-        assert!(refusal(&br#"{"":"#.repeat(100_000)).starts_with("json: nested too deep"));
-        assert_eq!(refusal(&vec![0; 16 << 20]), "json: this is no JSON at byte 1");
+        assert!(refusal(&b"[".repeat(100_000)).starts_with("json: nested too deeply at byte 128"));
+        assert!(refusal(&br#"{"":"#.repeat(100_000)).starts_with("json: nested too deeply"));
+        assert_eq!(refusal(&vec![0; 16 << 20]), "json: invalid JSON at byte 1");
         let zeros = [b"[", &b"0,".repeat(8 << 20)[..], b"0]"].concat();
-        assert!(refusal(&zeros).starts_with("json: more values than a session has"));
+        assert!(refusal(&zeros).starts_with("json: too many values"));
     }
 
     #[test]

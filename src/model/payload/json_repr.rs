@@ -1,6 +1,6 @@
-//! How every codec shows what JSON has no word for, whatever language wrote it: dates as RFC 3339
-//! in UTC with milliseconds, bytes as `{"$binary": "<base64>"}`, ids as their hexadecimal digits,
-//! numbers beyond 64 bits and `NaN`, `Infinity` and `-Infinity` as text.
+//! The common representation of values that JSON lacks, for all codecs: dates as RFC 3339 in UTC
+//! with milliseconds, bytes as `{"$binary": "<base64>"}`, ids as hexadecimal digits, and numbers
+//! beyond 64 bits, `NaN`, `Infinity` and `-Infinity` as text.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Map, Number, Value};
 
-/// The longest magnitude shown in decimal: the conversion is quadratic.
+/// The longest magnitude shown in decimal, because the conversion is quadratic.
 const DECIMAL_BYTES: usize = 64;
 
 /// `{"$binary": "<base64>"}`.
@@ -19,27 +19,27 @@ pub fn binary(bytes: &[u8]) -> Value {
     object([("$binary", BASE64_STANDARD.encode(bytes).into())])
 }
 
-/// The bytes that [`binary`] showed.
+/// The bytes of a value that [`binary`] produced.
 pub fn binary_bytes(value: &Value) -> Option<Vec<u8>> {
     BASE64_STANDARD.decode(value.get("$binary")?.as_str()?).ok()
 }
 
-/// Text if `bytes` are UTF-8, else [`binary`]: for languages whose strings are bytes.
+/// Text if `bytes` are UTF-8, else [`binary`]. For languages whose strings are bytes.
 pub fn text(bytes: &[u8]) -> Value {
     std::str::from_utf8(bytes).map_or_else(|_| binary(bytes), Value::from)
 }
 
-/// The name of a class or a field; bytes that are not UTF-8 are written as `\xff`.
+/// The name of a class or a field. Bytes that are not UTF-8 are escaped as `\xff`.
 pub fn name(bytes: &[u8]) -> String {
     std::str::from_utf8(bytes).map_or_else(|_| bytes.escape_ascii().to_string(), str::to_owned)
 }
 
-/// What a class wrote in a way of its own.
+/// Data that a class wrote in its own format.
 pub fn opaque(class: &str, data: Value) -> Value {
     object([("$class", class.into()), ("$data", data)])
 }
 
-/// A container that was shown before; each codec says what the number counts.
+/// A reference to a container that was shown before. Each codec documents what the number counts.
 pub fn reference(number: usize) -> Value {
     object([("$ref", number.into())])
 }
@@ -53,12 +53,12 @@ pub fn float(number: f64) -> Value {
     }
 }
 
-/// 0.1 written in 32 bits is shown as 0.1 rather than 0.10000000149011612.
+/// Shows a 32-bit 0.1 as 0.1 rather than 0.10000000149011612.
 pub fn float32(number: f32) -> Value {
     float(number.to_string().parse().unwrap_or_else(|_| f64::from(number)))
 }
 
-/// An integer from its big-endian magnitude: a number if it fits in 64 bits, else [`digits`].
+/// An integer from its big-endian magnitude: a number if it fits into 64 bits, else [`digits`].
 pub fn integer(negative: bool, magnitude: &[u8]) -> Value {
     let digits = digits(negative, magnitude);
     if let Ok(number) = digits.parse::<i64>() {
@@ -70,8 +70,7 @@ pub fn integer(negative: bool, magnitude: &[u8]) -> Value {
     }
 }
 
-/// Decimal digits, or hexadecimal ones where decimal ones would take long and nobody would read
-/// them.
+/// Decimal digits, or hexadecimal ones if the number is too long for decimal.
 pub fn digits(negative: bool, magnitude: &[u8]) -> String {
     let zeros = magnitude.iter().take_while(|byte| **byte == 0).count();
     let magnitude = &magnitude[zeros..];
@@ -88,7 +87,7 @@ pub fn hex(bytes: &[u8]) -> String {
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
-/// MongoDB's `ObjectId`, if there are twelve bytes.
+/// MongoDB's `ObjectId`, if there are exactly twelve bytes.
 pub fn object_id(bytes: &[u8]) -> Option<Value> {
     (bytes.len() == 12).then(|| hex(bytes).into())
 }
@@ -109,7 +108,7 @@ pub fn rfc3339(instant: Timestamp) -> String {
     if year < 0 {
         return format!("{instant:.3}");
     }
-    // Digit by digit: a list of a million sessions would spend a tenth of its time in `format!`.
+    // Digit by digit: `format!` would take a tenth of the time of a list of a million sessions.
     let mut text = *b"0000-00-00T00:00:00.000Z";
     let mut put = |range: Range<usize>, mut number: i16| {
         for digit in text[range].iter_mut().rev() {
@@ -127,24 +126,24 @@ pub fn rfc3339(instant: Timestamp) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// RFC 3339 in UTC with milliseconds; `None` for a year beyond 9999.
+/// RFC 3339 in UTC with milliseconds. `None` for a year beyond 9999.
 pub fn time(date: DateTime) -> Option<String> {
     let instant = jiff::Timestamp::from_millisecond(date.timestamp_millis()).ok()?;
     Some(rfc3339(instant))
 }
 
-/// [`date`], from seconds since 1970 and the nanoseconds after them; none beyond the year 9999.
+/// A [`date`] from seconds since 1970 and nanoseconds. `None` beyond the year 9999.
 pub fn seconds(seconds: i64, nanoseconds: i32) -> Option<Value> {
     Timestamp::new(seconds, nanoseconds).ok().map(date)
 }
 
-/// [`date`], from milliseconds since 1970.
+/// A [`date`] from milliseconds since 1970. `None` beyond the year 9999.
 pub fn millis(milliseconds: i64) -> Option<Value> {
     Timestamp::from_millisecond(milliseconds).ok().map(date)
 }
 
-/// A map whose keys may be of any type: numbers, booleans and null are keys as JSON spells them;
-/// entries under a list or a map are in `$pairs` as `{"key": ..., "value": ...}`.
+/// A map whose keys can have any type. Numbers, booleans and null become keys as JSON writes them.
+/// Entries whose key is a list or a map go into `$pairs`, as `{"key": ..., "value": ...}`.
 pub fn map(pairs: Vec<(Value, Value)>) -> Map<String, Value> {
     let mut map = Map::new();
     let mut others = Vec::new();
@@ -163,8 +162,8 @@ pub fn map(pairs: Vec<(Value, Value)>) -> Map<String, Value> {
     map
 }
 
-/// Inserts under `key`, or under `key#<entries so far>` if there is a value already, as for the
-/// Ruby keys `"a"` and `:a`.
+/// Inserts under `key`, or under `key#<entries so far>` if the key exists already, as for the Ruby
+/// keys `"a"` and `:a`.
 pub fn insert(map: &mut Map<String, Value>, key: String, value: Value) {
     if map.contains_key(&key) {
         map.insert(format!("{key}#{}", map.len()), value);

@@ -1,35 +1,35 @@
-//! Walking through JSON text without building its values. It gives up on some good text, which
-//! `serde_json` then has to read, but takes no text for good that `serde_json` would refuse. Its own
-//! `RawValue` and `IgnoredAny` do not keep that promise: they pass over `1e999` and over any depth, which
-//! building the value refuses, so that a list would show a user where `inspect` finds no payload.
+//! Scans JSON text without building its values. It gives up on some valid text, which `serde_json`
+//! then has to parse, but accepts no text that `serde_json` rejects. `RawValue` and `IgnoredAny` of
+//! `serde_json` do not guarantee that: they accept `1e999` and any depth, which building the value
+//! rejects, so a list would show a user where `inspect` finds no payload.
 
-/// Levels of nesting that are followed, fewer than `serde_json` allows.
+/// The maximum nesting depth, less than that of `serde_json`.
 const DEPTH: u8 = 100;
-/// The longest number that surely fits in a double.
+/// The longest number that always fits into a double.
 const LONGEST_NUMBER: usize = 30;
 
-/// Gives `member` the name and the text of the value of each member of the object that is all of
-/// `text`. `None` if it is none, or if a name has an escape or a number an exponent in it.
+/// Calls `member` with the name and the text of the value of each member of `text`, which must be
+/// an object. `None` if it is not, if a name contains an escape, or if a number has an exponent.
 pub fn members<'a>(text: &'a str, member: impl FnMut(&'a str, &'a str)) -> Option<()> {
-    let mut skim = Skim { text, at: 0 };
-    (skim.next()? == b'{').then(|| skim.object(DEPTH, member))??;
-    skim.next().is_none().then_some(())
+    let mut scanner = Scanner { text, at: 0 };
+    (scanner.next()? == b'{').then(|| scanner.object(DEPTH, member))??;
+    scanner.next().is_none().then_some(())
 }
 
-/// Gives `item` the texts of the values in the array that is all of `text`.
+/// Calls `item` with the text of each value of `text`, which must be an array.
 pub fn items<'a>(text: &'a str, item: impl FnMut(&'a str)) -> Option<()> {
-    let mut skim = Skim { text, at: 0 };
-    (skim.next()? == b'[').then(|| skim.array(DEPTH, item))??;
-    skim.next().is_none().then_some(())
+    let mut scanner = Scanner { text, at: 0 };
+    (scanner.next()? == b'[').then(|| scanner.array(DEPTH, item))??;
+    scanner.next().is_none().then_some(())
 }
 
-struct Skim<'a> {
+struct Scanner<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Skim<'a> {
-    /// What follows `{`.
+impl<'a> Scanner<'a> {
+    /// Scans what follows `{`.
     fn object(&mut self, depth: u8, mut member: impl FnMut(&'a str, &'a str)) -> Option<()> {
         let mut first = self.next()?;
         if first == b'}' {
@@ -50,7 +50,7 @@ impl<'a> Skim<'a> {
         }
     }
 
-    /// What follows `[`.
+    /// Scans what follows `[`.
     fn array(&mut self, depth: u8, mut item: impl FnMut(&'a str)) -> Option<()> {
         let mut first = self.next()?;
         if first == b']' {
@@ -66,7 +66,7 @@ impl<'a> Skim<'a> {
         }
     }
 
-    /// The value whose first byte was read.
+    /// The value whose first byte has been read.
     fn value(&mut self, first: u8, depth: u8) -> Option<&'a str> {
         let start = self.at - 1;
         match first {
@@ -81,7 +81,7 @@ impl<'a> Skim<'a> {
         self.text.get(start..self.at)
     }
 
-    /// The name whose quote was read.
+    /// The name whose opening quote has been read.
     fn name(&mut self) -> Option<&'a str> {
         let start = self.at;
         (self.past_plain()? == b'"').then(|| self.text.get(start..self.at - 1))?
@@ -97,7 +97,8 @@ impl<'a> Skim<'a> {
         }
     }
 
-    /// Goes past plain letters, and past the quote, backslash or control character behind them.
+    /// Skips plain characters and the quote, backslash or control character after them, and returns
+    /// that.
     fn past_plain(&mut self) -> Option<u8> {
         let rest = self.rest();
         let plain = plain(rest)?;
@@ -158,10 +159,10 @@ fn digits(text: &[u8]) -> usize {
     text.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// Where the first quote, backslash or control character is; eight bytes at a time.
+/// The position of the first quote, backslash or control character. Checks eight bytes at a time.
 fn plain(text: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::MAX / 255;
-    // The high bit of each byte that is less than `limit`, at least of the first such byte.
+    // Sets the high bit of each byte that is less than `limit`; reliable for the first such byte.
     let less = |bytes: u64, limit: u8| bytes.wrapping_sub(ONES * u64::from(limit)) & !bytes;
     let (chunks, tail) = text.as_chunks::<8>();
     for (at, chunk) in chunks.iter().enumerate() {

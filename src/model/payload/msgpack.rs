@@ -1,9 +1,9 @@
-//! MessagePack (<https://github.com/msgpack/msgpack/blob/master/spec.md>), as Flask-Session 0.7+
-//! writes it with msgspec and tower-sessions with rmp-serde. gofiber's sessions are gob in v2 and
-//! in v3, not MessagePack.
+//! MessagePack (<https://github.com/msgpack/msgpack/blob/master/spec.md>), as written by
+//! Flask-Session 0.7+ with msgspec and by tower-sessions with rmp-serde. gofiber's sessions are gob
+//! in v2 and v3, not MessagePack.
 //!
-//! Read with our own Reader rather than rmpv: that gives a tree of its own to be converted, and
-//! its errors have neither an offset nor our limits.
+//! This module uses our own Reader rather than rmpv, which builds a tree that would have to be
+//! converted, and whose errors have neither an offset nor our limits.
 
 mod tower;
 mod value;

@@ -1,6 +1,6 @@
-//! Only as much of a payload as tells the user: a list of a million sessions needs no more, and
-//! building the rest would take most of its time. However many places are looked at, the text is
-//! scanned once, and each object in it at most once more.
+//! Decodes only as much of a payload as is needed to find the user: a list of a million sessions
+//! needs no more, and building the rest would take most of its time. However many paths are looked
+//! up, the text is scanned once, and each object in it at most once more.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -16,19 +16,20 @@ use super::place::PayloadPlace;
 use super::{json, json_scan};
 use crate::model::document::{Fields, Found};
 
-/// Members of an object that are kept at most: each is compared with every name that is looked for.
+/// The maximum number of members that are kept per object: each is compared with every name that is
+/// looked up.
 const MOST: usize = 32;
 
-/// A payload in which the values at certain paths can be found.
+/// A payload in which the values at certain paths can be looked up.
 pub(crate) enum Partial<'a> {
-    /// The members of a JSON object with which a path may begin.
+    /// The members of a JSON object that one of the paths may begin with.
     Members(Members<'a>),
-    /// The decoded payload, and the letters with which its names begin.
+    /// The decoded payload, and the first letters of its names.
     Whole(Cow<'a, Payload>, Letters),
 }
 
 impl<'a> Partial<'a> {
-    /// At the payload of `document`, for `paths`.
+    /// The payload of `document`, for looking up `paths`.
     pub(crate) fn at<'p>(
         place: &PayloadPlace,
         document: &RawDocument,
@@ -46,7 +47,7 @@ impl<'a> Partial<'a> {
         Self::whole(Cow::Owned(decode(place, document)))
     }
 
-    /// A payload that is decoded already.
+    /// A payload that has already been decoded.
     pub(crate) fn whole(payload: Cow<'a, Payload>) -> Self {
         let letters = match payload.value() {
             Some(Value::Object(map)) => Letters::of(map.keys().map(String::as_str)),
@@ -63,7 +64,7 @@ impl<'a> Partial<'a> {
         }
     }
 
-    /// The payload, if it was decoded.
+    /// The payload, if it has been decoded.
     pub(crate) fn into_payload(self) -> Option<Cow<'a, Payload>> {
         match self {
             Self::Whole(payload, _) => Some(payload),
@@ -71,8 +72,8 @@ impl<'a> Partial<'a> {
         }
     }
 
-    /// The value at one of the paths, as [`get`] finds it. Of a structure that is still text only
-    /// an `ObjectId` is built: no other structure names a user.
+    /// The value at one of the paths, as [`get`] finds it. A value that is still JSON text is
+    /// returned only if it is a scalar or an `ObjectId`, because no other structure names a user.
     pub(crate) fn get(&self, path: &str) -> Option<Cow<'_, Value>> {
         match self {
             Self::Whole(payload, letters) => {
@@ -93,8 +94,8 @@ fn is_structure(text: &str) -> bool {
     text.starts_with('[') || text.strip_prefix('{').is_some_and(|inner| !is_id(inner))
 }
 
-/// The first letters of names, one bit each; different letters may share a bit. Most payloads have
-/// none of the names that are looked for, which this tells without comparing them.
+/// A set of first letters of names, with one bit each; different letters may share a bit. It
+/// quickly rules out most payloads, which contain none of the names, without comparing them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Letters(u64);
 
@@ -105,19 +106,19 @@ impl Letters {
         Self(names.fold(0, |letters, name| letters | bit(name)))
     }
 
-    /// Whether one of these names can be the first of `path`.
+    /// Whether one of these names can be the first component of `path`.
     fn may_begin(self, path: &str) -> bool {
         path.starts_with('*') || self.0 & bit(path) != 0
     }
 
-    /// Whether one of these paths can lead through the member `name`.
+    /// Whether one of these paths can go through the member `name`.
     fn may_lead_through(self, name: &str) -> bool {
         self.0 & (bit(name) | bit("*")) != 0
     }
 }
 
 fn bit(name: &str) -> u64 {
-    // An empty name stands before the dot that a path begins with.
+    // A path that begins with a dot has an empty first name.
     1 << (name.as_bytes().first().unwrap_or(&b'.') & 63)
 }
 
@@ -130,7 +131,7 @@ pub(crate) struct Members<'a> {
 struct Member<'a> {
     name: &'a str,
     text: &'a str,
-    /// The members of its value, once something is looked for there.
+    /// The members of the value, once something is looked up in it.
     inner: OnceCell<Option<Members<'a>>>,
 }
 
@@ -142,7 +143,8 @@ struct At<'m, 'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Those members of the object in `text` that `is_wanted`; `None` if the codecs must look at it.
+    /// The members of the object in `text` for which `is_wanted` is true. `None` if the text must
+    /// be decoded instead.
     fn of(text: &'a str, is_wanted: impl Fn(&str) -> bool) -> Option<Self> {
         let mut members: Vec<Member<'a>> = Vec::new();
         let mut seen = 0;
@@ -168,7 +170,7 @@ impl<'a> Members<'a> {
     fn member(&self, key: &str) -> Option<At<'_, 'a>> {
         let named = |name: &str| self.members.iter().rfind(|member| member.name == name);
         let member = match key.strip_suffix('*') {
-            // Of two with one name the last counts, in the place of the first.
+            // Of two members with the same name, the last counts, at the position of the first.
             Some(start) => {
                 let first = self.members.iter().find(|member| member.name.starts_with(start))?;
                 named(first.name)
@@ -180,7 +182,7 @@ impl<'a> Members<'a> {
 }
 
 impl<'m, 'a> At<'m, 'a> {
-    /// What stands at `path` of the value, as [`get`] finds it.
+    /// The value at `path` within this value, as [`get`] finds it.
     fn get(self, path: &str) -> Option<Self> {
         if self.text.starts_with('[') {
             return along(path, |key| item(self.text, key.parse().ok()?), Self::get);
@@ -196,7 +198,7 @@ impl<'m, 'a> At<'m, 'a> {
     }
 }
 
-/// What stands at `path` of the object in `text`.
+/// The value at `path` of the object in `text`.
 fn in_text<'a>(text: &'a str, path: &str) -> Option<&'a str> {
     let wanted = Letters::of(std::iter::once(path));
     let members =
@@ -210,7 +212,7 @@ fn item<'m, 'a>(text: &'a str, index: usize) -> Option<At<'m, 'a>> {
     items.get(index).map(|text| At { text, member: None })
 }
 
-/// Whether `path` can lead through the member `name`; see [`get`].
+/// Whether `path` can go through the member `name`; see [`get`].
 fn leads_through(path: &str, name: &str) -> bool {
     match path.strip_prefix(name) {
         Some(rest) if rest.is_empty() || rest.starts_with('.') => true,

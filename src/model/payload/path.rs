@@ -1,16 +1,16 @@
-//! Paths through decoded payloads.
+//! Paths in decoded payloads.
 
 use serde_json::Value;
 
-/// The value at a dotted path of a decoded payload. A name that ends in `*` stands for the first
-/// that begins so; a number is an array's index; and where an object has a key with dots in it,
-/// such as `axum-login.data`, that key counts first.
+/// The value at a dotted path of a decoded payload. A name that ends in `*` matches the first name
+/// with that prefix. A number is the index of an array. If an object has a key that contains dots,
+/// such as `axum-login.data`, that key takes precedence.
 pub fn get<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     along(path, |key| child(value, key), get)
 }
 
-/// What `path` leads to: to the `child` of a key that it begins with, the longest first, and from
-/// there by `get` along the rest.
+/// Resolves `path`: finds the `child` for a key at its beginning, trying the longest first, and
+/// continues with `get` for the rest.
 pub(super) fn along<T>(
     path: &str,
     child: impl Fn(&str) -> Option<T>,

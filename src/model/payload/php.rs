@@ -1,5 +1,5 @@
-//! PHP's `serialize()` format, which Symfony and Laravel sessions are made of.
-//! Sources: php-src `ext/standard/var.c` and `var_unserializer.re`; checked with PHP 8.2.
+//! PHP's `serialize()` format, the basis of Symfony and Laravel sessions. Sources: php-src
+//! `ext/standard/var.c` and `var_unserializer.re`; checked with PHP 8.2.
 
 mod date;
 mod session;

@@ -1,10 +1,10 @@
-//! Python's pickle, protocols 0 to 5 (`Lib/pickletools.py`), **without executing it**: what
-//! it would import is shown by name, what it would call is `{"$class": "module.name", "$args":
-//! [...]}` with the fields of its state. Flask-Session before 0.7, flask-mongo-sessions, Django's
-//! `PickleSerializer` and Beaker write it.
+//! Python's pickle, protocols 0 to 5 (`Lib/pickletools.py`), **without executing it**. Imports are
+//! shown by name, and calls as `{"$class": "module.name", "$args": [...]}` with the fields of the
+//! state. Used by Flask-Session before 0.7, flask-mongo-sessions, Django's `PickleSerializer` and
+//! Beaker.
 //!
-//! Dates, decimals, ids and the containers of the standard library are shown as
-//! values. What contains itself is `{"$ref": n}`, n levels below the whole.
+//! Dates, decimals, ids and the containers of the standard library are shown as values. A container
+//! inside itself is `{"$ref": n}`, where `n` is its depth from the root.
 
 mod integers;
 mod machine;
@@ -32,9 +32,9 @@ pub(super) fn read(reader: &mut Reader) -> Decoded<Value> {
     Unfold { nodes: &nodes, reader, path: Vec::new() }.value(root)
 }
 
-/// Beaker's `value`: a pickle of the base64 of a pickle or of JSON, which its `data_serializer` of
-/// that name also compresses (beaker 1.14 `beaker/session.py`, `beaker/ext/mongodb.py`). What encryption leaves is a nonce in base64
-/// before the base64 of the ciphertext.
+/// Beaker's `value`: a pickle of the base64 of a pickle or of JSON. Beaker's `data_serializer`
+/// `json` also compresses it (beaker 1.14 `beaker/session.py`, `beaker/ext/mongodb.py`). With
+/// encryption, it is a nonce in base64 followed by the base64 of the ciphertext.
 pub fn beaker(bytes: &[u8]) -> Decoded<Sealed> {
     let mut reader = Reader::new("beaker", bytes);
     let (nodes, root) = machine::run(&mut reader)?;
@@ -59,21 +59,21 @@ pub fn beaker(bytes: &[u8]) -> Decoded<Sealed> {
     }
 }
 
-/// What zlib's streams begin with at Python's level of compression.
+/// The first byte of zlib streams at Python's default compression level.
 const ZLIB: u8 = 0x78;
 
-/// The shortest nonce of Beaker's: six bytes in base64.
+/// The length of Beaker's shortest nonce: six bytes in base64.
 const NONCE: usize = 8;
 
 fn is_base64(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 
-/// Turns nodes into JSON, where what was shared is there as often as it is referred to.
+/// Converts nodes to JSON. Shared nodes are repeated wherever they are referenced.
 struct Unfold<'n, 'r, 'a> {
     nodes: &'n [Node<'a>],
     reader: &'r mut Reader<'a>,
-    /// The containers that are being shown, outermost first.
+    /// The containers being shown, outermost first.
     path: Vec<Id>,
 }
 
@@ -161,13 +161,13 @@ impl<'a> Unfold<'_, '_, 'a> {
         let mut fields = self.state(object)?;
         fields.extend(self.pairs(&object.pairs)?);
         for (key, value) in json_repr::map(fields) {
-            // A field cannot pass itself off as the class.
+            // A field cannot overwrite the class.
             json_repr::insert(&mut shown, key, value);
         }
         Ok(Value::Object(shown))
     }
 
-    /// The attributes of an object: a dict, or a dict (or None) and a dict of slots.
+    /// The attributes of an object: a dict, or a pair of a dict (or None) and a dict of slots.
     fn state(&mut self, object: &Object) -> Decoded<Vec<(Value, Value)>> {
         let nodes = self.nodes;
         let Some(state) = object.state else { return Ok(Vec::new()) };
@@ -188,7 +188,7 @@ impl<'a> Unfold<'_, '_, 'a> {
         Ok(fields)
     }
 
-    /// `module.name`, or what was called instead of a class.
+    /// `module.name`, or the value that was called instead of a class.
     fn class(&mut self, id: Id) -> Decoded<Value> {
         let nodes = self.nodes;
         let Node::Class { module, name } = &nodes[id] else { return self.value(id) };

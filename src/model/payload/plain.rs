@@ -11,8 +11,8 @@ pub fn document(document: &RawDocument) -> Decoded<Map<String, Value>> {
     fields(&mut Reader::new("document", document.as_bytes()), document)
 }
 
-/// A document whose values are JSON texts, each in place of its text. A text that is no JSON stays
-/// as it is.
+/// A document whose values are JSON texts, which are replaced by what they contain. A text that is
+/// not JSON is kept.
 pub fn document_of_json(document: &RawDocument) -> Decoded<Map<String, Value>> {
     let mut reader = Reader::new("document", document.as_bytes());
     let mut map = fields(&mut reader, document)?;
@@ -57,7 +57,7 @@ fn malformed(reader: &Reader) -> DecodeError {
 fn value(reader: &mut Reader, element: &RawElement<'_>) -> Decoded<Value> {
     match element.value() {
         Ok(value) => plain(reader, value),
-        // Text that is not UTF-8 is normal in what PHP and old drivers wrote.
+        // PHP and old drivers often wrote text that is not UTF-8.
         Err(_) => match element.value_utf8_lossy() {
             Ok(RawBson::String(text) | RawBson::Symbol(text) | RawBson::JavaScriptCode(text)) => {
                 Ok(text.into())
@@ -98,8 +98,8 @@ fn plain(reader: &mut Reader, value: RawBsonRef<'_>) -> Decoded<Value> {
     })
 }
 
-/// JavaScript has no other numbers: those beyond 32 bits are doubles in the document, but the whole
-/// ones are meant as integers.
+/// A double as JSON. In JavaScript all numbers are doubles, so integers beyond 32 bits are stored
+/// as doubles; whole numbers are shown as integers.
 fn double(number: f64) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() < EXACT {
@@ -183,7 +183,7 @@ mod tests {
         bytes.push(0);
         let length = i32::try_from(bytes.len()).unwrap();
         bytes[..4].copy_from_slice(&length.to_le_bytes());
-        assert!(of_bytes(&bytes).unwrap_err().to_string().contains("more values than a session"));
+        assert!(of_bytes(&bytes).unwrap_err().to_string().contains("too many values"));
     }
 
     #[test]

@@ -1,29 +1,30 @@
-//! What every codec reads with: bytes front to back, errors that know where, and limits on depth
-//! and output, because payloads are written by whoever can reach the site.
+//! The reader that all codecs use: it consumes bytes front to back, gives errors a position, and
+//! limits depth and output, because anyone who can reach the site can write a payload.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// How deep values may nest; the payloads of real sessions stay below twenty.
+/// The maximum nesting depth. The payloads of real sessions stay below twenty.
 pub const MAX_DEPTH: usize = 100;
 
-/// How many values a payload may hold.
+/// The maximum number of values in a payload.
 pub const MAX_VALUES: usize = 1 << 20;
 
-/// So many are allowed however short the payload is: what it shares may be shown several times.
+/// The number of values that are always allowed, however short the payload is, because shared
+/// values may be shown several times.
 const FREE_VALUES: usize = 1 << 16;
 
-/// What a value, or a key, is charged in bytes.
+/// The cost of a value or a key, in bytes.
 const VALUE_COST: usize = 64;
 
-/// Why bytes could not be decoded, and where.
+/// Why bytes could not be decoded, and at which position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError {
-    /// The codec that gave up, such as `php`.
+    /// The codec that failed, such as `php`.
     pub codec: &'static str,
-    /// Bytes from the start of the payload.
+    /// The position, in bytes from the start of the payload.
     pub offset: usize,
-    /// A fragment such as `length 900 is past the end`.
+    /// The reason, such as `length 900 is past the end`.
     pub reason: Cow<'static, str>,
 }
 
@@ -37,17 +38,17 @@ impl std::error::Error for DecodeError {}
 
 pub type Decoded<T> = Result<T, DecodeError>;
 
-/// A position in a payload, with what may still be nested and produced.
+/// A position in a payload, and the remaining limits of nesting and output.
 ///
-/// All codecs draw on one budget of bytes: 64 for a value and as many for a key, and its length for
-/// a text that is shown again. The budget is 64 bytes for each byte of the payload, which is enough
-/// for whatever repeats nothing, as every value takes a byte at least; 4 MiB more, for short
-/// payloads that do repeat; and never more than 64 MiB, a million values.
+/// All codecs draw on one budget of bytes. A value costs 64, a key another 64, and text that is
+/// shown again its length. The budget is 64 bytes per byte of the payload, which is enough for any
+/// payload without repetition, because every value takes at least one byte; plus 4 MiB, for short
+/// payloads with repetition; and at most 64 MiB, a million values.
 ///
-/// "A few times the input" cannot be had: a byte can claim a `serde_json::Value` of 72 bytes, and
-/// two an object or array of one entry, which takes some 500. Honest payloads, mostly text, take a
-/// few times their size; the worst that can be made takes 360 MB (measured: a million maps of one
-/// entry in MessagePack), be it 1 MB long or 16.
+/// A limit of "a few times the input" is not possible: one byte can encode a `serde_json::Value` of
+/// 72 bytes, and two bytes an object or array with one entry, which takes about 500. Honest
+/// payloads, mostly text, take a few times their size. The worst case takes 360 MB (measured: a
+/// million maps of one entry in MessagePack), whether the payload is 1 MB long or 16.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     codec: &'static str,
@@ -104,13 +105,13 @@ impl<'a> Reader<'a> {
         Ok(array)
     }
 
-    /// The bytes before the next `stop`, which is consumed too.
+    /// The bytes before the next `stop`. Also consumes `stop`.
     pub fn until(&mut self, stop: u8) -> Decoded<&'a [u8]> {
         let rest = self.rest();
         let length = rest
             .iter()
             .position(|byte| *byte == stop)
-            .ok_or_else(|| self.error(format!("no {:?} follows", char::from(stop))))?;
+            .ok_or_else(|| self.error(format!("{:?} is missing", char::from(stop))))?;
         self.at += length + 1;
         Ok(&rest[..length])
     }
@@ -130,19 +131,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Counts a value, or a key of a map.
+    /// Charges for one value, or one key of a map.
     pub fn value(&mut self) -> Decoded<()> {
         self.values(1)
     }
 
     pub fn values(&mut self, count: usize) -> Decoded<()> {
-        self.charge(count.saturating_mul(VALUE_COST), "more values than a session has")
+        self.charge(count.saturating_mul(VALUE_COST), "too many values")
     }
 
-    /// Counts bytes that the payload did not spend a byte of its own on, so that references to
-    /// references cannot fill the memory.
+    /// Charges for output that has no bytes of its own in the payload, so that references to
+    /// references cannot exhaust the memory.
     pub fn repeat(&mut self, bytes: usize) -> Decoded<()> {
-        self.charge(bytes, "it unfolds to many times its size")
+        self.charge(bytes, "references expand to many times the payload's size")
     }
 
     fn charge(&mut self, cost: usize, too_much: &'static str) -> Decoded<()> {
@@ -150,7 +151,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads `bytes`, a payload inside of this one, within the same limits.
+    /// Reads `bytes`, a payload inside this one, within the same limits.
     pub fn inside<'b, T>(
         &mut self,
         codec: &'static str,
@@ -163,7 +164,7 @@ impl<'a> Reader<'a> {
         result
     }
 
-    /// Runs `read`, which takes memory that is not the value's own: it may take as much as the value.
+    /// Runs `read` on a separate budget of the same size, for memory that is not part of the value.
     pub fn aside<T>(&mut self, read: impl FnOnce(&mut Self) -> Decoded<T>) -> Decoded<T> {
         let budget = self.budget;
         let result = read(self);
@@ -171,23 +172,27 @@ impl<'a> Reader<'a> {
         result
     }
 
-    /// Goes to where `part` lies, a piece of the payload.
+    /// Moves to `part`, which must be a slice of the payload.
     pub fn seek(&mut self, part: &[u8]) {
         let distance = part.as_ptr().addr().saturating_sub(self.bytes.as_ptr().addr());
         self.at = distance.min(self.bytes.len());
     }
 
-    /// Goes over `count` bytes, or to the end.
+    /// Skips `count` bytes, or to the end.
     pub fn skip(&mut self, count: usize) {
         self.at = self.at.saturating_add(count).min(self.bytes.len());
     }
 
-    /// Nothing may follow the value.
+    /// Checks that nothing follows the value.
     pub fn end(&self) -> Decoded<()> {
-        if self.is_empty() { Ok(()) } else { Err(self.error("more follows the end of the value")) }
+        if self.is_empty() {
+            Ok(())
+        } else {
+            Err(self.error("extra bytes after the end of the value"))
+        }
     }
 
-    /// Runs `read` one level deeper.
+    /// Runs `read` one nesting level deeper.
     pub fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Decoded<T>) -> Decoded<T> {
         if self.depth >= MAX_DEPTH {
             return Err(self.error(format!("nested more than {MAX_DEPTH} deep")));

@@ -1,5 +1,5 @@
-//! Ruby's Marshal format 4.8, which `mongo_session_store` and its Rails sessions use.
-//! Sources: ruby 3.1 `marshal.c` and `doc/marshal.rdoc`; checked with Ruby 3.1.
+//! Ruby's Marshal format 4.8, used by `mongo_session_store` and its Rails sessions. Sources: ruby
+//! 3.1 `marshal.c` and `doc/marshal.rdoc`; checked with Ruby 3.1.
 
 mod classes;
 #[cfg(test)]
@@ -13,10 +13,10 @@ const CODEC: &str = "ruby";
 
 /// Decodes one dumped value.
 ///
-/// Symbols become strings, and so do classes and regular expressions. An object is shown with its
-/// class as `$class` and its variables without their `@`; what a class dumped its own way is under
-/// `$data`. Subclasses of `Hash`, `Array` and `String` look like their parents. A second mention of
-/// a container is `{"$ref": n}`, where `n` counts objects from 0 as Ruby does.
+/// Symbols, classes and regular expressions become strings. An object is shown with its class as
+/// `$class` and its variables without their `@`; data that a class dumped in its own format is
+/// under `$data`. Subclasses of `Hash`, `Array` and `String` look like their parents. A repeated
+/// container is `{"$ref": n}`, where `n` counts objects from 0 as Ruby does.
 pub fn marshal(bytes: &[u8]) -> Decoded<Value> {
     let mut reader = Reader::new(CODEC, bytes);
     reader.expect(4)?;
@@ -26,7 +26,7 @@ pub fn marshal(bytes: &[u8]) -> Decoded<Value> {
     Ok(value)
 }
 
-/// What a link may point at.
+/// The target of a link.
 #[derive(Debug)]
 enum Slot<'a> {
     Text(&'a [u8]),
@@ -38,7 +38,8 @@ enum Slot<'a> {
 #[derive(Debug, Default)]
 struct Decoder<'a> {
     symbols: Vec<&'a [u8]>,
-    /// Everything so far but nil, booleans, small integers and symbols: how Ruby numbers links.
+    /// Everything so far except nil, booleans, small integers and symbols, which is how Ruby
+    /// numbers the targets of links.
     objects: Vec<Slot<'a>>,
 }
 
@@ -51,7 +52,7 @@ impl<'a> Decoder<'a> {
                 let here = reader.clone();
                 match reader.byte()? {
                     b'I' if !has_variables => has_variables = true,
-                    // The module that extends the object or the class that extends a core class.
+                    // The module that extends the object, or the class that extends a core class.
                     b'e' | b'C' => {
                         self.symbol(reader)?;
                     }
@@ -93,7 +94,7 @@ impl<'a> Decoder<'a> {
             b'o' => self.object(reader),
             b'S' => self.structure(reader),
             b'U' | b'd' => self.own_dump(reader),
-            tag => Err(here.error(format!("no value begins with {:?}", char::from(tag)))),
+            tag => Err(here.error(format!("unknown value type {:?}", char::from(tag)))),
         }
     }
 
@@ -127,7 +128,7 @@ impl<'a> Decoder<'a> {
         Ok(pairs)
     }
 
-    /// The default is not shown: it is what the hash does not hold.
+    /// The default value is not shown, because it is not part of the hash.
     fn hash_with_default(&mut self, reader: &mut Reader<'a>) -> Decoded<Vec<(Value, Value)>> {
         let pairs = self.hash(reader)?;
         self.value(reader)?;
@@ -145,7 +146,7 @@ impl<'a> Decoder<'a> {
         Ok(Value::Object(map))
     }
 
-    /// A set is an object whose `@hash` has its items as keys; it is shown as an array of them.
+    /// A set is an object whose `@hash` has the items as keys. It is shown as an array of them.
     fn set(&mut self, reader: &mut Reader<'a>, class: &[u8]) -> Decoded<Value> {
         let mut map = classed(class);
         let mut items = None;
@@ -178,7 +179,7 @@ impl<'a> Decoder<'a> {
         Ok(Value::Object(map))
     }
 
-    /// What `marshal_dump` returned.
+    /// The return value of `marshal_dump`.
     fn own_dump(&mut self, reader: &mut Reader<'a>) -> Decoded<Value> {
         let index = self.container();
         let class = self.symbol(reader)?;
@@ -190,7 +191,7 @@ impl<'a> Decoder<'a> {
         Ok(with_data(class, data))
     }
 
-    /// What `_dump` returned. Ruby numbers it after its variables.
+    /// The return value of `_dump`. Ruby numbers it after its variables.
     fn dumped(&mut self, reader: &mut Reader<'a>, has_variables: bool) -> Decoded<Value> {
         let class = self.symbol(reader)?;
         let data = bytes(reader)?;
@@ -213,7 +214,7 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    /// The variables of a value that has no room to show them: its encoding, mostly.
+    /// Skips the variables of a value that is shown without them: mostly its encoding.
     fn variables(&mut self, reader: &mut Reader<'a>) -> Decoded<()> {
         for _ in 0..count(reader)? {
             self.symbol(reader)?;
@@ -248,7 +249,7 @@ impl<'a> Decoder<'a> {
         let here = reader.clone();
         let index = fixnum(reader)?;
         let symbol = usize::try_from(index).ok().and_then(|index| self.symbols.get(index).copied());
-        let symbol = symbol.ok_or_else(|| here.error(format!("there is no symbol {index}")))?;
+        let symbol = symbol.ok_or_else(|| here.error(format!("unknown symbol {index}")))?;
         reader.repeat(symbol.len())?;
         Ok(symbol)
     }
@@ -267,7 +268,7 @@ impl<'a> Decoder<'a> {
                 Ok(Value::clone(value))
             }
             Some((at, Slot::Container)) => Ok(json_repr::reference(at)),
-            None => Err(here.error(format!("there is no object {index} to link to"))),
+            None => Err(here.error(format!("link to unknown object {index}"))),
         }
     }
 }
@@ -314,7 +315,7 @@ fn bytes<'a>(reader: &mut Reader<'a>) -> Decoded<&'a [u8]> {
 fn float(reader: &mut Reader) -> Decoded<Value> {
     let here = reader.clone();
     let text = bytes(reader)?;
-    // Ruby before 1.9 wrote the mantissa's last bits after a NUL.
+    // Before 1.9, Ruby wrote the last bits of the mantissa after a NUL.
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     std::str::from_utf8(text)
         .ok()
@@ -323,7 +324,7 @@ fn float(reader: &mut Reader) -> Decoded<Value> {
         .ok_or_else(|| here.error("expected a number"))
 }
 
-/// A sign, a count of 16-bit words and the little-endian magnitude.
+/// A sign, the number of 16-bit words, and the little-endian magnitude.
 fn bignum(reader: &mut Reader) -> Decoded<Value> {
     let negative = reader.byte()? == b'-';
     let words = count(reader)?;

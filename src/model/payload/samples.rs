@@ -1,8 +1,8 @@
-//! For the codecs' tests: payloads that real stores and languages wrote, and damage done to them.
+//! For the codecs' tests: payloads that real stores and languages wrote, and ways to damage them.
 //!
-//! `tests/fixtures/<layout>/` has documents, `tests/payloads/` what is not a session's document:
-//! `*.json` of the same form, and `*.txt` of `<name> <base64>` lines. The programs beside them made
-//! those that are not from a store.
+//! `tests/fixtures/<layout>/` has documents. `tests/payloads/` has payloads outside session
+//! documents: `*.json` of the same form, and `*.txt` with lines of `<name> <base64>`. The programs
+//! beside them created those that are not from a store.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ fn find(fixture: &str) -> PathBuf {
     found.unwrap_or_else(|| tests.join("payloads").join(format!("{fixture}.json")))
 }
 
-/// What `field` holds (Binary as its bytes, String as UTF-8) in each document of a fixture.
+/// The contents of `field` (Binary as its bytes, String as UTF-8) in each document of a fixture.
 pub fn stored(fixture: &str, field: &str) -> Vec<Vec<u8>> {
     let bytes = |document: &Value| match &document[field] {
         Value::String(text) => text.clone().into_bytes(),
@@ -43,7 +43,7 @@ pub fn stored(fixture: &str, field: &str) -> Vec<Vec<u8>> {
     documents(fixture).iter().map(bytes).collect()
 }
 
-/// The payload of that name.
+/// The payload with this name.
 pub fn payload(list: &str, name: &str) -> Vec<u8> {
     let found = payloads(list).find(|(known, _)| *known == name);
     found.unwrap_or_else(|| panic!("no payload is named {name}")).1
@@ -65,9 +65,9 @@ pub fn hex(text: &str) -> Vec<u8> {
     pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
-/// Damages `seeds` 10,000 times, the same way in every run, and hands each to `decode`. Whatever
-/// comes back is fine as long as something does, errors point into or just behind the payload, and
-/// a value takes no more memory than the Reader promises.
+/// Damages `seeds` 10,000 times, in the same way in every run, and passes each to `decode`. Any
+/// result is accepted as long as there is one, errors have a reason, and values take no more memory
+/// than the Reader allows.
 pub fn survives_damage(seeds: &[Vec<u8>], decode: impl Fn(&[u8]) -> Decoded<Value>) {
     let mut random = XorShift(0x9e37_79b9_7f4a_7c15);
     for round in 0..10_000 {
@@ -83,7 +83,7 @@ pub fn survives_damage(seeds: &[Vec<u8>], decode: impl Fn(&[u8]) -> Decoded<Valu
     }
 }
 
-/// Decodes every beginning of every payload; none may pass as a whole one.
+/// Decodes every prefix of every payload. None of them may pass as a complete payload.
 pub fn refuses_truncated<'a>(
     payloads: impl IntoIterator<Item = (&'a str, Vec<u8>)>,
     decode: impl Fn(&[u8]) -> Decoded<Value>,
@@ -110,14 +110,14 @@ fn damage(bytes: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut XorShift) {
     }
 }
 
-/// Repeats up to 64 bytes of `source` at `at`.
+/// Inserts up to 64 bytes of `source` at `at`.
 fn splice(bytes: &mut Vec<u8>, at: usize, source: &[u8], random: &mut XorShift) {
     let start = random.below(source.len() + 1);
     let end = (start + random.below(65)).min(source.len());
     bytes.splice(at..at, source[start..end].iter().copied());
 }
 
-/// Bytes of memory, more or less.
+/// The approximate size in memory, in bytes.
 fn weight(value: &Value) -> usize {
     size_of::<Value>()
         + match value {

@@ -1,8 +1,8 @@
-//! What a codec whose payloads may be encrypted comes to.
+//! The result of a codec whose payloads may be encrypted.
 
 use serde_json::Value;
 
-/// What a payload is, if that can be seen.
+/// A decoded value, or the finding that the payload is encrypted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sealed {
     Value(Value),

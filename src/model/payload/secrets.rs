@@ -1,11 +1,11 @@
-//! Which parts of a payload look like secrets.
+//! Recognizes and masks the parts of a payload that look like secrets.
 
 use serde_json::Value;
 
-/// What stands in place of a secret.
+/// Replaces a secret.
 const MASK: &str = "********";
 
-/// Parts of names, in lower case without `_`, `-` and `.`, that tell a secret.
+/// Parts of names that indicate a secret, in lower case without `_`, `-` and `.`.
 const SECRET_NAMES: [&str; 22] = [
     "password",
     "passwd",
@@ -31,7 +31,7 @@ const SECRET_NAMES: [&str; 22] = [
     "verifier",
 ];
 
-/// Puts asterisks in place of every value whose name looks like a secret's, however deep.
+/// Replaces every value whose name looks like that of a secret with asterisks, at any depth.
 pub fn mask(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -44,7 +44,7 @@ pub fn mask(value: &mut Value) {
     }
 }
 
-/// A secret's own structure stays visible, its values do not.
+/// Masks all values inside a secret. Its structure stays visible.
 fn cover(value: &mut Value) {
     match value {
         Value::Object(map) => map.values_mut().for_each(cover),

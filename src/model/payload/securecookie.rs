@@ -1,6 +1,7 @@
-//! gorilla/securecookie (`securecookie.go`): base64url of `timestamp|value|mac`, whose value is
-//! base64url of gob, or of JSON, or of what AES made of either. gin-contrib's mongodriver and
-//! mongomgo and kidstuff/mongostore store it. The mac is not verified: that takes the site's key.
+//! gorilla/securecookie (`securecookie.go`): base64url of `timestamp|value|mac`. The value is
+//! base64url of gob or JSON, either of them optionally encrypted with AES. Used by gin-contrib's
+//! mongodriver and mongomgo, and by kidstuff/mongostore. The mac is not verified, because that
+//! requires the site's key.
 
 use base64::Engine as _;
 use serde_json::Value;
@@ -16,25 +17,25 @@ pub fn securecookie(text: &[u8]) -> Decoded<Sealed> {
     if gob::looks_like_gob(&value) {
         return reader.inside("gob", &value, gob::read).map(Sealed::Value);
     }
-    // Neither gob nor JSON: with a block key the value is random to all who lack it.
+    // Neither gob nor JSON: with a block key, the value looks random without that key.
     Ok(match reader.inside("json", &value, json::read) {
         Ok(value @ Value::Object(_)) => Sealed::Value(value),
         _ => Sealed::Encrypted,
     })
 }
 
-/// The value in a cookie, behind the seconds since 1970 when it was made.
+/// The value in a cookie, without the timestamp before it (seconds since 1970).
 fn unseal(whole: &Reader) -> Decoded<Vec<u8>> {
     let sealed = BASE64_URL
         .decode(whole.rest().trim_ascii())
-        .map_err(|error| whole.error(format!("no base64url: {error}")))?;
+        .map_err(|error| whole.error(format!("invalid base64url: {error}")))?;
     let mut reader = Reader::new("securecookie", &sealed);
     if !reader.until(b'|')?.iter().all(u8::is_ascii_digit) {
-        return Err(reader.error("no timestamp in front"));
+        return Err(reader.error("the timestamp is missing"));
     }
     BASE64_URL
         .decode(reader.until(b'|')?)
-        .map_err(|error| reader.error(format!("no base64url inside: {error}")))
+        .map_err(|error| reader.error(format!("invalid base64url inside: {error}")))
 }
 
 #[cfg(test)]
@@ -71,10 +72,10 @@ mod tests {
     #[test]
     fn what_is_no_cookie_is_an_error() {
         let reason = |text: &[u8]| securecookie(text).unwrap_err().to_string();
-        assert!(reason(b"\xff").starts_with("securecookie: no base64url: "));
-        assert_eq!(reason(b"MTIz"), "securecookie: no '|' follows at byte 0");
-        assert_eq!(reason(b"YXxifGM="), "securecookie: no timestamp in front at byte 2");
-        assert_eq!(reason(b""), "securecookie: no '|' follows at byte 0");
+        assert!(reason(b"\xff").starts_with("securecookie: invalid base64url: "));
+        assert_eq!(reason(b"MTIz"), "securecookie: '|' is missing at byte 0");
+        assert_eq!(reason(b"YXxifGM="), "securecookie: the timestamp is missing at byte 2");
+        assert_eq!(reason(b""), "securecookie: '|' is missing at byte 0");
     }
 
     #[test]

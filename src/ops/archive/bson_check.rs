@@ -1,23 +1,23 @@
-//! Whether bytes are a BSON document, looked at without decoding it: text that is not UTF-8 is
-//! normal in sessions, and a lying length must neither allocate nor panic.
+//! Checks whether bytes are a BSON document without decoding it: sessions often contain text that
+//! is not UTF-8, and a wrong length must neither allocate nor panic.
 
-/// The largest document that a server keeps or sends, in bytes: 16 MiB and 16 KiB.
+/// The size limit of documents on the server, in bytes: 16 MiB plus 16 KiB.
 pub(super) const LARGEST: usize = (16 << 20) + (16 << 10);
-/// How deep documents may nest; a server takes 200 levels.
+/// The maximum nesting depth. A server accepts 200 levels.
 const DEEPEST: u32 = 250;
 
-/// What bytes that begin like a document are.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Checked {
-    /// The whole of a document, and nothing more.
+    /// One complete document.
     Whole,
-    /// The beginning of one, all right as far as it goes.
+    /// The start of a document, valid as far as it goes.
     Cut,
-    /// No document, and why not.
+    /// Not a document, for this reason.
     Wrong(&'static str),
 }
 
-/// The length that a document gives itself, if it is one that a document can have.
+/// The length in the header of a document. `Err` if no document can have that length.
 pub(super) fn length(bytes: &[u8]) -> Result<usize, i32> {
     let length = bytes.first_chunk().map_or(0, |length| i32::from_le_bytes(*length));
     match usize::try_from(length) {
@@ -26,31 +26,31 @@ pub(super) fn length(bytes: &[u8]) -> Result<usize, i32> {
     }
 }
 
-/// Looks through a document, or through its beginning.
+/// Checks a document, or the start of one.
 pub(super) fn check(bytes: &[u8]) -> Checked {
     if bytes.len() < 4 {
         return Checked::Cut;
     }
-    let Ok(end) = length(bytes) else { return Checked::Wrong("its length cannot be right") };
+    let Ok(end) = length(bytes) else { return Checked::Wrong("its length is impossible") };
     match (Walk { bytes, end }).document(0, 0) {
         Ok(at) if at == bytes.len() => Checked::Whole,
-        Ok(_) => Checked::Wrong("bytes follow its end"),
+        Ok(_) => Checked::Wrong("extra bytes follow its end"),
         Err(shape) => shape,
     }
 }
 
 struct Walk<'a> {
-    /// What is there.
+    /// The available bytes.
     bytes: &'a [u8],
-    /// Where the outermost document ends, which may be further.
+    /// Where the outermost document ends, possibly beyond `bytes`.
     end: usize,
 }
 
 impl Walk<'_> {
-    /// Walks over the document at `at`; where it ends.
+    /// Walks over the document at `at`. Returns its end.
     fn document(&self, at: usize, depth: u32) -> Result<usize, Checked> {
         if depth > DEEPEST {
-            return Err(Checked::Wrong("it nests too deep"));
+            return Err(Checked::Wrong("it is nested too deeply"));
         }
         let length = self.number(at)?;
         let end = self.skip(at, length, 5)?;
@@ -62,7 +62,7 @@ impl Walk<'_> {
             if kind == 0 {
                 return match at == end {
                     true => Ok(end),
-                    false => Err(Checked::Wrong("it ends before its length says so")),
+                    false => Err(Checked::Wrong("it ends before its stated length")),
                 };
             }
             at = inner.text(at)?;
@@ -70,7 +70,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Walks over a value; where it ends.
+    /// Walks over a value. Returns its end.
     fn value(&self, kind: u8, at: usize, depth: u32) -> Result<usize, Checked> {
         match kind {
             0x06 | 0x0A | 0x7F | 0xFF => Ok(at),
@@ -83,7 +83,7 @@ impl Walk<'_> {
             0x03 | 0x04 => self.document(at, depth + 1),
             0x05 => {
                 let length = self.number(at)?;
-                // A byte of subtype lies between the length and what it counts.
+                // The subtype byte is not included in the length.
                 self.skip(at + 5, length, 0)
             }
             0x0B => self.text(self.text(at)?),
@@ -93,10 +93,10 @@ impl Walk<'_> {
                 let inner = Walk { bytes: self.bytes, end };
                 match inner.document(inner.string(at + 4)?, depth + 1)? == end {
                     true => Ok(end),
-                    false => Err(Checked::Wrong("a length in it cannot be right")),
+                    false => Err(Checked::Wrong("it contains an impossible length")),
                 }
             }
-            _ => Err(Checked::Wrong("a value in it is of no known type")),
+            _ => Err(Checked::Wrong("it contains a value of an unknown type")),
         }
     }
 
@@ -104,28 +104,28 @@ impl Walk<'_> {
         let end = self.skip(at + 4, self.number(at)?, 1)?;
         match self.byte(end - 1)? {
             0 => Ok(end),
-            _ => Err(Checked::Wrong("a text in it does not end")),
+            _ => Err(Checked::Wrong("it contains an unterminated string")),
         }
     }
 
-    /// Walks over text that a zero ends.
+    /// Walks over a zero-terminated string.
     fn text(&self, at: usize) -> Result<usize, Checked> {
         let there = self.bytes.len().min(self.end);
         let bytes = self.bytes.get(at..there).unwrap_or_default();
         match bytes.iter().position(|byte| *byte == 0) {
             Some(length) => Ok(at + length + 1),
             None if there < self.end => Err(Checked::Cut),
-            None => Err(Checked::Wrong("a name in it does not end")),
+            None => Err(Checked::Wrong("it contains an unterminated name")),
         }
     }
 
-    /// Over `length` bytes, which are at least `least`. They need not be there, but must be within
-    /// the document.
+    /// Skips `length` bytes, at least `least`. They must be within the document, but need not be
+    /// available.
     fn skip(&self, at: usize, length: impl TryInto<usize>, least: usize) -> Result<usize, Checked> {
         let end = length.try_into().ok().filter(|length| *length >= least);
         end.and_then(|length| at.checked_add(length))
             .filter(|end| *end <= self.end)
-            .ok_or(Checked::Wrong("a length in it cannot be right"))
+            .ok_or(Checked::Wrong("it contains an impossible length"))
     }
 
     fn number(&self, at: usize) -> Result<i32, Checked> {
@@ -136,7 +136,7 @@ impl Walk<'_> {
 
     fn byte(&self, at: usize) -> Result<u8, Checked> {
         match self.bytes.get(at) {
-            _ if at >= self.end => Err(Checked::Wrong("it does not end where its length says so")),
+            _ if at >= self.end => Err(Checked::Wrong("it does not end at its stated length")),
             Some(byte) => Ok(*byte),
             None => Err(Checked::Cut),
         }

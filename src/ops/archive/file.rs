@@ -1,4 +1,4 @@
-//! What an archive asks of the file system, and the errors for what it is refused.
+//! File system operations of archives, and their errors.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result, reason};
 
-/// To read and write; a new file is for its owner only, as it holds secrets.
+/// Opens for reading and writing. A new file is private to its owner, because it contains secrets.
 pub(super) fn opening() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -15,13 +15,13 @@ pub(super) fn opening() -> OpenOptions {
     options
 }
 
-/// A lock on a file, which ends with this. Closing the file alone would not end it while another thread
-/// starts a program: between its fork and its exec the child holds the open file, and its lock, too.
+/// A lock on a file, released on drop. Closing the file is not enough while another thread starts a
+/// program: between fork and exec, the child holds the open file and its lock too.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
 impl Lock {
-    /// The lock that whoever opened `file` took.
+    /// The lock that the caller has taken on `file`.
     pub(super) fn of(file: &File) -> io::Result<Self> {
         file.try_clone().map(Self)
     }
@@ -29,7 +29,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Where this fails, the lock ends when the file is closed.
+        // If this fails, the lock is released when the file is closed.
         drop(fs4::FileExt::unlock(&self.0));
     }
 }
@@ -39,7 +39,7 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Whether the file has no name any more, so that it ends with this process.
+/// Whether the file was unlinked, so that its contents are lost when this process ends.
 #[cfg(unix)]
 pub(super) fn is_gone(about: &fs::Metadata) -> bool {
     std::os::unix::fs::MetadataExt::nlink(about) == 0
@@ -51,19 +51,19 @@ pub(super) fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Elsewhere an open file cannot be moved.
+/// On other systems, open files cannot be moved.
 #[cfg(not(unix))]
 pub(super) fn is_same_file(_: &fs::Metadata, _: &fs::Metadata) -> bool {
     true
 }
 
-/// Elsewhere an open file cannot be removed.
+/// On other systems, open files cannot be removed.
 #[cfg(not(unix))]
 pub(super) fn is_gone(_: &fs::Metadata) -> bool {
     false
 }
 
-/// Elsewhere a folder is no file.
+/// On other systems, folders cannot be synced.
 #[cfg(not(unix))]
 pub(super) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
@@ -81,7 +81,7 @@ pub(super) fn is_regular(path: &Path) -> Result<()> {
 }
 
 pub(super) fn in_use(path: &Path) -> Error {
-    let what = "is being used by another process".to_owned();
+    let what = "is in use by another process".to_owned();
     Error::Archive { path: path.to_owned(), what }
 }
 

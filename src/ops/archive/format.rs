@@ -1,46 +1,47 @@
-//! The format of an archive, which its name says.
+//! The format of an archive, which its file name determines.
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// What the name of an archive may end with, for people.
-pub const ENDINGS: &str = ".bson or .ndjson, or either of them and .gz or .zst";
+/// The valid extensions of an archive, in words.
+pub const ENDINGS: &str = ".bson or .ndjson, optionally followed by .gz or .zst";
 
-/// How documents are written.
+/// The encoding of the documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// As they are, one after the other; `mongorestore` reads that.
+    /// Plain BSON documents, one after another, which `mongorestore` can read.
     Bson,
-    /// As canonical Extended JSON v2, one a line.
+    /// Canonical Extended JSON v2, one document per line.
     Ndjson,
 }
 
-/// How a batch is compressed: by itself, so that those before it need nothing of it.
+/// How batches are compressed. Each batch is compressed separately, so that a damaged one does not
+/// affect the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// Not compressed.
     None,
-    /// Into a gzip member.
+    /// Each batch is a gzip member.
     Gzip,
-    /// Into a zstd frame.
+    /// Each batch is a zstd frame.
     Zstd,
 }
 
-/// The format of an archive, which its name says.
+/// The format of an archive, which its file name determines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {
-    /// How documents are written.
+    /// The encoding of the documents.
     pub encoding: Encoding,
-    /// How batches of them are compressed.
+    /// The compression of the batches.
     pub compression: Compression,
 }
 
 impl Format {
-    /// The format that the name of `path` says.
+    /// The format for the extension of `path`.
     ///
     /// # Errors
-    /// [`Error::Archive`], which names the endings.
+    /// [`Error::Archive`] if the extension is unknown. The message lists the valid ones.
     pub fn of(path: &Path) -> Result<Self> {
         let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         let (name, compression) = match name.rsplit_once('.') {
@@ -52,7 +53,7 @@ impl Format {
             Some((_, "bson")) => Encoding::Bson,
             Some((_, "ndjson")) => Encoding::Ndjson,
             _ => {
-                let what = format!("has a name that does not end with {ENDINGS}");
+                let what = format!("has no valid extension: expected {ENDINGS}");
                 return Err(Error::Archive { path: path.to_owned(), what });
             }
         };

@@ -1,5 +1,5 @@
-//! The bytes of a file as they were before compression, frame by frame: a gzip member or a zstd
-//! frame is one batch, so that a cut-off one costs no more than that.
+//! Decompresses a file frame by frame. A gzip member or a zstd frame is one batch, so a truncated
+//! frame affects only that batch.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
@@ -9,31 +9,31 @@ use zstd::stream::read::Decoder;
 
 use super::format::Compression;
 
-/// How much is decompressed at once, in bytes.
+/// How many bytes to decompress at once.
 const CHUNK: usize = 64 << 10;
-/// The most that a zstd frame may ask us to remember, as a power of two: 8 MiB, which is what
-/// every level but the `--ultra` ones stays within.
+/// The largest window that a zstd frame may request, as a power of two: 8 MiB, which is enough for
+/// every level except the `--ultra` ones.
 const WINDOW_LOG: u32 = 23;
-/// What frames begin with: gzip members of no name and time, and zstd.
+/// The first bytes of a frame: of a gzip member without name and time, and of a zstd frame.
 const GZIP: &[u8] = &[0x1F, 0x8B, 8, 0, 0, 0, 0, 0];
 const ZSTD: &[u8] = &[0x28, 0xB5, 0x2F, 0xFD];
 
-/// What was met.
+/// What was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Filled {
     /// More bytes.
     Data,
-    /// The end of a frame, whose checksum is right.
+    /// The end of a frame. Its checksum is correct.
     FrameEnd,
     /// The end of the file.
     End,
 }
 
-/// A file, decompressed on the way.
+/// A file, decompressed as it is read.
 pub(super) struct Frames {
     state: Decoding,
     compression: Compression,
-    /// Where the frame begins that is being read.
+    /// Where the current frame begins.
     began: u64,
 }
 
@@ -41,25 +41,25 @@ enum Decoding {
     Between(CountingFile),
     Gzip(GzDecoder<CountingFile>),
     Zstd(Decoder<'static, CountingFile>),
-    /// An error was met.
+    /// After an error.
     Lost,
 }
 
-/// A file that knows how far it was read.
+/// A file that counts how many bytes were read.
 struct CountingFile {
     file: BufReader<File>,
     at: u64,
 }
 
 impl Frames {
-    /// From the file's beginning.
+    /// Starts at the beginning of the file.
     pub(super) fn new(mut file: File, compression: Compression) -> io::Result<Self> {
         file.seek(SeekFrom::Start(0))?;
         let source = CountingFile { file: BufReader::with_capacity(CHUNK, file), at: 0 };
         Ok(Self { state: Decoding::Between(source), compression, began: 0 })
     }
 
-    /// Where the frame begins that is being read; without compression, how far the file was read.
+    /// Where the current frame begins. Without compression, how far the file was read.
     pub(super) fn at(&self) -> u64 {
         match &self.state {
             Decoding::Between(source) => source.at,
@@ -72,7 +72,7 @@ impl Frames {
         matches!(self.state, Decoding::Between(_))
     }
 
-    /// Appends what comes next.
+    /// Appends the next bytes to `into`.
     pub(super) fn fill(&mut self, into: &mut Vec<u8>) -> io::Result<Filled> {
         if let Decoding::Between(source) = &mut self.state {
             if source.fill_buf()?.is_empty() {
@@ -123,8 +123,8 @@ fn read(from: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// Whether another frame seems to begin after `began`: then the one there is not the last, and that
-/// it does not end is no cut-off tail.
+/// Whether another frame seems to follow the one at `began`. If so, an incomplete frame is damage
+/// rather than a truncated tail.
 pub(super) fn another_follows(
     mut file: &File,
     compression: Compression,
@@ -135,7 +135,7 @@ pub(super) fn another_follows(
         Compression::Gzip => GZIP,
         Compression::Zstd => ZSTD,
     };
-    // From the second byte, as this frame begins with the same magic number.
+    // From the second byte, because this frame begins with the same magic number.
     file.seek(SeekFrom::Start(began + 1))?;
     let mut bytes = Vec::with_capacity(2 * CHUNK);
     loop {
@@ -146,7 +146,7 @@ pub(super) fn another_follows(
         if read == 0 {
             return Ok(false);
         }
-        // A magic number can lie across two chunks.
+        // A magic number can span two chunks.
         bytes.drain(..bytes.len().saturating_sub(magic.len() - 1));
     }
 }

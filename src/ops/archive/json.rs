@@ -1,29 +1,30 @@
-//! Documents as lines of canonical Extended JSON, where that loses nothing.
+//! Documents as lines of canonical Extended JSON, if that is lossless.
 
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument};
 
 use super::bson_check::{Checked, LARGEST, check};
 
-/// The longest line, in bytes: twice the largest document. Longer ones cost too much to parse.
+/// The longest line, in bytes: twice the largest document. Longer lines are too expensive to parse.
 pub(super) const LONGEST: usize = 32 << 20;
 
-/// Why a line is no document.
+/// Why a line cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unread {
-    /// It stops in the middle.
+    /// The line is truncated.
     Cut,
-    /// Anything else.
+    /// Any other reason.
     Wrong(String),
 }
 
-/// The document as a line, with its end. `None` where reading it back would not give the same bytes:
-/// text that is not UTF-8, a name that is there twice, a field that looks like Extended JSON, ...
+/// The document as a line, including the newline. `None` if reading it back would not give the same
+/// bytes: text that is not UTF-8, duplicate field names, a field that looks like Extended JSON, ...
 pub(super) fn line(document: &RawDocument) -> Option<Vec<u8>> {
     if check(document.as_bytes()) != Checked::Whole {
         return None;
     }
-    // Of two fields with one name a `Document` keeps one; the comparison below notices that.
+    // A `Document` keeps only one of two fields with the same name. The comparison below detects
+    // that.
     let decoded = Document::try_from(document).ok()?;
     let mut line = serde_json::to_vec(&Bson::Document(decoded).into_canonical_extjson()).ok()?;
     if line.len() > LONGEST || parse(&line).ok()?.as_bytes() != document.as_bytes() {
@@ -33,24 +34,24 @@ pub(super) fn line(document: &RawDocument) -> Option<Vec<u8>> {
     Some(line)
 }
 
-/// The document that a line holds.
+/// The document in a line.
 pub(super) fn parse(line: &[u8]) -> Result<RawDocumentBuf, Unread> {
     let json: serde_json::Value = serde_json::from_slice(line).map_err(|error| {
         let what = match error.classify() {
             serde_json::error::Category::Eof => return Unread::Cut,
-            _ => format!("a line that is no JSON at its column {}", error.column()),
+            _ => format!("a line with invalid JSON at column {}", error.column()),
         };
         Unread::Wrong(what)
     })?;
     let wrong = |what: &str| Unread::Wrong(what.to_owned());
-    // What the crate says of it repeats the value.
+    // The crate's error message repeats the value.
     let Ok(Bson::Document(document)) = Bson::try_from(json) else {
-        return Err(wrong("a line that is no document in Extended JSON"));
+        return Err(wrong("a line that is not an Extended JSON document"));
     };
     let raw = RawDocumentBuf::try_from(&document)
-        .map_err(|_| wrong("a line that has no form in BSON"))?;
+        .map_err(|_| wrong("a line that cannot be converted to BSON"))?;
     match raw.as_bytes().len() <= LARGEST {
         true => Ok(raw),
-        false => Err(wrong("a document larger than a server takes")),
+        false => Err(wrong("a document larger than the server's limit")),
     }
 }

@@ -1,4 +1,5 @@
-//! Reading an archive: document by document, in flat memory, up to what a broken-off write left.
+//! Reads an archive document by document, in constant memory, up to the remains of an interrupted
+//! write.
 
 use std::fmt;
 use std::fs::File;
@@ -14,18 +15,18 @@ use super::frames::{Filled, Frames, another_follows};
 use super::json::{LONGEST, Unread, parse};
 use crate::error::{Error, Result};
 
-/// The documents of an archive, one after the other. After an error comes nothing more.
+/// The documents of an archive, in order. The iterator ends after an error.
 pub struct Reader {
     path: PathBuf,
     format: Format,
     pub(super) file: File,
-    /// While it is read, if this locked it.
+    /// The lock on the file, if this reader took it.
     _lock: Option<Lock>,
     frames: Frames,
-    /// What was decompressed, of which `taken` bytes are used up.
+    /// Decompressed bytes, of which the first `taken` have been consumed.
     buffer: Vec<u8>,
     taken: usize,
-    /// How much of the buffer has no end of a line in it.
+    /// How many bytes of the rest are known to contain no newline.
     searched: usize,
     read: u64,
     sound: Sound,
@@ -33,52 +34,53 @@ pub struct Reader {
     torn: u64,
 }
 
-/// How far an archive is known to be right.
+/// How much of an archive is known to be valid.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sound {
-    /// Bytes of the file: whole documents, in whole frames.
+    /// The bytes of the file that are complete documents in complete frames.
     pub(super) bytes: u64,
-    /// The documents in them.
+    /// The number of those documents.
     pub(super) documents: u64,
-    /// Whether the last line lacks its end.
+    /// Whether the last line lacks its newline.
     pub(super) unended: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Reading,
-    /// The file is read; its last line may be left.
+    /// The end of the file was reached; its last line may remain.
     Draining,
     Done,
 }
 
-/// What an archive holds.
+/// The contents of an archive.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Contents {
-    /// Its documents; where it is damaged, those that are certainly right.
+    /// The number of documents. If the archive is damaged, only those before the damage that are
+    /// known to be valid.
     pub documents: u64,
-    /// Bytes at its end that are not usable, because the write of the last batch broke off. Nothing
-    /// is lost by that: what was not written and synced was not deleted.
+    /// The number of unusable bytes at the end, because the write of the last batch broke off. No
+    /// session is lost: what was not written and synced was not deleted.
     pub torn: u64,
-    /// What is wrong with it, after those documents.
+    /// The damage after those documents, if any.
     pub damage: Option<Error>,
 }
 
 impl Contents {
-    /// Reads through the archive at `path` and checks it; `seen` hears of each document.
+    /// Reads and checks the whole archive at `path`. `seen` is called for each document.
     ///
     /// # Errors
-    /// [`Error::Archive`] where it cannot be opened. What is wrong inside is its `damage`.
+    /// [`Error::Archive`] if it cannot be opened. Damage inside is reported in `damage`.
     pub fn of(path: &Path, seen: impl FnMut()) -> Result<Self> {
         Reader::open(path).map(|reader| Self::read(reader, seen))
     }
 
-    /// Reads an archive through and checks it; `seen` hears of each document.
+    /// Reads and checks a whole archive. `seen` is called for each document.
     pub fn read(mut reader: Reader, mut seen: impl FnMut()) -> Self {
         let damage = reader.by_ref().inspect(|_| seen()).find_map(Result::err);
         let documents = match damage {
-            // What a checksum has not confirmed yet may be damaged too.
+            // Documents that no checksum has confirmed yet may be damaged too.
             Some(_) => reader.sound.documents,
             None => reader.read,
         };
@@ -87,18 +89,18 @@ impl Contents {
 }
 
 impl Reader {
-    /// Opens the archive at `path`; its name says what is in it.
+    /// Opens the archive at `path`. Its file name determines the format.
     ///
     /// # Errors
-    /// [`Error::Archive`] where the name, or the file, is not one of an archive, or a purge is still
-    /// writing it.
+    /// [`Error::Archive`] if the name has no valid extension, if the file is not a regular file or
+    /// cannot be opened, or if another process is writing it.
     pub fn open(path: &Path) -> Result<Self> {
         let format = Format::of(path)?;
-        // Opening a pipe would wait for its other end.
+        // Opening a pipe would block until the other end is opened.
         is_regular(path)?;
         let failed = |error: io::Error| unusable(path, "could not be opened", &error);
         let file = File::open(path).map_err(failed)?;
-        // Where files cannot be locked there is nothing to respect.
+        // On file systems without locks, nobody holds one.
         if let Err(fs4::TryLockError::WouldBlock) = fs4::FileExt::try_lock_shared(&file) {
             return Err(in_use(path));
         }
@@ -106,10 +108,10 @@ impl Reader {
         Ok(Self { _lock: Some(lock), ..Self::over(path, file, format)? })
     }
 
-    /// Reads plain lines of Extended JSON from the beginning of `file`, which errors call `name`.
+    /// Reads plain lines of Extended JSON from the start of `file`. Errors refer to it as `name`.
     ///
     /// # Errors
-    /// [`Error::Archive`] where it cannot be read.
+    /// [`Error::Archive`] if it cannot be read.
     pub fn of_lines(name: &Path, mut file: File) -> Result<Self> {
         let failed = |error: io::Error| unusable(name, "could not be read", &error);
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
@@ -136,13 +138,13 @@ impl Reader {
         })
     }
 
-    /// The file.
+    /// The path of the archive.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Bytes at the end that are not usable, because the write of the last batch broke off. Known
-    /// once everything was read.
+    /// The number of unusable bytes at the end, because the write of the last batch broke off.
+    /// Known once everything has been read.
     pub fn torn(&self) -> u64 {
         self.torn
     }
@@ -170,10 +172,10 @@ impl Reader {
         }
     }
 
-    /// Remembers that everything so far is right, if it is known to be.
+    /// Records that everything read so far is valid, if that is known.
     fn mark(&mut self) {
         let rest = self.buffer.len() - self.taken;
-        // Plain bytes are trusted document by document, compressed ones only after the checksum at
+        // Plain bytes are trusted document by document, compressed bytes only after the checksum at
         // the end of their frame.
         let between = self.format.compression == Compression::None;
         let whole = self.phase == Phase::Draining || self.frames.is_between();
@@ -184,9 +186,10 @@ impl Reader {
         }
     }
 
-    /// The next document of the buffer, if all of it is there.
+    /// The next document in the buffer, if it is complete.
     fn take(&mut self) -> Result<Option<RawDocumentBuf>> {
-        // Moving the rest only when half is used keeps the copying linear and the buffer small.
+        // Moves the rest only when half is consumed, which keeps copying linear and the buffer
+        // small.
         if self.taken > self.buffer.len() / 2 {
             self.buffer.drain(..self.taken);
             self.taken = 0;
@@ -201,20 +204,20 @@ impl Reader {
         let rest = &self.buffer[self.taken..];
         if rest.len() >= 4 {
             let length = length(rest)
-                .map_err(|length| self.damaged(&format!("a document of {length} bytes")))?;
+                .map_err(|length| self.damaged(&format!("impossible document length {length}")))?;
             if let Some(bytes) = rest.get(..length) {
                 if let Checked::Wrong(why) = check(bytes) {
-                    return Err(self.damaged(&format!("a document that is none, {why}")));
+                    return Err(self.damaged(&format!("not a BSON document: {why}")));
                 }
                 let document = RawDocumentBuf::from_bytes(bytes.to_vec());
-                let document = document.map_err(|_| self.damaged("a document that is none"))?;
+                let document = document.map_err(|_| self.damaged("not a BSON document"))?;
                 self.taken += length;
                 return Ok(Some(document));
             }
         }
         if self.phase == Phase::Draining && !rest.is_empty() {
             if let Checked::Wrong(why) = check(rest) {
-                return Err(self.damaged(&format!("a document that is none, {why}")));
+                return Err(self.damaged(&format!("not a BSON document: {why}")));
             }
             self.tear()?;
         }
@@ -224,7 +227,8 @@ impl Reader {
     fn take_line(&mut self) -> Result<Option<RawDocumentBuf>> {
         loop {
             let rest = &self.buffer[self.taken..];
-            // A long line arrives in chunks; what was searched for its end is not searched again.
+            // A long line arrives in chunks. Bytes that were searched for a newline are not
+            // searched again.
             let found =
                 rest[self.searched.min(rest.len())..].iter().position(|byte| *byte == b'\n');
             let end = found.map(|at| at + self.searched);
@@ -249,7 +253,7 @@ impl Reader {
                 _ if blank => None,
                 Ok(document) => Some(document),
                 Err(Unread::Cut) if end.is_none() => return self.tear().map(|()| None),
-                Err(Unread::Cut) => return Err(self.damaged("a line that is no JSON")),
+                Err(Unread::Cut) => return Err(self.damaged("a line with invalid JSON")),
                 Err(Unread::Wrong(why)) => return Err(self.damaged(&why)),
             };
             self.taken += length + usize::from(end.is_some());
@@ -261,18 +265,18 @@ impl Reader {
         }
     }
 
-    /// A frame that cannot be decompressed: cut off, or damaged.
+    /// Handles a frame that cannot be decompressed: it is truncated or damaged.
     fn broken(&mut self, error: &io::Error) -> Result<()> {
-        // The operating system could not read: that says nothing about what the file holds.
+        // An error of the operating system says nothing about the contents of the file.
         if error.raw_os_error().is_some() {
             return Err(unusable(&self.path, "could not be read", error));
         }
         let cut = error.kind() == io::ErrorKind::UnexpectedEof;
-        // A write that broke off is the last thing in a file; a frame without an end before another
+        // An interrupted write can only be at the end of a file. An incomplete frame before another
         // one is damage.
         match cut && !self.another_follows()? {
             true => self.tear(),
-            false => Err(self.damaged("what was compressed there is not whole")),
+            false => Err(self.damaged("the compressed data is corrupt")),
         }
     }
 
@@ -281,7 +285,7 @@ impl Reader {
             .map_err(|error| unusable(&self.path, "could not be read", &error))
     }
 
-    /// What is left is a batch whose write broke off.
+    /// Treats the rest as a batch whose write broke off.
     fn tear(&mut self) -> Result<()> {
         let length = self.file.metadata();
         let length =
@@ -299,7 +303,9 @@ impl Reader {
             Compression::None => {
                 format!("is damaged at byte {}: {found}", self.frames.at().saturating_sub(rest))
             }
-            _ => format!("is damaged in what begins at byte {}: {found}", self.frames.at()),
+            _ => {
+                format!("is damaged in the compressed frame at byte {}: {found}", self.frames.at())
+            }
         };
         Error::Archive { path: self.path.clone(), what }
     }

@@ -308,7 +308,7 @@ fn a_length_that_lies_allocates_nothing() {
         assert_eq!(
             error.unwrap(),
             format!(
-                "the archive {} is damaged at byte 0: a document of {length} bytes",
+                "the archive {} is damaged at byte 0: impossible document length {length}",
                 path.display()
             )
         );
@@ -336,7 +336,7 @@ fn an_archive_is_never_overwritten_and_is_its_owners_alone() {
         let before = fs::read(&path).unwrap();
         let error = Archive::create(&path).unwrap_err();
         assert!(matches!(error, Error::ArchiveExists { .. }), "{error}");
-        assert_eq!(error.to_string(), format!("the archive {} exists already", path.display()));
+        assert_eq!(error.to_string(), format!("the archive {} already exists", path.display()));
         assert!(fs::read(&path).unwrap() == before);
     }
     let dangling = folder.path().join("link.bson");
@@ -366,7 +366,7 @@ fn only_one_writes_an_archive_at_a_time() {
         let mut archive = Archive::create(&path).unwrap();
         let _ = archive.write(&refs(&some())).unwrap();
         for error in [Archive::append(&path).unwrap_err(), Reader::open(&path).unwrap_err()] {
-            assert!(error.to_string().ends_with("is being used by another process"), "{error}");
+            assert!(error.to_string().ends_with("is in use by another process"), "{error}");
         }
         drop(archive);
         let reader = open(&path);

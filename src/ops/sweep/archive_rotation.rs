@@ -1,4 +1,4 @@
-//! The archive of a sweep, which changes its file when its name's date does.
+//! The archive of a sweep. It starts a new file when the date in its name changes.
 
 use std::path::{Path, PathBuf};
 
@@ -8,22 +8,22 @@ use jiff::Timestamp;
 use crate::error::{Error, Result};
 use crate::ops::archive::Archive;
 
-/// Where the sessions of a sweep are put aside before they are deleted.
+/// The archive that sessions are written to before they are deleted.
 #[derive(Debug, Default)]
 pub(super) struct ArchiveRotation {
     open: Option<Archive>,
-    /// Whether an archive could be opened before: then a failure may pass.
+    /// Whether an archive could be opened before. If so, a failure may be temporary.
     pub(super) worked: bool,
 }
 
 impl ArchiveRotation {
-    /// The archive for a pass at the server's `now`; it is put back after it.
+    /// The archive for a pass at the server's time `now`. Return it with `put_back` after the pass.
     pub(super) async fn take(&mut self, pattern: &Path, now: DateTime) -> Result<Archive> {
         let path = archive_path(pattern, now)?;
         let open = self.open.take();
-        // Opening reads through what is there already.
+        // Opening reads through the existing file.
         let opening = tokio::task::spawn_blocking(move || match open {
-            // A file that was moved away, as logrotate does it, is not written any more.
+            // A file that was moved away, for example by logrotate, is not written to any more.
             Some(archive) if archive.path() == path && archive.is_in_place() => Ok(archive),
             _ => Archive::append(&path),
         });
@@ -40,14 +40,14 @@ impl ArchiveRotation {
     }
 }
 
-/// What may stand behind a `%` in the name of an archive, as in strftime(3).
+/// The letters that may follow a `%` in the name of an archive, as in strftime(3).
 const PARTS: &str = "YmdHMSFTjGVuZ%";
 
-/// The archive that `pattern` names at `now`: what stands behind a `%` is a part of the date in UTC,
-/// such as `%Y-%m-%d`.
+/// The archive that `pattern` names at `now`. A `%` and a letter, such as `%Y-%m-%d`, stand for a
+/// part of the date in UTC.
 ///
 /// # Errors
-/// [`Error::Archive`] for a pattern that means nothing.
+/// [`Error::Archive`] if the pattern has an unknown `%` part, or cannot be formatted for `now`.
 pub fn archive_path(pattern: &Path, now: DateTime) -> Result<PathBuf> {
     let Some(text) = pattern.to_str().filter(|text| text.contains('%')) else {
         return Ok(pattern.to_owned());
@@ -59,16 +59,17 @@ pub fn archive_path(pattern: &Path, now: DateTime) -> Result<PathBuf> {
             Some(part) if PARTS.contains(part) => {}
             part => {
                 let part = part.map_or_else(String::new, String::from);
-                let what = format!("has %{part} in its name, which is no part of a date and time");
+                let what = format!("has %{part} in its name, which is not a known part of a date");
                 return Err(wrong(what));
             }
         }
     }
-    let now = Timestamp::from_millisecond(now.timestamp_millis())
-        .map_err(|_| wrong("has no name at this date".into()))?;
+    let now = Timestamp::from_millisecond(now.timestamp_millis()).map_err(|_| {
+        wrong("has a date pattern in its name, but the server's date is out of range".into())
+    })?;
     jiff::fmt::strtime::format(text, now)
         .map(PathBuf::from)
-        .map_err(|error| wrong(format!("has a name that is no pattern of a date: {error}")))
+        .map_err(|error| wrong(format!("has an invalid date pattern in its name: {error}")))
 }
 
 #[cfg(test)]
@@ -86,7 +87,11 @@ mod tests {
         assert_eq!(named("a/s-%Y-%m-%d.bson.zst"), "a/s-2026-11-25.bson.zst");
         assert_eq!(named("a/s.bson"), "a/s.bson");
         assert!(named("a/s-%!.bson").contains("%!"), "{}", named("a/s-%!.bson"));
-        assert!(named("a/s-%Q.bson").contains("no part of a date"), "{}", named("a/s-%Q.bson"));
-        assert!(named("a/s-%").contains("no part of a date"), "{}", named("a/s-%"));
+        assert!(
+            named("a/s-%Q.bson").contains("not a known part of a date"),
+            "{}",
+            named("a/s-%Q.bson")
+        );
+        assert!(named("a/s-%").contains("not a known part of a date"), "{}", named("a/s-%"));
     }
 }

@@ -1,4 +1,4 @@
-//! What a sweep reports.
+//! The events of a sweep.
 
 use std::time::Duration;
 
@@ -7,43 +7,43 @@ use bson::DateTime;
 use crate::error::Error;
 use crate::ops::purge::Throttled;
 
-/// What one pass did.
+/// The result of one pass.
 #[derive(Debug, Clone)]
 pub struct Pass {
     /// `database.collection`.
     pub namespace: String,
-    /// The layout's name; none where the collection is empty, so that nothing tells it.
+    /// The layout's name. `None` if the collection is empty, so that no layout is detected.
     pub layout: Option<String>,
-    /// The server's now when it began.
+    /// The server's time when the pass began.
     pub began: DateTime,
-    /// What was before it was expired.
+    /// Sessions that expired before this time were deleted.
     pub cutoff: DateTime,
-    /// Sessions deleted.
+    /// The number of sessions deleted.
     pub deleted: u64,
-    /// Whether `deleted` is exact, or "at least".
+    /// Whether `deleted` is exact. If not, it is a lower bound.
     pub exact: bool,
-    /// Sessions that were renewed or removed between the read and the delete; none where the
+    /// Sessions that were renewed or removed between the read and the delete. `None` if the
     /// sessions were not read.
     pub spared: Option<u64>,
-    /// Of `deleted`, those that an archive holds; none if there is no archive.
+    /// How many of the deleted sessions are in the archive. `None` without an archive.
     pub archived: Option<u64>,
-    /// Sessions left alone because the archive has no form for them.
+    /// Sessions that were not deleted because the archive format cannot represent them.
     pub kept: u64,
-    /// Batches.
+    /// The number of batches.
     pub batches: u64,
-    /// How long it took.
+    /// The duration of the pass.
     pub took: Duration,
-    /// How long of that it waited, and for what.
+    /// How much of that time was spent throttled, and why.
     pub throttled: Throttled,
-    /// Whether no index leads to the sessions, so that the collection was walked.
+    /// Whether no usable index was found, so that the whole collection was scanned.
     pub walked: bool,
-    /// Whether it was told to stop before it was through.
+    /// Whether the pass was cancelled before it was complete.
     pub interrupted: bool,
-    /// Whether it stopped before it was through because the lease was lost.
+    /// Whether the pass ended early because the lease was lost.
     pub lost_lease: bool,
-    /// What ended it early; the next pass goes on.
+    /// The error that ended the pass early. The next pass continues.
     pub error: Option<Error>,
-    /// Whether there is no next pass, because waiting cannot mend the error.
+    /// Whether this was the last pass, because the error cannot go away by itself.
     pub is_last: bool,
 }
 
@@ -76,67 +76,69 @@ impl Pass {
     }
 }
 
-/// What happens in the course of a sweep. Whatever it is, it is a sign of life.
+/// Something that happens during a sweep. Every event is also a sign of life.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
-    /// It works, or waits as it should.
+    /// The sweep is working, or waiting as it should.
     Alive,
-    /// The primary answered, and this is its clock.
+    /// The primary answered. Contains its clock.
     Answered(DateTime),
-    /// The lease is ours now, by this fencing number, which operations carry in their comment.
+    /// We acquired the lease. Contains its fencing number, which the comment of each operation
+    /// includes.
     Holds(i64),
-    /// The lease is another's, or was lost.
+    /// Another sweeper has the lease, or we lost it.
     Yields {
-        /// Who has it, if that is known.
+        /// The holder, if known.
         to: Option<String>,
     },
     /// A batch was written.
     Batch {
         /// The layout's name.
         layout: String,
-        /// Sessions deleted.
+        /// The number of sessions deleted.
         deleted: u64,
-        /// How long its write took.
+        /// The duration of the write.
         took: Duration,
     },
-    /// A pass was carried out, or broke off half-way.
+    /// A pass ended, completely or early.
     Passed(Pass),
-    /// What is left after a pass, as far as it can be told.
+    /// What remains after a pass, as far as it is known.
     Measured {
         /// The layout's name.
         layout: String,
-        /// The expired sessions that are still there, and the server's now that they are judged by.
+        /// The expired sessions that remain, and the server's time at which they were counted.
         backlog: Option<(Backlog, DateTime)>,
-        /// How far the slowest member is behind.
+        /// The replication lag of the slowest member.
         lag: Option<Duration>,
     },
-    /// There is nothing to sweep yet: no collection, an empty one that no layout can be told of, or
-    /// one whose documents are changing from one layout to another.
+    /// There is nothing to sweep yet: the collection does not exist, is empty and its layout
+    /// unknown, or is changing from one layout to another.
     Waiting(Error),
-    /// The server is away; the sweep goes on after the pause.
+    /// The server is unreachable. The sweep continues after the pause.
     Away {
-        /// What was met.
+        /// The error.
         error: Error,
-        /// Until the next attempt.
+        /// The time until the next attempt.
         pause: Duration,
     },
-    /// What waiting cannot mend, such as a missing right. [`Sweep::run`](crate::sweep::Sweep::run) ends with it; a sweep in a
-    /// task of its own begins again after the pause, and tells this before.
+    /// An error that cannot go away by itself, such as a missing privilege.
+    /// [`Sweep::run`](crate::sweep::Sweep::run) returns it without this event. A sweep in a
+    /// background task reports it, and restarts after the pause.
     Failed {
-        /// What was met.
+        /// The error.
         error: Error,
-        /// Until the next attempt.
+        /// The time until the next attempt.
         pause: Duration,
     },
 }
 
-/// The expired sessions that are still there.
+/// The expired sessions that have not been deleted yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// How many, up to [`MOST_COUNTED`](crate::sweep::MOST_COUNTED).
+    /// Their number, up to [`MOST_COUNTED`](crate::sweep::MOST_COUNTED).
     pub sessions: u64,
-    /// The earliest expiry among them; without an index, among those that were counted. None where
-    /// none has a date.
+    /// The earliest expiry among them; without an index, among those counted. `None` if none has a
+    /// date.
     pub oldest: Option<DateTime>,
 }

@@ -1,4 +1,4 @@
-//! Keeps a lease in a task of its own, so that a long pass does not lose it.
+//! Renews the lease in a separate task, so that a long pass does not lose it.
 
 use std::time::Duration;
 
@@ -11,39 +11,39 @@ use super::lease::{Answer, Lease};
 use crate::error::{Error, Result};
 use crate::server::backoff::{jittered, may_pass};
 
-/// How long an end waits for the lease to be given back; after that it runs out by itself. Stopping
-/// a daemon that waits takes less than a second in all.
+/// How long `end` waits until the lease has been given back. After that, the lease runs out by
+/// itself. A waiting daemon stops in less than a second in total.
 const RELEASE_WAIT: Duration = Duration::from_millis(700);
-/// The shortest pause before the lease is asked for again.
+/// The shortest pause before the next request for the lease.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
-/// The first pause after a failure.
+/// The first pause after an error.
 const AFTER_FAILURE: Duration = Duration::from_millis(250);
 
-/// How a sweeper stands to the lease.
+/// Who holds the lease.
 #[derive(Debug, Clone, Default)]
 pub(super) enum LeaseState {
-    /// Nobody answered yet.
+    /// No server has answered yet.
     #[default]
     Unknown,
-    /// It is ours until the token is cancelled.
+    /// We hold the lease, until the token is cancelled.
     Held { fence: i64, while_held: CancellationToken },
-    /// Another has it.
+    /// Another sweeper holds it.
     Taken { by: String },
-    /// No server answers; it is asked for again.
+    /// No server answers. The request is retried.
     Away { error: Error },
-    /// What waiting cannot mend.
+    /// An error that cannot go away by itself.
     Failed { error: Error },
 }
 
-/// By what right passes are carried out, and until when.
+/// The permission to run passes, and when it ends.
 #[derive(Debug, Clone)]
 pub(super) struct LeaseGuard {
     pub(super) fence: Option<i64>,
-    /// Cancelled when it is over: by the caller, or because the lease was lost.
+    /// Cancelled when the permission ends: the caller cancelled, or the lease was lost.
     pub(super) over: CancellationToken,
 }
 
-/// A task that keeps a lease, or waits for it.
+/// A task that renews the lease, or waits for it.
 #[derive(Debug)]
 pub(super) struct LeaseTask {
     pub(super) state: watch::Receiver<LeaseState>,
@@ -52,7 +52,7 @@ pub(super) struct LeaseTask {
 }
 
 impl LeaseTask {
-    /// Starts to ask for the lease. What is done under it ends when `stop` is cancelled, too.
+    /// Starts requesting the lease. Cancelling `stop` also ends the work under the lease.
     pub(super) fn start(lease: Lease, stop: CancellationToken) -> Self {
         let (sender, state) = watch::channel(LeaseState::default());
         let end = CancellationToken::new();
@@ -60,10 +60,11 @@ impl LeaseTask {
         Self { state, end, task: tokio::spawn(task_loop.run()) }
     }
 
-    /// Gives the lease back.
+    /// Ends the task and gives the lease back.
     pub(super) async fn end(self) {
         self.end.cancel();
-        // The task goes on by itself where no server answers: a driver's future must not be dropped.
+        // If no server answers, the task continues alone: a future of the driver must not be
+        // dropped.
         tokio::select! {
             _ = self.task => {}
             () = sleep(RELEASE_WAIT) => {}
@@ -81,7 +82,7 @@ struct LeaseLoop {
 
 struct Held {
     fence: i64,
-    /// By our own monotonic clock, counted from before the server was asked. The clocks of the two
+    /// By our own monotonic clock, counted from before the request was sent. The clocks of the two
     /// machines are never compared.
     until: Instant,
     token: CancellationToken,
@@ -91,7 +92,7 @@ impl LeaseLoop {
     async fn run(mut self) {
         let mut failures = 0_u32;
         while !self.end.is_cancelled() {
-            let pause = match self.ask().await {
+            let pause = match self.request().await {
                 Ok(pause) => {
                     failures = 0;
                     pause
@@ -100,8 +101,8 @@ impl LeaseLoop {
                     if self.held.is_none() {
                         self.sender.send_replace(LeaseState::Away { error });
                     }
-                    // Not so high that the power below overflows; a third of the life limits the
-                    // pause before.
+                    // Capped so that the power below does not overflow. A third of the lifetime
+                    // limits the pause anyway.
                     failures = (failures + 1).min(8);
                     let third = self.lease.terms.life / 3;
                     jittered(AFTER_FAILURE * 2_u32.pow(failures - 1)).min(third)
@@ -117,18 +118,18 @@ impl LeaseLoop {
         }
         if self.held.is_some() {
             self.lose();
-            // Nobody is there to hear of a failure; the lease runs out.
+            // The result does not matter: without the release, the lease runs out.
             let _ = self.lease.release().await;
         }
     }
 
-    /// Asks once. How long the answer is good for.
-    async fn ask(&mut self) -> Result<Duration> {
-        let asked = Instant::now();
+    /// Requests the lease once. Returns how long to wait before the next request.
+    async fn request(&mut self) -> Result<Duration> {
+        let requested = Instant::now();
         let lease = self.lease.clone();
         let asking = lease.acquire();
         tokio::pin!(asking);
-        // The lease can run out while the server does not answer: then the work under it ends,
+        // The lease can run out while the server does not answer. The work under it then ends,
         // whatever the answer will be.
         let answer = loop {
             let until = self.held.as_ref().map(|held| held.until);
@@ -140,16 +141,16 @@ impl LeaseLoop {
         let life = self.lease.terms.life;
         match answer {
             Answer::Ours { fence } => {
-                // From before the question, so that it ends here no later than on the server,
-                // however long the answer took.
-                self.hold(fence, asked + life);
-                // Two renewals in a row can fail before the lease runs out.
+                // Counted from before the request, so that the lease ends here no later than on the
+                // server, however long the answer took.
+                self.hold(fence, requested + life);
+                // Allows two renewals in a row to fail before the lease runs out.
                 Ok(life / 3)
             }
             Answer::Taken { by, remaining } => {
                 self.lose();
                 self.sender.send_replace(LeaseState::Taken { by });
-                // The one that comes first when it runs out has it.
+                // Whoever requests it first after it runs out gets it.
                 Ok((life / 3).min(remaining + jittered(SHORTEST_PAUSE)))
             }
         }
@@ -157,8 +158,8 @@ impl LeaseLoop {
 
     fn hold(&mut self, fence: i64, until: Instant) {
         match &mut self.held {
-            // A greater fence means that another sweeper had it in between: the work under the old
-            // one must end.
+            // A greater fence means that another sweeper held the lease in between, so work under
+            // the old fence must end.
             Some(held) if held.fence == fence => held.until = until,
             _ => {
                 self.lose();
@@ -170,7 +171,7 @@ impl LeaseLoop {
         }
     }
 
-    /// What is done under the lease ends with it.
+    /// Ends the work under the lease.
     fn lose(&mut self) {
         if let Some(held) = self.held.take() {
             held.token.cancel();
@@ -191,7 +192,7 @@ impl LeaseLoop {
     }
 }
 
-/// At this instant; never, where there is none.
+/// Waits until `instant`, or forever if there is none.
 async fn at(instant: Option<Instant>) {
     match instant {
         Some(instant) => sleep_until(instant).await,

@@ -1,4 +1,4 @@
-//! What a sweep leaves behind, for those who watch it.
+//! Measures what a sweep leaves behind, for monitoring.
 
 use bson::{DateTime, doc};
 
@@ -9,13 +9,14 @@ use crate::server::replication::Lag;
 use crate::server::reply::{affected, first_batch};
 use crate::store::Store;
 
-/// How many expired sessions are counted at the most: more is simply much.
+/// The maximum number of expired sessions that are counted. The exact number beyond it does not
+/// matter.
 pub const MOST_COUNTED: u64 = 100_000;
-/// How long the server may look for them, in milliseconds.
+/// The time limit of the count on the server, in milliseconds.
 const MAX_MS: i64 = 10_000;
 
 impl Store {
-    /// What a pass left behind, as far as it can be told.
+    /// What remains after a pass, as far as it is known.
     pub(super) async fn measured(&self) -> Event {
         let connection = self.connection();
         let backlog = match connection.primary_now().await {
@@ -29,11 +30,12 @@ impl Store {
         Event::Measured { layout: self.layout().name.clone(), backlog, lag }
     }
 
-    /// The sessions that are expired at `cutoff`, counted by the index of the expiry; without one,
-    /// by a look at the collection that the server gives up after ten seconds.
+    /// Counts the sessions that are expired at `cutoff`, with the index on the expiry if there is
+    /// one. Otherwise the server scans the collection, for at most ten seconds.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If a command cannot be sent or the server rejects it, or if the count takes longer than ten
+    /// seconds.
     pub async fn backlog(&self, cutoff: DateTime) -> Result<Backlog> {
         let layout = self.layout();
         let expired = Selection::expired(cutoff, cutoff).filter(layout)?;
@@ -41,7 +43,7 @@ impl Store {
         if let Some(path) = layout.expiry_path()
             && self.indexes().await?.iter().any(|index| index.leads_along(path))
         {
-            // Along the index, so that the limit keeps the oldest. Without an index the server
+            // In index order, so that the limit keeps the oldest. Without an index, the server
             // would read and sort everything.
             pipeline.push(doc! { "$sort": { path: 1 } });
         }

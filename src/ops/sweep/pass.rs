@@ -1,4 +1,4 @@
-//! One pass: the expired sessions, and those that the idle rule means.
+//! One pass: deletes the expired sessions, and those that match the idle rule.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::ops::purge::{Action, Purge, Step};
 use crate::server::backoff::may_pass;
 use crate::store::Store;
 
-/// A sweep under way.
+/// A running sweep.
 pub(super) struct SweepRun<'a, F> {
     pub(super) sweep: &'a Sweep,
     pub(super) target: &'a Target,
@@ -25,25 +25,25 @@ pub(super) struct SweepRun<'a, F> {
     pub(super) state: SweepState,
 }
 
-/// What a sweep remembers from one pass to the next.
+/// What a sweep remembers between passes.
 #[derive(Debug, Default)]
 pub(super) struct SweepState {
-    /// Whether a layout was certain before: then another verdict is a change under way.
+    /// Whether the layout was certain before. If so, a different verdict means that it is changing.
     was_certain: bool,
-    /// Whether no index led to the expired sessions.
+    /// Whether no usable index was found for the expired sessions.
     walks: bool,
     archive: ArchiveRotation,
 }
 
 impl SweepState {
-    /// Whether waiting can mend it.
+    /// Whether the error may go away by itself.
     pub(super) fn may_pass(&self, error: &Error) -> bool {
-        // A disk that is full is made room on; a folder that never was is a mistake.
+        // A full disk may get space again. A folder that never existed is a mistake.
         let archive = matches!(error, Error::Archive { .. }) && self.archive.worked;
         archive || may_pass(error)
     }
 
-    /// Whether there is nothing to sweep yet, or for now.
+    /// Whether there is nothing to sweep, yet or at the moment.
     pub(super) fn is_not_there(&self, error: &Error) -> bool {
         match error {
             Error::NoCollection { .. } => true,
@@ -54,25 +54,25 @@ impl SweepState {
         }
     }
 
-    /// Another sweeper works from now on, and may want the archive: an open one is locked.
+    /// Closes the archive, which is locked while it is open: the next sweeper may need it.
     pub(super) fn release_archive(&mut self) {
         self.archive.put_back(None);
     }
 }
 
 impl<F: FnMut(Event)> SweepRun<'_, F> {
-    /// One pass; `None` if it was cancelled before it began to delete.
+    /// Runs one pass. `None` if it was cancelled before it began to delete.
     pub(super) async fn pass(&mut self, guard: &LeaseGuard) -> Result<Option<Pass>> {
         let Self { sweep, target, control, .. } = *self;
-        // Up to here nothing is written, so an interrupted process need not wait for an answer. It
-        // comes to a task of its own, because a driver's future must not be dropped.
+        // Nothing has been written yet, so a cancelled process need not wait for the answer. The
+        // driver's future must not be dropped, so it runs in a separate task.
         let begin = tokio::spawn(begin(target.clone()));
         let Some(began) = guard.over.run_until_cancelled(begin).await else { return Ok(None) };
         let began = began.unwrap_or_else(|_| Err(lost()));
         let started = Instant::now();
         let (store, now) = match began {
             Ok(began) => began,
-            // Once is once: an empty collection is swept clean already.
+            // An empty collection has nothing to delete, so a single pass succeeds.
             Err(error) if sweep.once && is_empty(&error) => {
                 let now = target.connection.primary_now().await?;
                 let cutoff = ago(now, sweep.grace);
@@ -85,21 +85,23 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         let cutoff = ago(now, sweep.grace);
         let layout = Some(store.layout().name.clone());
         let mut pass = Pass::of_nothing(store.namespace(), layout, now, cutoff);
-        // It stands in the comment of each operation, where an operator sees whose deletes these
-        // are.
+        // The comment of each operation includes it, so that operators see which sweep the deletes
+        // belong to.
         let store = store.for_run(&match guard.fence {
             Some(fence) => format!("sweep fence {fence}"),
             None => "sweep".to_owned(),
         });
         let purges = sweep.purges(now, cutoff);
-        // A rule that the layout has no date for is said before anything is deleted.
+        // Reports a rule that requires a date the layout does not store, before anything is
+        // deleted.
         purges.iter().try_for_each(|purge| purge.filter(store.layout()).map(drop))?;
-        // A long pass has something to show from its beginning. Without an index it would cost a pass.
+        // A long pass has metrics from its beginning. Without an index, measuring would cost a full
+        // scan.
         if sweep.measure && !self.state.walks {
             (self.on_event)(store.measured().await);
         }
         for purge in purges {
-            // Reported with the pass, because what was deleted before the error is deleted.
+            // Reported with the pass, because the sessions deleted before the error stay deleted.
             if let Err(error) = self.purge(&store, purge, guard, &mut pass).await {
                 pass.error = Some(error);
                 break;
@@ -107,7 +109,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         }
         let stopped = guard.over.is_cancelled();
         pass.interrupted = stopped && control.cancel.is_cancelled();
-        // The guard is over in both cases; only the token of the caller tells them apart.
+        // The guard ends in both cases; only the caller's token shows which it was.
         pass.lost_lease = stopped && !pass.interrupted;
         pass.took = started.elapsed();
         self.state.walks = pass.walked;
@@ -155,7 +157,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
 }
 
 impl Sweep {
-    /// What a pass purges.
+    /// The purges of one pass.
     fn purges(&self, now: DateTime, cutoff: DateTime) -> Vec<Purge> {
         let mut purges = vec![Purge::expired(now, cutoff)];
         if let Some(idle) = self.idle {
@@ -172,23 +174,23 @@ impl Sweep {
     }
 }
 
-/// The store and the server's now.
+/// The store, and the server's time.
 async fn begin(target: Target) -> Result<(Store, DateTime)> {
     let store = target.store().await?;
     let now = store.connection().primary_now().await?;
     Ok((store, now))
 }
 
-/// A task of ours panicked, and said so itself.
+/// One of our tasks panicked, and has printed the reason.
 pub(super) fn lost() -> Error {
-    Error::Unsupported("a pass was lost".into())
+    Error::Unsupported("an internal task panicked".into())
 }
 
 fn is_empty(error: &Error) -> bool {
     matches!(error, Error::Undetected { certainty: Certainty::Empty, .. })
 }
 
-/// The sum of what is known.
+/// The sum of the known values.
 fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     other.map_or(one, |other| Some(one.unwrap_or(0) + other))
 }

@@ -1,4 +1,4 @@
-//! The loop: one pass after the other while the lease lasts, and waiting for whatever is missing.
+//! The loop: runs passes while the lease lasts, and waits for whatever is missing.
 
 use std::time::Duration;
 
@@ -16,17 +16,17 @@ use crate::error::{Error, Result};
 use crate::server::backoff::{Backoff, FIRST_PAUSE, may_pass};
 use crate::store::Store;
 
-/// The longest silence of a sweep that waits: a third of the shortest after which the program takes
-/// one for stuck.
+/// The longest time between two events of a waiting sweep: a third of the shortest time after which
+/// the program considers it stuck.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
 impl Sweep {
-    /// Sweeps until it is cancelled, and reports what happens to `on_event`. The batch under way is
-    /// finished first; while it waits, or no server answers, it ends at once.
+    /// Sweeps until it is cancelled, and passes events to `on_event`. When cancelled, it finishes
+    /// the current batch; while it waits, or no server answers, it stops immediately.
     ///
     /// # Errors
-    /// What waiting cannot mend: a refused login, a missing right, documents of no known layout.
-    /// With `once`, any error.
+    /// If an error cannot go away by itself: a rejected login, a missing privilege, documents of no
+    /// known layout. With `once`, on any error.
     pub async fn run(
         &self,
         target: &Target,
@@ -45,7 +45,7 @@ impl Sweep {
             LeaseTask::start(lease, control.cancel.clone())
         });
         let ended = run.sweep_while_leased(lease.as_mut()).await;
-        // Also after an error: another sweeper need not wait until the lease runs out.
+        // Even after an error, so that another sweeper need not wait until the lease runs out.
         if let Some(lease) = lease {
             lease.end().await;
         }
@@ -58,13 +58,13 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         LeaseGuard { fence: None, over: self.control.cancel.clone() }
     }
 
-    /// Waits until there is a collection: a lease for one that was mistyped would make a database of
-    /// that name. `false` where it was cancelled.
+    /// Waits until the collection exists: the lease for a mistyped name would create a database of
+    /// that name. Returns `false` if cancelled.
     async fn wait_for_collection(&mut self) -> Result<bool> {
         let guard = self.without_lease();
         let mut backoff = Backoff::new(self.sweep.interval);
         loop {
-            // In a task of its own, because a future of the driver must not be dropped.
+            // In a separate task, because a future of the driver must not be dropped.
             let looking = tokio::spawn({
                 let target = self.target.clone();
                 async move { target.connection.exists(&target.collection).await }
@@ -109,7 +109,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         }
     }
 
-    /// Waits for the lease. `None` where it was cancelled, or once and another has it.
+    /// Waits for the lease. `None` if cancelled, or with `once` if another sweeper holds it.
     async fn acquire(&mut self, lease: &mut LeaseTask) -> Result<Option<LeaseGuard>> {
         let once = self.sweep.once;
         let mut reported = None;
@@ -117,7 +117,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
             let state = lease.state.borrow_and_update().clone();
             match state {
                 LeaseState::Unknown => {}
-                // It was lost between the change and this look at it.
+                // The lease was lost right after the state changed.
                 LeaseState::Held { while_held, .. } if while_held.is_cancelled() => {}
                 LeaseState::Held { fence, while_held } => {
                     (self.on_event)(Event::Holds(fence));
@@ -146,7 +146,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         }
     }
 
-    /// Passes, one an interval, for as long as the guard lasts.
+    /// Runs one pass per interval until the guard ends.
     async fn sweep_until(&mut self, guard: &LeaseGuard) -> Result<()> {
         let Sweep { interval, jitter, once, .. } = *self.sweep;
         let start = || Schedule::starting(Instant::now(), interval, jitter);
@@ -158,8 +158,8 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
                 Ok(None) => return Ok(()),
                 Ok(Some(mut pass)) => {
                     let ends = |error: &Error| once || !self.state.may_pass(error);
-                    // A pass that broke off is not repeated at once: each of its batches was tried
-                    // several times.
+                    // A pass that ended early is not repeated immediately: each of its batches was
+                    // already retried.
                     let last = pass.error.clone().filter(ends);
                     pass.is_last = last.is_some();
                     if pass.error.is_none() {
@@ -186,14 +186,14 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
             }
             let due = retry.unwrap_or_else(|| schedule.next(Instant::now()));
             if !self.wait_until(due, guard).await {
-                // Whoever asked for a pass now gets the next one an interval later.
+                // After a requested pass, the next one follows an interval later.
                 schedule = start();
             }
         }
         Ok(())
     }
 
-    /// Waits, with signs of life. `false` if a pass was asked for before it is due.
+    /// Waits, with regular events. Returns `false` if a pass was requested before it is due.
     async fn wait_until(&mut self, due: Instant, guard: &LeaseGuard) -> bool {
         loop {
             let next = due.min(Instant::now() + HEARTBEAT);
@@ -210,8 +210,8 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
     }
 }
 
-/// The guard of a sweep that runs in a task of its own, and goes on whatever it meets; dropping it
-/// ends the sweep after the batch under way.
+/// The guard of a sweep in a background task, which continues after any error. Dropping the guard
+/// stops the sweep after the current batch.
 #[derive(Debug)]
 pub struct ClearInterval {
     cancel: CancellationToken,
@@ -230,7 +230,7 @@ impl ClearInterval {
         let task = tokio::spawn(async move {
             loop {
                 match sweep.run(&target, &control, &mut on_event).await {
-                    // An application has nobody who would start it again.
+                    // In an application, nobody would restart it.
                     Err(error) if !sweep.once && !control.cancel.is_cancelled() => {
                         let pause = sweep.interval.max(FIRST_PAUSE);
                         on_event(Event::Failed { error, pause });
@@ -243,14 +243,14 @@ impl ClearInterval {
         Self { cancel, task: Some(task) }
     }
 
-    /// Ends the sweep and waits until the batch under way is finished.
+    /// Stops the sweep, and waits until the current batch is finished.
     ///
     /// # Errors
-    /// What ended the sweep earlier, if it was to make one pass and that failed.
+    /// The error that ended the sweep, if it was to run only one pass.
     pub async fn stop(mut self) -> Result<()> {
         self.cancel.cancel();
         match self.task.take() {
-            // A task that panicked has said so itself.
+            // A task that panicked has printed the reason.
             Some(task) => task.await.unwrap_or(Ok(())),
             None => Ok(()),
         }

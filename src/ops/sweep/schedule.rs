@@ -1,11 +1,12 @@
-//! When passes are due: on time however long they take, and never a pile of them.
+//! When passes are due: at regular times however long they take, without a backlog of missed
+//! passes.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// When the next pass is due.
+/// The time of the next pass.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Schedule {
     due: Instant,
@@ -14,18 +15,18 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// A pass began at `first`.
+    /// A schedule whose first pass begins at `first`.
     pub(super) fn starting(first: Instant, interval: Duration, jitter: Duration) -> Self {
         Self { due: first, interval: interval.max(Duration::from_millis(1)), jitter }
     }
 
-    /// When the next pass begins: one interval after the last was due, not after it ended. If that
-    /// is past, at once, and those that were missed as well are left out.
+    /// When the next pass begins: one interval after the last one was due, not after it ended. If
+    /// that time has passed, the pass begins immediately, and further missed passes are skipped.
     pub(super) fn next(&mut self, now: Instant) -> Instant {
         self.due += self.interval;
         let missed = now.saturating_duration_since(self.due).as_nanos() / self.interval.as_nanos();
         self.due += self.interval.saturating_mul(u32::try_from(missed).unwrap_or(u32::MAX));
-        // Not added to `due`, where the jitter of all passes would add up.
+        // Not added to `due`, where the jitter would accumulate.
         let random = RandomState::new().hash_one(self.due) as u32;
         self.due + self.jitter.mul_f64(f64::from(random) / f64::from(u32::MAX))
     }

@@ -1,4 +1,4 @@
-//! What is swept, and how: plain values.
+//! The settings of a sweep.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,33 +15,34 @@ use crate::ops::purge::Pace;
 use crate::server::connection::Connection;
 use crate::store::Store;
 
-/// How to sweep: a plain value.
+/// How to sweep.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sweep {
-    /// From the start of one pass to the start of the next.
+    /// The time from the start of one pass to the start of the next.
     pub interval: Duration,
-    /// Each pass but the first begins up to so much later, at random.
+    /// Delays each pass but the first by a random time of up to this duration.
     pub jitter: Duration,
-    /// Sessions are spared until they have been expired for so long, because an application may be
-    /// about to touch them.
+    /// How long a session must have been expired before it is deleted, because an application may
+    /// be about to touch it.
     pub grace: Duration,
-    /// Removes endless sessions, too, that were not touched for so long.
+    /// Also deletes sessions that never expire, if they have been idle for at least this long.
     pub idle: Option<Duration>,
-    /// Sessions a batch; see [`Purge::batch_size`](crate::ops::purge::Purge::batch_size).
+    /// Sessions per batch; see [`Purge::batch_size`](crate::ops::purge::Purge::batch_size).
     pub batch_size: Option<u32>,
     /// Batches in flight; see [`Purge::jobs`](crate::ops::purge::Purge::jobs).
     pub jobs: Option<u32>,
-    /// How gently.
+    /// How to throttle.
     pub pace: Pace,
-    /// The file in which sessions are put aside before they are deleted; see
+    /// The file that sessions are written to before they are deleted; see
     /// [`archive_path`](crate::sweep::archive_path).
     pub archive: Option<PathBuf>,
-    /// Works only under the lease of the namespace. Without terms it takes nobody into account.
+    /// Sweeps only while it holds the lease of the namespace. `None` sweeps without regard to other
+    /// sweepers.
     pub lease: Option<Terms>,
-    /// Measures after each pass what it left behind, for
+    /// Measures what remains after each pass, for
     /// [`Event::Measured`](crate::sweep::Event::Measured).
     pub measure: bool,
-    /// End after one pass that was carried out, or at once if another has the lease.
+    /// Stops after one complete pass, or immediately if another sweeper holds the lease.
     pub once: bool,
 }
 
@@ -63,32 +64,33 @@ impl Default for Sweep {
     }
 }
 
-/// How a sweep is told what to do.
+/// Controls a running sweep.
 #[derive(Debug, Clone, Default)]
 pub struct Control {
-    /// Ends it: the batch under way is finished, and the lease is given back.
+    /// Stops the sweep: the current batch is finished, and the lease is given back.
     pub cancel: CancellationToken,
-    /// Begins a pass now, without waiting for the interval. A sweep without the lease takes no heed.
+    /// Starts a pass now, without waiting for the interval. Ignored while another sweeper holds the
+    /// lease.
     pub wake: Arc<Notify>,
 }
 
-/// What is swept.
+/// What to sweep.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// Where it is.
+    /// The connection.
     pub connection: Connection,
     /// The collection.
     pub collection: String,
-    /// Its layout; without one the documents are judged anew in each pass.
+    /// The layout. If `None`, it is detected anew in each pass.
     pub layout: Option<Layout>,
-    /// How long a session lives after its last touch, where only the operator knows.
+    /// How long a session lives after its last touch, for layouts where only the operator knows it.
     pub lifetime: Option<Duration>,
-    /// Where users are, if not where the layout looks.
+    /// Where to look for the user, if not where the layout says.
     pub user: Vec<UserPlace>,
 }
 
 impl Target {
-    /// The collection of `store`, in its layout.
+    /// The collection and the layout of `store`.
     pub fn of(store: &Store) -> Self {
         Self {
             connection: store.connection().clone(),
@@ -104,7 +106,7 @@ impl Target {
         self.connection.namespace(&self.collection)
     }
 
-    /// The store as it is now.
+    /// The store, with the layout that the collection has now.
     pub(super) async fn store(&self) -> Result<Store> {
         let Self { connection, collection, layout, lifetime, user } = self;
         let choice = connection

@@ -1,5 +1,5 @@
-//! What the driver's heartbeats meet, server by server. When no server can be selected the driver
-//! gives its reasons as text only; here is what they were.
+//! The results of the driver's heartbeats, by server. When no server can be selected, the driver
+//! gives its reasons only as text; this module keeps the reasons themselves.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -18,14 +18,14 @@ use super::probe::{Protocol, speaks};
 use crate::error::{TlsFault, reason};
 use crate::server::scene::Obstacle;
 
-/// What became of the last heartbeat of each server.
+/// The result of the last heartbeat of each server.
 #[derive(Debug, Clone)]
 pub(super) struct Heartbeats {
     asked: Arc<Asked>,
     seen: Arc<Mutex<Seen>>,
 }
 
-/// What the connection string asks for.
+/// What the connection string requests.
 #[derive(Debug)]
 struct Asked {
     set: Option<String>,
@@ -37,8 +37,8 @@ struct Asked {
 #[derive(Debug, Default)]
 struct Seen {
     servers: BTreeMap<String, Server>,
-    /// Whether a server that closes the connection speaks the other protocol: TLS where the
-    /// connection string asks for none, else plain.
+    /// Whether a server that closes the connection speaks the other protocol: TLS if the connection
+    /// string does not enable it, else plain.
     speaks_other: HashMap<String, Option<bool>>,
 }
 
@@ -51,15 +51,15 @@ enum Server {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Failure {
     Tls(TlsFault),
-    /// The connection ends without an answer.
+    /// The connection was closed without an answer.
     Closed,
-    /// The answer is not of the protocol that is spoken.
+    /// The answer belongs to another protocol.
     Foreign,
     Silent(Option<String>),
 }
 
 impl Heartbeats {
-    /// Has the heartbeats listened to, for the driver's own sessions as well: it takes one listener.
+    /// Listens to the heartbeats, for `sessions` as well: the driver accepts only one listener.
     pub(super) fn listen(options: &mut ClientOptions, sessions: Known) -> Self {
         let tls = match &options.tls {
             Some(Tls::Enabled(tls)) => Some(tls),
@@ -75,7 +75,7 @@ impl Heartbeats {
         let listener = heartbeats.clone();
         options.sdam_event_handler = Some(EventHandler::callback(move |event| match event {
             SdamEvent::ServerHeartbeatSucceeded(heartbeat) => {
-                sessions.heed(&heartbeat.reply);
+                sessions.update(&heartbeat.reply);
                 listener.answered(&heartbeat.server_address, &heartbeat.reply);
             }
             SdamEvent::ServerHeartbeatFailed(heartbeat) => {
@@ -106,15 +106,15 @@ impl Heartbeats {
         let mut seen = self.seen();
         let is_unclear = matches!(failure, Failure::Closed | Failure::Foreign);
         if is_unclear && !seen.speaks_other.contains_key(&name) {
-            // Found out once, not at each heartbeat: the server may be one that is overloaded.
+            // Probed once, not at each heartbeat: the server may be overloaded.
             seen.speaks_other.insert(name.clone(), None);
-            self.find_out(address.clone());
+            self.probe(address.clone());
         }
         seen.servers.insert(name, Server::Failed(failure));
     }
 
-    /// A server that is no longer one of the deployment's. That of another replica set leaves
-    /// at once.
+    /// Forgets a server that left the deployment. The driver removes a server of another replica
+    /// set immediately, so that one is kept for the error message.
     fn left(&self, address: &ServerAddress) {
         let address = address.to_string();
         let mut seen = self.seen();
@@ -123,7 +123,7 @@ impl Heartbeats {
         }
     }
 
-    fn find_out(&self, address: ServerAddress) {
+    fn probe(&self, address: ServerAddress) {
         let other = if self.asked.tls { Protocol::Plain } else { Protocol::Tls };
         let heartbeats = self.clone();
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -177,7 +177,7 @@ impl Heartbeats {
             },
             rustls::Error::AlertReceived(alert) => TlsFault::Refused(refusal(*alert)),
             rustls::Error::PeerIncompatible(_) => {
-                TlsFault::Handshake("it shares no TLS version or cipher suite with us".to_owned())
+                TlsFault::Handshake("no TLS version or cipher suite in common".to_owned())
             }
             error => TlsFault::Handshake(error.to_string()),
         }
@@ -191,7 +191,7 @@ impl Heartbeats {
         }
     }
 
-    /// Why none of the servers of `hosts` can be selected, as far as heartbeats show it.
+    /// Why no server in `hosts` can be selected, as far as the heartbeats show.
     pub(super) fn obstacle(&self, hosts: &str) -> Option<Obstacle> {
         let seen = self.seen();
         let servers = &seen.servers;
@@ -228,21 +228,23 @@ impl Heartbeats {
         }
         let why = |failure: &Failure| match failure {
             Failure::Silent(why) => why.clone(),
-            Failure::Foreign => Some("what answers there is not MongoDB".to_owned()),
-            Failure::Closed | Failure::Tls(_) => Some("the connection is closed".to_owned()),
+            Failure::Foreign => Some("the service at this address is not MongoDB".to_owned()),
+            Failure::Closed | Failure::Tls(_) => {
+                Some("the server closed the connection".to_owned())
+            }
         };
         let whys: Vec<_> = failed
             .iter()
             .filter_map(|(address, failure)| Some((*address, why(failure)?)))
             .collect();
         let (address, why) = whys.first()?;
-        // A replica set's members may have other names than the connection string.
+        // The members of a replica set may have other names than in the connection string.
         let is_of_all = whys.iter().all(|(_, other)| other == why)
             && whys.iter().map(|(address, _)| address.as_str()).eq(sorted(hosts));
         Some(Obstacle::Silence(if is_of_all { why.clone() } else { format!("{address}: {why}") }))
     }
 
-    /// A failure with what is known of the server's protocol.
+    /// A failure, refined by what the probe found out about the server's protocol.
     fn resolved(&self, address: &str, failure: &Failure, seen: &Seen) -> Failure {
         let speaks_other = seen.speaks_other.get(address).copied().flatten();
         match (failure, speaks_other, self.asked.tls) {
@@ -269,31 +271,31 @@ fn sorted(hosts: &str) -> Vec<&str> {
     hosts
 }
 
-/// `DnsName("db.example")` without its kind.
+/// The name in `DnsName("db.example")`.
 fn bare(name: &str) -> String {
     let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     inner.unwrap_or(name).trim_matches('"').to_owned()
 }
 
-/// Most of these come out of openssl commands in old instructions.
-fn certificate_fault(said: &str) -> String {
-    if said.contains("CaUsedAsEndEntity") {
-        "it is an authority's certificate, not a server's".to_owned()
-    } else if said.contains("UnsupportedCertVersion") {
-        "it has X.509 version 1, and version 3 is needed".to_owned()
-    } else if said.contains("purpose") || said.contains("Purpose") {
-        "its extended key usage does not include servers".to_owned()
+/// Most of these come from outdated openssl instructions.
+fn certificate_fault(why: &str) -> String {
+    if why.contains("CaUsedAsEndEntity") {
+        "it is a CA certificate, not a server certificate".to_owned()
+    } else if why.contains("UnsupportedCertVersion") {
+        "it is X.509 version 1, but version 3 is required".to_owned()
+    } else if why.contains("purpose") || why.contains("Purpose") {
+        "its extended key usage does not include server authentication".to_owned()
     } else {
-        said.to_owned()
+        why.to_owned()
     }
 }
 
-/// What a server means by an alert. A server's own certificate is not its concern.
+/// The meaning of a TLS alert. Alerts are about the client certificate, never the server's own.
 fn refusal(alert: AlertDescription) -> String {
     match alert {
         AlertDescription::CertificateRequired => "it requires a client certificate".to_owned(),
         AlertDescription::UnknownCA => {
-            "it does not trust the authority of the client certificate".to_owned()
+            "it does not trust the issuer of the client certificate".to_owned()
         }
         AlertDescription::CertificateExpired => "the client certificate has expired".to_owned(),
         AlertDescription::BadCertificate
@@ -302,7 +304,7 @@ fn refusal(alert: AlertDescription) -> String {
         | AlertDescription::UnsupportedCertificate => {
             "it does not accept the client certificate".to_owned()
         }
-        AlertDescription::ProtocolVersion => "it speaks neither TLS 1.2 nor TLS 1.3".to_owned(),
+        AlertDescription::ProtocolVersion => "it supports neither TLS 1.2 nor TLS 1.3".to_owned(),
         alert => format!("alert {alert:?}"),
     }
 }

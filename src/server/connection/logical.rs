@@ -1,6 +1,6 @@
-//! The driver's own sessions (`lsid`, nothing of the web's), kept from one command to the next. For a
-//! command that brings none the driver makes one and gives it back in a task of its own. With one
-//! update in flight that is a fifth of the processor time on this side; with many in flight, nothing.
+//! The driver's sessions (`lsid`, unrelated to web sessions), reused across commands. For a command
+//! without one, the driver creates a session and returns it in a separate task. With one update in
+//! flight that takes a fifth of our CPU time; with many in flight, nothing measurable.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,24 +9,24 @@ use std::time::{Duration, Instant};
 use bson::Document;
 use mongodb::{Client, ClientSession};
 
-/// A server forgets them after half an hour, or a minute at the least that it can be told.
+/// Servers drop idle sessions after 30 minutes; the lowest possible setting is one minute.
 const KEPT: Duration = Duration::from_secs(20);
 
-/// Those that no command has at the moment.
+/// The sessions that no command is using.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogicalSessions {
     idle: Arc<Mutex<Vec<(Instant, ClientSession)>>>,
     known: Known,
 }
 
-/// Whether the servers know them, as their heartbeats say. It goes without the sessions: a listener
-/// that has those keeps its own client alive.
+/// Whether the servers support sessions, according to their heartbeats. It does not hold the
+/// sessions: a listener that did would keep its own client alive.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known(Arc<AtomicBool>);
 
 impl Known {
-    /// Learns from the reply to a heartbeat.
-    pub(super) fn heed(&self, hello: &Document) {
+    /// Updates the state from the reply to a heartbeat.
+    pub(super) fn update(&self, hello: &Document) {
         if has_data(hello) {
             let knows = hello.contains_key("logicalSessionTimeoutMinutes");
             self.0.store(knows, Ordering::Relaxed);
@@ -35,12 +35,12 @@ impl Known {
 }
 
 impl LogicalSessions {
-    /// To be told of heartbeats.
+    /// The part for the heartbeat listener to update.
     pub(super) fn known(&self) -> Known {
         self.known.clone()
     }
 
-    /// One for a command, or none where the driver is to see to it.
+    /// A session for one command, or `None` if the driver should manage its own.
     pub(crate) async fn take(&self, client: &Client) -> Option<ClientSession> {
         if !self.known.0.load(Ordering::Relaxed) {
             return None;
@@ -48,11 +48,11 @@ impl LogicalSessions {
         if let Some(session) = self.idle() {
             return Some(session);
         }
-        // As the driver's own are, whose commands do not wait for each other.
+        // Like the driver's implicit sessions, so that commands do not wait for each other.
         client.start_session().causal_consistency(false).await.ok()
     }
 
-    /// Keeps one whose command went well. Of the others nobody knows what the server still does.
+    /// Keeps a session whose command succeeded. After a failure, the server may still be using it.
     pub(crate) fn keep(&self, session: Option<ClientSession>) {
         if let Some(session) = session {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,14 +66,14 @@ impl LogicalSessions {
         if since.elapsed() < KEPT {
             return Some(session);
         }
-        // Those below it have waited for longer.
+        // The sessions below it have been idle even longer.
         idle.clear();
         None
     }
 }
 
 fn has_data(hello: &Document) -> bool {
-    // Arbiters and members that are starting tell nothing about those that take commands.
+    // Arbiters and starting members are no evidence about the members that take commands.
     ["isWritablePrimary", "ismaster", "secondary"]
         .iter()
         .any(|role| hello.get_bool(role).unwrap_or(false))

@@ -1,5 +1,6 @@
-//! Whether a server that closes the connection would speak TLS, or would speak without it. A server
-//! says neither: it only closes the connection. This runs after a failure and never sends a login.
+//! Finds out whether a server that closes the connection expects TLS or plain text. The server
+//! gives no reason; it only closes the connection. The probe runs after a failure and never sends
+//! credentials.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +13,18 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// What is spoken on a connection.
+/// The protocol on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protocol {
     Tls,
     Plain,
 }
 
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 const DEFAULT_PORT: u16 = 27017;
 /// `OP_MSG`.
 const MESSAGE: i32 = 2013;
-/// The first byte of a TLS record: an alert, or a handshake.
+/// The first byte of a TLS record: an alert or a handshake.
 const TLS_RECORDS: [u8; 2] = [0x15, 0x16];
 
 /// Whether the server answers in `protocol`.
@@ -36,14 +37,15 @@ pub(super) async fn speaks(address: &ServerAddress, protocol: Protocol) -> bool 
     let Some(greeting) = greeting else { return false };
     let answer = answer(host, port.unwrap_or(DEFAULT_PORT), &greeting);
     #[expect(clippy::disallowed_methods, reason = "no future of the driver is dropped")]
-    let Ok(Ok(head)) = tokio::time::timeout(PATIENCE, answer).await else { return false };
+    let Ok(Ok(head)) = tokio::time::timeout(TIMEOUT, answer).await else { return false };
     match protocol {
         Protocol::Tls => TLS_RECORDS.contains(&head[0]),
         Protocol::Plain => head[12..] == MESSAGE.to_le_bytes(),
     }
 }
 
-/// The first 16 bytes that come: a header of MongoDB's. The shortest answer in TLS is an alert of 7.
+/// The first 16 bytes of the answer: the header of a MongoDB message. The shortest TLS answer is an
+/// alert of 7 bytes.
 async fn answer(host: &str, port: u16, greeting: &[u8]) -> std::io::Result<[u8; 16]> {
     let mut stream = TcpStream::connect((host, port)).await?;
     stream.write_all(greeting).await?;
@@ -52,7 +54,7 @@ async fn answer(host: &str, port: u16, greeting: &[u8]) -> std::io::Result<[u8; 
         match stream.read(&mut head[length..]).await {
             Ok(0) => break,
             Ok(read) => length += read,
-            // What came before the connection was reset counts.
+            // Bytes that arrived before the connection was reset count.
             Err(_) if length > 0 => break,
             Err(error) => return Err(error),
         }
@@ -60,7 +62,7 @@ async fn answer(host: &str, port: u16, greeting: &[u8]) -> std::io::Result<[u8; 
     Ok(head)
 }
 
-/// The beginning of a handshake that is never finished, so nobody needs to be trusted.
+/// The start of a handshake that is never finished, so no certificate has to be trusted.
 fn client_hello(host: &str) -> Option<Vec<u8>> {
     let config = ClientConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
@@ -77,7 +79,7 @@ fn client_hello(host: &str) -> Option<Vec<u8>> {
 fn plain_hello() -> Option<Vec<u8>> {
     const HEADER: i32 = 16;
     let command = doc! { "hello": 1, "$db": "admin" }.to_vec().ok()?;
-    // Flags, the kind of the section, the command.
+    // Flags, section kind, command.
     let body: Vec<u8> = [0; 5].into_iter().chain(command).collect();
     let length = i32::try_from(body.len()).ok()? + HEADER;
     let header = [length, 1, 0, MESSAGE].into_iter().flat_map(i32::to_le_bytes);

@@ -1,7 +1,7 @@
-//! What a connection string asks for, where the driver says too little: options that other drivers
-//! take and this one refuses are left out, and the fault of a string that cannot be used is named.
+//! Connection strings where the driver's handling falls short: options of other drivers that it
+//! rejects are removed, and errors name what is wrong.
 //!
-//! The driver stays the one that parses. What is read here is only the names and values of options.
+//! The driver does the parsing. This module only reads the names and values of options.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -16,8 +16,8 @@ mod options;
 pub use options::IgnoredOption;
 use options::{HARMLESS, KNOWN, OTHER_NAMES};
 
-/// The string without options that have no effect here, and those options. A string without any is
-/// what it was.
+/// The string without the options that have no effect, and those options. A string without such
+/// options is unchanged.
 pub(super) fn readable(uri: &str) -> (Cow<'_, str>, Vec<IgnoredOption>) {
     let mut ignored = Vec::new();
     let Some((before, query)) = split(uri) else { return (Cow::Borrowed(uri), ignored) };
@@ -34,7 +34,7 @@ pub(super) fn readable(uri: &str) -> (Cow<'_, str>, Vec<IgnoredOption>) {
     }
 }
 
-/// `harmless` is the name of an option, or a name and a value.
+/// `harmless` is the name of an option, or `name=value`.
 fn is_harmless(pair: &str, harmless: &str) -> bool {
     let Some((name, value)) = pair.split_once('=') else { return false };
     match harmless.split_once('=') {
@@ -43,14 +43,14 @@ fn is_harmless(pair: &str, harmless: &str) -> bool {
     }
 }
 
-/// What stands before the options, and the options.
+/// What precedes the options, and the options.
 fn split(uri: &str) -> Option<(&str, &str)> {
     let start = uri.find("://")? + "://".len();
     let mark = start + uri[start..].find('?')?;
     Some((&uri[..mark], &uri[mark + 1..]))
 }
 
-/// Changes what the driver makes of a string where it is wrong about it.
+/// Corrects the options where the driver parses them wrongly.
 pub(super) fn corrected(
     asked: &mut ClientOptions,
     ignored: &mut Vec<IgnoredOption>,
@@ -58,7 +58,7 @@ pub(super) fn corrected(
     if let Some(concern) = &mut asked.write_concern
         && concern.w == Some(Acknowledgment::Nodes(0))
     {
-        // The driver refuses to read with it. Writes name a write concern of their own.
+        // The driver refuses to read with w=0. Our writes set their own write concern.
         concern.w = None;
         ignored.push(IgnoredOption { option: "w=0", reason: options::MAJORITY });
     }
@@ -69,16 +69,16 @@ pub(super) fn corrected(
     match login.mechanism {
         Some(AuthMechanism::MongoDbX509) if !has_certificate => {
             let what =
-                "authMechanism=MONGODB-X509 needs a client certificate, tlsCertificateKeyFile";
+                "authMechanism=MONGODB-X509 requires a client certificate (tlsCertificateKeyFile)";
             Err(Error::Uri(UriFault::Contradiction(what)))
         }
         Some(AuthMechanism::MongoDbX509) => {
-            // Driver 3.9.1 sends it as `username`, which servers refuse. Without it they take the
+            // Driver 3.9.1 sends it as `username`, which servers reject. Without it, they use the
             // subject of the certificate, which is the only user that may log in with it.
             login.username = None;
             Ok(())
         }
-        // The driver finds this out only when it logs in.
+        // The driver notices this only when it logs in.
         Some(AuthMechanism::MongoDbCr) => {
             Err(Error::Uri(UriFault::NotBuiltIn("authMechanism=MONGODB-CR")))
         }
@@ -95,14 +95,14 @@ pub(super) fn corrected(
     }
 }
 
-/// The driver names neither the option nor, for most faults, the file, and takes a file of
-/// authorities without any for one that trusts nobody.
+/// Checks the TLS files. The driver's errors name neither the option nor, mostly, the file, and it
+/// accepts a CA file without certificates, which trusts nobody.
 fn check_files(options: &ClientOptions) -> Result<(), UriFault> {
     let Some(Tls::Enabled(tls)) = &options.tls else { return Ok(()) };
     if let Some(path) = &tls.ca_file_path {
         let text = pem("tlsCAFile", path)?;
         if !has(&text, "CERTIFICATE") {
-            return Err(file("tlsCAFile", path, "holds no certificate in PEM format"));
+            return Err(file("tlsCAFile", path, "contains no PEM certificate"));
         }
     }
     if let Some(path) = &tls.cert_key_file_path {
@@ -111,10 +111,10 @@ fn check_files(options: &ClientOptions) -> Result<(), UriFault> {
             return Err(UriFault::EncryptedKey { path: path.clone() });
         }
         if !has(&text, "CERTIFICATE") {
-            return Err(file(KEY_FILE, path, "holds no certificate in PEM format"));
+            return Err(file(KEY_FILE, path, "contains no PEM certificate"));
         }
         if !["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"].iter().any(|key| has(&text, key)) {
-            return Err(file(KEY_FILE, path, "holds no private key in PEM format"));
+            return Err(file(KEY_FILE, path, "contains no PEM private key"));
         }
     }
     Ok(())
@@ -137,48 +137,50 @@ fn file(option: &'static str, path: &Path, what: impl Into<String>) -> UriFault 
     UriFault::File { option, path: path.to_owned(), what: what.into() }
 }
 
-/// Why the driver makes no client of what it has parsed.
+/// Why the driver cannot create a client from the parsed options.
 pub(super) fn client_fault(tls: Option<&Tls>, error: &mongodb::error::Error) -> UriFault {
-    let said = error.to_string();
+    let message = error.to_string();
     match (error.kind.as_ref(), tls) {
         (ErrorKind::InvalidTlsConfig { .. }, Some(Tls::Enabled(tls))) => {
-            let what = if said.contains("KeyMismatch") {
-                "holds a private key that does not belong to its certificate"
-            } else if said.contains("UnsupportedCertVersion") {
-                "holds a certificate of X.509 version 1, and version 3 is needed"
+            let what = if message.contains("KeyMismatch") {
+                "contains a private key that does not match its certificate"
+            } else if message.contains("UnsupportedCertVersion") {
+                "contains an X.509 version 1 certificate, but version 3 is required"
             } else {
-                "holds a certificate or a private key that cannot be used"
+                "contains an unusable certificate or private key"
             };
             match (&tls.cert_key_file_path, &tls.ca_file_path) {
                 (Some(path), _) => file(KEY_FILE, path, what),
-                (None, Some(path)) => file("tlsCAFile", path, "cannot be used"),
-                (None, None) => UriFault::Form("its TLS options cannot be used"),
+                (None, Some(path)) => file("tlsCAFile", path, "is unusable"),
+                (None, None) => UriFault::Form("the TLS options are unusable"),
             }
         }
-        _ => said_by_driver(&said).unwrap_or(UriFault::Form(FORM)),
+        _ => from_driver(&message).unwrap_or(UriFault::Form(FORM)),
     }
 }
 
-const FORM: &str = "it is not of the form mongodb://HOST:PORT/DATABASE?OPTIONS";
+const FORM: &str = "expected mongodb://HOST:PORT/DATABASE?OPTIONS";
 
 /// Why the driver cannot parse a string. Its message may repeat parts of the string, so it is only
-/// looked at.
+/// inspected, never shown.
 pub(super) fn unparsed(uri: &str, error: mongodb::error::Error) -> Error {
-    let said = error.to_string();
+    let message = error.to_string();
     match error.kind.as_ref() {
-        // That may pass.
-        ErrorKind::DnsResolve { .. } => Error::Driver { what: lookup(uri, &said), source: error },
-        _ => Error::Uri(fault(uri, &said)),
+        // A DNS failure may be temporary.
+        ErrorKind::DnsResolve { .. } => {
+            Error::Driver { what: lookup(uri, &message), source: error }
+        }
+        _ => Error::Uri(fault(uri, &message)),
     }
 }
 
-fn fault(uri: &str, said: &str) -> UriFault {
+fn fault(uri: &str, message: &str) -> UriFault {
     if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
-        return UriFault::Form("it begins with neither mongodb:// nor mongodb+srv://");
+        return UriFault::Form("it must begin with mongodb:// or mongodb+srv://");
     }
     let query = split(uri).map(|(_, query)| query);
-    match said_by_driver(said) {
-        // A ? in a password looks like the end of the hosts.
+    match from_driver(message) {
+        // A ? in a password looks like the start of the options.
         Some(UriFault::Form(_))
             if query.is_some_and(|query| query.contains('@'))
                 && !split(uri).is_some_and(|(before, _)| before.contains('@')) =>
@@ -186,42 +188,44 @@ fn fault(uri: &str, said: &str) -> UriFault {
             UriFault::Encoding
         }
         Some(fault) => fault,
-        None => query.and_then(|query| option_fault(query, said)).unwrap_or(UriFault::Form(FORM)),
+        None => {
+            query.and_then(|query| option_fault(query, message)).unwrap_or(UriFault::Form(FORM))
+        }
     }
 }
 
-/// A `mongodb+srv` string is well-formed when its name is looked up, so the host is no secret.
-fn lookup(uri: &str, said: &str) -> String {
+/// A `mongodb+srv` string is well-formed when its name is looked up, so the host is not secret.
+fn lookup(uri: &str, message: &str) -> String {
     let host = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     let host = host.split(['/', '?']).next().unwrap_or_default();
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    if said.contains("does not match domain name") {
-        format!("an SRV record of {host} names a server outside of its domain")
-    } else if said.contains("TXT") {
-        format!("the TXT record of {host} cannot be used")
+    if message.contains("does not match domain name") {
+        format!("an SRV record of {host} names a server outside its domain")
+    } else if message.contains("TXT") {
+        format!("the TXT record of {host} is invalid")
     } else {
         format!("the SRV records of _mongodb._tcp.{host} cannot be looked up")
     }
 }
 
-fn said_by_driver(said: &str) -> Option<UriFault> {
-    let known = options::SAID.iter().find(|(words, _)| said.contains(words));
+fn from_driver(message: &str) -> Option<UriFault> {
+    let known = options::DRIVER_FAULTS.iter().find(|(words, _)| message.contains(words));
     known.map(|(_, fault)| fault.clone())
 }
 
-/// The first option that is at fault.
-fn option_fault(query: &str, said: &str) -> Option<UriFault> {
+/// The first option with an error.
+fn option_fault(query: &str, message: &str) -> Option<UriFault> {
     let mut seen: Vec<String> = Vec::new();
     for pair in query.split('&') {
         let Some((name, value)) = pair.split_once('=') else {
-            return Some(UriFault::Form("an option in it is not of the form name=value"));
+            return Some(UriFault::Form("an option is not of the form name=value"));
         };
         let lower = name.to_ascii_lowercase();
         if let Some((name, here)) = OTHER_NAMES.iter().find(|(other, _)| is_same(other, name)) {
             return Some(UriFault::OtherName { name, here });
         }
         let Some(known) = KNOWN.iter().find(|known| is_same(known.name, name)) else {
-            return Some(unknown(query, name, said));
+            return Some(unknown(query, name, message));
         };
         if seen.contains(&lower) && known.name != "readPreferenceTags" {
             return Some(UriFault::Repeated(known.name));
@@ -238,16 +242,16 @@ fn is_same(known: &str, name: &str) -> bool {
     known.eq_ignore_ascii_case(name)
 }
 
-/// A name is shown only where it cannot be a part of a password: options are all letters, and a
-/// password that is not percent-encoded makes options of what follows a `&` in it.
-fn unknown(query: &str, name: &str, said: &str) -> UriFault {
+/// A name is shown only if it cannot be part of a password: options consist of letters, and an
+/// unencoded password with a `&` makes options of what follows.
+fn unknown(query: &str, name: &str, message: &str) -> UriFault {
     const LONGEST: usize = 40;
     let lower = query.to_ascii_lowercase();
     let is_shown = (1..=LONGEST).contains(&name.len())
         && name.bytes().all(|letter| letter.is_ascii_alphabetic())
         && !["password", "token", "@"].iter().any(|secret| lower.contains(secret));
-    // The driver knows what it resembles, and writes that in small letters.
-    let similar = said.rsplit_once("similar name exists: ").map(|(_, name)| name);
+    // The driver names a similar option, in lower case.
+    let similar = message.rsplit_once("similar name exists: ").map(|(_, name)| name);
     let similar = similar.and_then(|similar| {
         let similar = similar.split(',').next().unwrap_or_default();
         KNOWN.iter().find(|known| is_same(known.name, similar)).map(|known| known.name)
@@ -258,7 +262,7 @@ fn unknown(query: &str, name: &str, said: &str) -> UriFault {
     }
 }
 
-/// Percent-decoded, as the driver does.
+/// Percent-decodes like the driver.
 fn decoded(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();

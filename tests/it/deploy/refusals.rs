@@ -74,7 +74,7 @@ fn what_could_not_work_is_refused_with_a_way_that_does() {
         (&["systemd", "--binary", "/home/me/.cargo/bin/sessionctl"], "--root /usr/local"),
         (&["systemd", "--binary", "sessionctl"], "the whole path"),
         (&["systemd", "--archive", "sessions.bson"], "/var/lib/sessionctl"),
-        (&["systemd", "--archive", "/var/lib/sessionctl/x-%Y.txt"], "does not end with"),
+        (&["systemd", "--archive", "/var/lib/sessionctl/x-%Y.txt"], "has no valid extension"),
         (&["systemd", "--archive", "/var/lib/sessionctl/x-%Q.bson"], "%Q"),
         (&["systemd", "-c", "a", "-c", "b", "--archive", "/var/lib/sessionctl/x.bson"], "share"),
         (&["systemd", "--layout", "nonsense"], "no layout named nonsense"),

@@ -40,7 +40,7 @@ fn with_a_read_only_login_what_it_may_not_see_is_unknown_until_it_has_the_role()
     let findings = examine_as(&db, &uri, &[]);
     assert_eq!(with_outcome(&findings, "unknown"), ["ttl-monitor", "ttl-interval"]);
     let unknown = findings.iter().find(|finding| finding["check"] == "ttl-monitor").unwrap();
-    assert_eq!(unknown["what"], "this login may not run getParameter on admin");
+    assert_eq!(unknown["what"], "not authorized to run getParameter on admin");
     let login = findings.iter().find(|finding| finding["check"] == "login").unwrap();
     assert_eq!(login["outcome"], "warn");
     let what =

@@ -80,7 +80,7 @@ fn each_generation_of_flask_session_is_told_apart_and_read() {
     assert_eq!(value(&flask, &[0x80]), json!({}));
     assert_eq!(value(&flask, b"\x80\x04}."), json!({}));
     assert!(reason(&flask, b"\x80\x04}").starts_with("pickle: unexpected end"));
-    assert!(reason(&flask, b"{\"a\":").starts_with("json: the JSON ends in the middle at byte 5"));
+    assert!(reason(&flask, b"{\"a\":").starts_with("json: the JSON is truncated at byte 5"));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn laravel_is_read_in_every_form() {
     assert_eq!(of_bytes(&forms, wrapped.as_bytes()), Payload::Encrypted("laravel"));
     assert_eq!(of_bytes(&["encrypted"], wrapped.as_bytes()), Payload::Encrypted("laravel"));
     assert_eq!(value(&forms, b"eyJ1c2VyX2lkIjo0Mn0="), json!({ "user_id": 42 }));
-    assert_eq!(reason(&forms[..1], b"*"), "base64: this is no base64 at byte 0");
+    assert_eq!(reason(&forms[..1], b"*"), "base64: invalid base64 at byte 0");
 }
 
 #[test]
@@ -110,14 +110,14 @@ fn a_binary_of_the_old_subtype_loses_its_inner_length() {
 
 #[test]
 fn what_no_codec_reads_says_why_and_where() {
-    assert_eq!(reason(&["gob"], b"hello"), "gob: a length past the end at byte 0");
+    assert_eq!(reason(&["gob"], b"hello"), "gob: length is past the end at byte 0");
     assert_eq!(
         reason(&["php:value", "json"], b"hello"),
-        "php: no value begins with 'h' at byte 0; json: this is no JSON at byte 1"
+        "php: unknown value type 'h' at byte 0; json: invalid JSON at byte 1"
     );
     let java = stored("spring-session-jdk", "attr").swap_remove(1);
     assert_eq!(reason(&["json"], &java), format!("opaque: java, {} bytes", java.len()));
-    assert_eq!(reason(&["encrypted"], b"hello"), "the payload is 5 bytes in no known encoding");
+    assert_eq!(reason(&["encrypted"], b"hello"), "the payload has 5 bytes in an unknown encoding");
     let number = by_codecs(&codecs(&["json"]), RawBsonRef::Int32(7));
     assert_eq!(number.error().as_deref(), Some("the payload is an int32"));
 }

@@ -105,7 +105,7 @@ fn what_stands_alone_is_read_too() {
     );
     assert_eq!((&read[2], &read[3]), (&Ok(json!(7)), &Ok(json!("x"))));
     let two = read[4].clone().unwrap_err().to_string();
-    assert_eq!(two, "gob: more follows the end of the value at byte 4");
+    assert_eq!(two, "gob: extra bytes after the end of the value at byte 4");
     assert_eq!((&read[5], &read[6]), (&Ok(json!([true, false, true])), &Ok(json!({}))));
 }
 
@@ -123,10 +123,10 @@ fn what_is_not_encrypted_looks_like_gob() {
 fn hostile_bytes_are_errors_that_say_where() {
     let error = |bytes: &[u8]| gob(bytes).unwrap_err().to_string();
     assert_eq!(error(b""), "gob: unexpected end at byte 0");
-    assert_eq!(error(&[0x05, 0x04]), "gob: a length past the end at byte 0");
-    assert_eq!(error(&[0xf0, 1, 2]), "gob: a number of 16 bytes at byte 1");
+    assert_eq!(error(&[0x05, 0x04]), "gob: length is past the end at byte 0");
+    assert_eq!(error(&[0xf0, 1, 2]), "gob: invalid number length 16 at byte 1");
     assert_eq!(error(&[0x03, 0x04, 0x00, 0xf8]), "gob: length 8 is past the end at byte 4");
-    assert_eq!(error(&hex("05 0c 00 fc7fffffff")), "gob: a length past the end at byte 3");
+    assert_eq!(error(&hex("05 0c 00 fc7fffffff")), "gob: length is past the end at byte 3");
     assert_eq!(error(&hex("03 ff84 00")), "gob: type 66 was never defined at byte 4");
     assert_eq!(error(&vec![0; 16 << 20]), "gob: type 0 was never defined at byte 3");
 }

@@ -1,4 +1,4 @@
-//! The definitions of types inside of a gob stream.
+//! Type definitions in a gob stream.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -6,10 +6,10 @@ use std::rc::Rc;
 use super::wire::{read_count, read_fields, read_int, read_text};
 use crate::model::payload::reader::{Decoded, Reader};
 
-/// Lower ids belong to gob itself.
+/// Lower ids are reserved for gob's own types.
 const FIRST_DEFINED: i64 = 64;
 
-/// The stream's own types, shared because values define types on the way.
+/// The types defined by the stream. Shared, because values can define types while they are read.
 pub type Types = HashMap<i64, Rc<Type>>;
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub enum Type {
         key: i64,
         element: i64,
     },
-    /// What writes itself, as `GobEncoder` or `BinaryMarshaler`.
+    /// A type with its own encoding: `GobEncoder` or `BinaryMarshaler`.
     Opaque {
         name: String,
     },
@@ -40,25 +40,25 @@ pub struct Field {
     pub id: i64,
 }
 
-/// A message that defines type `-id` and nothing else.
+/// Reads a message that must contain only the definition of type `-id`.
 pub fn read_definition(reader: &mut Reader, types: &mut Types, id: i64, end: usize) -> Decoded<()> {
     define(reader, types, id)?;
     if reader.offset() != end {
-        return Err(reader.error("the definition of a type is not as long as it says"));
+        return Err(reader.error("a type definition does not end at its stated length"));
     }
     Ok(())
 }
 
-/// Go's `wireType`: one of seven fields, which say of what kind the type is.
+/// Go's `wireType`: a struct of which one of seven fields is set, depending on the kind of type.
 pub fn define(reader: &mut Reader, types: &mut Types, id: i64) -> Decoded<()> {
     let id = id.checked_neg().filter(|id| *id >= FIRST_DEFINED && !types.contains_key(id));
-    let id = id.ok_or_else(|| reader.error("a type is defined that is there already"))?;
+    let id = id.ok_or_else(|| reader.error("a type is defined twice or has a reserved id"))?;
     let mut kind = None;
     read_fields(reader, |reader, index| {
         kind = Some(read_type(reader, index)?);
         Ok(())
     })?;
-    let kind = kind.ok_or_else(|| reader.error("a type without a definition"))?;
+    let kind = kind.ok_or_else(|| reader.error("a type definition is empty"))?;
     types.insert(id, Rc::new(kind));
     Ok(())
 }
@@ -76,9 +76,9 @@ fn read_type(reader: &mut Reader, kind: usize) -> Decoded<Type> {
                 }
             }
             (0 | 1 | 3, 1) => ids[0] = read_int(reader)?,
-            // Of an array the length, of a map the type of its elements.
+            // For an array the length, for a map the type of its elements.
             (0 | 3, 2) => ids[1] = read_int(reader)?,
-            _ => return Err(reader.error("a type is described in an unknown way")),
+            _ => return Err(reader.error("a type definition has an unknown field")),
         }
         Ok(())
     })?;
@@ -89,18 +89,22 @@ fn read_type(reader: &mut Reader, kind: usize) -> Decoded<Type> {
         2 => Ok(Type::Struct { fields }),
         3 => Ok(Type::Map { key: first, element: second }),
         4..=6 => Ok(Type::Opaque { name }),
-        _ => Err(reader.error(format!("a type of unknown kind {kind}"))),
+        _ => Err(reader.error(format!("unknown kind of type {kind}"))),
     }
 }
 
-/// Go's `CommonType`: a name, and an id that is known already.
+/// Go's `CommonType`: a name, and an id that is already known.
 fn read_type_name(reader: &mut Reader) -> Decoded<String> {
     let mut name = String::new();
     read_fields(reader, |reader, index| {
         match index {
             0 => name = read_text(reader)?,
             1 => drop(read_int(reader)?),
-            _ => return Err(reader.error("a type has more than a name and an id")),
+            _ => {
+                return Err(
+                    reader.error("a type definition has an unknown field besides its name and id")
+                );
+            }
         }
         Ok(())
     })?;
@@ -113,7 +117,10 @@ fn read_field(reader: &mut Reader) -> Decoded<Field> {
         match index {
             0 => field.name = read_text(reader)?,
             1 => field.id = read_int(reader)?,
-            _ => return Err(reader.error("a field has more than a name and a type")),
+            _ => {
+                return Err(reader
+                    .error("a field definition has an unknown field besides its name and type"));
+            }
         }
         Ok(())
     })?;

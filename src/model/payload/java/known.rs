@@ -1,4 +1,4 @@
-//! Classes of the JDK (and MongoDB's `ObjectId`) shown as what they mean.
+//! Classes of the JDK (and MongoDB's `ObjectId`) that are shown as the values they represent.
 //! Sources: the fields and `writeObject` methods of JDK 17's `java.util`, `java.math` and
 //! `java.sql`; mongo-java-driver `org/bson/types/ObjectId.java`.
 
@@ -8,8 +8,8 @@ use crate::model::payload::json_repr;
 use serde_json::Value;
 use std::rc::Rc;
 
-/// What an object stands for, if its class is known. An object that lacks what its class writes
-/// may have lost some fields to the attempt.
+/// The value that an object represents, if its class is known. If the object lacks data that its
+/// class writes, it may be left without some of its fields.
 pub(super) fn value(object: &mut Object) -> Option<Value> {
     let class = Rc::clone(&object.class);
     match class.name.strip_prefix("java.").unwrap_or(&class.name) {
@@ -43,7 +43,7 @@ pub(super) fn value(object: &mut Object) -> Option<Value> {
     }
 }
 
-/// A collection that keeps its items in a field.
+/// A collection that stores its items in a field.
 fn collection(name: &str, object: &mut Object) -> Option<Value> {
     match name.strip_prefix("java.util.")? {
         "CollSer" => immutable(object),
@@ -70,8 +70,8 @@ fn wraps(class: &str) -> bool {
         .any(|prefix| class.starts_with(prefix))
 }
 
-/// The items of a collection that wrote them one by one, itself or as a subclass of one that does;
-/// what remains of the object is what the subclass has of its own.
+/// The items of a collection that wrote them one by one, or of a subclass of one. What remains of
+/// the object is the subclass's own data.
 pub(super) fn items(object: &mut Object) -> Option<Value> {
     let (last, kind) = object
         .levels
@@ -122,7 +122,7 @@ fn collection_of(class: &str) -> Option<Collection> {
     }
 }
 
-/// The objects after the size, or all of them where no size is written: a `TreeSet` writes its
+/// The objects after the size, or all of them if no size is written. A `TreeSet` writes its
 /// comparator before its size.
 fn objects(levels: Vec<Level>) -> Vec<Value> {
     let mut objects = Vec::new();
@@ -152,7 +152,7 @@ fn immutable(object: &mut Object) -> Option<Value> {
     Some(if tag & 0xff == MAP { pairs(items) } else { Value::Array(items) })
 }
 
-/// A vector writes all of its array.
+/// A vector writes its whole array, including the unused part.
 fn vector(object: &mut Object) -> Option<Value> {
     let count = usize::try_from(object.integer("elementCount")?).ok()?;
     let mut items = object.take("elementData")?;
@@ -160,7 +160,7 @@ fn vector(object: &mut Object) -> Option<Value> {
     Some(items)
 }
 
-/// The keys of what [`json_repr::map`] showed.
+/// The keys of a map that [`json_repr::map`] produced.
 fn keys(map: Value) -> Value {
     let Value::Object(map) = map else { return map };
     if map.contains_key("$ref") {
@@ -183,7 +183,7 @@ fn big_integer(object: &mut Object) -> Option<Value> {
     Some(json_repr::integer(negative, &json_repr::binary_bytes(&object.take("magnitude")?)?))
 }
 
-/// `-12.50`, or `-1250E+20` where zeros would have to be made up.
+/// `-12.50`, or `-1250E+20` if writing it out would add zeros.
 fn big_decimal(object: &mut Object) -> Option<Value> {
     let scale = object.integer("scale")?;
     let unscaled = match object.take("intVal")? {
@@ -213,7 +213,7 @@ fn uuid(object: &mut Object) -> Option<Value> {
     Some(json_repr::uuid(number.to_be_bytes()))
 }
 
-/// `sv_SE`, as `Locale.toString` has it but for scripts and extensions.
+/// `sv_SE`, like `Locale.toString` but without scripts and extensions.
 fn locale(object: &mut Object) -> Option<Value> {
     let language = object.take("language")?;
     let parts = [Some(language), object.take("country"), object.take("variant")];

@@ -1,9 +1,9 @@
-//! Objects as a stream describes them: classes, and what each class of an ancestry wrote.
+//! Objects as a stream describes them: classes, and the data that each class in the ancestry wrote.
 
 use serde_json::Value;
 use std::rc::Rc;
 
-/// A description of a class; its flags are those of `java.io.ObjectStreamConstants`.
+/// A class description. The flags are those of `java.io.ObjectStreamConstants`.
 #[derive(Debug)]
 pub(super) struct Class {
     pub(super) name: String,
@@ -14,24 +14,24 @@ pub(super) struct Class {
 
 #[derive(Debug)]
 pub(super) struct Field {
-    /// As in a type's signature: `I` for `int`.
+    /// As in a type signature: `I` for `int`.
     pub(super) kind: u8,
     pub(super) name: String,
 }
 
-/// What follows the fields of a class.
+/// The data after the fields of a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extra {
     None,
     Contents,
-    /// Bytes without a length, from JDK 1.1.
+    /// Bytes without a length, as JDK 1.1 wrote them.
     Unbounded,
 }
 
 #[derive(Debug)]
 pub(super) struct Object<'a> {
     pub(super) class: Rc<Class>,
-    /// The data of its classes, from the oldest ancestor down.
+    /// The data of its classes, from the oldest ancestor to the class itself.
     pub(super) levels: Vec<Level<'a>>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Object<'a> {
 pub(super) struct Level<'a> {
     pub(super) class: Rc<Class>,
     pub(super) fields: Vec<Value>,
-    /// What `writeObject` or `writeExternal` wrote.
+    /// The output of `writeObject` or `writeExternal`.
     pub(super) extra: Vec<Content<'a>>,
 }
 
@@ -69,8 +69,8 @@ impl Class {
         std::iter::successors(Some(self), |class| class.parent.as_deref())
     }
 
-    /// The classes whose data follow an object's class, in their order: an externalizable class
-    /// writes its ancestors itself.
+    /// The classes that have data in an object, in the order of the stream. An externalizable class
+    /// writes the data of its ancestors itself.
     pub(super) fn data_levels(self: &Rc<Self>) -> Vec<Rc<Self>> {
         if self.flags & EXTERNALIZABLE != 0 {
             return vec![Rc::clone(self)];
@@ -94,7 +94,7 @@ impl Class {
 }
 
 impl Object<'_> {
-    /// The first field of that name, left null.
+    /// Takes the first field with this name, leaving null.
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         self.levels.iter_mut().find_map(|level| {
             let at = level.class.fields.iter().position(|field| field.name == name)?;
@@ -106,7 +106,7 @@ impl Object<'_> {
         self.take(name)?.as_i64()
     }
 
-    /// The first bytes that a class wrote for itself.
+    /// The first block of bytes that a class wrote itself.
     pub(super) fn block(&self) -> Option<&[u8]> {
         self.levels.iter().flat_map(|level| &level.extra).find_map(|content| match content {
             Content::Block(bytes) => Some(*bytes),

@@ -1,4 +1,4 @@
-//! How an object looks: like what its class means, or field by field.
+//! How an object is shown: as the value that it represents, or field by field.
 
 use serde_json::{Map, Value};
 
@@ -40,7 +40,8 @@ impl Object<'_> {
     }
 }
 
-/// A class may name a field as its parent does.
+/// Inserts a field. If its parent class has a field of the same name, the name of the class is
+/// prefixed.
 fn insert(
     map: &mut Map<String, Value>,
     reader: &mut Reader,

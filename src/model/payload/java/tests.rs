@@ -211,20 +211,20 @@ fn long_strings_long_blocks_and_class_descriptions_decode() {
 #[test]
 fn a_reset_forgets_the_handles() {
     let error = refusal(&[b"\x74\x00\x01a", b"\x79", HANDLE_0]);
-    assert_eq!(error, "java: there is no handle 0x7e0000 at byte 10");
+    assert_eq!(error, "java: unknown handle 0x7e0000 at byte 10");
 }
 
 #[test]
 fn errors_say_where() {
     assert_eq!(refusal(&[]), "java: unexpected end at byte 4");
     assert_eq!(refusal(&[b"\x74\x00\x09abc"]), "java: length 9 is past the end at byte 7");
-    assert_eq!(refusal(&[b"\x42"]), "java: no object begins with 0x42 at byte 4");
+    assert_eq!(refusal(&[b"\x42"]), "java: unknown type code 0x42 at byte 4");
     assert_eq!(refusal(&[b"\x73\x70"]), "java: expected a class at byte 5");
     assert_eq!(refusal(&[b"\x7b"]), "java: an exception stopped the writer at byte 4");
     assert_eq!(refusal(&[b"\x74\x00\x01\xff"]), "java: not modified UTF-8 at byte 7");
     let external = b"\x73\x72\x00\x01E\0\0\0\0\0\0\0\0\x04\x00\x00\x78\x70";
     let error = refusal(&[external]);
-    assert_eq!(error, "java: it is in a form that only its class can read at byte 22");
+    assert_eq!(error, "java: externalized data can only be read by its class at byte 22");
     assert_eq!(serialized(b"\xac\xed\x00\x04").unwrap_err().offset, 3);
 }
 
@@ -264,7 +264,7 @@ fn an_ancestry_built_from_references_cannot_grow_for_ever() {
         bytes.extend((BASE_HANDLE + parent).to_be_bytes());
     }
     let error = serialized(&bytes).unwrap_err();
-    assert!(error.to_string().starts_with("java: it has too many ancestors"));
+    assert!(error.to_string().starts_with("java: too many superclasses"));
 }
 
 #[test]
@@ -277,13 +277,13 @@ fn a_class_cannot_be_its_own_parent() {
 fn references_to_long_names_run_out_of_budget() {
     let text = [&b"\x74\x27\x10"[..], &vec![b'x'; 10_000]].concat();
     let error = refusal(&[&text, &HANDLE_0.repeat(1000)]);
-    assert!(error.starts_with("java: it unfolds to many times its size"));
+    assert!(error.starts_with("java: references expand to many times the payload's size"));
     let name = vec![b'x'; 10_000];
     let class = [&b"\x72\x27\x10"[..], &name, b"\0\0\0\0\0\0\0\0\x02\x00\x00\x78\x70"].concat();
     for tag in [b"\x73", b"\x76"] {
         let objects = [&tag[..], HANDLE_0].concat().repeat(1000);
         let error = refusal(&[&class, &objects]);
-        assert!(error.starts_with("java: it unfolds to many times its size"));
+        assert!(error.starts_with("java: references expand to many times the payload's size"));
     }
 }
 

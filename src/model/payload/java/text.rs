@@ -1,10 +1,10 @@
-//! Java's text: UTF-16 units, which a stream holds in "modified UTF-8".
-//! Source: `java.io.DataInput`, "Modified UTF-8".
+//! Java's strings: UTF-16 units, stored in "modified UTF-8". Source: `java.io.DataInput`, "Modified
+//! UTF-8".
 
 use crate::model::payload::reader::{Decoded, Reader};
 
-/// Decodes text in which NUL takes two bytes and what is beyond U+FFFF a surrogate pair of three
-/// bytes each. The reader says where `bytes` are.
+/// Decodes a string in which NUL takes two bytes, and a character beyond U+FFFF is a surrogate pair
+/// of three bytes each. The reader gives the position for errors.
 pub(super) fn modified_utf_8(reader: &Reader, bytes: &[u8]) -> Decoded<String> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Ok(text.to_owned());
@@ -13,7 +13,7 @@ pub(super) fn modified_utf_8(reader: &Reader, bytes: &[u8]) -> Decoded<String> {
     Ok(String::from_utf16_lossy(&units))
 }
 
-/// Big-endian units.
+/// Decodes big-endian UTF-16 units.
 pub(super) fn utf_16(bytes: &[u8]) -> String {
     let units = bytes.chunks_exact(2).map(|unit| u16::from_be_bytes([unit[0], unit[1]]));
     char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()

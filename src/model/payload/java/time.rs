@@ -1,13 +1,13 @@
-//! Java's dates: `java.util.Date` and its children, and `java.time`.
-//! Source: JDK 17 `java/util/Date.java` and `java/time/Ser.java`.
+//! Java's dates: `java.util.Date` and its subclasses, and `java.time`. Source: JDK 17
+//! `java/util/Date.java` and `java/time/Ser.java`.
 
 use crate::model::payload::json_repr;
 use crate::model::payload::reader::{Decoded, Reader};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-/// A `java.util.Date` from its block: milliseconds since 1970. A `java.sql.Timestamp` keeps what
-/// is below the second as nanoseconds.
+/// A `java.util.Date` from its block: milliseconds since 1970. A `java.sql.Timestamp` stores the
+/// fraction of the second as nanoseconds.
 pub(super) fn date(block: &[u8], nanoseconds: i32) -> Option<Value> {
     let milliseconds = i64::from_be_bytes(block.try_into().ok()?);
     if nanoseconds == 0 {
@@ -16,8 +16,8 @@ pub(super) fn date(block: &[u8], nanoseconds: i32) -> Option<Value> {
     json_repr::seconds(milliseconds.div_euclid(1000), nanoseconds)
 }
 
-/// What `java.time.Ser` wrote in place of a `java.time` object. A date with an offset or a zone
-/// is a moment in UTC; one without stays as it is, in ISO 8601.
+/// Decodes what `java.time.Ser` wrote for a `java.time` object. A date with an offset or a zone is
+/// shown in UTC; one without is shown as it is, in ISO 8601.
 pub(super) fn java_time(block: &[u8]) -> Option<Value> {
     let mut reader = Reader::new("java", block);
     shown(&mut reader).ok().flatten().filter(|_| reader.is_empty())
@@ -48,14 +48,14 @@ fn shown(reader: &mut Reader) -> Decoded<Option<Value>> {
     Ok(Some(Value::from(text)))
 }
 
-/// Java's nanoseconds count up from the second, also before zero.
+/// Java's nanoseconds count up from the second, even for negative durations.
 fn duration(seconds: i64, nanoseconds: i32) -> Option<Value> {
     let nanoseconds = SignedDuration::from_nanos(nanoseconds.into());
     let duration = SignedDuration::from_secs(seconds).checked_add(nanoseconds)?;
     Some(Value::from(duration.to_string()))
 }
 
-/// A local date and time, and its offset.
+/// A local date and time, followed by its offset.
 fn moment(reader: &mut Reader) -> Decoded<Option<Value>> {
     let text = format!("{}{}", local_date_time(reader)?, offset(reader)?);
     Ok(Some(text.parse::<Timestamp>().map_or(Value::from(text), json_repr::date)))
@@ -69,7 +69,7 @@ fn local_date(reader: &mut Reader) -> Decoded<String> {
     Ok(format!("{:04}-{:02}-{:02}", int(reader)?, byte(reader)?, byte(reader)?))
 }
 
-/// The last part that is not zero is complemented, and those after it are left out.
+/// The last part that is not zero is complemented, and the parts after it are omitted.
 fn local_time(reader: &mut Reader) -> Decoded<String> {
     let mut parts = [0_i8; 3];
     for part in &mut parts {
@@ -85,12 +85,12 @@ fn local_time(reader: &mut Reader) -> Decoded<String> {
     Ok(format!("{hour:02}:{minute:02}:{second:02}.{}", fraction.trim_end_matches('0')))
 }
 
-/// A region or an offset, which repeats that of the moment.
+/// A region or an offset, which repeats the offset of the moment.
 fn zone(reader: &mut Reader) -> Decoded<String> {
     match byte(reader)? {
         7 => region(reader),
         8 => offset(reader),
-        _ => Err(reader.error("expected a zone")),
+        _ => Err(reader.error("expected a time zone")),
     }
 }
 
@@ -99,7 +99,7 @@ fn region(reader: &mut Reader) -> Decoded<String> {
     Ok(json_repr::name(reader.take(length.into())?))
 }
 
-/// Quarters of an hour, or 127 and seconds.
+/// Quarters of an hour, or 127 followed by seconds.
 fn offset(reader: &mut Reader) -> Decoded<String> {
     let seconds = match byte(reader)? {
         127 => int(reader)?,

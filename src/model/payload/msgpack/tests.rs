@@ -197,7 +197,10 @@ fn hostile_bytes_are_errors_that_say_where() {
         "msgpack: length 4294967295 is past the end at byte 5"
     );
     assert_eq!(errors(&[0x91; 100_000]), "msgpack: nested more than 100 deep at byte 101");
-    assert_eq!(errors(&vec![0; 16 << 20]), "msgpack: more follows the end of the value at byte 1");
+    assert_eq!(
+        errors(&vec![0; 16 << 20]),
+        "msgpack: extra bytes after the end of the value at byte 1"
+    );
     assert_eq!(errors(&[0x81; 100_000]), "msgpack: nested more than 100 deep at byte 101");
 }
 

@@ -28,30 +28,30 @@ pub fn tower_record(bytes: &[u8]) -> Decoded<TowerRecord> {
     reader.expect(0x93)?;
     let id = read_tower_id(&mut reader)?;
     let Value::Object(data) = read_value(&mut reader)? else {
-        return Err(reader.error("the data is no map"));
+        return Err(reader.error("the data is not a map"));
     };
     let expiry = read_tower_expiry(&mut reader)?;
     reader.end()?;
     Ok(TowerRecord { id, data, expiry })
 }
 
-/// The number behind a tower-sessions `_id`: base64url of its bytes, little-endian, while the
-/// payload has them big-endian (observed, tower-sessions-mongodb-store 0.11).
+/// The number in a tower-sessions `_id`: base64url of its bytes in little-endian order, while the
+/// payload has them in big-endian order (observed, tower-sessions-mongodb-store 0.11).
 pub fn tower_id(text: &str) -> Option<i128> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     Some(i128::from_le_bytes(bytes.try_into().ok()?))
 }
 
-/// The expiry of a tower-sessions record: nanoseconds since 1970, and the seconds by which the clock
-/// that it is told by is ahead of UTC.
+/// The expiry of a tower-sessions record: nanoseconds since 1970, and the offset of its local time
+/// from UTC in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TowerExpiry {
     pub unix_nanos: i128,
     pub ahead: i32,
 }
 
-/// What `rmp_serde::to_vec` makes of a tower-sessions record, byte for byte. An expiry beyond the
-/// year 9999 is written as its last moment.
+/// Encodes a tower-sessions record exactly like `rmp_serde::to_vec`. An expiry beyond the year 9999
+/// is written as the end of that year.
 pub fn encode_tower<'a>(
     id: i128,
     data: impl IntoIterator<Item = (&'a String, &'a Value), IntoIter: ExactSizeIterator>,
@@ -76,9 +76,10 @@ fn read_tower_expiry(reader: &mut Reader) -> Decoded<Timestamp> {
     let mut parts = [0; 9];
     for part in &mut parts {
         let value = read_value(reader)?;
-        *part = value.as_i64().ok_or_else(|| reader.error("a part of the expiry is no integer"))?;
+        *part =
+            value.as_i64().ok_or_else(|| reader.error("a part of the expiry is not an integer"))?;
     }
-    instant(parts).ok_or_else(|| start.error("the expiry is no date"))
+    instant(parts).ok_or_else(|| start.error("the expiry is not a date"))
 }
 
 fn instant(parts: [i64; 9]) -> Option<Timestamp> {
@@ -181,8 +182,8 @@ fn write_count(out: &mut Vec<u8>, count: usize, short: u8, long: u8) {
     }
 }
 
-/// `marker` and 16 bits, or the marker after it and 32. MongoDB's documents end at 16 MB, so that
-/// more never comes.
+/// Writes `marker` and 16 bits, or the next marker and 32 bits. MongoDB documents are limited to 16
+/// MB, so 32 bits are always enough.
 fn write_long(out: &mut Vec<u8>, length: usize, marker: u8) {
     if let Ok(length) = u16::try_from(length) {
         out.push(marker);

@@ -1,4 +1,4 @@
-//! The values of MessagePack.
+//! Decodes MessagePack values.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -6,10 +6,10 @@ use serde_json::Value;
 use crate::model::payload::json_repr;
 use crate::model::payload::reader::{Decoded, Reader};
 
-/// The ext type of a timestamp.
+/// The extension type of a timestamp.
 const TIMESTAMP: i8 = -1;
 
-/// The one value that `bytes` hold: a map, if they are a session's.
+/// Decodes the only value in `bytes`, which is a map if a session wrote it.
 pub fn map(bytes: &[u8]) -> Decoded<Value> {
     let mut reader = Reader::new("msgpack", bytes);
     let value = read_value(&mut reader)?;
@@ -71,7 +71,7 @@ fn read_length(reader: &mut Reader, size: u8) -> Decoded<usize> {
         1 => u32::from(u16::from_be_bytes(reader.array()?)),
         _ => u32::from_be_bytes(reader.array()?),
     };
-    usize::try_from(length).map_err(|_| reader.error("a length beyond this machine"))
+    usize::try_from(length).map_err(|_| reader.error("length too large for this platform"))
 }
 
 fn read_text(reader: &mut Reader, length: usize) -> Decoded<Value> {
@@ -97,12 +97,12 @@ fn read_map(reader: &mut Reader, count: usize) -> Decoded<Value> {
 
 fn read_binary(reader: &mut Reader, length: usize) -> Decoded<Value> {
     let bytes = reader.take(length)?;
-    // One value of MessagePack becomes an object, which takes the memory of several.
+    // Becomes an object, which takes the memory of several values.
     reader.values(3)?;
     Ok(json_repr::binary(bytes))
 }
 
-/// Every item takes a byte at least.
+/// Checks a count against the rest of the input: every item takes at least one byte.
 fn check_count(reader: &Reader, count: usize) -> Decoded<()> {
     if count > reader.rest().len() {
         return Err(reader.error(format!("count {count} is past the end")));
@@ -123,7 +123,8 @@ fn read_ext(reader: &mut Reader, length: usize) -> Decoded<Value> {
     Ok(json_repr::object([("$ext", kind.into()), ("$data", json_repr::binary(bytes))]))
 }
 
-/// 32 bits of seconds, 30 of nanoseconds and 34 of seconds, or 32 of nanoseconds and 64 of seconds.
+/// 32 bits of seconds, or 30 of nanoseconds and 34 of seconds, or 32 of nanoseconds and 64 of
+/// seconds.
 fn timestamp(bytes: &[u8]) -> Option<Timestamp> {
     let (seconds, nanos) = match bytes.len() {
         4 => (i64::from(u32::from_be_bytes(bytes.try_into().ok()?)), 0),

@@ -1,14 +1,14 @@
-//! PHP's dates: `DateTime`, `DateTimeImmutable` and what extends them, such as Carbon.
-//! Source: php-src `ext/date/php_date.c`, `date_object_to_hash`; checked with PHP 8.2.
+//! PHP's dates: `DateTime`, `DateTimeImmutable` and their subclasses, such as Carbon. Source:
+//! php-src `ext/date/php_date.c`, `date_object_to_hash`; checked with PHP 8.2.
 
 use crate::model::payload::json_repr;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Map, Value};
 
-/// The moment that an object means: `date` is `2026-11-23 10:00:00.500000` in `timezone`, which is
-/// an offset, an abbreviation or the name of a zone as `timezone_type` says. None for an
-/// abbreviation other than UTC: many of them mean several zones.
+/// The instant that an object represents. `date` is `2026-11-23 10:00:00.500000` in `timezone`,
+/// which is an offset, an abbreviation or the name of a zone, depending on `timezone_type`. `None`
+/// for abbreviations other than UTC, because many of them are ambiguous.
 pub(super) fn date(object: &Map<String, Value>) -> Option<Value> {
     let date = object.get("date")?.as_str()?;
     let zone = object.get("timezone")?.as_str()?;

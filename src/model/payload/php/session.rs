@@ -1,5 +1,5 @@
-//! What PHP's three session handlers write: `session.serialize_handler` is `php`, `php_serialize`
-//! or `php_binary`. Source: php-src `ext/session/session.c`; checked with PHP 8.2.
+//! The formats of PHP's three session handlers: `session.serialize_handler` is `php`,
+//! `php_serialize` or `php_binary`. Source: php-src `ext/session/session.c`; checked with PHP 8.2.
 
 use super::value::{CODEC, Decoder, Tokens, map};
 use crate::model::payload::json_repr;
@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 type Handler = fn(&[u8]) -> Decoded<Map<String, Value>>;
 
-/// Decodes a session into an object, whichever handler wrote it; Laravel's payload is
-/// `php_serialize`. The error is that of the handler that came furthest.
+/// Decodes a session of any handler into an object. Laravel's payload is `php_serialize`. The error
+/// is that of the handler that got furthest.
 pub fn session(bytes: &[u8]) -> Decoded<Value> {
     if bytes.is_empty() {
         return Ok(Value::Object(Map::new()));
@@ -27,8 +27,9 @@ pub fn session(bytes: &[u8]) -> Decoded<Value> {
     Err(furthest.unwrap_or_else(|| Reader::new(CODEC, bytes).error("not a session")))
 }
 
-/// The handlers to try, likeliest first. A visitor may write text that makes one handler's session
-/// readable as the other's, but not what it begins with: the length of a name, or a name.
+/// The handlers to try, most likely first. A visitor may write text that makes one handler's
+/// session readable as another's, but cannot change how it begins: with the length of a name, or a
+/// name.
 fn handlers(first: u8) -> [Handler; 3] {
     if (first & 0x7f) < b' ' { [binary, php, php_serialize] } else { [php_serialize, php, binary] }
 }
@@ -54,8 +55,9 @@ fn php_serialize(bytes: &[u8]) -> Decoded<Map<String, Value>> {
     Ok(map(entries))
 }
 
-/// A byte with the name's length, the name and its value, again and again. The byte's high bit
-/// says that the variable is undefined and no value follows; a session of nothing else is none.
+/// Repeated: a byte with the length of the name, the name and its value. If the high bit of the
+/// byte is set, the variable is undefined and has no value. Input in which no variable has a value
+/// is rejected.
 fn binary(bytes: &[u8]) -> Decoded<Map<String, Value>> {
     let mut reader = Reader::new(CODEC, bytes);
     let mut decoder = Decoder::new(Tokens::Unfold);

@@ -215,12 +215,12 @@ fn a_token_is_unfolded_once_and_only_if_it_is_whole() {
 fn errors_say_where() {
     assert_eq!(refusal("a:2:{i:0;i:1;}"), "php: expected 's', found '}' at byte 13");
     assert_eq!(refusal("s:900:\"x\";"), "php: length 900 is past the end at byte 7");
-    assert_eq!(refusal("a:1:{i:0;x:1;}"), "php: no value begins with 'x' at byte 9");
-    assert_eq!(refusal("i:1;i:2;"), "php: more follows the end of the value at byte 4");
-    assert_eq!(refusal("a:1:{i:0;R:9;}"), "php: there is no value 9 to refer to at byte 11");
+    assert_eq!(refusal("a:1:{i:0;x:1;}"), "php: unknown value type 'x' at byte 9");
+    assert_eq!(refusal("i:1;i:2;"), "php: extra bytes after the end of the value at byte 4");
+    assert_eq!(refusal("a:1:{i:0;R:9;}"), "php: reference to unknown value 9 at byte 11");
     assert_eq!(refusal("i:1e3;"), "php: expected a number at byte 2");
     let error = session(b"a|i:1;b|x").unwrap_err();
-    assert_eq!(error.to_string(), "php: no value begins with 'x' at byte 8");
+    assert_eq!(error.to_string(), "php: unknown value type 'x' at byte 8");
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn references_to_long_text_run_out_of_budget() {
     let text = "x".repeat(10_000);
     let references: Vec<String> = (1..=1000).map(|index| format!("i:{index};R:2;")).collect();
     let bomb = format!("a:1001:{{i:0;s:10000:\"{text}\";{}}}", references.concat());
-    assert!(refusal(bomb).starts_with("php: it unfolds to many times its size"));
+    assert!(refusal(bomb).starts_with("php: references expand to many times the payload's size"));
 }
 
 #[test]

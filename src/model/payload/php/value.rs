@@ -1,4 +1,4 @@
-//! What PHP's `serialize()` makes of a value.
+//! Decodes the output of PHP's `serialize()`.
 
 use super::date;
 use crate::model::payload::json_repr;
@@ -10,30 +10,30 @@ pub(super) const CODEC: &str = "php";
 
 /// Decodes one serialized value.
 ///
-/// Objects are shown with their class as `$class`, an enum case as `Class::Case`, and a reference
-/// to an array or object as `{"$ref": n}`, where `n` counts values from 1 as PHP does.
+/// Objects are shown with their class as `$class`, enum cases as `Class::Case`, and a reference to
+/// an array or object as `{"$ref": n}`, where `n` counts values from 1 as PHP does.
 pub fn value(bytes: &[u8]) -> Decoded<Value> {
     whole(&mut Reader::new(CODEC, bytes), Tokens::Unfold)
 }
 
-/// Whether PHP's igbinary extension wrote `bytes`, which is another format: nothing but its version
-/// is at its beginning (`igbinary_unserialize_header`).
+/// Whether PHP's igbinary extension wrote `bytes`. That is a different format, whose header
+/// contains only its version (`igbinary_unserialize_header`).
 pub fn is_igbinary(bytes: &[u8]) -> bool {
     matches!(bytes, [0, 0, 0, 1 | 2, _, ..])
 }
 
-/// Whether strings under `_security_<firewall>` are decoded in place: Symfony's `ContextListener`
-/// serializes its token before it puts it into the session.
+/// Whether to decode strings under `_security_<firewall>` in place: Symfony's `ContextListener`
+/// serializes its token before it stores it in the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tokens {
     Unfold,
     Keep,
 }
 
-/// What a reference may point at.
+/// The target of a reference.
 #[derive(Debug, Clone, Copy)]
 enum Slot<'a> {
-    /// A scalar as it is encoded.
+    /// The encoded form of a scalar.
     Scalar(&'a [u8]),
     Container,
 }
@@ -53,7 +53,8 @@ fn whole<'a>(reader: &mut Reader<'a>, tokens: Tokens) -> Decoded<Value> {
 #[derive(Debug)]
 pub(super) struct Decoder<'a> {
     tokens: Tokens,
-    /// Every value so far except `R` references: how PHP numbers what `r` and `R` point at.
+    /// Every value so far except `R` references, which is how PHP numbers the targets of `r` and
+    /// `R`.
     slots: Vec<Slot<'a>>,
 }
 
@@ -108,8 +109,8 @@ impl<'a> Decoder<'a> {
         Ok(date::date(&map).unwrap_or(Value::Object(map)))
     }
 
-    /// `C:3:"Foo":5:{bytes}`, whatever `Foo::serialize()` returned. Values serialized in there may
-    /// have taken numbers; the references after them are then off.
+    /// `C:3:"Foo":5:{bytes}`, with the output of `Foo::serialize()`. If it contains serialized
+    /// values, these may have taken numbers, and later references point to the wrong values.
     fn custom(&mut self, reader: &mut Reader<'a>) -> Decoded<Value> {
         tag(reader, b'C')?;
         self.slots.push(Slot::Container);
@@ -157,7 +158,7 @@ impl<'a> Decoder<'a> {
         let slot = number
             .checked_sub(1)
             .and_then(|index| self.slots.get(index).copied())
-            .ok_or_else(|| here.error(format!("there is no value {number} to refer to")))?;
+            .ok_or_else(|| here.error(format!("reference to unknown value {number}")))?;
         if counted {
             self.slots.push(slot);
         }
@@ -187,7 +188,7 @@ fn scalar(reader: &mut Reader) -> Decoded<Value> {
         Some(b's') => Ok(json_repr::text(string(reader)?)),
         Some(b'S') => escaped(reader),
         Some(b'E') => case(reader),
-        Some(other) => Err(reader.error(format!("no value begins with {:?}", char::from(other)))),
+        Some(other) => Err(reader.error(format!("unknown value type {:?}", char::from(other)))),
         None => Err(reader.error("unexpected end")),
     }
 }
@@ -284,8 +285,8 @@ fn number<T: FromStr>(reader: &mut Reader, stop: u8) -> Decoded<T> {
         .ok_or_else(|| here.error("expected a number"))
 }
 
-/// The class that declares a property, and its name: `\0Class\0name` if it is private, `\0*\0name`
-/// if it is protected.
+/// The class that declares a property, and the property's name: `\0Class\0name` if it is private,
+/// `\0*\0name` if it is protected.
 fn property<'a>(class: &'a [u8], mangled: &'a [u8]) -> (&'a [u8], String) {
     let mut parts = mangled.splitn(3, |byte| *byte == 0);
     match (parts.next(), parts.next(), parts.next()) {
@@ -314,7 +315,7 @@ pub(super) fn map(entries: Vec<(Key, Value)>) -> Map<String, Value> {
     entries.into_iter().map(entry).collect()
 }
 
-/// The token in a string, if the string is a serialized array or object and nothing else.
+/// The token in a string, if the whole string is a serialized array or object.
 fn unfold(reader: &mut Reader, encoded: &[u8]) -> Option<Value> {
     let text = string(&mut Reader::new(CODEC, encoded)).ok()?;
     let serialized = matches!(text.first(), Some(b'a' | b'O' | b'C'));

@@ -1,8 +1,8 @@
-//! Integers of any size, as pickles write them.
+//! Integers of any size in pickles.
 
 use crate::model::payload::json_repr;
 
-/// A little-endian two's complement integer, if it fits.
+/// A little-endian two's complement integer, if it fits into 64 bits.
 pub fn small_long(bytes: &[u8]) -> Option<i64> {
     let fill = if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
     let mut wide = [fill; 8];
@@ -10,7 +10,7 @@ pub fn small_long(bytes: &[u8]) -> Option<i64> {
     Some(i64::from_le_bytes(wide))
 }
 
-/// The same, whatever its size, as text.
+/// A little-endian two's complement integer of any size, as text.
 pub fn big_long(bytes: &[u8]) -> String {
     let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
     let mut carry = negative;

@@ -1,8 +1,8 @@
-//! The opcodes of Python's `Lib/pickletools.py`, protocols 0 to 5, without their effects: what a
-//! pickle would import is a name, what it would call is an object that was never made.
+//! The opcodes of Python's `Lib/pickletools.py`, protocols 0 to 5, without their effects: an import
+//! becomes a name, and a call an object that is never created.
 //!
-//! Values live in an arena and refer to each other by index, so that neither building nor dropping
-//! them recurses, and references, even circular ones, cost nothing.
+//! Values live in an arena and refer to each other by index. Building and dropping them does not
+//! recurse, and references cost nothing, even circular ones.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use super::node::{Id, Node};
 use super::{integers, python, text};
 use crate::model::payload::reader::{Decoded, Reader};
 
-/// Runs `reader` to the STOP of the pickle; gives all nodes and which of them is the value.
+/// Runs the pickle up to its STOP opcode. Returns all nodes, and the index of the value.
 pub fn run<'a>(reader: &mut Reader<'a>) -> Decoded<(Vec<Node<'a>>, Id)> {
     reader.aside(run_counted)
 }
@@ -38,7 +38,7 @@ pub struct Machine<'r, 'a> {
     reader: &'r mut Reader<'a>,
     nodes: Vec<Node<'a>>,
     stack: Vec<Id>,
-    /// Where on the stack each MARK stands.
+    /// The stack height at each MARK.
     marks: Vec<usize>,
     memo: HashMap<usize, Id>,
 }
@@ -62,13 +62,13 @@ impl<'a> Machine<'_, 'a> {
             b'i' | b'o' | b'R' | b'b' | 0x81 | 0x92 => self.object(opcode),
             0x80 => match self.reader.byte()? {
                 0..=5 => Ok(()),
-                version => Err(self.reader.error(format!("protocol {version} is not known"))),
+                version => Err(self.reader.error(format!("unsupported protocol {version}"))),
             },
-            // FRAME says how much to read at once, READONLY_BUFFER changes nothing to be seen.
+            // FRAME is a hint for buffering, and READONLY_BUFFER has no visible effect.
             0x95 => self.reader.take(8).map(drop),
             0x98 => Ok(()),
-            0x97 => Err(self.reader.error("a buffer is kept outside of the pickle")),
-            _ => Err(self.reader.error(format!("0x{opcode:02x} is no opcode"))),
+            0x97 => Err(self.reader.error("a buffer is stored outside the pickle")),
+            _ => Err(self.reader.error(format!("unknown opcode 0x{opcode:02x}"))),
         }
     }
 
@@ -94,7 +94,7 @@ impl<'a> Machine<'_, 'a> {
             }
             b'F' => {
                 let line = self.line()?;
-                Node::Float(line.parse().map_err(|_| self.reader.error("a float that is none"))?)
+                Node::Float(line.parse().map_err(|_| self.reader.error("invalid float"))?)
             }
             _ => Node::Float(f64::from_be_bytes(self.reader.array()?)),
         };
@@ -107,7 +107,7 @@ impl<'a> Machine<'_, 'a> {
         }
         let magnitude = digits.strip_prefix('-').unwrap_or(digits);
         if magnitude.is_empty() || !magnitude.bytes().all(|digit| digit.is_ascii_digit()) {
-            return Err(self.reader.error("an integer that is none"));
+            return Err(self.reader.error("invalid integer"));
         }
         Ok(Node::BigInt(Cow::Borrowed(digits)))
     }
@@ -127,7 +127,7 @@ impl<'a> Machine<'_, 'a> {
                 let line = self.reader.until(b'\n')?;
                 self.reader.repeat(line.len())?;
                 let unquoted = text::unquote(line)
-                    .ok_or_else(|| self.reader.error("a string without quotes"))?;
+                    .ok_or_else(|| self.reader.error("a string is not quoted"))?;
                 Node::Str(Cow::Owned(unquoted))
             }
             b'V' => {
@@ -180,7 +180,7 @@ impl<'a> Machine<'_, 'a> {
         self.push(node)
     }
 
-    /// APPEND and its like: puts items into the container below them.
+    /// APPEND and similar opcodes: add items to the container below them on the stack.
     fn fill(&mut self, opcode: u8) -> Decoded<()> {
         let added = match opcode {
             b'a' => vec![self.pop()?],
@@ -196,13 +196,17 @@ impl<'a> Machine<'_, 'a> {
             match &mut self.nodes[target] {
                 Node::Dict(old) => old.extend(pairs),
                 Node::Object(object) => object.pairs.extend(pairs),
-                _ => return Err(self.reader.error("a key is set in what is no dict")),
+                _ => return Err(self.reader.error("a key is set on a value that is not a dict")),
             }
         } else {
             match &mut self.nodes[target] {
                 Node::List(old) | Node::Set(old) => old.extend(added),
                 Node::Object(object) => object.items.extend(added),
-                _ => return Err(self.reader.error("an item is added to what is no list")),
+                _ => {
+                    return Err(self
+                        .reader
+                        .error("an item is added to a value that is not a list"));
+                }
             }
         }
         Ok(())
@@ -220,7 +224,7 @@ impl<'a> Machine<'_, 'a> {
         let index = match opcode {
             b'p' | b'g' => {
                 let line = self.line()?;
-                line.parse().map_err(|_| self.reader.error("a memo index that is no number"))?
+                line.parse().map_err(|_| self.reader.error("invalid memo index"))?
             }
             b'q' | b'h' => self.length(1)?,
             b'r' | b'j' => self.length(4)?,
@@ -290,7 +294,7 @@ impl<'a> Machine<'_, 'a> {
     fn name(&mut self, id: Id) -> Decoded<Cow<'a, str>> {
         let name = match &self.nodes[id] {
             Node::Text(name) => name.clone(),
-            _ => return Err(self.reader.error("a class whose name is no text")),
+            _ => return Err(self.reader.error("the name of a class is not text")),
         };
         if let Cow::Owned(name) = &name {
             self.reader.repeat(name.len())?;
@@ -341,7 +345,7 @@ impl<'a> Machine<'_, 'a> {
         match &mut self.nodes[target] {
             Node::Object(object) => object.state = Some(state),
             Node::Dict(pairs) => pairs.push((label, state)),
-            _ => return Err(self.reader.error("state is given to what is no object")),
+            _ => return Err(self.reader.error("a state is set on a value that is not an object")),
         }
         Ok(())
     }
@@ -364,7 +368,7 @@ impl<'a> Machine<'_, 'a> {
         Ok(())
     }
 
-    /// As Python has it, nothing below the last MARK is within reach.
+    /// As in Python, items below the last MARK are out of reach.
     fn top(&self) -> Decoded<Id> {
         let floor = self.marks.last().copied().unwrap_or(0);
         let top = self.stack.get(floor..).and_then(<[Id]>::last);
@@ -378,13 +382,13 @@ impl<'a> Machine<'_, 'a> {
     }
 
     fn since_mark(&mut self) -> Decoded<Vec<Id>> {
-        let mark = self.marks.pop().ok_or_else(|| self.reader.error("no MARK to go back to"))?;
+        let mark = self.marks.pop().ok_or_else(|| self.reader.error("there is no MARK"))?;
         Ok(self.stack.split_off(mark))
     }
 
     fn line(&mut self) -> Decoded<&'a str> {
         let line = self.reader.until(b'\n')?;
-        std::str::from_utf8(line).map_err(|_| self.reader.error("a line that is no text"))
+        std::str::from_utf8(line).map_err(|_| self.reader.error("a line is not UTF-8"))
     }
 
     /// A little-endian length of `width` bytes.
@@ -392,7 +396,7 @@ impl<'a> Machine<'_, 'a> {
         let mut bytes = [0; 8];
         bytes[..width].copy_from_slice(self.reader.take(width)?);
         usize::try_from(u64::from_le_bytes(bytes))
-            .map_err(|_| self.reader.error("a length beyond this machine"))
+            .map_err(|_| self.reader.error("length too large for this platform"))
     }
 
     fn sized(&mut self, width: usize) -> Decoded<&'a [u8]> {

@@ -1,4 +1,4 @@
-//! Values of a pickle in an arena, which refer to each other by index.
+//! The values of a pickle, in an arena. They refer to each other by index.
 
 use std::borrow::Cow;
 
@@ -10,12 +10,12 @@ pub enum Node<'a> {
     None,
     Bool(bool),
     Int(i64),
-    /// An integer beyond 64 bits in decimal, or as `0x...` when it has more than 64 bytes.
+    /// An integer beyond 64 bits, in decimal, or as `0x...` if it has more than 64 bytes.
     BigInt(Cow<'a, str>),
     Float(f64),
     Text(Cow<'a, str>),
     Bytes(Cow<'a, [u8]>),
-    /// A `str` of Python 2: text or bytes.
+    /// A Python 2 `str`: text or bytes.
     Str(Cow<'a, [u8]>),
     List(Vec<Id>),
     Tuple(Vec<Id>),
@@ -26,12 +26,11 @@ pub enum Node<'a> {
         name: Cow<'a, str>,
     },
     Object(Box<Object>),
-    /// A reference to something that is kept outside of the pickle.
+    /// A reference to an object outside the pickle.
     Persistent(Id),
 }
 
-/// What a class or function would have been called with, and what would have been done to the
-/// result.
+/// A call that the pickle would have made, and what it would have done to the result.
 #[derive(Debug, Default)]
 pub struct Object {
     pub class: Id,

@@ -1,4 +1,4 @@
-//! Which classes of Python and its libraries are values rather than objects.
+//! Classes of Python and its libraries that are shown as values rather than objects.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::node::{Id, Node, Object};
 use crate::model::payload::json_repr;
 
-/// What calling `class` with the tuple `args` is in the arena, and the bytes that took beyond the
-/// node: a plain container where Python has one under another name, an object otherwise.
+/// The node for a call of `class` with the tuple `args`, and its cost in bytes beyond the node. The
+/// node is a plain container if the class is one of Python's containers, else an object.
 pub fn construct<'a>(nodes: &[Node<'a>], class: Id, args: Id) -> (usize, Node<'a>) {
     let given: &[Id] = match &nodes[args] {
         Node::Tuple(given) => given,
@@ -21,7 +21,7 @@ pub fn construct<'a>(nodes: &[Node<'a>], class: Id, args: Id) -> (usize, Node<'a
     };
     match &nodes[class] {
         Node::Class { module, name } if CONTAINER_MODULES.contains(&module.as_ref()) => {
-            // Charged even if it fails: a large argument may be shared by many calls.
+            // Charged even if it fails, because many calls may share a large argument.
             let cost: usize = given.iter().take(3).map(|arg| size(&nodes[*arg])).sum();
             let node = known_container(nodes, module, name, given);
             (cost + size_of::<Object>(), node.unwrap_or_else(object))
@@ -87,7 +87,7 @@ fn items(node: Option<&Node>) -> Option<Vec<Id>> {
     }
 }
 
-/// The pairs of a dict, or of a list of pairs as Python 2 has it.
+/// The pairs of a dict, or of a list of pairs as in Python 2.
 fn pairs(nodes: &[Node], node: Option<&Node>) -> Option<Vec<(Id, Id)>> {
     if let Some(Node::Dict(pairs)) = node {
         return Some(pairs.clone());
@@ -101,7 +101,7 @@ fn pairs(nodes: &[Node], node: Option<&Node>) -> Option<Vec<(Id, Id)>> {
     items(node)?.iter().map(pair).collect()
 }
 
-/// Bytes, or text that stands for bytes in Latin 1.
+/// Bytes, or text that represents bytes in Latin 1.
 fn bytes<'a>(node: Option<&Node<'a>>) -> Option<Cow<'a, [u8]>> {
     match node {
         None => Some(Cow::Borrowed(&[])),
@@ -117,12 +117,13 @@ fn bytes<'a>(node: Option<&Node<'a>>) -> Option<Cow<'a, [u8]>> {
     }
 }
 
-/// As long as it takes for a date or an ObjectId, lest a shared text be copied again and again.
+/// Bytes, if they are short enough for a date or an `ObjectId`. Longer shared text would be copied
+/// again and again.
 fn few_bytes<'a>(node: &Node<'a>) -> Option<Cow<'a, [u8]>> {
     if size(node) <= 32 { bytes(Some(node)) } else { None }
 }
 
-/// The value of an object whose class is known to be one: dates, times, decimals, UUIDs.
+/// The value of an object whose class is known to represent one: a date, time, decimal or UUID.
 pub fn value(nodes: &[Node], object: &Object) -> Option<Value> {
     let (module, name) = class(nodes, object)?;
     let args = Args { nodes, object };
@@ -148,7 +149,7 @@ fn class<'n>(nodes: &'n [Node], object: &Object) -> Option<(&'n str, &'n str)> {
     }
 }
 
-/// What an object was called with.
+/// The arguments that an object was called with.
 struct Args<'n, 'a> {
     nodes: &'n [Node<'a>],
     object: &'n Object,
@@ -162,7 +163,7 @@ impl<'n, 'a> Args<'n, 'a> {
         }
     }
 
-    /// The few bytes of a date or time.
+    /// The bytes of a date or time.
     fn bytes(&self, index: usize) -> Option<Cow<'a, [u8]>> {
         self.get(index).and_then(few_bytes)
     }
@@ -184,8 +185,8 @@ impl<'n, 'a> Args<'n, 'a> {
     }
 }
 
-/// Python's `datetime.__reduce__`: ten bytes, and a time zone if there is one. Without a zone it
-/// is shown without the `Z`, because nobody knows what it was meant in.
+/// Python's `datetime.__reduce__`: ten bytes, and the time zone if there is one. Without a zone it
+/// is shown without the `Z`, because its zone is unknown.
 fn datetime(args: &Args) -> Option<Value> {
     let bytes = args.bytes(0)?;
     let (day, clock) = bytes.split_at_checked(4)?;
@@ -207,8 +208,8 @@ fn zoned(local: civil::DateTime, nodes: &[Node], zone: &Object) -> Option<Value>
     }
 }
 
-/// How many seconds a `tzinfo` is ahead of UTC. Pickles of pytz have the offset in force, those of
-/// zoneinfo only the name.
+/// The offset of a `tzinfo` from UTC in seconds. Pickles of pytz contain the offset in force, those
+/// of zoneinfo only the name.
 fn offset(nodes: &[Node], zone: &Object) -> Option<i64> {
     let args = Args { nodes, object: zone };
     let (module, name) = class(nodes, zone)?;
@@ -228,7 +229,7 @@ fn offset(nodes: &[Node], zone: &Object) -> Option<i64> {
     (-100_000..100_000).contains(&ahead).then_some(ahead)
 }
 
-/// `zoneinfo.ZoneInfo._unpickle(key, from_cache)`, whatever way that method is named.
+/// `zoneinfo.ZoneInfo._unpickle(key, from_cache)`, in either way that pickles refer to the method.
 fn zone_name<'n>(nodes: &'n [Node], zone: &'n Object) -> Option<&'n str> {
     let args = Args { nodes, object: zone };
     let method = match &nodes[zone.class] {
@@ -239,7 +240,8 @@ fn zone_name<'n>(nodes: &'n [Node], zone: &'n Object) -> Option<&'n str> {
     if method { args.text(0) } else { None }
 }
 
-/// Year, month and day; the highest bit of the month says which of two equal clock times is meant.
+/// Year, month and day. The highest bit of the month says which of two equal local times applies
+/// (`fold`).
 fn date(bytes: &[u8]) -> Option<civil::Date> {
     let [high, low, month, day] = *bytes else {
         return None;
@@ -248,7 +250,7 @@ fn date(bytes: &[u8]) -> Option<civil::Date> {
     civil::Date::new(year, i8::try_from(month & 0x7f).ok()?, i8::try_from(day).ok()?).ok()
 }
 
-/// Hour, minute, second and microseconds; the highest bit of the hour is that of the month above.
+/// Hour, minute, second and microseconds. The highest bit of the hour is `fold`, as above.
 fn time(bytes: &[u8]) -> Option<civil::Time> {
     let [hour, minute, second, micros @ ..] = bytes else {
         return None;
@@ -265,7 +267,7 @@ fn timedelta(args: &Args) -> Option<SignedDuration> {
     SignedDuration::from_secs(seconds).checked_add(micros)
 }
 
-/// The `int` of a UUID's state.
+/// A UUID, from the `int` in its state.
 fn uuid(nodes: &[Node], object: &Object) -> Option<Value> {
     let Node::Dict(state) = &nodes[object.state?] else {
         return None;

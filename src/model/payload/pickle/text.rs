@@ -1,4 +1,4 @@
-//! Text as Python 2 and protocol 0 write it, with escapes.
+//! Escaped text of Python 2 and protocol 0.
 
 /// The bytes of a Python 2 `repr`, such as `'a\x00\n'`.
 pub fn unquote(line: &[u8]) -> Option<Vec<u8>> {
@@ -18,7 +18,7 @@ pub fn unquote(line: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The byte behind a backslash, and how long it is spelled.
+/// The byte after a backslash, and the length of the escape without the backslash.
 fn escaped(rest: &[u8]) -> Option<(u8, usize)> {
     let byte = match *rest.first()? {
         b'n' => b'\n',

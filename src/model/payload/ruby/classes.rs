@@ -1,6 +1,7 @@
-//! Ruby classes that dump themselves, shown as what they mean: times, dates, decimals, ids.
-//! Sources: ruby 3.1 `time.c` (`time_mdump`), `ext/date/date_core.c` (`d_lite_marshal_dump`),
-//! `ext/bigdecimal/bigdecimal.c` (`BigDecimal_dump`); bson-ruby `lib/bson/object_id.rb`.
+//! Ruby classes with their own dump format that are shown as the values they represent: times,
+//! dates, decimals, ids. Sources: ruby 3.1 `time.c` (`time_mdump`), `ext/date/date_core.c`
+//! (`d_lite_marshal_dump`), `ext/bigdecimal/bigdecimal.c` (`BigDecimal_dump`); bson-ruby
+//! `lib/bson/object_id.rb`.
 
 use crate::model::payload::json_repr;
 use jiff::Timestamp;
@@ -11,22 +12,22 @@ use serde_json::Value;
 /// The Julian day number of 1970-01-01.
 const JULIAN_DAY_OF_1970: i64 = 2_440_588;
 
-/// What `_dump` wrote as bytes.
+/// The value of the bytes that `_dump` returned.
 pub(super) fn from_bytes(class: &[u8], data: &[u8]) -> Option<Value> {
     match class {
         b"Time" => time(data),
-        // `18:0.125e2`: the digits to reserve, then the number.
+        // `18:0.125e2`: the number of digits to allocate, then the number.
         b"BigDecimal" => Some(Value::from(std::str::from_utf8(data).ok()?.split_once(':')?.1)),
         _ => None,
     }
 }
 
-/// What `marshal_dump` returned as another value.
+/// The value of what `marshal_dump` returned.
 pub(super) fn from_value(class: &[u8], data: &Value) -> Option<Value> {
     match class {
         b"Date" => day(data),
         b"DateTime" => moment(data),
-        // The time in UTC, then the zone's name and the local time.
+        // The time in UTC, then the name of the zone and the local time.
         b"ActiveSupport::TimeWithZone" => data.get(0).filter(|time| time.is_string()).cloned(),
         b"BSON::ObjectId" | b"Moped::BSON::ObjectId" => object_id(data),
         _ => None,
@@ -41,7 +42,7 @@ fn object_id(data: &Value) -> Option<Value> {
     json_repr::object_id(&bytes)
 }
 
-/// Two little-endian words of bit fields, in UTC; fractions below microseconds are elsewhere.
+/// Two little-endian words of bit fields, in UTC. Fractions of microseconds are stored elsewhere.
 fn time(data: &[u8]) -> Option<Value> {
     let words = u64::from_le_bytes(data.try_into().ok()?);
     let field = |shift: u32, bits: u32| (words >> shift) & ((1 << bits) - 1);

@@ -156,11 +156,11 @@ fn errors_say_where() {
     assert_eq!(refusal(""), "ruby: unexpected end at byte 2");
     assert_eq!(refusal("[\x06"), "ruby: unexpected end at byte 4");
     assert_eq!(refusal("\"\x7fabc"), "ruby: length 122 is past the end at byte 4");
-    assert_eq!(refusal("\x00"), "ruby: no value begins with '\\0' at byte 2");
-    assert_eq!(refusal("[\x06@\x0a"), "ruby: there is no object 5 to link to at byte 5");
-    assert_eq!(refusal(";\x00"), "ruby: there is no symbol 0 at byte 3");
+    assert_eq!(refusal("\x00"), "ruby: unknown value type '\\0' at byte 2");
+    assert_eq!(refusal("[\x06@\x0a"), "ruby: link to unknown object 5 at byte 5");
+    assert_eq!(refusal(";\x00"), "ruby: unknown symbol 0 at byte 3");
     assert_eq!(refusal(b"[\xfa"), "ruby: negative length at byte 3");
-    assert_eq!(refusal("00"), "ruby: more follows the end of the value at byte 3");
+    assert_eq!(refusal("00"), "ruby: extra bytes after the end of the value at byte 3");
     assert_eq!(marshal(b"\x04\x09").unwrap_err().offset, 1);
 }
 
@@ -199,10 +199,10 @@ fn nesting_is_refused_before_the_stack_ends() {
 fn links_to_long_text_run_out_of_budget() {
     let text = [&b"\"\x02\x10\x27"[..], &vec![b'x'; 10_000]].concat();
     let bomb = [&b"[\x02\xe9\x03"[..], &text, &b"@\x06".repeat(1000)].concat();
-    assert!(refusal(bomb).starts_with("ruby: it unfolds to many times its size"));
+    assert!(refusal(bomb).starts_with("ruby: references expand to many times the payload's size"));
     let name = [&b":\x02\x10\x27"[..], &vec![b'x'; 10_000]].concat();
     let bomb = [&b"[\x02\xe9\x03"[..], &name, &b";\x00".repeat(1000)].concat();
-    assert!(refusal(bomb).starts_with("ruby: it unfolds to many times its size"));
+    assert!(refusal(bomb).starts_with("ruby: references expand to many times the payload's size"));
 }
 
 #[test]

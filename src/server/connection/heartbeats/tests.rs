@@ -43,11 +43,11 @@ fn a_fault_of_tls_is_read_from_what_the_driver_hands_on() {
     let early = InvalidCertificate(CertificateError::NotValidYet);
     assert_eq!(said(early), "the certificate of db:1 is not valid yet");
     let purpose = InvalidCertificate(CertificateError::InvalidPurpose);
-    let why = "its extended key usage does not include servers";
-    assert_eq!(said(purpose), format!("the certificate of db:1 cannot be used: {why}"));
+    let why = "its extended key usage does not include server authentication";
+    assert_eq!(said(purpose), format!("the certificate of db:1 is not usable: {why}"));
     let alert = AlertReceived(AlertDescription::CertificateRequired);
     let why = "it requires a client certificate";
-    assert_eq!(said(alert), format!("db:1 refuses the TLS handshake: {why}"));
+    assert_eq!(said(alert), format!("db:1 rejected the TLS handshake: {why}"));
     let nameless = InvalidCertificate(CertificateError::NotValidForNameContext {
         expected: rustls::pki_types::ServerName::try_from("db").unwrap(),
         presented: Vec::new(),
@@ -72,7 +72,7 @@ fn a_closed_connection_is_explained_by_what_the_server_speaks() {
         let address = "db:1".to_owned();
         let wanted = match fault {
             Some(fault) => Some(Obstacle::Tls { address, fault }),
-            None => silence("the connection is closed"),
+            None => silence("the server closed the connection"),
         };
         assert_eq!(heartbeats.obstacle("db:1"), wanted, "{asks_for_tls} {speaks_other:?}");
     }

@@ -1,28 +1,28 @@
-//! The options of connection strings: those that the driver takes and with which values, those of
-//! other drivers that have no effect here, and what the driver says about combinations.
+//! The options of connection strings: those that the driver accepts and their values, those of
+//! other drivers that have no effect, and the driver's errors about combinations.
 
 use crate::error::UriFault;
 
-/// An option of the connection string that has no effect here.
+/// An option of the connection string that has no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IgnoredOption {
-    /// The option, with its value where only that value is ignored.
+    /// The option, with its value if only that value is ignored.
     pub option: &'static str,
-    /// Why nothing is lost.
+    /// Why ignoring it is harmless.
     pub reason: &'static str,
 }
 
-/// An option that the driver knows.
+/// An option that the driver accepts.
 pub(super) struct Known {
     pub(super) name: &'static str,
     takes: Takes,
 }
 
 enum Takes {
-    /// Any text, or a value that the driver describes itself.
+    /// Any text, or a value whose error the driver describes well.
     Text,
     Bool,
-    /// Milliseconds, or a number of something.
+    /// A number of milliseconds or of something else.
     Whole,
     /// `maxStalenessSeconds`.
     Seconds,
@@ -90,7 +90,7 @@ const READ_PREFERENCES_IN_WORDS: &str =
     "primary, primaryPreferred, secondary, secondaryPreferred or nearest";
 const MONITORING: [&str; 3] = ["auto", "stream", "poll"];
 
-/// The mechanisms that the driver parses, and those that are not built in.
+/// The mechanisms that the driver parses, and those that this build lacks.
 const MECHANISMS: [&str; 6] =
     ["SCRAM-SHA-256", "SCRAM-SHA-1", "MONGODB-X509", "PLAIN", "MONGODB-OIDC", "MONGODB-CR"];
 const OTHER_MECHANISMS: [(&str, &str); 2] = [
@@ -99,7 +99,7 @@ const OTHER_MECHANISMS: [(&str, &str); 2] = [
 ];
 
 impl Known {
-    /// What is wrong with a value. It is never repeated: what stands there may be a secret.
+    /// What is wrong with a value. The value is never repeated: it may be a secret.
     pub(super) fn fault(&self, value: &str) -> Option<UriFault> {
         let is_same = |known: &&&str| known.eq_ignore_ascii_case(value);
         let takes = match &self.takes {
@@ -110,22 +110,22 @@ impl Known {
                 if let Some((_, what)) = other {
                     return Some(UriFault::NotBuiltIn(what));
                 }
-                "SCRAM-SHA-256, SCRAM-SHA-1, MONGODB-X509, PLAIN or MONGODB-OIDC, in capital letters"
+                "SCRAM-SHA-256, SCRAM-SHA-1, MONGODB-X509, PLAIN or MONGODB-OIDC, in upper case"
             }
             Takes::Bool if ["true", "false"].contains(&value) => return None,
-            Takes::Bool => "true or false, in small letters",
+            Takes::Bool => "true or false, in lower case",
             Takes::Whole if value.parse::<u64>().is_ok() => return None,
-            Takes::Whole => "a whole number of at least 0",
+            Takes::Whole => "a non-negative integer",
             Takes::Seconds if value.parse::<i64>().is_ok_and(|seconds| seconds >= -1) => {
                 return None;
             }
-            Takes::Seconds => "a whole number of seconds, or -1 for none",
+            Takes::Seconds => "an integer number of seconds, or -1 for no limit",
             Takes::OneOf(values, _) if values.iter().any(|known| is_same(&known)) => return None,
             Takes::OneOf(_, takes) => takes,
             Takes::Pairs if value.split(',').all(|pair| pair.contains(':')) => return None,
-            Takes::Pairs => "NAME:VALUE pairs, separated by commas",
+            Takes::Pairs => "a comma-separated list of NAME:VALUE pairs",
             Takes::Acknowledgment if value.parse().is_ok_and(|number: i32| number < 0) => {
-                "a number of at least 0, majority, or the name of a write concern"
+                "a non-negative integer, majority, or the name of a write concern"
             }
             Takes::Text | Takes::Acknowledgment => return None,
         };
@@ -138,17 +138,17 @@ const fn harmless(option: &'static str, reason: &'static str) -> IgnoredOption {
 }
 
 pub(super) const MAJORITY: &str = "every write waits for a majority";
-const NO_COMPRESSION: &str = "compression is not built in";
-const OWN_LIMITS: &str = "commands have time limits of their own";
-const NO_REVOCATION: &str = "whether certificates are revoked is not checked";
-const HOSTS_CHECKED: &str = "the host of a certificate is always checked";
-const OTHER_DRIVER: &str = "it is about how another driver works";
-const OTHER_POOL: &str = "connections are pooled in another way";
-const NO_UUIDS: &str = "UUIDs are compared as they are stored";
-const DECODING: &str = "it is about how another driver decodes documents";
+const NO_COMPRESSION: &str = "this build does not support compression";
+const OWN_LIMITS: &str = "commands have their own time limits";
+const NO_REVOCATION: &str = "certificate revocation is not checked";
+const HOSTS_CHECKED: &str = "host names in certificates are always checked";
+const OTHER_DRIVER: &str = "it configures another driver";
+const OTHER_POOL: &str = "connection pooling works differently";
+const NO_UUIDS: &str = "UUIDs are compared as stored";
+const DECODING: &str = "it configures how another driver decodes documents";
 
-/// Options that the driver refuses and other drivers take, and without which nothing is lost: a
-/// string that an application works with should work here. A value restricts it to that value.
+/// Options that the driver rejects but other drivers accept, and that can be ignored without harm:
+/// a string that works in an application should work here. A value limits the entry to that value.
 pub(super) static HARMLESS: &[IgnoredOption] = &[
     harmless("uuidRepresentation", NO_UUIDS),
     harmless("compressors", NO_COMPRESSION),
@@ -161,7 +161,7 @@ pub(super) static HARMLESS: &[IgnoredOption] = &[
     harmless("fsync", MAJORITY),
     harmless("wtimeout", MAJORITY),
     harmless("slaveOk", "reads and writes go to the primary"),
-    harmless("authMechanism=DEFAULT", "the server says which mechanism it takes"),
+    harmless("authMechanism=DEFAULT", "the mechanism is negotiated with the server"),
     // libmongoc, PyMongo, Ruby, PHP.
     harmless("serverSelectionTryOnce", OTHER_DRIVER),
     harmless("socketCheckIntervalMS", OTHER_DRIVER),
@@ -205,7 +205,7 @@ pub(super) static HARMLESS: &[IgnoredOption] = &[
     harmless("ipv6", OTHER_DRIVER),
 ];
 
-/// What other drivers and older versions call an option that matters.
+/// The names that other drivers and older versions use for options that matter.
 pub(super) static OTHER_NAMES: &[(&str, &str)] = &[
     ("sslCA", "tlsCAFile"),
     ("sslCAFile", "tlsCAFile"),
@@ -226,86 +226,86 @@ pub(super) static OTHER_NAMES: &[(&str, &str)] = &[
     ("serverSelectionTimeout", "serverSelectionTimeoutMS"),
 ];
 
-const TLS_IS_OFF: &str = "its TLS options contradict tls=false";
-const PORT: &str = "a port in it is not a number from 1 to 65535";
-const DATABASE: &str = "its database name is not one that MongoDB allows";
-const TAGS: &str = "readPreferenceTags needs a readPreference other than primary";
-const STALENESS: &str = "maxStalenessSeconds needs a readPreference other than primary";
+const TLS_IS_OFF: &str = "the TLS options contradict tls=false";
+const PORT: &str = "ports must be numbers from 1 to 65535";
+const DATABASE: &str = "the database name is not valid in MongoDB";
+const TAGS: &str = "readPreferenceTags requires a readPreference other than primary";
+const STALENESS: &str = "maxStalenessSeconds requires a readPreference other than primary";
 
-/// What the driver says about the form and about combinations, in our words. The first that is found
-/// counts.
-pub(super) static SAID: &[(&str, UriFault)] = &[
+/// The driver's messages about the form of a string and about combinations, and our wording. The
+/// first match counts.
+pub(super) static DRIVER_FAULTS: &[(&str, UriFault)] = &[
     ("database name must be", UriFault::Form(DATABASE)),
     ("in database name", UriFault::Form(DATABASE)),
     ("must be URL encoded", UriFault::Encoding),
     ("unescaped %", UriFault::Encoding),
-    ("username and mechanism both not", UriFault::Form("it has no user name before the @")),
+    ("username and mechanism both not", UriFault::Form("the user name before the @ is missing")),
     ("the hostname cannot be empty", UriFault::Form("it names no host")),
     ("the hostname can only be followed", UriFault::Form(PORT)),
     ("the port must be an integer", UriFault::Form(PORT)),
-    ("invalid server address", UriFault::Form("an IPv6 address in it is not of the form [::1]")),
+    ("invalid server address", UriFault::Form("IPv6 addresses must have the form [::1]")),
     (
         "a port cannot be specified",
-        contradiction("a mongodb+srv string takes no port: the SRV records name it"),
+        contradiction("mongodb+srv:// does not allow a port: the SRV records name it"),
     ),
-    ("exactly one host must be", contradiction("a mongodb+srv string takes exactly one host")),
-    ("unix sockets cannot be used", contradiction("a mongodb+srv string takes no socket")),
+    ("exactly one host must be", contradiction("mongodb+srv:// requires exactly one host")),
+    ("unix sockets cannot be used", contradiction("mongodb+srv:// does not allow a socket")),
     (
         "SRV-style URI with directConnection",
-        contradiction("directConnection=true needs mongodb://, not mongodb+srv://"),
+        contradiction("directConnection=true requires mongodb://, not mongodb+srv://"),
     ),
-    ("srvServiceName cannot be", contradiction("srvServiceName needs mongodb+srv://")),
-    ("srvMaxHosts cannot be", contradiction("srvMaxHosts needs mongodb+srv://")),
-    ("srvMaxHosts and replicaSet", contradiction("srvMaxHosts and replicaSet exclude each other")),
+    ("srvServiceName cannot be", contradiction("srvServiceName requires mongodb+srv://")),
+    ("srvMaxHosts cannot be", contradiction("srvMaxHosts requires mongodb+srv://")),
+    ("srvMaxHosts and replicaSet", contradiction("srvMaxHosts and replicaSet cannot be combined")),
     (
         "srvMaxHosts and loadBalanced",
-        contradiction("srvMaxHosts and loadBalanced exclude each other"),
+        contradiction("srvMaxHosts and loadBalanced cannot be combined"),
     ),
     (
         "multiple seeds with directConnection",
-        contradiction("directConnection=true takes exactly one host"),
+        contradiction("directConnection=true requires exactly one host"),
     ),
-    ("multiple seeds with loadBalanced", contradiction("loadBalanced=true takes exactly one host")),
+    (
+        "multiple seeds with loadBalanced",
+        contradiction("loadBalanced=true requires exactly one host"),
+    ),
     (
         "replicaSet with loadBalanced",
-        contradiction("replicaSet and loadBalanced=true exclude each other"),
+        contradiction("replicaSet and loadBalanced=true cannot be combined"),
     ),
     (
         "directConnection=true with loadBalanced",
-        contradiction("directConnection=true and loadBalanced=true exclude each other"),
+        contradiction("directConnection=true and loadBalanced=true cannot be combined"),
     ),
-    ("No username provided", contradiction("its authMechanism needs a user name before the host")),
-    ("No password provided", contradiction("its authMechanism needs a password before the host")),
+    (
+        "No username provided",
+        contradiction("the authMechanism requires a user name before the host"),
+    ),
+    (
+        "No password provided",
+        contradiction("the authMechanism requires a password before the host"),
+    ),
     (
         "A password cannot be specified with MONGODB-X509",
-        contradiction("authMechanism=MONGODB-X509 takes no password"),
+        contradiction("authMechanism=MONGODB-X509 does not allow a password"),
     ),
-    (
-        "only $external may be",
-        contradiction("its authMechanism takes no authSource other than $external"),
-    ),
+    ("only $external may be", contradiction("the authMechanism requires authSource=$external")),
     ("empty authSource", UriFault::Value { option: "authSource", takes: "the name of a database" }),
-    ("maxPoolSize=0", UriFault::Value { option: "maxPoolSize", takes: "a number of at least 1" }),
-    (
-        "maxConnecting=0",
-        UriFault::Value { option: "maxConnecting", takes: "a number of at least 1" },
-    ),
-    (
-        "'heartbeat_freq'",
-        UriFault::Value { option: "heartbeatFrequencyMS", takes: "a number of at least 500" },
-    ),
+    ("maxPoolSize=0", UriFault::Value { option: "maxPoolSize", takes: "at least 1" }),
+    ("maxConnecting=0", UriFault::Value { option: "maxConnecting", takes: "at least 1" }),
+    ("'heartbeat_freq'", UriFault::Value { option: "heartbeatFrequencyMS", takes: "at least 500" }),
     (
         "invalid max_staleness value",
         UriFault::Value {
             option: "maxStalenessSeconds",
-            takes: "a number of at least 90, and of 10 more than heartbeatFrequencyMS",
+            takes: "at least 90, and at least heartbeatFrequencyMS plus 10 seconds",
         },
     ),
     ("preference tags", contradiction(TAGS)),
     ("max staleness ", contradiction(STALENESS)),
     (
         "cannot set both tlsinsecure",
-        contradiction("tlsInsecure and tlsAllowInvalidCertificates exclude each other"),
+        contradiction("tlsInsecure and tlsAllowInvalidCertificates cannot be combined"),
     ),
     ("if tls=false", contradiction(TLS_IS_OFF)),
     ("TLS is disabled", contradiction(TLS_IS_OFF)),

@@ -331,7 +331,7 @@ mod tests {
         refused("[collections.\"a.s\"]\ninterval = 1.5", "duration");
         refused("[collections.\"a.s\"]\ninterval = \"1h\"\njitter = \"2h\"", "a.s: the jitter");
         refused("[collections.\"a.s\"]\nlayout = \"nobody\"", "no layout named nobody");
-        refused("[collections.\"a.s\"]\narchive = \"x.txt\"", "does not end with");
+        refused("[collections.\"a.s\"]\narchive = \"x.txt\"", "has no valid extension");
         refused("[collections.\"a.s\"]\njobs = 0", "out of range");
         refused("[collections.\"a.s\"]\nuser_path = 1", "expected a path of users");
         refused("archive = \"x.bson\"\n[collections.\"a.s\"]\n[collections.\"a.t\"]", "share");
