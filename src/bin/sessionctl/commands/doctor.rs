@@ -14,19 +14,19 @@ mod remedy;
 
 use remedy::Commands;
 
-/// Say why sessions will not expire or will be slow, and with which command to mend it
+/// Report why sessions do not expire or are slow, and the commands that fix it
 ///
-/// Indexes, documents, the server and the rights of this login are looked at; nothing is changed.
-/// Each check passes, warns, fails, or is unknown where a right is missing. If one fails, the exit
-/// code is 4.
+/// doctor checks the indexes, the documents, the server and the rights of this login, and changes
+/// nothing. Each check passes, warns or fails, or is unknown if this login lacks a right. If a check
+/// fails, the exit code is 4.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl doctor
   sessionctl doctor -d shop -c sessions -o json
   sessionctl doctor -q || sessionctl doctor -o ndjson | grep fail")]
 pub struct Args {
-    /// Count a random sample of so many documents [default: all of them up to 100,000, of more
-    /// 10,000]
+    /// Check a random sample of N documents [default: all documents; 10,000 in a collection of more
+    /// than 100,000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
 }

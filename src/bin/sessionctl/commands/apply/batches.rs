@@ -21,7 +21,7 @@ use crate::console::signals::Signals;
 use crate::console::text::sessions;
 
 /// Said where there is no index.
-pub const WALK: &str = "no index leads to these sessions: the whole collection is walked once";
+pub const WALK: &str = "no usable index: scanning the whole collection once";
 
 /// What surrounds the batches.
 pub struct Means<'a> {

@@ -32,12 +32,12 @@ pub struct Drained {
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct DrainArgs {
-    /// Purge what the server would delete at once, however little, before the index is made; for
-    /// `install` this needs no confirmation
+    /// Purge before the index is created even if there are few sessions to delete; install then does
+    /// not ask
     #[arg(long, conflicts_with = "no_drain")]
     drain: bool,
 
-    /// Leave it all to the server, however much
+    /// Do not purge first: let the server delete all of them
     #[arg(long)]
     no_drain: bool,
 
