@@ -372,7 +372,10 @@ fn a_server_that_is_away_is_waited_for() {
     view.shows("live00000000  live");
     server.pause().unwrap();
     let screen = view.shows("the server has not answered for");
-    assert!(screen.contains("live00000000  live") && screen.contains("showing data from"), "{screen}");
+    assert!(
+        screen.contains("live00000000  live") && screen.contains("showing data from"),
+        "{screen}"
+    );
     server.resume().unwrap();
     view.becomes("an answer", |screen| !screen.contains("has not answered"));
     db.insert("sessions", [connect_mongo(&long_id("more"), at(3600))]);

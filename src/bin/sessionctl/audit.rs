@@ -150,8 +150,10 @@ impl Began<'_> {
             "result": result,
         });
         sink.append(&line).map_err(|error| {
-            let hint =
-                format!("the changes were made; only the end record of run {} is missing", self.run);
+            let hint = format!(
+                "the changes were made; only the end record of run {} is missing",
+                self.run
+            );
             unwritten(&sink.path, &error).hint(hint)
         })
     }

@@ -209,7 +209,11 @@ fn exit_status(command: &Command) -> Roff {
     entry(&mut roff, "1", "Failed.");
     entry(&mut roff, "2", "Wrong usage.");
     if whole || changes.contains(&path) {
-        entry(&mut roff, "3", "Refused: a confirmation was required and not given. Nothing was changed.");
+        entry(
+            &mut roff,
+            "3",
+            "Refused: a confirmation was required and not given. Nothing was changed.",
+        );
     }
     if whole || path == "index" || path == "index-status" {
         entry(&mut roff, "4", "index status --check found the index missing or different.");

@@ -78,10 +78,19 @@ fn what_could_not_work_is_refused_with_a_way_that_does() {
         (&["systemd", "--archive", "/var/lib/sessionctl/x-%Q.bson"], "%Q"),
         (&["systemd", "-c", "a", "-c", "b", "--archive", "/var/lib/sessionctl/x.bson"], "share"),
         (&["systemd", "--layout", "nonsense"], "no layout named nonsense"),
-        (&["systemd", "--config", "/etc/x.toml", "-d", "shop"], "--db cannot be used with --config"),
-        (&["cron", "--config", "/etc/x.toml", "-c", "shop"], "--collection cannot be used with --config"),
+        (
+            &["systemd", "--config", "/etc/x.toml", "-d", "shop"],
+            "--db cannot be used with --config",
+        ),
+        (
+            &["cron", "--config", "/etc/x.toml", "-c", "shop"],
+            "--collection cannot be used with --config",
+        ),
         (&["kubernetes", "--config", "/etc/x.toml", "--lifetime", "1d"], "--lifetime cannot"),
-        (&["systemd", "--config", "/etc/x.toml", "--", "--rate", "5"], "--rate cannot be used with --config"),
+        (
+            &["systemd", "--config", "/etc/x.toml", "--", "--rate", "5"],
+            "--rate cannot be used with --config",
+        ),
         (&["systemd", "--", "--rate", "fast"], "'fast' for '--rate <N>'"),
         (&["systemd", "--", "--idle", "30d"], "--yes"),
         (&["systemd", "--", "--metrics-file", "/var/lib/node/x.prom"], "--user"),

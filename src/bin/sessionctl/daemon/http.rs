@@ -64,8 +64,9 @@ pub fn bind(address: SocketAddr) -> Result<Listener, Failure> {
             io::ErrorKind::AddrInUse => {
                 failure.hint("another program uses that port: choose another port with --metrics")
             }
-            io::ErrorKind::AddrNotAvailable => failure
-                .hint("this machine does not have that address; use 0.0.0.0 or [::] for all addresses"),
+            io::ErrorKind::AddrNotAvailable => failure.hint(
+                "this machine does not have that address; use 0.0.0.0 or [::] for all addresses",
+            ),
             io::ErrorKind::PermissionDenied => {
                 failure.hint("ports below 1024 require privileges: choose a higher port")
             }
@@ -149,7 +150,8 @@ impl Site {
     fn response(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
         let is_known = matches!(path, "/metrics" | "/livez" | "/readyz");
         if is_known && !matches!(*method, Method::GET | Method::HEAD) {
-            let mut refusal = page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are allowed");
+            let mut refusal =
+                page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are allowed");
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refusal;
         }
@@ -157,7 +159,11 @@ impl Site {
             "/metrics" => page(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.encode()),
             "/livez" => probe(self.probes.live()),
             "/readyz" => probe(self.probes.ready()),
-            _ => page(StatusCode::NOT_FOUND, TEXT, "not found; the paths are /metrics, /livez and /readyz"),
+            _ => page(
+                StatusCode::NOT_FOUND,
+                TEXT,
+                "not found; the paths are /metrics, /livez and /readyz",
+            ),
         }
     }
 }

@@ -59,8 +59,13 @@ impl ThrottleArgs {
             }
             Lag::Behind(followers) if !followers.absent.is_empty() => {
                 let absent: Vec<_> = followers.absent.iter().map(ToString::to_string).collect();
-                context
-                    .note("warning", format!("--max-lag does not wait for members that are not replicating: {}", absent.join(", ")));
+                context.note(
+                    "warning",
+                    format!(
+                        "--max-lag does not wait for members that are not replicating: {}",
+                        absent.join(", ")
+                    ),
+                );
             }
             Lag::Behind(_) => {}
             Lag::Unknown(error) => {

@@ -37,7 +37,9 @@ impl VerifyArgs {
     pub fn check(&self, selection: &SelectionArgs) -> Result<(), Failure> {
         if self.is_wanted() && selection.user.is_none() && selection.ids.is_empty() {
             let sentence = "--verify requires session ids or a user";
-            return Err(Failure::new(Exit::Usage, sentence).hint("select sessions by id or with --user"));
+            return Err(
+                Failure::new(Exit::Usage, sentence).hint("select sessions by id or with --user")
+            );
         }
         Ok(())
     }
@@ -57,7 +59,10 @@ impl VerifyArgs {
         for round in 0..=ROUNDS {
             if signals.asked.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
                 batches.report.stopped = Some("signal");
-                return Err(Failure::new(signals.exit(), "interrupted before --verify looked again"));
+                return Err(Failure::new(
+                    signals.exit(),
+                    "interrupted before --verify looked again",
+                ));
             }
             let keys = batches.store.reappeared(&purge, &ids).await.doing(action)?;
             let count = keys.len() as u64;

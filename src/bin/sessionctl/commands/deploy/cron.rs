@@ -27,12 +27,7 @@ pub struct Args {
     sweeping: Sweeping,
 
     /// Run a pass at these times: five fields, or a name such as @hourly
-    #[arg(
-        long,
-        value_name = "SCHEDULE",
-        default_value = "*/5 * * * *",
-        help_heading = "Crontab"
-    )]
+    #[arg(long, value_name = "SCHEDULE", default_value = "*/5 * * * *", help_heading = "Crontab")]
     schedule: String,
 
     /// Run as user NAME, who must be able to read the files in use
@@ -149,9 +144,10 @@ fn address(text: &str) -> Result<&str, Failure> {
     checked("--mailto", text)?;
     match text.contains(|letter: char| letter.is_whitespace() || "\"'\\`$|;&<>".contains(letter)) {
         false => Ok(text),
-        true => {
-            Err(refused("the value of --mailto is not an address", "write one such as ops@example.org"))
-        }
+        true => Err(refused(
+            "the value of --mailto is not an address",
+            "write one such as ops@example.org",
+        )),
     }
 }
 

@@ -193,7 +193,10 @@ fn pod(args: &Args, global: &Global, server: &Server, has_files: bool) -> Result
     };
     let image = match checked("--image", &args.image)?.as_str() {
         "" => {
-            return Err(refused("the value of --image is empty", "pass an image such as sessionctl:0.1.0"));
+            return Err(refused(
+                "the value of --image is empty",
+                "pass an image such as sessionctl:0.1.0",
+            ));
         }
         image => json_string(image),
     };
@@ -273,7 +276,10 @@ fn read(option: &str, path: &Path) -> Result<(String, String), Failure> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     if name.is_empty() || !name.chars().all(plain) {
         let hint = "rename the file: use only letters, digits and - _ .";
-        return Err(refused(format!("a config map cannot contain a file with the name of {option}"), hint));
+        return Err(refused(
+            format!("a config map cannot contain a file with the name of {option}"),
+            hint,
+        ));
     }
     let text = std::fs::read_to_string(path).map_err(|error| {
         let sentence = format!("could not read {}: {}", path.display(), reason(&error));
@@ -312,7 +318,9 @@ fn label<'a>(option: &str, name: &'a str, longest: usize) -> Result<&'a str, Fai
         true => Ok(name),
         false => Err(refused(
             format!("the value of {option} is not a Kubernetes name"),
-            format!("use at most {longest} lowercase letters, digits and -, with - neither first nor last"),
+            format!(
+                "use at most {longest} lowercase letters, digits and -, with - neither first nor last"
+            ),
         )),
     }
 }

@@ -51,7 +51,8 @@ impl Server {
         match uri {
             _ if !global.names_server() => Ok(Self::File(None)),
             Uri::Given(uri) if holds_secret(uri.expose()) => {
-                let sentence = "the printed file would expose the password in the connection string";
+                let sentence =
+                    "the printed file would expose the password in the connection string";
                 Err(refused(sentence, HINT))
             }
             Uri::Given(uri) => Ok(Self::Plain(checked("--uri", uri.expose().trim())?)),
@@ -227,14 +228,16 @@ fn check_more(more: &[String]) -> Result<(), Failure> {
     let Some(matches) = matches.subcommand_matches("sweep") else { return Ok(()) };
     match OWN.into_iter().find(|id| is_typed(matches, id)) {
         None => Ok(()),
-        Some(id @ ("once" | "quiet")) => Err(refused(
-            format!("--{id} cannot be set"),
-            "deploy adds it where it is needed",
-        )),
+        Some(id @ ("once" | "quiet")) => {
+            Err(refused(format!("--{id} cannot be set"), "deploy adds it where it is needed"))
+        }
         Some(id) => {
             let option = id.replace('_', "-");
             let sentence = format!("--{option} must come before --");
-            Err(refused(sentence, "options after -- go to sweep unchanged; deploy itself uses this one"))
+            Err(refused(
+                sentence,
+                "options after -- go to sweep unchanged; deploy itself uses this one",
+            ))
         }
     }
 }

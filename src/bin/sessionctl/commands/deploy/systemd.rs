@@ -45,12 +45,7 @@ pub struct Args {
     user: Option<String>,
 
     /// Name of the unit
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "sessionctl-sweep",
-        help_heading = "Unit"
-    )]
+    #[arg(long, value_name = "NAME", default_value = "sessionctl-sweep", help_heading = "Unit")]
     name: String,
 }
 
@@ -166,8 +161,9 @@ fn within_reach(option: &str, path: &Path) -> Result<(), Failure> {
     match HIDDEN.iter().find(|folder| whole.starts_with(folder)) {
         None => Ok(()),
         Some(folder) => {
-            let sentence =
-                format!("the service cannot access the path of {option}: {folder} is hidden from it");
+            let sentence = format!(
+                "the service cannot access the path of {option}: {folder} is hidden from it"
+            );
             let hint = match option {
                 "--binary" => "install it first: cargo install --path . --root /usr/local",
                 _ => "move the file to /etc/sessionctl",
@@ -188,7 +184,8 @@ fn writable(option: &str, path: &Path, user: Option<&str>) -> Result<String, Fai
     }
     within_reach(option, path)?;
     if user.is_none() {
-        let sentence = format!("the dynamic user of the service cannot write to the folder of {option}");
+        let sentence =
+            format!("the dynamic user of the service cannot write to the folder of {option}");
         let hint = format!("write to {STATE}, or pass the owner of that folder with --user");
         return Err(refused(sentence, hint));
     }

@@ -24,7 +24,8 @@ pub fn plain_name<'a>(name: &'a str, others: &str, sentence: &str) -> Result<&'a
 /// A value that may stand on a line: a line break in it would begin another.
 pub fn checked(option: &str, value: &str) -> Result<String, Failure> {
     if value.contains(is_hostile) {
-        let sentence = format!("the value of {option} contains a line break or another control character");
+        let sentence =
+            format!("the value of {option} contains a line break or another control character");
         return Err(refused(sentence, "remove it: the file cannot contain such a value"));
     }
     if without_password(value) != value {

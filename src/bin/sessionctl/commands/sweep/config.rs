@@ -178,7 +178,10 @@ pub fn read(path: &Path, sweep: &Sweep) -> Result<Vec<Plan>, Failure> {
     let collections = match file.remove("collections") {
         Some(toml::Value::Table(table)) if !table.is_empty() => table,
         _ => {
-            return Err(failed("no collection is configured; add a table such as [collections.\"app.sessions\"]".into()));
+            return Err(failed(
+                "no collection is configured; add a table such as [collections.\"app.sessions\"]"
+                    .into(),
+            ));
         }
     };
     let known = |settings: toml::Value, whose: &str| {

@@ -44,7 +44,10 @@ impl Health {
         let server = match args.metrics {
             Some(address) => {
                 let listener = http::bind(address)?;
-                context.note("note", format!("serving metrics at http://{}/metrics", listener.address()));
+                context.note(
+                    "note",
+                    format!("serving metrics at http://{}/metrics", listener.address()),
+                );
                 let probes: Arc<dyn Probes> = heartbeats.clone();
                 Some(tokio::spawn(http::serve(listener, metrics.clone(), probes)))
             }

@@ -225,9 +225,7 @@ impl Logged {
             let those = sessions(pass.kept);
             warn(
                 namespace,
-                &format!(
-                    "kept {those} of {namespace}, which the archive format cannot represent"
-                ),
+                &format!("kept {those} of {namespace}, which the archive format cannot represent"),
             );
         }
     }

@@ -210,7 +210,9 @@ impl<'a> Supervisor<'a> {
                 self.apply(plans);
             }
             // A mistake in the file does not end a daemon that works.
-            Err(failure) => say("warning", format!("{failure}; continuing with the previous settings")),
+            Err(failure) => {
+                say("warning", format!("{failure}; continuing with the previous settings"))
+            }
         }
         self.health.ends_reload();
     }

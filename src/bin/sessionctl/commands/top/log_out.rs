@@ -66,7 +66,9 @@ impl LogOut {
             Some(1..) => Ok(format!("logged out {name}: the session is expired")),
             _ => Err(Failure::new(
                 Exit::Failed,
-                format!("could not {action}: the session was renewed, ended or removed in the meantime"),
+                format!(
+                    "could not {action}: the session was renewed, ended or removed in the meantime"
+                ),
             )),
         }
     }
