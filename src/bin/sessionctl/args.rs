@@ -273,7 +273,7 @@ pub struct SelectionArgs {
     #[arg(long, group = "state", conflicts_with_all = ["expires_before", "expires_after"])]
     pub malformed: bool,
 
-    /// Sessions of USER, which is read from the first user path of the layout that a session has
+    /// Sessions of USER, as found at the first of the layout's user paths that a session has
     #[arg(long, value_name = "USER", value_parser = user)]
     pub user: Option<String>,
 

@@ -17,7 +17,7 @@ use crate::console::progress::Progress;
 use crate::console::text::{counted, sessions};
 use crate::context::Context;
 
-/// Insert archived sessions again
+/// Restore sessions from an archive
 ///
 /// They are inserted into the collection in -d and -c, which is created if it does not exist. A session
 /// whose id already exists is skipped, so a restore can be repeated. If an archive contains a session

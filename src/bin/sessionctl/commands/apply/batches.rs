@@ -112,7 +112,7 @@ impl Batches<'_> {
             let those = sessions(kept);
             say(
                 "warning",
-                format!("{those} kept, because the archive's format has no form for them"),
+                format!("kept {those}, which the archive format cannot represent"),
             );
         }
         if let Err(error) = outcome {

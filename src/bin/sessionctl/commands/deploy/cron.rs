@@ -26,7 +26,7 @@ pub struct Args {
     #[command(flatten)]
     sweeping: Sweeping,
 
-    /// Run a pass at these times: five fields, or a name such as @hourly
+    /// Run a pass on SCHEDULE: five cron fields, or a name such as @hourly
     #[arg(long, value_name = "SCHEDULE", default_value = "*/5 * * * *", help_heading = "Crontab")]
     schedule: String,
 

@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(long, help_heading = "Manifests", conflicts_with_all = ["interval", "replicas"])]
     cron: bool,
 
-    /// Run the CronJob at these times: five fields, or a name such as @hourly
+    /// Run the CronJob on SCHEDULE: five cron fields, or a name such as @hourly
     #[arg(
         long,
         value_name = "SCHEDULE",

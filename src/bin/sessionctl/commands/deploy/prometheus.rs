@@ -29,23 +29,23 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     job: Option<String>,
 
-    /// Alert after N intervals without a pass, or with an expired session remaining
+    /// Alert if no pass succeeds, or an expired session remains, for N intervals
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000), allow_negative_numbers = true)]
     intervals: u32,
 
-    /// Allow expired sessions to remain for DURATION: the longest --grace of the sweepers
+    /// Longest --grace of the sweepers; until then, an expired session causes no alert
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, allow_negative_numbers = true)]
     grace: Duration,
 
-    /// Alert when the backlog grows and exceeds N sessions
+    /// Alert if the backlog is above N sessions and growing
     #[arg(long, value_name = "N", default_value_t = 10_000, allow_negative_numbers = true)]
     backlog: u64,
 
-    /// Alert when a replica set member is more than DURATION behind
+    /// Alert if a replica set member is more than DURATION behind
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = interval, allow_negative_numbers = true)]
     max_lag: Duration,
 
-    /// Alert when clocks differ by more than DURATION
+    /// Alert if clocks differ by more than DURATION
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = interval, allow_negative_numbers = true)]
     max_skew: Duration,
 }

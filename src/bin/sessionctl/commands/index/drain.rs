@@ -32,8 +32,7 @@ pub struct Drained {
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct DrainArgs {
-    /// Purge before the index is created even if there are few sessions to delete; install then does
-    /// not ask
+    /// Purge first even if the server would delete few sessions; install then does not ask
     #[arg(long, conflicts_with = "no_drain")]
     drain: bool,
 
