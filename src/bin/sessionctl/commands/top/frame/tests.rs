@@ -65,7 +65,7 @@ fn a_small_screen_says_less_and_keeps_the_rows() {
         // The selected one is among the two that fit.
         "bbbbbbbbbbbb  live   in 60s   42",
         "cccccccccccc  live   in 60s   42",
-        "q quit  ? help  / filter  s state",
+        "q quit  ? help  / filter  s state  Enter",
     ];
     assert_eq!(drawn(&mut view, (40, 6)), expected);
     let screen = drawn(&mut view, (40, 10));
