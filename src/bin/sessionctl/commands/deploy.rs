@@ -19,7 +19,7 @@ mod values;
 
 /// Print a systemd unit, a crontab, manifests, alerts or a dashboard for the sweeper
 ///
-/// Prints a complete file to stdout, with your values filled in. The comment at its top says where to
+/// deploy prints a complete file to stdout, with your values filled in. The comment at its top says where to
 /// put it. The file contains the connection string only if --uri gives one without a password;
 /// otherwise the sweeper reads it from a file when it starts.
 #[derive(Debug, clap::Args)]

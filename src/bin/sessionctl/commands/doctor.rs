@@ -14,7 +14,7 @@ mod remedy;
 
 use remedy::Commands;
 
-/// Report why sessions do not expire or are slow, and the commands that fix it
+/// Report why sessions do not expire or are slow to find, with the commands that fix it
 ///
 /// doctor checks the indexes, the documents, the server and the rights of this login, and changes
 /// nothing. Each check passes, warns or fails, or is unknown if this login lacks a right. If a check

@@ -10,7 +10,7 @@ use crate::context::Context;
 ///
 /// The store refuses the sessions from now on. Their documents stay until they are swept. Sessions that
 /// are already expired are not changed. If the store does not check the expiry when it reads a session,
-/// expire fails and changes nothing: use purge.
+/// expire fails and changes nothing: use purge instead.
 ///
 /// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, midnight UTC), or a
 /// duration from now (-7d, +1h). A DURATION is a number of seconds, or has units: 90s, 15m, 1d12h.

@@ -42,8 +42,8 @@ enum Command {
     Expiry(Fixing),
     /// Give endless sessions an expiry: a lifetime after their last touch
     ///
-    /// Requires --lifetime. It starts at the last touch of a session; if that is not stored, at its
-    /// creation; if neither is stored, now, so that these sessions all expire at the same time.
+    /// Requires --lifetime. The lifetime starts at the last touch of a session, or else at its creation.
+    /// If neither is stored, it starts now: all such sessions expire at the same time.
     #[command(after_help = "Examples:
   sessionctl fix endless --lifetime 14d --dry-run
   sessionctl fix endless --lifetime 30d --rate 1000 --yes")]

@@ -38,9 +38,9 @@ enum Command {
         #[command(flatten)]
         which: Which,
     },
-    /// Create the TTL index, or convert the plain index that is in its place
+    /// Create the TTL index, or convert a matching plain index
     ///
-    /// An index that differs in more than that is reported and not changed: see index replace. Once the
+    /// Any other index in its place is reported and not changed: see index replace. Once the
     /// index exists, the server deletes all expired sessions. If there are any, install reports how many
     /// and asks first; without a terminal, it requires --yes. The server's deletes cannot be throttled, so if more
     /// than 10,000 sessions are expired, install purges them before it creates the index.

@@ -20,8 +20,8 @@ use crate::context::{Context, Purpose};
   sessionctl inspect - < ids.txt
   sessionctl inspect --raw -o ndjson 7ZQOhQlxWzrh | sessionctl restore - -c copies --yes")]
 pub struct Args {
-    /// Session ids, or unique prefixes of at least 8 characters. - reads ids from stdin, one per
-    /// line. Put ids that begin with - after --
+    /// Session ids, or unique prefixes of at least 8 characters. Pass - to read ids from stdin,
+    /// one per line. Put ids that begin with - after --
     #[arg(value_name = "ID", value_parser = id, required = true)]
     pub ids: Vec<String>,
 

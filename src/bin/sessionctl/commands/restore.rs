@@ -19,13 +19,13 @@ use crate::context::Context;
 
 /// Restore sessions from an archive
 ///
-/// They are inserted into the collection in -d and -c, which is created if it does not exist. A session
+/// The sessions are inserted into the collection in -d and -c, which is created if it does not exist. A session
 /// whose id already exists is skipped, so a restore can be repeated. If an archive contains a session
 /// twice, the first copy counts. Expired sessions are inserted too; the next sweep or a TTL index
 /// removes them again.
 ///
-/// The name of FILE ends in .bson or .ndjson, optionally followed by .gz or .zst. - reads ndjson from
-/// stdin, such as the output of sessionctl inspect --raw -o ndjson.
+/// The name of FILE ends in .bson or .ndjson, optionally followed by .gz or .zst. Pass - to read ndjson
+/// from stdin, such as the output of sessionctl inspect --raw -o ndjson.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl restore purged.bson --dry-run

@@ -77,7 +77,7 @@ pub struct Args {
     )]
     name: String,
 
-    /// Create the objects in Kubernetes namespace NAME [default: the current one of kubectl]
+    /// Create the objects in Kubernetes namespace NAME [default: kubectl's current namespace]
     #[arg(long, value_name = "NAME", help_heading = "Manifests")]
     namespace: Option<String>,
 

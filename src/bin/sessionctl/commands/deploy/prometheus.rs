@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000), allow_negative_numbers = true)]
     intervals: u32,
 
-    /// Longest --grace of the sweepers; until then, an expired session causes no alert
+    /// Ignore sessions that expired less than DURATION ago; pass the longest --grace of the sweepers
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, allow_negative_numbers = true)]
     grace: Duration,
 

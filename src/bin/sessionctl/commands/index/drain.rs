@@ -32,11 +32,11 @@ pub struct Drained {
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct DrainArgs {
-    /// Purge first even if the server would delete few sessions; install then does not ask
+    /// Purge first even if the server would delete few sessions; index install then does not ask
     #[arg(long, conflicts_with = "no_drain")]
     drain: bool,
 
-    /// Do not purge first: let the server delete all of them
+    /// Do not purge first; the server then deletes all of the sessions at once
     #[arg(long)]
     no_drain: bool,
 
