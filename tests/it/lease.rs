@@ -204,7 +204,7 @@ fn a_holder_whose_renewals_are_not_answered_stops_when_its_lease_has_run_out() {
     holder.signal("KILL");
     drop(blocked);
     let run = holder.wait();
-    assert!(run.stderr.contains("was lost"), "{run:#?}");
+    assert!(run.stderr.contains("lost the lease of"), "{run:#?}");
     next.end();
 }
 
