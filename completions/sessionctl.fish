@@ -24,11 +24,11 @@ function __fish_sessionctl_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -92,62 +92,62 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s V -l version -d 'Print version'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "list" -d 'List sessions'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "inspect" -d 'Show sessions whole: dates, user, and the decoded payload with secrets masked'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "inspect" -d 'Show whole sessions: dates, user, and the decoded payload with secrets masked'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "expire" -d 'End sessions now and keep their documents'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "purge" -d 'Delete sessions, in batches'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "restore" -d 'Put back the sessions that a purge archived'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "sweep" -d 'Purge expired sessions again and again: the daemon'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "index" -d 'Look after the TTL index, with which the server itself deletes expired sessions'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "doctor" -d 'Say why sessions will not expire or will be slow, and with which command to mend it'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "fix" -d 'Mend the expiries of sessions that would never go away'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "stats" -d 'Count states, sizes, ages, expiries and users'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "top" -d 'Watch a collection live, and log out one of its sessions'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "collections" -d 'Find the collections on the server that hold sessions, and which layout each has'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "layouts" -d 'List the layouts that sessionctl knows, or print one'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "deploy" -d 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions and take the tour'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "restore" -d 'Restore sessions from an archive'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "sweep" -d 'Purge expired sessions every interval, as a daemon'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "index" -d 'Manage the TTL index, with which the server deletes expired sessions'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "doctor" -d 'Report why sessions do not expire or are slow, and the commands that fix it'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "fix" -d 'Repair the expiries of sessions that would never be deleted'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "stats" -d 'Count sessions by state, size, age, expiry and user'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "top" -d 'Watch a collection live, and log out single sessions'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "collections" -d 'Find the collections that hold sessions, and the layout of each'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "layouts" -d 'List the built-in layouts, or print one'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "deploy" -d 'Print a systemd unit, a crontab, manifests, alerts or a dashboard for the sweeper'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions, and take a tour'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "help" -d 'Print the help of a command, or explain a topic'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s n -l limit -d 'Print at most so many sessions; 0 is all [default: 50 in a table, else 0]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l sort -d 'Sort by this; unsorted is fastest' -r -f -a "expires\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s n -l limit -d 'Print at most N sessions; 0 prints all [default: 50 in a table, else 0]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l sort -d 'Sort by KEY [default: storage order, which is fastest]' -r -f -a "expires\t''
 touched\t''
 created\t''
 bytes\t''
 id\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l columns -d 'Print these columns, in this order' -r -f -a "id\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l columns -d 'Print only these columns, in this order' -r -f -a "id\t''
 state\t''
 expires\t''
 touched\t''
 created\t''
 user\t''
 bytes\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user -d 'Sessions of this user, as the first of the layout\'s user paths that a session has names it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l where -d 'Sessions whose payload says so; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-before -d 'Sessions that expire before TIME, such as +1h' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-after -d 'Sessions that expire at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user -d 'Sessions of USER, as found at the first of the layout\'s user paths that a session has' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l where -d 'Sessions whose payload has VALUE at PATH; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-after -d 'Sessions expiring at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l older -d 'Sessions created at least DURATION ago' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -211,32 +211,32 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l reverse -d 'Print them the other way round'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l foreign -d 'List the documents of the collection that are not sessions; no other command reads or writes them'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expired -d 'Sessions whose expiry is past'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l live -d 'Sessions whose expiry is to come'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l endless -d 'Sessions that the store keeps for ever'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l malformed -d 'Sessions whose expiry nothing can act on'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l all -d 'Every session of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l reverse -d 'Reverse the order'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l foreign -d 'List foreign documents instead: documents of the collection that are not sessions'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expired -d 'Sessions whose expiry is in the past'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l live -d 'Sessions whose expiry is in the future'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l endless -d 'Sessions that the store keeps forever'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l malformed -d 'Sessions with an unusable expiry'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l all -d 'All sessions of the collection'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -300,43 +300,43 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l reveal -d 'Show values that look like secrets, too'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l raw -d 'Print the documents as they are stored, in canonical Extended JSON, unmasked; with -o ndjson in the form that sessionctl restore reads'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l reveal -d 'Show values that look like secrets'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l raw -d 'Print the stored documents unmasked, as canonical Extended JSON. sessionctl restore can read the output of --raw -o ndjson'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l rate -d 'At most so many sessions a second' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l run-time -d 'Stop after so long, at the end of a batch; with work left the exit code is 5' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l grace -d 'Count as expired only what has been so for this long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l cutoff -d 'Count as expired what was so then, such as the cutoff of an earlier report' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after so long: sessions that were written back meanwhile are ended again' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of this user, as the first of the layout\'s user paths that a session has names it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l where -d 'Sessions whose payload says so; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-before -d 'Sessions that expire before TIME, such as +1h' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-after -d 'Sessions that expire at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l rate -d 'Limit to N sessions per second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l run-time -d 'Stop after DURATION, at the end of a batch; if sessions are left, the exit code is 5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l cutoff -d 'Evaluate expiry as of TIME, such as the cutoff of an earlier report' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after DURATION, and end sessions that were written back' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of USER, as found at the first of the layout\'s user paths that a session has' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l where -d 'Sessions whose payload has VALUE at PATH; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-after -d 'Sessions expiring at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l older -d 'Sessions created at least DURATION ago' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -400,50 +400,50 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l dry-run -d 'Change nothing: show how many sessions are meant, some of them, and how they would be found'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s y -l yes -d 'Confirm beforehand: nothing is asked'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l no-repeat -d 'Only report the sessions that reappeared'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expired -d 'Sessions whose expiry is past'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l live -d 'Sessions whose expiry is to come'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l endless -d 'Sessions that the store keeps for ever'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l malformed -d 'Sessions whose expiry nothing can act on'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l all -d 'Every session of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l dry-run -d 'Change nothing: show how many sessions match, some of them, and how they would be found'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s y -l yes -d 'Skip the confirmation prompt'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l no-repeat -d 'Only report sessions that were written back'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expired -d 'Sessions whose expiry is in the past'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l live -d 'Sessions whose expiry is in the future'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l endless -d 'Sessions that the store keeps forever'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l malformed -d 'Sessions with an unusable expiry'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l all -d 'All sessions of the collection'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l rate -d 'At most so many sessions a second' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l run-time -d 'Stop after so long, at the end of a batch; with work left the exit code is 5' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l grace -d 'Count as expired only what has been so for this long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l cutoff -d 'Count as expired what was so then, such as the cutoff of an earlier report' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after so long: sessions that were written back meanwhile are ended again' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of this user, as the first of the layout\'s user paths that a session has names it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l where -d 'Sessions whose payload says so; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-before -d 'Sessions that expire before TIME, such as +1h' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-after -d 'Sessions that expire at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l rate -d 'Limit to N sessions per second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l run-time -d 'Stop after DURATION, at the end of a batch; if sessions are left, the exit code is 5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l cutoff -d 'Evaluate expiry as of TIME, such as the cutoff of an earlier report' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after DURATION, and end sessions that were written back' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of USER, as found at the first of the layout\'s user paths that a session has' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l where -d 'Sessions whose payload has VALUE at PATH; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-after -d 'Sessions expiring at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l older -d 'Sessions created at least DURATION ago' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive -d 'Write each batch into this new file first, as it is; its name ends with .bson or .ndjson, or either of them and .gz or .zst' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive -d 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -507,35 +507,35 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l dry-run -d 'Change nothing: show how many sessions are meant, some of them, and how they would be found'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s y -l yes -d 'Confirm beforehand: nothing is asked'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l no-repeat -d 'Only report the sessions that reappeared'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expired -d 'Sessions whose expiry is past'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l live -d 'Sessions whose expiry is to come'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l endless -d 'Sessions that the store keeps for ever'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l malformed -d 'Sessions whose expiry nothing can act on'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l all -d 'Every session of the collection'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive-append -d 'Add to the file if there is one'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l dry-run -d 'Change nothing: show how many sessions match, some of them, and how they would be found'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s y -l yes -d 'Skip the confirmation prompt'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l no-repeat -d 'Only report sessions that were written back'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expired -d 'Sessions whose expiry is in the past'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l live -d 'Sessions whose expiry is in the future'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l endless -d 'Sessions that the store keeps forever'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l malformed -d 'Sessions with an unusable expiry'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l all -d 'All sessions of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive-append -d 'Append to FILE if it exists'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l batch-size -d 'Sessions in a batch' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l batch-size -d 'Sessions per batch' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -599,43 +599,43 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l dry-run -d 'Only count the sessions of the archive, and those of them that are there already'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s y -l yes -d 'Confirm beforehand: nothing is asked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l dry-run -d 'Insert nothing: count the sessions in the archive, and those that already exist'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s y -l yes -d 'Skip the confirmation prompt'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l interval -d 'Begin a pass this often [default: 60]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l jitter -d 'Begin each pass up to so much later, at random' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l grace -d 'Delete only what has been expired for this long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l idle -d 'Delete endless sessions, too, that were not touched for this long; needs --yes' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l config -d 'File that says what to sweep, and how, for any number of collections' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l archive -d 'Write each batch into this file before it is deleted; %Y-%m-%d in its name is the date' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l interval -d 'Start a pass every DURATION [default: 60]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l jitter -d 'Delay each pass by up to DURATION, at random' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l idle -d 'Also delete endless sessions that were idle for at least DURATION; requires --yes' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l config -d 'Read the collections to sweep, and their settings, from FILE (see sessionctl help sweep.toml)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l archive -d 'Save each batch to FILE before it is deleted; %Y, %m and %d in its name are the date' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l rate -d 'At most so many sessions a second' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l lease -d 'Of any number of sweepers one works, under a lease that lives so long unless it is renewed' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l metrics -d 'Answer /metrics, /livez and /readyz here, such as 127.0.0.1:9464' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l metrics-file -d 'Write the metrics into this file after each pass, for the node exporter' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l log-format -d 'The log on stderr: text, or json for one object a line' -r -f -a "text\t'For people, and with levels where the journal reads along'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l rate -d 'Limit to N sessions per second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l lease -d 'Duration of the lease: if this sweeper disappears, another takes over when the lease expires' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l metrics -d 'Serve /metrics, /livez and /readyz on ADDRESS, such as 127.0.0.1:9464' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l metrics-file -d 'Write the metrics to FILE after each pass, for the node exporter' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l log-format -d 'Format of the log on stderr: text, or json with one object per line' -r -f -a "text\t'For people, and with levels where the journal reads along'
 json\t'One JSON object a line'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -699,28 +699,28 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l once -d 'Do one pass, then end'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l once -d 'Run one pass, then exit'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s y -l yes -d 'Confirm --idle'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l no-lease -d 'Take no other sweeper into account'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l no-lease -d 'Sweep without a lease, even while other sweepers work'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -784,30 +784,30 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "status" -d 'Say whether the TTL index that the layout needs is there'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "install" -d 'Create the TTL index, or convert the plain index in its place'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "replace" -d 'Put the wanted TTL index in the place of one that differs'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "remove" -d 'Drop the TTL index, so that the server deletes nothing by itself any more'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l idle -d 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "status" -d 'Show whether the TTL index that the layout needs exists'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "install" -d 'Create the TTL index, or convert the plain index that is in its place'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "replace" -d 'Replace a TTL index that differs from the one that the layout needs'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "remove" -d 'Drop the TTL index, so that the server no longer deletes sessions'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l idle -d 'Manage the second index instead, which deletes sessions without an expiry that were idle for DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -871,33 +871,33 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l check -d 'Exit with 4 if the index is missing or differs'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l check -d 'Exit with code 4 if the index is missing or differs'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l idle -d 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l idle -d 'Manage the second index instead, which deletes sessions without an expiry that were idle for DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l rate -d 'At most so many sessions a second' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l rate -d 'Limit to N sessions per second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -961,35 +961,35 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s y -l yes -d 'Confirm beforehand: nothing is asked'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l drain -d 'Purge what the server would delete at once, however little, before the index is made; for `install` this needs no confirmation'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l no-drain -d 'Leave it all to the server, however much'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s y -l yes -d 'Skip the confirmation prompt'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l drain -d 'Purge first even if the server would delete few sessions; install then does not ask'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l no-drain -d 'Do not purge first: let the server delete all of them'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l idle -d 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l idle -d 'Manage the second index instead, which deletes sessions without an expiry that were idle for DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l rate -d 'At most so many sessions a second' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l rate -d 'Limit to N sessions per second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1053,29 +1053,29 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s y -l yes -d 'Confirm beforehand: nothing is asked'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l drain -d 'Purge what the server would delete at once, however little, before the index is made; for `install` this needs no confirmation'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l no-drain -d 'Leave it all to the server, however much'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s y -l yes -d 'Skip the confirmation prompt'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l drain -d 'Purge first even if the server would delete few sessions; install then does not ask'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l no-drain -d 'Do not purge first: let the server delete all of them'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l idle -d 'Instead of the index on the expiry, the one that ends sessions without an expiry when they were not touched for so long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l idle -d 'Manage the second index instead, which deletes sessions without an expiry that were idle for DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1139,27 +1139,27 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Confirm beforehand: nothing is asked'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Skip the confirmation prompt'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l sample -d 'Count a random sample of so many documents [default: all of them up to 100,000, of more 10,000]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l sample -d 'Check a random sample of N documents [default: all documents; 10,000 in a collection of more than 100,000]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1223,25 +1223,25 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1305,35 +1305,35 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -f -a "expiry" -d 'Turn texts and numbers that stand where the store wants a date into dates'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -f -a "endless" -d 'Let sessions that never end do so after a lifetime'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -f -a "expiry" -d 'Convert text and numbers to dates where the store expects a date'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -f -a "endless" -d 'Give endless sessions an expiry: a lifetime after their last touch'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l rate -d 'At most so many sessions a second' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l run-time -d 'Stop after so long, at the end of a batch; with work left the exit code is 5' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l archive -d 'Write each batch into this new file first, as it is; its name ends with .bson or .ndjson, or either of them and .gz or .zst' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l rate -d 'Limit to N sessions per second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l run-time -d 'Stop after DURATION, at the end of a batch; if sessions are left, the exit code is 5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l archive -d 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1397,36 +1397,36 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l dry-run -d 'Change nothing: show how many sessions are meant, some of them, and how they would be found'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s y -l yes -d 'Confirm beforehand: nothing is asked'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l archive-append -d 'Add to the file if there is one'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l dry-run -d 'Change nothing: show how many sessions match, some of them, and how they would be found'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s y -l yes -d 'Skip the confirmation prompt'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l archive-append -d 'Append to FILE if it exists'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l batch-size -d 'Sessions in a batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l rate -d 'At most so many sessions a second' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l sleep-factor -d 'Rest so many times as long as each batch took, such as 0.5' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l max-lag -d 'Pause while a member of the replica set is further behind than this' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l run-time -d 'Stop after so long, at the end of a batch; with work left the exit code is 5' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l archive -d 'Write each batch into this new file first, as it is; its name ends with .bson or .ndjson, or either of them and .gz or .zst' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l rate -d 'Limit to N sessions per second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l run-time -d 'Stop after DURATION, at the end of a batch; if sessions are left, the exit code is 5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l archive -d 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1490,30 +1490,30 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l dry-run -d 'Change nothing: show how many sessions are meant, some of them, and how they would be found'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s y -l yes -d 'Confirm beforehand: nothing is asked'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l archive-append -d 'Add to the file if there is one'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l dry-run -d 'Change nothing: show how many sessions match, some of them, and how they would be found'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s y -l yes -d 'Skip the confirmation prompt'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l archive-append -d 'Append to FILE if it exists'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l sample -d 'Count so many sessions taken at random, where there are too many to read them all' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l top -d 'Name so many of the users with the most sessions' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l sample -d 'Count a random sample of N sessions, for a collection too large to read whole' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l top -d 'List the N users with the most sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1577,27 +1577,27 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l interval -d 'Look at the collection so often' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l audit -d 'Append who does what to FILE, a line of JSON before and one after; if it cannot be written, nothing is done' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l interval -d 'Refresh every DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1661,25 +1661,25 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1743,25 +1743,25 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1825,26 +1825,26 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -f -a "show" -d 'Print a layout as TOML, ready to be changed and passed to --layout-file'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -f -a "show" -d 'Print a layout as TOML, to edit and pass with --layout-file'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1908,25 +1908,25 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1990,38 +1990,38 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -f -a "systemd" -d 'Print a hardened unit that keeps the sweeper running under systemd'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -f -a "cron" -d 'Print a crontab that makes a pass every few minutes, silent unless it fails'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -f -a "kubernetes" -d 'Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -f -a "prometheus" -d 'Print Prometheus rules that alert when sessions stay or the sweeper does not work'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -f -a "grafana" -d 'Print a Grafana dashboard of the sweeper\'s metrics, ready to be imported'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l interval -d 'Begin a pass this often [default: 60s, or what the file of --config says]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l grace -d 'Delete only what has been expired for this long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l config -d 'File that tells the sweeper about several collections, instead of -c and --grace' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l archive -d 'Write what is deleted into files so named, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l metrics -d 'Serve metrics and health at this address, such as 127.0.0.1:9464' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l binary -d 'The installed program [default: this one, if it is installed, else /usr/bin/sessionctl]' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l user -d 'Run as this user [default: one that exists only while it runs]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l name -d 'The unit\'s name' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -f -a "systemd" -d 'Print a hardened systemd unit that keeps the sweeper running'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -f -a "cron" -d 'Print a crontab that runs a pass every few minutes, silent unless it fails'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -f -a "kubernetes" -d 'Print Kubernetes manifests: a Deployment, or a CronJob with --cron'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -f -a "prometheus" -d 'Print Prometheus alerts for expired sessions that remain and sweepers that fail'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -f -a "grafana" -d 'Print a Grafana dashboard for the sweeper\'s metrics, ready to import'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l interval -d 'Start a pass every DURATION [default: 60s, or the interval in the file of --config]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l config -d 'Configure several collections in FILE, instead of -c and --grace (see sessionctl help sweep.toml)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l archive -d 'Save deleted sessions to files named by PATTERN, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l metrics -d 'Serve metrics and health checks on ADDRESS, such as 127.0.0.1:9464' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l binary -d 'Run the program at PATH [default: this program if it is installed, else /usr/bin/sessionctl]' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l user -d 'Run as user NAME [default: a user that exists only while the service runs]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l name -d 'Name of the unit' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2085,33 +2085,33 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l grace -d 'Delete only what has been expired for this long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l config -d 'File that tells the sweeper about several collections, instead of -c and --grace' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l archive -d 'Write what is deleted into files so named, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l schedule -d 'When to make a pass: five fields, or like @hourly' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l user -d 'Run as this user, who can read the files named' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l mailto -d 'Send failures to this address' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l binary -d 'The installed program [default: this one, if it is installed, else /usr/bin/sessionctl]' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l name -d 'The name of the file, without a dot' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l config -d 'Configure several collections in FILE, instead of -c and --grace (see sessionctl help sweep.toml)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l archive -d 'Save deleted sessions to files named by PATTERN, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l schedule -d 'Run a pass on SCHEDULE: five cron fields, or a name such as @hourly' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l user -d 'Run as user NAME, who must be able to read the files in use' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l mailto -d 'Mail failures to ADDRESS' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l binary -d 'Run the program at PATH [default: this program if it is installed, else /usr/bin/sessionctl]' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l name -d 'Name of the file in /etc/cron.d, without a dot' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2175,37 +2175,37 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l interval -d 'Begin a pass this often [default: 60s, or what the file of --config says]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l grace -d 'Delete only what has been expired for this long' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l config -d 'File that tells the sweeper about several collections, instead of -c and --grace' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l archive -d 'Write what is deleted into files so named, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l metrics -d 'Serve metrics and health to the cluster at this address' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l schedule -d 'When the CronJob makes a pass: five fields, or like @hourly' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l replicas -d 'Replicas of the Deployment; whatever their number, one of them works' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l image -d 'The container\'s image' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l name -d 'What the objects are called' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l namespace -d 'The Kubernetes namespace they are in [default: kubectl\'s]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l secret -d 'The secret whose key uri is the connection string' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l claim -d 'The persistent volume claim for the archives, mounted at /var/lib/sessionctl' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l interval -d 'Start a pass every DURATION [default: 60s, or the interval in the file of --config]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l config -d 'Configure several collections in FILE, instead of -c and --grace (see sessionctl help sweep.toml)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l archive -d 'Save deleted sessions to files named by PATTERN, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l metrics -d 'Serve metrics and health checks on ADDRESS' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l schedule -d 'Run the CronJob on SCHEDULE: five cron fields, or a name such as @hourly' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l replicas -d 'Run N replicas; one works, the others stand by' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l image -d 'Use container image IMAGE' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l name -d 'Name of the objects' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l namespace -d 'Create the objects in Kubernetes namespace NAME [default: the current one of kubectl]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l secret -d 'Read the connection string from the key uri of secret NAME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l claim -d 'Mount persistent volume claim NAME at /var/lib/sessionctl, for the archives' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2269,32 +2269,32 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l cron -d 'A CronJob that makes one pass at a time, instead of a Deployment'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l cron -d 'Print a CronJob that runs single passes, instead of a Deployment'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l job -d 'Watch the sweepers of this scrape job [default: all that are scraped]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l intervals -d 'So many intervals without a pass, or of staying expired, are too many' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l grace -d 'The longest --grace of the sweepers: so long expired sessions stay by design' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l backlog -d 'A backlog of so many sessions may grow' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l max-lag -d 'A replica set\'s member may be so far behind' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l max-skew -d 'Clocks may be so far apart' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l job -d 'Watch the sweepers of scrape job NAME [default: all jobs]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l intervals -d 'Alert if no pass succeeds, or an expired session remains, for N intervals' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l grace -d 'Longest --grace of the sweepers; until then, an expired session causes no alert' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l backlog -d 'Alert if the backlog is above N sessions and growing' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l max-lag -d 'Alert if a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l max-skew -d 'Alert if clocks differ by more than DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2358,27 +2358,27 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l title -d 'The dashboard\'s title' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uid -d 'Its uid, by which importing it again replaces it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l title -d 'Title of the dashboard' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uid -d 'UID of the dashboard; importing the same UID again replaces the dashboard' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2442,26 +2442,26 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l port -d 'Port to listen on [default: a free one]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l port -d 'Listen on PORT [default: a free port]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2525,27 +2525,27 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l exit -d 'End after the tour; without a terminal that is the default'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l keep -d 'Keep the data folder and print its path'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l exit -d 'Exit after the tour; the default without a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l keep -d 'Keep the data folder, and print its path'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2609,25 +2609,25 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2691,19 +2691,19 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -f -a "connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -f -a "bash elvish fish powershell zsh"

@@ -404,7 +404,7 @@ fn a_layout_file_that_a_config_file_names_goes_into_the_config_map_with_it() {
     let moved = elsewhere.join("sweep.toml");
     std::fs::write(&moved, "[collections.'a.b']\nlayout_file = '../own.toml'\n").unwrap();
     let arguments = ["deploy", "kubernetes", "--config", moved.to_str().unwrap()];
-    Program::new(&arguments).run().exits(2).says("does not stand beside");
+    Program::new(&arguments).run().exits(2).says("is not in the folder of the --config file");
 }
 
 #[test]

@@ -83,7 +83,10 @@ fn ending_sessions_wants_a_confirmation() {
     let db = Db::new();
     db.insert("sessions", [session("connect-mongo-json", "live", at(600))]);
     let before = db.find("sessions", doc! {});
-    db.sessionctl(&["expire", "--user", "42"]).exits(3).says("expire 1 session of user 42 in ").says("--yes");
+    db.sessionctl(&["expire", "--user", "42"])
+        .exits(3)
+        .says("expire 1 session of user 42 in ")
+        .says("--yes");
     assert_eq!(db.find("sessions", doc! {}), before);
     let asked = db.command(&["expire", "--user", "42"]);
     asked.on_terminal(&[("Continue?", "n\r")]).exits(3);

@@ -160,7 +160,7 @@ fn a_server_that_says_it_has_too_much_to_do_is_asked_less_and_the_purge_says_so(
         // The driver itself tries a few times more before it tells.
         let failing = db.fail_commands(doc! { "times": 14 }, overloaded);
         let arguments = purging(place.as_ref(), &["--batch-size", "50"]);
-        let run = db.sessionctl(&arguments).exits(0).says("slowing down: the server says");
+        let run = db.sessionctl(&arguments).exits(0).says("slowing down: the server reports");
         drop(failing);
         assert_eq!(dead(&db), 0, "{strategy}");
         assert_eq!(db.count("sessions", doc! {}), 20, "{strategy}");

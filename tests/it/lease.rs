@@ -185,7 +185,7 @@ fn a_holder_that_was_held_up_does_not_go_on_with_a_lease_that_is_anothers() {
     std::thread::sleep(LIFE);
     let now = lease(&db);
     assert_eq!(fence(&now), before + 1, "{now}");
-    held_up.end().says("is left to");
+    held_up.end().says("standing by for");
 }
 
 #[test]
@@ -200,11 +200,11 @@ fn a_holder_whose_renewals_are_not_answered_stops_when_its_lease_has_run_out() {
     let blocked = other.fail_commands("alwaysOn", data);
     let next = db.command(&SWEEP).start();
     becomes("another had the lease", || fence(&lease(&db)), |fence| *fence == before + 1);
-    holder.await_said("was lost");
+    holder.await_said("lost the lease of");
     holder.signal("KILL");
     drop(blocked);
     let run = holder.wait();
-    assert!(run.stderr.contains("was lost"), "{run:#?}");
+    assert!(run.stderr.contains("lost the lease of"), "{run:#?}");
     next.end();
 }
 
@@ -238,7 +238,7 @@ fn once_leaves_the_work_to_the_one_who_has_the_lease() {
     // Its pass may look once more before it ends.
     daemon.await_said("deleted 1 expired session");
     expired(&db, "one");
-    let run = db.sessionctl(&["sweep", "--once"]).exits(0).says("is left to");
+    let run = db.sessionctl(&["sweep", "--once"]).exits(0).says("standing by for");
     assert!(!is_gone(&db, "one"), "{run:#?}");
     let run = db.sessionctl(&["sweep", "--once", "-q"]).exits(0);
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));

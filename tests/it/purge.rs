@@ -515,7 +515,8 @@ fn a_question_on_the_terminal_is_asked_with_count_and_namespace() {
 fn all_wants_the_namespace_typed() {
     let db = Db::new();
     of_every_state(&db);
-    let ask = |answer: &str| db.command(&["purge", "--all"]).on_terminal(&[("to continue", answer)]);
+    let ask =
+        |answer: &str| db.command(&["purge", "--all"]).on_terminal(&[("to continue", answer)]);
     ask("y\r").exits(3);
     ask("sessions\r").exits(3);
     assert_eq!(db.count("sessions", doc! {}), 7);

@@ -49,15 +49,14 @@ fn a_report_is_a_sentence_to_a_person_and_all_keys_where_more_is_asked_for() {
     );
     assert_eq!(
         run(&["restore", archive, "--dry-run"]),
-        format!("would restore 0 of 5 sessions from {archive} into {namespace}; 5 are there already")
+        format!(
+            "would restore 0 of 5 sessions from {archive} into {namespace}; 5 are there already"
+        )
     );
     let keys = run(&["purge", "--expired", "-v"]);
     assert!(keys.contains("deleted     5\n") && !keys.contains("deleted 5"), "{keys}");
     db.insert("sessions", [connect_mongo("old", at(-60))]);
-    assert_eq!(
-        run(&["sweep", "--once"]),
-        format!("deleted 1 expired session from {namespace}")
-    );
+    assert_eq!(run(&["sweep", "--once"]), format!("deleted 1 expired session from {namespace}"));
     db.insert("sessions", [connect_mongo("live", at(600))]);
     assert_eq!(run(&["index", "install"]), format!("created the TTL index of {namespace}"));
     assert_eq!(

@@ -163,7 +163,8 @@ fn nothing_is_restored_without_a_confirmation() {
         .says(&format!("restore 3 sessions into {}.sessions?", db.name))
         .says("--yes");
     assert!(!db.collections().contains(&"sessions".to_owned()));
-    let ask = |answer| db.command(&["restore", archived.path()]).on_terminal(&[("Continue?", answer)]);
+    let ask =
+        |answer| db.command(&["restore", archived.path()]).on_terminal(&[("Continue?", answer)]);
     ask("n\r").exits(3);
     assert_eq!(db.count("sessions", doc! {}), 0);
     ask("y\r").exits(0);

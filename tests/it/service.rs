@@ -157,7 +157,7 @@ fn a_file_is_read_again_on_sighup_and_one_that_is_wrong_changes_nothing() {
     write(&path, &format!("interval = 1\n{}", table("three")));
     sweep.signal("HUP");
     db.await_gone("three", "dead-three");
-    sweep.end().says("going on as before");
+    sweep.end().says("continuing with the previous settings");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_reader_of_the_reports_who_leaves_is_said_once_and_the_sweep_goes_on() {
         db.await_gone("sessions", id);
     }
     let run = sweep.end();
-    assert_eq!(run.stderr.matches("nobody reads the reports").count(), 1, "{run:#?}");
+    assert_eq!(run.stderr.matches("the reader of stdout disconnected").count(), 1, "{run:#?}");
 }
 
 #[test]
@@ -252,12 +252,12 @@ fn what_a_sweep_deletes_is_archived_first_under_the_name_of_its_day() {
     // Without its folder nothing is deleted, until it is there again.
     std::fs::remove_dir_all(folder.path()).unwrap();
     db.insert("sessions", [connect_mongo("third", at(-60))]);
-    sweep.await_said("broke off");
+    sweep.await_said("sessions failed: ");
     assert!(!is_gone(&db, "sessions", "third"));
     std::fs::create_dir(folder.path()).unwrap();
     db.await_gone("sessions", "third");
     assert!(std::fs::read_to_string(file().unwrap()).unwrap().contains("third"));
-    let run = sweep.end().says("broke off");
+    let run = sweep.end().says("sessions failed: ");
     let archived: u64 = run
         .stdout
         .lines()
@@ -297,7 +297,7 @@ fn a_collection_whose_layout_changes_is_waited_for() {
     assert_eq!(db.count("sessions", doc! {}), 3);
     db.run(doc! { "delete": "sessions", "deletes": [{ "q": { "_id": "live" }, "limit": 1 }] });
     db.await_count("sessions", doc! {}, 0);
-    sweep.end().says("waiting for").says("has the layout tower-sessions now");
+    sweep.end().says("waiting for").says("changed from connect-mongo-json to tower-sessions");
 }
 
 #[test]

@@ -17,6 +17,6 @@ pub use program::Program;
 pub use run::Run;
 pub use running::Running;
 pub use server::{FailPoint, mongod_binary, own_server};
-pub use tool::Tool;
 pub use terminal::type_on_terminal;
+pub use tool::Tool;
 pub use waiting::{LONG, becomes, eventually, milliseconds};

@@ -61,14 +61,14 @@ fn a_sweep_survives_its_server_being_killed_and_stopped() {
         } else {
             server.stop();
         }
-        sweep.await_said("trying again");
+        sweep.await_said("retrying");
         assert!(!sweep.has_ended());
         server.restart().unwrap();
         expired(&db, id);
         db.await_gone("sessions", id);
     }
     sweep.signal("TERM");
-    sweep.wait().exits(0).soon().says("trying again");
+    sweep.wait().exits(0).soon().says("retrying");
 }
 
 #[test]

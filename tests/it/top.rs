@@ -200,9 +200,9 @@ fn exactly_the_selected_session_is_logged_out_and_only_after_a_yes() {
     let namespace = format!("{}.sessions", db.name);
     let question = format!("Log out session live10000000 of user 42, {namespace}?");
     assert!(screen.contains(&question), "{screen}");
-    assert!(screen.contains("Its expiry is set into the past"), "{screen}");
+    assert!(screen.contains("This sets its expiry to the past"), "{screen}");
     view.press(&["n"]);
-    view.shows("nothing was done");
+    view.shows("nothing was changed");
     assert_eq!(expiries(&db), before);
 
     view.press(&["x"]);
@@ -212,7 +212,7 @@ fn exactly_the_selected_session_is_logged_out_and_only_after_a_yes() {
     view.shows("\nnew000000000");
     assert_eq!(expiries(&db).len(), before.len() + 1);
     view.press(&["y"]);
-    view.shows("logged out session live10000000 of user 42: it is expired now");
+    view.shows("logged out session live10000000 of user 42: the session is expired");
     for (id, expires) in expiries(&db) {
         let was = before.iter().find(|(one, _)| *one == id).map(|(_, expires)| expires);
         match id.as_str() {
@@ -232,7 +232,7 @@ fn exactly_the_selected_session_is_logged_out_and_only_after_a_yes() {
 
     // What is over is not logged out again.
     view.press(&["x"]);
-    view.shows("session live10000000 of user 42 is over already");
+    view.shows("session live10000000 of user 42 is already expired");
     view.press(&["q"]);
     view.ended(0);
 }
@@ -251,7 +251,7 @@ fn a_session_that_is_another_users_by_now_is_left_alone() {
     db.update("sessions", doc! { "_id": long_id("live2") }, other);
     let before = expiries(&db);
     view.press(&["y"]);
-    view.shows("it was renewed, over or gone meanwhile");
+    view.shows("the session was renewed, ended or removed");
     assert_eq!(expiries(&db), before);
 }
 
@@ -274,12 +274,12 @@ fn where_the_store_does_not_look_at_the_expiry_the_session_is_deleted() {
     // Where its lines break depends on the database's name.
     view.becomes("the whole question", |screen| {
         let said =
-            "Its document is deleted: its store does not look at the expiry when it reads. [y/N]";
+            "This deletes its document, because its store does not check the expiry when it reads. [y/N]";
         screen.replace('\n', " ").contains(said)
     });
     assert_eq!(db.count("sessions", doc! {}), 3);
     view.press(&["y"]);
-    view.shows("logged out session two000000000: it is deleted");
+    view.shows("logged out session two000000000: the session is deleted");
     let left: Vec<_> = db
         .find("sessions", doc! {})
         .iter()
@@ -302,7 +302,7 @@ fn where_the_layout_is_only_guessed_nobody_is_logged_out() {
     view.press(&["y"]);
     view.shows("could not log out session two000000000 of user 7");
     view.shows("fits the layout lucia (2 of 2) only");
-    view.shows("say which it is with --layout NAME");
+    view.shows("choose one with --layout NAME");
     assert_eq!(db.find("sessions", doc! {}), before);
 }
 
@@ -372,7 +372,10 @@ fn a_server_that_is_away_is_waited_for() {
     view.shows("live00000000  live");
     server.pause().unwrap();
     let screen = view.shows("the server has not answered for");
-    assert!(screen.contains("live00000000  live") && screen.contains("this was so"), "{screen}");
+    assert!(
+        screen.contains("live00000000  live") && screen.contains("showing data from"),
+        "{screen}"
+    );
     server.resume().unwrap();
     view.becomes("an answer", |screen| !screen.contains("has not answered"));
     db.insert("sessions", [connect_mongo(&long_id("more"), at(3600))]);
@@ -404,7 +407,7 @@ fn what_a_login_may_not_read_is_unknown_and_what_it_may_not_do_is_told() {
     let view = Terminal::open(&db, &[]);
     view.shows("live 1  expired 0  endless 0  malformed 0  all 1");
     let screen = view.shows("live00000000  live");
-    for unknown in ["TTL monitor unknown  its passes unknown", "sweeper unknown", "no TTL index"] {
+    for unknown in ["TTL monitor unknown  passes unknown", "sweeper unknown", "no TTL index"] {
         assert!(screen.contains(unknown), "{unknown}\n{screen}");
     }
     view.press(&["?"]);
@@ -484,9 +487,9 @@ fn a_sweeper_and_its_lease_are_seen() {
 fn without_a_terminal_it_says_what_to_do_instead() {
     let db = some();
     let run = db.sessionctl(&["top"]).exits(2).fails_in_one_sentence();
-    run.says("error: top wants a terminal to draw on").says("sessionctl stats -o json");
+    run.says("error: top requires a terminal").says("sessionctl stats -o json");
     let run = db.command(&["top", "-o", "json"]).on_terminal(&[]).exits(2);
-    assert!(run.stdout.contains("has no other format"), "{run:?}");
+    assert!(run.stdout.contains("does not support --format"), "{run:?}");
 }
 
 #[test]
@@ -494,7 +497,7 @@ fn an_empty_collection_is_watched_until_sessions_come() {
     let db = Db::new();
     db.run(doc! { "create": "sessions" });
     let view = Terminal::open(&db, &[]);
-    view.shows("it is empty, so nothing tells which store writes it");
+    view.shows("the collection is empty, so its layout is unknown");
     db.insert("sessions", [connect_mongo(&long_id("live"), at(3600))]);
     view.shows("(connect-mongo-json)");
     view.shows("live 1  expired 0");

@@ -302,7 +302,7 @@ fn the_watchdog_is_not_fed_for_a_sweep_that_is_stuck() {
     drop(held);
     manager.await_told("WATCHDOG=1");
     db.await_ids("sessions", &["live"]);
-    sweep.end().says("no sign of life");
+    sweep.end().says("has shown no activity");
 }
 
 #[test]

@@ -18,22 +18,22 @@ use sessionctl::layout::UserPlace;
 /// The options of every command, before or after its name.
 #[derive(Debug, Clone, Args)]
 #[command(
-    next_help_heading = "Global options, each also a variable (SESSIONCTL_URI, SESSIONCTL_DB, ...)"
+    next_help_heading = "Global options (each has an environment variable, such as SESSIONCTL_URI)"
 )]
 pub struct Global {
-    /// Connection string; - reads it from stdin [default: mongodb://localhost:27017]
+    /// Connection string, or - to read it from stdin [default: mongodb://localhost:27017]
     #[arg(long, global = true, env = "SESSIONCTL_URI", hide_env = true, value_name = "URI")]
     pub uri: Option<Secret>,
 
-    /// File with the connection string, so that ps does not show it
+    /// Read the connection string from FILE, so that ps does not show it
     #[arg(long, global = true, env = "SESSIONCTL_URI_FILE", hide_env = true, value_name = "FILE")]
     pub uri_file: Option<PathBuf>,
 
-    /// Database [default: the connection string's, else test]
+    /// Database NAME [default: the one in the connection string, else test]
     #[arg(short, long, global = true, env = "SESSIONCTL_DB", hide_env = true, value_name = "NAME")]
     pub db: Option<String>,
 
-    /// Collection that holds the sessions [default: sessions]; sweep takes several
+    /// Collection NAME [default: sessions]; repeatable for sweep and deploy
     #[arg(
         short,
         long,
@@ -47,7 +47,7 @@ pub struct Global {
     )]
     pub collection: Vec<String>,
 
-    /// How the sessions are written, by name (see sessionctl layouts); auto finds out
+    /// Layout NAME of the sessions (see sessionctl layouts); auto detects it
     #[arg(
         long,
         global = true,
@@ -60,7 +60,7 @@ pub struct Global {
     )]
     pub layout: String,
 
-    /// A layout of your own, as TOML (begin with sessionctl layouts show NAME)
+    /// Read your own layout from FILE (see sessionctl help layout-file)
     #[arg(
         long,
         global = true,
@@ -70,7 +70,7 @@ pub struct Global {
     )]
     pub layout_file: Option<PathBuf>,
 
-    /// Lifetime after the last touch, where neither the document nor a TTL index tells it
+    /// Lifetime after the last touch, if neither the document nor a TTL index stores it
     #[arg(
         long,
         global = true,
@@ -82,8 +82,8 @@ pub struct Global {
     )]
     pub lifetime: Option<Duration>,
 
-    /// Where the payload names the user, such as account.id, instead of where the layout looks;
-    /// repeatable. A field at the root of the documents begins with /, such as /user_id
+    /// Read the user from PATH in the payload, such as account.id, instead of the paths of the
+    /// layout; repeatable. A leading / means a field of the document itself, such as /user_id
     #[arg(
         long,
         global = true,
@@ -96,7 +96,7 @@ pub struct Global {
     )]
     pub user_path: Vec<UserPlace>,
 
-    /// What to print on stdout: table (for people), json, ndjson or csv
+    /// Output format: table (for people), json, ndjson or csv
     #[arg(
         short = 'o',
         long,
@@ -114,7 +114,7 @@ pub struct Global {
     #[arg(long, global = true, env = "SESSIONCTL_FULL_IDS", hide_env = true, value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub full_ids: bool,
 
-    /// Colors: auto (on a terminal), always or never; NO_COLOR turns them off too
+    /// Use colors: auto (on a terminal, unless NO_COLOR is set), always or never
     #[arg(long, global = true, env = "SESSIONCTL_COLOR", hide_env = true, hide_possible_values = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
 
@@ -122,11 +122,11 @@ pub struct Global {
     #[arg(skip)]
     pub is_uri_typed: bool,
 
-    /// Print only failures: no notes, and no report in table format
+    /// Print failures only: no notes, and no report in table format
     #[arg(short, long, global = true, env = "SESSIONCTL_QUIET", hide_env = true, value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub quiet: bool,
 
-    /// Say more: why this layout, and the driver's own words on a failure
+    /// Print more: why a layout was detected, and the driver's message on a failure
     #[arg(short, long, global = true, env = "SESSIONCTL_VERBOSE", hide_env = true, value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub verbose: bool,
 }
@@ -252,40 +252,40 @@ pub enum Uri {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Selection")]
 pub struct SelectionArgs {
-    /// Session ids, whole or unique beginnings of at least 8 characters. A lone - reads ids from
-    /// stdin, one a line; ids that begin with - go after --
+    /// Session ids, or unique prefixes of at least 8 characters. Pass - to read ids from stdin,
+    /// one per line. Put ids that begin with - after --
     #[arg(value_name = "ID", value_parser = id, help_heading = None::<&str>)]
     pub ids: Vec<String>,
 
-    /// Sessions whose expiry is past
+    /// Sessions whose expiry is in the past
     #[arg(long, group = "state")]
     pub expired: bool,
 
-    /// Sessions whose expiry is to come
+    /// Sessions whose expiry is in the future
     #[arg(long, group = "state")]
     pub live: bool,
 
-    /// Sessions that the store keeps for ever
+    /// Sessions that the store keeps forever
     #[arg(long, group = "state", conflicts_with_all = ["expires_before", "expires_after"])]
     pub endless: bool,
 
-    /// Sessions whose expiry nothing can act on
+    /// Sessions with an unusable expiry
     #[arg(long, group = "state", conflicts_with_all = ["expires_before", "expires_after"])]
     pub malformed: bool,
 
-    /// Sessions of this user, as the first of the layout's user paths that a session has names it
+    /// Sessions of USER (see sessionctl help selection for where the user is read)
     #[arg(long, value_name = "USER", value_parser = user)]
     pub user: Option<String>,
 
-    /// Sessions whose payload says so; repeatable
+    /// Sessions whose payload has VALUE at PATH; repeatable
     #[arg(long = "where", value_name = "PATH=VALUE", value_parser = path_value)]
     pub payload: Vec<(String, String)>,
 
-    /// Sessions that expire before TIME, such as +1h
+    /// Sessions expiring before TIME, such as +1h
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     pub expires_before: Option<Time>,
 
-    /// Sessions that expire at or after TIME
+    /// Sessions expiring at or after TIME
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     pub expires_after: Option<Time>,
 
@@ -301,7 +301,7 @@ pub struct SelectionArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
     pub older: Option<Duration>,
 
-    /// Every session of the collection
+    /// All sessions of the collection
     #[arg(long, conflicts_with_all = ["ids", "state", "user", "payload", "expires_before", "expires_after", "idle", "older"])]
     pub all: bool,
 }
@@ -355,10 +355,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         ("s", 1000),
         ("ms", 1),
     ];
-    const FORMS: &str = "a duration is a number of seconds, or like 90s, 15m, 24h, 7d, 1d12h";
+    const FORMS: &str = "expected a number of seconds, or a duration such as 90s, 15m, 7d or 1d12h";
     // A thousand years; the server's dates go further, but nobody's sessions do.
     const LONGEST: u64 = 31_536_000_000_000;
-    let too_long = || "it is longer than a thousand years".to_owned();
+    let too_long = || "must not be longer than a thousand years".to_owned();
     let (mut rest, mut units) = (text, UNITS.as_slice());
     let mut total: u64 = 0;
     while !rest.is_empty() || total == 0 && units.len() == UNITS.len() {
@@ -368,7 +368,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         let (unit, next) = after.split_at(letters);
         let unit = if unit.is_empty() && number == text { "s" } else { unit };
         if number.is_empty() {
-            return Err("a duration begins with a whole number".to_owned());
+            return Err("a duration must begin with a whole number".to_owned());
         }
         let at = units.iter().position(|(name, _)| *name == unit).ok_or(FORMS)?;
         let millis = number.parse::<u64>().ok().and_then(|number| number.checked_mul(units[at].1));
@@ -382,7 +382,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// A duration that is not zero.
 pub fn interval(text: &str) -> Result<Duration, String> {
     duration(text).and_then(|duration| match duration.is_zero() {
-        true => Err("it must be longer than zero".to_owned()),
+        true => Err("must be longer than zero".to_owned()),
         false => Ok(duration),
     })
 }
@@ -395,7 +395,7 @@ pub fn is_typed(matches: &ArgMatches, id: &str) -> bool {
 
 /// Where to listen.
 pub fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "it is an address and a port, such as 127.0.0.1:9464".to_owned())
+    text.parse().map_err(|_| "expected an address and a port, such as 127.0.0.1:9464".to_owned())
 }
 
 /// A place of users, as layout files have it.
@@ -405,8 +405,8 @@ fn user_place(text: &str) -> Result<UserPlace, String> {
 
 /// An instant, or a duration from now.
 pub fn time(text: &str) -> Result<Time, String> {
-    const FORMS: &str = "a time is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date alone \
-                         (2026-11-23, midnight UTC), or relative (-7d, +1h, -1d12h)";
+    const FORMS: &str = "expected RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, \
+                         midnight UTC), or a duration from now (-7d, +1h, -1d12h)";
     if let Some(ago) = text.strip_prefix('-') {
         return duration(ago).map(|ago| Time::FromNow(-(ago.as_millis() as i64)));
     }
@@ -441,14 +441,14 @@ fn without_zone(clock: civil::DateTime, local: &TimeZone) -> String {
         format!(" or {clock}{} ({zone})", here.strftime("%:z"))
     });
     let here = here.unwrap_or_default();
-    format!("a date and time needs a zone; it is {clock}Z (UTC){here}")
+    format!("the time zone is missing: write {clock}Z (UTC){here}")
 }
 
 /// The user that `--user` names. Nobody is called "", so an empty one is a variable of a script that
 /// was never set.
 fn user(text: &str) -> Result<String, String> {
     match text.is_empty() {
-        true => Err("it is empty, so no session would match".to_owned()),
+        true => Err("must not be empty: no session would match".to_owned()),
         false => Ok(text.to_owned()),
     }
 }
@@ -456,7 +456,7 @@ fn user(text: &str) -> Result<String, String> {
 /// A session id, or the beginning of one.
 pub fn id(text: &str) -> Result<String, String> {
     match text.is_empty() {
-        true => Err("a session id is never empty".to_owned()),
+        true => Err("a session id must not be empty".to_owned()),
         false => Ok(text.to_owned()),
     }
 }
@@ -464,7 +464,7 @@ pub fn id(text: &str) -> Result<String, String> {
 fn path_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((path, value)) if !path.is_empty() => Ok((path.to_owned(), value.to_owned())),
-        _ => Err("a condition is PATH=VALUE, such as cart.total=0".to_owned()),
+        _ => Err("expected PATH=VALUE, such as cart.total=0".to_owned()),
     }
 }
 
@@ -518,7 +518,7 @@ mod tests {
         let stockholm = TimeZone::get("Europe/Stockholm").unwrap();
         assert_eq!(
             without_zone(clock, &stockholm),
-            "a date and time needs a zone; it is 2026-07-01T08:30:00Z (UTC) or \
+            "the time zone is missing: write 2026-07-01T08:30:00Z (UTC) or \
              2026-07-01T08:30:00+02:00 (Europe/Stockholm)"
         );
         // Not midnight, whatever stands behind the date.

@@ -24,8 +24,8 @@ use crate::console::text::without_password;
 /// Where what is done is written down.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct AuditArgs {
-    /// Append who does what to FILE, a line of JSON before and one after; if it cannot be written,
-    /// nothing is done
+    /// Append audit records to FILE: a line of JSON before the first change and one after the last.
+    /// If FILE cannot be written, nothing is changed
     #[arg(long, env = "SESSIONCTL_AUDIT", hide_env = true, value_name = "FILE")]
     pub audit: Option<PathBuf>,
 }
@@ -150,14 +150,16 @@ impl Began<'_> {
             "result": result,
         });
         sink.append(&line).map_err(|error| {
-            let hint =
-                format!("what was done is done: only the end of run {} is missing", self.run);
+            let hint = format!(
+                "the changes were made; only the end record of run {} is missing",
+                self.run
+            );
             unwritten(&sink.path, &error).hint(hint)
         })
     }
 }
 
-const UNDONE: &str = "nothing was done; --audit and SESSIONCTL_AUDIT name that file";
+const UNDONE: &str = "nothing was changed; --audit or SESSIONCTL_AUDIT sets this file";
 
 fn unwritten(path: &Path, error: &io::Error) -> Failure {
     let sentence =

@@ -15,11 +15,11 @@ use crate::help::{TOPICS, Topic};
 
 mod mistyped;
 
-/// List, inspect, expire, purge and sweep the web sessions that any framework keeps in MongoDB.
+/// List, inspect, expire, purge and sweep web sessions in MongoDB, whichever framework wrote them.
 ///
-/// Without options sessionctl works on the collection test.sessions of mongodb://localhost:27017,
-/// and finds out by itself which of sixty session stores wrote it (see sessionctl layouts). The
-/// server's clock decides what is expired.
+/// Without options, sessionctl uses the collection test.sessions of mongodb://localhost:27017, and
+/// detects which of more than sixty session stores wrote it (see sessionctl layouts). The server's
+/// clock decides which sessions are expired.
 #[derive(Debug, Parser)]
 #[command(
     name = "sessionctl",
@@ -55,12 +55,12 @@ pub fn parse() -> Result<Invocation, Refusal> {
     cli.global.is_uri_typed = typed("uri") || typed("uri_file");
     let uri = uri(&cli.global, &matches)?;
     if uri == Uri::Stdin && cli.command.reads_stdin() {
-        let hint = "put the connection string into a file and use --uri-file";
+        let hint = "put the connection string into a file and pass --uri-file FILE";
         let what = match cli.command {
             Command::Restore(_) => "the archive",
             _ => "the ids",
         };
-        let sentence = format!("stdin cannot give both {what} and the connection string");
+        let sentence = format!("stdin cannot provide both {what} and the connection string");
         return Err(Refusal::Own(sentence, hint));
     }
     let command_line = command_line(std::env::args_os(), &command);
@@ -127,12 +127,12 @@ fn compact(command: clap::Command) -> clap::Command {
 fn without_secrets(error: clap::Error, definition: &clap::Command) -> Refusal {
     use clap::error::{ContextKind, ContextValue, ErrorKind};
     const HINT: &str =
-        "a session id that begins with - goes after --, or comes through stdin with -";
+        "put a session id that begins with - after --, or pass - and write the ids to stdin";
     if error.use_stderr()
         && without_password(&error.render().to_string()) != error.render().to_string()
     {
-        let hint = "it goes after --uri, or into a file that --uri-file names";
-        return Refusal::Own("a connection string stands where none is expected".into(), hint);
+        let hint = "pass it with --uri, or in a file with --uri-file FILE";
+        return Refusal::Own("unexpected connection string".into(), hint);
     }
     if let Some(refusal) = mistyped::command(&error, definition) {
         return refusal;
@@ -145,9 +145,9 @@ fn without_secrets(error: clap::Error, definition: &clap::Command) -> Refusal {
     if error.kind() == ErrorKind::UnknownArgument && deploys {
         let sentence = match is_option(&argument) {
             true => format!("deploy has no option {argument}"),
-            false => "deploy takes nothing but options".to_owned(),
+            false => "deploy takes only options".to_owned(),
         };
-        return Refusal::Own(sentence, "options of sweep go behind --, as in -- --rate 2000");
+        return Refusal::Own(sentence, "put options of sweep after --, as in -- --rate 2000");
     }
     if error.kind() == ErrorKind::UnknownArgument && !is_option(&argument) {
         return Refusal::Own(
@@ -169,8 +169,8 @@ fn choose_layout(global: &mut Global, matches: &ArgMatches) -> Result<(), Refusa
     let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
     match (typed("layout"), typed("layout_file")) {
         (true, true) => {
-            let sentence = "--layout and --layout-file were both given".into();
-            Err(Refusal::Own(sentence, "give one of them"))
+            let sentence = "--layout and --layout-file cannot be used together".into();
+            Err(Refusal::Own(sentence, "pass only one of them"))
         }
         (true, false) => {
             global.layout_file = None;
@@ -189,14 +189,14 @@ fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
         && typed_collections(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()))
             > collections.len()
     {
-        let sentence = "-c stands both before and behind the name of the command".into();
-        return Err(Refusal::Own(sentence, "give every -c behind it"));
+        let sentence = "-c given both before and after the subcommand".into();
+        return Err(Refusal::Own(sentence, "give every -c after the subcommand"));
     }
     if collections.len() > 1 && !cli.command.takes_collections() {
         let name = matches.subcommand_name().unwrap_or_default();
         let sentence =
-            format!("{name} works on one collection, and {} were given", collections.len());
-        return Err(Refusal::Own(sentence, "run it once for each of them"));
+            format!("{name} works on one collection, but {} were given", collections.len());
+        return Err(Refusal::Own(sentence, "run it once per collection"));
     }
     Ok(())
 }
@@ -218,8 +218,8 @@ fn uri(global: &Global, matches: &ArgMatches) -> Result<Uri, Refusal> {
     let file = global.uri_file.clone().map(Uri::File);
     if typed("uri") && typed("uri_file") {
         return Err(Refusal::Own(
-            "--uri and --uri-file were both given".into(),
-            "give one of them",
+            "--uri and --uri-file cannot be used together".into(),
+            "pass only one of them",
         ));
     }
     let chosen = if typed("uri_file") { file.or(text) } else { text.or(file) };

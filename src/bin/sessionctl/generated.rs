@@ -155,15 +155,15 @@ fn synopsis(command: &Command) -> String {
 fn environment(command: &Command) -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["ENVIRONMENT"]);
-    roff.text([roman("An option on the command line beats its variable.")]);
+    roff.text([roman("An option on the command line overrides its variable.")]);
     let with_variable = command.get_arguments().filter_map(|arg| Some((arg.get_env()?, arg)));
     for (variable, arg) in with_variable {
         entry(&mut roff, &variable.to_string_lossy(), &set_by(arg));
     }
-    entry(&mut roff, "NO_COLOR", "If it is not empty, there are no colors.");
+    entry(&mut roff, "NO_COLOR", "Turns colors off, unless it is empty.");
     if command.get_name() == "demo" {
         entry(&mut roff, "SESSIONCTL_MONGOD", "The mongod to start.");
-        let cache = "The fetched server is kept in its folder sessionctl, else in ~/.cache.";
+        let cache = "The cache folder, where the fetched mongod is kept; ~/.cache by default.";
         entry(&mut roff, "XDG_CACHE_HOME", cache);
     }
     roff
@@ -173,9 +173,9 @@ fn environment(command: &Command) -> Roff {
 fn set_by(arg: &Arg) -> String {
     let option = arg.get_long().unwrap_or_default();
     if arg.get_num_args().is_some_and(|number| number.takes_values()) {
-        format!("The value of --{option}.")
+        format!("Sets --{option}.")
     } else {
-        format!("1 or true is --{option}.")
+        format!("1 or true sets --{option}.")
     }
 }
 
@@ -207,9 +207,13 @@ fn exit_status(command: &Command) -> Roff {
         if path == "sweep" { "Done, or ended by SIGINT or SIGTERM." } else { "Done." },
     );
     entry(&mut roff, "1", "Failed.");
-    entry(&mut roff, "2", "The command line is wrong.");
+    entry(&mut roff, "2", "Wrong usage.");
     if whole || changes.contains(&path) {
-        entry(&mut roff, "3", "A confirmation was needed and not given. Nothing was done.");
+        entry(
+            &mut roff,
+            "3",
+            "Refused: a confirmation was required and not given. Nothing was changed.",
+        );
     }
     if whole || path == "index" || path == "index-status" {
         entry(&mut roff, "4", "index status --check found the index missing or different.");
@@ -218,10 +222,10 @@ fn exit_status(command: &Command) -> Roff {
         entry(&mut roff, "4", "doctor found a failure.");
     }
     if path == "sweep" {
-        let signals = "Ended by SIGHUP without --config; with --once by SIGINT or SIGTERM, too.";
+        let signals = "Ended by SIGHUP without --config, or with --once by SIGINT or SIGTERM.";
         entry(&mut roff, "129, 130, 143", signals);
     } else if !offline {
-        let signals = "Interrupted by SIGHUP, SIGINT or SIGTERM, after saying how far it came.";
+        let signals = "Interrupted by SIGHUP, SIGINT or SIGTERM, after reporting what was done.";
         entry(&mut roff, "129, 130, 143", signals);
     }
     roff

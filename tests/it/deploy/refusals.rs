@@ -19,7 +19,7 @@ fn no_password_reaches_a_file() {
     ];
     for kind in ["systemd", "cron", "kubernetes", "prometheus"] {
         for secret in SECRETS {
-            let said = "the connection string would be seen with its password";
+            let said = "the printed file would expose the password in the connection string";
             refused(&[kind, "--uri", secret]).says(said).never_shows("hunter2");
             let run = Program::new(&["deploy", kind]).env("SESSIONCTL_URI", secret).run();
             run.exits(2).says(said).never_shows("hunter2");
@@ -72,25 +72,34 @@ fn what_could_not_work_is_refused_with_a_way_that_does() {
     let all: [(&[&str], &str); 40] = [
         (&["systemd", "--config", "/home/me/sweep.toml"], "/etc/sessionctl"),
         (&["systemd", "--binary", "/home/me/.cargo/bin/sessionctl"], "--root /usr/local"),
-        (&["systemd", "--binary", "sessionctl"], "the whole path"),
+        (&["systemd", "--binary", "sessionctl"], "an absolute path"),
         (&["systemd", "--archive", "sessions.bson"], "/var/lib/sessionctl"),
         (&["systemd", "--archive", "/var/lib/sessionctl/x-%Y.txt"], "has no valid extension"),
         (&["systemd", "--archive", "/var/lib/sessionctl/x-%Q.bson"], "%Q"),
         (&["systemd", "-c", "a", "-c", "b", "--archive", "/var/lib/sessionctl/x.bson"], "share"),
         (&["systemd", "--layout", "nonsense"], "no layout named nonsense"),
-        (&["systemd", "--config", "/etc/x.toml", "-d", "shop"], "--db and --config"),
-        (&["cron", "--config", "/etc/x.toml", "-c", "shop"], "--collection and --config"),
-        (&["kubernetes", "--config", "/etc/x.toml", "--lifetime", "1d"], "--lifetime and"),
-        (&["systemd", "--config", "/etc/x.toml", "--", "--rate", "5"], "--rate and --config"),
+        (
+            &["systemd", "--config", "/etc/x.toml", "-d", "shop"],
+            "--db cannot be used with --config",
+        ),
+        (
+            &["cron", "--config", "/etc/x.toml", "-c", "shop"],
+            "--collection cannot be used with --config",
+        ),
+        (&["kubernetes", "--config", "/etc/x.toml", "--lifetime", "1d"], "--lifetime cannot"),
+        (
+            &["systemd", "--config", "/etc/x.toml", "--", "--rate", "5"],
+            "--rate cannot be used with --config",
+        ),
         (&["systemd", "--", "--rate", "fast"], "'fast' for '--rate <N>'"),
         (&["systemd", "--", "--idle", "30d"], "--yes"),
         (&["systemd", "--", "--metrics-file", "/var/lib/node/x.prom"], "--user"),
         (&["systemd", "--", "--metrics-file=x.prom"], "/var/lib/sessionctl"),
         (&["systemd", "--archive", "/srv/x.bson"], "--user"),
-        (&["systemd", "--archive", "/srv/%Y/x.bson", "--user", "me"], "the file's name alone"),
+        (&["systemd", "--archive", "/srv/%Y/x.bson", "--user", "me"], "the name of the file"),
         (&["systemd", "--", "--no-such-option"], "sessionctl sweep --help"),
-        (&["systemd", "--rate", "2000"], "behind --, as in -- --rate 2000"),
-        (&["systemd", "--interval", "5m", "2000"], "behind --, as in -- --rate 2000"),
+        (&["systemd", "--rate", "2000"], "after --, as in -- --rate 2000"),
+        (&["systemd", "--interval", "5m", "2000"], "after --, as in -- --rate 2000"),
         (&["systemd", "--", "--once"], "deploy adds it"),
         (&["systemd", "--", "-d", "shop"], "--db"),
         (&["systemd", "--", "--interval", "5m"], "--interval"),
@@ -99,11 +108,11 @@ fn what_could_not_work_is_refused_with_a_way_that_does() {
         (&["cron", "-d", "a\\b"], "--config"),
         (&["cron", "--schedule", "@reboot"], "@hourly"),
         (&["cron", "--schedule", "61 * * * *"], "minute"),
-        (&["cron", "--archive", "x-%Y.bson"], "whole path"),
+        (&["cron", "--archive", "x-%Y.bson"], "absolute path"),
         (&["cron", "--name", "sessionctl.cron"], "letters"),
         (&["cron", "--mailto", "a b"], "ops@example.org"),
         (&["kubernetes", "--metrics", "127.0.0.1:9464"], "0.0.0.0"),
-        (&["kubernetes", "--name", "Sweep"], "small letters"),
+        (&["kubernetes", "--name", "Sweep"], "lowercase letters"),
         (&["kubernetes", "--archive", "/var/lib/sessionctl/x.bson"], "--claim"),
         (&["kubernetes", "--archive", "/data/x.bson", "--claim", "a"], "/var/lib/sessionctl"),
         (&["kubernetes", "--image", ""], "sessionctl:"),

@@ -41,7 +41,7 @@ const MEANINGS: &[(&[&str], &str)] = &[
     (&["ttl", "indexes", "indices"], "`sessionctl index` manages the TTL index"),
     (&["install", "systemd", "kubernetes"], "`sessionctl deploy` prints service files"),
     (&["dbs", "databases", "scan"], "`sessionctl collections` finds session collections"),
-    (&["formats", "types", "schema", "stores"], "`sessionctl layouts` lists the known layouts"),
+    (&["formats", "types", "schema", "stores"], "`sessionctl layouts` lists the built-in layouts"),
     (&["man", "manual", "docs", "topics"], "`sessionctl help` lists commands and topics"),
 ];
 

@@ -35,7 +35,7 @@ pub use verify::VerifyArgs;
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct ApplyArgs {
-    /// Change nothing: show how many sessions are meant, some of them, and how they would be found
+    /// Change nothing: show how many sessions match, some of them, and how they would be found
     #[arg(long)]
     dry_run: bool,
 
@@ -48,8 +48,8 @@ pub struct ApplyArgs {
     #[command(flatten)]
     throttle: ThrottleArgs,
 
-    /// Stop after so long, at the end of a batch; with work left the exit code is 5
-    #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true, help_heading = "Pace")]
+    /// Stop after DURATION, at the end of a batch; if sessions are left, the exit code is 5
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true, help_heading = "Throttling")]
     run_time: Option<Duration>,
 }
 

@@ -7,9 +7,9 @@ use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row, Shape};
 use crate::context::Context;
 
-/// Find the collections on the server that hold sessions, and which layout each has
+/// Find the collections that hold sessions, and the layout of each
 ///
-/// All databases that this login may see are looked at, or the one that -d names.
+/// collections searches all databases that this login may see, or only the one in -d.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl collections

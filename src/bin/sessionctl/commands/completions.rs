@@ -5,14 +5,14 @@ use clap_complete::Shell;
 use crate::console::failure::{Exit, Failure};
 use crate::console::output;
 
-/// Print the completion script of a shell
+/// Print the completion script for a shell
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl completions bash > /etc/bash_completion.d/sessionctl
   sessionctl completions zsh > ~/.zfunc/_sessionctl
   sessionctl completions fish > ~/.config/fish/completions/sessionctl.fish")]
 pub struct Args {
-    /// The shell
+    /// Shell to print the script for
     shell: Shell,
 }
 

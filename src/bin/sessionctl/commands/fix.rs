@@ -14,11 +14,11 @@ use crate::context::users::Seen;
 use crate::context::words::Words;
 use crate::context::{Context, Purpose};
 
-/// Mend the expiries of sessions that would never go away
+/// Repair the expiries of sessions that would never be deleted
 ///
-/// Each update repeats its condition, so a session that its store writes meanwhile is left alone.
-/// It is confirmed first, on the terminal or with --yes. An archive holds the sessions as they were;
-/// `restore` puts back only those that are not there any more.
+/// Each update repeats its condition, so a session that its store writes in the meantime is not changed.
+/// fix asks before it changes anything; without a terminal, it requires --yes. An archive holds the
+/// sessions as they were; restore inserts only those that no longer exist.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl fix expiry --dry-run
@@ -30,21 +30,21 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Turn texts and numbers that stand where the store wants a date into dates
+    /// Convert text and numbers to dates where the store expects a date
     ///
-    /// Texts are read in three forms: 2026-01-02T03:04:05Z, with an offset and fractions too (RFC
-    /// 3339); Fri, 02 Jan 2026 03:04:05 GMT; and Fri Jan 02 2026 04:04:05 GMT+0100. Numbers, and
-    /// texts of nothing but digits, are read by their digits before the point: 10 are seconds, 13
-    /// milliseconds, 16 microseconds and 19 nanoseconds. What has no meaning, or more than one (01/02/2026, or a time
-    /// without its zone), is left alone, and then the exit code is 1.
+    /// Text is read in three forms: 2026-01-02T03:04:05Z, also with an offset and fractions (RFC
+    /// 3339); Fri, 02 Jan 2026 03:04:05 GMT; and Fri Jan 02 2026 04:04:05 GMT+0100. Numbers, and text
+    /// that is only digits, are read by the number of digits before the decimal point: 10 digits are
+    /// seconds, 13 milliseconds, 16 microseconds, 19 nanoseconds. A value without a clear meaning, such
+    /// as 01/02/2026 or a time without a zone, is not changed, and the exit code is then 1.
     #[command(after_help = "Examples:
   sessionctl fix expiry --dry-run
   sessionctl fix expiry --archive before.bson.zst --yes")]
     Expiry(Fixing),
-    /// Let sessions that never end do so after a lifetime
+    /// Give endless sessions an expiry: a lifetime after their last touch
     ///
-    /// They end so long after their last touch; those that tell none after their creation, and those
-    /// that tell neither so long after now, all at once. It wants --lifetime.
+    /// Requires --lifetime. The lifetime starts at the last touch of a session, or else at its creation.
+    /// If neither is stored, it starts now: all such sessions expire at the same time.
     #[command(after_help = "Examples:
   sessionctl fix endless --lifetime 14d --dry-run
   sessionctl fix endless --lifetime 30d --rate 1000 --yes")]

@@ -10,8 +10,8 @@ use crate::help::{TOPICS, Topic};
 
 /// Print the help of a command, or explain a topic
 ///
-/// On a terminal a topic is shown through $PAGER, else less or more. Where a command and a topic
-/// share a name, both are shown. Each topic is a man page too: man sessionctl-rights.
+/// On a terminal, topics are shown through $PAGER, or less, or more. If a command and a topic share a
+/// name, both are shown. Each topic is also a man page, such as man sessionctl-rights.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl help purge
@@ -19,7 +19,7 @@ use crate::help::{TOPICS, Topic};
   sessionctl help recipes
   sessionctl help rights | less")]
 pub struct Args {
-    /// A command, the command and subcommand, or a topic
+    /// A command, a command and its subcommand, or a topic
     #[arg(value_name = "COMMAND|TOPIC", hide_possible_values = true)]
     pub names: Vec<String>,
 }

@@ -14,7 +14,7 @@ mod steps;
 
 use looked::{Change, Confirming, Looked, Which, look, print};
 
-/// Look after the TTL index, with which the server itself deletes expired sessions
+/// Manage the TTL index, with which the server deletes expired sessions
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl index status
@@ -26,40 +26,40 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say whether the TTL index that the layout needs is there
+    /// Show whether the TTL index that the layout needs exists
     #[command(after_help = "Examples:
   sessionctl index status
   sessionctl index status --check -q || echo 'no TTL index'")]
     Status {
-        /// Exit with 4 if the index is missing or differs
+        /// Exit with code 4 if the index is missing or differs
         #[arg(long)]
         check: bool,
 
         #[command(flatten)]
         which: Which,
     },
-    /// Create the TTL index, or convert the plain index in its place
+    /// Create the TTL index, or convert a matching plain index
     ///
-    /// An index that differs in more than that is reported and not touched. Once the index is
-    /// there, the server begins to delete whatever is expired; how many sessions these are is said
-    /// first, and confirmed on the terminal or with --yes. More than 10,000 would be a load that
-    /// nobody can slow down: they are purged first, as gently as told, and then the index is made.
+    /// Any other index in its place is reported and not changed: see index replace. Once the
+    /// index exists, the server deletes all expired sessions. If there are any, install reports how many
+    /// and asks first; without a terminal, it requires --yes. The server's deletes cannot be throttled, so if more
+    /// than 10,000 sessions are expired, install purges them before it creates the index.
     #[command(after_help = "Examples:
   sessionctl index install
   sessionctl index install --yes
   sessionctl index install --drain --rate 5000 --max-lag 10s")]
     Install(Change),
-    /// Put the wanted TTL index in the place of one that differs
+    /// Replace a TTL index that differs from the one that the layout needs
     ///
-    /// How many sessions the server then deletes is said first, and how many of them the index that
-    /// is there would keep. The namespace is to be typed, or --yes to be given. Where more than
-    /// 10,000 are to go, they are purged first.
+    /// replace reports how many sessions the server will then delete, and how many of them the existing
+    /// index would keep. The namespace must be typed, or pass --yes. If the server would delete more than
+    /// 10,000 sessions, replace purges them first.
     #[command(after_help = "Examples:
   sessionctl index replace
   sessionctl index replace --lifetime 1h --rate 5000
   sessionctl index replace --yes")]
     Replace(Change),
-    /// Drop the TTL index, so that the server deletes nothing by itself any more
+    /// Drop the TTL index, so that the server no longer deletes sessions
     #[command(after_help = "Examples:
   sessionctl index remove
   sessionctl index remove --yes")]

@@ -12,7 +12,7 @@ use crate::console::json;
 use crate::console::output::{self, Cell, Row, Shape};
 use crate::context::{Context, Purpose};
 
-/// Show sessions whole: dates, user, and the decoded payload with secrets masked
+/// Show whole sessions: dates, user, and the decoded payload with secrets masked
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl inspect 7ZQOhQlxWzrh
@@ -20,17 +20,17 @@ use crate::context::{Context, Purpose};
   sessionctl inspect - < ids.txt
   sessionctl inspect --raw -o ndjson 7ZQOhQlxWzrh | sessionctl restore - -c copies --yes")]
 pub struct Args {
-    /// Session ids, whole or unique beginnings of at least 8 characters. A lone - reads ids from
-    /// stdin, one a line; ids that begin with - go after --
+    /// Session ids, or unique prefixes of at least 8 characters. Pass - to read ids from stdin,
+    /// one per line. Put ids that begin with - after --
     #[arg(value_name = "ID", value_parser = id, required = true)]
     pub ids: Vec<String>,
 
-    /// Show values that look like secrets, too
+    /// Show values that look like secrets
     #[arg(long)]
     reveal: bool,
 
-    /// Print the documents as they are stored, in canonical Extended JSON, unmasked; with -o ndjson in
-    /// the form that sessionctl restore reads
+    /// Print the stored documents unmasked, as canonical Extended JSON. sessionctl restore can read the
+    /// output of --raw -o ndjson
     #[arg(long)]
     raw: bool,
 }

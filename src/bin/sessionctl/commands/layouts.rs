@@ -10,10 +10,10 @@ use crate::args::{Color, Completed, Format, Global, layouts};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{self, Cell, Row, Rows, Shape, Style};
 
-/// List the layouts that sessionctl knows, or print one
+/// List the built-in layouts, or print one
 ///
-/// A layout says how one session store writes its documents: where the id, the payload, the expiry,
-/// the last touch and the user are.
+/// A layout describes how one session store writes its documents: where the id, the payload, the
+/// expiry, the last touch and the user are.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl layouts
@@ -26,12 +26,12 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print a layout as TOML, ready to be changed and passed to --layout-file
+    /// Print a layout as TOML, to edit and pass with --layout-file
     #[command(after_help = "Examples:
   sessionctl layouts show connect-mongo-json > my.toml
   sessionctl list --layout-file my.toml")]
     Show {
-        /// The layout's name
+        /// Name of the layout
         #[arg(value_parser = Completed(layouts), hide_possible_values = true)]
         name: String,
     },

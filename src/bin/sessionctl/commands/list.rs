@@ -18,37 +18,37 @@ use crate::context::{Context, Purpose};
 
 /// List sessions
 ///
-/// Without a selection all sessions are listed, in the order in which they are stored. A table
-/// shows the first 50; the other formats give all, streaming.
+/// Without a selection, all sessions are listed, in storage order. A table shows the first 50; the
+/// other formats print all of them as they are read.
 ///
-/// Ids are shown in short form. Where some begin alike, they are lengthened until each names one of the
-/// rows shown, up to half of the id; in the formats that stream, the first 1,000 rows decide.
+/// Ids are shortened. Ids that begin alike are lengthened until each is unique among the rows shown, up
+/// to half of the id. In json, ndjson and csv, the first 1,000 rows decide the length of the others.
 ///
-/// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date alone (2026-11-23, midnight UTC), or
-/// relative (-7d, +1h). A DURATION is a number of seconds, or like 90s, 15m, 7d, 1d12h.
+/// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, midnight UTC), or a
+/// duration from now (-7d, +1h). A DURATION is a number of seconds, or has units: 90s, 15m, 1d12h.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl list
   sessionctl list --live --user 42 -d shop
   sessionctl list --idle 30d -o csv --columns id,user,touched > idle.csv")]
 pub struct Args {
-    /// Print at most so many sessions; 0 is all [default: 50 in a table, else 0]
+    /// Print at most N sessions; 0 prints all [default: 50 in a table, else 0]
     #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<u64>,
 
-    /// Sort by this; unsorted is fastest
+    /// Sort by KEY [default: storage order, which is fastest]
     #[arg(long, value_enum, value_name = "KEY")]
     sort: Option<Sort>,
 
-    /// Print them the other way round
+    /// Reverse the order
     #[arg(long)]
     reverse: bool,
 
-    /// Print these columns, in this order
+    /// Print only these columns, in this order
     #[arg(long, value_delimiter = ',', value_name = "NAME,...", value_parser = clap::builder::PossibleValuesParser::new(HEADER))]
     columns: Vec<String>,
 
-    /// List the documents of the collection that are not sessions; no other command reads or writes them
+    /// List foreign documents instead: documents of the collection that are not sessions
     #[arg(long, conflicts_with_all = ["ids", "state", "user", "payload", "expires_before", "expires_after", "idle", "touch_slack", "older", "all", "sort"])]
     foreign: bool,
 

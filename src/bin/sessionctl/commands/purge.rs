@@ -8,12 +8,12 @@ use crate::context::Context;
 
 /// Delete sessions, in batches
 ///
-/// Each delete repeats its condition, so a session that is renewed meanwhile lives. Anything is
-/// confirmed first, on the terminal or with --yes; only expired sessions need no confirmation where
-/// there is no terminal.
+/// Each delete repeats its condition, so a session that is renewed in the meantime survives. purge
+/// asks before it deletes anything. Without a terminal, --expired needs no confirmation, and any other
+/// selection requires --yes.
 ///
-/// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date alone (2026-11-23, midnight UTC), or
-/// relative (-7d, +1h). A DURATION is a number of seconds, or like 90s, 15m, 7d, 1d12h.
+/// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, midnight UTC), or a
+/// duration from now (-7d, +1h). A DURATION is a number of seconds, or has units: 90s, 15m, 1d12h.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl purge --expired

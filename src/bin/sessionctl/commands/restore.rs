@@ -18,15 +18,15 @@ use crate::console::progress::Progress;
 use crate::console::text::{counted, elapsed, grouped, sessions};
 use crate::context::Context;
 
-/// Put back the sessions that a purge archived
+/// Restore sessions from an archive
 ///
-/// They go into the collection of -d and -c, which is created if it does not exist. A session whose
-/// id is there already is left as it is, so a restore can be repeated. Where an archive has a session
-/// twice, the first one counts. Sessions that are expired come back too, until the next sweep, or a
-/// TTL index, removes them again.
+/// The sessions are inserted into the collection in -d and -c, which is created if it does not exist. A session
+/// whose id already exists is skipped, so a restore can be repeated. If an archive contains a session
+/// twice, the first copy counts. Expired sessions are inserted too; the next sweep or a TTL index
+/// removes them again.
 ///
-/// FILE ends with .bson or .ndjson, or with either of them and .gz or .zst. A lone - reads .ndjson from
-/// stdin, such as the output of sessionctl inspect --raw -o ndjson.
+/// The name of FILE ends in .bson or .ndjson, optionally followed by .gz or .zst. Pass - to read ndjson
+/// from stdin, such as the output of sessionctl inspect --raw -o ndjson.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl restore purged.bson --dry-run
@@ -34,18 +34,18 @@ use crate::context::Context;
   sessionctl restore purged.ndjson.zst -d shop -c sessions --yes
   sessionctl inspect --raw -o ndjson 7ZQOhQlxWzrh | sessionctl restore - -c copies --yes")]
 pub struct Args {
-    /// The archive, or - for stdin
+    /// Archive to read, or - for stdin
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// Only count the sessions of the archive, and those of them that are there already
+    /// Insert nothing: count the sessions in the archive, and those that already exist
     #[arg(long)]
     dry_run: bool,
 
     #[command(flatten)]
     yes: Yes,
 
-    /// Sessions in a batch
+    /// Sessions per batch
     #[arg(long, value_name = "N", default_value_t = BATCH_SIZE, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     batch_size: u32,
 }

@@ -15,22 +15,22 @@ use crate::context::{Context, Purpose};
 mod chart;
 mod render;
 
-/// Count states, sizes, ages, expiries and users
+/// Count sessions by state, size, age, expiry and user
 ///
-/// The server reads every session once, and counts. Where it cannot read the payload (JSON text,
-/// MessagePack, PHP, ...), every session is decoded here to count the users. If that would take more than
-/// 10 seconds, a random sample is decoded instead, and the counts are scaled up and marked as estimated.
+/// The server reads every session once and counts. If it cannot read the payload (JSON text,
+/// MessagePack, PHP, ...), sessionctl decodes every session to count the users. If that would take more
+/// than 10 seconds, it decodes a random sample instead, scales the counts and marks them as estimated.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl stats
   sessionctl stats --sample 100000 -d shop
   sessionctl stats -o json | jq .expired")]
 pub struct Args {
-    /// Count so many sessions taken at random, where there are too many to read them all
+    /// Count a random sample of N sessions, for a collection too large to read whole
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
 
-    /// Name so many of the users with the most sessions
+    /// List the N users with the most sessions
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(..=1000))]
     top: u16,
 }

@@ -29,28 +29,28 @@ use reading::{Asking, Poller, Update};
 use screen::Screen;
 use view::{Act, View};
 
-/// Watch a collection live, and log out one of its sessions
+/// Watch a collection live, and log out single sessions
 ///
-/// It shows how many sessions are in each state, how many come and go, the newest of them, and what
-/// the TTL monitor and the sweepers do.
+/// top shows the number of sessions in each state, how many are created and removed per second, the
+/// newest sessions, and what the TTL monitor and the sweepers do.
 ///
-/// Keys: arrows or j and k move, Enter inspects, / filters by a user or the beginning of an id, s goes
-/// through the states, x logs the selected session out after a question, p pauses, + and - change the
-/// interval, ? helps, and q, Esc or Ctrl-C leave.
+/// Keys: arrows or j and k move, Enter inspects a session, / filters by user or by the beginning of an
+/// id, s filters by state, x logs the selected session out after a confirmation, p pauses, + and - change
+/// the interval, ? shows help, and q, Esc or Ctrl-C quit.
 ///
-/// Sessions created a second are those that were not there at the last look, by the order in which
-/// they are stored; removed a second is that number less the growth of the number of all sessions. Both
-/// are of the last ten seconds. The counts by state are taken along the index of the expiry where there
-/// is one, and else in one pass over the collection (from a sample, beyond two million sessions): after
-/// each the server is left in peace for ten times as long as it took. What the TTL monitor has deleted
-/// is the server's own counter, of all collections. What this login may not read is unknown.
+/// The rates cover the last ten seconds. Created sessions are those stored since the last refresh, by
+/// storage order. Removed sessions are the created ones minus the growth of the collection. The states
+/// are counted with the index on the expiry if there is one, otherwise by scanning the collection (a
+/// sample of it above two million sessions); after each count, top pauses counting for ten times as long
+/// as the count took. The deletes of the TTL monitor are the server's own counter, for all collections.
+/// Whatever this login may not read is shown as unknown.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl top
   sessionctl top --interval 10s -d shop
   sessionctl top --audit /var/log/sessionctl.ndjson")]
 pub struct Args {
-    /// Look at the collection so often
+    /// Refresh every DURATION
     #[arg(long, value_name = "DURATION", default_value = "2", value_parser = interval, allow_negative_numbers = true)]
     interval: Duration,
 
@@ -66,12 +66,12 @@ const TICK: Duration = Duration::from_millis(500);
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let is_drawable = std::env::var_os("TERM").is_none_or(|term| term != "dumb");
     if !io::stdout().is_terminal() || !is_drawable {
-        return Err(Failure::new(Exit::Usage, "top wants a terminal to draw on")
-            .hint("`sessionctl stats -o json` tells the counts to programs"));
+        return Err(Failure::new(Exit::Usage, "top requires a terminal")
+            .hint("`sessionctl stats -o json` prints the counts for programs"));
     }
     if context.global.format != Format::Table {
-        return Err(Failure::new(Exit::Usage, "top draws a view, and has no other format")
-            .hint("`sessionctl stats -o json` tells the counts to programs"));
+        return Err(Failure::new(Exit::Usage, "top does not support --format")
+            .hint("`sessionctl stats -o json` prints the counts for programs"));
     }
     let audit = Audit::open(&args.audit, &context.command_line)?;
     let poller = match context.signals.asked.run_until_cancelled(poller(context)).await {

@@ -21,7 +21,7 @@ pub struct Confirmed(());
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[group(skip)]
 pub struct Yes {
-    /// Confirm beforehand: nothing is asked
+    /// Skip the confirmation prompt
     #[arg(short, long, env = "SESSIONCTL_YES", hide_env = true, value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     yes: bool,
 }
@@ -135,17 +135,17 @@ pub async fn ask(
             let moment = tokio::time::sleep(Duration::from_secs(5));
             match signals.asked.run_until_cancelled(moment).await {
                 None => Err(interrupted(signals)),
-                Some(()) => Err(refused(text, "nothing was done")),
+                Some(()) => Err(refused(text, "nothing was changed")),
             }
         }
-        Ok(Ok(false) | Err(_)) | Err(_) => Err(refused(text, "nothing was done")),
+        Ok(Ok(false) | Err(_)) | Err(_) => Err(refused(text, "nothing was changed")),
     }
 }
 
 fn interrupted(signals: &Signals) -> Failure {
     // The cursor still stands behind the question.
     line("");
-    Failure::new(signals.exit(), "interrupted before anything was done")
+    Failure::new(signals.exit(), "interrupted before anything was changed")
 }
 
 fn refused(text: &str, hint: &str) -> Failure {

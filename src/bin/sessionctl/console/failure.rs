@@ -145,13 +145,13 @@ pub fn needing(what: &str, need: Option<Need>) -> String {
         Some(Need::IdleLimit) => "--idle",
         None => return what.to_owned(),
     };
-    format!("{what}; say it with {option}")
+    format!("{what}; set it with {option}")
 }
 
 fn hint(error: &Error) -> Option<String> {
     Some(match error {
         Error::Unreachable { .. } => {
-            "is the server running, and is the address in --uri right?".to_owned()
+            "check that the server is running and that the address in --uri is right".to_owned()
         }
         Error::Uri(fault) => return connecting::uri(fault),
         Error::Tls { fault, .. } => return connecting::tls(fault),
@@ -167,7 +167,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::Unauthorized { namespace, .. }
             if namespace.split_once('.').is_some_and(|(_, name)| name == LEASES) =>
         {
-            format!("it needs find, insert and update on {namespace}; one sweeper alone can do with --no-lease")
+            format!("grant find, insert and update on {namespace}, or pass --no-lease if only one sweeper runs")
         }
         Error::Unauthorized { .. } => {
             "`sessionctl help rights` lists what each command needs, as createRole commands".to_owned()
@@ -181,26 +181,26 @@ fn hint(error: &Error) -> Option<String> {
         Error::NotPrimary { .. } => {
             "connect to the replica set, or to its primary".to_owned()
         }
-        Error::UnknownLayout(_) => "`sessionctl layouts` lists the layouts".to_owned(),
+        Error::UnknownLayout(_) => "`sessionctl layouts` lists the built-in layouts".to_owned(),
         Error::LayoutFile(_) => {
-            "`sessionctl layouts show NAME` prints one that is right".to_owned()
+            "`sessionctl layouts show NAME` prints a valid example".to_owned()
         }
         Error::Undetected { certainty, .. } => match certainty {
             Certainty::Nothing => {
                 "describe the documents in a file and pass it with --layout-file".to_owned()
             }
-            _ => "say which it is with --layout NAME".to_owned(),
+            _ => "choose one with --layout NAME".to_owned(),
         },
         Error::Misnamed { .. } => {
-            "leave --layout away, and sessionctl finds out; a layout of your own goes into --layout-file"
+            "omit --layout to detect the layout, or pass your own with --layout-file"
                 .to_owned()
         }
         Error::ArchiveExists { .. } => {
-            "choose another name, or add to it with --archive-append".to_owned()
+            "choose another name, or append to it with --archive-append".to_owned()
         }
-        Error::AmbiguousIds(_) => "give more characters of the id; nothing was done".to_owned(),
+        Error::AmbiguousIds(_) => "pass more characters of the id; nothing was changed".to_owned(),
         Error::IndexDiffers(_) => {
-            "`sessionctl index status` shows both, `sessionctl index replace` puts the wanted one in its place".to_owned()
+            "`sessionctl index status` shows both; `sessionctl index replace` installs the wanted one".to_owned()
         }
         _ => return None,
     })

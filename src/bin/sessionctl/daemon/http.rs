@@ -59,15 +59,16 @@ pub fn bind(address: SocketAddr) -> Result<Listener, Failure> {
     };
     listen().map_err(|error: io::Error| {
         let kind = error.kind();
-        let failure = Failure::new(Exit::Failed, format!("could not listen at {address}: {kind}"));
+        let failure = Failure::new(Exit::Failed, format!("could not listen on {address}: {kind}"));
         match kind {
             io::ErrorKind::AddrInUse => {
-                failure.hint("another program listens there: choose another port with --metrics")
+                failure.hint("another program uses that port: choose another port with --metrics")
             }
-            io::ErrorKind::AddrNotAvailable => failure
-                .hint("it is none of this machine's addresses; 0.0.0.0 and [::] stand for all"),
+            io::ErrorKind::AddrNotAvailable => failure.hint(
+                "this machine does not have that address; use 0.0.0.0 or [::] for all addresses",
+            ),
             io::ErrorKind::PermissionDenied => {
-                failure.hint("a port below 1024 needs a right of its own: choose a higher one")
+                failure.hint("ports below 1024 require privileges: choose a higher port")
             }
             _ => failure,
         }
@@ -149,7 +150,8 @@ impl Site {
     fn response(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
         let is_known = matches!(path, "/metrics" | "/livez" | "/readyz");
         if is_known && !matches!(*method, Method::GET | Method::HEAD) {
-            let mut refusal = page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD");
+            let mut refusal =
+                page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are allowed");
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refusal;
         }
@@ -157,7 +159,11 @@ impl Site {
             "/metrics" => page(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.encode()),
             "/livez" => probe(self.probes.live()),
             "/readyz" => probe(self.probes.ready()),
-            _ => page(StatusCode::NOT_FOUND, TEXT, "there are /metrics, /livez and /readyz"),
+            _ => page(
+                StatusCode::NOT_FOUND,
+                TEXT,
+                "not found; the paths are /metrics, /livez and /readyz",
+            ),
         }
     }
 }
@@ -356,6 +362,6 @@ mod tests {
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address();
         let error = bind(address).unwrap_err();
-        assert_eq!(error.to_string(), format!("could not listen at {address}: address in use"));
+        assert_eq!(error.to_string(), format!("could not listen on {address}: address in use"));
     }
 }

@@ -40,7 +40,7 @@ impl TextFile {
         let failure = Failure::new(Exit::Failed, sentence);
         Some(match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => failure.hint(
-                "the folder of --metrics-file must exist and be writable: a new file takes the place of the old",
+                "the folder of --metrics-file must exist and be writable, because each write replaces the file",
             ),
             _ => failure,
         })

@@ -15,12 +15,12 @@ use crate::context::Context;
 #[group(skip)]
 #[command(next_help_heading = "Archive")]
 pub struct ArchiveArgs {
-    /// Write each batch into this new file first, as it is; its name ends with .bson or
-    /// .ndjson, or either of them and .gz or .zst
+    /// Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson,
+    /// optionally followed by .gz or .zst
     #[arg(long, value_name = "FILE")]
     archive: Option<PathBuf>,
 
-    /// Add to the file if there is one
+    /// Append to FILE if it exists
     #[arg(long, requires = "archive")]
     archive_append: bool,
 }
@@ -77,7 +77,7 @@ impl ArchiveArgs {
         let archive = Archive::append(path)?;
         if archive.cut() > 0 {
             let text = format!(
-                "{} ended in the middle of a batch: {} bytes of it were cut",
+                "{} ended in the middle of a batch: the {} bytes of that batch were cut",
                 path.display(),
                 archive.cut()
             );

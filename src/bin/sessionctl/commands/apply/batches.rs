@@ -113,10 +113,7 @@ impl Batches<'_> {
         report.done = Some(report.done.unwrap_or(0));
         if kept > 0 {
             let those = sessions(kept);
-            say(
-                "warning",
-                format!("{those} kept, because the archive's format has no form for them"),
-            );
+            say("warning", format!("kept {those}, which the archive format cannot represent"));
         }
         if let Err(error) = outcome {
             report.stopped = Some("error");

@@ -25,11 +25,11 @@ pub struct Args {
     #[command(flatten)]
     apply: ApplyArgs,
 
-    /// Count as expired only what has been so for this long
+    /// Spare sessions that expired less than DURATION ago
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, allow_negative_numbers = true, help_heading = Reset)]
     grace: Duration,
 
-    /// Count as expired what was so then, such as the cutoff of an earlier report
+    /// Evaluate expiry as of TIME, such as the cutoff of an earlier report
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true, conflicts_with = "grace", help_heading = Reset)]
     cutoff: Option<Time>,
 
@@ -48,9 +48,9 @@ pub async fn run(
     archive: &ArchiveArgs,
 ) -> Result<Exit, Failure> {
     if args.selection.is_empty() {
-        let sentence = format!("{} wants to know which sessions", Verb::of(&action).name);
+        let sentence = format!("no sessions selected to {}", Verb::of(&action).name);
         return Err(Failure::new(Exit::Usage, sentence).hint(
-            "name ids, or use --expired, --user USER, --idle DURATION, ...; --all means all",
+            "pass ids, or --expired, --user USER, --idle DURATION, ...; --all selects every session",
         ));
     }
     args.verify.check(&args.selection)?;

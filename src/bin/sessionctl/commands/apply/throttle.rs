@@ -13,9 +13,9 @@ use crate::context::Context;
 /// The options for going gently.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
-#[command(next_help_heading = "Pace")]
+#[command(next_help_heading = "Throttling")]
 pub struct ThrottleArgs {
-    /// Sessions in a batch [default: 1000, or 5000 where no ids are needed]
+    /// Sessions per batch [default: 1000, or 5000 where no ids are needed]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true)]
     pub batch_size: Option<u32>,
 
@@ -23,15 +23,15 @@ pub struct ThrottleArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_JOBS)), allow_negative_numbers = true)]
     pub jobs: Option<u32>,
 
-    /// At most so many sessions a second
+    /// Limit to N sessions per second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
     pub rate: Option<u32>,
 
-    /// Rest so many times as long as each batch took, such as 0.5
+    /// Sleep X times as long as each batch took, such as 0.5
     #[arg(long, value_name = "X", default_value = "0", hide_default_value = true, value_parser = factor, allow_negative_numbers = true)]
     pub sleep_factor: f64,
 
-    /// Pause while a member of the replica set is further behind than this
+    /// Pause while a replica set member is more than DURATION behind
     #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true)]
     pub max_lag: Option<Duration>,
 }
@@ -55,18 +55,23 @@ impl ThrottleArgs {
         }
         match store.connection().lag().await {
             Lag::Standalone => {
-                context.note("warning", "--max-lag means nothing here: this is no replica set");
+                context.note("warning", "--max-lag has no effect: this is not a replica set");
             }
             Lag::Behind(followers) if !followers.absent.is_empty() => {
                 let absent: Vec<_> = followers.absent.iter().map(ToString::to_string).collect();
-                context
-                    .note("warning", format!("--max-lag does not wait for {}", absent.join(", ")));
+                context.note(
+                    "warning",
+                    format!(
+                        "--max-lag does not wait for members that are not replicating: {}",
+                        absent.join(", ")
+                    ),
+                );
             }
             Lag::Behind(_) => {}
             Lag::Unknown(error) => {
                 let failure = Failure::of(action, &error);
                 let is_right = matches!(error, Error::Unauthorized { .. });
-                let hint = "--max-lag needs the role clusterMonitor; or leave it away";
+                let hint = "grant the role clusterMonitor, or omit --max-lag";
                 return Err(if is_right { failure.hint(hint) } else { failure });
             }
         }
@@ -78,7 +83,7 @@ impl ThrottleArgs {
 pub fn factor(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(factor) if (0.0..=1000.0).contains(&factor) => Ok(factor),
-        _ => Err("a factor is a number from 0 to 1000, such as 0.5".to_owned()),
+        _ => Err("expected a number from 0 to 1000, such as 0.5".to_owned()),
     }
 }
 
@@ -86,10 +91,10 @@ pub fn factor(text: &str) -> Result<f64, String> {
 pub fn pause(cause: Cause) -> String {
     match cause {
         Cause::Lag(lag) => {
-            format!("paused: a member of the replica set is {} s behind", lag.as_secs())
+            format!("paused: a replica set member is {} s behind", lag.as_secs())
         }
-        Cause::LagUnknown => "paused: the replication lag cannot be read any more".to_owned(),
-        Cause::Overload => "slowing down: the server says that it has too much to do".to_owned(),
+        Cause::LagUnknown => "paused: the replication lag can no longer be read".to_owned(),
+        Cause::Overload => "slowing down: the server reports that it is overloaded".to_owned(),
         _ => "waiting".to_owned(),
     }
 }

@@ -19,11 +19,11 @@ const ROUNDS: u32 = 3;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[group(skip)]
 pub struct VerifyArgs {
-    /// Look again after so long: sessions that were written back meanwhile are ended again
+    /// Look again after DURATION, and end sessions that were written back
     #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true, help_heading = Reset)]
     verify: Option<Duration>,
 
-    /// Only report the sessions that reappeared
+    /// Only report sessions that were written back
     #[arg(long, requires = "verify", help_heading = Reset)]
     no_repeat: bool,
 }
@@ -36,8 +36,10 @@ impl VerifyArgs {
     /// It remembers the ids of what was ended, so it is for people, not for a million sessions.
     pub fn check(&self, selection: &SelectionArgs) -> Result<(), Failure> {
         if self.is_wanted() && selection.user.is_none() && selection.ids.is_empty() {
-            let sentence = "--verify looks again for the sessions of a user, or for those named";
-            return Err(Failure::new(Exit::Usage, sentence).hint("use it with --user or with ids"));
+            let sentence = "--verify requires session ids or a user";
+            return Err(
+                Failure::new(Exit::Usage, sentence).hint("select sessions by id or with --user")
+            );
         }
         Ok(())
     }
@@ -57,7 +59,10 @@ impl VerifyArgs {
         for round in 0..=ROUNDS {
             if signals.asked.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
                 batches.report.stopped = Some("signal");
-                return Err(Failure::new(signals.exit(), "interrupted before it was looked again"));
+                return Err(Failure::new(
+                    signals.exit(),
+                    "interrupted before --verify looked again",
+                ));
             }
             let keys = batches.store.reappeared(&purge, &ids).await.doing(action)?;
             let count = keys.len() as u64;
@@ -69,13 +74,13 @@ impl VerifyArgs {
                 let sentence =
                     format!("could not {action} for good: {} came back", sessions(count));
                 return Err(Failure::new(Exit::Failed, sentence).hint(
-                    "the application wrote them back; run it again when its requests are through",
+                    "requests in flight wrote them back; run the command again when they have finished",
                 ));
             }
             purge.selection.keys = Some(keys);
             let ran = batches.run(purge.clone(), None, confirmed).await.doing(action)?;
             if let Some(exit) = ran.stopped {
-                return Err(Failure::new(exit, "stopped before it was looked again"));
+                return Err(Failure::new(exit, "stopped before --verify looked again"));
             }
             ids.extend(ran.ids);
         }

@@ -16,7 +16,7 @@ const TEMPLATE: &str = include_str!("../../deploy/crontab");
 /// Where cron stops to read a command (`MAX_COMMAND` of Vixie cron).
 const LONGEST: usize = 998;
 
-/// Print a crontab that makes a pass every few minutes, silent unless it fails
+/// Print a crontab that runs a pass every few minutes, silent unless it fails
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl deploy cron > /etc/cron.d/sessionctl
@@ -26,29 +26,24 @@ pub struct Args {
     #[command(flatten)]
     sweeping: Sweeping,
 
-    /// When to make a pass: five fields, or like @hourly
-    #[arg(
-        long,
-        value_name = "SCHEDULE",
-        default_value = "*/5 * * * *",
-        help_heading = "The crontab"
-    )]
+    /// Run a pass on SCHEDULE: five cron fields, or a name such as @hourly
+    #[arg(long, value_name = "SCHEDULE", default_value = "*/5 * * * *", help_heading = "Crontab")]
     schedule: String,
 
-    /// Run as this user, who can read the files named
-    #[arg(long, value_name = "NAME", default_value = "www-data", help_heading = "The crontab")]
+    /// Run as user NAME, who must be able to read the files in use
+    #[arg(long, value_name = "NAME", default_value = "www-data", help_heading = "Crontab")]
     user: String,
 
-    /// Send failures to this address
-    #[arg(long, value_name = "ADDRESS", default_value = "root", help_heading = "The crontab")]
+    /// Mail failures to ADDRESS
+    #[arg(long, value_name = "ADDRESS", default_value = "root", help_heading = "Crontab")]
     mailto: String,
 
-    /// The installed program [default: this one, if it is installed, else /usr/bin/sessionctl]
-    #[arg(long, value_name = "PATH", help_heading = "The crontab")]
+    /// Run the program at PATH [default: this program if it is installed, else /usr/bin/sessionctl]
+    #[arg(long, value_name = "PATH", help_heading = "Crontab")]
     binary: Option<PathBuf>,
 
-    /// The name of the file, without a dot
-    #[arg(long, value_name = "NAME", default_value = "sessionctl", help_heading = "The crontab")]
+    /// Name of the file in /etc/cron.d, without a dot
+    #[arg(long, value_name = "NAME", default_value = "sessionctl", help_heading = "Crontab")]
     name: String,
 }
 
@@ -65,7 +60,7 @@ pub fn table(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
             let path = path.map_or_else(|| URI_FILE.into(), |path| absolute(&path));
             let path = path_text("--uri-file", &path)?;
             let steps = format!(
-                "# The connection string is read from a file of {user}'s:\n\
+                "# Write the connection string to a file that only {user} can read:\n\
                  #   install -D -m 0400 -o {user} /dev/stdin {}\n",
                 shell_word(&path)
             );
@@ -78,7 +73,7 @@ pub fn table(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
         // Writing to a String cannot fail.
         let _ = write!(
             steps,
-            "# The archives are written by {user}:\n#   install -d -m 0700 -o {user} {folder}\n"
+            "# Create the folder for the archives, which {user} writes:\n#   install -d -m 0700 -o {user} {folder}\n"
         );
     }
     Ok(fill(
@@ -86,7 +81,7 @@ pub fn table(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
         &[
             (
                 "name",
-                plain_name(&args.name, "-_", "cron would pass over a file of the name of --name")?,
+                plain_name(&args.name, "-_", "cron ignores files with a name like that of --name")?,
             ),
             ("steps", &steps),
             ("mailto", address(&args.mailto)?),
@@ -100,8 +95,8 @@ pub fn table(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
 /// Where the archives are to be, as a word of a shell.
 fn folder(archive: &Path) -> Result<String, Failure> {
     let Some(folder) = archive.parent().filter(|_| archive.is_absolute()) else {
-        let hint = "write them into /var/lib/sessionctl, or any other folder by its whole path";
-        return Err(refused("the path of --archive does not begin at the root", hint));
+        let hint = "write to /var/lib/sessionctl, or pass another absolute path";
+        return Err(refused("the path of --archive is not absolute", hint));
     };
     Ok(shell_word(&path_text("--archive", folder)?).into_owned())
 }
@@ -109,15 +104,15 @@ fn folder(archive: &Path) -> Result<String, Failure> {
 fn command(words: &[String]) -> Result<String, Failure> {
     if words.iter().any(|word| word.contains('\\')) {
         // The crons disagree about what a backslash before anything but % means.
-        let sentence = "a backslash in a value cannot be written into a crontab";
-        return Err(refused(sentence, "put the options into a file, and name it with --config"));
+        let sentence = "a value contains a backslash, which a crontab cannot express";
+        return Err(refused(sentence, "write the options to a file, and pass it with --config"));
     }
     let words: Vec<_> = words.iter().map(|word| shell_word(word)).collect();
     // cron reads % as the end of the line, within quotes too.
     let command = words.join(" ").replace('%', "\\%");
     if command.len() > LONGEST {
-        let sentence = format!("the command is longer than the {LONGEST} bytes that cron reads");
-        return Err(refused(sentence, "put the options into a file, and name it with --config"));
+        let sentence = format!("the command is longer than the {LONGEST} bytes that cron accepts");
+        return Err(refused(sentence, "write the options to a file, and pass it with --config"));
     }
     Ok(command)
 }
@@ -141,17 +136,18 @@ pub fn schedule(text: &str) -> Result<&str, Failure> {
     if NAMES.contains(&text) || (fields.len() == 5 && fields.iter().zip(RANGES).all(is_field)) {
         return Ok(text);
     }
-    let hint = "minute, hour, day, month and weekday, such as '*/5 * * * *', or like @hourly";
-    Err(refused("the value of --schedule is no schedule", hint))
+    let hint = "write minute, hour, day, month and weekday, such as '*/5 * * * *', or a name such as @hourly";
+    Err(refused("the value of --schedule is not a schedule", hint))
 }
 
 fn address(text: &str) -> Result<&str, Failure> {
     checked("--mailto", text)?;
     match text.contains(|letter: char| letter.is_whitespace() || "\"'\\`$|;&<>".contains(letter)) {
         false => Ok(text),
-        true => {
-            Err(refused("the value of --mailto is no address", "give one like ops@example.org"))
-        }
+        true => Err(refused(
+            "the value of --mailto is not an address",
+            "write one such as ops@example.org",
+        )),
     }
 }
 

@@ -7,17 +7,17 @@ use crate::args::Global;
 use crate::console::failure::Failure;
 use crate::console::json::pretty_text;
 
-/// Print a Grafana dashboard of the sweeper's metrics, ready to be imported
+/// Print a Grafana dashboard for the sweeper's metrics, ready to import
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl deploy grafana > sessionctl.json
   sessionctl deploy grafana -d shop -c sessions --title 'Sessions of the shop'")]
 pub struct Args {
-    /// The dashboard's title
+    /// Title of the dashboard
     #[arg(long, value_name = "TEXT", default_value = "Session sweeper")]
     title: String,
 
-    /// Its uid, by which importing it again replaces it
+    /// UID of the dashboard; importing the same UID again replaces the dashboard
     #[arg(long, value_name = "UID", default_value = "sessionctl-sweep")]
     uid: String,
 }
@@ -61,7 +61,7 @@ const PANELS: [Panel; 14] = [
         6,
         "s",
         "Oldest expired session",
-        "How long the oldest expired session has been dead. Below interval plus grace all is well.",
+        "Time since the oldest expired session expired. Normal below interval plus grace.",
         &[(
             "max by (namespace) (sessionctl_oldest_expired_age_seconds{namespace=~\"$namespace\"} unless on (job, instance, namespace) sessionctl_lease_held == 0)",
             "{{namespace}}",
@@ -71,8 +71,8 @@ const PANELS: [Panel; 14] = [
         Visual::Stat,
         6,
         "s",
-        "Since the last success",
-        "Time since a pass came to its end.",
+        "Time since the last successful pass",
+        "Time since a pass last ended successfully.",
         &[(
             "time() - max by (namespace) (sessionctl_last_success_timestamp_seconds{namespace=~\"$namespace\"})",
             "{{namespace}}",
@@ -82,8 +82,8 @@ const PANELS: [Panel; 14] = [
         Visual::Stat,
         6,
         "none",
-        "Holders of the lease",
-        "One sweeper of a namespace works, the others wait. None is bad, and more than one too.",
+        "Lease holders",
+        "Sweepers that hold the lease of the namespace. Normal is 1.",
         &[(
             "sum by (namespace) (sessionctl_lease_held{namespace=~\"$namespace\"})",
             "{{namespace}}",
@@ -94,7 +94,7 @@ const PANELS: [Panel; 14] = [
         6,
         "s",
         "Interval",
-        "How often a pass begins.",
+        "Time between the starts of two passes.",
         &[(
             "max by (namespace) (sessionctl_sweep_interval_seconds{namespace=~\"$namespace\"})",
             "{{namespace}}",
@@ -105,7 +105,7 @@ const PANELS: [Panel; 14] = [
         12,
         "s",
         "Age of the oldest expired session",
-        "It swings between zero and the interval while the sweeper keeps up.",
+        "Stays between zero and the interval while the sweeper keeps up.",
         &[
             (
                 "max by (namespace, layout) (sessionctl_oldest_expired_age_seconds{namespace=~\"$namespace\"} unless on (job, instance, namespace) sessionctl_lease_held == 0)",
@@ -122,7 +122,7 @@ const PANELS: [Panel; 14] = [
         12,
         "short",
         "Backlog",
-        "Expired sessions that a pass has still to delete.",
+        "Expired sessions that are not deleted yet.",
         &[(
             "max by (namespace, layout) (sessionctl_backlog_sessions{namespace=~\"$namespace\"} unless on (job, instance, namespace) sessionctl_lease_held == 0)",
             "{{namespace}} ({{layout}})",
@@ -132,8 +132,8 @@ const PANELS: [Panel; 14] = [
         Visual::Lines,
         12,
         "ops",
-        "Sessions deleted a second",
-        "Deleted by all sweepers together.",
+        "Sessions deleted per second",
+        "Sum over all sweepers.",
         &[(
             "sum by (namespace, layout) (rate(sessionctl_sessions_deleted_total{namespace=~\"$namespace\"}[$__rate_interval]))",
             "{{namespace}} ({{layout}})",
@@ -144,7 +144,7 @@ const PANELS: [Panel; 14] = [
         12,
         "none",
         "Passes by result",
-        "Stopped passes were ended by a signal.",
+        "A pass is ok, failed (error), or stopped by a signal or a lost lease.",
         &[(
             "sum by (namespace, result) (increase(sessionctl_passes_total{namespace=~\"$namespace\"}[$__rate_interval]))",
             "{{namespace}} {{result}}",
@@ -155,7 +155,7 @@ const PANELS: [Panel; 14] = [
         12,
         "s",
         "Duration of batches",
-        "How long one delete took, by the number of batches.",
+        "Number of batches by the time that their delete took.",
         &[(
             "sum by (le) (increase(sessionctl_batch_duration_seconds_bucket{namespace=~\"$namespace\"}[$__rate_interval]))",
             "{{le}}",
@@ -166,7 +166,7 @@ const PANELS: [Panel; 14] = [
         12,
         "s",
         "Duration of batches, median, p99 and mean",
-        "Of all batches in the time shown.",
+        "Over all batches in the time range.",
         &[
             (
                 "histogram_quantile(0.5, sum by (le, namespace) (rate(sessionctl_batch_duration_seconds_bucket{namespace=~\"$namespace\"}[$__rate_interval])))",
@@ -186,8 +186,8 @@ const PANELS: [Panel; 14] = [
         Visual::Bars,
         12,
         "percentunit",
-        "Time spent holding back",
-        "By cause: the rate asked for, the rest after a batch, a lagging member, an overloaded server.",
+        "Time spent throttled",
+        "By cause: rate limit, sleep after a batch (rest), replication lag, server overload.",
         &[(
             "sum by (namespace, cause) (rate(sessionctl_throttled_seconds_total{namespace=~\"$namespace\"}[$__rate_interval]))",
             "{{namespace}} {{cause}}",
@@ -198,7 +198,7 @@ const PANELS: [Panel; 14] = [
         6,
         "s",
         "Replication lag",
-        "How far the slowest member of the replica set is behind.",
+        "Lag of the slowest replica set member behind the primary.",
         &[(
             "max by (namespace) (sessionctl_replication_lag_seconds{namespace=~\"$namespace\"})",
             "{{namespace}}",
@@ -209,7 +209,7 @@ const PANELS: [Panel; 14] = [
         6,
         "s",
         "Clock skew",
-        "The local clock minus the server's, which alone decides what is expired.",
+        "Local clock minus the server's clock. Only the server's clock decides what is expired.",
         &[(
             "max by (namespace, instance) (sessionctl_clock_skew_seconds{namespace=~\"$namespace\"})",
             "{{namespace}} at {{instance}}",
@@ -220,7 +220,7 @@ const PANELS: [Panel; 14] = [
         24,
         "none",
         "Sweepers",
-        "The versions that run.",
+        "Running versions.",
         &[("max by (job, instance, version) (sessionctl_build_info)", "{{instance}}")],
     ),
 ];
@@ -229,7 +229,7 @@ const COLUMNS: u64 = 24;
 
 pub fn dashboard(args: &Args, global: &Global) -> Result<String, Failure> {
     let title = checked("--title", &args.title)?;
-    let uid = plain_name(&args.uid, "-_", "a dashboard cannot have the uid of --uid")?;
+    let uid = plain_name(&args.uid, "-_", "the value of --uid is not a dashboard UID")?;
     let mut namespaces = Vec::new();
     if let Some(db) = &global.db {
         for collection in &global.collection {
@@ -239,7 +239,7 @@ pub fn dashboard(args: &Args, global: &Global) -> Result<String, Failure> {
     let dashboard = json!({
         "uid": uid,
         "title": title,
-        "description": "What sessionctl sweep does to expired web sessions.",
+        "description": "Metrics of sessionctl sweep, which purges expired web sessions.",
         "tags": ["sessionctl", "mongodb"],
         "schemaVersion": 39,
         "version": 1,

@@ -29,7 +29,7 @@ const SECRET: &str = "/run/secrets/sessionctl";
 const CONFIG: &str = "/etc/sessionctl";
 const STATE: &str = "/var/lib/sessionctl";
 
-/// Print the manifests of a Deployment, or with --cron of a CronJob, for Kubernetes
+/// Print Kubernetes manifests: a Deployment, or a CronJob with --cron
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl deploy kubernetes -d shop | kubectl apply -f -
@@ -42,51 +42,51 @@ pub struct Args {
     #[command(flatten)]
     sweeping: Sweeping,
 
-    /// Serve metrics and health to the cluster at this address
+    /// Serve metrics and health checks on ADDRESS
     #[arg(long, value_name = "ADDRESS", value_parser = address, default_value = "0.0.0.0:9464", conflicts_with = "cron")]
     metrics: SocketAddr,
 
-    /// A CronJob that makes one pass at a time, instead of a Deployment
-    #[arg(long, help_heading = "The manifests", conflicts_with_all = ["interval", "replicas"])]
+    /// Print a CronJob that runs single passes, instead of a Deployment
+    #[arg(long, help_heading = "Manifests", conflicts_with_all = ["interval", "replicas"])]
     cron: bool,
 
-    /// When the CronJob makes a pass: five fields, or like @hourly
+    /// Run the CronJob on SCHEDULE: five cron fields, or a name such as @hourly
     #[arg(
         long,
         value_name = "SCHEDULE",
         default_value = "*/5 * * * *",
         requires = "cron",
-        help_heading = "The manifests"
+        help_heading = "Manifests"
     )]
     schedule: String,
 
-    /// Replicas of the Deployment; whatever their number, one of them works
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=100), allow_negative_numbers = true, help_heading = "The manifests")]
+    /// Run N replicas; one works, the others stand by
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=100), allow_negative_numbers = true, help_heading = "Manifests")]
     replicas: u16,
 
-    /// The container's image
-    #[arg(long, value_name = "IMAGE", default_value = concat!("sessionctl:", env!("CARGO_PKG_VERSION")), help_heading = "The manifests")]
+    /// Use container image IMAGE
+    #[arg(long, value_name = "IMAGE", default_value = concat!("sessionctl:", env!("CARGO_PKG_VERSION")), help_heading = "Manifests")]
     image: String,
 
-    /// What the objects are called
+    /// Name of the objects
     #[arg(
         long,
         value_name = "NAME",
         default_value = "sessionctl-sweep",
-        help_heading = "The manifests"
+        help_heading = "Manifests"
     )]
     name: String,
 
-    /// The Kubernetes namespace they are in [default: kubectl's]
-    #[arg(long, value_name = "NAME", help_heading = "The manifests")]
+    /// Create the objects in Kubernetes namespace NAME [default: kubectl's current namespace]
+    #[arg(long, value_name = "NAME", help_heading = "Manifests")]
     namespace: Option<String>,
 
-    /// The secret whose key uri is the connection string
-    #[arg(long, value_name = "NAME", default_value = "sessionctl", help_heading = "The manifests")]
+    /// Read the connection string from the key uri of secret NAME
+    #[arg(long, value_name = "NAME", default_value = "sessionctl", help_heading = "Manifests")]
     secret: String,
 
-    /// The persistent volume claim for the archives, mounted at /var/lib/sessionctl
-    #[arg(long, value_name = "NAME", help_heading = "The manifests")]
+    /// Mount persistent volume claim NAME at /var/lib/sessionctl, for the archives
+    #[arg(long, value_name = "NAME", help_heading = "Manifests")]
     claim: Option<String>,
 }
 
@@ -99,7 +99,7 @@ pub fn manifests(args: &Args, global: &Global, uri: &Uri) -> Result<String, Fail
     let in_namespace =
         namespace.map(|name| format!("namespace: {}", json_string(name))).unwrap_or_default();
     let (server, mut yaml) = (Server::of(global, uri)?, String::new());
-    yaml.push_str("# The sweeper of expired web sessions, from `sessionctl deploy kubernetes`.\n");
+    yaml.push_str("# Purges expired web sessions; printed by `sessionctl deploy kubernetes`.\n");
     if matches!(server, Server::File(_)) {
         let secret = label("--secret", &args.secret, 253)?;
         let from = match &server {
@@ -110,13 +110,13 @@ pub fn manifests(args: &Args, global: &Global, uri: &Uri) -> Result<String, Fail
         // Writing to a String cannot fail.
         let _ = write!(
             yaml,
-            "# The connection string is the key uri of a secret; put it there from a file or from stdin:\n\
+            "# The sweeper reads the connection string from the key uri of a secret. Create it:\n\
              #   kubectl create secret generic {secret}{place} --from-file=uri={from}\n"
         );
     }
     if args.claim.is_some() && !args.cron && args.replicas > 1 {
         yaml.push_str(
-            "# Every replica mounts the claim, so its access mode has to be ReadWriteMany.\n",
+            "# Every replica mounts the claim, so its access mode must be ReadWriteMany.\n",
         );
     }
     let pod = pod(args, global, &server, !files.is_empty())?;
@@ -150,12 +150,12 @@ fn pod(args: &Args, global: &Global, server: &Server, has_files: bool) -> Result
         true => args.sweeping.pass(global, mounted)?,
         false => {
             if args.metrics.ip().is_loopback() {
-                let hint = "give 0.0.0.0, or [::] in a cluster of IPv6 alone";
-                return Err(refused("the cluster cannot see the address of --metrics", hint));
+                let hint = "pass 0.0.0.0, or [::] in an IPv6-only cluster";
+                return Err(refused("the cluster cannot reach the address of --metrics", hint));
             }
             if args.replicas > 1 && args.sweeping.has_more("--no-lease") {
-                let sentence = "without a lease every replica would do all of the work";
-                return Err(refused(sentence, "leave --no-lease away, or give --replicas 1"));
+                let sentence = "without a lease, every replica would do all of the work";
+                return Err(refused(sentence, "omit --no-lease, or pass --replicas 1"));
             }
             let every = args.every.get(args.sweeping.config.as_ref());
             args.sweeping.daemon(global, every, Some(args.metrics), mounted)?
@@ -193,7 +193,10 @@ fn pod(args: &Args, global: &Global, server: &Server, has_files: bool) -> Result
     };
     let image = match checked("--image", &args.image)?.as_str() {
         "" => {
-            return Err(refused("the value of --image is empty", "give it like sessionctl:0.1.0"));
+            return Err(refused(
+                "the value of --image is empty",
+                "pass an image such as sessionctl:0.1.0",
+            ));
         }
         image => json_string(image),
     };
@@ -237,10 +240,10 @@ fn files(args: &Args, global: &Global) -> Result<Vec<(String, String)>, Failure>
         for layout in layouts {
             if layout.parent() != config.parent() {
                 let sentence =
-                    format!("{} does not stand beside the file of --config", layout.display());
+                    format!("{} is not in the folder of the --config file", layout.display());
                 return Err(refused(
                     sentence,
-                    "a config map is one folder: move the layout file there",
+                    "move the layout file there: a config map is a single folder",
                 ));
             }
             files.push(read("layout_file", layout)?);
@@ -260,9 +263,9 @@ fn with_room<'a>(mut written: impl Iterator<Item = &'a Path>, args: &Args) -> Re
     match written.find(|path| !has_place(path)) {
         None => Ok(()),
         Some(path) => Err(refused(
-            format!("the pod has no place for {}", path.display()),
+            format!("the pod cannot write to {}", path.display()),
             format!(
-                "write into {STATE}, and mount a persistent volume claim there with --claim NAME"
+                "write to {STATE}, and mount a persistent volume claim there with --claim NAME"
             ),
         )),
     }
@@ -272,16 +275,19 @@ fn read(option: &str, path: &Path) -> Result<(String, String), Failure> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     if name.is_empty() || !name.chars().all(plain) {
-        let hint = "make the file's name of letters, digits and - _ .";
-        return Err(refused(format!("no config map can hold the file of {option}"), hint));
+        let hint = "rename the file: use only letters, digits and - _ .";
+        return Err(refused(
+            format!("a config map cannot contain a file with the name of {option}"),
+            hint,
+        ));
     }
     let text = std::fs::read_to_string(path).map_err(|error| {
         let sentence = format!("could not read {}: {}", path.display(), reason(&error));
         Failure::new(Exit::Failed, sentence)
     })?;
     if without_password(&text) != text {
-        let sentence = format!("the file of {option} holds a connection string with a password");
-        return Err(refused(sentence, "put that into the secret"));
+        let sentence = format!("the file of {option} contains a connection string with a password");
+        return Err(refused(sentence, "put the connection string into the secret"));
     }
     Ok((name.to_owned(), text))
 }
@@ -311,8 +317,10 @@ fn label<'a>(option: &str, name: &'a str, longest: usize) -> Result<&'a str, Fai
     match inner && (1..=longest).contains(&name.len()) {
         true => Ok(name),
         false => Err(refused(
-            format!("Kubernetes does not take the name of {option}"),
-            format!("make it of at most {longest} small letters, digits and - within"),
+            format!("the value of {option} is not a Kubernetes name"),
+            format!(
+                "use at most {longest} lowercase letters, digits and -, with - neither first nor last"
+            ),
         )),
     }
 }

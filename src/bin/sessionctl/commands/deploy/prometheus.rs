@@ -16,36 +16,36 @@ const TEMPLATE: &str = include_str!("../../deploy/alerts.yaml");
 /// `-d` and `-c` of the namespace that an alert is about; only a collection's name can have dots.
 const NAMESPACE: &str = r#"-d '{{ reReplaceAll "[.].*" "" $labels.namespace }}' -c '{{ reReplaceAll "^[^.]*[.]" "" $labels.namespace }}'"#;
 
-/// Print Prometheus rules that alert when sessions stay or the sweeper does not work
+/// Print Prometheus alerts for expired sessions that remain and sweepers that fail
 ///
-/// The runbook of each alert is the sessionctl command to run, with the connection string from
-/// --uri-file.
+/// The runbook of each alert is the sessionctl command to run first. It reads the connection string
+/// from the file in --uri-file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl deploy prometheus > /etc/prometheus/rules/sessionctl.yml
   sessionctl deploy prometheus --job sessionctl --grace 10m --max-lag 30s")]
 pub struct Args {
-    /// Watch the sweepers of this scrape job [default: all that are scraped]
+    /// Watch the sweepers of scrape job NAME [default: all jobs]
     #[arg(long, value_name = "NAME")]
     job: Option<String>,
 
-    /// So many intervals without a pass, or of staying expired, are too many
+    /// Alert if no pass succeeds, or an expired session remains, for N intervals
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000), allow_negative_numbers = true)]
     intervals: u32,
 
-    /// The longest --grace of the sweepers: so long expired sessions stay by design
+    /// Ignore sessions that expired less than DURATION ago; pass the longest --grace of the sweepers
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, allow_negative_numbers = true)]
     grace: Duration,
 
-    /// A backlog of so many sessions may grow
+    /// Alert if the backlog is above N sessions and growing
     #[arg(long, value_name = "N", default_value_t = 10_000, allow_negative_numbers = true)]
     backlog: u64,
 
-    /// A replica set's member may be so far behind
+    /// Alert if a replica set member is more than DURATION behind
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = interval, allow_negative_numbers = true)]
     max_lag: Duration,
 
-    /// Clocks may be so far apart
+    /// Alert if clocks differ by more than DURATION
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = interval, allow_negative_numbers = true)]
     max_skew: Duration,
 }
@@ -55,14 +55,14 @@ fn refuse_template(what: &str, value: &str) -> Result<(), Failure> {
     match value.contains("{{") {
         false => Ok(()),
         true => Err(refused(
-            format!("Prometheus would take the value of {what} for a template"),
-            "name something without {{ in it",
+            format!("Prometheus would interpret the value of {what} as a template"),
+            "use a value without {{",
         )),
     }
 }
 
 pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
-    let named = |job| plain_name(job, "-_./:", "a scrape job cannot have the name of --job");
+    let named = |job| plain_name(job, "-_./:", "the value of --job is not a scrape job name");
     let job = args.job.as_deref().map(named).transpose()?.map(|job| format!("job=\"{job}\""));
     let of_job = job.as_ref().map(|job| format!("{{{job}}}")).unwrap_or_default();
     let in_job = job.as_ref().map(|job| format!("{job},")).unwrap_or_default();

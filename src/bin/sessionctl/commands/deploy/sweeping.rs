@@ -13,25 +13,25 @@ use crate::console::failure::Failure;
 use crate::console::failure::Refusal;
 use crate::console::text::{exact_duration, without_password};
 
-const HINT: &str = "`sessionctl sweep --help` says what it takes";
+const HINT: &str = "`sessionctl sweep --help` lists its options";
 
 /// The options of `sweep` that a file is made for.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "What the sweeper does")]
+#[command(next_help_heading = "Sweeper")]
 pub struct Sweeping {
-    /// Delete only what has been expired for this long
+    /// Spare sessions that expired less than DURATION ago
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, allow_negative_numbers = true)]
     grace: Duration,
 
-    /// File that tells the sweeper about several collections, instead of -c and --grace
+    /// Configure several collections in FILE, instead of -c and --grace (see sessionctl help sweep.toml)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["grace", "archive"])]
     pub config: Option<PathBuf>,
 
-    /// Write what is deleted into files so named, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst
+    /// Save deleted sessions to files named by PATTERN, such as /var/lib/sessionctl/%Y-%m-%d.bson.zst
     #[arg(long, value_name = "PATTERN")]
     pub archive: Option<PathBuf>,
 
-    /// More options of sweep, as they are
+    /// More options of sweep, passed on unchanged
     #[arg(last = true, value_name = "SWEEP OPTION", allow_hyphen_values = true)]
     more: Vec<String>,
 }
@@ -47,11 +47,12 @@ pub enum Server {
 
 impl Server {
     pub fn of(global: &Global, uri: &Uri) -> Result<Self, Failure> {
-        const HINT: &str = "put it into a file, and name that with --uri-file";
+        const HINT: &str = "write it to a file, and pass --uri-file FILE";
         match uri {
             _ if !global.names_server() => Ok(Self::File(None)),
             Uri::Given(uri) if holds_secret(uri.expose()) => {
-                let sentence = "the connection string would be seen with its password";
+                let sentence =
+                    "the printed file would expose the password in the connection string";
                 Err(refused(sentence, HINT))
             }
             Uri::Given(uri) => Ok(Self::Plain(checked("--uri", uri.expose().trim())?)),
@@ -218,8 +219,8 @@ fn check_more(more: &[String]) -> Result<(), Failure> {
         "quiet",
     ];
     if more.iter().any(|word| word.contains("mongodb://") || word.contains("mongodb+srv://")) {
-        let hint = "name a file that holds it with --uri-file, before --";
-        return Err(refused("a connection string stands among the options of sweep", hint));
+        let hint = "write it to a file, and pass --uri-file FILE before --";
+        return Err(refused("the options after -- contain a connection string", hint));
     }
     let words = ["sessionctl", "sweep"].into_iter().chain(more.iter().map(String::as_str));
     // What is wrong with them the check of the whole line says.
@@ -227,14 +228,16 @@ fn check_more(more: &[String]) -> Result<(), Failure> {
     let Some(matches) = matches.subcommand_matches("sweep") else { return Ok(()) };
     match OWN.into_iter().find(|id| is_typed(matches, id)) {
         None => Ok(()),
-        Some(id @ ("once" | "quiet")) => Err(refused(
-            format!("--{id} is not for you to give"),
-            "deploy adds it where it belongs",
-        )),
+        Some(id @ ("once" | "quiet")) => {
+            Err(refused(format!("--{id} cannot be set"), "deploy adds it where it is needed"))
+        }
         Some(id) => {
             let option = id.replace('_', "-");
-            let sentence = format!("--{option} stands behind -- where deploy does not see it");
-            Err(refused(sentence, "give it before --, where deploy takes it"))
+            let sentence = format!("--{option} must come before --");
+            Err(refused(
+                sentence,
+                "options after -- go to sweep unchanged; deploy itself uses this one",
+            ))
         }
     }
 }
@@ -242,7 +245,7 @@ fn check_more(more: &[String]) -> Result<(), Failure> {
 /// How often, for those that run for ever.
 #[derive(Debug, clap::Args)]
 pub struct Every {
-    /// Begin a pass this often [default: 60s, or what the file of --config says]
+    /// Start a pass every DURATION [default: 60s, or the interval in the file of --config]
     #[arg(long, value_name = "DURATION", value_parser = interval, conflicts_with = "config", allow_negative_numbers = true)]
     interval: Option<Duration>,
 }

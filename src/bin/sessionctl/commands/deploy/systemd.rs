@@ -18,7 +18,7 @@ pub const URI_FILE: &str = "/etc/sessionctl/uri";
 /// The folder that systemd makes for the sweeper, the only one it may write to.
 const STATE: &str = "/var/lib/sessionctl";
 
-/// Print a hardened unit that keeps the sweeper running under systemd
+/// Print a hardened systemd unit that keeps the sweeper running
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl deploy systemd > /etc/systemd/system/sessionctl-sweep.service
@@ -32,30 +32,25 @@ pub struct Args {
     #[command(flatten)]
     sweeping: Sweeping,
 
-    /// Serve metrics and health at this address, such as 127.0.0.1:9464
+    /// Serve metrics and health checks on ADDRESS, such as 127.0.0.1:9464
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     metrics: Option<SocketAddr>,
 
-    /// The installed program [default: this one, if it is installed, else /usr/bin/sessionctl]
-    #[arg(long, value_name = "PATH", help_heading = "The unit")]
+    /// Run the program at PATH [default: this program if it is installed, else /usr/bin/sessionctl]
+    #[arg(long, value_name = "PATH", help_heading = "Unit")]
     binary: Option<PathBuf>,
 
-    /// Run as this user [default: one that exists only while it runs]
-    #[arg(long, value_name = "NAME", help_heading = "The unit")]
+    /// Run as user NAME [default: a user that exists only while the service runs]
+    #[arg(long, value_name = "NAME", help_heading = "Unit")]
     user: Option<String>,
 
-    /// The unit's name
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "sessionctl-sweep",
-        help_heading = "The unit"
-    )]
+    /// Name of the unit
+    #[arg(long, value_name = "NAME", default_value = "sessionctl-sweep", help_heading = "Unit")]
     name: String,
 }
 
 pub fn unit(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
-    let name = plain_name(&args.name, "-_.", "a unit cannot have the name of --name")?;
+    let name = plain_name(&args.name, "-_.", "the value of --name is not a unit name")?;
     let program = installed(args.binary.as_deref())?;
     let user = args.user.as_deref().map(user_name).transpose()?;
     for (option, path) in [
@@ -76,7 +71,7 @@ pub fn unit(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> 
             let path = path.map_or_else(|| URI_FILE.into(), |path| absolute(&path));
             let path = path_text("--uri-file", &path)?;
             let step = format!(
-                "# The connection string is read from {path}, which only root need be able to read:\n\
+                "# Write the connection string to {path}; only root needs to read it:\n\
                  #   install -D -m 0600 /dev/stdin {path}\n"
             );
             (format!("LoadCredential=uri:{}", path.replace('%', "%%")), step)
@@ -147,8 +142,8 @@ pub fn installed(named: Option<&Path>) -> Result<String, Failure> {
     let path = path_text("--binary", named)?;
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./+".contains(letter);
     if !named.is_absolute() || !path.chars().all(plain) {
-        let hint = "give the whole path, made of letters, digits and - _ . +";
-        return Err(refused("a service cannot be started by the path of --binary", hint));
+        let hint = "pass an absolute path of letters, digits and - _ . +";
+        return Err(refused("the value of --binary cannot be used in a service", hint));
     }
     within_reach("--binary", named)?;
     Ok(path)
@@ -166,11 +161,12 @@ fn within_reach(option: &str, path: &Path) -> Result<(), Failure> {
     match HIDDEN.iter().find(|folder| whole.starts_with(folder)) {
         None => Ok(()),
         Some(folder) => {
-            let sentence =
-                format!("the service cannot see the path of {option}: {folder} is hidden");
+            let sentence = format!(
+                "the service cannot access the path of {option}: {folder} is hidden from it"
+            );
             let hint = match option {
                 "--binary" => "install it first: cargo install --path . --root /usr/local",
-                _ => "put the file into /etc/sessionctl",
+                _ => "move the file to /etc/sessionctl",
             };
             Err(refused(sentence, hint))
         }
@@ -180,23 +176,24 @@ fn within_reach(option: &str, path: &Path) -> Result<(), Failure> {
 /// What makes the folder of this file writable.
 fn writable(option: &str, path: &Path, user: Option<&str>) -> Result<String, Failure> {
     if !path.is_absolute() {
-        let hint = format!("write into {STATE}");
-        return Err(refused(format!("the path of {option} does not begin at the root"), hint));
+        let hint = format!("write to {STATE}");
+        return Err(refused(format!("the path of {option} is not absolute"), hint));
     }
     if path.starts_with(STATE) {
         return Ok(String::new());
     }
     within_reach(option, path)?;
     if user.is_none() {
-        let sentence = format!("the service's own user could not write to the folder of {option}");
-        let hint = format!("write into {STATE}, or give the --user who owns that folder");
+        let sentence =
+            format!("the dynamic user of the service cannot write to the folder of {option}");
+        let hint = format!("write to {STATE}, or pass the owner of that folder with --user");
         return Err(refused(sentence, hint));
     }
     let folder = path.parent().unwrap_or(path);
     let folder = path_text(option, folder)?;
     if option == "--archive" && folder.contains('%') {
-        let hint = "let the pattern stand in the file's name alone";
-        return Err(refused("the folder of --archive changes with the time", hint));
+        let hint = "use the pattern only in the name of the file";
+        return Err(refused("the folder of --archive depends on the date", hint));
     }
     Ok(format!("ReadWritePaths={}\n", quoted(&folder)))
 }
@@ -208,8 +205,8 @@ pub fn user_name(name: &str) -> Result<&str, Failure> {
     match begins && name.len() <= 31 && name.chars().all(plain) {
         true => Ok(name),
         false => Err(refused(
-            "a user cannot have the name of --user",
-            "it begins with a letter, and is made of letters, digits, - and _",
+            "the value of --user is not a user name",
+            "a user name begins with a letter, and has only letters, digits, - and _",
         )),
     }
 }

@@ -18,18 +18,19 @@ pub fn plain_name<'a>(name: &'a str, others: &str, sentence: &str) -> Result<&'a
         return Ok(name);
     }
     let others: Vec<_> = others.chars().map(String::from).collect();
-    Err(refused(sentence, format!("make it of letters, digits and {}", others.join(" "))))
+    Err(refused(sentence, format!("use only letters, digits and {}", others.join(" "))))
 }
 
 /// A value that may stand on a line: a line break in it would begin another.
 pub fn checked(option: &str, value: &str) -> Result<String, Failure> {
     if value.contains(is_hostile) {
-        let sentence = format!("the value of {option} holds a line break or another control");
-        return Err(refused(sentence, "such a value has no place in the file"));
+        let sentence =
+            format!("the value of {option} contains a line break or another control character");
+        return Err(refused(sentence, "remove it: the file cannot contain such a value"));
     }
     if without_password(value) != value {
-        let sentence = format!("a connection string stands where the value of {option} should");
-        return Err(refused(sentence, "name a file that holds it with --uri-file"));
+        let sentence = format!("the value of {option} is a connection string");
+        return Err(refused(sentence, "write it to a file, and pass --uri-file FILE"));
     }
     Ok(value.to_owned())
 }
@@ -40,7 +41,7 @@ pub fn path_text(option: &str, path: &Path) -> Result<String, Failure> {
         Some(path) => checked(option, path),
         None => Err(refused(
             format!("the path of {option} is not UTF-8"),
-            "such a path has no place in the file",
+            "rename it: the file cannot contain such a path",
         )),
     }
 }

@@ -30,12 +30,11 @@ pub struct Drained {
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct DrainArgs {
-    /// Purge what the server would delete at once, however little, before the index is made; for
-    /// `install` this needs no confirmation
+    /// Purge first even if the server would delete few sessions; index install then does not ask
     #[arg(long, conflicts_with = "no_drain")]
     drain: bool,
 
-    /// Leave it all to the server, however much
+    /// Do not purge first; the server then deletes all of the sessions at once
     #[arg(long)]
     no_drain: bool,
 

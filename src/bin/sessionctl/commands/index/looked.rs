@@ -18,8 +18,8 @@ use crate::context::{Context, Purpose};
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[group(skip)]
 pub struct Which {
-    /// Instead of the index on the expiry, the one that ends sessions without an expiry when they
-    /// were not touched for so long
+    /// Use the index for idle sessions instead: it deletes sessions without an expiry that were idle
+    /// for DURATION
     #[arg(long, value_name = "DURATION", num_args = 0..=1, value_parser = interval, allow_negative_numbers = true)]
     pub idle: Option<Option<Duration>>,
 }

@@ -17,14 +17,14 @@ use crate::console::failure::{Exit, Failure, Refusal};
 use crate::console::report::LogFormat;
 use crate::console::signals::Hangup;
 
-/// Purge expired sessions again and again: the daemon
+/// Purge expired sessions every interval, as a daemon
 ///
-/// The first pass begins at once, then one every interval, until SIGINT or SIGTERM: then the batch
-/// under way is finished, and the exit code is 0. A server that is away, or a collection that does
-/// not exist yet, is waited for. Of any number of sweepers the one with the lease works. SIGUSR1
-/// begins a pass now; with --config SIGHUP reads the file again.
+/// The first pass starts at once, and then one every interval. SIGINT and SIGTERM end the sweeper after
+/// the running batch, with exit code 0. SIGUSR1 starts a pass now. With --config, SIGHUP reloads the
+/// file. The sweeper waits for a server that is unreachable, and for a collection that does not exist
+/// yet. Run any number of sweepers: the one that holds the lease works, and the others stand by.
 ///
-/// A DURATION is a number of seconds, or like 90s, 15m, 7d, 1d12h.
+/// A DURATION is a number of seconds, or has units, such as 90s, 15m, 7d or 1d12h.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl sweep --interval 60
@@ -32,23 +32,23 @@ use crate::console::signals::Hangup;
   sessionctl sweep -c sessions -c admin_sessions --interval 5m --grace 10m
   sessionctl sweep --config /etc/sessionctl/sweep.toml --metrics 127.0.0.1:9464")]
 pub struct Args {
-    /// Begin a pass this often [default: 60]
+    /// Start a pass every DURATION [default: 60]
     #[arg(long, value_name = "DURATION", env = "SESSIONCTL_INTERVAL", hide_env = true, value_parser = interval, allow_negative_numbers = true)]
     interval: Option<Duration>,
 
-    /// Begin each pass up to so much later, at random
+    /// Delay each pass by up to DURATION, at random
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
     jitter: Option<Duration>,
 
-    /// Do one pass, then end
+    /// Run one pass, then exit
     #[arg(long)]
     pub once: bool,
 
-    /// Delete only what has been expired for this long
+    /// Spare sessions that expired less than DURATION ago
     #[arg(long, value_name = "DURATION", env = "SESSIONCTL_GRACE", hide_env = true, value_parser = duration, allow_negative_numbers = true)]
     grace: Option<Duration>,
 
-    /// Delete endless sessions, too, that were not touched for this long; needs --yes
+    /// Also delete endless sessions that were idle for at least DURATION; requires --yes
     #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true)]
     idle: Option<Duration>,
 
@@ -56,11 +56,11 @@ pub struct Args {
     #[arg(short, long, env = "SESSIONCTL_YES", hide_env = true, value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     yes: bool,
 
-    /// File that says what to sweep, and how, for any number of collections
+    /// Read the collections to sweep, and their settings, from FILE (see sessionctl help sweep.toml)
     #[arg(long, value_name = "FILE", env = "SESSIONCTL_CONFIG", hide_env = true)]
     pub config: Option<PathBuf>,
 
-    /// Write each batch into this file before it is deleted; %Y-%m-%d in its name is the date
+    /// Save each batch to FILE before it is deleted; %Y, %m and %d in its name are the date
     #[arg(long, value_name = "FILE")]
     archive: Option<PathBuf>,
 
@@ -75,23 +75,23 @@ pub struct Args {
 #[group(skip)]
 #[command(next_help_heading = "Service")]
 pub struct ServiceArgs {
-    /// Of any number of sweepers one works, under a lease that lives so long unless it is renewed
+    /// Duration of the lease: if this sweeper disappears, another takes over when the lease expires
     #[arg(long, value_name = "DURATION", default_value = "30s", env = "SESSIONCTL_LEASE", hide_env = true, value_parser = lease, allow_negative_numbers = true)]
     lease: Duration,
 
-    /// Take no other sweeper into account
+    /// Sweep without a lease, even while other sweepers work
     #[arg(long)]
     no_lease: bool,
 
-    /// Answer /metrics, /livez and /readyz here, such as 127.0.0.1:9464
+    /// Serve /metrics, /livez and /readyz on ADDRESS, such as 127.0.0.1:9464
     #[arg(long, value_name = "ADDRESS", env = "SESSIONCTL_METRICS", hide_env = true, value_parser = address)]
     pub metrics: Option<SocketAddr>,
 
-    /// Write the metrics into this file after each pass, for the node exporter
+    /// Write the metrics to FILE after each pass, for the node exporter
     #[arg(long, value_name = "FILE", env = "SESSIONCTL_METRICS_FILE", hide_env = true)]
     pub metrics_file: Option<PathBuf>,
 
-    /// The log on stderr: text, or json for one object a line
+    /// Format of the log on stderr: text, or json with one object per line
     #[arg(
         long,
         value_name = "FORMAT",
@@ -106,7 +106,7 @@ pub struct ServiceArgs {
 
 fn lease(text: &str) -> Result<Duration, String> {
     duration(text).and_then(|life| match life < Terms::SHORTEST {
-        true => Err("a lease lives for at least a second".to_owned()),
+        true => Err("must be at least 1 second".to_owned()),
         false => Ok(life),
     })
 }
@@ -138,8 +138,8 @@ pub fn nothing_beside_config(matches: &ArgMatches) -> Result<(), Refusal> {
         Some(name) => {
             let name = name.replace('_', "-");
             Err(Refusal::Own(
-                format!("--{name} and --config were both given"),
-                "with --config the file says what is swept, and how",
+                format!("--{name} cannot be used with --config"),
+                "set it in the file of --config",
             ))
         }
     }
@@ -149,8 +149,8 @@ impl Args {
     /// The file says it all: an option beside it would be one that is ignored.
     pub fn check(&self, matches: &ArgMatches) -> Result<(), Refusal> {
         if self.service.no_lease && is_typed(matches, "lease") {
-            let sentence = "--lease and --no-lease were both given".into();
-            return Err(Refusal::Own(sentence, "give one of them"));
+            let sentence = "--lease and --no-lease cannot be used together".into();
+            return Err(Refusal::Own(sentence, "pass only one of them"));
         }
         match self.config {
             Some(_) => nothing_beside_config(matches),

@@ -46,7 +46,7 @@ pub struct Settings {
 
 /// One place of users, or several.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged, expecting = "expected a path of users, such as account.id, or a list of them")]
+#[serde(untagged, expecting = "expected a user path, such as account.id, or a list of them")]
 pub enum UserPaths {
     One(UserPlace),
     Several(Vec<UserPlace>),
@@ -123,7 +123,7 @@ fn check(sweep: &Sweep) -> Result<(), (String, &'static str)> {
     if sweep.jitter > sweep.interval {
         return Err((
             "the jitter is longer than the interval".into(),
-            "each pass begins up to the jitter later; a tenth of the interval is usual",
+            "use a shorter jitter, such as a tenth of the interval",
         ));
     }
     if let Some(pattern) = &sweep.archive {
@@ -135,8 +135,8 @@ fn check(sweep: &Sweep) -> Result<(), (String, &'static str)> {
     let jobs = sweep.jobs.is_none_or(|jobs| (1..=MOST_JOBS).contains(&jobs));
     if !batches || !jobs || sweep.pace.rate == Some(0) {
         return Err((
-            "a batch size, a number of jobs or a rate is out of range".into(),
-            "batch_size is 1 to 100000, jobs 1 to 64, rate at least 1",
+            "batch_size, jobs or rate is out of range".into(),
+            "batch_size must be 1 to 100000, jobs 1 to 64, and rate at least 1",
         ));
     }
     Ok(())
@@ -153,8 +153,8 @@ pub fn check_archives(plans: &[Plan]) -> Result<(), Failure> {
     {
         None => Ok(()),
         Some(path) => {
-            let sentence = format!("two collections share the archive {}", path.display());
-            let hint = "give each a file of its own, as --config does it";
+            let sentence = format!("two collections cannot share the archive {}", path.display());
+            let hint = "give each collection its own archive in the file of --config";
             Err(Failure::new(Exit::Usage, sentence).hint(hint))
         }
     }
@@ -178,7 +178,10 @@ pub fn read(path: &Path, sweep: &Sweep) -> Result<Vec<Plan>, Failure> {
     let collections = match file.remove("collections") {
         Some(toml::Value::Table(table)) if !table.is_empty() => table,
         _ => {
-            return Err(failed("it names no collection, as [collections.\"db.name\"] does".into()));
+            return Err(failed(
+                "no collection is configured; add a table such as [collections.\"app.sessions\"]"
+                    .into(),
+            ));
         }
     };
     let known = |settings: toml::Value, whose: &str| {
@@ -193,7 +196,7 @@ pub fn read(path: &Path, sweep: &Sweep) -> Result<Vec<Plan>, Failure> {
             .filter(|(database, collection)| !database.is_empty() && !collection.is_empty())
         else {
             return Err(failed(format!(
-                "{namespace} is no namespace: that is database.collection"
+                "{namespace} is not a namespace; write database.collection"
             )));
         };
         let own = known(settings, &format!("{namespace}: "))?;
@@ -323,17 +326,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        refused("interval = 60", "names no collection");
+        refused("interval = 60", "no collection is configured");
         refused("[collections.\"app.s\"]\nintervall = 60", "app.s: unknown field `intervall`");
         refused("gracce = 60\n[collections.\"app.s\"]", "unknown field `gracce`");
-        refused("[collections.sessions]", "sessions is no namespace");
+        refused("[collections.sessions]", "sessions is not a namespace");
         refused("[collections.\"a.s\"]\ninterval = 0", "longer than zero");
         refused("[collections.\"a.s\"]\ninterval = 1.5", "duration");
         refused("[collections.\"a.s\"]\ninterval = \"1h\"\njitter = \"2h\"", "a.s: the jitter");
         refused("[collections.\"a.s\"]\nlayout = \"nobody\"", "no layout named nobody");
         refused("[collections.\"a.s\"]\narchive = \"x.txt\"", "has no valid extension");
         refused("[collections.\"a.s\"]\njobs = 0", "out of range");
-        refused("[collections.\"a.s\"]\nuser_path = 1", "expected a path of users");
+        refused("[collections.\"a.s\"]\nuser_path = 1", "expected a user path");
         refused("archive = \"x.bson\"\n[collections.\"a.s\"]\n[collections.\"a.t\"]", "share");
         refused("interval = \n", "");
     }

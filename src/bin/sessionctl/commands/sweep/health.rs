@@ -44,7 +44,10 @@ impl Health {
         let server = match args.metrics {
             Some(address) => {
                 let listener = http::bind(address)?;
-                context.note("note", format!("metrics at http://{}/metrics", listener.address()));
+                context.note(
+                    "note",
+                    format!("serving metrics at http://{}/metrics", listener.address()),
+                );
                 let probes: Arc<dyn Probes> = heartbeats.clone();
                 Some(tokio::spawn(http::serve(listener, metrics.clone(), probes)))
             }
@@ -252,12 +255,12 @@ impl Heartbeats {
         }
         let works = beats.values().filter(|beat| beat.works).count();
         let what = match (works, beats.len()) {
-            (0, _) => "waiting for the lease that another sweeper has".to_owned(),
+            (0, _) => "standing by: another sweeper holds the lease".to_owned(),
             (works, all) if works == all => {
                 format!("sweeping {}", counted(all as u64, "collection"))
             }
             (works, all) => {
-                format!("sweeping {works} of {all} collections, others have the lease of the rest")
+                format!("sweeping {works} of {all} collections, standing by for the others")
             }
         };
         format!("{what}; {} deleted so far", sessions(deleted))
@@ -270,7 +273,7 @@ impl Probes for Heartbeats {
         let silent = beats.iter().find(|(_, beat)| beat.last.elapsed() > self.silence);
         silent.map_or(Ok(()), |(namespace, beat)| {
             let seconds = beat.last.elapsed().as_secs();
-            Err(format!("the sweep of {namespace} has given no sign of life for {seconds} s"))
+            Err(format!("the sweep of {namespace} has shown no activity for {seconds} s"))
         })
     }
 
@@ -310,7 +313,7 @@ mod tests {
         assert_eq!(heartbeats.live(), Ok(()));
         let long_ago = Instant::now().checked_sub(SILENCE * 2).unwrap();
         set(&heartbeats, "b.s", |beat| beat.last = long_ago);
-        assert!(heartbeats.live().unwrap_err().contains("b.s has given no sign of life for 600 s"));
+        assert!(heartbeats.live().unwrap_err().contains("b.s has shown no activity for 600 s"));
     }
 
     #[test]
@@ -322,7 +325,7 @@ mod tests {
         }
         assert_eq!(
             heartbeats.status(0),
-            "waiting for the lease that another sweeper has; 0 sessions deleted so far"
+            "standing by: another sweeper holds the lease; 0 sessions deleted so far"
         );
         set(&heartbeats, "a.s", |beat| beat.works = true);
         assert!(heartbeats.status(1).starts_with("sweeping 1 of 2 collections"));

@@ -100,13 +100,13 @@ impl<'a> Log<'a> {
             Event::Holds(_) => self.logged(namespace).last = None,
             Event::Yields { to: Some(holder) } => {
                 self.logged(namespace).sweeps = false;
-                let text = format!("{namespace} is left to {}, who has the lease", whom(holder));
+                let text = format!("standing by for {namespace}: {} holds the lease", whom(holder));
                 if self.is_new(namespace, &text) {
                     self.inform(namespace, &text);
                 }
             }
             Event::Yields { to: None } => {
-                self.note_once(namespace, &format!("the lease of {namespace} was lost"));
+                self.note_once(namespace, &format!("lost the lease of {namespace}"));
             }
             Event::Waiting(error) => {
                 self.note_once(namespace, &format!("waiting for {namespace}: {error}"));
@@ -114,7 +114,7 @@ impl<'a> Log<'a> {
             Event::Away { error, .. } => {
                 self.warn_once(
                     namespace,
-                    &format!("could not sweep {namespace}: {error}; trying again"),
+                    &format!("could not sweep {namespace}: {error}; retrying"),
                 );
             }
             Event::Batch { deleted, .. } => {
@@ -161,7 +161,7 @@ impl<'a> Log<'a> {
         let logged = self.logged(&pass.namespace);
         // What ends the sweep is said once, when it has ended.
         if let Some(error) = pass.error.as_ref().filter(|_| !pass.is_last) {
-            let text = format!("a pass over {} broke off: {error}", pass.namespace);
+            let text = format!("a pass over {} failed: {error}", pass.namespace);
             warn(&pass.namespace, &text);
         }
         if !quiet {
@@ -188,7 +188,7 @@ impl<'a> Log<'a> {
             // A reader who left is no reason to let sessions pile up.
             warn(
                 &report.namespace,
-                "nobody reads the reports on stdout any more; going on without",
+                "the reader of stdout disconnected; continuing without reports",
             );
         }
     }
@@ -217,7 +217,7 @@ impl Logged {
         if let (Some(before), Some(now)) = (&self.layout, &pass.layout)
             && before != now
         {
-            let text = format!("{namespace} has the layout {now} now, and had {before}");
+            let text = format!("the layout of {namespace} changed from {before} to {now}");
             warn(namespace, &text);
         }
         self.layout.clone_from(&pass.layout);
@@ -225,7 +225,7 @@ impl Logged {
             warn(
                 namespace,
                 &format!(
-                    "no index leads to the expired sessions of {namespace}: each pass walks the whole collection"
+                    "no usable index for the expired sessions of {namespace}: each pass scans the whole collection"
                 ),
             );
         }
@@ -245,9 +245,7 @@ impl Logged {
             let those = sessions(pass.kept);
             warn(
                 namespace,
-                &format!(
-                    "{those} of {namespace} kept, because the archive's format has no form for them"
-                ),
+                &format!("kept {those} of {namespace}, which the archive format cannot represent"),
             );
         }
     }

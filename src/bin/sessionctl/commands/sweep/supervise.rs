@@ -174,7 +174,7 @@ impl<'a> Supervisor<'a> {
     fn ended(&mut self, ended: Result<(String, sessionctl::Result<()>), tokio::task::JoinError>) {
         let Ok((namespace, ended)) = ended else {
             // It panicked, and said so itself.
-            self.fail(Failure::new(Exit::Failed, "could not sweep: a sweep was lost"));
+            self.fail(Failure::new(Exit::Failed, "could not sweep: the task of a sweep panicked"));
             return;
         };
         self.running.remove(&namespace);
@@ -206,11 +206,13 @@ impl<'a> Supervisor<'a> {
         match self.args.plans(&self.context.global) {
             Ok(plans) => {
                 let read = self.args.config.iter().map(|path| path.display().to_string());
-                self.log.remark(&format!("read {} again", read.collect::<String>()));
+                self.log.remark(&format!("reloaded {}", read.collect::<String>()));
                 self.apply(plans);
             }
             // A mistake in the file does not end a daemon that works.
-            Err(failure) => say("warning", format!("{failure}; going on as before")),
+            Err(failure) => {
+                say("warning", format!("{failure}; continuing with the previous settings"))
+            }
         }
         self.health.ends_reload();
     }

@@ -63,7 +63,7 @@ fn title(view: &View) -> Vec<Piece> {
 /// Why what is shown is old.
 fn trouble(view: &View) -> Option<Piece> {
     let shown = match &view.snapshot {
-        Some(_) => format!("; this was so {} ago", short_duration(view.age)),
+        Some(_) => format!("; showing data from {} ago", short_duration(view.age)),
         None => String::new(),
     };
     if let Some(why) = &view.trouble {
@@ -152,7 +152,7 @@ fn monitor(view: &View, snapshot: &Snapshot) -> Vec<Piece> {
             let (done, deleted) = (grouped(passes.done), grouped(passes.deleted));
             format!("{done} passes, {deleted} deleted (+{})", grouped(lately))
         }
-        Err(_) => "its passes unknown".to_owned(),
+        Err(_) => "passes unknown".to_owned(),
     };
     vec![index, set, plain(done)]
 }
@@ -171,7 +171,7 @@ fn sweeper(view: &View, snapshot: &Snapshot) -> Piece {
             let left = short_duration(Duration::from_secs(left.div_ceil(1000)));
             plain(format!("sweeper {holder}, lease {} for {left}", lease.fence))
         }
-        Err(_) => plain(format!("sweeper {holder} is gone, its lease {} ran out", lease.fence)),
+        Err(_) => plain(format!("sweeper {holder} is gone, lease {} has expired", lease.fence)),
     }
 }
 
@@ -186,7 +186,7 @@ fn filter(view: &View, snapshot: &Snapshot) -> Option<Vec<Piece>> {
     }
     match &snapshot.found {
         Err(error) => pieces.push(bad(format!("rows unknown: {}", neutral(&error.to_string())))),
-        Ok(found) if found.given_up => pieces.push(bad("too many to search through all")),
+        Ok(found) if found.given_up => pieces.push(bad("too many sessions to search all of them")),
         Ok(_) => {}
     }
     (!pieces.is_empty()).then_some(pieces)
@@ -202,7 +202,7 @@ pub fn foot(view: &View) -> String {
         Mode::Rows => match &view.notice {
             Some(notice) => neutral(notice).into_owned(),
             None => {
-                "q leave  ? help  / filter  s state  Enter inspect  x log out  p pause".to_owned()
+                "q quit  ? help  / filter  s state  Enter inspect  x log out  p pause".to_owned()
             }
         },
     }
@@ -211,19 +211,19 @@ pub fn foot(view: &View) -> String {
 /// The help, and why some of it all is unknown.
 pub fn help(view: &View) -> Vec<String> {
     let mut lines: Vec<String> = [
-        "arrows j k      move; PgUp PgDn Home End, too",
+        "arrows j k      move; also PgUp PgDn Home End",
         "Enter           inspect the selected session, secrets masked",
-        "x d             log the selected session out, after a question",
-        "/               only those of a user, or whose id begins so (8 characters)",
-        "s               only live, expired, endless, malformed; all",
-        "p               pause, go on",
-        "+ -             look half as often, twice as often",
-        "q Esc Ctrl-C    leave",
+        "x d             log the selected session out, after a confirmation",
+        "/               filter by user, or by the first 8 characters of an id",
+        "s               show only live, expired, endless or malformed; then all",
+        "p               pause or resume",
+        "+ -             refresh half as often, twice as often",
+        "q Esc Ctrl-C    quit",
         "",
-        "created and removed: of the last 10 s, by the order in which they are",
-        "stored and by how many there are",
-        "TTL monitor: the server's own count, of all its collections; + since",
-        "you watch",
+        "created, removed: per second, over the last 10 s, computed from the",
+        "storage order and the number of sessions",
+        "TTL monitor: the server's own counter, for all collections; + counts",
+        "from the start of top",
     ]
     .map(str::to_owned)
     .into();
@@ -235,14 +235,14 @@ pub fn help(view: &View) -> Vec<String> {
         let mut note = |what: &str, error: Option<&sessionctl::Error>| {
             unknown.extend(error.map(|error| format!("{what}: {error}")));
         };
-        note("how many there are", snapshot.sessions.as_ref().err());
+        note("the number of sessions", snapshot.sessions.as_ref().err());
         note("created and removed", snapshot.rates.as_ref().err());
         note("the TTL monitor", snapshot.monitor.as_ref().err());
-        note("its passes", snapshot.passes.as_ref().err());
+        note("the passes of the TTL monitor", snapshot.passes.as_ref().err());
         note("the sweeper", snapshot.sweeper.as_ref().err());
     }
     if !unknown.is_empty() {
-        lines.extend([String::new(), "Unknown are".to_owned()]);
+        lines.extend([String::new(), "Unknown, and why:".to_owned()]);
         lines.extend(unknown.iter().map(|line| neutral(line).into_owned()));
     }
     lines

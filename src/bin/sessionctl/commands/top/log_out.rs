@@ -62,11 +62,13 @@ impl LogOut {
             job.apply(means, &VerifyArgs::default(), &confirmed).await?;
         outcome?;
         match report.done {
-            Some(1..) if is_deleted => Ok(format!("logged out {name}: it is deleted")),
-            Some(1..) => Ok(format!("logged out {name}: it is expired now")),
+            Some(1..) if is_deleted => Ok(format!("logged out {name}: the session is deleted")),
+            Some(1..) => Ok(format!("logged out {name}: the session is expired")),
             _ => Err(Failure::new(
                 Exit::Failed,
-                format!("could not {action}: it was renewed, over or gone meanwhile"),
+                format!(
+                    "could not {action}: the session was renewed, ended or removed in the meantime"
+                ),
             )),
         }
     }

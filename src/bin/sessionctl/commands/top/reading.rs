@@ -59,7 +59,7 @@ impl Poller {
             match self.find().await {
                 Ok(Some(store)) => break store,
                 Ok(None) => {
-                    let empty = "it is empty, so nothing tells which store writes it".to_owned();
+                    let empty = "the collection is empty, so its layout is unknown".to_owned();
                     let _ = updates.send(Update::Trouble(empty)).await;
                 }
                 Err(error) => drop(updates.send(Update::Trouble(error.to_string())).await),
@@ -199,7 +199,7 @@ pub async fn inspect(store: Store, line: Entry, full_ids: bool, updates: mpsc::S
     };
     let told = match lines.await {
         Ok(Some(lines)) => Ok(lines),
-        Ok(None) => Err("this session is gone".to_owned()),
+        Ok(None) => Err("this session no longer exists".to_owned()),
         Err(error) => Err(format!("could not inspect the session: {error}")),
     };
     let _ = updates.send(Update::Inspected(told)).await;

@@ -283,19 +283,19 @@ impl View {
             return;
         };
         if self.is_ending {
-            self.notice = Some("one log-out is still under way".to_owned());
+            self.notice = Some("another log-out is still running".to_owned());
             return;
         }
         let name = name(&entry);
         if (way_out, entry.session.state) == (&Action::Expire, State::Expired) {
-            self.notice = Some(format!("{name} is over already"));
+            self.notice = Some(format!("{name} is already expired"));
             return;
         }
         let how = match way_out {
             Action::Delete => {
-                "Its document is deleted: its store does not look at the expiry when it reads"
+                "This deletes its document, because its store does not check the expiry when it reads"
             }
-            _ => "Its expiry is set into the past; the document stays until it is swept",
+            _ => "This sets its expiry to the past; the document stays until it is swept",
         };
         let namespace = neutral(&self.namespace);
         let question = Asked::new(format!("Log out {name}, {namespace}? {how}."));
@@ -310,7 +310,7 @@ impl View {
         match confirmed {
             Some(confirmed) => Act::LogOut(entry, confirmed),
             None => {
-                self.notice = Some("nothing was done".to_owned());
+                self.notice = Some("nothing was changed".to_owned());
                 Act::Nothing
             }
         }

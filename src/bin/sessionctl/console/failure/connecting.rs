@@ -5,7 +5,7 @@ use sessionctl::error::{TlsFault, UriFault};
 pub(super) fn uri(fault: &UriFault) -> Option<String> {
     Some(match fault {
         UriFault::Form(_) => {
-            "write mongodb://HOST:PORT/DATABASE, with USER:PASSWORD@ before HOST where a login is needed"
+            "write mongodb://HOST:PORT/DATABASE, with USER:PASSWORD@ before HOST if a login is required"
                 .to_owned()
         }
         UriFault::Encoding => {
@@ -43,14 +43,14 @@ pub(super) fn tls(fault: &TlsFault) -> Option<String> {
                 .to_owned()
         }
         TlsFault::OtherHost { names } if !names.is_empty() => {
-            "connect to the server by a name that its certificate is for".to_owned()
+            "connect to the server by a name in its certificate".to_owned()
         }
         TlsFault::Closed { with_certificate: false } => {
             "if the server requires one, add tlsCertificateKeyFile=FILE to the connection string"
                 .to_owned()
         }
         TlsFault::Closed { with_certificate: true } | TlsFault::Refused(_) => {
-            "the log of the server says why".to_owned()
+            "see the log of the server for the reason".to_owned()
         }
         _ => return None,
     })

@@ -43,26 +43,26 @@ impl Page<'_, '_> {
     }
 
     fn settings(&mut self) -> fmt::Result {
-        let help = "How often a pass begins.";
+        let help = "Time between the starts of two passes.";
         self.gauge("sweep_interval_seconds", help, |swept| swept.interval.map(seconds))
     }
 
     fn counts(&mut self) -> fmt::Result {
-        let help = "Sessions that were deleted.";
+        let help = "Sessions deleted.";
         self.counter("sessions_deleted_total", help, |labels, counts, family| {
             if is_told(labels, counts.batches > 0) {
                 sample(family, &labels, &counts.deleted)?;
             }
             Ok(())
         })?;
-        let help = "Passes by how they ended: whole, broken off, or asked to stop.";
+        let help = "Passes by result: ok, error, or stopped by a signal or a lost lease.";
         self.counter("passes_total", help, |[namespace, layout], counts, family| {
             for (result, passes) in ["ok", "error", "stopped"].into_iter().zip(counts.passes) {
                 sample(family, &[namespace, layout, ("result", result)], &passes)?;
             }
             Ok(())
         })?;
-        let help = "How long a batch took to be deleted.";
+        let help = "Time to delete a batch.";
         self.each(
             "batch_duration_seconds",
             help,
@@ -74,7 +74,7 @@ impl Page<'_, '_> {
                 Ok(())
             },
         )?;
-        let help = "How long passes waited, by why: the rate, a rest after a batch, a member that lags behind, or a server that has too much to do.";
+        let help = "Time that passes waited, by cause: rate limit, sleep after a batch (rest), replication lag, or server overload.";
         self.counter("throttled_seconds_total", help, |labels, counts, family| {
             let Throttled { rate, rest, lag, overload } = counts.throttled;
             let causes = [("rate", rate), ("rest", rest), ("lag", lag), ("overload", overload)];
@@ -89,17 +89,17 @@ impl Page<'_, '_> {
     }
 
     fn states(&mut self) -> fmt::Result {
-        let help = "For how long the session that expired first has been expired; 0 where none is.";
+        let help = "Time since the oldest expired session expired; 0 if no session is expired.";
         self.backlog("oldest_expired_age_seconds", help, |backlog| backlog.oldest.map(seconds))?;
-        let help = "Sessions that are expired and not deleted yet.";
+        let help = "Expired sessions that are not deleted yet.";
         self.backlog("backlog_sessions", help, |backlog| Some(backlog.sessions))?;
-        let help = "How far the slowest member is behind the primary.";
+        let help = "Lag of the slowest replica set member behind the primary.";
         self.gauge("replication_lag_seconds", help, |swept| swept.lag.map(seconds))?;
-        let help = "The local clock minus the server's.";
+        let help = "Local clock minus the server's clock.";
         self.gauge("clock_skew_seconds", help, |swept| swept.skew)?;
-        let help = "Whether this process has the lease of the namespace.";
+        let help = "1 if this process holds the lease of the namespace, else 0.";
         self.gauge("lease_held", help, |swept| swept.held.map(u64::from))?;
-        let help = "When the last whole pass ended, by the server's clock.";
+        let help = "End of the last successful pass, by the server's clock.";
         self.gauge("last_success_timestamp_seconds", help, |swept| {
             swept.succeeded.map(|at| at.timestamp_millis() as f64 / 1000.0)
         })

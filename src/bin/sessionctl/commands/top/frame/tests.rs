@@ -49,7 +49,7 @@ fn a_screen_of_80_by_24_says_everything() {
         "",
     ];
     assert_eq!(screen[..10], expected);
-    let keys = "q leave  ? help  / filter  s state  Enter inspect  x log out  p pause";
+    let keys = "q quit  ? help  / filter  s state  Enter inspect  x log out  p pause";
     assert_eq!(screen[23], keys);
 }
 
@@ -65,7 +65,7 @@ fn a_small_screen_says_less_and_keeps_the_rows() {
         // The selected one is among the two that fit.
         "bbbbbbbbbbbb  live   in 60s   42",
         "cccccccccccc  live   in 60s   42",
-        "q leave  ? help  / filter  s state",
+        "q quit  ? help  / filter  s state  Enter",
     ];
     assert_eq!(drawn(&mut view, (40, 6)), expected);
     let screen = drawn(&mut view, (40, 10));
@@ -81,7 +81,7 @@ fn a_question_stands_whole_at_the_foot() {
     assert_eq!(
         screen[22..],
         [
-            "Log out session aaaaaaaaaaaa of user 42, shop.sessions? Its expiry is set into",
+            "Log out session aaaaaaaaaaaa of user 42, shop.sessions? This sets its expiry to",
             "the past; the document stays until it is swept. [y/N]",
         ]
     );
@@ -106,10 +106,10 @@ fn unknowns_and_a_server_that_is_away_are_told_and_nothing_hostile_is_drawn() {
     let screen = drawn(&mut view, (80, 24));
     let expected = [
         "shop.sessions (connect-mongo-json)  every 2s",
-        "no server answered; this was so 7s ago",
+        "no server answered; showing data from 7s ago",
         "states unknown  all unknown",
         "created unknown  removed unknown  oldest expired unknown",
-        "TTL index unknown  TTL monitor unknown  its passes unknown",
+        "TTL index unknown  TTL monitor unknown  passes unknown",
         "sweeper unknown",
     ];
     assert_eq!(screen[..6], expected);

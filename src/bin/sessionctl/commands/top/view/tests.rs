@@ -120,7 +120,7 @@ fn until_it_is_moved_the_selection_is_on_the_newest() {
 fn a_yes_counts_only_when_its_question_was_seen_and_whole() {
     let mut ahead = view();
     assert!(matches!(typed(&mut ahead, "xy"), Act::Nothing));
-    assert_eq!(ahead.notice.as_deref(), Some("nothing was done"));
+    assert_eq!(ahead.notice.as_deref(), Some("nothing was changed"));
 
     let mut cut = view();
     typed(&mut cut, "x");
@@ -164,7 +164,7 @@ fn one_log_out_at_a_time_and_none_of_what_is_over() {
     over.found.as_mut().unwrap().entries[0].session.state = State::Expired;
     view.take_snapshot(over.clone(), &Wanted::default(), Some(Action::Expire));
     typed(&mut view, "x");
-    assert!(view.notice.as_ref().unwrap().contains("is over already"), "{:?}", view.notice);
+    assert!(view.notice.as_ref().unwrap().contains("is already expired"), "{:?}", view.notice);
     // A store that does not look at the expiry takes it for alive.
     view.take_snapshot(over, &Wanted::default(), Some(Action::Delete));
     typed(&mut view, "x");
