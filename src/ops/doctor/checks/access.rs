@@ -132,12 +132,9 @@ pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(match looked.other.as_ref().filter(|(other, _)| other.name != *name) {
         Some((other, count)) => {
             let what = format!("{what}; {count} of them look like {}", other.name);
-            let meaning = format!(
-                "the commands of the other findings leave sessions of {} alone: examine these with \
-                 the layout named",
-                other.name
-            );
-            Finding::warn(what, meaning)
+            let meaning = "a command that writes acts on the sessions of one layout, and leaves the \
+                           others alone";
+            Finding::warn(what, meaning).needs(Need::Layout)
         }
         None => {
             let meaning = "they are not sessions: no command reads or changes them";
