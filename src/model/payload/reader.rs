@@ -7,8 +7,8 @@ use std::fmt;
 /// How deep values may nest; the payloads of real sessions stay below twenty.
 pub const MAX_DEPTH: usize = 100;
 
-/// How many values a payload may hold.
-pub const MAX_VALUES: usize = 1 << 20;
+/// How many values a payload may hold; the largest of real sessions have some thousands.
+pub const MAX_VALUES: usize = 1 << 17;
 
 /// So many are allowed however short the payload is: what it shares may be shown several times.
 const FREE_VALUES: usize = 1 << 16;
@@ -42,12 +42,10 @@ pub type Decoded<T> = Result<T, DecodeError>;
 /// All codecs draw on one budget of bytes: 64 for a value and as many for a key, and its length for
 /// a text that is shown again. The budget is 64 bytes for each byte of the payload, which is enough
 /// for whatever repeats nothing, as every value takes a byte at least; 4 MiB more, for short
-/// payloads that do repeat; and never more than 64 MiB, a million values.
+/// payloads that do repeat; and never more than 8 MiB, for 131,072 values.
 ///
-/// "A few times the input" cannot be had: a byte can claim a `serde_json::Value` of 72 bytes, and
-/// two an object or array of one entry, which takes some 500. Honest payloads, mostly text, take a
-/// few times their size; the worst that can be made takes 360 MB (measured: a million maps of one
-/// entry in MessagePack), be it 1 MB long or 16.
+/// The number of values is what bounds memory, not the length: a byte can claim a
+/// `serde_json::Value` of 72 bytes, and two bytes an object of one entry, which takes some 500.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     codec: &'static str,
