@@ -250,12 +250,20 @@ impl Reply {
         let mut skipped = 0;
         if let Ok(errors) = reply.get_array_mut("writeErrors") {
             let all = errors.len();
-            errors.retain(|error| {
-                error.as_document().and_then(|error| error.get_i32("code").ok())
-                    != Some(DUPLICATE_KEY)
-            });
+            errors.retain(|error| !error.as_document().is_some_and(is_taken_id));
             skipped = (all - errors.len()) as u64;
         }
         Self { inserted, skipped, failure: refusal(&reply) }
     }
+}
+
+/// Whether this write error says that the `_id` is taken: the session is there already. A key that is
+/// taken in another unique index keeps out a session that is not there.
+fn is_taken_id(error: &Document) -> bool {
+    let taken = match error.get_document("keyPattern") {
+        Ok(pattern) => pattern.keys().eq(["_id"]),
+        // Some servers leave the pattern out.
+        Err(_) => error.get_str("errmsg").is_ok_and(|message| message.contains(" index: _id_ ")),
+    };
+    taken && error.get_i32("code") == Ok(DUPLICATE_KEY)
 }

@@ -493,3 +493,21 @@ fn while_no_server_is_there_an_interrupted_restore_leaves_soon() {
     assert!(report["restored"].as_u64().unwrap() >= 10, "{report}");
     drop(slow);
 }
+
+#[test]
+fn a_key_that_another_unique_index_has_already_is_a_failure_that_names_the_index() {
+    let db = Db::new();
+    let archived = Archived::new("a.bson", &[&many(3)]);
+    let taken = many(1).remove(0);
+    let mut other = Document::try_from(taken).unwrap();
+    let session = other.get_str("session").unwrap().to_owned();
+    other.insert("_id", "another-session-with-the-same-text");
+    db.insert("sessions", [other]);
+    let index = doc! { "key": { "session": 1 }, "name": "session_once", "unique": true };
+    db.run(doc! { "createIndexes": "sessions", "indexes": [index] });
+    let run = db.sessionctl(&["restore", archived.path(), "--yes", "-o", "json"]).exits(1);
+    let run = run.says("session_once");
+    assert!(!run.stderr.contains(&session), "{}", run.stderr);
+    assert_eq!(run.json()["skipped"], 0);
+    assert_eq!(db.count("sessions", doc! {}), run.json()["restored"].as_u64().unwrap() + 1);
+}

@@ -17,6 +17,7 @@ use crate::console::output::{self, Row, Rows, Shape, Style};
 use crate::console::report::say;
 use crate::console::signals::{Hangup, Signals};
 use crate::console::text::neutral;
+use crate::input::read_text;
 
 pub mod selected;
 pub mod users;
@@ -182,8 +183,9 @@ impl Context {
         };
         match &self.uri {
             Uri::Given(uri) => Ok(uri.expose().to_owned()),
-            Uri::File(path) => std::fs::read_to_string(path)
-                .map_err(|error| unreadable(&path.display().to_string(), &error)),
+            Uri::File(path) => {
+                read_text(path).map_err(|error| unreadable(&path.display().to_string(), &error))
+            }
             Uri::Stdin => {
                 if let Some(read) = self.read.get() {
                     return Ok(read.expose().to_owned());
@@ -254,7 +256,7 @@ impl Context {
 pub fn layout(name: &str, file: Option<&Path>) -> Result<Option<Layout>, Failure> {
     if let Some(path) = file {
         let action = format!("use {}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = read_text(path).map_err(|error| {
             Failure::new(Exit::Failed, format!("could not {action}: {}", reason(&error)))
         })?;
         return Layout::from_toml(&text).map(Some).doing(&action);

@@ -10,6 +10,7 @@ mod daemon;
 #[cfg(test)]
 mod generated;
 mod help;
+mod input;
 
 use std::process::ExitCode;
 

@@ -42,7 +42,10 @@ pub fn serialized(bytes: &[u8]) -> Decoded<Value> {
                 reader.expect(tag::RESET)?;
                 decoder.handles.clear();
             }
-            tag::BLOCK | tag::LONG_BLOCK => values.push(json_repr::binary(block(&mut reader)?)),
+            tag::BLOCK | tag::LONG_BLOCK => {
+                reader.value()?;
+                values.push(json_repr::binary(block(&mut reader)?));
+            }
             _ => values.push(decoder.value(&mut reader)?),
         }
     }

@@ -7,8 +7,8 @@ use std::fmt;
 /// The maximum nesting depth. The payloads of real sessions stay below twenty.
 pub const MAX_DEPTH: usize = 100;
 
-/// The maximum number of values in a payload.
-pub const MAX_VALUES: usize = 1 << 20;
+/// The maximum number of values in a payload. The largest payloads of real sessions have some thousands.
+pub const MAX_VALUES: usize = 1 << 17;
 
 /// The number of values that are always allowed, however short the payload is, because shared
 /// values may be shown several times.
@@ -43,12 +43,10 @@ pub type Decoded<T> = Result<T, DecodeError>;
 /// All codecs draw on one budget of bytes. A value costs 64, a key another 64, and text that is
 /// shown again its length. The budget is 64 bytes per byte of the payload, which is enough for any
 /// payload without repetition, because every value takes at least one byte; plus 4 MiB, for short
-/// payloads with repetition; and at most 64 MiB, a million values.
+/// payloads with repetition; and at most 8 MiB, 131,072 values.
 ///
-/// A limit of "a few times the input" is not possible: one byte can encode a `serde_json::Value` of
-/// 72 bytes, and two bytes an object or array with one entry, which takes about 500. Honest
-/// payloads, mostly text, take a few times their size. The worst case takes 360 MB (measured: a
-/// million maps of one entry in MessagePack), whether the payload is 1 MB long or 16.
+/// The number of values bounds the memory, not the length of the payload: one byte can encode a
+/// `serde_json::Value` of 72 bytes, and two bytes an object with one entry, which takes about 500.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     codec: &'static str,

@@ -1,50 +1,131 @@
-//! Recognizes and masks the parts of a payload that look like secrets.
+//! Which parts of a payload look like secrets: by the name of a value, and by what a text holds.
+//!
+//! Payloads are shown to people and copied into tickets, so a value that may be a secret is masked. A
+//! masked word that was harmless costs a second look; a password that was shown cannot be taken back.
 
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
 use serde_json::Value;
+use unicode_normalization::UnicodeNormalization as _;
 
-/// Replaces a secret.
+/// What stands in place of a secret.
 const MASK: &str = "********";
 
-/// Parts of names that indicate a secret, in lower case without `_`, `-` and `.`.
-const SECRET_NAMES: [&str; 22] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "pwd",
-    "secret",
-    "token",
-    "csrf",
-    "xsrf",
-    "apikey",
+/// Secret wherever they are part of a name, which is compared in lower case and without separators.
+const SECRET_PARTS: [&str; 43] = [
     "accesskey",
-    "privatekey",
-    "authorization",
+    "apikey",
+    "authcode",
     "authhash",
-    "sessionhash",
-    "credential",
-    "signature",
+    "authorization",
+    "backupcode",
     "bearer",
+    "cardnumber",
+    "credential",
+    "creditcard",
+    "csrf",
+    "encryptionkey",
+    "encryptkey",
     "jwt",
-    "otp",
-    "salt",
+    "logincode",
+    "masterkey",
+    "mfacode",
     "nonce",
+    "onetimecode",
+    "otp",
+    "passcode",
+    "passphrase",
+    "passwd",
+    "password",
+    "privatekey",
+    "pwd",
+    "recoverycode",
+    "resetcode",
+    "salt",
+    "secret",
+    "securitycode",
+    "sessid",
+    "sessionhash",
+    "sessionid",
+    "sessionkey",
+    "signature",
+    "signingkey",
+    "smscode",
+    "sshkey",
+    "token",
+    "twofactor",
     "verifier",
+    "xsrf",
 ];
 
-/// Replaces every value whose name looks like that of a secret with asterisks, at any depth.
+/// Secret only as a word of a name, since `passport` and `shipping` are none.
+const SECRET_WORDS: [&str; 14] = [
+    "2fa", "cvc", "cvc2", "cvv", "cvv2", "hash", "mfa", "pass", "pin", "psk", "pw", "sid", "ssn",
+    "tfa",
+];
+
+/// Secret as a whole name, and only where the value is a text: Express keeps an object in `cookie`, and
+/// many an application the login in `auth`.
+const SECRET_TEXTS: [&str; 4] = ["auth", "cookie", "cookies", "setcookie"];
+
+/// The names under which a list of fields keeps the name of each, and its value.
+const NAMES_OF_FIELDS: [&str; 5] = ["name", "key", "field", "header", "label"];
+const VALUES_OF_FIELDS: [&str; 4] = ["value", "val", "content", "text"];
+
+/// JSON text inside JSON text is opened this often; what is deeper is masked as a whole.
+const DEEPEST: usize = 8;
+
+/// How secret the value of a name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secrecy {
+    Open,
+    /// A text is secret; an object is looked into.
+    Text,
+    Secret,
+}
+
+/// Puts asterisks in place of every value whose name looks like a secret's, however deep, and of what
+/// looks like a secret inside a text.
 pub fn mask(value: &mut Value) {
+    mask_within(value, 0);
+}
+
+fn mask_within(value: &mut Value, depth: usize) {
     match value {
         Value::Object(map) => {
+            let names_a_secret = NAMES_OF_FIELDS.iter().any(
+                |key| matches!(map.get(*key), Some(Value::String(name)) if secrecy(name) != Secrecy::Open),
+            );
             for (name, value) in map {
-                if is_secret(name) { cover(value) } else { mask(value) }
+                let is_named = names_a_secret && VALUES_OF_FIELDS.contains(&name.as_str());
+                mask_named(if is_named { Secrecy::Secret } else { secrecy(name) }, value, depth);
             }
         }
-        Value::Array(array) => array.iter_mut().for_each(mask),
+        Value::Array(array) => match array.as_mut_slice() {
+            // A map that was written as a list of pairs.
+            [Value::String(name), value] if secrecy(name) != Secrecy::Open => {
+                mask_named(secrecy(name), value, depth);
+            }
+            values => values.iter_mut().for_each(|value| mask_within(value, depth)),
+        },
+        Value::String(text) => {
+            if let Some(masked) = mask_text(text, depth) {
+                *text = masked;
+            }
+        }
         _ => {}
     }
 }
 
-/// Masks all values inside a secret. Its structure stays visible.
+fn mask_named(secrecy: Secrecy, value: &mut Value, depth: usize) {
+    match (secrecy, &*value) {
+        (Secrecy::Open, _) | (Secrecy::Text, Value::Object(_)) => mask_within(value, depth),
+        (Secrecy::Text | Secrecy::Secret, _) => cover(value),
+    }
+}
+
+/// A secret's own structure stays visible, its values do not.
 fn cover(value: &mut Value) {
     match value {
         Value::Object(map) => map.values_mut().for_each(cover),
@@ -54,13 +135,95 @@ fn cover(value: &mut Value) {
     }
 }
 
-fn is_secret(name: &str) -> bool {
-    let plain: String = name
-        .chars()
-        .filter(|letter| !matches!(letter, '_' | '-' | '.'))
-        .flat_map(char::to_lowercase)
-        .collect();
-    SECRET_NAMES.iter().any(|secret| plain.contains(secret))
+/// The text without the secrets in it; `None` where it has none.
+fn mask_text(text: &str, depth: usize) -> Option<String> {
+    if text.trim_start().starts_with(['{', '['])
+        && let Ok(mut inner) = serde_json::from_str::<Value>(text)
+    {
+        if depth == DEEPEST {
+            return Some(MASK.to_owned());
+        }
+        let before = inner.clone();
+        mask_within(&mut inner, depth + 1);
+        return (inner != before).then(|| inner.to_string());
+    }
+    let mut masked = text.to_owned();
+    for pattern in &*SECRET_VALUES {
+        let shown = |found: &Captures<'_>| {
+            let end = found.name("end").map_or("", |end| end.as_str());
+            format!("{}{MASK}{end}", &found["kept"])
+        };
+        masked = pattern.replace_all(&masked, shown).into_owned();
+    }
+    let named = |found: &Captures<'_>| match secrecy(&found["name"]) {
+        Secrecy::Open => found[0].to_owned(),
+        Secrecy::Text | Secrecy::Secret => format!("{}{}{MASK}", &found["name"], &found["is"]),
+    };
+    masked = NAMED_VALUES.replace_all(&masked, named).into_owned();
+    (masked != text).then_some(masked)
+}
+
+/// Secrets that their own form gives away. What is `kept` of each stays, and its `end`.
+static SECRET_VALUES: LazyLock<[Regex; 3]> = LazyLock::new(|| {
+    [
+        // A header: `Authorization: Bearer ...`.
+        pattern(r"(?i)(?P<kept>\b(?:bearer|basic|digest)\s+)[A-Za-z0-9._~+/=-]{6,}"),
+        // The password of a connection string. It may hold an unescaped `@` or `/`.
+        pattern(r#"(?P<kept>\b[A-Za-z][A-Za-z0-9+.-]*://[^\s:/?#@"']*:)[^\s"']+(?P<end>@)"#),
+        // A JSON Web Token.
+        pattern(r"(?P<kept>)\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"),
+    ]
+});
+
+/// `name=value` and `name: value`, as in an address, a form, a cookie header or a line of a log.
+static NAMED_VALUES: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r#"(?P<name>[\p{L}\p{N}_.-]{2,64})(?P<is>"?\s*[:=]\s*"?)(?P<value>[^\s&;,"'#]+)"#)
+});
+
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("the patterns are constant, and a test uses each")
+}
+
+fn secrecy(name: &str) -> Secrecy {
+    let words = words(name);
+    let plain = words.concat();
+    if SECRET_TEXTS.contains(&plain.as_str()) {
+        return Secrecy::Text;
+    }
+    let is_secret = SECRET_PARTS.iter().any(|part| plain.contains(part))
+        || words.iter().any(|word| SECRET_WORDS.contains(&word.as_str()));
+    if is_secret { Secrecy::Secret } else { Secrecy::Open }
+}
+
+/// The words of a name in lower case: `apiKey`, `api_key` and `api key` have the same two. Letters that
+/// only look different (full-width, say) and marks that nobody sees make no other name of it.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_lower = false;
+    for letter in name.nfkc().filter(|letter| !is_invisible(*letter)) {
+        let begins = letter.is_uppercase() && was_lower;
+        was_lower = letter.is_lowercase();
+        if begins || !letter.is_alphanumeric() {
+            words.push(String::new());
+        }
+        if letter.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(letter.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn is_invisible(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'
+            | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}' | '\u{E0000}'..='\u{E0FFF}'
+    )
 }
 
 #[cfg(test)]
@@ -68,19 +231,136 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn masked(mut value: Value) -> Value {
+        mask(&mut value);
+        value
+    }
+
     #[test]
     fn secrets_are_masked_at_any_depth_and_nothing_else() {
-        let mut value = json!({
-            "csrfSecret": "q3J9", "user": { "name": "Åsa", "api_key": "k", "_csrf_token": ["a", 1] },
-            "passport": { "user": "64f1" }, "accessToken": { "value": "x", "expires": null },
-        });
-        mask(&mut value);
         assert_eq!(
-            value,
+            masked(json!({
+                "csrfSecret": "q3J9", "user": { "name": "Åsa", "api_key": "k", "_csrf_token": ["a", 1] },
+                "passport": { "user": "64f1" }, "accessToken": { "value": "x", "expires": null },
+            })),
             json!({
                 "csrfSecret": MASK, "user": { "name": "Åsa", "api_key": MASK, "_csrf_token": [MASK, MASK] },
                 "passport": { "user": "64f1" }, "accessToken": { "value": MASK, "expires": null },
             })
         );
+    }
+
+    #[test]
+    fn names_of_secrets_are_known_in_any_spelling() {
+        for name in [
+            "pass",
+            "userPass",
+            "pw",
+            "auth",
+            "pin",
+            "cardPIN",
+            "ssn",
+            "mfaCode",
+            "2fa",
+            "api key",
+            "API-Key",
+            "sshKey",
+            "encryptionKey",
+            "sessionId",
+            "sid",
+            "connect.sid",
+            "Cookie",
+            "Set-Cookie",
+            "hash",
+            "passwordHash",
+            "cvv",
+            "creditCard",
+            "recoveryCodes",
+            "PHPSESSID",
+            "one_time_code",
+            "ｐａｓｓｗｏｒｄ",
+            "pass\u{200B}word",
+            "to\u{AD}ken",
+            "𝐬𝐞𝐜𝐫𝐞𝐭",
+        ] {
+            assert_eq!(masked(json!({ name: "x" })), json!({ name: MASK }), "{name}");
+        }
+        for name in [
+            "passport",
+            "shipping",
+            "pinned",
+            "passenger",
+            "author",
+            "hashtag",
+            "sidebar",
+            "cookieConsent",
+            "compass",
+            "userId",
+            "email",
+            "roles",
+            "spinner",
+            "authenticated",
+            "residence",
+        ] {
+            assert_eq!(masked(json!({ name: "x" })), json!({ name: "x" }), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_cookie_object_of_express_is_no_secret() {
+        let session = json!({
+            "cookie": { "originalMaxAge": 86_400_000, "path": "/", "httpOnly": true },
+            "auth": { "userId": 7, "apiKey": "k" },
+        });
+        let mut shown = session.clone();
+        shown["auth"]["apiKey"] = MASK.into();
+        assert_eq!(masked(session), shown);
+    }
+
+    #[test]
+    fn a_field_that_is_named_by_its_neighbour_is_masked() {
+        assert_eq!(
+            masked(json!([
+                { "name": "password", "value": "x" }, { "name": "city", "value": "Bern" },
+                ["token", "x"], ["city", "Bern"],
+            ])),
+            json!([
+                { "name": "password", "value": MASK }, { "name": "city", "value": "Bern" },
+                ["token", MASK], ["city", "Bern"],
+            ])
+        );
+    }
+
+    #[test]
+    fn secrets_inside_a_text_are_masked_and_the_rest_of_it_stays() {
+        for (text, shown) in [
+            (r#"{"user":"a","password":"x"}"#, r#"{"user":"a","password":"********"}"#),
+            (r#"[{"inner":"{\"pin\":1}"}]"#, r#"[{"inner":"{\"pin\":\"********\"}"}]"#),
+            ("Bearer abc.def-123", "Bearer ********"),
+            ("sent Authorization: Basic dXNlcjpwdw==", "sent Authorization: ******** ********"),
+            ("/reset?token=abc123&lang=de", "/reset?token=********&lang=de"),
+            ("user=a&password=x", "user=a&password=********"),
+            (
+                "theme=dark; connect.sid=s%3Aabc; lang=de",
+                "theme=dark; connect.sid=********; lang=de",
+            ),
+            ("mongodb://app:s3cr/t@db:27017/shop", "mongodb://app:********@db:27017/shop"),
+            ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiJ9.abc_-1", "jwt ********"),
+        ] {
+            assert_eq!(masked(json!({ "note": text })), json!({ "note": shown }), "{text}");
+        }
+        for text in ["https://example.com/a?page=2", "at 10:30, room: 7", "{not json", "[]", ""] {
+            assert_eq!(masked(json!({ "note": text })), json!({ "note": text }));
+        }
+    }
+
+    #[test]
+    fn json_inside_json_is_opened_only_so_deep() {
+        let mut text = json!({ "password": "x" }).to_string();
+        for _ in 0..DEEPEST + 1 {
+            text = json!({ "v": text }).to_string();
+        }
+        let shown = masked(Value::String(text)).to_string();
+        assert!(shown.contains(MASK) && !shown.contains("\"x"), "{shown}");
     }
 }

@@ -123,6 +123,10 @@ fn check_files(options: &ClientOptions) -> Result<(), UriFault> {
 const KEY_FILE: &str = "tlsCertificateKeyFile";
 
 fn pem(option: &'static str, path: &Path) -> Result<String, UriFault> {
+    // A pipe would block, and the driver reads the file once more.
+    if path.exists() && !path.is_file() {
+        return Err(file(option, path, "is not a regular file"));
+    }
     match std::fs::read(path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) => Err(file(option, path, format!("cannot be read: {}", reason(&error)))),

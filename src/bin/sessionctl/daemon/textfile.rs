@@ -19,8 +19,14 @@ pub struct TextFile {
 }
 
 impl TextFile {
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, told: None }
+    /// The file at `path`, which may not exist yet.
+    ///
+    /// # Errors
+    /// Where there is something that is no regular file: a device, a pipe or a link would be replaced
+    /// by a file.
+    pub fn new(path: PathBuf) -> Result<Self, Failure> {
+        check(&path).map_err(|error| unwritable(&path, &error))?;
+        Ok(Self { path, told: None })
     }
 
     /// Writes the metrics. A failure is given once, and not again until it worked or another comes.
@@ -32,12 +38,12 @@ impl TextFile {
             }
             Err(error) => error,
         };
-        let sentence = format!("could not write {}: {}", self.path.display(), reason(&error));
+        let failure = unwritable(&self.path, &error);
+        let sentence = failure.to_string();
         if self.told.as_ref() == Some(&sentence) {
             return None;
         }
-        self.told = Some(sentence.clone());
-        let failure = Failure::new(Exit::Failed, sentence);
+        self.told = Some(sentence);
         Some(match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => failure.hint(
                 "the folder of --metrics-file must exist and be writable, because each write replaces the file",
@@ -47,7 +53,21 @@ impl TextFile {
     }
 }
 
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    let sentence = format!("could not write {}: {}", path.display(), reason(error));
+    Failure::new(Exit::Failed, sentence)
+}
+
+fn check(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(there) if !there.is_file() => Err(io::Error::other("it is not a regular file")),
+        _ => Ok(()),
+    }
+}
+
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    check(path)?;
     let draft = draft(path)?;
     // One that was left by a process of the same number; what is there is never written through.
     match fs::remove_file(&draft) {
@@ -95,7 +115,7 @@ mod tests {
         fs::write(&elsewhere, "untouched").unwrap();
         std::os::unix::fs::symlink(&elsewhere, draft(&path).unwrap()).unwrap();
         let metrics = Metrics::default();
-        let mut file = TextFile::new(path.clone());
+        let mut file = TextFile::new(path.clone()).unwrap();
         assert!(file.write(&metrics).is_none());
         let before = fs::metadata(&path).unwrap();
         assert_eq!(before.permissions().mode() & 0o7777, 0o644);
@@ -115,7 +135,7 @@ mod tests {
         let inner = folder.path().join("inner");
         let path = inner.join("sessionctl.prom");
         let metrics = Metrics::default();
-        let mut file = TextFile::new(path.clone());
+        let mut file = TextFile::new(path.clone()).unwrap();
         let missing = format!("could not write {}: no such file or folder", path.display());
         assert_eq!(file.write(&metrics).unwrap().to_string(), missing);
         assert!(file.write(&metrics).is_none());
@@ -128,6 +148,28 @@ mod tests {
         let taken = format!("could not write {}: is a directory", path.display());
         assert_eq!(file.write(&metrics).unwrap().to_string(), taken);
         assert_eq!(fs::read_dir(&inner).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_a_regular_file_is_replaced() {
+        let folder = tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (link, target) = (folder.path().join("link"), folder.path().join("target"));
+        fs::write(&target, "untouched").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        for path in [&pipe, &link] {
+            let failure = TextFile::new(path.clone()).unwrap_err().to_string();
+            assert!(failure.ends_with(": it is not a regular file"), "{failure}");
+        }
+        // One that takes the place of the file while the daemon runs is left alone, too.
+        let path = folder.path().join("a.prom");
+        let mut file = TextFile::new(path.clone()).unwrap();
+        assert!(file.write(&Metrics::default()).is_none());
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        assert!(file.write(&Metrics::default()).is_some() && path.is_symlink());
+        assert_eq!(fs::read_to_string(&target).unwrap(), "untouched");
     }
 
     #[test]

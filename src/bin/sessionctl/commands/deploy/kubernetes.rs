@@ -16,6 +16,7 @@ use crate::args::{Global, Uri, address};
 use crate::commands::sweep::config;
 use crate::console::failure::{Exit, Failure};
 use crate::console::text::{is_hostile, shell_word, without_password};
+use crate::input::read_text;
 
 const CONFIG_MAP: &str = include_str!("../../deploy/configmap.yaml");
 const CRON_JOB: &str = include_str!("../../deploy/cronjob.yaml");
@@ -281,7 +282,7 @@ fn read(option: &str, path: &Path) -> Result<(String, String), Failure> {
             hint,
         ));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = read_text(path).map_err(|error| {
         let sentence = format!("could not read {}: {}", path.display(), reason(&error));
         Failure::new(Exit::Failed, sentence)
     })?;

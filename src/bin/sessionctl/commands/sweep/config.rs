@@ -16,6 +16,7 @@ use crate::args::{duration, interval};
 use crate::commands::apply::factor;
 use crate::console::failure::{Exit, Failure};
 use crate::context::layout;
+use crate::input::read_text;
 
 /// How one namespace is swept, as it was typed or stands in the file.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -168,7 +169,7 @@ pub fn read(path: &Path, sweep: &Sweep) -> Result<Vec<Plan>, Failure> {
         Failure::new(Exit::Usage, format!("{action}: {why}"))
             .hint("`sessionctl help sweep.toml` shows an example")
     };
-    let text = std::fs::read_to_string(path)
+    let text = read_text(path)
         .map_err(|error| Failure::new(Exit::Failed, format!("{action}: {}", reason(&error))))?;
     let mut file: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();

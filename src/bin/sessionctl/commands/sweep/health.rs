@@ -57,7 +57,7 @@ impl Health {
             metrics,
             heartbeats,
             notify,
-            file: args.metrics_file.clone().map(TextFile::new),
+            file: args.metrics_file.clone().map(TextFile::new).transpose()?,
             is_ready: false,
             deleted: 0,
             server,
