@@ -265,5 +265,5 @@ fn is_taken_id(error: &Document) -> bool {
         // Some servers leave the pattern out.
         Err(_) => error.get_str("errmsg").is_ok_and(|message| message.contains(" index: _id_ ")),
     };
-    taken && error.get_i32("code") == Ok(DUPLICATE_KEY)
+    taken && error.get_i32("code").is_ok_and(|code| code == DUPLICATE_KEY)
 }

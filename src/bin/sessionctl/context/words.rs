@@ -39,6 +39,8 @@ impl Words {
             expires_before,
             expires_after,
             idle,
+            // A margin of the answer, not a part of the question.
+            touch_slack: _,
             older,
             all: _,
         } = typed;
