@@ -20,6 +20,8 @@ pub enum Certainty {
     Certain,
     /// One layout matches, but many collections of other kinds look the same.
     Weak,
+    /// Several layouts of different families have sessions here.
+    Mixed,
     /// More than one layout matches.
     Ambiguous,
     /// No layout matches.
@@ -34,6 +36,7 @@ impl Certainty {
         match self {
             Self::Certain => "certain",
             Self::Weak => "weak",
+            Self::Mixed => "mixed",
             Self::Ambiguous => "ambiguous",
             Self::Nothing => "none",
             Self::Empty => "empty",
@@ -169,6 +172,8 @@ pub enum Error {
         certainty: Certainty,
         /// Which layouts were considered.
         what: String,
+        /// Those that its sessions have, by name.
+        layouts: Vec<String>,
     },
     /// The documents do not match the layout that was named.
     #[error("none of the {sampled} sampled documents of {namespace} matches the layout {layout}")]

@@ -39,7 +39,7 @@ impl Store {
     /// What the connection meets, and [`Error::Document`] where the payload does not decode into `T`.
     pub async fn get<T: DeserializeOwned>(&self, id: &str) -> Result<Option<T>> {
         let Some((session, _)) = self.find_live(id).await? else { return Ok(None) };
-        typed(roundtrip::value(&self.layout, &session)?).map(Some)
+        typed(roundtrip::value(self.layouts.of(&session), &session)?).map(Some)
     }
 
     /// The whole session `id` if it is not over, and the server's clock.
@@ -73,19 +73,19 @@ impl Store {
         let (Ok(session), Ok(now)) = (row.get_document("session"), row.get_datetime("now")) else {
             return Ok(None);
         };
-        let (state, _) = self.layout.state_at(session, now);
+        let (state, _) = self.layouts.of(session).state_at(session, now);
         Ok(matches!(state, State::Live | State::Endless).then(|| (session.to_owned(), now)))
     }
 
     /// The filter of the session `id`.
     async fn named(&self, id: &str) -> Result<Document> {
-        self.with_value(&self.layout.id.path, id).await
+        self.with_value(&self.layout().id.path, id).await
     }
 
     /// What there is of the expiry of the session `id`, as the primary knows it.
     async fn find_expiry(&self, id: &str) -> Result<Option<(RawDocumentBuf, DateTime)>> {
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        self.find_of_live(id, self.layout.expiry_fields().into(), Some(primary)).await
+        self.find_of_live(id, self.layout().expiry_fields().into(), Some(primary)).await
     }
 
     /// Writes the session `id`, new or not, as the store of this layout would: connect-mongo's `set`
@@ -105,8 +105,8 @@ impl Store {
     /// no form for this payload; and what the connection meets.
     pub async fn set<T: Serialize>(&self, id: &str, payload: &T, expiry: Expiry) -> Result<()> {
         let whole = whole(id, payload, expiry)?;
-        let clock = self.clock(whole.needs_now(&self.layout)).await?;
-        let update = whole.update(&self.layout, clock)?;
+        let clock = self.clock(whole.needs_now(self.layout())).await?;
+        let update = whole.update(self.layout(), clock)?;
         self.update(self.named(id).await?, update, true).await.map(drop)
     }
 
@@ -129,10 +129,10 @@ impl Store {
     /// Writes a session that is there, and, if so asked, only one that is not over.
     pub(crate) async fn replace(&self, whole: Whole<'_>, only_live: bool) -> Result<UpdateResult> {
         let query = self.named(whole.id).await?;
-        let clock = self.clock(whole.needs_now(&self.layout)).await?;
+        let clock = self.clock(whole.needs_now(self.layout())).await?;
         let update = match only_live {
-            true => whole.replacement(&self.layout, clock)?,
-            false => whole.update(&self.layout, clock)?,
+            true => whole.replacement(self.layout(), clock)?,
+            false => whole.update(self.layout(), clock)?,
         };
         self.update(query, update, false).await
     }
@@ -166,11 +166,11 @@ impl Store {
 
     pub(crate) async fn insert(&self, whole: Whole<'_>) -> Result<bool> {
         let query = self.named(whole.id).await?;
-        let now = match whole.depends_on_now(&self.layout) {
+        let now = match whole.depends_on_now(self.layout()) {
             true => self.connection.primary_now().await?,
             false => DateTime::MIN,
         };
-        let insertion = whole.insertion(&self.layout, now)?;
+        let insertion = whole.insertion(self.layout(), now)?;
         match self.update(query, insertion.into(), true).await {
             Ok(done) => Ok(done.upserted_id.is_some()),
             // Two upserts of one id at the same time: the unique index let the other in.
@@ -205,7 +205,7 @@ impl Store {
     /// # Errors
     /// As for [`Store::set`].
     pub async fn touch(&self, id: &str, expiry: Expiry) -> Result<bool> {
-        let (layout, touch, after) = (&self.layout, Touch(expiry), self.touch_after);
+        let (layout, touch, after) = (self.layout(), Touch(expiry), self.touch_after);
         if !after.is_zero() {
             let Some((session, now)) = self.find_expiry(id).await? else { return Ok(false) };
             if touch.is_needless(layout, &session, now, after) {
@@ -265,7 +265,7 @@ impl Store {
     /// What the connection meets.
     pub async fn destroy(&self, id: &str) -> Result<bool> {
         let query = self.named(id).await?;
-        if self.layout.id.path != "_id" {
+        if self.layout().id.path != "_id" {
             // There may be two where no unique index forbids it.
             return Ok(self.delete_all(query).await? > 0);
         }
@@ -284,7 +284,7 @@ impl Store {
     /// # Errors
     /// What the connection meets.
     pub async fn clear(&self) -> Result<u64> {
-        self.delete_all(self.layout.membership()).await
+        self.delete_all(self.layouts.membership()).await
     }
 
     async fn delete_all(&self, query: Document) -> Result<u64> {
@@ -307,8 +307,9 @@ impl Store {
         let mut all = Vec::new();
         while let Some(batch) = batches.next().await? {
             for document in documents(&batch) {
-                if let Ok(payload) = roundtrip::value(&self.layout, document) {
-                    all.push((self.layout.id_of(document), typed(payload)?));
+                let layout = self.layouts.of(document);
+                if let Ok(payload) = roundtrip::value(layout, document) {
+                    all.push((layout.id_of(document), typed(payload)?));
                 }
             }
         }
@@ -326,8 +327,8 @@ impl Store {
 
     fn not_over(&self, now: DateTime) -> Document {
         let states = [State::Live, State::Endless];
-        let either = doc! { "$or": states.map(|state| self.layout.filter(state, now)).to_vec() };
-        all(vec![self.layout.membership(), either])
+        let either = doc! { "$or": states.map(|state| self.layouts.filter(state, now)).to_vec() };
+        all(vec![self.layouts.membership(), either])
     }
 }
 

@@ -13,8 +13,8 @@ use super::survey::Survey;
 use crate::error::{Error, Result};
 use crate::model::document::{Found, find};
 use crate::model::index_spec::IndexSpec;
-use crate::model::layout::Layout;
 use crate::model::layout::detect::{Sample, Verdict, detect};
+use crate::model::layout::{Layout, Layouts};
 use crate::model::session::State;
 use crate::ops::collections::{Choice, Purpose};
 use crate::ops::sweep::LEASES;
@@ -36,8 +36,8 @@ const NOT_ON_VIEW: i32 = 166;
 /// What to look at, and how.
 #[derive(Debug, Clone, Default)]
 pub struct Doctor {
-    /// The layout that the operator named; else it is found out.
-    pub layout: Option<Layout>,
+    /// The layouts that the operator named; else they are found out.
+    pub layouts: Option<Layouts>,
     /// The lifetime, where only the application knows it.
     pub lifetime: Option<Duration>,
     /// Count a random sample of so many documents; by default all of them, up to 100,000.
@@ -50,7 +50,7 @@ impl Doctor {
     /// # Errors
     /// [`Error::NoCollection`], and what the connection meets at its first command.
     pub async fn gather(self, connection: &Connection, collection: &str) -> Result<Facts> {
-        let Self { layout, lifetime, sample } = self;
+        let Self { layouts, lifetime, sample } = self;
         let hello = connection.run_on_admin("hello", doc! { "hello": 1 }).await?;
         let now = hello.get_datetime("localTime").copied();
         let now =
@@ -65,19 +65,23 @@ impl Doctor {
 
         let known = indexes.as_ref().cloned().unwrap_or_default();
         let looked_at = sampled(connection, collection, known.clone()).await;
-        let choice = looked_at.as_ref().map(|sample| Choice::of(sample, layout.as_ref(), lifetime));
-        let layout = match &choice {
-            Ok(choice) => choice.layout().cloned(),
-            Err(_) => layout.map(|layout| layout.resolved(lifetime, &known)),
+        let choice =
+            looked_at.as_ref().map(|sample| Choice::of(sample, layouts.as_ref(), lifetime));
+        let layouts = match &choice {
+            Ok(choice) => choice.layouts().cloned(),
+            Err(_) => layouts.map(|all| all.map(|layout| layout.resolved(lifetime, &known))),
         };
+        // What is right for one family is wrong for another: that of the likeliest is examined, and to it
+        // the sessions of others are foreign.
+        let layouts = layouts.map(Layouts::family);
         let verdict = match choice {
             Ok(Choice::Detected { verdict, .. }) => Some(verdict),
             _ => None,
         };
-        let looked = looked_at.map(|sample| look(&sample, verdict, layout.as_ref(), now));
+        let looked = looked_at.map(|sample| look(&sample, verdict, layouts.as_ref(), now));
 
         let unknown = || Error::Unsupported("the layout is unknown".into());
-        let store = layout.clone().map(|layout| connection.store(collection, layout));
+        let store = layouts.clone().map(|layouts| connection.store(collection, layouts));
         let survey = match &store {
             Some(store) => {
                 let tells_sizes = version.as_ref().is_ok_and(|version| version.is_from(4, 4));
@@ -93,7 +97,8 @@ impl Doctor {
         Ok(Facts {
             database: connection.database().to_owned(),
             collection: collection.to_owned(),
-            layout,
+            layout: layouts.as_ref().map(|layouts| layouts.first().clone()),
+            layouts,
             lifetime,
             now,
             kind,
@@ -194,19 +199,20 @@ async fn sampled(
 fn look(
     sample: &Sample,
     verdict: Option<Verdict>,
-    layout: Option<&Layout>,
+    layouts: Option<&Layouts>,
     now: DateTime,
 ) -> Looked {
     let at = sample.documents.len() as u64;
-    let Some(layout) = layout else { return Looked { verdict, at, ..Looked::default() } };
+    let Some(layouts) = layouts else { return Looked { verdict, at, ..Looked::default() } };
     let (own, strangers): (Vec<_>, Vec<_>) =
-        sample.documents.iter().partition(|document| layout.describes(document));
+        sample.documents.iter().partition(|document| layouts.describes(document));
     let mut looked = Looked { verdict, at, strangers: strangers.len() as u64, ..Looked::default() };
-    looked.null_indexes = null_indexes(layout, &sample.indexes, &own, &strangers);
+    looked.null_indexes = null_indexes(layouts, &sample.indexes, &own, &strangers);
     let foreign = Sample { documents: strangers.into_iter().cloned().collect(), ..sample.clone() };
     let other = detect(&foreign, Layout::known());
     looked.other = other.candidates.first().map(|best| (best.layout.clone(), best.fitting as u64));
     for document in own {
+        let layout = layouts.of(document);
         if layout.glance(document, now).user.is_some() {
             looked.known += 1;
         } else if !layout.user_needs_payload() || layout.payload(document).value().is_some() {
@@ -219,7 +225,7 @@ fn look(
 /// Unique indexes that take one session only. Where one is on a field of the layout, such as the
 /// user's, the sessions looked at may be those that happen to lack it.
 fn null_indexes(
-    layout: &Layout,
+    layouts: &Layouts,
     indexes: &[IndexSpec],
     own: &[&RawDocumentBuf],
     strangers: &[&RawDocumentBuf],
@@ -232,7 +238,7 @@ fn null_indexes(
         let lacks =
             |document: &&&RawDocumentBuf| fields.iter().all(|field| is_null(document, field));
         let (is_own, is_taken) = (
-            fields.iter().any(|field| layout.decides_by(field)),
+            fields.iter().any(|field| layouts.iter().any(|layout| layout.decides_by(field))),
             own.is_empty() || !own.iter().all(|document| lacks(&document)),
         );
         (index.is_unique() && !is_own && !is_taken).then(|| NullIndex {
@@ -257,7 +263,7 @@ async fn survey(
     };
     let command = doc! {
         "aggregate": store.name(),
-        "pipeline": Survey::pipeline(store.layout(), now, sample, tells_sizes),
+        "pipeline": Survey::pipeline(store.layouts(), now, sample, tells_sizes),
         "cursor": {},
         "allowDiskUse": true,
         "maxTimeMS": i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX),
@@ -286,7 +292,7 @@ pub(crate) async fn oldest_along(
     indexes: &[IndexSpec],
     now: DateTime,
 ) -> Option<Fact<Option<DateTime>>> {
-    let (ranges, others) = store.layout().expired_parts(now);
+    let (ranges, others) = store.layouts().expired_parts(now)?;
     let ([(path, limit)], true) = (ranges.as_slice(), others.is_empty()) else { return None };
     if !indexes.iter().any(|index| index.leads_along(path)) {
         return None;

@@ -5,7 +5,7 @@ use bson::{Bson, Document, RawDocument, doc};
 
 use super::spec::{Action, Purge};
 use crate::model::document::{FieldPath, Found, find, owned};
-use crate::model::layout::Layout;
+use crate::model::layout::{Layout, Layouts};
 use crate::model::payload::Payload;
 use crate::server::reply::key_of;
 
@@ -66,7 +66,7 @@ impl Candidates {
 
 /// The candidates among `read`.
 pub(super) fn judged<'a>(
-    layout: &Layout,
+    layouts: &Layouts,
     purge: &Purge,
     read: impl Iterator<Item = &'a RawDocument>,
     filter: &Document,
@@ -76,19 +76,20 @@ pub(super) fn judged<'a>(
     let (mut whole, mut ids) = (Vec::new(), Vec::new());
     for document in read {
         let Some(key) = key_of(document) else { continue };
-        if !purge.selection.admits(layout, document) {
+        if !purge.selection.admits(layouts, document) {
             continue;
         }
         if purge.archive {
             whole.push(document.to_owned());
         }
         if purge.tells_ids {
-            ids.push(layout.id_of(document).value().clone());
+            ids.push(layouts.of(document).id_of(document).value().clone());
         }
         if binds == Binding::Id {
             keys.push(key);
         } else {
             let mut one = doc! { "_id": key };
+            let layout = layouts.of(document);
             one.extend(as_read(binds, layout, document).unwrap_or_default());
             if purge.selection.query.judges_touches() {
                 one.extend(expiry_as_read(layout, document));

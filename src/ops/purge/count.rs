@@ -34,7 +34,7 @@ impl Store {
     /// # Errors
     /// As for [`Store::purge`].
     pub async fn count_selected(&self, purge: &Purge, looked_at: impl FnMut(u64)) -> Result<u64> {
-        let predicate = purge.predicate(self.layout())?;
+        let predicate = purge.predicate(self.layouts())?;
         self.judged(purge, &predicate, looked_at).await.map(|counted| counted.selected)
     }
 
@@ -53,10 +53,10 @@ impl Store {
         purge: &Purge,
         looked_at: impl FnMut(u64),
     ) -> Result<Counted> {
-        let layout = self.layout();
-        let predicate = match purge.selection.of_any_user(layout) {
-            Some(selection) => Purge { selection, ..purge.clone() }.predicate(layout)?,
-            None => purge.predicate(layout)?,
+        let layouts = self.layouts();
+        let predicate = match purge.selection.of_any_user(layouts) {
+            Some(selection) => Purge { selection, ..purge.clone() }.predicate(layouts)?,
+            None => purge.predicate(layouts)?,
         };
         self.judged(purge, &predicate, looked_at).await
     }
@@ -68,7 +68,7 @@ impl Store {
         predicate: &Document,
         mut looked_at: impl FnMut(u64),
     ) -> Result<Counted> {
-        let (selection, layout) = (&purge.selection, self.layout());
+        let (selection, layouts) = (&purge.selection, self.layouts());
         let keyed = |keys: &[Bson]| doc! { "_id": { "$in": keys } };
         let parts = match &selection.keys {
             None => vec![Document::new()],
@@ -85,7 +85,7 @@ impl Store {
             let mut batches = self.read(filter, &Reading::default()).await?;
             while let Some(batch) = batches.next().await? {
                 for document in documents(&batch) {
-                    match selection.verdict(layout, document) {
+                    match selection.verdict(layouts, document) {
                         Verdict::Selected(_) => {
                             counted.selected += 1;
                             keep(&mut keys, document);
@@ -98,7 +98,7 @@ impl Store {
             }
         }
         // Whoever is named by an `_id` is meant, even a credential.
-        counted.keys = keys.filter(|_| layout.credentials().is_none());
+        counted.keys = keys.filter(|_| layouts.credentials().is_none());
         Ok(counted)
     }
 
@@ -107,7 +107,7 @@ impl Store {
     /// # Errors
     /// What the connection meets.
     pub async fn count_spared(&self, purge: &Purge) -> Result<u64> {
-        match purge.selection.left_out(self.layout())? {
+        match purge.selection.left_out(self.layouts())? {
             Some(spared) => self.count(spared).await,
             None => Ok(0),
         }
@@ -119,10 +119,13 @@ impl Store {
     /// # Errors
     /// What the connection meets.
     pub async fn count_mended(&self, purge: &Purge) -> Result<(u64, u64)> {
-        let Action::Fix(mending) = &purge.action else { return Ok((0, 0)) };
-        let over = all(vec![purge.filter(self.layout())?, mending.over.clone()]);
-        let unclear = match &mending.unclear {
-            Some(unclear) => self.count(unclear.clone()).await?,
+        let Action::Fix(mendings) = &purge.action else { return Ok((0, 0)) };
+        let layouts = self.layouts();
+        let over = layouts.either(mendings.iter().map(|mending| mending.over.clone()).collect());
+        let over = all(vec![purge.filter(layouts)?, over]);
+        let unclear = mendings.iter().map(|mending| mending.unclear.clone());
+        let unclear = match unclear.collect::<Option<Vec<_>>>() {
+            Some(unclear) => self.count(layouts.either(unclear)).await?,
             None => 0,
         };
         Ok((self.count(over).await?, unclear))
@@ -134,23 +137,24 @@ impl Store {
     /// # Errors
     /// As for [`Store::purge`].
     pub async fn reappeared(&self, purge: &Purge, ids: &[Bson]) -> Result<Vec<Bson>> {
-        let layout = self.layout();
+        let layouts = self.layouts();
         // A store that writes a session back may do so under another `_id`.
         let mut purge = purge.clone();
         (purge.selection.keys, purge.selection.spares_credentials) = (None, false);
-        let predicate = purge.predicate(layout)?;
+        let predicate = purge.predicate(layouts)?;
         let mut keys = Vec::new();
         for some in ids.chunks(KEYS_AT_ONCE) {
-            let these = doc! { &layout.id.path: { "$in": some } };
+            let these = layouts.each(|layout| doc! { &layout.id.path: { "$in": some } });
             let filter = all(vec![these, predicate.clone()]);
             let mut batches = self.read(filter, &Reading::default()).await?;
             while let Some(batch) = batches.next().await? {
                 // A collation may have found others, too.
-                let is_named =
-                    |session: &&RawDocument| some.contains(layout.id_of(session).value());
+                let is_named = |session: &&RawDocument| {
+                    some.contains(layouts.of(session).id_of(session).value())
+                };
                 let back = documents(&batch)
                     .filter(is_named)
-                    .filter(|session| purge.selection.admits(layout, session));
+                    .filter(|session| purge.selection.admits(layouts, session));
                 keys.extend(back.filter_map(key_of));
             }
         }

@@ -11,7 +11,7 @@ use mongodb::raw_batch_cursor::RawBatch;
 use super::figures::Options;
 use crate::error::Result;
 use crate::model::document::number;
-use crate::model::layout::Layout;
+use crate::model::layout::{Layout, Layouts};
 use crate::server::reply::documents;
 use crate::store::{Reading, Store};
 
@@ -49,12 +49,12 @@ pub struct Users {
 }
 
 /// Groups the sessions by the expression `user`.
-pub(super) fn pipeline(layout: &Layout, user: Bson, top: usize) -> Vec<Document> {
+pub(super) fn pipeline(layouts: &Layouts, user: Bson, top: usize) -> Vec<Document> {
     let is_anonymous = doc! { "$eq": ["$_id", Bson::Null] };
     // One more, as nobody is among them too.
     let most = i64::try_from(top.saturating_add(1)).unwrap_or(i64::MAX);
     vec![
-        doc! { "$match": layout.membership() },
+        doc! { "$match": layouts.membership() },
         doc! { "$group": { "_id": user, "n": { "$sum": 1 } } },
         doc! { "$group": {
             "_id": Bson::Null,
@@ -178,13 +178,14 @@ struct Tally {
 
 impl Tally {
     fn add(&mut self, store: &Store, batch: &RawBatch, now: DateTime) {
-        let layout = store.layout();
+        let layouts = store.layouts();
         for document in documents(batch) {
             self.read += 1;
-            if !layout.describes(document) {
+            if !layouts.describes(document) {
                 continue;
             }
             self.looked_at += 1;
+            let layout = layouts.of(document);
             match layout.glance(document, now).user {
                 Some(user) => match self.users.get_mut(&user) {
                     Some(sessions) => *sessions += 1,

@@ -27,7 +27,7 @@ impl Store {
             Lag::Behind(followers) => Some(followers.behind),
             Lag::Standalone | Lag::Unknown(_) => None,
         };
-        Event::Measured { layout: self.layout().name.clone(), backlog, lag }
+        Event::Measured { layout: self.layouts().name(), backlog, lag }
     }
 
     /// Counts the sessions that are expired at `cutoff`, with the index on the expiry if there is
@@ -37,10 +37,11 @@ impl Store {
     /// If a command cannot be sent or the server rejects it, or if the count takes longer than ten
     /// seconds.
     pub async fn backlog(&self, cutoff: DateTime) -> Result<Backlog> {
-        let layout = self.layout();
-        let expired = Selection::expired(cutoff, cutoff).filter(layout)?;
+        let layouts = self.layouts();
+        let expired = Selection::expired(cutoff, cutoff).filter(layouts)?;
         let mut pipeline = vec![doc! { "$match": expired }];
-        if let Some(path) = layout.expiry_path()
+        if layouts.are_one_family()
+            && let Some(path) = layouts.first().expiry_path()
             && self.indexes().await?.iter().any(|index| index.leads_along(path))
         {
             // In index order, so that the limit keeps the oldest. Without an index, the server
@@ -49,7 +50,7 @@ impl Store {
         }
         pipeline.push(doc! { "$limit": MOST_COUNTED as i64 });
         pipeline.push(doc! { "$group": {
-            "_id": null, "n": { "$sum": 1 }, "oldest": { "$min": layout.expiry_fact() },
+            "_id": null, "n": { "$sum": 1 }, "oldest": { "$min": layouts.expiry_fact() },
         } });
         let command = doc! {
             "aggregate": self.name(), "pipeline": pipeline, "cursor": {},

@@ -83,7 +83,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         (self.on_event)(Event::Answered(now));
         self.state.was_certain = true;
         let cutoff = ago(now, sweep.grace);
-        let layout = Some(store.layout().name.clone());
+        let layout = Some(store.layouts().name());
         let mut pass = Pass::of_nothing(store.namespace(), layout, now, cutoff);
         // The comment of each operation includes it, so that operators see which sweep the deletes
         // belong to.
@@ -94,7 +94,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         let purges = sweep.purges(now, cutoff);
         // Reports a rule that requires a date the layout does not store, before anything is
         // deleted.
-        purges.iter().try_for_each(|purge| purge.filter(store.layout()).map(drop))?;
+        purges.iter().try_for_each(|purge| purge.filter(store.layouts()).map(drop))?;
         // A long pass has metrics from its beginning. Without an index, measuring would cost a full
         // scan.
         if sweep.measure && !self.state.walks {
@@ -141,7 +141,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
                     pass.kept += batch.kept;
                     pass.exact &= batch.exact;
                     pass.batches += 1;
-                    let layout = store.layout().name.clone();
+                    let layout = store.layouts().name();
                     (self.on_event)(Event::Batch { layout, deleted: batch.done, took: batch.took });
                 }
                 Ok(Some(Step::Paused(_))) => (self.on_event)(Event::Alive),

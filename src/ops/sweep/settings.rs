@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::lease::Terms;
 use crate::error::Result;
-use crate::model::layout::{Layout, UserPlace};
+use crate::model::layout::{Layouts, UserPlace};
 use crate::ops::collections::Purpose;
 use crate::ops::purge::Pace;
 use crate::server::connection::Connection;
@@ -81,8 +81,8 @@ pub struct Target {
     pub connection: Connection,
     /// The collection.
     pub collection: String,
-    /// The layout. If `None`, it is detected anew in each pass.
-    pub layout: Option<Layout>,
+    /// The layouts. If `None`, they are detected anew in each pass.
+    pub layouts: Option<Layouts>,
     /// How long a session lives after its last touch, for layouts where only the operator knows it.
     pub lifetime: Option<Duration>,
     /// Where to look for the user, if not where the layout says.
@@ -90,12 +90,12 @@ pub struct Target {
 }
 
 impl Target {
-    /// The collection and the layout of `store`.
+    /// The collection and the layouts of `store`.
     pub fn of(store: &Store) -> Self {
         Self {
             connection: store.connection().clone(),
             collection: store.name().to_owned(),
-            layout: Some(store.layout().clone()),
+            layouts: Some(store.layouts().clone()),
             lifetime: None,
             user: Vec::new(),
         }
@@ -108,11 +108,11 @@ impl Target {
 
     /// The store, with the layout that the collection has now.
     pub(super) async fn store(&self) -> Result<Store> {
-        let Self { connection, collection, layout, lifetime, user } = self;
+        let Self { connection, collection, layouts, lifetime, user } = self;
         let choice = connection
-            .choose_layout(collection, layout.as_ref(), *lifetime, Purpose::Changing)
+            .choose_layouts(collection, layouts.as_ref(), *lifetime, Purpose::Changing)
             .await?;
-        let layout = choice.certain()?.clone().with_user_places(user);
-        Ok(connection.store(collection, layout))
+        let layouts = choice.certain()?.clone().with_user_places(user);
+        Ok(connection.store(collection, layouts))
     }
 }

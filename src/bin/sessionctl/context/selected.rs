@@ -10,7 +10,7 @@ use sessionctl::payload::time;
 use sessionctl::query::Needed;
 use sessionctl::session::shorten;
 use sessionctl::store::{Reading, documents};
-use sessionctl::{Error, Layout, Query, Selection, State, Store};
+use sessionctl::{Error, Layouts, Query, Selection, State, Store};
 
 use super::users::Seen;
 use super::{Context, Purpose};
@@ -40,8 +40,10 @@ impl Context {
         purpose: Purpose,
     ) -> Result<Selected, Failure> {
         let action = format!("{action} {}", store.namespace());
-        let query =
-            Query { touch_slack: touch_slack(typed, store.layout(), purpose), ..query(typed, now) };
+        let query = Query {
+            touch_slack: touch_slack(typed, store.layouts(), purpose),
+            ..query(typed, now)
+        };
         let mut selection = Selection::new(query, now);
         let mut unknown = Vec::new();
         if !typed.ids.is_empty() {
@@ -53,10 +55,10 @@ impl Context {
         }
         check_range(&selection.query)?;
         // What the layout cannot decide is an error before anything is read.
-        selection.filter(store.layout()).map_err(|error| {
+        selection.filter(store.layouts()).map_err(|error| {
             let failure = Failure::of(&action, &error);
             match (&error, typed.idle) {
-                (Error::NoDate { .. }, Some(_)) if store.layout().derived_touch.is_some() => {
+                (Error::NoDate { .. }, Some(_)) if store.layouts().derive_touches() => {
                     failure.hint(SLACK)
                 }
                 _ => failure,
@@ -86,14 +88,14 @@ impl Context {
         selection: &Selection,
         action: &str,
     ) -> Result<(), Failure> {
-        let layout = store.layout();
-        for (needed, has, lacks) in selection.needed_dates(layout).doing(action)? {
+        let layouts = store.layouts();
+        for (needed, has, lacks) in selection.needed_dates(layouts).doing(action)? {
             let undated = store.count(lacks.clone()).await.doing(action)?;
             if undated == 0 {
                 continue;
             }
             let Needed { condition, date, fields, .. } = needed;
-            let is_idle = condition == "idle" && layout.derived_touch.is_some();
+            let is_idle = condition == "idle" && layouts.derive_touches();
             if is_idle && selection.query.judges_touches() {
                 let derived = touched(store, lacks, selection.cutoff).await.doing(action)?;
                 self.check_derived(undated, derived, (store, has, fields), action).await?;
@@ -109,7 +111,7 @@ impl Context {
                 let fields = fields.join(", ");
                 return Err(Failure::new(Exit::Failed, sentence).hint(match is_idle {
                     true => SLACK.to_owned(),
-                    false => format!("the layout {} reads it from {fields}", layout.name),
+                    false => format!("the layout {} reads it from {fields}", layouts.name()),
                 }));
             }
             let date = date.split_once(' ').map_or(date, |(_, date)| date);
@@ -222,8 +224,8 @@ const SLACK: &str = "--touch-slack DURATION derives the last touch from the expi
 
 /// How much later than it is known a session may have been touched. A touch that follows from the expiry
 /// ends no session unless that was stated.
-fn touch_slack(typed: &SelectionArgs, layout: &Layout, purpose: Purpose) -> Option<Duration> {
-    let reads = purpose == Purpose::Reading && layout.derived_touch.is_some();
+fn touch_slack(typed: &SelectionArgs, layouts: &Layouts, purpose: Purpose) -> Option<Duration> {
+    let reads = purpose == Purpose::Reading && layouts.derive_touches();
     let slack = typed.touch_slack.or_else(|| reads.then_some(Duration::ZERO));
     slack.filter(|_| typed.idle.is_some())
 }
@@ -233,7 +235,8 @@ async fn touched(store: &Store, filter: Document, cutoff: DateTime) -> sessionct
     let mut touched = 0;
     let mut batches = store.read(filter, &Reading::default()).await?;
     while let Some(batch) = batches.next().await? {
-        let is_touched = |one: &&RawDocument| store.layout().glance(one, cutoff).touched.is_some();
+        let is_touched =
+            |one: &&RawDocument| store.layouts().of(one).glance(one, cutoff).touched.is_some();
         touched += documents(&batch).filter(is_touched).count() as u64;
     }
     Ok(touched)

@@ -2,7 +2,7 @@
 
 use super::script::{self, text};
 use crate::error::{Certainty, Error, Need};
-use crate::model::layout::UserPlace;
+use crate::model::layout::{Layouts, UserPlace};
 use crate::ops::doctor::facts::{Facts, Rights};
 use crate::ops::doctor::finding::{Finding, Unknown};
 use crate::ops::doctor::remedy::{Remedy, Task};
@@ -101,7 +101,8 @@ pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
     }
     let layout = facts.known_layout()?;
     let looked = looked?;
-    let (name, at, strangers) = (&layout.name, looked.at, looked.strangers);
+    let (at, strangers) = (looked.at, looked.strangers);
+    let name = &facts.layouts.as_ref().map_or_else(|| layout.name.clone(), Layouts::name);
     if strangers == 0 {
         let named = "commands that write require the layout named";
         return Ok(match &looked.verdict {
