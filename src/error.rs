@@ -19,6 +19,8 @@ pub enum Certainty {
     Certain,
     /// One layout fits, but many other collections look like this too.
     Weak,
+    /// Several layouts of different families have sessions here.
+    Mixed,
     /// More than one layout fits.
     Ambiguous,
     /// No layout fits.
@@ -33,6 +35,7 @@ impl Certainty {
         match self {
             Self::Certain => "certain",
             Self::Weak => "weak",
+            Self::Mixed => "mixed",
             Self::Ambiguous => "ambiguous",
             Self::Nothing => "none",
             Self::Empty => "empty",
@@ -167,6 +170,8 @@ pub enum Error {
         certainty: Certainty,
         /// Which layouts are in question.
         what: String,
+        /// Those that its sessions have, by name.
+        layouts: Vec<String>,
     },
     /// The layout that was named is not that of the documents.
     #[error(

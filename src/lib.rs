@@ -89,7 +89,7 @@ pub use server::{connection, replication};
 pub use app::builder::StoreBuilder;
 pub use connection::Connection;
 pub use error::{Error, Result};
-pub use layout::Layout;
+pub use layout::{Layout, Layouts};
 pub use model::selection::Selection;
 pub use query::Query;
 pub use session::{Session, SessionId, ShortId, State};

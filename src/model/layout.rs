@@ -4,7 +4,7 @@
 //!
 //! `record` reads the TOML and compiles it into the [`Layout`] of `definition`; `known` has those
 //! that are built in. [`detect`] tells which layout a collection has, and
-//! `membership` which documents are sessions of it. By a layout `read` finds the
+//! `membership` which documents are sessions of it; `layouts` puts those of a mixed collection together. By a layout `read` finds the
 //! session in a document, and `states` the sessions of a collection that are over, by the rules of
 //! `expiry` and `derived`; `aggregation` says the same as expressions, and `mend` what puts an expiry right.
 
@@ -16,6 +16,7 @@ pub mod detect;
 mod expiry;
 mod expressions;
 mod known;
+mod layouts;
 mod membership;
 mod mend;
 mod read;
@@ -28,6 +29,7 @@ mod tests;
 pub use crate::model::document::{FieldPath, Unit};
 pub use definition::{BsonType, Detect, Id, Instant, Layout, TtlIndex, UserPlace, Weak};
 pub(crate) use expressions::state_of;
+pub use layouts::Layouts;
 pub use mend::{Fault, Mending};
 pub(crate) use rule::Clock;
 pub use rule::{Kind, LifetimeFrom, Meaning, Rule};

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::model::filter::{all, any};
-use crate::model::layout::{Instant, Kind, Layout};
+use crate::model::layout::{Instant, Kind, Layout, Layouts};
 use crate::model::payload::{self, Codec, Partial, Payload};
 use crate::model::session::{Session, State};
 
@@ -54,48 +54,84 @@ impl Query {
         self.user.is_some() || !self.payload.is_empty()
     }
 
-    /// What the server can decide. States are judged by `cutoff`, ages by `now`. Whoever reads or
-    /// writes sessions filters by a [`Selection`](super::selection::Selection), which has more in it.
+    /// What the server can decide, of each session by its own layout. States are judged by `cutoff`,
+    /// ages by `now`. Whoever reads or writes sessions filters by a
+    /// [`Selection`](super::selection::Selection), which has more in it.
     ///
     /// # Errors
-    /// [`Error::NoDate`] where the layout keeps no date that a condition needs.
+    /// [`Error::NoDate`] where a layout keeps no date that a condition needs.
     pub(super) fn filter(
         &self,
-        layout: &Layout,
+        layouts: &Layouts,
         now: DateTime,
         cutoff: DateTime,
     ) -> Result<Document> {
+        layouts.iter().try_for_each(|layout| self.check(layout))?;
         let mut clauses = Vec::new();
         if let Some(state) = self.state {
-            clauses.push(layout.filter(state, cutoff));
+            clauses.push(layouts.filter(state, cutoff));
         }
-        if let Some(needed) = self.needed_dates(layout).into_iter().find(|date| !date.is_stored()) {
+        clauses.extend(self.expires_before.map(|time| layouts.expires_before(time)));
+        clauses.extend(
+            self.expires_after.map(|time| layouts.each(|layout| layout.expires_after(time))),
+        );
+        clauses.extend(
+            self.idle.and_then(|idle| {
+                layouts.each_maybe(|layout| layout.touched_before(ago(now, idle)))
+            }),
+        );
+        clauses.extend(
+            self.older.and_then(|older| {
+                layouts.each_maybe(|layout| layout.created_before(ago(now, older)))
+            }),
+        );
+        clauses.extend(
+            self.user
+                .as_ref()
+                .map(|user| layouts.each(|layout| search::user(layout, user).unwrap_or_default())),
+        );
+        let searched = |(path, value): &(String, String)| {
+            layouts.each(|layout| search::value(layout, path, value).unwrap_or_default())
+        };
+        clauses.extend(self.payload.iter().map(searched));
+        Ok(all(clauses))
+    }
+
+    /// Fails where the layout has nothing to decide a condition by.
+    fn check(&self, layout: &Layout) -> Result<()> {
+        if let Some(needed) = self.dates_of(layout).into_iter().find(|date| !date.is_stored()) {
             let Needed { condition, date, .. } = needed;
             return Err(Error::NoDate { condition, date, layout: layout.name.clone() });
         }
-        clauses.extend(self.expires_before.map(|time| layout.expires_before(time)));
-        clauses.extend(self.expires_after.map(|time| layout.expires_after(time)));
-        clauses.extend(self.idle.and_then(|idle| layout.touched_before(ago(now, idle))));
-        clauses.extend(self.older.and_then(|older| layout.created_before(ago(now, older))));
-        if let Some(user) = &self.user {
-            if layout.user.is_empty() {
-                let what = format!("the layout {} does not say where the user is", layout.name);
-                return Err(Error::Unsupported(what));
-            }
-            clauses.extend(search::user(layout, user));
+        if self.user.is_some() && layout.user.is_empty() {
+            let what = format!("the layout {} does not say where the user is", layout.name);
+            return Err(Error::Unsupported(what));
         }
         if !self.payload.is_empty() && layout.payload.codecs == [Codec::Absent] {
             let what = format!("the layout {} stores no payload to compare with", layout.name);
             return Err(Error::Unsupported(what));
         }
-        let searched = |(path, value): &(String, String)| search::value(layout, path, value);
-        clauses.extend(self.payload.iter().filter_map(searched));
-        Ok(all(clauses))
+        Ok(())
     }
 
     /// The dates that its conditions compare with. A session that has no such date matches neither a
     /// condition nor its opposite.
-    pub(super) fn needed_dates(&self, layout: &Layout) -> Vec<Needed> {
+    pub(super) fn needed_dates(&self, layouts: &Layouts) -> Vec<Needed> {
+        let mut of_each = layouts.iter().map(|layout| self.dates_of(layout));
+        let mut dates = of_each.next().unwrap_or_default();
+        for others in of_each {
+            for (date, other) in dates.iter_mut().zip(others) {
+                let more = other.fields.into_iter().filter(|field| !date.fields.contains(field));
+                date.fields.extend(more.collect::<Vec<_>>());
+            }
+        }
+        for (at, date) in dates.iter_mut().enumerate() {
+            date.there = layouts.each(|layout| self.dates_of(layout).remove(at).there);
+        }
+        dates
+    }
+
+    fn dates_of(&self, layout: &Layout) -> Vec<Needed> {
         let fields = |dates: &[Instant]| dates.iter().map(|date| date.path.to_string()).collect();
         let expires = self.expires_before.map(|_| "expires-before");
         let expires = expires.or(self.expires_after.map(|_| "expires-after")).map(|condition| {
@@ -127,10 +163,11 @@ impl Query {
     }
 
     /// Whether the server's filter also sends the sessions that have the user at another place than
-    /// those of the layout: it finds the text anywhere in JSON, and sends whatever it cannot read.
-    pub(super) fn sends_every_place(&self, layout: &Layout) -> bool {
+    /// those of the layouts: it finds the text anywhere in JSON, and sends whatever it cannot read.
+    pub(super) fn sends_every_place(&self, layouts: &Layouts) -> bool {
         let Some(user) = &self.user else { return true };
-        search::user(layout, user).is_none() || search::is_in_text(layout)
+        let sends = |layout| search::user(layout, user).is_none() || search::is_in_text(layout);
+        layouts.iter().all(sends)
     }
 
     /// The session in `document`, which matched the filter, if it is meant; as it stands at
@@ -259,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_condition_without_its_date_is_an_error() {
-        let layout = Layout::named("tower-sessions").unwrap();
+        let layout = &Layouts::from(Layout::named("tower-sessions").unwrap().clone());
         let query = Query { idle: Some(Duration::from_secs(60)), ..Query::default() };
         let now = DateTime::from_millis(0);
         let error = query.filter(layout, now, now).unwrap_err();
@@ -267,7 +304,7 @@ mod tests {
             error.to_string(),
             "idle requires a last touch, which the layout tower-sessions does not store"
         );
-        let layout = Layout::named("accounts-js").unwrap();
+        let layout = &Layouts::from(Layout::named("accounts-js").unwrap().clone());
         let query = Query { expires_before: Some(now), ..Query::default() };
         assert!(matches!(query.filter(layout, now, now), Err(Error::NoDate { .. })));
     }

@@ -5,7 +5,7 @@ use bson::{Bson, DateTime, Document, RawDocument, doc};
 
 use crate::error::Result;
 use crate::model::filter::all;
-use crate::model::layout::Layout;
+use crate::model::layout::Layouts;
 use crate::model::query::{Needed, Query, Verdict};
 use crate::model::session::{Session, State};
 
@@ -40,9 +40,9 @@ impl Selection {
     /// tells: see [`Selection::admits`].
     ///
     /// # Errors
-    /// [`Error::Unsupported`](crate::Error::Unsupported) where the layout cannot decide a condition.
-    pub fn filter(&self, layout: &Layout) -> Result<Document> {
-        Ok(all(vec![self.keyed(), self.predicate(layout)?]))
+    /// [`Error::Unsupported`](crate::Error::Unsupported) where a layout cannot decide a condition.
+    pub fn filter(&self, layouts: &Layouts) -> Result<Document> {
+        Ok(all(vec![self.keyed(), self.predicate(layouts)?]))
     }
 
     /// The part of the filter that the `_id`s are.
@@ -52,16 +52,16 @@ impl Selection {
     }
 
     /// The filter without the `_id`s: what a write repeats that names them itself.
-    pub(crate) fn predicate(&self, layout: &Layout) -> Result<Document> {
-        let query = self.query.filter(layout, self.now, self.cutoff)?;
-        Ok(all(vec![query, self.invariant(layout)]))
+    pub(crate) fn predicate(&self, layouts: &Layouts) -> Result<Document> {
+        let query = self.query.filter(layouts, self.now, self.cutoff)?;
+        Ok(all(vec![query, self.invariant(layouts)]))
     }
 
     /// What holds for every selected session, whatever the query. A filter that is put together from
     /// ranges of an index instead of the query has this in it too, so it is added in one place.
-    pub(crate) fn invariant(&self, layout: &Layout) -> Document {
-        let spared = self.spared(layout).map(|some| doc! { "$nor": [some] });
-        all([layout.membership()].into_iter().chain(spared).collect())
+    pub(crate) fn invariant(&self, layouts: &Layouts) -> Document {
+        let spared = self.spared(layouts).map(|some| doc! { "$nor": [some] });
+        all([layouts.membership()].into_iter().chain(spared).collect())
     }
 
     /// The filter of the sessions that are left out although they match; `None` where there can be
@@ -69,16 +69,16 @@ impl Selection {
     ///
     /// # Errors
     /// As for [`Selection::filter`].
-    pub fn left_out(&self, layout: &Layout) -> Result<Option<Document>> {
-        let Some(spared) = self.spared(layout) else { return Ok(None) };
+    pub fn left_out(&self, layouts: &Layouts) -> Result<Option<Document>> {
+        let Some(spared) = self.spared(layouts) else { return Ok(None) };
         let all_that_match = Self { spares_credentials: false, ..self.clone() };
-        Ok(Some(all(vec![all_that_match.filter(layout)?, spared])))
+        Ok(Some(all(vec![all_that_match.filter(layouts)?, spared])))
     }
 
-    fn spared(&self, layout: &Layout) -> Option<Document> {
+    fn spared(&self, layouts: &Layouts) -> Option<Document> {
         let is_spared =
             self.spares_credentials && self.keys.is_none() && !self.query.is_only_expired();
-        layout.credentials().filter(|_| is_spared)
+        layouts.credentials().filter(|_| is_spared)
     }
 
     /// The dates that the conditions compare with. For each, the filter of all sessions that have it,
@@ -87,12 +87,12 @@ impl Selection {
     ///
     /// # Errors
     /// As for [`Selection::filter`].
-    pub fn needed_dates(&self, layout: &Layout) -> Result<Vec<(Needed, Document, Document)>> {
-        let needed = self.query.needed_dates(layout).into_iter();
+    pub fn needed_dates(&self, layouts: &Layouts) -> Result<Vec<(Needed, Document, Document)>> {
+        let needed = self.query.needed_dates(layouts).into_iter();
         let filters = needed.map(|date| {
-            let everybody = Self::new(Query::default(), self.now).filter(layout)?;
+            let everybody = Self::new(Query::default(), self.now).filter(layouts)?;
             let query = Query { state: self.query.state, ..Query::default() };
-            let others = Self { query, keys: self.keys.clone(), ..*self }.filter(layout)?;
+            let others = Self { query, keys: self.keys.clone(), ..*self }.filter(layouts)?;
             let has = all(vec![everybody, date.there.clone()]);
             let lacks = all(vec![others, doc! { "$nor": [&date.there] }]);
             Ok((date, has, lacks))
@@ -111,33 +111,34 @@ impl Selection {
     }
 
     /// Whether a document that matched the filter is selected.
-    pub fn admits(&self, layout: &Layout, document: &RawDocument) -> bool {
-        !self.needs_payload() || self.session(layout, document).is_some()
+    pub fn admits(&self, layouts: &Layouts, document: &RawDocument) -> bool {
+        !self.needs_payload() || self.session(layouts, document).is_some()
     }
 
     /// The session in a document that matched the filter, if it is selected, as it stands at the
     /// cutoff. No more of the payload is decoded than must be.
-    pub fn session(&self, layout: &Layout, document: &RawDocument) -> Option<Session> {
-        self.query.admit(layout, document, self.cutoff)
+    pub fn session(&self, layouts: &Layouts, document: &RawDocument) -> Option<Session> {
+        self.query.admit(layouts.of(document), document, self.cutoff)
     }
 
     /// The same of any document, with the places where a session that is not selected has the user.
-    pub fn verdict(&self, layout: &Layout, document: &RawDocument) -> Verdict {
-        self.query.judge(layout, document, self.cutoff)
+    pub fn verdict(&self, layouts: &Layouts, document: &RawDocument) -> Verdict {
+        self.query.judge(layouts.of(document), document, self.cutoff)
     }
 
     /// The same selection of any user's sessions, where the server would not send those that have
     /// the user at a place where the layout does not look.
-    pub fn of_any_user(&self, layout: &Layout) -> Option<Self> {
+    pub fn of_any_user(&self, layouts: &Layouts) -> Option<Self> {
         let query = Query { user: None, ..self.query.clone() };
         let keys = self.keys.clone();
-        (!self.query.sends_every_place(layout)).then(|| Self { query, keys, ..*self })
+        (!self.query.sends_every_place(layouts)).then(|| Self { query, keys, ..*self })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::layout::Layout;
 
     fn at(millis: i64) -> DateTime {
         DateTime::from_millis(millis)
@@ -145,21 +146,21 @@ mod tests {
 
     #[test]
     fn credentials_are_spared_unless_they_are_named_or_expired() {
-        let layout = Layout::named("shopify").unwrap();
+        let layouts = &Layouts::from(Layout::named("shopify").unwrap().clone());
         let mut selection = Selection::new(Query::state(State::Live), at(0));
-        let credentials = layout.credentials().unwrap();
+        let credentials = layouts.credentials().unwrap();
         let spares = |selection: &Selection| {
-            let filter = selection.filter(layout).unwrap().to_string();
-            assert!(filter.contains(&layout.membership().to_string()[1..20]), "{filter}");
+            let filter = selection.filter(layouts).unwrap().to_string();
+            assert!(filter.contains(&layouts.membership().to_string()[1..20]), "{filter}");
             filter.contains(&doc! { "$nor": [&credentials] }.to_string())
         };
         assert!(!spares(&selection));
-        assert_eq!(selection.left_out(layout).unwrap(), None);
-        let everybody = selection.filter(layout).unwrap();
+        assert_eq!(selection.left_out(layouts).unwrap(), None);
+        let everybody = selection.filter(layouts).unwrap();
         selection.spares_credentials = true;
         assert!(spares(&selection));
         let left_out = all(vec![everybody, credentials.clone()]);
-        assert_eq!(selection.left_out(layout).unwrap(), Some(left_out));
+        assert_eq!(selection.left_out(layouts).unwrap(), Some(left_out));
         assert!(!spares(&Selection { keys: Some(vec!["a".into()]), ..selection.clone() }));
         selection.query.state = Some(State::Expired);
         assert!(!spares(&selection));

@@ -1,14 +1,14 @@
 //! What a database holds: which collections are of sessions, and in which layout.
 
-use std::slice;
-
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, doc};
 
+use mongodb::options::Hint;
+
 use crate::error::{Certainty, Error, Result};
 use crate::model::index_spec::IndexSpec;
-use crate::model::layout::Layout;
 use crate::model::layout::detect::{Sample, Verdict, detect};
+use crate::model::layout::{Layout, Layouts};
 use crate::ops::index::{self, TtlState};
 use crate::server::connection::Connection;
 use crate::server::reply::{affected, first_batch};
@@ -17,13 +17,10 @@ mod choice;
 
 pub use choice::{Choice, Purpose};
 
-/// How many documents a layout is judged by: `$sample` gives a hundred of a million in 20 ms.
-const SAMPLE: i64 = 100;
-
 /// A collection that holds sessions.
 #[derive(Debug, Clone)]
 pub struct Surveyed {
-    /// Its layout, and how sure that is.
+    /// Its layout, or those of a mixed collection, and how sure that is.
     pub verdict: Verdict,
     /// How many documents it has, if this login may know.
     pub documents: Option<u64>,
@@ -35,11 +32,30 @@ pub struct Surveyed {
 
 impl Connection {
     /// A look at a collection, to judge its layout by.
-    async fn sample(&self, collection: &str, purpose: Purpose) -> Result<Sample> {
+    async fn sample(&self, collection: &str, purpose: Purpose, size: i64) -> Result<Sample> {
         let Some(indexes) = self.indexes(collection).await? else {
             return Err(self.no_collection(collection).await);
         };
-        self.sample_with(collection, indexes, purpose, SAMPLE).await
+        let mut sample = self.sample_with(collection, indexes, purpose, size).await?;
+        let is_all = (sample.documents.len() as i64) < size;
+        if purpose == Purpose::Reading && !is_all {
+            // The newest may be of another store than the oldest.
+            let collection = self.collection(collection);
+            let last = collection.aggregate([doc! { "$limit": size }]);
+            let last = last.hint(Hint::Keys(doc! { "$natural": -1 }));
+            let mut cursor = match last.with_type::<RawDocumentBuf>().await {
+                Ok(cursor) => cursor,
+                // A view has no order of its own.
+                Err(_) => return Ok(sample),
+            };
+            while let Ok(true) = cursor.advance().await {
+                let document = cursor.current().to_owned();
+                if !sample.documents.contains(&document) {
+                    sample.documents.push(document);
+                }
+            }
+        }
+        Ok(sample)
     }
 
     pub(crate) async fn no_collection(&self, collection: &str) -> Error {
@@ -110,11 +126,11 @@ impl Connection {
         &self,
         collection: &str,
         look: i64,
-        own: Option<&Layout>,
+        own: Option<&Layouts>,
     ) -> Result<(Vec<IndexSpec>, Verdict)> {
         let indexes = self.indexes(collection).await?.unwrap_or_default();
         let sample = self.sample_with(collection, indexes.clone(), Purpose::Reading, look).await?;
-        let by_own = own.map(|layout| detect(&sample, slice::from_ref(layout)));
+        let by_own = own.map(|own| detect(&sample, &own.iter().cloned().collect::<Vec<_>>()));
         let whole =
             |verdict: &Verdict| matches!(verdict.certainty, Certainty::Certain | Certainty::Weak);
         let verdict = by_own.filter(whole).unwrap_or_else(|| detect(&sample, Layout::known()));
@@ -148,11 +164,15 @@ impl Connection {
     }
 
     /// Every collection that holds sessions: of this database, or of all that this login may see.
-    /// What fits the layout `own` is said to have it, rather than a built-in one.
+    /// What fits the layouts `own` is said to have them, rather than a built-in one.
     ///
     /// # Errors
     /// What the connection meets.
-    pub async fn survey(&self, all_databases: bool, own: Option<&Layout>) -> Result<Vec<Surveyed>> {
+    pub async fn survey(
+        &self,
+        all_databases: bool,
+        own: Option<&Layouts>,
+    ) -> Result<Vec<Surveyed>> {
         const LOOK: i64 = 50;
         let databases = match all_databases {
             true => self.databases().await?,

@@ -138,13 +138,13 @@ impl Store {
     /// # Errors
     /// What the connection meets.
     pub async fn stats(&self, options: &Options, now: DateTime) -> Result<Stats> {
-        if let Some(user) = self.layout().user_fact() {
-            let users = users::pipeline(self.layout(), user, options.top);
+        if let Some(user) = self.layouts().user_fact() {
+            let users = users::pipeline(self.layouts(), user, options.top);
             match self.counted(options, now, Some(&users)).await {
                 Err(error) if error.code() == Some(UNKNOWN_ACCUMULATOR) => {}
                 stats => return stats,
             }
-        } else if self.layout().user.is_empty() {
+        } else if self.layouts().iter().all(|layout| layout.user.is_empty()) {
             return self.counted(options, now, None).await;
         }
         let decoded = Users::decoded(self, now, options);
@@ -161,7 +161,7 @@ impl Store {
         let looked_at = self.first_and_last().await?;
         // Most collections have documents of one shape, so the cheap aggregation is enough; where
         // it was not, the thorough one costs a second reading.
-        let quick = Aggregation::after_a_look(self.layout(), now, &looked_at);
+        let quick = Aggregation::after_a_look(self.layouts(), now, &looked_at);
         let stats = match self.aggregated(&quick, options, now, users).await? {
             Some(stats) => Some(stats),
             None => self.aggregated(&quick.thoroughly(), options, now, users).await?,

@@ -8,16 +8,16 @@ use bson::{DateTime, Document, doc};
 
 use crate::error::{Error, Result};
 use crate::model::index_spec::IndexSpec;
-use crate::model::layout::Layout;
+use crate::model::layout::{Layout, Layouts};
 use crate::server::connection::Connection;
 use crate::server::reply::Reply;
 
-/// Sessions of one layout in one collection.
+/// The sessions of one collection, in its layout or, in a mixed collection, its layouts.
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(super) connection: Connection,
     pub(super) collection: String,
-    pub(super) layout: Arc<Layout>,
+    pub(super) layouts: Arc<Layouts>,
     pub(super) comment: String,
     /// Touches write nothing in a session that was written lately.
     pub(super) touch_after: Duration,
@@ -26,30 +26,36 @@ pub struct Store {
 }
 
 impl Connection {
-    /// The store that keeps its sessions in `collection`, written in `layout`.
-    pub fn store(&self, collection: &str, layout: Layout) -> Store {
-        Store::new(self.clone(), collection, layout)
+    /// The store that keeps its sessions in `collection`, written in one layout or in several.
+    pub fn store(&self, collection: &str, layouts: impl Into<Layouts>) -> Store {
+        Store::new(self.clone(), collection, layouts)
     }
 }
 
 impl Store {
-    /// The store of `layout` in `collection`. [`Connection::store`] does the same.
-    pub fn new(connection: Connection, collection: &str, layout: Layout) -> Self {
+    /// The store of these layouts in `collection`. [`Connection::store`] does the same.
+    pub fn new(connection: Connection, collection: &str, layouts: impl Into<Layouts>) -> Self {
         let comment = format!("sessionctl {}", env!("CARGO_PKG_VERSION"));
-        let (collection, layout) = (collection.to_owned(), Arc::new(layout));
+        let (collection, layouts) = (collection.to_owned(), Arc::new(layouts.into()));
         Self {
             connection,
             collection,
-            layout,
+            layouts,
             comment,
             touch_after: Duration::ZERO,
             save_only_live: false,
         }
     }
 
-    /// How its sessions are written.
+    /// How new sessions are written. Those that are there may have other layouts, too: what reads,
+    /// counts or ends them goes by [`Store::layouts`].
     pub fn layout(&self) -> &Layout {
-        &self.layout
+        self.layouts.first()
+    }
+
+    /// How its sessions are written, those of each layout.
+    pub fn layouts(&self) -> &Layouts {
+        &self.layouts
     }
 
     /// The connection it uses.
@@ -74,9 +80,9 @@ impl Store {
         self
     }
 
-    /// The same store, its documents read by another layout.
-    pub(crate) fn with_layout(&self, layout: Layout) -> Self {
-        Self { layout: Arc::new(layout), ..self.clone() }
+    /// The same store, its documents read by other layouts.
+    pub(crate) fn with_layouts(&self, layouts: impl Into<Layouts>) -> Self {
+        Self { layouts: Arc::new(layouts.into()), ..self.clone() }
     }
 
     /// What its operations say in `currentOp` and the profiler. No session ids in it.

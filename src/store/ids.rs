@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use bson::{Bson, Document, doc, oid::ObjectId};
 
 use super::collection::Store;
+use super::read::Batches;
 use crate::error::Result;
 use crate::model::filter::all;
-use crate::model::layout::BsonType;
+use crate::model::layout::{BsonType, Layout};
 use crate::model::session::{SessionId, shorten};
 use crate::server::reply::{documents, key_of};
 
@@ -59,16 +60,19 @@ impl Store {
 
     /// The `_id`s of the sessions whose whole id was typed.
     async fn exact(&self, typed: &[String]) -> Result<BTreeMap<String, Bson>> {
-        let path = &self.layout.id.path;
-        let values: Vec<Bson> = typed.iter().flat_map(|text| self.values_of(text)).collect();
-        let filter = all(vec![doc! { path: { "$in": values } }, self.layout.membership()]);
+        let named = self.layouts.each(|layout| {
+            let values: Vec<Bson> = typed.iter().flat_map(|text| values_of(layout, text)).collect();
+            doc! { &layout.id.path: { "$in": values } }
+        });
+        let filter = all(vec![named, self.layouts.membership()]);
         let mut exact = BTreeMap::new();
-        let mut batches = self.read_ids(filter, &[path], AT_ONCE as u32).await?;
+        let mut batches = self.read_for_ids(filter).await?;
         while let Some(batch) = batches.next().await? {
             for document in documents(&batch) {
                 let Some(key) = key_of(document) else { continue };
-                let full = self.layout.id_of(document).full();
-                if let Some(own) = full.strip_prefix(&self.layout.id.prefix) {
+                let layout = self.layouts.of(document);
+                let full = layout.id_of(document).full();
+                if let Some(own) = full.strip_prefix(&layout.id.prefix) {
                     exact.insert(own.to_owned(), key.clone());
                 }
                 exact.insert(full, key);
@@ -77,24 +81,13 @@ impl Store {
         Ok(exact)
     }
 
-    /// The values that `text` can stand for, one for each type that the layout's ids have.
-    fn values_of(&self, text: &str) -> Vec<Bson> {
-        let prefix = &self.layout.id.prefix;
-        let with_prefix = (!prefix.is_empty()).then(|| format!("{prefix}{text}"));
-        let texts: Vec<String> = std::iter::once(text.to_owned()).chain(with_prefix).collect();
-        let mut values: Vec<Bson> = texts.iter().map(|text| Bson::String(text.clone())).collect();
-        for kind in &self.layout.id.types {
-            match kind {
-                BsonType::ObjectId => values.extend(ObjectId::parse_str(text).map(Bson::ObjectId)),
-                BsonType::BinData => values.extend(texts.iter().flat_map(|text| binaries(text))),
-                _ => {}
-            }
+    /// What tells the ids of the sessions that match: no more of them than that, where their layouts
+    /// agree on the field.
+    async fn read_for_ids(&self, filter: Document) -> Result<Batches> {
+        match self.layouts.share_ids() {
+            true => self.read_ids(filter, &[&self.layout().id.path], AT_ONCE as u32).await,
+            false => self.read_whole(filter, AT_ONCE as u32).await,
         }
-        // A document without the store's own id field is named by its `_id`.
-        if self.layout.id.path == "_id" {
-            values.extend(ObjectId::parse_str(text).map(Bson::ObjectId));
-        }
-        values
     }
 
     async fn by_prefix(&self, text: &str, resolved: &mut Resolved) -> Result<()> {
@@ -112,44 +105,23 @@ impl Store {
 
     /// The sessions whose ids begin so.
     pub(crate) fn prefix_filter(&self, text: &str) -> Option<Document> {
-        let path = &self.layout.id.path;
-        let prefix = &self.layout.id.prefix;
-        let mut ranges = Vec::new();
-        if self.layout.id.types.contains(&BsonType::String) && !text.is_empty() {
-            ranges.extend(range(path, text));
-            if !prefix.is_empty() && !text.starts_with(prefix) {
-                ranges.extend(range(path, &format!("{prefix}{text}")));
-            }
-        }
-        if self.layout.id.types.contains(&BsonType::ObjectId) && text.len() >= LEAST_PREFIX {
-            ranges.extend(object_id_range(path, text));
-        }
-        if self.layout.id.types.contains(&BsonType::BinData) && !text.is_empty() {
-            ranges.extend(binary_ranges(path, text));
-            if !prefix.is_empty() && !text.starts_with(prefix) {
-                ranges.extend(binary_ranges(path, &format!("{prefix}{text}")));
-            }
-        }
-        (!ranges.is_empty()).then(|| doc! { "$or": ranges })
+        self.layouts.each_maybe(|layout| prefix_filter(layout, text))
     }
 
     /// At most two sessions whose ids begin so. Fewer than eight characters are taken only where
     /// they are at least the whole short form of a short id.
-    async fn some_ids(&self, mut filter: Document, text: &str) -> Result<Vec<Bson>> {
-        let path = &self.layout.id.path;
-        if text.chars().count() < LEAST_PREFIX {
-            let longest = 2 * text.chars().count() + 1 + self.layout.id.prefix.chars().count();
-            // Where there is no index on the id, the server may judge the lengths of other ids first.
-            let id = doc! { "$convert": { "input": format!("${path}"), "to": "string", "onError": "", "onNull": "" } };
-            filter.insert("$expr", doc! { "$lte": [{ "$strLenCP": id }, longest as i64] });
-        }
-        let filter = all(vec![filter, self.layout.membership()]);
-        let mut batches = self.read_ids(filter, &[path], AT_ONCE as u32).await?;
+    async fn some_ids(&self, filter: Document, text: &str) -> Result<Vec<Bson>> {
+        let typed = text.chars().count();
+        let short = (typed < LEAST_PREFIX)
+            .then(|| self.layouts.each(|layout| is_short(layout, 2 * typed + 1)));
+        // Where there is no index on the id, the server may judge the lengths of other ids first.
+        let filter = short.into_iter().fold(filter, |filter, short| all(vec![filter, short]));
+        let filter = all(vec![filter, self.layouts.membership()]);
+        let mut batches = self.read_for_ids(filter).await?;
         let mut keys = Vec::new();
         while let Some(batch) = batches.next().await? {
             for document in documents(&batch) {
-                let id: SessionId = self.layout.id_of(document);
-                let typed = text.chars().count();
+                let id: SessionId = self.layouts.of(document).id_of(document);
                 if typed < LEAST_PREFIX && typed < id.short().chars().count() {
                     continue;
                 }
@@ -161,6 +133,55 @@ impl Store {
         }
         Ok(keys)
     }
+}
+
+/// Whether an id has at most so many characters after its prefix.
+fn is_short(layout: &Layout, longest: usize) -> Document {
+    let longest = longest + layout.id.prefix.chars().count();
+    let id = doc! { "$convert": { "input": format!("${}", layout.id.path), "to": "string", "onError": "", "onNull": "" } };
+    doc! { "$expr": { "$lte": [{ "$strLenCP": id }, longest as i64] } }
+}
+
+/// The values that `text` can stand for, one for each type that the layout's ids have.
+fn values_of(layout: &Layout, text: &str) -> Vec<Bson> {
+    let prefix = &layout.id.prefix;
+    let with_prefix = (!prefix.is_empty()).then(|| format!("{prefix}{text}"));
+    let texts: Vec<String> = std::iter::once(text.to_owned()).chain(with_prefix).collect();
+    let mut values: Vec<Bson> = texts.iter().map(|text| Bson::String(text.clone())).collect();
+    for kind in &layout.id.types {
+        match kind {
+            BsonType::ObjectId => values.extend(ObjectId::parse_str(text).map(Bson::ObjectId)),
+            BsonType::BinData => values.extend(texts.iter().flat_map(|text| binaries(text))),
+            _ => {}
+        }
+    }
+    // A document without the store's own id field is named by its `_id`.
+    if layout.id.path == "_id" {
+        values.extend(ObjectId::parse_str(text).map(Bson::ObjectId));
+    }
+    values
+}
+
+/// The sessions of the layout whose ids begin so.
+fn prefix_filter(layout: &Layout, text: &str) -> Option<Document> {
+    let (path, prefix) = (&layout.id.path, &layout.id.prefix);
+    let mut ranges = Vec::new();
+    if layout.id.types.contains(&BsonType::String) && !text.is_empty() {
+        ranges.extend(range(path, text));
+        if !prefix.is_empty() && !text.starts_with(prefix) {
+            ranges.extend(range(path, &format!("{prefix}{text}")));
+        }
+    }
+    if layout.id.types.contains(&BsonType::ObjectId) && text.len() >= LEAST_PREFIX {
+        ranges.extend(object_id_range(path, text));
+    }
+    if layout.id.types.contains(&BsonType::BinData) && !text.is_empty() {
+        ranges.extend(binary_ranges(path, text));
+        if !prefix.is_empty() && !text.starts_with(prefix) {
+            ranges.extend(binary_ranges(path, &format!("{prefix}{text}")));
+        }
+    }
+    (!ranges.is_empty()).then(|| doc! { "$or": ranges })
 }
 
 /// What an error may repeat of a prefix: all of it if it is no longer than a short form.

@@ -9,7 +9,6 @@ use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 
 use super::collection::Store;
 use crate::error::Result;
-use crate::model::layout::Layout;
 use crate::server::reply::{affected, documents};
 
 /// Documents a batch of a cursor: large enough to be as fast as the driver's default, small enough
@@ -142,11 +141,11 @@ impl Store {
 
     fn sort_key(&self, sort: SortKey) -> Bson {
         match sort {
-            SortKey::Expires => self.layout.expiry_fact(),
-            SortKey::Touched => Layout::instant_fact(&self.layout.touched),
-            SortKey::Created => Layout::instant_fact(&self.layout.created),
+            SortKey::Expires => self.layouts.expiry_fact(),
+            SortKey::Touched => self.layouts.instant_fact(|layout| &layout.touched),
+            SortKey::Created => self.layouts.instant_fact(|layout| &layout.created),
             SortKey::Bytes => doc! { "$bsonSize": "$$ROOT" }.into(),
-            SortKey::Id => format!("${}", self.layout.id.path).into(),
+            SortKey::Id => self.layouts.fact(|layout| format!("${}", layout.id.path).into()),
         }
     }
 

@@ -39,7 +39,7 @@ impl Store {
     /// What the connection meets, and [`Error::Document`] where the payload does not decode into `T`.
     pub async fn get<T: DeserializeOwned>(&self, id: &str) -> Result<Option<T>> {
         let Some((session, _)) = self.find_live(id).await? else { return Ok(None) };
-        typed(roundtrip::value(&self.layout, &session)?).map(Some)
+        typed(roundtrip::value(self.layouts.of(&session), &session)?).map(Some)
     }
 
     /// The whole session `id` if it is not over, and the server's clock.
@@ -58,7 +58,7 @@ impl Store {
     ) -> Result<Option<(RawDocumentBuf, DateTime)>> {
         let collection = self.connection.collection(&self.collection);
         let find = collection
-            .find_one(doc! { &self.layout.id.path: id })
+            .find_one(doc! { &self.layout().id.path: id })
             .projection(doc! { "_id": 0, "session": part, "now": "$$NOW" })
             .optional(elsewhere, FindOne::selection_criteria)
             .comment(self.comment.as_str());
@@ -73,14 +73,14 @@ impl Store {
         let (Ok(session), Ok(now)) = (row.get_document("session"), row.get_datetime("now")) else {
             return Ok(None);
         };
-        let (state, _) = self.layout.state_at(session, now);
+        let (state, _) = self.layouts.of(session).state_at(session, now);
         Ok(matches!(state, State::Live | State::Endless).then(|| (session.to_owned(), now)))
     }
 
     /// What there is of the expiry of the session `id`, as the primary knows it.
     async fn find_expiry(&self, id: &str) -> Result<Option<(RawDocumentBuf, DateTime)>> {
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        self.find_of_live(id, self.layout.expiry_fields().into(), Some(primary)).await
+        self.find_of_live(id, self.layout().expiry_fields().into(), Some(primary)).await
     }
 
     /// Writes the session `id`, new or not, as the store of this layout would: connect-mongo's `set`
@@ -100,9 +100,9 @@ impl Store {
     /// no form for this payload; and what the connection meets.
     pub async fn set<T: Serialize>(&self, id: &str, payload: &T, expiry: Expiry) -> Result<()> {
         let whole = whole(id, payload, expiry)?;
-        let clock = self.clock(whole.needs_now(&self.layout)).await?;
-        let update = whole.update(&self.layout, clock)?;
-        self.update(doc! { &self.layout.id.path: id }, update, true).await.map(drop)
+        let clock = self.clock(whole.needs_now(self.layout())).await?;
+        let update = whole.update(self.layout(), clock)?;
+        self.update(doc! { &self.layout().id.path: id }, update, true).await.map(drop)
     }
 
     /// Writes the session `id` only if there is one that is not over; `false` says that there was
@@ -123,11 +123,11 @@ impl Store {
 
     /// Writes a session that is there, and, if so asked, only one that is not over.
     pub(crate) async fn replace(&self, whole: Whole<'_>, only_live: bool) -> Result<UpdateResult> {
-        let query = doc! { &self.layout.id.path: whole.id };
-        let clock = self.clock(whole.needs_now(&self.layout)).await?;
+        let query = doc! { &self.layout().id.path: whole.id };
+        let clock = self.clock(whole.needs_now(self.layout())).await?;
         let update = match only_live {
-            true => whole.replacement(&self.layout, clock)?,
-            false => whole.update(&self.layout, clock)?,
+            true => whole.replacement(self.layout(), clock)?,
+            false => whole.update(self.layout(), clock)?,
         };
         self.update(query, update, false).await
     }
@@ -160,12 +160,12 @@ impl Store {
     }
 
     pub(crate) async fn insert(&self, whole: Whole<'_>) -> Result<bool> {
-        let query = doc! { &self.layout.id.path: whole.id };
-        let now = match whole.depends_on_now(&self.layout) {
+        let query = doc! { &self.layout().id.path: whole.id };
+        let now = match whole.depends_on_now(self.layout()) {
             true => self.connection.primary_now().await?,
             false => DateTime::MIN,
         };
-        let insertion = whole.insertion(&self.layout, now)?;
+        let insertion = whole.insertion(self.layout(), now)?;
         match self.update(query, insertion.into(), true).await {
             Ok(done) => Ok(done.upserted_id.is_some()),
             // Two upserts of one id at the same time: the unique index let the other in.
@@ -200,7 +200,7 @@ impl Store {
     /// # Errors
     /// As for [`Store::set`].
     pub async fn touch(&self, id: &str, expiry: Expiry) -> Result<bool> {
-        let (layout, touch, after) = (&self.layout, Touch(expiry), self.touch_after);
+        let (layout, touch, after) = (self.layout(), Touch(expiry), self.touch_after);
         if !after.is_zero() {
             let Some((session, now)) = self.find_expiry(id).await? else { return Ok(false) };
             if touch.is_needless(layout, &session, now, after) {
@@ -209,7 +209,7 @@ impl Store {
         }
         let clock = self.clock(Touch::needs_now(layout)).await?;
         let update = touch.update(layout, clock)?;
-        let done = self.update(doc! { &self.layout.id.path: id }, update, false).await?;
+        let done = self.update(doc! { &self.layout().id.path: id }, update, false).await?;
         self.lived(id, &done).await
     }
 
@@ -259,8 +259,8 @@ impl Store {
     /// # Errors
     /// What the connection meets.
     pub async fn destroy(&self, id: &str) -> Result<bool> {
-        let query = doc! { &self.layout.id.path: id };
-        if self.layout.id.path != "_id" {
+        let query = doc! { &self.layout().id.path: id };
+        if self.layout().id.path != "_id" {
             // There may be two where no unique index forbids it.
             return Ok(self.delete_all(query).await? > 0);
         }
@@ -279,7 +279,7 @@ impl Store {
     /// # Errors
     /// What the connection meets.
     pub async fn clear(&self) -> Result<u64> {
-        self.delete_all(self.layout.membership()).await
+        self.delete_all(self.layouts.membership()).await
     }
 
     async fn delete_all(&self, query: Document) -> Result<u64> {
@@ -302,8 +302,9 @@ impl Store {
         let mut all = Vec::new();
         while let Some(batch) = batches.next().await? {
             for document in documents(&batch) {
-                if let Ok(payload) = roundtrip::value(&self.layout, document) {
-                    all.push((self.layout.id_of(document), typed(payload)?));
+                let layout = self.layouts.of(document);
+                if let Ok(payload) = roundtrip::value(layout, document) {
+                    all.push((layout.id_of(document), typed(payload)?));
                 }
             }
         }
@@ -321,8 +322,8 @@ impl Store {
 
     fn not_over(&self, now: DateTime) -> Document {
         let states = [State::Live, State::Endless];
-        let either = doc! { "$or": states.map(|state| self.layout.filter(state, now)).to_vec() };
-        all(vec![self.layout.membership(), either])
+        let either = doc! { "$or": states.map(|state| self.layouts.filter(state, now)).to_vec() };
+        all(vec![self.layouts.membership(), either])
     }
 }
 

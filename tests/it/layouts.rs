@@ -145,7 +145,10 @@ fn every_fixture_alone_is_enough_to_delete_by() {
         };
         let verdict = detect(&sample, Layout::known());
         assert_eq!(verdict.certainty, Certainty::Certain, "{}: {verdict}", fixture.name);
-        assert_eq!(verdict.certain().map(|layout| &*layout.name), Some(fixture.layout));
+        assert_eq!(
+            verdict.certain().map(|layouts| layouts.name()),
+            Some(fixture.layout.to_owned())
+        );
     }
 }
 

@@ -47,7 +47,8 @@ pub struct Global {
     )]
     pub collection: Vec<String>,
 
-    /// How the sessions are written, by name (see sessionctl layouts); auto finds out
+    /// How the sessions are written, by name (see sessionctl layouts); auto finds out. Repeatable for
+    /// a collection that holds sessions of several layouts
     #[arg(
         long,
         global = true,
@@ -56,9 +57,10 @@ pub struct Global {
         hide_possible_values = true,
         default_value = "auto",
         value_parser = Completed(auto_and_layouts),
-        value_name = "NAME"
+        value_name = "NAME",
+        action = ArgAction::Append
     )]
-    pub layout: String,
+    pub layout: Vec<String>,
 
     /// A layout of your own, as TOML (begin with sessionctl layouts show NAME)
     #[arg(
@@ -132,6 +134,11 @@ pub struct Global {
 }
 
 impl Global {
+    /// The layouts that were named, joined with `+` as reports name them; `None` for `auto`.
+    pub fn layout_name(&self) -> Option<String> {
+        Some(self.layout.join("+")).filter(|name| name != AUTO)
+    }
+
     /// Whether a connection string was given in any form.
     pub fn names_server(&self) -> bool {
         self.uri.is_some() || self.uri_file.is_some()
@@ -201,13 +208,16 @@ impl TypedValueParser for Completed {
     }
 }
 
+/// What stands for the name of a layout that is to be found out.
+pub const AUTO: &str = "auto";
+
 /// The names of the built-in layouts.
 pub fn layouts() -> Vec<String> {
     Layout::known().iter().map(|layout| layout.name.clone()).collect()
 }
 
 fn auto_and_layouts() -> Vec<String> {
-    std::iter::once("auto".to_owned()).chain(layouts()).collect()
+    std::iter::once(AUTO.to_owned()).chain(layouts()).collect()
 }
 
 /// Text that no output may show.

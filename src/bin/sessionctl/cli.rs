@@ -6,7 +6,7 @@
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
-use crate::args::{Completed, DEFAULT_URI, Global, Uri};
+use crate::args::{AUTO, Completed, DEFAULT_URI, Global, Uri};
 use crate::commands::{Command, Invocation, help};
 use crate::console::failure::Refusal;
 use crate::console::redact::command_line;
@@ -167,6 +167,15 @@ fn is_option(argument: &str) -> bool {
 /// A flag beats a variable here too.
 fn choose_layout(global: &mut Global, matches: &ArgMatches) -> Result<(), Refusal> {
     let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    // clap forgets what stands before the command's name if something stands behind it.
+    if typed("layout") && typed_times("--layout", None) > global.layout.len() {
+        let sentence = "--layout stands both before and behind the name of the command".into();
+        return Err(Refusal::Own(sentence, "give every --layout behind it"));
+    }
+    if global.layout.len() > 1 && global.layout.iter().any(|name| name == AUTO) {
+        let sentence = "--layout auto was given beside the name of a layout".into();
+        return Err(Refusal::Own(sentence, "leave auto away, or the names"));
+    }
     match (typed("layout"), typed("layout_file")) {
         (true, true) => {
             let sentence = "--layout and --layout-file were both given".into();
@@ -185,10 +194,7 @@ fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
     let collections = &cli.global.collection;
     let is_typed = matches.value_source("collection") == Some(ValueSource::CommandLine);
     // clap forgets what stands before the command's name if something stands behind it.
-    if is_typed
-        && typed_collections(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()))
-            > collections.len()
-    {
+    if is_typed && typed_times("--collection", Some("-c")) > collections.len() {
         let sentence = "-c stands both before and behind the name of the command".into();
         return Err(Refusal::Own(sentence, "give every -c behind it"));
     }
@@ -201,10 +207,13 @@ fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// How many times a collection was named, written out as one usually does.
-fn typed_collections(args: impl Iterator<Item = String>) -> usize {
-    let is_short = |arg: &str| arg.starts_with("-c");
-    let is_long = |arg: &str| arg == "--collection" || arg.starts_with("--collection=");
+/// How many times an option was given, written out as one usually does.
+fn typed_times(long: &str, short: Option<&str>) -> usize {
+    let args = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
+    let is_short = |arg: &str| short.is_some_and(|short| arg.starts_with(short));
+    let is_long = |arg: &str| {
+        arg.strip_prefix(long).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
     args.take_while(|arg| arg != "--").filter(|arg| is_short(arg) || is_long(arg)).count()
 }
 

@@ -9,9 +9,9 @@ pub use sessionctl::collections::Purpose;
 use sessionctl::connection::Connection;
 use sessionctl::error::reason;
 use sessionctl::layout::detect::Certainty;
-use sessionctl::{Layout, Store};
+use sessionctl::{Layout, Layouts, Store};
 
-use crate::args::{Format, Global, Secret, Uri};
+use crate::args::{AUTO, Format, Global, Secret, Uri};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Row, Rows, Shape, Style};
 use crate::console::report::say;
@@ -140,25 +140,27 @@ impl Context {
         }
     }
 
-    /// The layout that was named, if one was.
-    pub fn named_layout(&self) -> Result<Option<Layout>, Failure> {
-        let layout = layout(&self.global.layout, self.global.layout_file.as_deref())?;
-        Ok(layout.map(|layout| self.with_user_paths(layout)))
+    /// The layouts that were named, if any were.
+    pub fn named_layouts(&self) -> Result<Option<Layouts>, Failure> {
+        let name = self.global.layout_name();
+        let name = name.as_deref().unwrap_or(AUTO);
+        let layouts = layouts(name, self.global.layout_file.as_deref())?;
+        Ok(layouts.map(|layouts| self.with_user_paths(layouts)))
     }
 
     /// The store of the collection, or `None` where the collection is empty and no layout was
     /// named: then there is nothing to do, and nothing to tell the layout by.
     pub async fn store(&self, action: &str, purpose: Purpose) -> Result<Option<Store>, Failure> {
-        let named = self.named_layout()?;
+        let named = self.named_layouts()?;
         let connection = self.connect().await?;
         let action = format!("{action} {}.{}", connection.database(), self.collection());
         let lifetime = self.global.lifetime;
         let choice =
-            connection.choose_layout(self.collection(), named.as_ref(), lifetime, purpose).await;
+            connection.choose_layouts(self.collection(), named.as_ref(), lifetime, purpose).await;
         let choice = choice.doing(&action)?;
         self.explain(&choice, purpose);
-        let layout = choice.layout().cloned().map(|layout| self.with_user_paths(layout));
-        let store = layout.map(|layout| connection.store(self.collection(), layout));
+        let layouts = choice.layouts().cloned().map(|layouts| self.with_user_paths(layouts));
+        let store = layouts.map(|layouts| connection.store(self.collection(), layouts));
         if let Some(store) = &store {
             self.check_user_paths(&action, store).await?;
         }
@@ -173,6 +175,9 @@ impl Context {
         };
         match verdict.certainty {
             // Whoever changes is refused with the same words.
+            Certainty::Mixed if purpose == Purpose::Reading => {
+                self.note("note", format!("{verdict}; reading each session by its own"));
+            }
             Certainty::Ambiguous if purpose == Purpose::Reading => {
                 let so = match verdict.candidates.as_slice() {
                     [_] => "so",
@@ -194,17 +199,19 @@ impl Context {
     }
 }
 
-/// The layout of a file, else the one of this name; none for `auto`.
-pub fn layout(name: &str, file: Option<&Path>) -> Result<Option<Layout>, Failure> {
+/// The layout of a file, else those of this name, which are joined with `+`; none for `auto`.
+pub fn layouts(name: &str, file: Option<&Path>) -> Result<Option<Layouts>, Failure> {
     if let Some(path) = file {
         let action = format!("use {}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| {
             Failure::new(Exit::Failed, format!("could not {action}: {}", reason(&error)))
         })?;
-        return Layout::from_toml(&text).map(Some).doing(&action);
+        return Layout::from_toml(&text).map(|layout| Some(layout.into())).doing(&action);
     }
-    match name {
-        "auto" => Ok(None),
-        name => Layout::named(name).cloned().map(Some).doing("choose a layout"),
+    if name == AUTO {
+        return Ok(None);
     }
+    let named = name.split('+').map(|name| Layout::named(name).cloned());
+    let named = named.collect::<sessionctl::Result<Vec<_>>>();
+    named.and_then(Layouts::together).doing("choose a layout")
 }

@@ -8,6 +8,7 @@ use bson::raw::RawBsonRef;
 use bson::{RawDocument, RawDocumentBuf};
 
 use super::definition::{BsonType, Layout, Weak};
+use super::layouts::Layouts;
 use super::membership::has_type;
 use crate::error::{Error, Result};
 use crate::model::document::{FieldPath, Found, find};
@@ -49,6 +50,8 @@ pub struct Verdict {
     pub certainty: Certainty,
     /// The layouts in question.
     pub candidates: Vec<Candidate>,
+    /// How many of these, from the first on, its sessions have: one, or several in a mixed collection.
+    pub together: usize,
 }
 
 impl Verdict {
@@ -57,25 +60,40 @@ impl Verdict {
         self.candidates.first().map(|candidate| &candidate.layout)
     }
 
-    /// The layout, if it is certain enough to delete by.
-    pub fn certain(&self) -> Option<&Layout> {
-        self.likeliest().filter(|_| self.certainty == Certainty::Certain)
+    /// The layouts that its sessions have, or the likeliest, good enough to read with.
+    pub fn layouts(&self) -> Option<Layouts> {
+        let layouts = self.members().iter().map(|candidate| candidate.layout.clone());
+        Layouts::together(layouts).ok().flatten()
+    }
+
+    /// The layouts, if they are certain enough to delete by.
+    pub fn certain(&self) -> Option<Layouts> {
+        self.layouts().filter(|_| self.certainty == Certainty::Certain)
+    }
+
+    fn members(&self) -> &[Candidate] {
+        &self.candidates[..self.together.min(self.candidates.len())]
     }
 
     /// Whether these are sessions, as far as anybody can tell without being told.
     pub fn is_sessions(&self) -> bool {
-        matches!(self.certainty, Certainty::Certain | Certainty::Weak | Certainty::Ambiguous)
+        matches!(
+            self.certainty,
+            Certainty::Certain | Certainty::Weak | Certainty::Ambiguous | Certainty::Mixed
+        )
     }
 
-    /// How many documents of the sample do not fit the likeliest layout.
+    /// How many documents of the sample fit none of the layouts that its sessions have.
     pub fn strangers(&self) -> usize {
-        self.candidates.first().map_or(self.sampled, |best| self.sampled - best.fitting)
+        let fitting = self.members().iter().map(|member| member.fitting).sum();
+        self.sampled.saturating_sub(fitting)
     }
 }
 
 impl From<Verdict> for Error {
     fn from(verdict: Verdict) -> Self {
-        Self::Undetected { certainty: verdict.certainty, what: verdict.to_string() }
+        let layouts = verdict.members().iter().map(|member| member.layout.name.clone()).collect();
+        Self::Undetected { certainty: verdict.certainty, what: verdict.to_string(), layouts }
     }
 }
 
@@ -87,7 +105,15 @@ impl fmt::Display for Verdict {
         };
         let names: Vec<_> = self.candidates.iter().map(named).collect();
         match self.certainty {
+            Certainty::Certain if self.together > 1 => {
+                let names = names[..self.together].join(" and ");
+                write!(f, "{namespace} holds sessions of the layouts {names}")
+            }
             Certainty::Certain => write!(f, "{namespace} has the layout {}", names.join(", ")),
+            Certainty::Mixed => {
+                let names = names.join(" and ");
+                write!(f, "{namespace} holds sessions of layouts that differ: {names}")
+            }
             Certainty::Weak => {
                 write!(f, "{namespace} fits the layout {} only weakly", names.join(", "))
             }
@@ -106,19 +132,19 @@ impl fmt::Display for Verdict {
 }
 
 impl Sample {
-    /// Whether `layout` can be right: somebody named it, but no document may look like it.
+    /// Whether `layouts` can be right: somebody named them, but no document may look like any of them.
     ///
     /// # Errors
     /// [`Error::Misnamed`]. By the wrong layout every session can be expired or malformed.
-    pub fn allows(&self, layout: &Layout) -> Result<()> {
+    pub fn allows(&self, layouts: &Layouts) -> Result<()> {
         if self.documents.is_empty()
-            || self.documents.iter().any(|document| layout.describes(document))
+            || self.documents.iter().any(|document| layouts.describes(document))
         {
             return Ok(());
         }
         Err(Error::Misnamed {
             namespace: self.namespace.clone(),
-            layout: layout.name.clone(),
+            layout: layouts.name(),
             sampled: self.documents.len(),
         })
     }
@@ -131,14 +157,90 @@ const FIELD: usize = 10;
 /// unknown.
 const QUORUM: usize = 90;
 
+/// How many documents must fit each of several layouts: fewer may be anything.
+const EACH: usize = 20;
+/// Fewer documents than this are the whole collection, as no command that writes looks at fewer.
+const WHOLE: usize = 100;
+
 /// Judges `sample` by `layouts`.
 pub fn detect(sample: &Sample, layouts: &[Layout]) -> Verdict {
+    let verdict = judge(sample, layouts);
+    match verdict.certainty {
+        Certainty::Certain if verdict.strangers() > 0 => with_relatives(sample, layouts, verdict),
+        Certainty::Ambiguous | Certainty::Nothing => of_several(sample, layouts, verdict),
+        _ => verdict,
+    }
+}
+
+/// The layouts of which enough documents are left when those of the others are taken away, each of them
+/// certain of its own documents.
+fn peeled(sample: &Sample, layouts: &[Layout]) -> Vec<Candidate> {
+    let least = if sample.documents.len() < WHOLE { 1 } else { EACH };
+    let (mut rest, mut layouts) = (sample.clone(), layouts.to_vec());
+    let mut found: Vec<Candidate> = Vec::new();
+    loop {
+        let likely = layouts.iter().filter_map(|layout| candidate(&rest, layout));
+        let Some(likeliest) = likely.max_by_key(|one| (one.fitting, one.score)) else { break };
+        let mut own = rest.clone();
+        own.documents.retain(|one| likeliest.layout.describes(one));
+        let Verdict { certainty, candidates, .. } = judge(&own, &layouts);
+        let best = candidates.into_iter().next().filter(|_| certainty == Certainty::Certain);
+        let is_certain = best.is_some();
+        let best = best.unwrap_or(likeliest);
+        rest.documents.retain(|one| !best.layout.describes(one));
+        layouts.retain(|layout| layout.name != best.layout.name);
+        let excludes = |other: &Candidate| other.layout.excludes(&best.layout);
+        if is_certain && best.fitting >= least && found.iter().all(excludes) {
+            found.push(best);
+        }
+    }
+    in_order(&mut found);
+    found
+}
+
+/// In the order of their names, so that the next sample, of which more fit the other, says the same.
+fn in_order(members: &mut [Candidate]) {
+    members.sort_by(|one, other| one.layout.name.cmp(&other.layout.name));
+}
+
+/// The layout that nearly all documents have, with those of its family that some have.
+fn with_relatives(sample: &Sample, layouts: &[Layout], mut verdict: Verdict) -> Verdict {
+    let Some(best) = verdict.candidates.first().cloned() else { return verdict };
+    let relatives = peeled(sample, layouts)
+        .into_iter()
+        .filter(|one| one.layout.excludes(&best.layout) && one.layout.is_relative_of(&best.layout));
+    let relatives: Vec<_> = relatives.collect();
+    verdict.together += relatives.len();
+    // Others that fit as many documents, but demand less of them, come after.
+    verdict.candidates.splice(1..1, relatives);
+    in_order(&mut verdict.candidates[..verdict.together]);
+    verdict
+}
+
+/// Where no layout has nearly all documents, but several together have.
+fn of_several(sample: &Sample, layouts: &[Layout], verdict: Verdict) -> Verdict {
+    let found = peeled(sample, layouts);
+    let fitting: usize = found.iter().map(|one| one.fitting).sum();
+    let [first, others @ ..] = found.as_slice() else { return verdict };
+    if others.is_empty() || fitting * 100 < verdict.sampled * QUORUM {
+        return verdict;
+    }
+    let certainty = match others.iter().all(|one| one.layout.is_relative_of(&first.layout)) {
+        true => Certainty::Certain,
+        false => Certainty::Mixed,
+    };
+    Verdict { certainty, together: found.len(), candidates: found, ..verdict }
+}
+
+/// Judges which one of `layouts` the documents have.
+fn judge(sample: &Sample, layouts: &[Layout]) -> Verdict {
     let sampled = sample.documents.len();
     let verdict = |certainty, candidates| Verdict {
         namespace: sample.namespace.clone(),
         sampled,
         certainty,
         candidates,
+        together: 1,
     };
     if sampled == 0 {
         return verdict(Certainty::Empty, by_indexes(sample, layouts));

@@ -18,6 +18,11 @@ impl Layout {
     /// times slower than a scan; for a `$type` inside two `$not` the planner considers no index (mongod
     /// 4.4.2 and 6.0.5).
     pub fn membership(&self) -> Document {
+        all(self.demands())
+    }
+
+    /// What each of its sessions fulfils: together they are the filter.
+    pub(super) fn demands(&self) -> Vec<Document> {
         let detect = &self.detect;
         let neutral = |condition: Document| doc! { "$not": { "$not": condition } };
         let mut clauses: Vec<Document> = detect
@@ -29,7 +34,7 @@ impl Layout {
         clauses.extend(
             self.affixes().map(|regex| doc! { &self.id.path: neutral(doc! { "$regex": regex }) }),
         );
-        all(clauses)
+        clauses
     }
 
     /// Whether a document is one of its sessions, as an expression.

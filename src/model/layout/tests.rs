@@ -175,16 +175,54 @@ fn a_weak_signature_becomes_certain_by_the_stores_own_index() {
     assert_eq!(detect(&bare, Layout::known()).certainty, Certainty::Weak);
 }
 
+fn mixed(layouts: &[(&str, usize)]) -> Sample {
+    let mut sample = Sample { namespace: "app.sessions".to_owned(), ..Sample::default() };
+    for (name, documents) in layouts {
+        let fixture = fixtures().into_iter().find(|fixture| fixture.layout == *name).unwrap();
+        sample.documents.extend(fixture.sample.documents.into_iter().cycle().take(*documents));
+    }
+    sample
+}
+
 #[test]
-fn two_stores_in_one_collection_are_never_certain() {
-    let of = |name: &str| fixtures().into_iter().find(|fixture| fixture.layout == name).unwrap();
-    let mut sample = of("laravel-mongodb").sample;
-    sample.documents.extend(of("symfony").sample.documents);
-    let verdict = detect(&sample, Layout::known());
-    assert_eq!(verdict.certainty, Certainty::Ambiguous, "{verdict}");
+fn two_stores_of_one_family_are_certain_together() {
+    for names in [["laravel-mongodb", "symfony"], ["connect-mongo-json", "express-session-object"]]
+    {
+        let verdict = detect(&mixed(&[(names[0], 60), (names[1], 40)]), Layout::known());
+        assert_eq!((verdict.certainty, verdict.strangers()), (Certainty::Certain, 0), "{verdict}");
+        let certain = verdict.certain().map(|layouts| layouts.name());
+        assert_eq!(certain, Some(names.join("+")), "{verdict}");
+    }
+}
+
+#[test]
+fn a_few_documents_of_another_layout_are_not_enough_unless_they_are_all_there_are() {
+    let of = |one: usize, other: usize| {
+        let sample = mixed(&[("connect-mongo-json", one), ("express-session-object", other)]);
+        let verdict = detect(&sample, Layout::known());
+        (verdict.certainty, verdict.certain().map_or(0, |layouts| layouts.len()))
+    };
+    assert_eq!(of(95, 5), (Certainty::Certain, 1));
+    assert_eq!(of(81, 19), (Certainty::Ambiguous, 0));
+    assert_eq!(of(80, 20), (Certainty::Certain, 2));
+    assert_eq!(of(7, 1), (Certainty::Certain, 2));
+}
+
+#[test]
+fn two_stores_that_have_nothing_in_common_are_never_certain() {
+    let verdict = detect(&mixed(&[("connect-mongo-json", 50), ("symfony", 50)]), Layout::known());
+    assert_eq!(verdict.certainty, Certainty::Mixed, "{verdict}");
     assert_eq!(verdict.certain(), None);
-    let named: Vec<_> = verdict.candidates.iter().map(|found| &*found.layout.name).collect();
-    assert!(named.contains(&"laravel-mongodb") && named.contains(&"symfony"), "{named:?}");
+    let read = verdict.layouts().map(|layouts| layouts.name());
+    assert_eq!(read.as_deref(), Some("connect-mongo-json+symfony"));
+}
+
+#[test]
+fn a_weak_layout_is_not_used_together_with_another() {
+    let sample = mixed(&[("connect-mongo-json", 50), ("koa-session-mongoose", 50)]);
+    let verdict = detect(&sample, Layout::known());
+    assert_ne!(verdict.certainty, Certainty::Certain, "{verdict}");
+    assert!(verdict.certain().is_none(), "{verdict}");
 }
 
 #[test]

@@ -1,37 +1,42 @@
-//! The choice of a collection's layout: the one that the operator named, or the one that its documents
+//! The choice of a collection's layouts: those that the operator named, or those that its documents
 //! speak for. Every command, the sweeper and the doctor choose here.
 
 use std::time::Duration;
 
 use crate::error::{Certainty, Error, Result};
-use crate::model::layout::Layout;
 use crate::model::layout::detect::{Sample, Verdict, detect};
+use crate::model::layout::{Layout, Layouts};
 use crate::server::connection::Connection;
+
+/// How many documents a layout is judged by: `$sample` gives a hundred of a million in 20 ms.
+const SAMPLE: i64 = 100;
+/// And how many where they are not all of one layout.
+const LARGE_SAMPLE: i64 = 1000;
 
 /// What is to be done with the sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Read: a likely layout will do, judged by the first hundred documents.
+    /// Read: a likely layout will do, judged by the first hundred documents and the last.
     Reading,
     /// Delete or change: only a certain layout, or the operator's word, judged by a hundred documents
     /// from all over the collection: the first may be of a store that is no longer in use.
     Changing,
 }
 
-/// The layout of a collection, resolved, and why it is this one.
+/// The layouts of a collection, resolved, and why it is these. Nearly always it is one.
 #[derive(Debug, Clone)]
 pub enum Choice {
-    /// The operator named it.
+    /// The operator named them.
     Named {
-        /// The layout.
-        layout: Layout,
-        /// Where no document looks like it: [`Error::Misnamed`].
+        /// The layouts.
+        layouts: Layouts,
+        /// Where no document looks like any of them: [`Error::Misnamed`].
         misnamed: Option<Error>,
     },
-    /// The documents speak for it, or the indexes of an empty collection.
+    /// The documents speak for them, or the indexes of an empty collection.
     Detected {
-        /// The likeliest layout; none where nothing fits.
-        layout: Option<Layout>,
+        /// The likeliest layout, or those of a mixed collection; none where nothing fits.
+        layouts: Option<Layouts>,
         /// How sure that is, and what else comes into question.
         verdict: Verdict,
     },
@@ -39,39 +44,49 @@ pub enum Choice {
 
 impl Choice {
     /// The choice by a sample, however sure it is. Pure.
-    pub fn of(sample: &Sample, named: Option<&Layout>, lifetime: Option<Duration>) -> Self {
-        let resolved = |layout: &Layout| layout.clone().resolved(lifetime, &sample.indexes);
+    pub fn of(sample: &Sample, named: Option<&Layouts>, lifetime: Option<Duration>) -> Self {
+        let resolved =
+            |layouts: Layouts| layouts.map(|layout| layout.resolved(lifetime, &sample.indexes));
         if let Some(named) = named {
-            return Self::Named { layout: resolved(named), misnamed: sample.allows(named).err() };
+            let misnamed = sample.allows(named).err();
+            return Self::Named { layouts: resolved(named.clone()), misnamed };
         }
         let verdict = detect(sample, Layout::known());
         // Where several stores make the same indexes, nothing but documents tells them apart.
         let is_clear = verdict.certainty != Certainty::Empty || verdict.candidates.len() == 1;
-        let layout = verdict.likeliest().filter(|_| is_clear).map(resolved);
-        Self::Detected { layout, verdict }
+        let layouts = verdict.layouts().filter(|_| is_clear).map(resolved);
+        Self::Detected { layouts, verdict }
     }
 
-    /// The layout, or the likeliest; none where nothing tells which store writes here.
-    pub fn layout(&self) -> Option<&Layout> {
+    /// The layouts, or the likeliest; none where nothing tells which store writes here.
+    pub fn layouts(&self) -> Option<&Layouts> {
         match self {
-            Self::Named { layout, .. } => Some(layout),
-            Self::Detected { layout, .. } => layout.as_ref(),
+            Self::Named { layouts, .. } => Some(layouts),
+            Self::Detected { layouts, .. } => layouts.as_ref(),
         }
     }
 
-    /// The layout if it is certain: the operator or the documents speak for it. The indexes of an empty
-    /// collection do not.
+    /// The layouts if they are certain: the operator or the documents speak for them. The indexes of an
+    /// empty collection do not, nor documents of layouts that have nothing in common.
     ///
     /// # Errors
     /// [`Error::Misnamed`] or [`Error::Undetected`].
-    pub fn certain(&self) -> Result<&Layout> {
+    pub fn certain(&self) -> Result<&Layouts> {
         match self {
             Self::Named { misnamed: Some(error), .. } => Err(error.clone()),
-            Self::Named { layout, .. } => Ok(layout),
-            Self::Detected { layout, verdict } => {
-                let certain = layout.as_ref().filter(|_| verdict.certain().is_some());
+            Self::Named { layouts, .. } => Ok(layouts),
+            Self::Detected { layouts, verdict } => {
+                let certain = layouts.as_ref().filter(|_| verdict.certain().is_some());
                 certain.ok_or_else(|| verdict.clone().into())
             }
+        }
+    }
+
+    /// Whether one layout does not describe all documents that were looked at.
+    fn is_of_more(&self) -> bool {
+        match self {
+            Self::Named { .. } => false,
+            Self::Detected { verdict, .. } => verdict.together > 1 || verdict.strangers() > 0,
         }
     }
 
@@ -80,7 +95,7 @@ impl Choice {
     fn permits(&self, purpose: Purpose) -> Result<()> {
         match (self, purpose) {
             (Self::Detected { verdict, .. }, _) if verdict.certainty == Certainty::Empty => Ok(()),
-            (Self::Detected { layout: None, verdict }, _) => Err(verdict.clone().into()),
+            (Self::Detected { layouts: None, verdict }, _) => Err(verdict.clone().into()),
             (_, Purpose::Changing) => self.certain().map(drop),
             (_, Purpose::Reading) => Ok(()),
         }
@@ -88,21 +103,26 @@ impl Choice {
 }
 
 impl Connection {
-    /// Chooses the layout of a collection: `named`, or what its documents speak for. `lifetime` is how
+    /// Chooses the layouts of a collection: `named`, or what its documents speak for. `lifetime` is how
     /// long a session lives after its last touch, where only the operator knows.
     ///
     /// # Errors
     /// [`Error::NoCollection`]; [`Error::Undetected`] and [`Error::Misnamed`] where the choice is not
     /// sure enough for the purpose.
-    pub async fn choose_layout(
+    pub async fn choose_layouts(
         &self,
         collection: &str,
-        named: Option<&Layout>,
+        named: Option<&Layouts>,
         lifetime: Option<Duration>,
         purpose: Purpose,
     ) -> Result<Choice> {
-        let sample = self.sample(collection, purpose).await?;
-        let choice = Choice::of(&sample, named, lifetime);
+        let sample = self.sample(collection, purpose, SAMPLE).await?;
+        let mut choice = Choice::of(&sample, named, lifetime);
+        if choice.is_of_more() && purpose == Purpose::Changing {
+            // Whether enough documents have another layout must not depend on a lucky draw.
+            let sample = self.sample(collection, purpose, LARGE_SAMPLE).await?;
+            choice = Choice::of(&sample, named, lifetime);
+        }
         choice.permits(purpose)?;
         Ok(choice)
     }
@@ -117,8 +137,8 @@ mod tests {
 
     fn choice(documents: Vec<RawDocumentBuf>, named: Option<&str>) -> Choice {
         let sample = Sample { namespace: "app.sessions".into(), documents, indexes: Vec::new() };
-        let named = named.map(|name| Layout::named(name).unwrap());
-        Choice::of(&sample, named, None)
+        let named = named.map(|name| Layouts::from(Layout::named(name).unwrap().clone()));
+        Choice::of(&sample, named.as_ref(), None)
     }
 
     #[test]
@@ -141,7 +161,7 @@ mod tests {
     #[test]
     fn in_an_empty_collection_there_is_nothing_to_do_by_whatever_layout() {
         let empty = choice(Vec::new(), None);
-        assert!(empty.permits(Purpose::Changing).is_ok() && empty.layout().is_none());
+        assert!(empty.permits(Purpose::Changing).is_ok() && empty.layouts().is_none());
         assert!(empty.certain().is_err(), "no document speaks for it");
         assert!(choice(Vec::new(), Some("tower-sessions")).certain().is_ok());
     }

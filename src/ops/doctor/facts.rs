@@ -7,8 +7,8 @@ use bson::{Bson, DateTime, Document};
 use super::survey::Survey;
 use crate::error::{Certainty, Error, Result};
 use crate::model::index_spec::IndexSpec;
-use crate::model::layout::Layout;
 use crate::model::layout::detect::Verdict;
+use crate::model::layout::{Layout, Layouts};
 use crate::server::connection::Topology;
 use crate::server::replication::Lag;
 use crate::server::reply::affected;
@@ -25,6 +25,8 @@ pub struct Facts {
     pub collection: String,
     /// How the sessions are written, if that is known.
     pub layout: Option<Layout>,
+    /// That layout, with the others of its family that sessions of the collection have.
+    pub layouts: Option<Layouts>,
     /// What the operator says of the lifetime.
     pub lifetime: Option<Duration>,
     /// The server's clock.

@@ -11,8 +11,8 @@ use super::facts::{
 use super::survey::Survey;
 use crate::error::{Error, Result};
 use crate::model::index_spec::IndexSpec;
-use crate::model::layout::Layout;
 use crate::model::layout::detect::{Sample, Verdict, detect};
+use crate::model::layout::{Layout, Layouts};
 use crate::model::session::State;
 use crate::ops::collections::{Choice, Purpose};
 use crate::ops::sweep::LEASES;
@@ -34,8 +34,8 @@ const NOT_ON_VIEW: i32 = 166;
 /// What to look at, and how.
 #[derive(Debug, Clone, Default)]
 pub struct Doctor {
-    /// The layout that the operator named; else it is found out.
-    pub layout: Option<Layout>,
+    /// The layouts that the operator named; else they are found out.
+    pub layouts: Option<Layouts>,
     /// The lifetime, where only the application knows it.
     pub lifetime: Option<Duration>,
     /// Count a random sample of so many documents; by default all of them, up to 100,000.
@@ -48,7 +48,7 @@ impl Doctor {
     /// # Errors
     /// [`Error::NoCollection`], and what the connection meets at its first command.
     pub async fn gather(self, connection: &Connection, collection: &str) -> Result<Facts> {
-        let Self { layout, lifetime, sample } = self;
+        let Self { layouts, lifetime, sample } = self;
         let hello = connection.run_on_admin("hello", doc! { "hello": 1 }).await?;
         let now = hello.get_datetime("localTime").copied();
         let now = now.map_err(|_| Error::Unsupported("the server tells no time".into()))?;
@@ -62,19 +62,23 @@ impl Doctor {
 
         let known = indexes.as_ref().cloned().unwrap_or_default();
         let looked_at = sampled(connection, collection, known.clone()).await;
-        let choice = looked_at.as_ref().map(|sample| Choice::of(sample, layout.as_ref(), lifetime));
-        let layout = match &choice {
-            Ok(choice) => choice.layout().cloned(),
-            Err(_) => layout.map(|layout| layout.resolved(lifetime, &known)),
+        let choice =
+            looked_at.as_ref().map(|sample| Choice::of(sample, layouts.as_ref(), lifetime));
+        let layouts = match &choice {
+            Ok(choice) => choice.layouts().cloned(),
+            Err(_) => layouts.map(|all| all.map(|layout| layout.resolved(lifetime, &known))),
         };
+        // What is right for one family is wrong for another: that of the likeliest is examined, and to it
+        // the sessions of others are foreign.
+        let layouts = layouts.map(Layouts::family);
         let verdict = match choice {
             Ok(Choice::Detected { verdict, .. }) => Some(verdict),
             _ => None,
         };
-        let looked = looked_at.map(|sample| look(&sample, verdict, layout.as_ref(), now));
+        let looked = looked_at.map(|sample| look(&sample, verdict, layouts.as_ref(), now));
 
         let unknown = || Error::Unsupported("it is not known which store writes here".into());
-        let store = layout.clone().map(|layout| connection.store(collection, layout));
+        let store = layouts.clone().map(|layouts| connection.store(collection, layouts));
         let survey = match &store {
             Some(store) => {
                 let tells_sizes = version.as_ref().is_ok_and(|version| version.is_from(4, 4));
@@ -90,7 +94,8 @@ impl Doctor {
         Ok(Facts {
             database: connection.database().to_owned(),
             collection: collection.to_owned(),
-            layout,
+            layout: layouts.as_ref().map(|layouts| layouts.first().clone()),
+            layouts,
             lifetime,
             now,
             kind,
@@ -191,18 +196,19 @@ async fn sampled(
 fn look(
     sample: &Sample,
     verdict: Option<Verdict>,
-    layout: Option<&Layout>,
+    layouts: Option<&Layouts>,
     now: DateTime,
 ) -> Looked {
     let at = sample.documents.len() as u64;
-    let Some(layout) = layout else { return Looked { verdict, at, ..Looked::default() } };
+    let Some(layouts) = layouts else { return Looked { verdict, at, ..Looked::default() } };
     let (own, strangers): (Vec<_>, Vec<_>) =
-        sample.documents.iter().partition(|document| layout.describes(document));
+        sample.documents.iter().partition(|document| layouts.describes(document));
     let mut looked = Looked { verdict, at, strangers: strangers.len() as u64, ..Looked::default() };
     let foreign = Sample { documents: strangers.into_iter().cloned().collect(), ..sample.clone() };
     let other = detect(&foreign, Layout::known());
     looked.other = other.candidates.first().map(|best| (best.layout.clone(), best.fitting as u64));
     for document in own {
+        let layout = layouts.of(document);
         if layout.glance(document, now).user.is_some() {
             looked.known += 1;
         } else if !layout.user_needs_payload() || layout.payload(document).value().is_some() {
@@ -225,7 +231,7 @@ async fn survey(
     };
     let command = doc! {
         "aggregate": store.name(),
-        "pipeline": Survey::pipeline(store.layout(), now, sample, tells_sizes),
+        "pipeline": Survey::pipeline(store.layouts(), now, sample, tells_sizes),
         "cursor": {},
         "allowDiskUse": true,
         "maxTimeMS": i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX),
@@ -254,7 +260,7 @@ pub(crate) async fn oldest_along(
     indexes: &[IndexSpec],
     now: DateTime,
 ) -> Option<Fact<Option<DateTime>>> {
-    let (ranges, others) = store.layout().expired_parts(now);
+    let (ranges, others) = store.layouts().expired_parts(now)?;
     let ([(path, limit)], true) = (ranges.as_slice(), others.is_empty()) else { return None };
     if !indexes.iter().any(|index| index.leads_along(path)) {
         return None;

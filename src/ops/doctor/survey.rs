@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bson::{Bson, DateTime, Document, doc};
 
 use crate::model::humanize::{counted, grouped};
-use crate::model::layout::{Fault, Kind, Layout};
+use crate::model::layout::{Fault, Kind, Layout, Layouts};
 use crate::model::session::{SessionId, State};
 use crate::server::reply::{affected, first_batch};
 
@@ -85,11 +85,13 @@ impl Survey {
 
     /// The pipeline. Documents that are a program's credentials do not count.
     pub(super) fn pipeline(
-        layout: &Layout,
+        layouts: &Layouts,
         now: DateTime,
         sample: Option<u64>,
         tells_sizes: bool,
     ) -> Vec<Document> {
+        // What all of a family have in common is told by one of them.
+        let layout = layouts.first();
         let count = |filter: Document| vec![doc! { "$match": filter }, doc! { "$count": "n" }];
         let at = |millis: i64| DateTime::from_millis(millis);
         let far = at(now.timestamp_millis().saturating_add(FAR_MS));
@@ -102,7 +104,7 @@ impl Survey {
             "ancient": count(layout.expires_before(at(ANCIENT_MS))),
         };
         for state in State::ALL {
-            facets.insert(state.name(), count(layout.filter(state, now)));
+            facets.insert(state.name(), count(layouts.filter(state, now)));
         }
         let mending = layout.mending(Fault::ExpiryType, now);
         if let Some(unclear) = mending.ok().and_then(|mending| mending.unclear) {
@@ -114,14 +116,14 @@ impl Survey {
             facets.insert(
                 "oldest",
                 vec![
-                    doc! { "$match": layout.filter(State::Expired, now) },
+                    doc! { "$match": layouts.filter(State::Expired, now) },
                     doc! { "$group": { "_id": Bson::Null, "at": { "$min": key } } },
                 ],
             );
             facets.insert(
                 "busiest",
                 vec![
-                    doc! { "$match": layout.filter(State::Live, now) },
+                    doc! { "$match": layouts.filter(State::Live, now) },
                     doc! { "$group": { "_id": minute, "n": { "$sum": 1 } } },
                     doc! { "$sort": { "n": -1, "_id": 1 } },
                     doc! { "$limit": 1 },
@@ -139,13 +141,13 @@ impl Survey {
             );
         }
         // Everything but the documents that are no sessions is counted among sessions.
-        let member = doc! { "$match": layout.membership() };
+        let member = doc! { "$match": layouts.membership() };
         for (_, facet) in facets.iter_mut() {
             if let Bson::Array(stages) = facet {
                 stages.insert(0, member.clone().into());
             }
         }
-        let foreign = doc! { "$nor": [layout.membership()] };
+        let foreign = doc! { "$nor": [layouts.membership()] };
         let dated = doc! { "$and": [&foreign, { path: { "$type": "date" } }] };
         facets.extend(doc! { "foreign": count(foreign), "foreign_dated": count(dated) });
         let mut pipeline = Vec::new();
@@ -153,7 +155,7 @@ impl Survey {
             let size = i64::try_from(size).unwrap_or(i64::MAX);
             pipeline.push(doc! { "$sample": { "size": size } });
         }
-        if let Some(credentials) = layout.credentials() {
+        if let Some(credentials) = layouts.credentials() {
             pipeline.push(doc! { "$match": { "$nor": [credentials] } });
         }
         pipeline.push(doc! { "$facet": facets });

@@ -24,6 +24,7 @@ fn healthy() -> Facts {
         database: "app".into(),
         collection: "sessions".into(),
         layout: Some(Layout::named("connect-mongo-json").unwrap().clone()),
+        layouts: Some(Layout::named("connect-mongo-json").unwrap().clone().into()),
         lifetime: None,
         now: DateTime::from_millis(NOW),
         kind: Topology::ReplicaSet,

@@ -79,7 +79,7 @@ impl Changing {
     }
 
     fn after(&self, indexes: &[IndexSpec]) -> Result<Option<Change>> {
-        let layout = self.store.layout();
+        let layout = self.store.layouts().of_index()?;
         let stands_in = indexes.iter().any(IndexSpec::stands_in);
         let TtlStatus { state, wanted, found, reason, need } =
             status(layout, indexes, self.lifetime);
@@ -160,7 +160,7 @@ impl Changing {
                 "the index {} of {} is not the one that {} wants",
                 found.name(),
                 self.store.namespace(),
-                self.store.layout().name
+                self.store.layouts().name()
             )),
             (None, Some(need)) => Error::Needs { what, need },
             (None, None) => Error::Unsupported(what),
@@ -193,7 +193,7 @@ impl Store {
     /// # Errors
     /// What reading the indexes meets.
     pub async fn index_status(&self, lifetime: Option<Duration>) -> Result<TtlStatus> {
-        Ok(status(self.layout(), &self.indexes().await?, lifetime))
+        Ok(status(self.layouts().of_index()?, &self.indexes().await?, lifetime))
     }
 
     /// Whether there is an index of this name, or the server is building it.

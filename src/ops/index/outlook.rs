@@ -38,20 +38,25 @@ impl Store {
     /// # Errors
     /// [`Error::Unsupported`] where there are none, or nothing says when they were last touched.
     pub fn idle_limited(&self) -> Result<Self> {
-        let limited = self.layout().idle_limited().map(|layout| self.with_layout(layout));
-        limited.ok_or_else(|| {
-            Error::Unsupported(format!(
-                "the store of layout {} writes no null for an expiry beside the date of the last \
-                 touch",
-                self.layout().name
-            ))
-        })
+        let limited = |layout: &Layout| {
+            layout.idle_limited().ok_or_else(|| {
+                Error::Unsupported(format!(
+                    "the store of layout {} writes no null for an expiry beside the date of the \
+                     last touch",
+                    layout.name
+                ))
+            })
+        };
+        Ok(self.with_layouts(self.layouts().clone().try_map(|layout| limited(&layout))?))
     }
 
     /// The same sessions, of which those are expired that the server would delete by `index`: to be
     /// counted, and to be purged before the index is made. `None` where it would delete nothing.
     pub fn deleted_by(&self, index: &IndexSpec) -> Option<Self> {
-        Some(self.with_layout(self.layout().deleted_by(index)?))
+        // The server does not look whose sessions they are.
+        let layouts = self.layouts().clone();
+        let deleted = layouts.try_map(|layout| layout.deleted_by(index).ok_or(()));
+        Some(self.with_layouts(deleted.ok()?))
     }
 }
 

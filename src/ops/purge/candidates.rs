@@ -4,7 +4,7 @@ use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument, doc};
 
 use super::spec::{Action, Purge};
-use crate::model::layout::Layout;
+use crate::model::layout::{Layout, Layouts};
 use crate::model::payload::Payload;
 use crate::server::reply::key_of;
 
@@ -65,7 +65,7 @@ impl Candidates {
 
 /// The candidates among `read`.
 pub(super) fn judged<'a>(
-    layout: &Layout,
+    layouts: &Layouts,
     purge: &Purge,
     read: impl Iterator<Item = &'a RawDocument>,
     filter: &Document,
@@ -75,20 +75,20 @@ pub(super) fn judged<'a>(
     let (mut whole, mut ids) = (Vec::new(), Vec::new());
     for document in read {
         let Some(key) = key_of(document) else { continue };
-        if !purge.selection.admits(layout, document) {
+        if !purge.selection.admits(layouts, document) {
             continue;
         }
         if purge.archive {
             whole.push(document.to_owned());
         }
         if purge.tells_ids {
-            ids.push(layout.id_of(document).value().clone());
+            ids.push(layouts.of(document).id_of(document).value().clone());
         }
         if binds == Binding::Id {
             keys.push(key);
         } else {
             let mut one = doc! { "_id": key };
-            one.extend(as_read(binds, layout, document).unwrap_or_default());
+            one.extend(as_read(binds, layouts.of(document), document).unwrap_or_default());
             each.push(one);
         }
     }

@@ -34,7 +34,7 @@ impl Store {
     /// # Errors
     /// As for [`Store::purge`].
     pub async fn count_selected(&self, purge: &Purge, looked_at: impl FnMut(u64)) -> Result<u64> {
-        let predicate = purge.predicate(self.layout())?;
+        let predicate = purge.predicate(self.layouts())?;
         self.judged(purge, &predicate, looked_at).await.map(|counted| counted.selected)
     }
 
@@ -53,13 +53,13 @@ impl Store {
         purge: &Purge,
         mut looked_at: impl FnMut(u64),
     ) -> Result<Counted> {
-        let layout = self.layout();
-        let of_user = purge.predicate(layout)?;
-        let of_any_user = match purge.selection.of_any_user(layout) {
-            Some(selection) => Purge { selection, ..purge.clone() }.predicate(layout)?,
+        let layouts = self.layouts();
+        let of_user = purge.predicate(layouts)?;
+        let of_any_user = match purge.selection.of_any_user(layouts) {
+            Some(selection) => Purge { selection, ..purge.clone() }.predicate(layouts)?,
             None => return self.judged(purge, &of_user, looked_at).await,
         };
-        if !layout.user_needs_payload() {
+        if !layouts.user_needs_payload() {
             let counted = self.judged(purge, &of_user, &mut looked_at).await?;
             if counted.selected > 0 {
                 return Ok(counted);
@@ -75,7 +75,7 @@ impl Store {
         predicate: &Document,
         mut looked_at: impl FnMut(u64),
     ) -> Result<Counted> {
-        let (selection, layout) = (&purge.selection, self.layout());
+        let (selection, layouts) = (&purge.selection, self.layouts());
         let keyed = |keys: &[Bson]| doc! { "_id": { "$in": keys } };
         let parts = match &selection.keys {
             None => vec![Document::new()],
@@ -92,7 +92,7 @@ impl Store {
             let mut batches = self.read(filter, &Reading::default()).await?;
             while let Some(batch) = batches.next().await? {
                 for document in documents(&batch) {
-                    match selection.verdict(layout, document) {
+                    match selection.verdict(layouts, document) {
                         Verdict::Selected(_) => {
                             counted.selected += 1;
                             keep(&mut keys, document);
@@ -105,7 +105,7 @@ impl Store {
             }
         }
         // Whoever is named by an `_id` is meant, even a credential.
-        counted.keys = keys.filter(|_| layout.credentials().is_none());
+        counted.keys = keys.filter(|_| layouts.credentials().is_none());
         Ok(counted)
     }
 
@@ -114,7 +114,7 @@ impl Store {
     /// # Errors
     /// What the connection meets.
     pub async fn count_spared(&self, purge: &Purge) -> Result<u64> {
-        match purge.selection.left_out(self.layout())? {
+        match purge.selection.left_out(self.layouts())? {
             Some(spared) => self.count(spared).await,
             None => Ok(0),
         }
@@ -126,10 +126,13 @@ impl Store {
     /// # Errors
     /// What the connection meets.
     pub async fn count_mended(&self, purge: &Purge) -> Result<(u64, u64)> {
-        let Action::Fix(mending) = &purge.action else { return Ok((0, 0)) };
-        let over = all(vec![purge.filter(self.layout())?, mending.over.clone()]);
-        let unclear = match &mending.unclear {
-            Some(unclear) => self.count(unclear.clone()).await?,
+        let Action::Fix(mendings) = &purge.action else { return Ok((0, 0)) };
+        let layouts = self.layouts();
+        let over = layouts.either(mendings.iter().map(|mending| mending.over.clone()).collect());
+        let over = all(vec![purge.filter(layouts)?, over]);
+        let unclear = mendings.iter().map(|mending| mending.unclear.clone());
+        let unclear = match unclear.collect::<Option<Vec<_>>>() {
+            Some(unclear) => self.count(layouts.either(unclear)).await?,
             None => 0,
         };
         Ok((self.count(over).await?, unclear))
@@ -141,19 +144,19 @@ impl Store {
     /// # Errors
     /// As for [`Store::purge`].
     pub async fn reappeared(&self, purge: &Purge, ids: &[Bson]) -> Result<Vec<Bson>> {
-        let layout = self.layout();
+        let layouts = self.layouts();
         // A store that writes a session back may do so under another `_id`.
         let mut purge = purge.clone();
         (purge.selection.keys, purge.selection.spares_credentials) = (None, false);
-        let predicate = purge.predicate(layout)?;
+        let predicate = purge.predicate(layouts)?;
         let mut keys = Vec::new();
         for some in ids.chunks(KEYS_AT_ONCE) {
-            let these = doc! { &layout.id.path: { "$in": some } };
+            let these = layouts.each(|layout| doc! { &layout.id.path: { "$in": some } });
             let filter = all(vec![these, predicate.clone()]);
             let mut batches = self.read(filter, &Reading::default()).await?;
             while let Some(batch) = batches.next().await? {
                 let back =
-                    documents(&batch).filter(|session| purge.selection.admits(layout, session));
+                    documents(&batch).filter(|session| purge.selection.admits(layouts, session));
                 keys.extend(back.filter_map(key_of));
             }
         }

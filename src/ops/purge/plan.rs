@@ -31,7 +31,7 @@ impl Store {
     /// # Errors
     /// What reading the indexes meets.
     pub async fn plan(&self, purge: &Purge) -> Result<Plan> {
-        let winning = self.winning_plan(&purge.filter(self.layout())?).await;
+        let winning = self.winning_plan(&purge.filter(self.layouts())?).await;
         let indexes = self.indexes().await?;
         let (mut parts, rest) = self.along_indexes(purge, &indexes)?;
         if let Some(filter) = rest {
@@ -48,13 +48,13 @@ impl Store {
         purge: &Purge,
         indexes: &[IndexSpec],
     ) -> Result<(VecDeque<Part>, Option<Document>)> {
-        if !purge.is_by_expiry_alone() {
-            return Ok((VecDeque::new(), Some(purge.predicate(self.layout())?)));
-        }
+        // Sessions of layouts that differ in this are found as the server thinks best.
+        let expired = self.layouts().expired_parts(purge.selection.cutoff);
+        let Some((ranges, mut rest)) = expired.filter(|_| purge.is_by_expiry_alone()) else {
+            return Ok((VecDeque::new(), Some(purge.predicate(self.layouts())?)));
+        };
         // A range is all that the server must look at; an index on the expiry alone decides it.
-        let selection = &purge.selection;
-        let invariant = selection.invariant(self.layout());
-        let (ranges, mut rest) = self.layout().expired_parts(selection.cutoff);
+        let invariant = purge.selection.invariant(self.layouts());
         let mut parts = VecDeque::new();
         for (path, below) in ranges {
             match indexes.iter().find(|index| index.leads_along(&path)) {

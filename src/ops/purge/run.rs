@@ -83,42 +83,40 @@ impl Store {
     /// Starts a purge: nothing is read or written before its first batch is pulled.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where the layout has no date for a condition, or no way to end a
+    /// [`Error::Unsupported`] where a layout has no date for a condition, or no way to end a
     /// session but to delete it.
     pub fn purge(&self, purge: Purge, cancel: CancellationToken) -> Result<Purging> {
-        purge.predicate(self.layout())?;
-        let update = match &purge.action {
-            Action::Delete => None,
-            Action::Expire => Some(self.expiring(purge.selection.now)?.into()),
-            Action::Fix(mending) => Some(mending.update.clone().into()),
+        purge.predicate(self.layouts())?;
+        let updates: Vec<Bson> = match &purge.action {
+            Action::Delete => Vec::new(),
+            Action::Expire => {
+                let endings = self.layouts().endings(purge.selection.now)?;
+                endings.into_iter().map(Bson::from).collect()
+            }
+            Action::Fix(mendings) => {
+                mendings.iter().map(|mending| mending.update.clone().into()).collect()
+            }
         };
-        Ok(Purging::new(self, purge, update, cancel))
+        Ok(Purging::new(self, purge, self.layouts().apart(updates), cancel))
     }
 
     /// How one session is logged out: it is expired where its store looks at the expiry when it
     /// reads, and else deleted.
     pub fn way_out(&self, now: DateTime) -> Action {
-        if self.expiring(now).is_ok() { Action::Expire } else { Action::Delete }
-    }
-
-    /// The update that expires a session.
-    fn expiring(&self, now: DateTime) -> Result<Document> {
-        let layout = self.layout();
-        layout.ending(now).filter(|_| layout.checks_expiry_on_read).ok_or_else(|| {
-            Error::Unsupported(format!(
-                "the store of layout {} does not look at the expiry when it reads, so an expired \
-                 session still logs in until it is deleted",
-                layout.name
-            ))
-        })
+        if self.layouts().endings(now).is_ok() { Action::Expire } else { Action::Delete }
     }
 }
 
 impl Purging {
-    fn new(store: &Store, purge: Purge, update: Option<Bson>, cancel: CancellationToken) -> Self {
+    fn new(
+        store: &Store,
+        purge: Purge,
+        updates: Vec<(Document, Bson)>,
+        cancel: CancellationToken,
+    ) -> Self {
         let gate = Gate::new(store.connection().clone(), purge.pace, cancel.clone());
         let (store, overload) = (store.clone(), gate.overload.clone());
-        let writer = Writer { store: store.clone(), update, overload, cancel: cancel.clone() };
+        let writer = Writer { store: store.clone(), updates, overload, cancel: cancel.clone() };
         Self {
             store,
             purge,

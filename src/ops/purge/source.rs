@@ -250,7 +250,8 @@ impl Ids {
             let Some(reader) = &mut self.reader else { return Ok(None) };
             match reader.next().await {
                 Ok(Some(batch)) => {
-                    let read = judged(by.store.layout(), by.purge, documents(&batch), &self.filter);
+                    let read =
+                        judged(by.store.layouts(), by.purge, documents(&batch), &self.filter);
                     if read.count > 0 {
                         return Ok(Some(read));
                     }
@@ -291,7 +292,7 @@ impl Keys {
                     read.extend(documents(&batch).map(RawDocument::to_owned));
                 }
                 judged(
-                    by.store.layout(),
+                    by.store.layouts(),
                     by.purge,
                     read.iter().map(|document| &**document),
                     &self.filter,
@@ -322,7 +323,9 @@ impl By<'_> {
     /// What must be read of the sessions that match.
     async fn candidates(self, filter: Document) -> Result<Batches> {
         let Self { store, purge, size } = self;
-        if purge.selection.needs_payload() || purge.archive {
+        // Only a whole document tells in which of several fields its id is.
+        let is_id_unclear = purge.tells_ids && !store.layouts().share_ids();
+        if purge.selection.needs_payload() || purge.archive || is_id_unclear {
             return store.read_whole(filter, size).await;
         }
         let id = &*store.layout().id.path;

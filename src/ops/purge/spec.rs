@@ -7,7 +7,7 @@ use bson::{DateTime, Document, doc};
 use super::pace::Pace;
 use crate::error::Result;
 use crate::model::filter::all;
-use crate::model::layout::{Layout, Mending};
+use crate::model::layout::{Layouts, Mending};
 use crate::model::query::Query;
 use crate::model::selection::Selection;
 use crate::model::session::State;
@@ -19,20 +19,25 @@ pub enum Action {
     Delete,
     /// Its expiry is set into the past; the document stays until it is swept.
     Expire,
-    /// What is wrong with its expiry is put right; sessions without the fault are left alone.
-    Fix(Box<Mending>),
+    /// What is wrong with its expiry is put right, for each layout of the collection in order; sessions
+    /// without the fault are left alone.
+    Fix(Vec<Mending>),
 }
 
 impl Action {
     /// The filter of the sessions to which it is not done yet. A write repeats it, so that one which
     /// is tried again after a lost answer changes nothing twice, and counts nothing twice.
-    fn pending(&self, layout: &Layout, now: DateTime) -> Document {
+    fn pending(&self, layouts: &Layouts, now: DateTime) -> Document {
         match self {
             Self::Delete => Document::new(),
-            Self::Expire => doc! { "$nor": [layout.filter(State::Expired, now)] },
-            Self::Fix(mending) => mending.selection.clone(),
+            Self::Expire => doc! { "$nor": [layouts.filter(State::Expired, now)] },
+            Self::Fix(mendings) => layouts.either(selections(mendings)),
         }
     }
+}
+
+fn selections(mendings: &[Mending]) -> Vec<Document> {
+    mendings.iter().map(|mending| mending.selection.clone()).collect()
 }
 
 /// A selection and what shall happen to it: a plain value.
@@ -79,14 +84,14 @@ impl Purge {
     ///
     /// # Errors
     /// As for [`Selection::filter`].
-    pub fn filter(&self, layout: &Layout) -> Result<Document> {
-        Ok(all(vec![self.selection.keyed(), self.predicate(layout)?]))
+    pub fn filter(&self, layouts: &Layouts) -> Result<Document> {
+        Ok(all(vec![self.selection.keyed(), self.predicate(layouts)?]))
     }
 
     /// The filter without the `_id`s: what a write repeats that names them itself.
-    pub(super) fn predicate(&self, layout: &Layout) -> Result<Document> {
-        let pending = self.action.pending(layout, self.selection.now);
-        Ok(all(vec![self.selection.predicate(layout)?, pending]))
+    pub(super) fn predicate(&self, layouts: &Layouts) -> Result<Document> {
+        let pending = self.action.pending(layouts, self.selection.now);
+        Ok(all(vec![self.selection.predicate(layouts)?, pending]))
     }
 
     /// Whether it deletes what is expired, and nothing else decides: then ranges of the expiry say it

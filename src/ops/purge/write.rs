@@ -33,8 +33,9 @@ pub(super) struct Written {
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     pub(super) store: Store,
-    /// The update of each session; without one they are deleted.
-    pub(super) update: Option<Bson>,
+    /// The updates of the sessions: each with the filter of those that it is for, which is empty where
+    /// it is for all. Without one they are deleted.
+    pub(super) updates: Vec<(Document, Bson)>,
     pub(super) overload: Overload,
     pub(super) cancel: CancellationToken,
 }
@@ -83,9 +84,9 @@ impl Writer {
 
     /// One command. Adds what it did to `done`; an error says whether it was counted.
     async fn run(&self, statements: &[Document], done: &mut u64) -> Result<(), (Error, bool)> {
-        let (name, list, count) = match self.update {
-            None => ("delete", "deletes", "n"),
-            Some(_) => ("update", "updates", "nModified"),
+        let (name, list, count) = match self.updates.is_empty() {
+            true => ("delete", "deletes", "n"),
+            false => ("update", "updates", "nModified"),
         };
         let command = doc! {
             name: self.store.name(),
@@ -102,33 +103,35 @@ impl Writer {
     }
 
     fn statements(&self, candidates: &Candidates) -> Vec<Document> {
+        let filter = &candidates.filter;
         match &candidates.scope {
-            Scope::Keys(keys) => {
-                let which = doc! { "_id": { "$in": keys } };
-                vec![self.statement(which, &candidates.filter, by_id())]
+            Scope::Keys(keys) => self.of(doc! { "_id": { "$in": keys } }, filter, &by_id()),
+            Scope::Each(each) => {
+                each.iter().flat_map(|one| self.of(one.clone(), filter, &by_id())).collect()
             }
-            Scope::Each(each) => each
-                .iter()
-                .map(|one| self.statement(one.clone(), &candidates.filter, by_id()))
-                .collect(),
-            Scope::Window { range, hint } => {
-                vec![self.statement(range.clone(), &candidates.filter, hint.clone())]
-            }
+            Scope::Window { range, hint } => self.of(range.clone(), filter, hint),
         }
     }
 
-    /// One statement of the command: these documents, as long as the predicate still holds. Without
-    /// the hint the planner may walk the expiry index once for each batch (measured: 40 times
-    /// slower).
-    fn statement(&self, which: Document, filter: &Document, hint: Bson) -> Document {
-        let query = match filter.is_empty() {
-            true => which,
-            false => doc! { "$and": [which, filter] },
+    /// The statements of the command for these documents, as long as the predicate still holds: one
+    /// for all, or one for those of each layout where their updates differ. Without the hint the
+    /// planner may walk the expiry index once for each batch (measured: 40 times slower).
+    fn of(&self, which: Document, filter: &Document, hint: &Bson) -> Vec<Document> {
+        let query = |mut clauses: Vec<Document>| match clauses.len() {
+            1 => clauses.remove(0),
+            _ => doc! { "$and": clauses },
         };
-        match &self.update {
-            None => doc! { "q": query, "limit": 0, "hint": hint },
-            Some(update) => doc! { "q": query, "u": update, "multi": true, "hint": hint },
+        let clauses = |more: &[&Document]| {
+            let more = more.iter().copied().filter(|clause| !clause.is_empty()).cloned();
+            query(std::iter::once(which.clone()).chain(more).collect())
+        };
+        if self.updates.is_empty() {
+            return vec![doc! { "q": clauses(&[filter]), "limit": 0, "hint": hint }];
         }
+        let update = |(whose, update): &(Document, Bson)| {
+            doc! { "q": clauses(&[filter, whose]), "u": update, "multi": true, "hint": hint }
+        };
+        self.updates.iter().map(update).collect()
     }
 }
 

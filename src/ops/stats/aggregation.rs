@@ -10,7 +10,7 @@ use bson::{Bson, DateTime, Document, doc};
 use super::figures::{CreatedBy, Share, Span};
 use super::grid::{AGES, EVER, EXPIRIES, Group, HOUR};
 use crate::model::document::{find, instant, number};
-use crate::model::layout::{Instant, Layout, state_of};
+use crate::model::layout::{Instant, Layout, Layouts, state_of};
 
 /// Hours that stand for no date: less this, the state as a number.
 const UNDATED: i64 = -10_000_000;
@@ -22,7 +22,7 @@ const ODD: i64 = 9;
 /// What the server is asked for.
 #[derive(Debug, Clone)]
 pub(super) struct Aggregation<'a> {
-    layout: &'a Layout,
+    layouts: &'a Layouts,
     now: DateTime,
     thorough: bool,
     created_by: Option<CreatedBy>,
@@ -35,16 +35,16 @@ pub(super) struct Aggregation<'a> {
 impl<'a> Aggregation<'a> {
     /// The pass for a collection that has documents such as these.
     pub(super) fn after_a_look(
-        layout: &'a Layout,
+        layouts: &'a Layouts,
         now: DateTime,
         documents: &[impl AsRef<RawDocument>],
     ) -> Self {
         let has = |at: &&Instant| {
             documents.iter().any(|one| instant(find(one.as_ref(), &at.path), at.unit).is_some())
         };
-        let split = |all: &'a [Instant]| all.iter().partition::<Vec<_>, _>(has);
-        let (created, not_created) = split(&layout.created);
-        let (touched, not_touched) = split(&layout.touched);
+        let split = |all: Vec<&'a Instant>| all.into_iter().partition::<Vec<_>, _>(has);
+        let (created, not_created) = split(layouts.instants(|layout| &layout.created));
+        let (touched, not_touched) = split(layouts.instants(|layout| &layout.touched));
         let has_time =
             |one: &RawDocument| matches!(one.get("_id"), Ok(Some(RawBsonRef::ObjectId(_))));
         let created_by = if !created.is_empty() {
@@ -56,14 +56,15 @@ impl<'a> Aggregation<'a> {
         };
         let absent =
             not_created.into_iter().chain(not_touched).map(|at| at.path.as_str()).collect();
-        let thorough = layout.date_that_decides(now).is_none();
-        Self { layout, now, thorough, created_by, created, touched, absent }
+        let thorough = layouts.date_that_decides(now).is_none();
+        Self { layouts, now, thorough, created_by, created, touched, absent }
     }
 
     /// The same, for whatever the documents may hold.
     pub(super) fn thoroughly(&self) -> Self {
-        let layout = self.layout;
-        let by = match (layout.created.is_empty(), layout.touched.is_empty()) {
+        let created = self.layouts.instants(|layout| &layout.created);
+        let touched = self.layouts.instants(|layout| &layout.touched);
+        let by = match (created.is_empty(), touched.is_empty()) {
             (false, _) => Some(CreatedBy::Date),
             (true, false) => Some(CreatedBy::Touch),
             (true, true) => None,
@@ -71,8 +72,8 @@ impl<'a> Aggregation<'a> {
         Self {
             thorough: true,
             created_by: self.created_by.or(by),
-            created: layout.created.iter().collect(),
-            touched: layout.touched.iter().collect(),
+            created,
+            touched,
             absent: Vec::new(),
             ..self.clone()
         }
@@ -84,7 +85,7 @@ impl<'a> Aggregation<'a> {
 
     /// Groups the sessions into lines; with `users`, and by what these stages make of them, too.
     pub(super) fn pipeline(&self, users: Option<Vec<Document>>) -> Vec<Document> {
-        let mut lines = match (self.thorough, self.layout.date_that_decides(self.now)) {
+        let mut lines = match (self.thorough, self.layouts.date_that_decides(self.now)) {
             (false, Some(date)) => self.usual(date),
             _ => self.whole(),
         };
@@ -98,8 +99,10 @@ impl<'a> Aggregation<'a> {
 
     /// By the hour of the expiry, whose sign is the state. `date` is the field that decides.
     fn usual(&self, (date, limit): (String, DateTime)) -> Vec<Document> {
-        let [if_missing, if_null] =
-            self.layout.undated_facts().map(|fact| UNDATED - i64::from(fact));
+        let undated = |at: usize| {
+            self.layouts.fact(|layout| (UNDATED - i64::from(layout.undated_facts()[at])).into())
+        };
+        let (if_missing, if_null) = (undated(0), undated(1));
         let hour =
             hours_after(limit, |millis| DateTime::from_millis(millis).into(), date.as_str().into());
         // Dates come first, because the server tries the branches in order.
@@ -141,11 +144,11 @@ impl<'a> Aggregation<'a> {
     fn whole(&self) -> Vec<Document> {
         let facts = doc! {
             "_id": 1,
-            "s": self.of_session(self.layout.state_fact(self.now), FOREIGN),
+            "s": self.of_session(self.layouts.state_fact(self.now), FOREIGN),
             "b": { "$bsonSize": "$$ROOT" },
-            "e": self.layout.expiry_fact(),
-            "c": Layout::instant_fact(&self.created),
-            "t": Layout::instant_fact(&self.touched),
+            "e": self.layouts.expiry_fact(),
+            "c": self.first_date(&self.created, |layout| &layout.created),
+            "t": self.first_date(&self.touched, |layout| &layout.touched),
         };
         let hour = hours_after(self.now, Bson::Int64, "$e".into());
         let hour = doc! { "$cond": [{ "$gt": ["$e", Bson::Null] }, hour, Bson::Null] };
@@ -161,7 +164,15 @@ impl<'a> Aggregation<'a> {
     /// `fact` of a session, and `foreign` of any other document: both are told in the one pass, so that
     /// their numbers add up to what it saw.
     fn of_session(&self, fact: Bson, foreign: i64) -> Bson {
-        doc! { "$cond": [self.layout.membership_fact(), fact, foreign] }.into()
+        doc! { "$cond": [self.layouts.membership_fact(), fact, foreign] }.into()
+    }
+
+    /// The first date among these fields, or in a mixed collection among those of its own layout.
+    fn first_date(&self, seen: &[&Instant], of: impl Fn(&Layout) -> &[Instant]) -> Bson {
+        match self.layouts.len() {
+            1 => Layout::instant_fact(seen),
+            _ => self.layouts.instant_fact(of),
+        }
     }
 
     fn made_in_whole(&self) -> Bson {
@@ -255,7 +266,7 @@ impl<'a> Aggregation<'a> {
             // What stands there is no date.
             None => Span::default(),
             Some(_) if self.thorough => span("e0", "e1")?,
-            Some(_) => span("e0", "e1")?.later(self.layout.lifetime_that_decides()),
+            Some(_) => span("e0", "e1")?.later(self.layouts.first().lifetime_that_decides()),
         };
         let touched = span("t0", "t1")?;
         let created = match self.created_by {

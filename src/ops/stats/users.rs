@@ -9,7 +9,7 @@ use bson::{Bson, DateTime, Document, doc};
 use super::figures::Options;
 use crate::error::Result;
 use crate::model::document::number;
-use crate::model::layout::Layout;
+use crate::model::layout::{Layout, Layouts};
 use crate::server::reply::documents;
 use crate::store::{Reading, Store};
 
@@ -36,12 +36,12 @@ pub struct Users {
 }
 
 /// Groups the sessions by the expression `user`.
-pub(super) fn pipeline(layout: &Layout, user: Bson, top: usize) -> Vec<Document> {
+pub(super) fn pipeline(layouts: &Layouts, user: Bson, top: usize) -> Vec<Document> {
     let is_anonymous = doc! { "$eq": ["$_id", Bson::Null] };
     // One more, as nobody is among them too.
     let most = i64::try_from(top.saturating_add(1)).unwrap_or(i64::MAX);
     vec![
-        doc! { "$match": layout.membership() },
+        doc! { "$match": layouts.membership() },
         doc! { "$group": { "_id": user, "n": { "$sum": 1 } } },
         doc! { "$group": {
             "_id": Bson::Null,
@@ -89,20 +89,19 @@ impl Users {
         let Options { sample, top } = *options;
         let count = store.count(Document::new()).await?;
         let size = sample.map_or(DECODED, |size| size.min(DECODED));
+        let layouts = store.layouts();
         let mut batches = if sample.is_none() && count <= size {
-            store
-                .read(store.layout().membership(), &Reading { limit: size, ..Reading::default() })
-                .await?
+            store.read(layouts.membership(), &Reading { limit: size, ..Reading::default() }).await?
         } else {
             store.sample(size).await?
         };
-        let layout = store.layout();
         let mut users = HashMap::<String, u64>::new();
         let (mut looked_at, mut unreadable) = (0, 0);
         while let Some(batch) = batches.next().await? {
-            let members = documents(&batch).filter(|document| layout.describes(document));
+            let members = documents(&batch).filter(|document| layouts.describes(document));
             for document in members {
                 looked_at += 1;
+                let layout = layouts.of(document);
                 match layout.glance(document, now).user {
                     Some(user) => *users.entry(user).or_default() += 1,
                     None if layout.payload(document).error().is_some() => unreadable += 1,

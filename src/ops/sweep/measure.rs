@@ -26,7 +26,7 @@ impl Store {
             Lag::Behind(followers) => Some(followers.behind),
             Lag::Standalone | Lag::Unknown(_) => None,
         };
-        Event::Measured { layout: self.layout().name.clone(), backlog, lag }
+        Event::Measured { layout: self.layouts().name(), backlog, lag }
     }
 
     /// The sessions that are expired at `cutoff`, counted by the index of the expiry; without one,
@@ -35,10 +35,11 @@ impl Store {
     /// # Errors
     /// What the connection meets.
     pub async fn backlog(&self, cutoff: DateTime) -> Result<Backlog> {
-        let layout = self.layout();
-        let expired = Selection::expired(cutoff, cutoff).filter(layout)?;
+        let layouts = self.layouts();
+        let expired = Selection::expired(cutoff, cutoff).filter(layouts)?;
         let mut pipeline = vec![doc! { "$match": expired }];
-        if let Some(path) = layout.expiry_path()
+        if layouts.are_one_family()
+            && let Some(path) = layouts.first().expiry_path()
             && self.indexes().await?.iter().any(|index| index.leads_along(path))
         {
             // Along the index, so that the limit keeps the oldest. Without an index the server
@@ -47,7 +48,7 @@ impl Store {
         }
         pipeline.push(doc! { "$limit": MOST_COUNTED as i64 });
         pipeline.push(doc! { "$group": {
-            "_id": null, "n": { "$sum": 1 }, "oldest": { "$min": layout.expiry_fact() },
+            "_id": null, "n": { "$sum": 1 }, "oldest": { "$min": layouts.expiry_fact() },
         } });
         let command = doc! {
             "aggregate": self.name(), "pipeline": pipeline, "cursor": {},

@@ -83,7 +83,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         (self.on_event)(Event::Answered(now));
         self.state.was_certain = true;
         let cutoff = ago(now, sweep.grace);
-        let layout = Some(store.layout().name.clone());
+        let layout = Some(store.layouts().name());
         let mut pass = Pass::of_nothing(store.namespace(), layout, now, cutoff);
         // It stands in the comment of each operation, where an operator sees whose deletes these
         // are.
@@ -93,7 +93,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         });
         let purges = sweep.purges(now, cutoff);
         // A rule that the layout has no date for is said before anything is deleted.
-        purges.iter().try_for_each(|purge| purge.filter(store.layout()).map(drop))?;
+        purges.iter().try_for_each(|purge| purge.filter(store.layouts()).map(drop))?;
         // A long pass has something to show from its beginning. Without an index it would cost a pass.
         if sweep.measure && !self.state.walks {
             (self.on_event)(store.measured().await);
@@ -139,7 +139,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
                     pass.kept += batch.kept;
                     pass.exact &= batch.exact;
                     pass.batches += 1;
-                    let layout = store.layout().name.clone();
+                    let layout = store.layouts().name();
                     (self.on_event)(Event::Batch { layout, deleted: batch.done, took: batch.took });
                 }
                 Ok(Some(Step::Paused(_))) => (self.on_event)(Event::Alive),

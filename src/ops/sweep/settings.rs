@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::lease::Terms;
 use crate::error::Result;
-use crate::model::layout::{Layout, UserPlace};
+use crate::model::layout::{Layouts, UserPlace};
 use crate::ops::collections::Purpose;
 use crate::ops::purge::Pace;
 use crate::server::connection::Connection;
@@ -79,8 +79,8 @@ pub struct Target {
     pub connection: Connection,
     /// The collection.
     pub collection: String,
-    /// Its layout; without one the documents are judged anew in each pass.
-    pub layout: Option<Layout>,
+    /// Its layouts; without any the documents are judged anew in each pass.
+    pub layouts: Option<Layouts>,
     /// How long a session lives after its last touch, where only the operator knows.
     pub lifetime: Option<Duration>,
     /// Where users are, if not where the layout looks.
@@ -88,12 +88,12 @@ pub struct Target {
 }
 
 impl Target {
-    /// The collection of `store`, in its layout.
+    /// The collection of `store`, in its layouts.
     pub fn of(store: &Store) -> Self {
         Self {
             connection: store.connection().clone(),
             collection: store.name().to_owned(),
-            layout: Some(store.layout().clone()),
+            layouts: Some(store.layouts().clone()),
             lifetime: None,
             user: Vec::new(),
         }
@@ -106,11 +106,11 @@ impl Target {
 
     /// The store as it is now.
     pub(super) async fn store(&self) -> Result<Store> {
-        let Self { connection, collection, layout, lifetime, user } = self;
+        let Self { connection, collection, layouts, lifetime, user } = self;
         let choice = connection
-            .choose_layout(collection, layout.as_ref(), *lifetime, Purpose::Changing)
+            .choose_layouts(collection, layouts.as_ref(), *lifetime, Purpose::Changing)
             .await?;
-        let layout = choice.certain()?.clone().with_user_places(user);
-        Ok(connection.store(collection, layout))
+        let layouts = choice.certain()?.clone().with_user_places(user);
+        Ok(connection.store(collection, layouts))
     }
 }

@@ -57,7 +57,7 @@ impl Store {
         sessions: u64,
     ) -> Option<Fact<Parts>> {
         // An index on one expiry does not tell which of several rules decides.
-        if self.layout().expiry.len() > 1 {
+        if self.layout().expiry.len() > 1 || !self.layouts().are_one_family() {
             return None;
         }
         let oldest = oldest_along(self, indexes, at).await?;
@@ -83,7 +83,7 @@ impl Store {
     }
 
     async fn count_in(&self, state: State, at: DateTime) -> Fact<u64> {
-        let filter = Selection::new(Query::state(state), at).filter(self.layout())?;
+        let filter = Selection::new(Query::state(state), at).filter(self.layouts())?;
         let found = self.counting(vec![doc! { "$match": filter }, doc! { "$count": "n" }]).await?;
         Ok(found.first().map_or(0, |found| affected(found, "n")))
     }
@@ -95,11 +95,11 @@ impl Store {
             pipeline.push(doc! { "$sample": { "size": SAMPLE as i64 } });
         }
         // After the sample, whose share of sessions is that of the collection.
-        pipeline.push(doc! { "$match": self.layout().membership() });
+        pipeline.push(doc! { "$match": self.layouts().membership() });
         pipeline.push(doc! { "$group": {
-            "_id": self.layout().state_fact(at),
+            "_id": self.layouts().state_fact(at),
             "n": { "$sum": 1 },
-            "oldest": { "$min": self.layout().expiry_fact() },
+            "oldest": { "$min": self.layouts().expiry_fact() },
         } });
         let mut states = [0; 4];
         let mut oldest = None;

@@ -116,12 +116,14 @@ impl Store {
             && let Some(range) = self.prefix_filter(text)
         {
             found = self.search(&query(None), Some(range), wanted.limit, now).await?;
-        } else if self.layout().user.is_empty() {
-            let name = &self.layout().name;
+        } else if self.layouts().iter().any(|layout| layout.user.is_empty()) {
+            let name = self.layouts().name();
             let what = format!("the layout {name} tells no user; type 8 characters of an id");
             return Err(Error::Unsupported(what));
         }
-        if !self.layout().user.is_empty() && found.entries.len() < wanted.limit {
+        if self.layouts().iter().all(|layout| !layout.user.is_empty())
+            && found.entries.len() < wanted.limit
+        {
             let left = wanted.limit - found.entries.len();
             let more = self.search(&query(Some(text)), None, left, now).await?;
             let is_new = |entry: &Entry| found.entries.iter().all(|known| known.key != entry.key);
@@ -140,7 +142,7 @@ impl Store {
         now: DateTime,
     ) -> Fact<Found> {
         let selection = Selection::new(query.clone(), now);
-        let filter = selection.filter(self.layout())?;
+        let filter = selection.filter(self.layouts())?;
         // An index that leads to a user or an id is better than the order.
         let reverse = range.is_none() && query.user.is_none();
         let filter =
@@ -171,7 +173,7 @@ impl Store {
             let Some(batch) = batch else { break };
             for document in documents(&batch) {
                 seen += 1;
-                let session = selection.session(self.layout(), document);
+                let session = selection.session(self.layouts(), document);
                 if let (Some(session), Some(key)) = (session, key_of(document)) {
                     found.entries.push(Entry { session, key });
                 }

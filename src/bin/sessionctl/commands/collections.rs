@@ -1,7 +1,6 @@
 //! `sessionctl collections`
 
 use sessionctl::collections::Surveyed;
-use sessionctl::layout::Layout;
 
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row, Shape};
@@ -19,7 +18,7 @@ pub struct Args {}
 const HEADER: &[&str] = &["namespace", "layout", "certainty", "documents", "bytes", "ttl"];
 
 pub async fn run(context: &Context) -> Result<Exit, Failure> {
-    let own = context.named_layout()?;
+    let own = context.named_layouts()?;
     let connection = context.connect().await?;
     let all = context.global.db.is_none();
     let surveyed = connection.survey(all, own.as_ref()).await.doing("look for collections")?;
@@ -34,10 +33,9 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
 }
 
 fn row(found: &Surveyed) -> Row {
-    let name = |layout: &Layout| Cell::Text(layout.name.clone());
     Row(vec![
         ("namespace", Cell::Text(found.verdict.namespace.clone())),
-        ("layout", Cell::maybe(found.verdict.likeliest(), name)),
+        ("layout", Cell::maybe(found.verdict.layouts(), |layouts| Cell::Text(layouts.name()))),
         ("certainty", Cell::Text(found.verdict.certainty.name().to_owned())),
         ("documents", Cell::maybe(found.documents, Cell::Count)),
         ("bytes", Cell::maybe(found.bytes, Cell::Count)),

@@ -34,9 +34,9 @@ pub struct Args {
 const HEADER: &[&str] = &["namespace", "check", "outcome", "what", "meaning", "mend"];
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let layout = context.named_layout()?;
+    let layouts = context.named_layouts()?;
     let connection = context.connect().await?;
-    let doctor = Doctor { layout, lifetime: context.global.lifetime, sample: args.sample };
+    let doctor = Doctor { layouts, lifetime: context.global.lifetime, sample: args.sample };
     let action = format!("examine {}.{}", connection.database(), context.collection());
     let facts = doctor.gather(&connection, context.collection()).await.doing(&action)?;
     let commands = Commands::of(context, &connection, &facts)?;
@@ -107,7 +107,7 @@ fn whole(facts: &Facts, findings: &[Said]) -> Row {
 }
 
 fn layout(facts: &Facts) -> Cell {
-    Cell::maybe(facts.layout.as_ref(), |layout| Cell::Text(layout.name.clone()))
+    Cell::maybe(facts.layouts.as_ref(), |layouts| Cell::Text(layouts.name()))
 }
 
 fn row(facts: &Facts, finding: &Said) -> Row {
@@ -131,8 +131,8 @@ const WIDEST: usize = 100;
 fn table(context: &Context, facts: &Facts, findings: &[Said]) -> String {
     let width = context.style().width.map_or(80, usize::from).clamp(40, WIDEST);
     let mut lines = vec![format!("namespace  {}", neutral(&facts.namespace()))];
-    if let Some(layout) = &facts.layout {
-        lines.push(format!("layout     {}", neutral(&layout.name)));
+    if let Some(layouts) = &facts.layouts {
+        lines.push(format!("layout     {}", neutral(&layouts.name())));
     }
     if let Ok(survey) = &facts.survey {
         let sampled = match survey.is_sample() {

@@ -89,11 +89,11 @@ async fn prepare(context: &Context, typed: &Typed<'_>, fault: Fault) -> Result<P
     };
     let action = format!("{action} {}", store.namespace());
     let now = store.connection().primary_now().await.doing(&action)?;
-    let mending = store.layout().mending(fault, now).map_err(|error| {
+    let mendings = store.layouts().mendings(fault, now).map_err(|error| {
         Failure::of(&action, &error).hint("`sessionctl doctor` says what else can be done")
     })?;
     let selection = Selection::new(Query::default(), now);
-    let purge = Purge::new(selection, Action::Fix(Box::new(mending)));
+    let purge = Purge::new(selection, Action::Fix(mendings));
     let mut job =
         typed.job(context, store, purge, written(fault), action, &Seen::default()).await?;
     let (over, unclear) = job.store.count_mended(&job.purge).await.doing(&job.action)?;

@@ -3,7 +3,7 @@
 use bson::{Bson, RawDocument};
 use sessionctl::payload::{Payload, mask};
 use sessionctl::store::{Reading, documents};
-use sessionctl::{Session, Store};
+use sessionctl::{Layout, Session};
 
 use super::list;
 use crate::args::{Format, SelectionArgs, id};
@@ -64,7 +64,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             "--raw masks nothing: whoever sees this may be able to log in with it",
         );
     }
-    let filter = selected.selection.filter(store.layout()).doing(&action)?;
+    let filter = selected.selection.filter(store.layouts()).doing(&action)?;
     let mut batches = store.read(filter, &Reading::default()).await.doing(&action)?;
     let shape = match context.global.format {
         Format::Table => Shape::One,
@@ -78,12 +78,14 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
                 raw.push(canonical(document));
                 continue;
             }
-            let payload = store.layout().payload(document);
-            let session = store.layout().session(document, &payload, now);
+            let layout = store.layouts().of(document);
+            let payload = layout.payload(document);
+            let session = layout.session(document, &payload, now);
             if shape == Shape::One && rows.printed() > 0 {
                 rows.gap()?;
             }
-            rows.row(row(context.global.full_ids, args.reveal, &store, session, payload))?;
+            let whole = Whole { session, payload, layout, namespace: store.namespace() };
+            rows.row(row(context.global.full_ids, args.reveal, whole))?;
         }
     }
     if args.raw {
@@ -94,8 +96,17 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     selected.end(&store.namespace())
 }
 
+/// A session, with what it holds and where it is.
+pub struct Whole<'a> {
+    pub session: Session,
+    pub payload: Payload,
+    pub layout: &'a Layout,
+    pub namespace: String,
+}
+
 /// The row of a session with its payload, in which secrets are masked unless they are revealed.
-pub fn row(full_ids: bool, reveal: bool, store: &Store, session: Session, payload: Payload) -> Row {
+pub fn row(full_ids: bool, reveal: bool, whole: Whole<'_>) -> Row {
+    let Whole { session, payload, layout, namespace } = whole;
     let error = payload.error();
     let value = match payload {
         Payload::Value(mut value) => {
@@ -108,8 +119,8 @@ pub fn row(full_ids: bool, reveal: bool, store: &Store, session: Session, payloa
     };
     let mut row = list::row(session, full_ids);
     row.0.extend([
-        ("layout", Cell::Text(store.layout().name.clone())),
-        ("namespace", Cell::Text(store.namespace())),
+        ("layout", Cell::Text(layout.name.clone())),
+        ("namespace", Cell::Text(namespace)),
         ("payload", Cell::maybe(value, Cell::Json)),
         ("payload_error", Cell::maybe(error, Cell::Text)),
     ]);

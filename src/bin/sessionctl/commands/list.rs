@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use mongodb::raw_batch_cursor::RawBatch;
 use sessionctl::query::{Elsewhere, Verdict};
 use sessionctl::store::{Reading, SortKey, documents};
-use sessionctl::{Selection, Session, SessionId, Store};
+use sessionctl::{Layout, Selection, Session, SessionId, Store};
 use tokio::sync::mpsc;
 
 use crate::args::Format;
@@ -45,7 +45,7 @@ pub struct Args {
     reverse: bool,
 
     /// Print these columns, in this order
-    #[arg(long, value_delimiter = ',', value_name = "NAME,...", value_parser = clap::builder::PossibleValuesParser::new(HEADER))]
+    #[arg(long, value_delimiter = ',', value_name = "NAME,...", value_parser = clap::builder::PossibleValuesParser::new(COLUMNS))]
     columns: Vec<String>,
 
     /// List the documents of the collection that are not sessions; no other command reads or writes them
@@ -80,6 +80,11 @@ impl From<Sort> for SortKey {
 /// The keys of a session's row.
 pub const HEADER: [&str; 7] = ["id", "state", "expires", "touched", "created", "user", "bytes"];
 
+/// What `--columns` names. The layout of each session is asked for only in mixed collections.
+const COLUMNS: [&str; 8] =
+    ["id", "state", "expires", "touched", "created", "user", "bytes", LAYOUT];
+const LAYOUT: &str = "layout";
+
 /// The row of a session.
 pub fn row(session: Session, full_ids: bool) -> Row {
     let id = match full_ids {
@@ -109,6 +114,7 @@ fn foreign_row(document: &RawDocument, full_ids: bool) -> Row {
         ("created", Cell::Null),
         ("user", Cell::Null),
         ("bytes", Cell::Count(document.as_bytes().len() as u64)),
+        (LAYOUT, Cell::Null),
     ])
 }
 
@@ -141,8 +147,8 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         ..Reading::default()
     };
     let filter = match args.foreign {
-        true => doc! { "$nor": [store.layout().membership()] },
-        false => selection.filter(store.layout()).doing(&action)?,
+        true => doc! { "$nor": [store.layouts().membership()] },
+        false => selection.filter(store.layouts()).doing(&action)?,
     };
     let quiet = context.global.quiet || shows_rows();
     let total = match Progress::is_seen(quiet) {
@@ -162,6 +168,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         selection: (!args.foreign).then(|| selection.clone()),
         limit,
         full_ids: context.global.full_ids,
+        names_layout: args.columns.iter().any(|column| column == LAYOUT),
         rows: rows.now(now),
         progress,
     };
@@ -210,6 +217,8 @@ struct Printer {
     selection: Option<Selection>,
     limit: u64,
     full_ids: bool,
+    /// Whether the layout of each session is among the columns.
+    names_layout: bool,
     rows: Rows<std::io::Stdout>,
     progress: Progress,
 }
@@ -224,16 +233,24 @@ struct Printed {
 }
 
 impl Printer {
+    fn row(&self, session: Session, layout: &Layout) -> Row {
+        let mut row = row(session, self.full_ids);
+        if self.names_layout {
+            row.0.push((LAYOUT, Cell::Text(layout.name.clone())));
+        }
+        row
+    }
+
     /// Prints what comes.
     fn print(mut self, mut batches: mpsc::Receiver<RawBatch>) -> Result<Printed, Failure> {
-        let layout = self.store.layout().clone();
+        let layouts = self.store.layouts().clone();
         let mut elsewhere = Elsewhere::default();
         while let Some(batch) = batches.blocking_recv() {
             let before = self.rows.printed();
             for document in documents(&batch) {
                 let row = match &self.selection {
-                    Some(selection) => match selection.verdict(&layout, document) {
-                        Verdict::Selected(session) => Some(row(session, self.full_ids)),
+                    Some(selection) => match selection.verdict(&layouts, document) {
+                        Verdict::Selected(session) => Some(self.row(session, layouts.of(document))),
                         Verdict::Elsewhere(places) => {
                             elsewhere.add(places);
                             None

@@ -55,9 +55,9 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     }
     if stats.users.as_ref().is_some_and(Users::nobody_is_known) {
         let seen = context.look_for_users(&store, now).await.doing(&action)?;
-        context.note("note", format!("{}; {}", seen.nobody(store.layout()), seen.hint()));
+        context.note("note", format!("{}; {}", seen.nobody(store.layouts()), seen.hint()));
     }
-    print(context, &store.namespace(), Some(&store.layout().name), &stats)
+    print(context, &store.namespace(), Some(&store.layouts().name()), &stats)
 }
 
 fn print(

@@ -91,7 +91,7 @@ async fn poller(context: &Context) -> Result<Poller, Failure> {
         Some(store) => store.connection().clone(),
         None => context.connect().await?,
     };
-    let named = context.named_layout()?;
+    let named = context.named_layouts()?;
     let (collection, lifetime) = (context.collection().to_owned(), context.global.lifetime);
     let user_path = context.global.user_path.clone();
     Ok(Poller { store, connection, collection, named, lifetime, user_path })
@@ -215,7 +215,7 @@ impl<'a> Live<'a> {
     fn learn(&mut self, update: Update) {
         match update {
             Update::Store(store) => {
-                self.view.found(&store.layout().name);
+                self.view.found(&store.layouts().name());
                 self.store = Some(*store);
             }
             Update::Began => self.began = Some(Instant::now()),

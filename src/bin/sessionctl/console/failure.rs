@@ -185,7 +185,10 @@ fn hint(error: &Error) -> Option<String> {
         Error::LayoutFile(_) => {
             "`sessionctl layouts show NAME` prints one that is right".to_owned()
         }
-        Error::Undetected { certainty, .. } => match certainty {
+        Error::Undetected { certainty, layouts, .. } => match certainty {
+            Certainty::Mixed => {
+                format!("name each of them: --layout {}", layouts.join(" --layout "))
+            }
             Certainty::Nothing => {
                 "describe the documents in a file and pass it with --layout-file".to_owned()
             }

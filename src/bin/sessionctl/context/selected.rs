@@ -49,7 +49,7 @@ impl Context {
         }
         check_range(&selection.query)?;
         // What the layout cannot decide is an error before anything is read.
-        selection.filter(store.layout()).doing(&action)?;
+        selection.filter(store.layouts()).doing(&action)?;
         self.check_dates(store, &selection, &action).await?;
         let mut seen = Seen::default();
         if selection.needs_payload() {
@@ -74,8 +74,8 @@ impl Context {
         selection: &Selection,
         action: &str,
     ) -> Result<(), Failure> {
-        let layout = store.layout();
-        for (needed, has, lacks) in selection.needed_dates(layout).doing(action)? {
+        let layouts = store.layouts();
+        for (needed, has, lacks) in selection.needed_dates(layouts).doing(action)? {
             let undated = store.count(lacks).await.doing(action)?;
             if undated == 0 {
                 continue;
@@ -90,7 +90,7 @@ impl Context {
                 );
                 let fields = fields.join(", ");
                 return Err(Failure::new(Exit::Failed, sentence)
-                    .hint(format!("the layout {} reads it from {fields}", layout.name)));
+                    .hint(format!("the layout {} reads it from {fields}", layouts.name())));
             }
             let date = date.split_once(' ').map_or(date, |(_, date)| date);
             let (verb, matches) = match undated {

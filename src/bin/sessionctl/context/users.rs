@@ -6,7 +6,7 @@ use sessionctl::layout::UserPlace;
 use sessionctl::purge::Counted;
 use sessionctl::query::{Elsewhere, Verdict};
 use sessionctl::store::{Reading, documents};
-use sessionctl::{Layout, Query, Selection, Store};
+use sessionctl::{Layouts, Query, Selection, Store};
 
 use super::Context;
 use crate::console::failure::{Exit, Failure};
@@ -35,9 +35,9 @@ pub struct Seen {
 }
 
 impl Context {
-    /// This layout, with the places of `--user-path` in place of its own.
-    pub fn with_user_paths(&self, layout: Layout) -> Layout {
-        layout.with_user_places(&self.global.user_path)
+    /// These layouts, with the places of `--user-path` in place of their own.
+    pub fn with_user_paths(&self, layouts: Layouts) -> Layouts {
+        layouts.with_user_places(&self.global.user_path)
     }
 
     /// Refuses a place of `--user-path` that is in the documents and not in the payload, or the other way
@@ -50,7 +50,7 @@ impl Context {
         // How often each stands where it was said to be, and on the other side.
         let mut counts = vec![(0_u64, 0_u64); paths.len()];
         let looked = for_some(store, DateTime::from_millis(0), |document| {
-            let payload = store.layout().payload(document);
+            let payload = store.layouts().of(document).payload(document);
             for (path, (here, there)) in paths.iter().zip(&mut counts) {
                 let in_payload =
                     payload.value().and_then(|value| sessionctl::payload::get(value, path.path()));
@@ -90,7 +90,7 @@ impl Context {
     pub async fn look_for_users(&self, store: &Store, now: DateTime) -> sessionctl::Result<Seen> {
         let mut seen = Seen::default();
         for_some(store, now, |document| {
-            let layout = store.layout();
+            let layout = store.layouts().of(document);
             let payload = layout.payload(document);
             let has_user = layout.session(document, &payload, now).user.is_some();
             seen.sessions += 1;
@@ -124,9 +124,9 @@ impl Context {
         let Some(user) = &selection.query.user else { return Ok(()) };
         let mut elsewhere = elsewhere;
         if self.global.user_path.is_empty()
-            && let Some(others) = selection.of_any_user(store.layout())
+            && let Some(others) = selection.of_any_user(store.layouts())
             // Where the store itself has a field for the user, others are looked at only in need.
-            && (printed == 0 || store.layout().user_needs_payload())
+            && (printed == 0 || store.layouts().user_needs_payload())
         {
             let limit = if printed == 0 { 0 } else { READ };
             let found = find_elsewhere(store, &others, selection, limit).await;
@@ -196,7 +196,7 @@ impl Context {
             true => Ok(()),
             false => Err(Failure::new(
                 Exit::Failed,
-                format!("could not {action}: {}", seen.nobody(store.layout())),
+                format!("could not {action}: {}", seen.nobody(store.layouts())),
             )
             .hint(seen.hint())),
         }
@@ -205,9 +205,15 @@ impl Context {
 
 impl Seen {
     /// That no session has a user, and where it was looked for.
-    pub fn nobody(&self, layout: &Layout) -> String {
-        let named: Vec<_> = layout.user.iter().take(NAMED).map(UserPlace::to_string).collect();
-        let more = match layout.user.len().saturating_sub(NAMED) {
+    pub fn nobody(&self, layouts: &Layouts) -> String {
+        let mut user: Vec<&UserPlace> = Vec::new();
+        for place in layouts.iter().flat_map(|layout| &layout.user) {
+            if !user.contains(&place) {
+                user.push(place);
+            }
+        }
+        let named: Vec<_> = user.iter().take(NAMED).map(ToString::to_string).collect();
+        let more = match user.len().saturating_sub(NAMED) {
             0 => String::new(),
             more => format!(" or {more} other places"),
         };
@@ -266,7 +272,7 @@ async fn for_some(
     mut look: impl FnMut(&RawDocument),
 ) -> sessionctl::Result<()> {
     let reading = Reading { limit: LOOKED_AT, ..Reading::default() };
-    let filter = Selection::new(Query::default(), now).filter(store.layout())?;
+    let filter = Selection::new(Query::default(), now).filter(store.layouts())?;
     let mut batches = store.read(filter, &reading).await?;
     while let Some(batch) = batches.next().await? {
         documents(&batch).for_each(&mut look);
@@ -276,10 +282,10 @@ async fn for_some(
 
 /// Whether any session of the collection has a user.
 async fn any_user(store: &Store, now: DateTime) -> sessionctl::Result<bool> {
-    let filter = Selection::new(Query::default(), now).filter(store.layout())?;
+    let filter = Selection::new(Query::default(), now).filter(store.layouts())?;
     let mut batches = store.read(filter, &Reading::default()).await?;
     while let Some(batch) = batches.next().await? {
-        if documents(&batch).any(|one| store.layout().glance(one, now).user.is_some()) {
+        if documents(&batch).any(|one| store.layouts().of(one).glance(one, now).user.is_some()) {
             return Ok(true);
         }
     }
@@ -295,10 +301,10 @@ async fn find_elsewhere(
 ) -> sessionctl::Result<Elsewhere> {
     let mut elsewhere = Elsewhere::default();
     let reading = Reading { limit, ..Reading::default() };
-    let mut batches = store.read(others.filter(store.layout())?, &reading).await?;
+    let mut batches = store.read(others.filter(store.layouts())?, &reading).await?;
     while let Some(batch) = batches.next().await? {
         for document in documents(&batch) {
-            if let Verdict::Elsewhere(places) = selection.verdict(store.layout(), document) {
+            if let Verdict::Elsewhere(places) = selection.verdict(store.layouts(), document) {
                 elsewhere.add(places);
             }
         }

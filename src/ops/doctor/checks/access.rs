@@ -4,7 +4,7 @@ use bson::{Bson, Document, doc};
 
 use super::script::{self, text};
 use crate::error::{Certainty, Error};
-use crate::model::layout::{Layout, UserPlace};
+use crate::model::layout::{Layout, Layouts, UserPlace};
 use crate::ops::doctor::facts::{Facts, Rights};
 use crate::ops::doctor::finding::{Finding, Unknown};
 use crate::ops::doctor::remedy::Remedy;
@@ -92,7 +92,8 @@ fn may(rights: &Rights, action: &str, facts: &Facts) -> bool {
 pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
     let layout = facts.known_layout()?;
     let looked = facts.looked.as_ref()?;
-    let (name, at, strangers) = (&layout.name, looked.at, looked.strangers);
+    let (at, strangers) = (looked.at, looked.strangers);
+    let name = &facts.layouts.as_ref().map_or_else(|| layout.name.clone(), Layouts::name);
     if strangers == 0 {
         let named = "what deletes wants the layout named";
         return Ok(match &looked.verdict {

@@ -62,17 +62,17 @@ async fn sample(
     store: &Store,
     purge: &Purge,
 ) -> sessionctl::Result<(Vec<Row>, Duration)> {
-    let (selection, layout) = (&purge.selection, store.layout());
+    let (selection, layouts) = (&purge.selection, store.layouts());
     let limit = if selection.needs_payload() { 0 } else { TIMED };
     let began = Instant::now();
     let reading = Reading { limit, ..Reading::default() };
-    let mut batches = store.read(purge.filter(layout)?, &reading).await?;
+    let mut batches = store.read(purge.filter(layouts)?, &reading).await?;
     let (mut rows, mut read) = (Vec::new(), 0_u32);
     while let Some(batch) = batches.next().await? {
         for document in documents(&batch) {
             read += 1;
-            if rows.len() < SAMPLE && selection.admits(layout, document) {
-                let session = layout.glance(document, selection.cutoff);
+            if rows.len() < SAMPLE && selection.admits(layouts, document) {
+                let session = layouts.of(document).glance(document, selection.cutoff);
                 rows.push(list::row(session, context.global.full_ids));
             }
         }

@@ -89,7 +89,7 @@ impl Report {
 
     /// Before anything is done to the sessions of a store.
     pub fn of(verb: Verb, store: &Store, cutoff: DateTime) -> Self {
-        Self::new(verb, store.namespace(), Some(store.layout().name.clone()), cutoff)
+        Self::new(verb, store.namespace(), Some(store.layouts().name()), cutoff)
     }
 
     /// Of an empty collection, at the server's now.

@@ -74,9 +74,9 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
         }
     };
     refuse_template("the connection string", &server)?;
-    let layout = match global.layout.as_str() {
-        "auto" => String::new(),
-        layout => format!(" --layout {}", shell_word(&checked("--layout", layout)?)),
+    let layout = match global.layout_name() {
+        None => String::new(),
+        Some(layout) => format!(" --layout {}", shell_word(&checked("--layout", &layout)?)),
     };
     let runbook =
         |command: &str| json_string(&format!("sessionctl {command} {server} {NAMESPACE}{layout}"));

@@ -121,8 +121,8 @@ impl Sweeping {
             }
             if let Some(file) = &global.layout_file {
                 add("--layout-file", path_text("--layout-file", &place(file))?);
-            } else if global.layout != "auto" {
-                add("--layout", checked("--layout", &global.layout)?);
+            } else if let Some(name) = global.layout_name() {
+                add("--layout", checked("--layout", &name)?);
             }
             if let Some(lifetime) = global.lifetime {
                 add("--lifetime", exact_duration(lifetime));

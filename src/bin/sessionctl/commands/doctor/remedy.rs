@@ -45,8 +45,8 @@ impl Commands {
         }
         if let Some(path) = &global.layout_file {
             options.push(("--layout-file", path.display().to_string()));
-        } else if global.layout != "auto" {
-            options.push(("--layout", global.layout.clone()));
+        } else if let Some(name) = global.layout_name() {
+            options.push(("--layout", name));
         }
         options.extend(global.lifetime.map(|it| ("--lifetime", it.as_secs().to_string())));
         options.extend(facts.layout_to_name().map(|name| ("--layout", name.to_owned())));

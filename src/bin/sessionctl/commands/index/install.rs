@@ -102,8 +102,8 @@ async fn outlook(context: &Context, looked: &Looked, change: &Change) -> Result<
     let now = store.connection().primary_now().await.doing(action)?;
     let wanted = looked.status.wanted.clone().map(IndexSpec);
     let doomed = wanted.and_then(|wanted| store.deleted_by(&wanted));
-    let over = |store: &Store| store.layout().filter(State::Expired, now);
-    let members = store.layout().membership();
+    let over = |store: &Store| store.layouts().filter(State::Expired, now);
+    let members = store.layouts().membership();
     let (deletes, foreign) = match &doomed {
         Some(doomed) => {
             let sessions = doc! { "$and": [over(doomed), &members] };

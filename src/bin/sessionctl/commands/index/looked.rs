@@ -106,7 +106,7 @@ pub fn print(context: &Context, store: &Store, status: &TtlStatus) -> Result<(),
 fn row(store: &Store, status: &TtlStatus) -> Row {
     Row(vec![
         ("namespace", Cell::Text(store.namespace())),
-        ("layout", Cell::Text(store.layout().name.clone())),
+        ("layout", Cell::Text(store.layouts().name())),
         ("state", Cell::Text(status.state.name().to_owned())),
         ("wanted", Cell::maybe(status.wanted.clone(), spec)),
         ("found", Cell::maybe(status.found.clone(), |found| spec(found.0))),

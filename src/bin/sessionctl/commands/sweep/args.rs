@@ -10,7 +10,7 @@ use nix::unistd::gethostname;
 use sessionctl::sweep::{Sweep, Terms};
 
 use super::config::{self, Plan, Settings, UserPaths};
-use crate::args::{Global, address, duration, interval, is_typed};
+use crate::args::{AUTO, Global, address, duration, interval, is_typed};
 use crate::audit::run_id;
 use crate::commands::apply::ThrottleArgs;
 use crate::console::failure::{Exit, Failure, Refusal};
@@ -206,7 +206,7 @@ impl Args {
             return config::read(path, &sweep);
         }
         let settings = Settings {
-            layout: Some(global.layout.clone()),
+            layout: Some(global.layout_name().unwrap_or_else(|| AUTO.to_owned())),
             layout_file: global.layout_file.clone(),
             lifetime: global.lifetime,
             user_path: Some(UserPaths::Several(global.user_path.clone())),

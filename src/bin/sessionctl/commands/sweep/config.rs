@@ -10,12 +10,12 @@ use sessionctl::error::reason;
 use sessionctl::layout::UserPlace;
 use sessionctl::purge::{MOST_JOBS, Pace};
 use sessionctl::sweep::{Sweep, archive_path};
-use sessionctl::{Layout, archive};
+use sessionctl::{Layouts, archive};
 
-use crate::args::{duration, interval};
+use crate::args::{AUTO, duration, interval};
 use crate::commands::apply::factor;
 use crate::console::failure::{Exit, Failure};
-use crate::context::layout;
+use crate::context::layouts;
 
 /// How one namespace is swept, as it was typed or stands in the file.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -66,7 +66,7 @@ impl From<UserPaths> for Vec<UserPlace> {
 pub struct Plan {
     pub database: Option<String>,
     pub collection: String,
-    pub layout: Option<Layout>,
+    pub layouts: Option<Layouts>,
     pub layout_file: Option<PathBuf>,
     pub lifetime: Option<Duration>,
     pub user_path: Vec<UserPlace>,
@@ -81,7 +81,7 @@ impl Plan {
         settings: &Settings,
         sweep: &Sweep,
     ) -> Result<Self, Failure> {
-        let name = settings.layout.as_deref().unwrap_or("auto");
+        let name = settings.layout.as_deref().unwrap_or(AUTO);
         let sweep = Sweep {
             interval: settings.interval.unwrap_or(sweep.interval),
             jitter: settings.jitter.unwrap_or_default(),
@@ -101,7 +101,7 @@ impl Plan {
         Ok(Self {
             database,
             collection,
-            layout: layout(name, settings.layout_file.as_deref())?,
+            layouts: layouts(name, settings.layout_file.as_deref())?,
             layout_file: settings.layout_file.clone(),
             lifetime: settings.lifetime,
             user_path: settings.user_path.clone().map(Into::into).unwrap_or_default(),
@@ -304,7 +304,7 @@ mod tests {
             (app.database.as_deref(), app.collection.as_str()),
             (Some("app"), "web.sessions")
         );
-        assert_eq!(app.layout.as_ref().unwrap().name, "tower-sessions");
+        assert_eq!(app.layouts.as_ref().unwrap().name(), "tower-sessions");
         let paths =
             |plan: &Plan| -> Vec<_> { plan.user_path.iter().map(ToString::to_string).collect() };
         assert_eq!(
@@ -314,7 +314,7 @@ mod tests {
         assert_eq!(app.sweep.interval, Duration::from_secs(300));
         assert_eq!(app.sweep.idle, Some(Duration::from_secs(30 * 86_400)));
         assert_eq!((app.sweep.pace.rate, app.sweep.pace.sleep_factor), (Some(2000), 1.0));
-        assert_eq!(shop.layout, None);
+        assert_eq!(shop.layouts, None);
         assert_eq!(shop.sweep.interval, Duration::from_secs(30));
         for plan in &plans {
             assert_eq!(plan.sweep.grace, Duration::from_secs(600));

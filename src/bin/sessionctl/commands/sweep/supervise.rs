@@ -98,7 +98,7 @@ impl<'a> Supervisor<'a> {
         Target {
             connection,
             collection: plan.collection.clone(),
-            layout: plan.layout.clone(),
+            layouts: plan.layouts.clone(),
             lifetime: plan.lifetime,
             user: plan.user_path.clone(),
         }

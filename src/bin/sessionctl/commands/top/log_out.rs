@@ -74,13 +74,14 @@ impl LogOut {
     /// What changes anything wants a layout that is certain, or the operator's word.
     async fn check_layout(&self) -> Result<(), Error> {
         let store = &self.store;
-        let named = self.named.then(|| store.layout());
+        let named = self.named.then(|| store.layouts());
         let connection = store.connection();
-        let choice = connection.choose_layout(store.name(), named, None, Purpose::Changing).await?;
+        let choice =
+            connection.choose_layouts(store.name(), named, None, Purpose::Changing).await?;
         let certain = choice.certain()?;
         match &choice {
             // The documents may be of another store by now.
-            Choice::Detected { verdict, .. } if certain.name != store.layout().name => {
+            Choice::Detected { verdict, .. } if certain.name() != store.layouts().name() => {
                 Err(verdict.clone().into())
             }
             _ => Ok(()),

@@ -7,7 +7,7 @@ use sessionctl::collections::Purpose;
 use sessionctl::connection::Connection;
 use sessionctl::layout::UserPlace;
 use sessionctl::top::{Counts, Entry, Memory, Snapshot, Wanted};
-use sessionctl::{Error, Layout, Store};
+use sessionctl::{Error, Layouts, Store};
 use tokio::sync::{mpsc, watch};
 
 use crate::commands::inspect as whole;
@@ -47,7 +47,7 @@ pub struct Poller {
     pub store: Option<Store>,
     pub connection: Connection,
     pub collection: String,
-    pub named: Option<Layout>,
+    pub named: Option<Layouts>,
     pub lifetime: Option<Duration>,
     pub user_path: Vec<UserPlace>,
 }
@@ -83,11 +83,11 @@ impl Poller {
         }
         let Self { connection, collection, named, lifetime, .. } = self;
         let choice = connection
-            .choose_layout(collection, named.as_ref(), *lifetime, Purpose::Reading)
+            .choose_layouts(collection, named.as_ref(), *lifetime, Purpose::Reading)
             .await?;
-        let layout = choice.layout().cloned();
-        let layout = layout.map(|layout| layout.with_user_places(&self.user_path));
-        Ok(layout.map(|layout| connection.store(collection, layout)))
+        let layouts = choice.layouts().cloned();
+        let layouts = layouts.map(|layouts| layouts.with_user_places(&self.user_path));
+        Ok(layouts.map(|layouts| connection.store(collection, layouts)))
     }
 }
 
@@ -184,9 +184,11 @@ pub async fn inspect(store: Store, line: Entry, full_ids: bool, updates: mpsc::S
     let lines = async {
         let now = store.now().await?;
         let Some(document) = store.reread(&line).await? else { return Ok(None) };
-        let payload = store.layout().payload(&document);
-        let session = store.layout().session(&document, &payload, now);
-        let row = whole::row(full_ids, false, &store, session, payload);
+        let layout = store.layouts().of(&document);
+        let payload = layout.payload(&document);
+        let session = layout.session(&document, &payload, now);
+        let namespace = store.namespace();
+        let row = whole::row(full_ids, false, whole::Whole { session, payload, layout, namespace });
         let lines = row.0.iter().flat_map(|(key, cell)| match cell {
             Cell::Json(value) => {
                 let text = pretty_text(value);

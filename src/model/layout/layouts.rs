@@ -1,0 +1,459 @@
+//! The layouts of a collection: one, or several where more than one store wrote into it, or a store in
+//! more than one form. Each session belongs to exactly one of them, and is read and filtered by it.
+
+use bson::{Bson, DateTime, Document, RawDocument, doc};
+
+use super::definition::{BsonType, Instant, Layout, UserPlace};
+use super::mend::{Fault, Mending};
+use super::rule::{Clock, Meaning, Rule};
+use crate::error::{Error, Result};
+use crate::model::filter::{all, any};
+use crate::model::session::State;
+
+/// The layouts of a collection. No document can belong to two of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layouts {
+    first: Layout,
+    others: Vec<Layout>,
+}
+
+impl From<Layout> for Layouts {
+    fn from(layout: Layout) -> Self {
+        Self { first: layout, others: Vec::new() }
+    }
+}
+
+impl Layouts {
+    /// These layouts together; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where a document could belong to two of them.
+    pub fn together(layouts: impl IntoIterator<Item = Layout>) -> Result<Option<Self>> {
+        let mut together: Option<Self> = None;
+        for layout in layouts {
+            match &mut together {
+                None => together = Some(layout.into()),
+                Some(those) => those.add(layout)?,
+            }
+        }
+        Ok(together)
+    }
+
+    fn add(&mut self, layout: Layout) -> Result<()> {
+        if let Some(other) = self.iter().find(|other| !other.excludes(&layout)) {
+            return Err(Error::Unsupported(format!(
+                "the layouts {} and {} can describe the same document, so they are not used together",
+                other.name, layout.name
+            )));
+        }
+        self.others.push(layout);
+        Ok(())
+    }
+
+    /// The first, in which new sessions are written.
+    pub fn first(&self) -> &Layout {
+        &self.first
+    }
+
+    /// Each of them, the first one first.
+    pub fn iter(&self) -> impl Iterator<Item = &Layout> + Clone {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// How many they are.
+    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    /// Their names, joined with `+`.
+    pub fn name(&self) -> String {
+        self.iter().map(|layout| layout.name.as_str()).collect::<Vec<_>>().join("+")
+    }
+
+    /// Whether all are of one family: their ids and their expiries are in the same fields, in the same
+    /// types, so that one condition on the expiry, and one TTL index, is right for every session.
+    pub fn are_one_family(&self) -> bool {
+        self.others.iter().all(|other| other.is_relative_of(&self.first))
+    }
+
+    /// The first, with those of its family.
+    #[must_use]
+    pub(crate) fn family(mut self) -> Self {
+        self.others.retain(|other| other.is_relative_of(&self.first));
+        self
+    }
+
+    /// The layout of `document`; the first where it has none of them.
+    pub fn of(&self, document: &RawDocument) -> &Layout {
+        self.place_of(document).and_then(|at| self.iter().nth(at)).unwrap_or(&self.first)
+    }
+
+    fn place_of(&self, document: &RawDocument) -> Option<usize> {
+        // Nearly all collections have one layout, and pay nothing for those that have more.
+        match self.others.is_empty() {
+            true => Some(0),
+            false => self.iter().position(|layout| layout.describes(document)),
+        }
+    }
+
+    /// Whether `document` is a session of one of them.
+    pub fn describes(&self, document: &RawDocument) -> bool {
+        self.iter().any(|layout| layout.describes(document))
+    }
+
+    /// The filter of their sessions, whatever their state; see [`Layout::membership`].
+    pub fn membership(&self) -> Document {
+        if self.others.is_empty() {
+            return self.first.membership();
+        }
+        // What all of them demand is judged once.
+        let mut demands: Vec<Vec<Document>> = self.iter().map(Layout::demands).collect();
+        let (common, _): (Vec<_>, Vec<_>) = std::mem::take(&mut demands[0])
+            .into_iter()
+            .partition(|demand| demands[1..].iter().all(|others| others.contains(demand)));
+        let own = self.iter().map(|layout| {
+            let mut own = layout.demands();
+            own.retain(|demand| !common.contains(demand));
+            all(own)
+        });
+        let own: Vec<_> = own.collect();
+        let own = if own.iter().any(Document::is_empty) { Document::new() } else { any(own) };
+        all([common, vec![own]].concat())
+    }
+
+    /// The filter of the sessions of each, in order. A document that two of them describe, as one with
+    /// an array of texts and documents where one wants a text and the other a document, belongs to the
+    /// first of the two.
+    pub(crate) fn members(&self) -> Vec<Document> {
+        let own: Vec<_> = self.iter().map(Layout::membership).collect();
+        let without = |(at, member): (usize, &Document)| match at {
+            0 => member.clone(),
+            at => all(vec![member.clone(), doc! { "$nor": own[..at].to_vec() }]),
+        };
+        own.iter().enumerate().map(without).collect()
+    }
+
+    /// What `say` says of the sessions of each, as one filter; stated once where it is the same of all,
+    /// so that an index can lead along it. It is to stand beside [`Layouts::membership`].
+    pub(crate) fn each(&self, say: impl Fn(&Layout) -> Document) -> Document {
+        self.either(self.iter().map(say).collect())
+    }
+
+    /// The same of filters that are there already, one for each layout in order.
+    pub(crate) fn either(&self, mut filters: Vec<Document>) -> Document {
+        if filters.iter().all(|one| *one == filters[0]) {
+            return filters.swap_remove(0);
+        }
+        let members = self.members().into_iter().zip(filters);
+        any(members.map(|(member, filter)| all(vec![member, filter])).collect())
+    }
+
+    /// These updates, one for each layout in order: each with the filter of the sessions that it is
+    /// for. Where all are the same, there is one, for every session.
+    pub(crate) fn apart(&self, mut updates: Vec<Bson>) -> Vec<(Document, Bson)> {
+        match updates.iter().all(|update| *update == updates[0]) {
+            true => updates.pop().map(|update| (Document::new(), update)).into_iter().collect(),
+            false => self.members().into_iter().zip(updates).collect(),
+        }
+    }
+
+    /// The same where `say` has nothing to say of some: none of their sessions matches then. `None`
+    /// where it has nothing to say of any.
+    pub(crate) fn each_maybe(&self, say: impl Fn(&Layout) -> Option<Document>) -> Option<Document> {
+        let said: Vec<_> = self.iter().map(&say).collect();
+        said.iter().any(Option::is_some).then(|| {
+            let nothing = || any(Vec::new());
+            self.each(|layout| say(layout).unwrap_or_else(nothing))
+        })
+    }
+
+    /// What `say` makes of a session of each, as an expression.
+    pub(crate) fn fact(&self, say: impl Fn(&Layout) -> Bson) -> Bson {
+        let first = say(&self.first);
+        let others: Vec<_> = self.others.iter().map(say).collect();
+        if others.iter().all(|other| *other == first) {
+            return first;
+        }
+        // The last need not be asked for: what is none of them is no session.
+        let mut facts = std::iter::once(first).chain(others).collect::<Vec<_>>();
+        let last = facts.pop();
+        let branches = self
+            .iter()
+            .zip(facts)
+            .map(|(layout, fact)| doc! { "case": layout.membership_fact(), "then": fact });
+        let branches: Vec<_> = branches.collect();
+        doc! { "$switch": { "branches": branches, "default": last } }.into()
+    }
+
+    /// Whether a document is a session of one of them, as an expression.
+    pub(crate) fn membership_fact(&self) -> Bson {
+        match self.others.is_empty() {
+            true => self.first.membership_fact(),
+            false => {
+                let facts: Vec<_> = self.iter().map(Layout::membership_fact).collect();
+                doc! { "$or": facts }.into()
+            }
+        }
+    }
+
+    /// The sessions in `state` at `cutoff`, each by its own layout; see [`Layout::filter`].
+    pub fn filter(&self, state: State, cutoff: DateTime) -> Document {
+        self.each(|layout| layout.filter(state, cutoff))
+    }
+
+    /// The sessions whose expiry is an instant before `time`.
+    pub fn expires_before(&self, time: DateTime) -> Document {
+        self.each(|layout| layout.expires_before(time))
+    }
+
+    /// What the expired sessions are made up of, where that is the same in all layouts; see
+    /// [`Layout::expired_parts`].
+    pub(crate) fn expired_parts(
+        &self,
+        cutoff: DateTime,
+    ) -> Option<(Vec<(String, Bson)>, Vec<Document>)> {
+        let parts = self.first.expired_parts(cutoff);
+        self.others.iter().all(|other| other.expired_parts(cutoff) == parts).then_some(parts)
+    }
+
+    /// The documents that are credentials rather than logins, if any layout has such.
+    pub fn credentials(&self) -> Option<Document> {
+        self.each_maybe(Layout::credentials)
+    }
+
+    /// The state at `cutoff`, as a number.
+    pub(crate) fn state_fact(&self, cutoff: impl Into<Clock>) -> Bson {
+        let cutoff = cutoff.into();
+        self.fact(|layout| layout.state_fact(cutoff))
+    }
+
+    /// The expiry in milliseconds since 1970, or null.
+    pub(crate) fn expiry_fact(&self) -> Bson {
+        self.fact(Layout::expiry_fact)
+    }
+
+    /// The first of the dates that `dates` gives of a layout, in milliseconds since 1970, or null.
+    pub(crate) fn instant_fact(&self, dates: impl Fn(&Layout) -> &[Instant]) -> Bson {
+        self.fact(|layout| Layout::instant_fact(dates(layout)))
+    }
+
+    /// The value that is the user, or null; `None` where the server cannot tell, and where each layout
+    /// has its own way to tell.
+    pub(crate) fn user_fact(&self) -> Option<Bson> {
+        let fact = self.first.user_fact()?;
+        let is_same = |other: &Layout| {
+            other.user_prefix == self.first.user_prefix && other.user_fact().as_ref() == Some(&fact)
+        };
+        self.others.iter().all(is_same).then_some(fact)
+    }
+
+    /// The field whose date alone decides, where that and the dates beside it are the same in all; see
+    /// [`Layout::date_that_decides`].
+    pub(crate) fn date_that_decides(&self, now: DateTime) -> Option<(String, DateTime)> {
+        let decides = |layout: &Layout| {
+            let date = layout.date_that_decides(now)?;
+            Some((date, layout.created.clone(), layout.touched.clone()))
+        };
+        let first = decides(&self.first)?;
+        self.others.iter().all(|other| decides(other).as_ref() == Some(&first)).then_some(first.0)
+    }
+
+    /// The places of a date that `of` gives of each, each once.
+    pub(crate) fn instants(&self, of: impl Fn(&Layout) -> &[Instant]) -> Vec<&Instant> {
+        let mut all: Vec<&Instant> = Vec::new();
+        for instant in self.iter().flat_map(of) {
+            if !all.contains(&instant) {
+                all.push(instant);
+            }
+        }
+        all
+    }
+
+    /// Whether a session of any is looked up by the same field, with the same text around the id.
+    pub(crate) fn share_ids(&self) -> bool {
+        self.others.iter().all(|other| other.id == self.first.id)
+    }
+
+    /// Whether a payload must be decoded before the user of some sessions is known.
+    pub fn user_needs_payload(&self) -> bool {
+        self.iter().any(Layout::user_needs_payload)
+    }
+
+    /// The same layouts with the user at these places instead of their own; see
+    /// [`Layout::with_user_places`].
+    #[must_use]
+    pub fn with_user_places(self, places: &[UserPlace]) -> Self {
+        self.map(|layout| layout.with_user_places(places))
+    }
+
+    /// The same layouts, each changed.
+    #[must_use]
+    pub(crate) fn map(self, change: impl Fn(Layout) -> Layout) -> Self {
+        let others = self.others.into_iter().map(&change).collect();
+        Self { first: change(self.first), others }
+    }
+
+    /// The same layouts, each changed.
+    ///
+    /// # Errors
+    /// That of the first that cannot be changed.
+    pub(crate) fn try_map<E>(
+        self,
+        change: impl Fn(Layout) -> Result<Layout, E>,
+    ) -> Result<Self, E> {
+        let first = change(self.first)?;
+        Ok(Self { first, others: self.others.into_iter().map(change).collect::<Result<_, E>>()? })
+    }
+
+    /// The layout whose TTL index is right for the sessions of all.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where they want different indexes.
+    pub(crate) fn of_index(&self) -> Result<&Layout> {
+        let wants = |layout: &Layout| {
+            layout.ttl_index.clone().map(|ttl| (ttl.key, ttl.seconds, ttl.sparse, ttl.only_null))
+        };
+        match self.are_one_family()
+            && self.others.iter().all(|other| wants(other) == wants(&self.first))
+        {
+            true => Ok(&self.first),
+            false => Err(Error::Unsupported(format!(
+                "the layouts {} do not want the same TTL index; name the one whose index it is to be",
+                self.name()
+            ))),
+        }
+    }
+
+    /// The update of each that makes its store refuse a session from now on; none where any of the
+    /// stores does not look at the expiry when it reads.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`], which names the layout.
+    pub(crate) fn endings(&self, now: DateTime) -> Result<Vec<Document>> {
+        let ending = |layout: &Layout| {
+            layout.ending(now).filter(|_| layout.checks_expiry_on_read).ok_or_else(|| {
+                Error::Unsupported(format!(
+                    "the store of layout {} does not look at the expiry when it reads, so an expired \
+                     session still logs in until it is deleted",
+                    layout.name
+                ))
+            })
+        };
+        self.iter().map(ending).collect()
+    }
+
+    /// How `fault` is mended in the documents of each.
+    ///
+    /// # Errors
+    /// As for [`Layout::mending`].
+    pub fn mendings(&self, fault: Fault, now: DateTime) -> Result<Vec<Mending>> {
+        self.iter().map(|layout| layout.mending(fault, now)).collect()
+    }
+}
+
+impl Layout {
+    /// Whether its ids and expiries are in the same fields as those of `other`, in the same types, and
+    /// mean the same. What an expiry means that is not there may differ.
+    pub(crate) fn is_relative_of(&self, other: &Self) -> bool {
+        let rules = |layout: &Self| -> Vec<Rule> {
+            let dated = |rule: &Rule| Rule {
+                null: Meaning::default(),
+                missing: Meaning::default(),
+                ..rule.clone()
+            };
+            layout.expiry.iter().map(dated).collect()
+        };
+        self.id.path == other.id.path
+            && self.id.types == other.id.types
+            && rules(self) == rules(other)
+    }
+
+    /// Whether no document can belong to both, but for arrays that hold values of several types.
+    pub(crate) fn excludes(&self, other: &Self) -> bool {
+        self.demands_what_excludes(other) || other.demands_what_excludes(self)
+    }
+
+    fn demands_what_excludes(&self, other: &Self) -> bool {
+        let is_within = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'))
+        };
+        let holds_fields = |kind: &BsonType| matches!(kind, BsonType::Object | BsonType::Array);
+        self.detect.require.iter().any(|(path, types)| {
+            let forbidden = other
+                .detect
+                .forbid
+                .iter()
+                .any(|forbidden| forbidden == path || is_within(path, forbidden));
+            let of_other_type = other.detect.require.iter().any(|(field, others)| {
+                (field == path && !types.iter().any(|kind| others.contains(kind)))
+                    || (is_within(path, field) && !others.iter().any(holds_fields))
+            });
+            forbidden || of_other_type
+        }) || (self.detect.prefixed
+            && other.detect.prefixed
+            && self.id.path == other.id.path
+            && !self.id.prefix.starts_with(&other.id.prefix)
+            && !other.id.prefix.starts_with(&self.id.prefix))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::rawdoc;
+
+    use super::*;
+
+    fn named(names: &[&str]) -> Layouts {
+        let layouts = names.iter().map(|name| Layout::named(name).unwrap().clone());
+        Layouts::together(layouts).unwrap().unwrap()
+    }
+
+    fn at(millis: i64) -> DateTime {
+        DateTime::from_millis(millis)
+    }
+
+    #[test]
+    fn a_document_belongs_to_the_layout_that_describes_it() {
+        let both = named(&["connect-mongo-json", "express-session-object"]);
+        assert_eq!(both.name(), "connect-mongo-json+express-session-object");
+        let text = rawdoc! { "_id": "a", "session": "{}" };
+        let object = rawdoc! { "_id": "a", "session": {} };
+        assert_eq!(both.of(&text).name, "connect-mongo-json");
+        assert_eq!(both.of(&object).name, "express-session-object");
+        assert!(!both.describes(&rawdoc! { "_id": "a", "session": 1 }));
+    }
+
+    #[test]
+    fn layouts_that_can_describe_one_document_are_not_used_together() {
+        let overlapping = ["keyv", "flask-session"].map(|name| Layout::named(name).unwrap());
+        assert!(overlapping[0].excludes(overlapping[1]) == overlapping[1].excludes(overlapping[0]));
+        let same = ["symfony", "symfony"].map(|name| Layout::named(name).unwrap().clone());
+        let refused = Layouts::together(same).unwrap_err().to_string();
+        assert!(refused.contains("symfony and symfony"), "{refused}");
+    }
+
+    #[test]
+    fn the_expiry_of_a_family_is_stated_once() {
+        let both = named(&["connect-mongo-json", "express-session-object"]);
+        assert!(both.are_one_family());
+        let expired = both.filter(State::Expired, at(7));
+        assert_eq!(expired, doc! { "expires": { "$lt": at(7) } });
+        // A null means something else to each.
+        assert!(both.filter(State::Endless, at(7)).contains_key("$or"));
+        assert!(both.expired_parts(at(7)).is_some());
+        assert!(!named(&["connect-mongo-json", "symfony"]).are_one_family());
+    }
+
+    #[test]
+    fn one_layout_is_filtered_by_as_ever() {
+        let layout = Layout::named("symfony").unwrap();
+        let one = Layouts::from(layout.clone());
+        assert_eq!(one.membership(), layout.membership());
+        assert_eq!(one.members(), [layout.membership()]);
+        for state in State::ALL {
+            assert_eq!(one.filter(state, at(7)), layout.filter(state, at(7)));
+        }
+        assert_eq!(one.state_fact(at(7)), layout.state_fact(at(7)));
+    }
+}
