@@ -179,9 +179,9 @@ impl Context {
                 self.note("note", format!("{verdict}; reading each session by its own"));
             }
             Certainty::Ambiguous if purpose == Purpose::Reading => {
-                let so = match verdict.candidates.as_slice() {
-                    [_] => "so",
-                    _ => "as the first",
+                let so = match verdict.together == verdict.candidates.len() {
+                    true => "so",
+                    false => "as the first",
                 };
                 self.note("warning", format!("{verdict}; reading it {so}"));
             }

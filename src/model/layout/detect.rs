@@ -117,7 +117,7 @@ impl fmt::Display for Verdict {
             Certainty::Weak => {
                 write!(f, "{namespace} fits the layout {} only weakly", names.join(", "))
             }
-            Certainty::Ambiguous if names.len() == 1 => {
+            Certainty::Ambiguous if self.together == names.len() => {
                 write!(f, "only some documents of {namespace} fit a layout: {}", names.join(", "))
             }
             Certainty::Ambiguous => {
@@ -222,12 +222,15 @@ fn of_several(sample: &Sample, layouts: &[Layout], verdict: Verdict) -> Verdict 
     let found = peeled(sample, layouts);
     let fitting: usize = found.iter().map(|one| one.fitting).sum();
     let [first, others @ ..] = found.as_slice() else { return verdict };
-    if others.is_empty() || fitting * 100 < verdict.sampled * QUORUM {
+    if others.is_empty() || fitting * 2 < verdict.sampled {
         return verdict;
     }
-    let certainty = match others.iter().all(|one| one.layout.is_relative_of(&first.layout)) {
-        true => Certainty::Certain,
-        false => Certainty::Mixed,
+    let certainty = if fitting * 100 < verdict.sampled * QUORUM {
+        Certainty::Ambiguous
+    } else if others.iter().all(|one| one.layout.is_relative_of(&first.layout)) {
+        Certainty::Certain
+    } else {
+        Certainty::Mixed
     };
     Verdict { certainty, together: found.len(), candidates: found, ..verdict }
 }

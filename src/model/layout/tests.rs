@@ -204,6 +204,7 @@ fn a_few_documents_of_another_layout_are_not_enough_unless_they_are_all_there_ar
     };
     assert_eq!(of(95, 5), (Certainty::Certain, 1));
     assert_eq!(of(81, 19), (Certainty::Ambiguous, 0));
+    assert_eq!(of(91, 20), (Certainty::Certain, 2));
     assert_eq!(of(80, 20), (Certainty::Certain, 2));
     assert_eq!(of(7, 1), (Certainty::Certain, 2));
 }

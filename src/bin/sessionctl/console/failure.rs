@@ -186,7 +186,7 @@ fn hint(error: &Error) -> Option<String> {
             "`sessionctl layouts show NAME` prints one that is right".to_owned()
         }
         Error::Undetected { certainty, layouts, .. } => match certainty {
-            Certainty::Mixed => {
+            _ if layouts.len() > 1 => {
                 format!("name each of them: --layout {}", layouts.join(" --layout "))
             }
             Certainty::Nothing => {
