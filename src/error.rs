@@ -25,6 +25,8 @@ pub enum Certainty {
     Nothing,
     /// There are no documents to judge by.
     Empty,
+    /// The documents are accounts, with sessions inside.
+    Accounts,
 }
 
 impl Certainty {
@@ -36,6 +38,7 @@ impl Certainty {
             Self::Ambiguous => "ambiguous",
             Self::Nothing => "none",
             Self::Empty => "empty",
+            Self::Accounts => "accounts",
         }
     }
 }
@@ -179,6 +182,19 @@ pub enum Error {
         layout: String,
         /// How many documents were looked at.
         sampled: usize,
+    },
+    /// The documents are accounts, and the sessions are inside of them.
+    #[error(
+        "{namespace} holds accounts, with the sessions of each in the array `{sessions}` as {store} \
+         writes them; sessionctl neither reads nor writes these as sessions"
+    )]
+    Accounts {
+        /// `database.collection`.
+        namespace: String,
+        /// The application that writes such accounts.
+        store: String,
+        /// The array in each account that holds its sessions.
+        sessions: String,
     },
     /// The layout cannot do this.
     #[error("{0}")]

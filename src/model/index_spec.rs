@@ -26,6 +26,11 @@ impl IndexSpec {
         self.0.contains_key("expireAfterSeconds")
     }
 
+    /// Whether no two documents may have the same value.
+    pub(crate) fn is_unique(&self) -> bool {
+        self.0.get("unique").is_some_and(truthy)
+    }
+
     /// Its `expireAfterSeconds`, if that is a whole number the server acts on.
     pub fn seconds(&self) -> Option<u64> {
         let seconds = match self.0.get("expireAfterSeconds")? {

@@ -100,7 +100,10 @@ impl Whole<'_> {
             Content::Encoded(payload) => payload,
         };
         fields.value(path.clone(), payload);
-        Ok(fields)
+        match fields.make_session(layout) {
+            true => Ok(fields),
+            false => Err(unwritable(layout)),
+        }
     }
 }
 

@@ -7,8 +7,10 @@ use std::fmt;
 use bson::raw::RawBsonRef;
 use bson::{RawDocument, RawDocumentBuf};
 
+use super::accounts::Accounts;
 use super::definition::{BsonType, Layout, Weak};
 use super::membership::has_type;
+use super::nearest::Nearest;
 use crate::error::{Error, Result};
 use crate::model::document::{FieldPath, Found, find};
 use crate::model::index_spec::IndexSpec;
@@ -49,6 +51,10 @@ pub struct Verdict {
     pub certainty: Certainty,
     /// The layouts in question.
     pub candidates: Vec<Candidate>,
+    /// Where no layout fits: the one that comes nearest.
+    pub nearest: Option<Nearest>,
+    /// Where the documents are accounts with sessions inside: which.
+    pub accounts: Option<&'static Accounts>,
 }
 
 impl Verdict {
@@ -75,6 +81,9 @@ impl Verdict {
 
 impl From<Verdict> for Error {
     fn from(verdict: Verdict) -> Self {
+        if let Some(accounts) = verdict.accounts {
+            return accounts.error(&verdict.namespace);
+        }
         Self::Undetected { certainty: verdict.certainty, what: verdict.to_string() }
     }
 }
@@ -97,7 +106,13 @@ impl fmt::Display for Verdict {
             Certainty::Ambiguous => {
                 write!(f, "{namespace} fits more than one layout: {}", names.join(", "))
             }
-            Certainty::Nothing => write!(f, "{namespace} fits no layout that sessionctl knows"),
+            Certainty::Nothing => {
+                write!(f, "{namespace} fits no layout that sessionctl knows")?;
+                self.nearest.iter().try_for_each(|nearest| write!(f, " ({nearest})"))
+            }
+            Certainty::Accounts => self.accounts.iter().try_for_each(|accounts| {
+                write!(f, "{}", accounts.error(namespace))
+            }),
             Certainty::Empty => {
                 write!(f, "{namespace} is empty, so nothing says which store writes it")
             }
@@ -110,7 +125,11 @@ impl Sample {
     ///
     /// # Errors
     /// [`Error::Misnamed`]. By the wrong layout every session can be expired or malformed.
+    /// [`Error::Accounts`], where sessions are inside of the documents, whatever the layout.
     pub fn allows(&self, layout: &Layout) -> Result<()> {
+        if let Some(accounts) = self.accounts(Some(layout)) {
+            return Err(accounts.error(&self.namespace));
+        }
         if self.documents.is_empty()
             || self.documents.iter().any(|document| layout.describes(document))
         {
@@ -121,6 +140,23 @@ impl Sample {
             layout: layout.name.clone(),
             sampled: self.documents.len(),
         })
+    }
+
+    /// The accounts that the documents are, unless there are sessions of `layout` and the few accounts
+    /// among them are foreign to it.
+    pub(crate) fn accounts(&self, layout: Option<&Layout>) -> Option<&'static Accounts> {
+        let mut found = None;
+        let mut others = 0;
+        for document in &self.documents {
+            let described = layout.is_some_and(|layout| layout.describes(document));
+            match Accounts::of(document) {
+                // By this layout an account would be taken for a session.
+                Some(accounts) if described => return Some(accounts),
+                Some(accounts) => found = found.or(Some(accounts)),
+                None => others += usize::from(described),
+            }
+        }
+        found.filter(|_| others * 2 < self.documents.len())
     }
 }
 
@@ -139,6 +175,8 @@ pub fn detect(sample: &Sample, layouts: &[Layout]) -> Verdict {
         sampled,
         certainty,
         candidates,
+        nearest: None,
+        accounts: None,
     };
     if sampled == 0 {
         return verdict(Certainty::Empty, by_indexes(sample, layouts));
@@ -146,6 +184,11 @@ pub fn detect(sample: &Sample, layouts: &[Layout]) -> Verdict {
     let mut candidates: Vec<_> =
         layouts.iter().filter_map(|layout| candidate(sample, layout)).collect();
     candidates.sort_by_key(|candidate| std::cmp::Reverse((candidate.fitting, candidate.score)));
+    let likeliest = candidates.first().map(|best| &best.layout);
+    if let Some(accounts) = sample.accounts(likeliest) {
+        let accounts = Some(accounts);
+        return Verdict { accounts, ..verdict(Certainty::Accounts, Vec::new()) };
+    }
     let whole: Vec<_> = candidates
         .iter()
         .filter(|candidate| candidate.fitting * 100 >= sampled * QUORUM)
@@ -153,7 +196,8 @@ pub fn detect(sample: &Sample, layouts: &[Layout]) -> Verdict {
         .collect();
     match whole.as_slice() {
         [] if candidates.first().is_none_or(|best| best.fitting * 2 < sampled) => {
-            verdict(Certainty::Nothing, Vec::new())
+            let nearest = Nearest::of(sample, layouts);
+            Verdict { nearest, ..verdict(Certainty::Nothing, Vec::new()) }
         }
         [] => verdict(Certainty::Ambiguous, candidates),
         [best] => verdict(strength(sample, best), candidates),

@@ -96,7 +96,12 @@ fn aliases(types: &[BsonType]) -> Vec<String> {
 }
 
 fn type_is(value: RawBsonRef<'_>, types: &[BsonType]) -> bool {
-    let found = match value {
+    type_of(value).is_some_and(|found| types.contains(&found))
+}
+
+/// The type of a value, if it is one that layouts tell apart.
+pub(crate) fn type_of(value: RawBsonRef<'_>) -> Option<BsonType> {
+    Some(match value {
         RawBsonRef::Double(_) => BsonType::Double,
         RawBsonRef::String(_) | RawBsonRef::Symbol(_) => BsonType::String,
         RawBsonRef::Document(_) => BsonType::Object,
@@ -109,9 +114,8 @@ fn type_is(value: RawBsonRef<'_>, types: &[BsonType]) -> bool {
         RawBsonRef::Int32(_) => BsonType::Int,
         RawBsonRef::Int64(_) => BsonType::Long,
         RawBsonRef::Decimal128(_) => BsonType::Decimal,
-        _ => return false,
-    };
-    types.contains(&found)
+        _ => return None,
+    })
 }
 
 fn escaped(text: &str) -> String {

@@ -64,11 +64,16 @@ impl Doctor {
         let looked_at = sampled(connection, collection, known.clone()).await;
         let choice = looked_at.as_ref().map(|sample| Choice::of(sample, layout.as_ref(), lifetime));
         let layout = match &choice {
+            // Whatever layout was named: nothing here is a session.
+            Ok(Choice::Named { misnamed: Some(Error::Accounts { .. }), .. }) => None,
             Ok(choice) => choice.layout().cloned(),
             Err(_) => layout.map(|layout| layout.resolved(lifetime, &known)),
         };
         let verdict = match choice {
             Ok(Choice::Detected { verdict, .. }) => Some(verdict),
+            Ok(Choice::Named { misnamed: Some(Error::Accounts { .. }), .. }) => {
+                looked_at.as_ref().ok().map(|sample| detect(sample, Layout::known()))
+            }
             _ => None,
         };
         let looked = looked_at.map(|sample| look(&sample, verdict, layout.as_ref(), now));

@@ -111,6 +111,7 @@ impl Target {
             .choose_layout(collection, layout.as_ref(), *lifetime, Purpose::Changing)
             .await?;
         let layout = choice.certain()?.clone().with_user_places(user);
+        layout.tells_states()?;
         Ok(connection.store(collection, layout))
     }
 }

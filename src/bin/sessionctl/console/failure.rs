@@ -187,13 +187,18 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::Undetected { certainty, .. } => match certainty {
             Certainty::Nothing => {
-                "describe the documents in a file and pass it with --layout-file".to_owned()
+                "`sessionctl layouts draft` prints a layout for them, to be checked and passed with \
+                 --layout-file"
+                    .to_owned()
             }
             _ => "say which it is with --layout NAME".to_owned(),
         },
         Error::Misnamed { .. } => {
             "leave --layout away, and sessionctl finds out; a layout of your own goes into --layout-file"
                 .to_owned()
+        }
+        Error::Accounts { store, .. } => {
+            format!("end sessions in {store} itself; deleting a document here deletes an account")
         }
         Error::ArchiveExists { .. } => {
             "choose another name, or add to it with --archive-append".to_owned()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::Need;
+use crate::error::{Error, Need};
 use crate::model::index_spec::{IndexSpec, LONGEST_TTL};
 use crate::model::layout::Layout;
 use crate::model::session::State;
@@ -23,19 +23,26 @@ impl Facts {
     pub(super) fn known_layout(&self) -> Result<&Layout, Unknown> {
         self.layout.as_ref().ok_or_else(|| match &self.looked {
             Err(error) => error.into(),
-            Ok(looked) => Unknown::without(
-                Need::Layout,
-                match looked.at {
-                    0 => "it is empty, so nothing says which store writes it",
-                    _ => "it is not known which store writes here",
+            Ok(looked) => looked.accounts().map_or_else(
+                || {
+                    let what = match looked.at {
+                        0 => "it is empty, so nothing says which store writes it",
+                        _ => "it is not known which store writes here",
+                    };
+                    Unknown::without(Need::Layout, what)
                 },
+                Unknown::because,
             ),
         })
     }
 
     /// The layout, and what was counted by it.
     pub(super) fn surveyed(&self) -> Result<(&Layout, &Survey), Unknown> {
-        Ok((self.known_layout()?, self.survey.as_ref()?))
+        let layout = self.known_layout()?;
+        if let Err(Error::Needs { what, need }) = layout.tells_states() {
+            return Err(Unknown::without(need, what));
+        }
+        Ok((layout, self.survey.as_ref()?))
     }
 
     /// The indexes, of a collection that can have some.

@@ -86,6 +86,7 @@ impl Poller {
             .choose_layout(collection, named.as_ref(), *lifetime, Purpose::Reading)
             .await?;
         let layout = choice.layout().cloned();
+        layout.as_ref().map_or(Ok(()), Layout::tells_states)?;
         let layout = layout.map(|layout| layout.with_user_places(&self.user_path));
         Ok(layout.map(|layout| connection.store(collection, layout)))
     }
