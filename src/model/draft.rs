@@ -60,12 +60,9 @@ impl Sample {
         let id = record.id.path.clone();
         record.expiry = expiry::guess(&survey, &self.indexes, place.as_deref(), now);
         record.payload = payload::guess(&survey, place, &sessions, &id, &record.expiry);
-        let kind = record.detected(&survey);
-        record.user = match Layout::from_toml(&record.text()) {
-            Ok(layout) => users::guess(&layout, &sessions),
-            Err(error) => return Err(error),
-        };
-        record.kind = kind;
+        record.require(&survey);
+        let without_users = Layout::from_toml(&record.text())?;
+        record.user = users::guess(&without_users, &sessions);
         let text = record.text();
         Layout::from_toml(&text).map(|_| text)
     }

@@ -130,9 +130,7 @@ pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
             Command::Collections(_) => reading(&context, collections::run(&context)).await,
             Command::Demo(args) => demo::run(&context, args).await,
             Command::Layouts(_) => reading(&context, layouts::draft(&context)).await,
-            Command::Completions(_)
-            | Command::Deploy(_)
-            | Command::Help(_) => Ok(Exit::Done),
+            Command::Completions(_) | Command::Deploy(_) | Command::Help(_) => Ok(Exit::Done),
         }
     });
     // A prompt or a reader of stdin may still be waiting; nobody wants its answer any more.

@@ -59,7 +59,8 @@ pub(super) fn guess(
         survey.all().filter_map(|(path, field)| candidate(path, field)).collect();
     let of = |is: fn(&str) -> bool| {
         let outside = |one: &&Candidate<'_>| {
-            !one.path.contains('.') || !times.iter().any(|other| !other.path.contains('.') && is(other.path))
+            !one.path.contains('.')
+                || !times.iter().any(|other| !other.path.contains('.') && is(other.path))
         };
         let own = times.iter().filter(|one| is(one.path) && one.time != Time::Text);
         own.filter(outside).map(|one| (one.path.to_owned(), one.time.unit())).collect::<Vec<_>>()
@@ -228,16 +229,17 @@ fn own_lifetime<'a>(survey: &Survey<'_>, times: &'a [Candidate<'a>]) -> Option<O
 fn by_own_lifetime(guess: &mut ExpiryGuess, own: Option<OwnLifetime<'_>>) {
     // Above a year and a bit no session lives.
     const LONGEST_SECONDS: f64 = 400.0 * 86_400.0;
+    // Less than a minute no session lives.
+    const SHORTEST_MILLIS: f64 = 60_000.0;
     let Some(OwnLifetime { touched, path, numbers }) = own else { return };
     guess.decide(touched);
     let longest = numbers.iter().copied().fold(0.0, f64::max);
-    let (unit, other) = match () {
-        () if names::says_millis(&path) => (Unit::Ms, None),
-        () if names::says_seconds(&path) => (Unit::S, None),
-        () if longest > LONGEST_SECONDS => (Unit::Ms, None),
-        // Below a minute in milliseconds no session lives.
-        () if longest < 60_000.0 => (Unit::S, None),
-        () => (Unit::S, Some(Unit::Ms)),
+    let (unit, other) = if names::says_millis(&path) || longest > LONGEST_SECONDS {
+        (Unit::Ms, None)
+    } else if names::says_seconds(&path) || longest < SHORTEST_MILLIS {
+        (Unit::S, None)
+    } else {
+        (Unit::S, Some(Unit::Ms))
     };
     guess.rule.push(format!("lifetime_path = {}", quoted(&path)));
     guess.rule.push(format!("lifetime_unit = \"{}\"", unit_name(unit)));
@@ -330,7 +332,9 @@ fn without_index(
                  write lifetime = SECONDS here; until then no state can be told."
                     .to_owned(),
             );
-            guess.others.push("Other reading: kind = \"none\", if the store keeps sessions for ever.".to_owned());
+            guess.others.push(
+                "Other reading: kind = \"none\", if the store keeps sessions for ever.".to_owned(),
+            );
         }
         None => {
             guess.rule = vec!["kind = \"none\"".to_owned()];
@@ -407,16 +411,20 @@ fn note_unused(guess: &mut ExpiryGuess, survey: &Survey<'_>, ttl: Option<(&Index
 fn wanted_index(guess: &ExpiryGuess, indexes: &[IndexSpec]) -> Option<TtlGuess> {
     let key = guess.path.clone()?;
     let is_date = guess.rule.first().is_some_and(|kind| kind == "kind = \"date\"");
-    let is_derived = guess.rule.iter().any(|line| {
-        ["text", "after", "lifetime_path"].iter().any(|word| line.starts_with(word))
-    });
+    let is_derived = guess
+        .rule
+        .iter()
+        .any(|line| ["text", "after", "lifetime_path"].iter().any(|word| line.starts_with(word)));
     if !is_date || is_derived {
         return None;
     }
-    let on_key = |is_ttl: bool| {
-        indexes.iter().find(|index| index.is_on(&key) && index.is_ttl() == is_ttl)
-    };
-    let seconds = |index: Option<&IndexSpec>| match guess.rule.iter().any(|line| line.starts_with("lifetime")) {
+    let on_key =
+        |is_ttl: bool| indexes.iter().find(|index| index.is_on(&key) && index.is_ttl() == is_ttl);
+    let seconds = |index: Option<&IndexSpec>| match guess
+        .rule
+        .iter()
+        .any(|line| line.starts_with("lifetime"))
+    {
         true => index.and_then(IndexSpec::seconds),
         false => Some(index.and_then(IndexSpec::seconds).unwrap_or(0)),
     };

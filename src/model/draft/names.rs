@@ -22,8 +22,18 @@ fn has(path: &str, wanted: &[&str]) -> bool {
     words(path).iter().any(|word| wanted.contains(&word.as_str()))
 }
 
-const EXPIRIES: [&str; 10] =
-    ["exp", "expire", "expires", "expiry", "expired", "expiration", "until", "ttl", "deadline", "eol"];
+const EXPIRIES: [&str; 10] = [
+    "exp",
+    "expire",
+    "expires",
+    "expiry",
+    "expired",
+    "expiration",
+    "until",
+    "ttl",
+    "deadline",
+    "eol",
+];
 const TOUCHES: [&str; 13] = [
     "touched", "touch", "modified", "updated", "update", "last", "accessed", "access", "used",
     "activity", "active", "seen", "renewed",
@@ -31,8 +41,8 @@ const TOUCHES: [&str; 13] = [
 const CREATIONS: [&str; 7] =
     ["created", "create", "creation", "start", "started", "begin", "issued"];
 const LIFETIMES: [&str; 11] = [
-    "ttl", "lifetime", "timeout", "maxage", "max", "interval", "idle", "duration", "seconds", "life",
-    "validity",
+    "ttl", "lifetime", "timeout", "maxage", "max", "interval", "idle", "duration", "seconds",
+    "life", "validity",
 ];
 
 /// Whether an instant of this name is when a session ends.
@@ -71,7 +81,15 @@ pub(super) fn says_millis(path: &str) -> bool {
 /// How well a name fits the id of a session; none if it does not.
 pub(super) fn id_rank(path: &str) -> Option<usize> {
     const IDS: [&str; 9] = [
-        "sid", "sessionid", "sessiontoken", "sessionkey", "sessionidhash", "key", "token", "id", "guid",
+        "sid",
+        "sessionid",
+        "sessiontoken",
+        "sessionkey",
+        "sessionidhash",
+        "key",
+        "token",
+        "id",
+        "guid",
     ];
     let name: String = words(path).concat();
     IDS.iter().position(|id| *id == name)
@@ -80,8 +98,24 @@ pub(super) fn id_rank(path: &str) -> Option<usize> {
 /// How well a name fits the payload of a session; none if it says nothing.
 pub(super) fn payload_rank(path: &str) -> Option<usize> {
     const PAYLOADS: [&str; 18] = [
-        "session", "data", "payload", "sessiondata", "sess", "val", "value", "attrs", "attr",
-        "attributes", "blob", "object", "content", "state", "sessionstate", "body", "d", "context",
+        "session",
+        "data",
+        "payload",
+        "sessiondata",
+        "sess",
+        "val",
+        "value",
+        "attrs",
+        "attr",
+        "attributes",
+        "blob",
+        "object",
+        "content",
+        "state",
+        "sessionstate",
+        "body",
+        "d",
+        "context",
     ];
     let name: String = words(path).concat();
     PAYLOADS.iter().position(|payload| *payload == name)

@@ -65,7 +65,10 @@ pub(super) fn place(survey: &Survey<'_>) -> Option<String> {
     let is_opaque =
         |field: &Field<'_>| field.is_all(&[BsonType::Object]) || field.is_all(&[BsonType::BinData]);
     let mut opaque = survey.top().filter(|(name, field)| {
-        *name != "_id" && is_opaque(field) && survey.has_mostly(field) && names::id_rank(name).is_none()
+        *name != "_id"
+            && is_opaque(field)
+            && survey.has_mostly(field)
+            && names::id_rank(name).is_none()
     });
     match (opaque.next(), opaque.next()) {
         // Express's cookie stands beside the rest of its session.
@@ -109,7 +112,9 @@ fn beside(survey: &Survey<'_>, id: &str, expiry: &ExpiryGuess) -> PayloadGuess {
         exclude,
         codecs: vec!["flat".to_owned()],
         cookie: ["_expires", "expires"].into_iter().find(cookie),
-        reasons: vec!["No single field holds the payload, so it is what stands beside these.".to_owned()],
+        reasons: vec![
+            "No single field holds the payload, so it is what stands beside these.".to_owned(),
+        ],
         ..PayloadGuess::default()
     }
 }
@@ -151,7 +156,7 @@ fn by_trial(guess: &mut PayloadGuess, path: &str, documents: &[&RawDocumentBuf])
                 let payload = place.as_ref().map(|place| decode(place, document));
                 matches!(payload, Some(Payload::Value(_) | Payload::Encrypted(_)))
             };
-            left.iter().map(|document| read(document)).collect::<Vec<_>>()
+            left.iter().map(read).collect::<Vec<_>>()
         };
         // `max_by_key` gives the last of equals, and the first is meant.
         let best = CODECS
@@ -161,7 +166,9 @@ fn by_trial(guess: &mut PayloadGuess, path: &str, documents: &[&RawDocumentBuf])
             .max_by_key(|(_, read)| read.iter().filter(|read| **read).count());
         let Some((codec, read)) = best.filter(|(_, read)| read.contains(&true)) else { break };
         let count = read.iter().filter(|read| **read).count();
-        guess.reasons.push(format!("{count} of {tried} texts or bytes in `{path}` are read as {codec}."));
+        guess
+            .reasons
+            .push(format!("{count} of {tried} texts or bytes in `{path}` are read as {codec}."));
         guess.codecs.push((*codec).to_owned());
         let mut read = read.into_iter();
         left.retain(|_| read.next() != Some(true));

@@ -19,11 +19,7 @@ pub(super) struct Record {
     pub(super) user: Vec<String>,
     /// The fields that every session has, with their types.
     require: Vec<(String, Vec<BsonType>)>,
-    pub(super) kind: DetectReasons,
 }
-
-/// What is said of `[detect]`.
-pub(super) type DetectReasons = Vec<String>;
 
 impl Record {
     pub(super) fn new(namespace: &str, all: usize, sessions: usize) -> Self {
@@ -34,13 +30,16 @@ impl Record {
                 .to_owned(),
         ];
         if sessions < all {
-            head.push(format!("Doubt: {} documents have no payload, and are foreign here.", all - sessions));
+            head.push(format!(
+                "Doubt: {} documents have no payload, and are foreign here.",
+                all - sessions
+            ));
         }
         Self { collection: collection.to_owned(), head, ..Self::default() }
     }
 
     /// Decides what tells its documents from others.
-    pub(super) fn detected(&mut self, survey: &Survey<'_>) -> DetectReasons {
+    pub(super) fn require(&mut self, survey: &Survey<'_>) {
         let instants = self.expiry.touched.iter().chain(&self.expiry.created).map(|(path, _)| path);
         let payload = self.payload.path.iter();
         let rule = self.expiry.path.iter().filter(|_| self.expiry.ends_by_touch());
@@ -54,8 +53,10 @@ impl Record {
                 require.push((path.clone(), field.types.clone()));
             }
         }
+        if let Some(field) = survey.get("_id").filter(|_| require.is_empty()) {
+            require.push(("_id".to_owned(), field.types.clone()));
+        }
         self.require = require;
-        vec!["Fields that every document seen has. What lacks one of them is no session.".to_owned()]
     }
 
     pub(super) fn text(&self) -> String {
@@ -67,16 +68,22 @@ impl Record {
         line(&mut text, "collections", &list(std::slice::from_ref(&self.collection)));
         comments(
             &mut text,
-            &["Doubt: no document says whether the store refuses an expired session. If it does, set \
-               this to true and see [end]."],
+            &[
+                "Doubt: no document says whether the store refuses an expired session. If it does, set \
+               this to true and see [end].",
+            ],
         );
         line(&mut text, "checks_expiry_on_read", "false");
         line(&mut text, "touched", &instants(&self.expiry.touched));
         line(&mut text, "created", &instants(&self.expiry.created));
         let reason = match self.user.as_slice() {
-            [] => "Doubt: nothing looks like a user. A place is a path in the payload, or a field: /user",
+            [] => {
+                "Doubt: nothing looks like a user. A place is a path in the payload, or a field: /user"
+            }
             [_] => "This looks like a user.",
-            _ => "Doubt: these look like users. The first that a session has counts; remove the wrong ones.",
+            _ => {
+                "Doubt: these look like users. The first that a session has counts; remove the wrong ones."
+            }
         };
         comments(&mut text, &[reason]);
         line(&mut text, "user", &list(&self.user));
@@ -118,15 +125,18 @@ impl Record {
         if expiry.path.is_some() {
             comments(
                 text,
-                &["Doubt: where it is null or missing, the session is kept for ever. \"expired\" and \
-                   \"malformed\" are the other readings."],
+                &[
+                    "Doubt: where it is null or missing, the session is kept for ever. \"expired\" and \
+                   \"malformed\" are the other readings.",
+                ],
             );
             line(text, "null", "\"endless\"");
             line(text, "missing", "\"endless\"");
         }
         comments(text, &expiry.others);
         if let Some(end) = &expiry.end {
-            let how = "If the store refuses a session whose expiry is past, this lets `expire` end one:";
+            let how =
+                "If the store refuses a session whose expiry is past, this lets `expire` end one:";
             comments(text, &[how, "[end]", end.as_str()]);
         }
     }
@@ -144,7 +154,10 @@ impl Record {
             }
         }
         text.push_str("\n[detect]\n");
-        comments(text, &self.kind);
+        comments(
+            text,
+            &["Fields that every document seen has. A document without one of them is no session."],
+        );
         let fields = |fields: &[(String, Vec<BsonType>)]| {
             let one = |(path, kinds): &(String, Vec<BsonType>)| {
                 format!("{} = {}", quoted(path), types(kinds))

@@ -47,7 +47,13 @@ pub(super) fn comments(text: &mut String, sentences: &[impl AsRef<str>]) {
         let mut width = 0;
         for word in sentence.as_ref().split(' ') {
             let length = word.chars().count() + 1;
-            let start = if width == 0 { "#" } else if width + length > WIDTH { "\n#" } else { "" };
+            let start = if width == 0 {
+                "#"
+            } else if width + length > WIDTH {
+                "\n#"
+            } else {
+                ""
+            };
             width = if start.is_empty() { width + length } else { length + 1 };
             let _ = write!(text, "{start} {word}");
         }
@@ -57,11 +63,19 @@ pub(super) fn comments(text: &mut String, sentences: &[impl AsRef<str>]) {
 
 /// A name without what a terminal or a comment would take for something else.
 pub(super) fn printable(name: &str) -> String {
-    name.chars().map(|letter| if letter.is_alphanumeric() || letter.is_ascii_graphic() { letter } else { '?' }).collect()
+    name.chars()
+        .map(
+            |letter| {
+                if letter.is_alphanumeric() || letter.is_ascii_graphic() { letter } else { '?' }
+            },
+        )
+        .collect()
 }
 
 pub(super) fn slug(collection: &str) -> String {
-    let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
+    let letter = |letter: char| {
+        if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' }
+    };
     let slug: String = collection.chars().map(letter).collect();
     let slug = slug.trim_matches('-');
     if slug.is_empty() { "sessions".to_owned() } else { slug.to_owned() }

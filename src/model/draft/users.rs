@@ -21,7 +21,8 @@ pub(super) fn guess(layout: &Layout, documents: &[&RawDocumentBuf]) -> Vec<Strin
     }
     let common = Layout::named("connect-mongo-json").map_or(&[][..], |layout| &layout.user);
     let rank = |place: &str| {
-        let at = common.iter().position(|one| matches!(one, UserPlace::Payload(path) if path == place));
+        let at =
+            common.iter().position(|one| matches!(one, UserPlace::Payload(path) if path == place));
         at.unwrap_or(common.len())
     };
     let mut places: Vec<(String, usize)> = places.into_iter().collect();

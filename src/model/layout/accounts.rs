@@ -33,12 +33,11 @@ impl Accounts {
         struct Record {
             accounts: Vec<Accounts>,
         }
-        static KNOWN: LazyLock<Vec<Accounts>> = LazyLock::new(|| {
-            match toml::from_str::<Record>(include_str!("accounts.toml")) {
+        static KNOWN: LazyLock<Vec<Accounts>> =
+            LazyLock::new(|| match toml::from_str::<Record>(include_str!("accounts.toml")) {
                 Ok(record) => record.accounts,
                 Err(error) => unreachable!("accounts.toml: {error}"),
-            }
-        });
+            });
         KNOWN.iter().find(|accounts| accounts.describe(document))
     }
 
@@ -52,8 +51,7 @@ impl Accounts {
     }
 
     fn describe(&self, document: &RawDocument) -> bool {
-        let is_array =
-            matches!(find(document, &self.sessions), Found::One(RawBsonRef::Array(_)));
+        let is_array = matches!(find(document, &self.sessions), Found::One(RawBsonRef::Array(_)));
         let has = |(field, types): (&String, &Vec<BsonType>)| {
             has_type(document, &format!("{}.{field}", self.sessions), types)
         };

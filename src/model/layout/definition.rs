@@ -276,8 +276,9 @@ impl Layout {
     /// and neither the operator nor an index says it: a session that is neither called live nor endless
     /// would be one or the other.
     pub fn tells_states(&self) -> Result<()> {
-        let is_unknown =
-            |rule: &Rule| rule.lifetime_from == Some(LifetimeFrom::Operator) && rule.lifetime.is_none();
+        let is_unknown = |rule: &Rule| {
+            rule.lifetime_from == Some(LifetimeFrom::Operator) && rule.lifetime.is_none()
+        };
         match self.expiry.iter().any(is_unknown) {
             true => Err(self.needs_lifetime()),
             false => Ok(()),

@@ -110,9 +110,10 @@ impl fmt::Display for Verdict {
                 write!(f, "{namespace} fits no layout that sessionctl knows")?;
                 self.nearest.iter().try_for_each(|nearest| write!(f, " ({nearest})"))
             }
-            Certainty::Accounts => self.accounts.iter().try_for_each(|accounts| {
-                write!(f, "{}", accounts.error(namespace))
-            }),
+            Certainty::Accounts => self
+                .accounts
+                .iter()
+                .try_for_each(|accounts| write!(f, "{}", accounts.error(namespace))),
             Certainty::Empty => {
                 write!(f, "{namespace} is empty, so nothing says which store writes it")
             }
@@ -196,7 +197,7 @@ pub fn detect(sample: &Sample, layouts: &[Layout]) -> Verdict {
         .collect();
     match whole.as_slice() {
         [] if candidates.first().is_none_or(|best| best.fitting * 2 < sampled) => {
-            let nearest = Nearest::of(sample, layouts);
+            let nearest = Nearest::of(&sample.documents, layouts);
             Verdict { nearest, ..verdict(Certainty::Nothing, Vec::new()) }
         }
         [] => verdict(Certainty::Ambiguous, candidates),

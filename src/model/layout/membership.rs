@@ -62,6 +62,11 @@ impl Layout {
             && (!detect.prefixed || id_is(&|id| id.starts_with(&self.id.prefix)))
     }
 
+    /// Whether a session can have this id.
+    pub(crate) fn may_be_id(&self, id: &str) -> bool {
+        id.ends_with(&self.id.suffix) && (!self.detect.prefixed || id.starts_with(&self.id.prefix))
+    }
+
     /// What the ids of its sessions begin and end with, as regular expressions.
     fn affixes(&self) -> impl Iterator<Item = String> {
         let prefix = self.detect.prefixed.then(|| format!("^{}", escaped(&self.id.prefix)));

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use bson::raw::RawBsonRef;
+use bson::RawDocument;
+use bson::raw::{RawBsonRef, RawDocumentBuf};
 
 use super::definition::{BsonType, Layout};
-use super::detect::Sample;
 use super::membership::{has_type, type_of};
 use crate::model::document::{FieldPath, Found, find};
 
@@ -22,9 +22,10 @@ pub struct Nearest {
 const MISFITS: usize = 2;
 
 impl Nearest {
-    /// The one of `layouts` with the most fields that fit the sample and the fewest that do not.
-    pub(super) fn of(sample: &Sample, layouts: &[Layout]) -> Option<Self> {
-        let judged = layouts.iter().filter_map(|layout| judge(sample, layout));
+    /// The one of `layouts` with the most fields that fit the documents and the fewest that do not.
+    pub(super) fn of(documents: &[RawDocumentBuf], layouts: &[Layout]) -> Option<Self> {
+        let sample = Documents(documents);
+        let judged = layouts.iter().filter_map(|layout| judge(&sample, layout));
         // Of equals the first, which is the commonest.
         let best = judged.reduce(|best, one| if one.0 > best.0 { one } else { best })?;
         Some(best.1)
@@ -37,7 +38,10 @@ impl fmt::Display for Nearest {
     }
 }
 
-fn judge(sample: &Sample, layout: &Layout) -> Option<(i32, Nearest)> {
+/// The documents that are judged.
+struct Documents<'a>(&'a [RawDocumentBuf]);
+
+fn judge(sample: &Documents<'_>, layout: &Layout) -> Option<(i32, Nearest)> {
     let detect = &layout.detect;
     let (mut score, mut misfits) = (0, Vec::new());
     for (path, types) in &detect.require {
@@ -73,7 +77,7 @@ fn judge(sample: &Sample, layout: &Layout) -> Option<(i32, Nearest)> {
         }
     }
     let id = &layout.id;
-    let begins = |document: &bson::RawDocument| match find(document, &id.path) {
+    let begins = |document: &RawDocument| match find(document, &id.path) {
         Found::One(RawBsonRef::String(text)) => {
             (!detect.prefixed || text.starts_with(&id.prefix)) && text.ends_with(&id.suffix)
         }
@@ -96,13 +100,13 @@ fn judge(sample: &Sample, layout: &Layout) -> Option<(i32, Nearest)> {
     is_near.then(|| (score, Nearest { layout: layout.name.clone(), misfits }))
 }
 
-impl Sample {
+impl Documents<'_> {
     fn total(&self) -> usize {
-        self.documents.len()
+        self.0.len()
     }
 
-    fn count(&self, is: impl Fn(&bson::RawDocument) -> bool) -> usize {
-        self.documents.iter().filter(|document| is(document)).count()
+    fn count(&self, is: impl Fn(&RawDocument) -> bool) -> usize {
+        self.0.iter().filter(|document| is(document)).count()
     }
 
     fn is_most(&self, count: usize) -> bool {
@@ -116,7 +120,7 @@ impl Sample {
     /// What most often stands at `path` instead of one of `types`.
     fn misfit(&self, path: &FieldPath, types: &[BsonType]) -> String {
         let mut found: Vec<(&'static str, usize)> = Vec::new();
-        for document in self.documents.iter().filter(|one| !has_type(one, path, types)) {
+        for document in self.0.iter().filter(|one| !has_type(one, path, types)) {
             let name = match find(document, path) {
                 Found::Missing => continue,
                 Found::One(value) => type_of(value).map_or("of another type", noun),

@@ -42,9 +42,8 @@ pub fn unpacked(how: &'static str, bytes: &[u8]) -> Decoded<Vec<u8>> {
     match how {
         "gzip" => read_all(&reader, how, bytes.len(), MultiGzDecoder::new(bytes)),
         "zstd" => {
-            let decoder = zstd::stream::read::Decoder::with_buffer(bytes).and_then(|mut decoder| {
-                decoder.window_log_max(ZSTD_WINDOW_LOG).map(|()| decoder)
-            });
+            let decoder = zstd::stream::read::Decoder::with_buffer(bytes)
+                .and_then(|mut decoder| decoder.window_log_max(ZSTD_WINDOW_LOG).map(|()| decoder));
             let decoder = decoder.map_err(|error| reader.error(format!("no zstd: {error}")))?;
             read_all(&reader, how, bytes.len(), decoder)
         }

@@ -157,7 +157,8 @@ mod tests {
         }
         // Few accounts among sessions are foreign documents as others are.
         let session = rawdoc! { "_id": "c", "session": "{}", "expires": when };
-        let account = rawdoc! { "_id": ObjectId::new(), "sessions": [{ "id": "x", "expiresAt": when }] };
+        let account =
+            rawdoc! { "_id": ObjectId::new(), "sessions": [{ "id": "x", "expiresAt": when }] };
         let mixed = choice(vec![session.clone(), session, account], Some("connect-mongo-json"));
         assert!(mixed.permits(Purpose::Changing).is_ok());
     }

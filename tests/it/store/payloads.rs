@@ -69,7 +69,11 @@ fn what_set_accepts_get_gives_back_in_every_layout() {
                 read.as_object_mut().unwrap().remove("cookie");
                 assert_eq!(read, payload, "{layout} {expiry:?}");
                 let all: Vec<(_, Value)> = store.all().await.unwrap();
-                assert_eq!((all.len(), store.length().await.unwrap()), (1, 1), "{layout} {expiry:?}");
+                assert_eq!(
+                    (all.len(), store.length().await.unwrap()),
+                    (1, 1),
+                    "{layout} {expiry:?}"
+                );
                 assert!(store.touch(ID, HOUR).await.unwrap(), "{layout} {expiry:?}");
                 assert!(store.destroy(ID).await.unwrap(), "{layout} {expiry:?}");
                 written.push(layout);
@@ -86,7 +90,8 @@ fn what_set_accepts_get_gives_back_in_every_layout() {
 fn a_lifetime_that_nobody_says_is_asked_for_and_one_that_an_index_says_is_known() {
     let db = Db::new();
     let open = |lifetime: Option<Duration>| {
-        let builder = Store::builder().uri(&db.uri).database(&db.name).layout("session-mongoose-ttl");
+        let builder =
+            Store::builder().uri(&db.uri).database(&db.name).layout("session-mongoose-ttl");
         let builder = match lifetime {
             Some(lifetime) => builder.lifetime(lifetime),
             None => builder,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bson::{Bson, DateTime, RawDocumentBuf};
+use bson::{DateTime, RawDocumentBuf};
 use sessionctl::index::IndexSpec;
 use sessionctl::layout::detect::Sample;
 use sessionctl::{Layout, State};
@@ -64,4 +64,63 @@ fn by_the_draft_of_every_fixture_sessions_are_in_the_states_of_their_own_layout(
         }
     }
     assert!(others.is_empty(), "{} of {}\n{}", others.len(), fixtures.len(), others.join("\n\n"));
+}
+
+/// `layouts draft` on the collections of public reports whose stores were unknown: what the draft says
+/// without a change, by the commands that operators use.
+#[test]
+fn what_layouts_draft_prints_is_ready_for_layout_file() {
+    for layout in ["express-session-object", "yii2", "koa-session-mongoose", "scs", "fiber"] {
+        let fixture = Fixture::one(layout);
+        let db = fixture.db();
+        let draft = fixture.auto(&db, &["layouts", "draft"]).exits(0);
+        let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("draft-{layout}.toml"));
+        std::fs::write(&path, &draft.stdout).unwrap();
+        let by = |arguments: &[&str]| {
+            let row = fixture.auto(&db, arguments).exits(0).json();
+            ["expired", "live", "endless", "malformed", "foreign"].map(|state| row[state].clone())
+        };
+        let file = path.to_str().unwrap();
+        let by_draft = by(&["stats", "-o", "json", "--layout-file", file]);
+        assert_eq!(by_draft, by(&["stats", "-o", "json", "--layout", layout]), "{}", draft.stdout);
+        let ids = |arguments: &[&str]| {
+            let rows = fixture.auto(&db, arguments).exits(0).json();
+            rows.as_array().unwrap().iter().map(|row| row["id"].clone()).collect::<Vec<_>>()
+        };
+        let listed = ids(&["list", "--full-ids", "-o", "json", "--layout-file", file]);
+        assert_eq!(
+            listed,
+            ids(&["list", "--full-ids", "-o", "json", "--layout", layout]),
+            "{layout}"
+        );
+    }
+}
+
+#[test]
+fn a_draft_has_nothing_to_go_by_in_an_empty_collection() {
+    let db = Db::on(&quiet_uri());
+    db.command(&["layouts", "draft"]).run().exits(1).says("no collection");
+    db.insert("sessions", [doc! { "_id": 1 }]);
+    db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
+    db.command(&["layouts", "draft"]).run().exits(1).says("empty");
+}
+
+#[test]
+fn a_draft_prints_no_value_of_a_session_and_no_control_character() {
+    let db = Db::on(&quiet_uri());
+    let session = |number: i32| {
+        doc! {
+            "_id": format!("topsecret{number}abcdefghijklmnop"),
+            "session": { "user": format!("hushed{number}"), "a\u{1b}[31m\n": 1, "b\nname = \"x\"": {} },
+            "evil\nname = \"x\"": 1,
+            "expires": now(),
+        }
+    };
+    db.insert("sessions", (0..30).map(session));
+    let run = db.command(&["layouts", "draft"]).run().exits(0);
+    for secret in ["topsecret", "hushed", "\u{1b}", "\nname = \"x\""] {
+        assert!(!run.stdout.contains(secret), "{}", run.stdout);
+    }
+    Layout::from_toml(&run.stdout).unwrap();
 }
