@@ -119,7 +119,7 @@ complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "fix" -d 'Mend
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "stats" -d 'Count states, sizes, ages, expiries and users'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "top" -d 'Watch a collection live, and log out one of its sessions'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "collections" -d 'Find the collections on the server that hold sessions, and which layout each has'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "layouts" -d 'List the layouts that sessionctl knows, or print one'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "layouts" -d 'List the layouts that sessionctl knows, print one, or draft one for an unknown collection'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "deploy" -d 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions and take the tour'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
@@ -1757,11 +1757,11 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l fu
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1825,21 +1825,22 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -f -a "show" -d 'Print a layout as TOML, ready to be changed and passed to --layout-file'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -f -a "show" -d 'Print a layout as TOML, ready to be changed and passed to --layout-file'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -f -a "draft" -d 'Print a layout for the documents of a collection, guessed from a sample'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
@@ -1922,6 +1923,88 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fis
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s c -l collection -d 'Collection that holds the sessions [default: sessions]; sweep takes several' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l layout -d 'How the sessions are written, by name (see sessionctl layouts); auto finds out' -r -f -a "auto\t''
+connect-mongo-json\t''
+express-session-object\t''
+better-auth\t''
+authjs\t''
+flask-session\t''
+spring-jdk\t''
+spring-jackson\t''
+symfony\t''
+laravel-mongodb\t''
+laravel-database\t''
+parse-server\t''
+django-db\t''
+django-mongoengine\t''
+django-mongo-sessions\t''
+express-mongodb-1\t''
+express-mongodb-legacy\t''
+koa-session-mongoose\t''
+koa-session-mongo\t''
+koa-generic-session-mongo\t''
+mongoose-session\t''
+express-session-mongo\t''
+lucia\t''
+catbox-mongodb\t''
+shopify\t''
+accounts-js\t''
+tower-sessions\t''
+axum-session\t''
+async-mongodb-session\t''
+actix-session-mongodb\t''
+aiohttp-session-mongo\t''
+sanic-session\t''
+flask-mongoengine\t''
+flask-mongo-sessions\t''
+beaker\t''
+gin-mongostore\t''
+scs\t''
+fiber\t''
+mongo-session-store\t''
+mongoid-session-store\t''
+apache-session\t''
+prisma-session-store\t''
+librechat\t''
+chat-ui\t''
+yii2\t''
+laminas\t''
+laravel4-jenssegers\t''
+laravel-1ff\t''
+jetty\t''
+graylog\t''
+keyv\t''
+session-mongoose\t''
+session-mongoose-ttl\t''
+sessionstore\t''
+lucia-2\t''
+go-session\t''
+foal\t''
+aiohttp-session-mongo-key\t''
+catbox-mongodb-1\t''
+catbox-mongodb-1-key\t''
+oak-sessions\t''
+async-mongodb-session-1\t''
+connect-mongodb\t''
+aspnet-session-state\t''"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l layout-file -d 'A layout of your own, as TOML (begin with sessionctl layouts show NAME)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l lifetime -d 'Lifetime after the last touch, where neither the document nor a TTL index tells it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l user-path -d 'Where the payload names the user, such as account.id, instead of where the layout looks; repeatable. A field at the root of the documents begins with /, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s o -l format -d 'What to print on stdout: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l color -d 'Colors: auto (on a terminal), always or never; NO_COLOR turns them off too' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s q -l quiet -d 'Print only failures: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s v -l verbose -d 'Say more: why this layout, and the driver\'s own words on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l uri -d 'Connection string; - reads it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l uri-file -d 'File with the connection string, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s d -l db -d 'Database [default: the connection string\'s, else test]' -r

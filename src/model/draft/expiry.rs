@@ -81,6 +81,16 @@ pub(super) fn guess(
         (!is_indexed, depth, one.time.rank(), std::cmp::Reverse(one.middle))
     });
     let lifetime = own_lifetime(survey, &times);
+    // What the server deletes by counts more than a date inside a payload, which may be missing there.
+    if ttl.is_some_and(|(index, _)| index.seconds().is_some()) {
+        let (own, inner): (Vec<_>, Vec<_>) =
+            expiries.into_iter().partition(|one| !one.path.contains('.'));
+        expiries = own;
+        guess.others.extend(inner.into_iter().map(|one| {
+            let rule = one.time.rule(one.path).join(", ");
+            format!("Other reading, as a second [[expiry]] that counts, too: {rule}")
+        }));
+    }
     match (expiries.first(), ttl) {
         (Some(expiry), _) => by_expiry(&mut guess, expiry, &expiries[1..]),
         (None, Some((index, one))) if index.seconds() == Some(0) => {
@@ -103,7 +113,7 @@ fn candidate<'a>(path: &'a str, field: &'a Field<'a>) -> Option<Candidate<'a>> {
     // The cookie's expiry is a copy, which the store does not go by.
     let is_cookie = path.split('.').any(|name| name.eq_ignore_ascii_case("cookie"));
     let time = field.time().filter(|_| path != "_id" && !is_cookie)?;
-    let mut millis = field.millis();
+    let mut millis = field.millis(time);
     millis.sort_unstable();
     let middle = millis.get(millis.len() / 2).copied()?;
     Some(Candidate { path, field, time, middle })
@@ -143,12 +153,19 @@ impl ExpiryGuess {
     fn decide(&mut self, one: &Candidate<'_>) {
         self.rule = one.time.rule(one.path);
         self.path = Some(one.path.to_owned());
-        self.types.clone_from(&one.field.types);
+        self.types = one.field.types_of(one.time);
+        let odd = one.field.odd(one.time);
+        if odd > 0 {
+            self.reasons.push(format!(
+                "Doubt: {odd} of {} hold something else, and are malformed by this.",
+                one.field.there
+            ));
+        }
     }
 
     /// How many of the sample are over, which a person can check.
     fn describe_instants(&mut self, one: &Candidate<'_>, is_expiry: bool, now: DateTime) {
-        let millis = one.field.millis();
+        let millis = one.field.millis(one.time);
         let past = millis.iter().filter(|at| **at < now.timestamp_millis()).count();
         if is_expiry {
             self.reasons.push(format!("{past} of {} are past.", millis.len()));

@@ -101,25 +101,37 @@ impl Field<'_> {
         !self.types.is_empty() && self.types.iter().all(|kind| types.contains(kind))
     }
 
-    /// The values that are instants, if that is what the field holds: all of its values but null, and
-    /// numbers up to zero, that is.
+    /// How its values say instants, if four in five do so: in any collection some were written wrongly.
+    /// Null and numbers up to zero say none.
     pub(super) fn time(&self) -> Option<Time> {
-        let mut kinds = self.values.iter().filter_map(|value| match value {
-            RawBsonRef::Null => None,
-            RawBsonRef::DateTime(_) => Some(Some(Time::Date)),
-            RawBsonRef::String(text) => Some(is_rfc3339(text).then_some(Time::Text)),
-            value => match number(*value) {
-                Some(number) if number <= 0.0 => None,
-                Some(number) => Some(unit_of(number).map(Time::Number)),
-                None => Some(None),
-            },
-        });
-        let first = kinds.next()??;
-        kinds.all(|kind| kind == Some(first)).then_some(first)
+        let kinds: Vec<Option<Time>> =
+            self.values.iter().filter(|value| !says_none(value)).map(time_of).collect();
+        let first = kinds.iter().flatten().copied();
+        let count = |time: Time| kinds.iter().filter(|kind| **kind == Some(time)).count();
+        let (most, time) = first.map(|time| (count(time), time)).max_by_key(|(count, _)| *count)?;
+        (most * 5 >= kinds.len() * 4).then_some(time)
     }
 
-    /// The instants in milliseconds since 1970.
-    pub(super) fn millis(&self) -> Vec<i64> {
+    /// How many values say an instant in another way than most, or none at all.
+    pub(super) fn odd(&self, time: Time) -> usize {
+        let values = self.values.iter().filter(|value| !says_none(value));
+        values.filter(|value| time_of(value) != Some(time)).count()
+    }
+
+    /// The types of those values that say instants in this way, and null.
+    pub(super) fn types_of(&self, time: Time) -> Vec<BsonType> {
+        let of = |kind: &BsonType| match time {
+            Time::Date => *kind == BsonType::Date,
+            Time::Number(_) => {
+                matches!(kind, BsonType::Int | BsonType::Long | BsonType::Double)
+            }
+            Time::Text => *kind == BsonType::String,
+        };
+        self.types.iter().copied().filter(|kind| of(kind) || *kind == BsonType::Null).collect()
+    }
+
+    /// The instants in milliseconds since 1970, as far as values say them in this way.
+    pub(super) fn millis(&self, time: Time) -> Vec<i64> {
         let one = |value: &RawBsonRef<'_>| match value {
             RawBsonRef::DateTime(date) => Some(date.timestamp_millis()),
             RawBsonRef::String(text) => {
@@ -130,11 +142,24 @@ impl Field<'_> {
                 unit_of(number)?.instant(number).map(bson::DateTime::timestamp_millis)
             }
         };
-        self.values.iter().filter_map(one).collect()
+        self.values.iter().filter(|value| time_of(value) == Some(time)).filter_map(one).collect()
     }
 
     pub(super) fn numbers(&self) -> Vec<f64> {
         self.values.iter().filter_map(|value| number(*value)).collect()
+    }
+}
+
+/// Whether a value is one that stores write instead of an instant.
+fn says_none(value: &RawBsonRef<'_>) -> bool {
+    matches!(value, RawBsonRef::Null) || number(*value).is_some_and(|number| number <= 0.0)
+}
+
+fn time_of(value: &RawBsonRef<'_>) -> Option<Time> {
+    match value {
+        RawBsonRef::DateTime(_) => Some(Time::Date),
+        RawBsonRef::String(text) => is_rfc3339(text).then_some(Time::Text),
+        value => unit_of(number(*value)?).map(Time::Number),
     }
 }
 

@@ -331,9 +331,14 @@ impl Layout {
         self
     }
 
-    /// Whether the TTL index is what says how long a session lives.
+    /// Whether the TTL index is what says how long a session lives, or where nobody else does, may.
     pub(crate) fn lifetime_from_index(&self) -> bool {
-        self.expiry.iter().any(|rule| rule.lifetime_from == Some(LifetimeFrom::Index))
+        let key = self.ttl_index.as_ref().map(|ttl| &ttl.key);
+        self.expiry.iter().any(|rule| match rule.lifetime_from {
+            Some(LifetimeFrom::Index) => true,
+            Some(LifetimeFrom::Operator) => rule.path.is_some() && rule.path.as_ref() == key,
+            None => false,
+        })
     }
 
     /// The documents that are credentials rather than logins, if this layout has such.

@@ -57,7 +57,9 @@ pub fn encryption(bytes: &[u8]) -> Option<&'static str> {
 
 /// Whether bytes are as different from each other as random ones, which those of no encoding are.
 pub fn looks_random(bytes: &[u8]) -> bool {
-    if bytes.len() < SHORTEST || std::str::from_utf8(bytes).is_ok() {
+    // Of fewer nothing can be told.
+    const ENOUGH: usize = 64;
+    if bytes.len() < ENOUGH || std::str::from_utf8(bytes).is_ok() {
         return false;
     }
     // Of more bytes nearly every value would occur, whatever they are.
@@ -67,7 +69,7 @@ pub fn looks_random(bytes: &[u8]) -> bool {
     let distinct = seen.into_iter().filter(|seen| *seen).count();
     // What is expected of so many random bytes, less what chance may take away.
     let expected = 256.0 * (1.0 - (255.0_f64 / 256.0).powf(bytes.len() as f64));
-    distinct as f64 > expected * 0.87
+    distinct as f64 > expected * 0.8
 }
 
 /// Whether `text` is a DER sequence whose bytes were written as letters: as they are (Node's
@@ -162,7 +164,7 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 24) as u8
         };
-        for length in [29, 64, 300, 5000] {
+        for length in [64, 100, 300, 5000] {
             let bytes: Vec<u8> = (0..length).map(|_| random()).collect();
             assert!(looks_random(&bytes), "{length}");
         }

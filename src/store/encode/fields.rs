@@ -22,6 +22,22 @@ enum Put {
 }
 
 impl Put {
+    fn has_type(&self, types: &[BsonType]) -> bool {
+        let own = match self {
+            Self::Value(Bson::String(_)) => BsonType::String,
+            Self::Value(Bson::Document(_)) => BsonType::Object,
+            Self::Value(Bson::Array(_)) => BsonType::Array,
+            Self::Value(Bson::Binary(_)) => BsonType::BinData,
+            Self::Value(Bson::Int32(_)) => BsonType::Int,
+            Self::Value(Bson::Int64(_)) => BsonType::Long,
+            Self::Value(Bson::Double(_)) => BsonType::Double,
+            // A number of the server's clock is known before.
+            Self::Value(Bson::DateTime(_)) | Self::Now(_) => BsonType::Date,
+            Self::Value(_) | Self::Nothing => return false,
+        };
+        types.contains(&own)
+    }
+
     /// What a pipeline makes the field of.
     fn expression(self) -> Bson {
         match self {
@@ -84,11 +100,11 @@ impl Changes {
         layout.detect.require.iter().all(|(required, types)| {
             // The server makes up an ObjectId where the id is another field.
             let is_made_up = *required == "_id" && types.contains(&BsonType::ObjectId);
-            *required == layout.id.path.as_str()
+            // Ids are text here.
+            let is_id = *required == layout.id.path.as_str() && types.contains(&BsonType::String);
+            is_id
                 || is_made_up
-                || self.0.iter().any(|(path, put)| {
-                    path == required && !matches!(put, Put::Nothing | Put::Value(Bson::Null))
-                })
+                || self.0.iter().any(|(path, put)| path == required && put.has_type(types))
         })
     }
 

@@ -11,13 +11,28 @@ use sessionctl::{Layout, State};
 use super::*;
 
 /// Fixtures by whose draft sessions are in other states than by their own layout, and why.
-const OTHERWISE: &[(&str, &str)] = &[];
+const OTHERWISE: [(&str, &str); 2] = [
+    (
+        "accounts-mongo-sessions-0.34",
+        "a flag alone ends its sessions, and is only a comment of the draft",
+    ),
+    (
+        "graylog-7.0",
+        "its 8 hours in milliseconds may be 333 days in seconds, by which fewer are expired",
+    ),
+];
 
 fn sample(fixture: &Fixture) -> Sample {
-    let documents = fixture.documents.iter();
+    let mut documents = fixture.documents.clone();
+    // Jetty's number for a session without a limit, which is no time to be moved.
+    for document in documents.iter_mut().filter(|_| fixture.layout == "jetty") {
+        if document.get_i64("expiry").is_ok_and(|expiry| expiry < 1_000_000_000_000) {
+            document.insert("expiry", 0_i64);
+        }
+    }
     Sample {
         namespace: format!("app.{}", fixture.collection),
-        documents: documents.map(|one| RawDocumentBuf::try_from(one).unwrap()).collect(),
+        documents: documents.iter().map(|one| RawDocumentBuf::try_from(one).unwrap()).collect(),
         indexes: fixture.indexes.iter().cloned().map(IndexSpec).collect(),
     }
 }
@@ -54,16 +69,15 @@ fn difference(fixture: &Fixture) -> Option<String> {
 #[test]
 fn by_the_draft_of_every_fixture_sessions_are_in_the_states_of_their_own_layout() {
     let fixtures = Fixture::all();
-    let mut others = Vec::new();
+    assert_eq!(fixtures.len(), 78, "every file of every layout");
     for fixture in &fixtures {
-        if let Some(difference) = difference(fixture) {
-            let known = OTHERWISE.iter().any(|(name, _)| *name == fixture.name);
-            if !known {
-                others.push(format!("{}/{}: {difference}", fixture.layout, fixture.name));
-            }
+        let known = OTHERWISE.iter().find(|(name, _)| *name == fixture.name);
+        match (difference(fixture), known) {
+            (Some(difference), None) => panic!("{}: {difference}", fixture.name),
+            (None, Some((_, why))) => panic!("{} agrees, although {why}", fixture.name),
+            _ => {}
         }
     }
-    assert!(others.is_empty(), "{} of {}\n{}", others.len(), fixtures.len(), others.join("\n\n"));
 }
 
 /// `layouts draft` on the collections of public reports whose stores were unknown: what the draft says

@@ -11,7 +11,7 @@ use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{self, Cell, Row, Rows, Shape, Style};
 use crate::context::Context;
 
-/// List the layouts that sessionctl knows, print one, or draft one for an unknown collection
+/// List the layouts that sessionctl knows, print one, or draft one
 ///
 /// A layout says how one session store writes its documents: where the id, the payload, the expiry,
 /// the last touch and the user are.
