@@ -28,6 +28,8 @@ pub enum Certainty {
     Nothing,
     /// The collection has no documents.
     Empty,
+    /// The documents are accounts, with sessions inside.
+    Accounts,
 }
 
 impl Certainty {
@@ -40,6 +42,7 @@ impl Certainty {
             Self::Ambiguous => "ambiguous",
             Self::Nothing => "none",
             Self::Empty => "empty",
+            Self::Accounts => "accounts",
         }
     }
 }
@@ -184,6 +187,19 @@ pub enum Error {
         layout: String,
         /// How many documents were sampled.
         sampled: usize,
+    },
+    /// The documents are accounts, and the sessions are inside of them.
+    #[error(
+        "{namespace} holds accounts, with the sessions of each in the array `{sessions}` as {store} \
+         writes them; sessionctl neither reads nor writes these as sessions"
+    )]
+    Accounts {
+        /// `database.collection`.
+        namespace: String,
+        /// The application that writes such accounts.
+        store: String,
+        /// The array in each account that holds its sessions.
+        sessions: String,
     },
     /// The layout does not support this operation.
     #[error("{0}")]

@@ -1,6 +1,7 @@
 //! What a session is. Pure: no I/O, no clock, no async, no client of the driver.
 
 pub(crate) mod document;
+mod draft;
 pub(crate) mod filter;
 pub mod humanize;
 pub(crate) mod index_spec;

@@ -24,6 +24,7 @@ pub struct StoreBuilder {
     database: Option<String>,
     collection: String,
     layout: String,
+    lifetime: Option<Duration>,
     clear_interval: Option<Duration>,
     ttl_index: bool,
     touch_after: Duration,
@@ -37,6 +38,7 @@ impl Default for StoreBuilder {
             database: None,
             collection: "sessions".to_owned(),
             layout: "express-mongodb-1".to_owned(),
+            lifetime: None,
             clear_interval: None,
             ttl_index: false,
             touch_after: Duration::ZERO,
@@ -75,6 +77,15 @@ impl StoreBuilder {
     #[must_use]
     pub fn layout(mut self, layout: &str) -> Self {
         layout.clone_into(&mut self.layout);
+        self
+    }
+
+    /// How long a session lives after its last touch, for layouts whose documents do not say so: the
+    /// lifetime is in the TTL index, as for `session-mongoose-ttl`, or in the settings of the
+    /// application. Default: as the index on the server says. Other layouts ignore it.
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
         self
     }
 
@@ -124,12 +135,20 @@ impl StoreBuilder {
     ///
     /// # Errors
     /// [`Error::Uri`] if the connection string is invalid, [`Error::UnknownLayout`] if the layout
-    /// does not exist, and [`Error::Driver`] if the name in a `mongodb+srv` string cannot be looked
-    /// up. The server is contacted only to create indexes; if that fails, as for
+    /// does not exist, [`Error::Driver`] if the name in a `mongodb+srv` string cannot be looked up, and
+    /// [`Error::Needs`] if the lifetime of a session is unknown (see [`StoreBuilder::lifetime`]). The
+    /// server is contacted only to read or create indexes; if that fails, as for
     /// [`Store::install_indexes`].
     pub async fn open(self) -> Result<(Store, Option<ClearInterval>)> {
-        let layout = Layout::named(&self.layout)?.clone();
+        let mut layout = Layout::named(&self.layout)?.clone().resolved(self.lifetime, &[]);
         let connection = Connection::open(&self.uri, self.database.as_deref()).await?;
+        if layout.lacks_lifetime() {
+            let indexes = connection.indexes(&self.collection).await?.unwrap_or_default();
+            layout = layout.resolved(None, &indexes);
+            if layout.lacks_lifetime() {
+                return Err(layout.needs_lifetime());
+            }
+        }
         let store = connection
             .store(&self.collection, layout)
             .touch_after(self.touch_after)

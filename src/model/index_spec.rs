@@ -33,9 +33,14 @@ impl IndexSpec {
     }
 
     /// Whether it takes one document only of those that lack its fields.
-    pub(crate) fn is_unique(&self) -> bool {
+    pub(crate) fn takes_one_without(&self) -> bool {
         let has = |option| self.0.get(option).is_some_and(truthy);
         has("unique") && !has("sparse") && !self.0.contains_key("partialFilterExpression")
+    }
+
+    /// Whether no two documents may have the same value.
+    pub(crate) fn is_unique(&self) -> bool {
+        self.0.get("unique").is_some_and(truthy)
     }
 
     /// Its `expireAfterSeconds`, if that is a whole number the server acts on.

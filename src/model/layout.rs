@@ -8,6 +8,7 @@
 //! session in a document, and `states` the sessions of a collection that are over, by the rules of
 //! `expiry` and `derived`; `aggregation` says the same as expressions, and `mend` what puts an expiry right.
 
+mod accounts;
 mod aggregation;
 mod dates;
 mod definition;
@@ -19,6 +20,7 @@ mod known;
 mod layouts;
 mod membership;
 mod mend;
+mod nearest;
 mod read;
 mod record;
 mod rule;
@@ -27,9 +29,12 @@ mod states;
 mod tests;
 
 pub use crate::model::document::{FieldPath, Unit};
+pub use accounts::Accounts;
 pub use definition::{BsonType, Detect, Id, Instant, Layout, TtlIndex, UserPlace, Weak};
 pub(crate) use expressions::state_of;
 pub use layouts::Layouts;
+pub(crate) use membership::type_of;
 pub use mend::{Fault, Mending};
+pub use nearest::Nearest;
 pub(crate) use rule::Clock;
 pub use rule::{Kind, LifetimeFrom, Meaning, Rule};

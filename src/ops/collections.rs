@@ -17,7 +17,10 @@ mod choice;
 
 pub use choice::{Choice, Purpose};
 
-/// A collection that holds sessions.
+/// How many documents a layout is drafted from: a field that one session in a hundred has is among them.
+const DRAFT_SAMPLE: i64 = 500;
+
+/// A collection that holds sessions, or accounts with sessions inside.
 #[derive(Debug, Clone)]
 pub struct Surveyed {
     /// Its layout, or those of a mixed collection, and how sure that is.
@@ -56,6 +59,20 @@ impl Connection {
             }
         }
         Ok(sample)
+    }
+
+    /// The text of a record for the documents of `collection`, guessed from some hundreds of them, and
+    /// what the built-in layouts say of these.
+    ///
+    /// # Errors
+    /// [`Error::NoCollection`], what [`Sample::draft`] says, and what the connection meets.
+    pub async fn draft_layout(&self, collection: &str) -> Result<(String, Verdict)> {
+        let Some(indexes) = self.indexes(collection).await? else {
+            return Err(self.no_collection(collection).await);
+        };
+        let now = self.hello().await?.now;
+        let sample = self.sample_with(collection, indexes, Purpose::Changing, DRAFT_SAMPLE).await?;
+        Ok((sample.draft(now)?, detect(&sample, Layout::known())))
     }
 
     pub(crate) async fn no_collection(&self, collection: &str) -> Error {
@@ -185,7 +202,7 @@ impl Connection {
                 let Ok((indexes, verdict)) = connection.judge(&collection, LOOK, own).await else {
                     continue;
                 };
-                if verdict.is_sessions() {
+                if verdict.is_sessions() || verdict.accounts.is_some() {
                     found.push(connection.surveyed(&collection, &indexes, verdict).await?);
                 }
             }

@@ -100,7 +100,17 @@ impl Whole<'_> {
             Content::Encoded(payload) => payload,
         };
         fields.value(path.clone(), payload);
-        Ok(fields)
+        if !layout.may_be_id(self.id) {
+            let (prefix, suffix) = (&layout.id.prefix, &layout.id.suffix);
+            return Err(Error::Unsupported(format!(
+                "an id of the layout {} has the form {prefix}...{suffix}",
+                layout.name
+            )));
+        }
+        match fields.make_session(layout) {
+            true => Ok(fields),
+            false => Err(unwritable(layout)),
+        }
     }
 }
 

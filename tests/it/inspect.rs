@@ -113,3 +113,30 @@ fn several_sessions_are_several_objects() {
     assert_eq!(print("table").split("\n\n").count(), 2);
     assert_eq!(serde_json::from_str::<Value>(&print("json")).unwrap().as_array().unwrap().len(), 2);
 }
+
+/// An application's own `serialize` may compress or encrypt, and leave bytes.
+#[test]
+fn bytes_are_decompressed_and_those_of_a_cipher_are_called_encrypted_and_counted() {
+    let db = Db::new();
+    let text = json!({ "cookie": {}, "user": "u1" }).to_string();
+    let packed = zstd::bulk::compress(text.as_bytes(), 3).unwrap();
+    let mut state = 1_u32;
+    let mut random = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let sealed: Vec<u8> = std::iter::once(0xff).chain((0..99).map(|_| random())).collect();
+    for (id, bytes) in [("compressed-0123456789", packed), ("encrypted-0123456789", sealed)] {
+        let session = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes };
+        db.insert("sessions", [with(connect_mongo(id, at(60)), doc! { "session": session })]);
+    }
+    let row = |id: &str| db.sessionctl(&["inspect", "-o", "json", id]).exits(0).json()[0].clone();
+    let compressed = row("compressed-0123456789");
+    assert_eq!((&compressed["user"], &compressed["state"]), (&json!("u1"), &json!("live")));
+    let encrypted = row("encrypted-0123456789");
+    assert_eq!(encrypted["payload_error"], "binary, 100 bytes: it looks encrypted", "{encrypted}");
+    assert_eq!(encrypted["state"], "live");
+    let run = db.sessionctl(&["list", "--user", "u1", "-o", "json"]).exits(0);
+    assert_eq!(run.json().as_array().unwrap().len(), 1);
+    assert!(run.stderr.contains("1 "), "the other one could not be decoded: {run:#?}");
+}

@@ -27,6 +27,7 @@ const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-read", Index::None, &["inspect", "--raw", "live-000"]),
     ("sessionctl-read", Index::None, &["stats"]),
     ("sessionctl-read", Index::None, &["stats", "--sample", "1"]),
+    ("sessionctl-read", Index::None, &["layouts", "draft"]),
     ("sessionctl-read", Index::Wanted, &["index", "status"]),
     ("sessionctl-read", Index::None, &["purge", "--expired", "--dry-run"]),
     ("sessionctl-read", Index::None, &["expire", "--user", "42", "--dry-run"]),

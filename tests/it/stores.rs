@@ -12,8 +12,9 @@ use sessionctl::Layout;
 use sessionctl::layout::Unit;
 use sessionctl::mongod::{Mongod, Options};
 
-use crate::support::{Db, Run, now, own_server};
+use crate::support::{Db, Program, Run, now, own_server};
 
+mod drafts;
 mod ending;
 mod given;
 mod lifetimes;
@@ -115,7 +116,7 @@ const STORES: [(&str, Expiry, &[&str]); 63] = [
     ("keyv", Date("expiresAt"), THREE),
     ("laminas", Own("modified", "lifetime", 1000), &["64f1c0ffee0ddba11c0ffee0", ""]),
     ("laravel-1ff", Date("expires_at"), &["64f1c0ffee0ddba11c0ffee0", ""]),
-    ("laravel4-jenssegers", Never, &["64f1c0ffee0ddba11c0ffee0", ""]),
+    ("laravel4-jenssegers", Touch("last_activity", 7200), &["64f1c0ffee0ddba11c0ffee0", ""]),
     ("librechat", Date("expiration"), &["64f1c0ffee0ddba11c0ffee0", "5f9d88b8c9e77c0017d1a2b3"]),
     ("lucia-2", Number("idle_expires", 1.0, 0), &["h2k9wq7xz1m4c5v", "p8d3nr6tb0y5s2f"]),
     ("oak-sessions", Text("data._expire"), &["64f1c0ffee0ddba11c0ffee0", "", ""]),
@@ -222,12 +223,23 @@ impl Fixture {
     }
 
     fn auto(&self, db: &Db, arguments: &[&str]) -> Run {
-        db.command(arguments).env("SESSIONCTL_COLLECTION", &self.collection).run()
+        self.program(db, arguments).run()
+    }
+
+    fn program(&self, db: &Db, arguments: &[&str]) -> Program {
+        let program = db.command(arguments).env("SESSIONCTL_COLLECTION", &self.collection);
+        // Without the lifetime that nothing in the collection says, no state is told. The index is
+        // another matter.
+        match (self.layout, arguments) {
+            ("laravel4-jenssegers", [command, ..]) if *command != "index" => {
+                program.env("SESSIONCTL_LIFETIME", "7200")
+            }
+            _ => program,
+        }
     }
 
     fn named(&self, db: &Db, arguments: &[&str]) -> Run {
-        let program = db.command(arguments).env("SESSIONCTL_COLLECTION", &self.collection);
-        program.env("SESSIONCTL_LAYOUT", self.layout).run()
+        self.program(db, arguments).env("SESSIONCTL_LAYOUT", self.layout).run()
     }
 
     fn rows(&self, db: &Db, arguments: &[&str]) -> Vec<Value> {

@@ -105,7 +105,7 @@ pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
     match &command {
         Command::Completions(args) => return completions::run(args, &mut definition),
         Command::Help(args) => return help::run(args, &global, definition),
-        Command::Layouts(args) => return layouts::run(args, &global),
+        Command::Layouts(args) if !args.needs_server() => return layouts::run(args, &global),
         Command::Deploy(args) => return deploy::run(args, &global, &uri),
         _ => {}
     }
@@ -129,10 +129,8 @@ pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
             Command::Top(args) => top::run(&context, args).await,
             Command::Collections(_) => reading(&context, collections::run(&context)).await,
             Command::Demo(args) => demo::run(&context, args).await,
-            Command::Layouts(_)
-            | Command::Completions(_)
-            | Command::Deploy(_)
-            | Command::Help(_) => Ok(Exit::Done),
+            Command::Layouts(_) => reading(&context, layouts::draft(&context)).await,
+            Command::Completions(_) | Command::Deploy(_) | Command::Help(_) => Ok(Exit::Done),
         }
     });
     // A prompt or a reader of stdin may still be waiting; nobody wants its answer any more.

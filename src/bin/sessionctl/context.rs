@@ -209,6 +209,20 @@ impl Context {
     /// The store of the collection, or `None` where the collection is empty and no layout was
     /// named: then there is nothing to do, and nothing to tell the layout by.
     pub async fn store(&self, action: &str, purpose: Purpose) -> Result<Option<Store>, Failure> {
+        let store = self.store_of_any_lifetime(action, purpose).await?;
+        if let Some(store) = &store {
+            let action = format!("{action} {}", store.namespace());
+            store.layouts().tell_states().doing(&action)?;
+        }
+        Ok(store)
+    }
+
+    /// The same, of sessions whose states need not be known.
+    pub async fn store_of_any_lifetime(
+        &self,
+        action: &str,
+        purpose: Purpose,
+    ) -> Result<Option<Store>, Failure> {
         let named = self.named_layouts()?;
         let connection = self.connect().await?;
         let action = format!("{action} {}.{}", connection.database(), self.collection());

@@ -195,7 +195,7 @@ fn exit_status(command: &Command) -> Roff {
         "index-replace",
         "index-remove",
     ];
-    let offline = path.starts_with("layouts")
+    let offline = (path.starts_with("layouts") && path != "layouts-draft")
         || path.starts_with("deploy")
         || path == "completions"
         || path == "help";

@@ -9,6 +9,7 @@ use bson::{Bson, Document};
 use serde::Deserialize;
 
 use super::rule::{LifetimeFrom, Rule};
+use crate::error::{Error, Need, Result};
 use crate::model::document::{FieldPath, Unit};
 use crate::model::index_spec::IndexSpec;
 use crate::model::payload::PayloadPlace;
@@ -273,14 +274,17 @@ impl Layout {
     /// theirs in the document or in the record are left alone.
     #[must_use]
     pub fn resolved(mut self, given: Option<Duration>, indexes: &[IndexSpec]) -> Self {
-        let key = self.ttl_index.as_ref().map(|ttl| &ttl.key);
-        let of_index = key.and_then(|key| {
+        let key = self.ttl_index.as_ref().map(|ttl| ttl.key.clone());
+        let of_index = key.as_ref().and_then(|key| {
             let on_key = indexes.iter().find(|index| index.is_on(key) && index.is_ttl())?;
             on_key.seconds().filter(|seconds| *seconds > 0).map(Duration::from_secs)
         });
         for rule in &mut self.expiry {
             if let Some(from) = rule.lifetime_from {
-                let of_index = of_index.filter(|_| from == LifetimeFrom::Index);
+                // Where nobody else says it, the server still deletes by the index that is there.
+                let counts = from == LifetimeFrom::Index
+                    || rule.lifetime.is_none() && rule.path.as_ref() == key.as_ref();
+                let of_index = of_index.filter(|_| counts);
                 if let Some(lifetime) = given.or(of_index) {
                     rule.lifetime = Some(lifetime.as_secs());
                 }
@@ -290,6 +294,39 @@ impl Layout {
             derived.given = given;
         }
         self
+    }
+
+    /// Whether it can be told what is over.
+    ///
+    /// # Errors
+    /// [`Error::Needs`] where only the application knows how long a session lives after its last touch,
+    /// and neither the operator nor an index says it: a session that is neither called live nor endless
+    /// would be one or the other.
+    pub fn tells_states(&self) -> Result<()> {
+        let is_unknown = |rule: &Rule| {
+            rule.lifetime_from == Some(LifetimeFrom::Operator) && rule.lifetime.is_none()
+        };
+        match self.expiry.iter().any(is_unknown) {
+            true => Err(self.needs_lifetime()),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether how long a session lives is still unknown, wherever it is said.
+    pub(crate) fn lacks_lifetime(&self) -> bool {
+        self.expiry.iter().any(|rule| rule.lifetime_from.is_some() && rule.lifetime.is_none())
+    }
+
+    /// The error of whoever must know how long a session lives, and does not.
+    pub(crate) fn needs_lifetime(&self) -> Error {
+        Error::Needs {
+            what: format!(
+                "only the application knows how long a session of the layout {} lives after its last \
+                 touch",
+                self.name
+            ),
+            need: Need::Lifetime,
+        }
     }
 
     /// This layout with another TTL index: the one that ends the sessions that the store keeps for
@@ -322,9 +359,14 @@ impl Layout {
         self
     }
 
-    /// Whether the TTL index is what says how long a session lives.
+    /// Whether the TTL index is what says how long a session lives, or where nobody else does, may.
     pub(crate) fn lifetime_from_index(&self) -> bool {
-        self.expiry.iter().any(|rule| rule.lifetime_from == Some(LifetimeFrom::Index))
+        let key = self.ttl_index.as_ref().map(|ttl| &ttl.key);
+        self.expiry.iter().any(|rule| match rule.lifetime_from {
+            Some(LifetimeFrom::Index) => true,
+            Some(LifetimeFrom::Operator) => rule.path.is_some() && rule.path.as_ref() == key,
+            None => false,
+        })
     }
 
     /// The documents that are credentials rather than logins, if this layout has such.

@@ -7,9 +7,11 @@ use std::fmt;
 use bson::raw::RawBsonRef;
 use bson::{RawDocument, RawDocumentBuf};
 
+use super::accounts::Accounts;
 use super::definition::{BsonType, Layout, Weak};
 use super::layouts::Layouts;
 use super::membership::has_type;
+use super::nearest::Nearest;
 use crate::error::{Error, Result};
 use crate::model::document::{FieldPath, Found, find};
 use crate::model::index_spec::IndexSpec;
@@ -52,6 +54,10 @@ pub struct Verdict {
     pub candidates: Vec<Candidate>,
     /// How many of these, from the first on, its sessions have: one, or several in a mixed collection.
     pub together: usize,
+    /// Where no layout fits: the one that comes nearest.
+    pub nearest: Option<Nearest>,
+    /// Where the documents are accounts with sessions inside: which.
+    pub accounts: Option<&'static Accounts>,
 }
 
 impl Verdict {
@@ -92,6 +98,9 @@ impl Verdict {
 
 impl From<Verdict> for Error {
     fn from(verdict: Verdict) -> Self {
+        if let Some(accounts) = verdict.accounts {
+            return accounts.error(&verdict.namespace);
+        }
         let layouts = verdict.members().iter().map(|member| member.layout.name.clone()).collect();
         Self::Undetected { certainty: verdict.certainty, what: verdict.to_string(), layouts }
     }
@@ -123,7 +132,14 @@ impl fmt::Display for Verdict {
             Certainty::Ambiguous => {
                 write!(f, "{namespace} fits more than one layout: {}", names.join(", "))
             }
-            Certainty::Nothing => write!(f, "{namespace} fits no layout that sessionctl knows"),
+            Certainty::Nothing => {
+                write!(f, "{namespace} fits no layout that sessionctl knows")?;
+                self.nearest.iter().try_for_each(|nearest| write!(f, " ({nearest})"))
+            }
+            Certainty::Accounts => self
+                .accounts
+                .iter()
+                .try_for_each(|accounts| write!(f, "{}", accounts.error(namespace))),
             Certainty::Empty => {
                 write!(f, "{namespace} is empty, so nothing says which store writes it")
             }
@@ -136,7 +152,11 @@ impl Sample {
     ///
     /// # Errors
     /// [`Error::Misnamed`]. By the wrong layout every session can be expired or malformed.
+    /// [`Error::Accounts`], where sessions are inside of the documents, whatever the layout.
     pub fn allows(&self, layouts: &Layouts) -> Result<()> {
+        if let Some(accounts) = self.accounts(|document| layouts.describes(document)) {
+            return Err(accounts.error(&self.namespace));
+        }
         if self.documents.is_empty()
             || self.documents.iter().any(|document| layouts.describes(document))
         {
@@ -147,6 +167,26 @@ impl Sample {
             layout: layouts.name(),
             sampled: self.documents.len(),
         })
+    }
+
+    /// The accounts that the documents are, unless there are sessions that a layout `describes`, and the few accounts
+    /// among them are foreign to it.
+    pub(crate) fn accounts(
+        &self,
+        describes: impl Fn(&RawDocument) -> bool,
+    ) -> Option<&'static Accounts> {
+        let mut found = None;
+        let mut others = 0;
+        for document in &self.documents {
+            let described = describes(document);
+            match Accounts::of(document) {
+                // By this layout an account would be taken for a session.
+                Some(accounts) if described => return Some(accounts),
+                Some(accounts) => found = found.or(Some(accounts)),
+                None => others += usize::from(described),
+            }
+        }
+        found.filter(|_| others * 2 < self.documents.len())
     }
 }
 
@@ -244,6 +284,8 @@ fn judge(sample: &Sample, layouts: &[Layout]) -> Verdict {
         certainty,
         candidates,
         together: 1,
+        nearest: None,
+        accounts: None,
     };
     if sampled == 0 {
         return verdict(Certainty::Empty, by_indexes(sample, layouts));
@@ -251,6 +293,13 @@ fn judge(sample: &Sample, layouts: &[Layout]) -> Verdict {
     let mut candidates: Vec<_> =
         layouts.iter().filter_map(|layout| candidate(sample, layout)).collect();
     candidates.sort_by_key(|candidate| std::cmp::Reverse((candidate.fitting, candidate.score)));
+    let likeliest = candidates.first().map(|best| &best.layout);
+    if let Some(accounts) =
+        sample.accounts(|document| likeliest.is_some_and(|layout| layout.describes(document)))
+    {
+        let accounts = Some(accounts);
+        return Verdict { accounts, ..verdict(Certainty::Accounts, Vec::new()) };
+    }
     let whole: Vec<_> = candidates
         .iter()
         .filter(|candidate| candidate.fitting * 100 >= sampled * QUORUM)
@@ -258,7 +307,8 @@ fn judge(sample: &Sample, layouts: &[Layout]) -> Verdict {
         .collect();
     match whole.as_slice() {
         [] if candidates.first().is_none_or(|best| best.fitting * 2 < sampled) => {
-            verdict(Certainty::Nothing, Vec::new())
+            let nearest = Nearest::of(&sample.documents, layouts);
+            Verdict { nearest, ..verdict(Certainty::Nothing, Vec::new()) }
         }
         [] => verdict(Certainty::Ambiguous, candidates),
         [best] => verdict(strength(sample, best), candidates),

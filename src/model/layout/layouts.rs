@@ -97,6 +97,14 @@ impl Layouts {
         }
     }
 
+    /// Whether it can be told which of their sessions are over.
+    ///
+    /// # Errors
+    /// [`Error::Needs`]; see [`Layout::tells_states`].
+    pub fn tell_states(&self) -> Result<()> {
+        self.iter().try_for_each(Layout::tells_states)
+    }
+
     /// Whether the last touch of some sessions follows from their expiry.
     pub fn derive_touches(&self) -> bool {
         self.iter().any(|layout| layout.derived_touch.is_some())

@@ -67,6 +67,11 @@ impl Layout {
             && (!detect.prefixed || id_is(&|id| id.starts_with(&self.id.prefix)))
     }
 
+    /// Whether a session can have this id.
+    pub(crate) fn may_be_id(&self, id: &str) -> bool {
+        id.ends_with(&self.id.suffix) && (!self.detect.prefixed || id.starts_with(&self.id.prefix))
+    }
+
     /// What the ids of its sessions begin and end with, as regular expressions.
     fn affixes(&self) -> impl Iterator<Item = String> {
         let prefix = self.detect.prefixed.then(|| format!("^{}", escaped(&self.id.prefix)));
@@ -101,7 +106,12 @@ fn aliases(types: &[BsonType]) -> Vec<String> {
 }
 
 fn type_is(value: RawBsonRef<'_>, types: &[BsonType]) -> bool {
-    let found = match value {
+    type_of(value).is_some_and(|found| types.contains(&found))
+}
+
+/// The type of a value, if it is one that layouts tell apart.
+pub(crate) fn type_of(value: RawBsonRef<'_>) -> Option<BsonType> {
+    Some(match value {
         RawBsonRef::Double(_) => BsonType::Double,
         RawBsonRef::String(_) | RawBsonRef::Symbol(_) => BsonType::String,
         RawBsonRef::Document(_) => BsonType::Object,
@@ -114,7 +124,6 @@ fn type_is(value: RawBsonRef<'_>, types: &[BsonType]) -> bool {
         RawBsonRef::Int32(_) => BsonType::Int,
         RawBsonRef::Int64(_) => BsonType::Long,
         RawBsonRef::Decimal128(_) => BsonType::Decimal,
-        _ => return false,
-    };
-    types.contains(&found)
+        _ => return None,
+    })
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::base64::either;
 use super::codec::{Codec, NAMED};
 use super::encrypted;
+use super::inflate::{compression, unpacked};
 use super::place::PayloadPlace;
 use super::reader::{Decoded, Reader};
 use super::sealed::Sealed;
@@ -77,7 +78,7 @@ pub(super) fn by_codecs(codecs: &[Codec], value: RawBsonRef<'_>) -> Payload {
     match value {
         RawBsonRef::Document(document) => in_document(codecs, document),
         RawBsonRef::String(text) | RawBsonRef::Symbol(text) => in_bytes(codecs, text.as_bytes()),
-        RawBsonRef::Binary(binary) => in_bytes(codecs, binary.bytes),
+        RawBsonRef::Binary(binary) => in_binary(codecs, binary.bytes),
         _ => Payload::Undecodable(format!("the payload is {}", kind_of(value))),
     }
 }
@@ -92,6 +93,25 @@ fn in_document(codecs: &[Codec], document: &RawDocument) -> Payload {
         Some(decoded) => payload(decoded.map(Value::Object)),
         None => Payload::Undecodable("the payload is a document".to_owned()),
     }
+}
+
+/// Bytes that no codec of the layout reads may be compressed, or encrypted before they came here.
+fn in_binary(codecs: &[Codec], bytes: &[u8]) -> Payload {
+    let payload = in_bytes(codecs, bytes);
+    let is_marked = || NAMED.iter().any(|(_, codec)| codec.marks(bytes));
+    if !matches!(payload, Payload::Undecodable(_)) || is_marked() {
+        return payload;
+    }
+    let what = match compression(bytes) {
+        Some(how) => match unpacked(how, bytes).map(|inner| in_bytes(codecs, &inner)) {
+            Ok(Payload::Undecodable(reason)) => format!("compressed with {how} ({reason})"),
+            Ok(payload) => return payload,
+            Err(error) => format!("compressed with {how}, or encrypted ({error})"),
+        },
+        None if encrypted::looks_random(bytes) => "it looks encrypted".to_owned(),
+        None => return payload,
+    };
+    Payload::Undecodable(format!("binary, {} bytes: {what}", bytes.len()))
 }
 
 fn in_bytes(codecs: &[Codec], bytes: &[u8]) -> Payload {

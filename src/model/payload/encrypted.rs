@@ -56,6 +56,23 @@ pub fn encryption(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// Whether bytes are as different from each other as random ones, which those of no encoding are.
+pub fn looks_random(bytes: &[u8]) -> bool {
+    // Of fewer nothing can be told.
+    const ENOUGH: usize = 64;
+    if bytes.len() < ENOUGH || std::str::from_utf8(bytes).is_ok() {
+        return false;
+    }
+    // Of more bytes nearly every value would occur, whatever they are.
+    let bytes = &bytes[..bytes.len().min(256)];
+    let mut seen = [false; 256];
+    bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+    let distinct = seen.into_iter().filter(|seen| *seen).count();
+    // What is expected of so many random bytes, less what chance may take away.
+    let expected = 256.0 * (1.0 - (255.0_f64 / 256.0).powf(bytes.len() as f64));
+    distinct as f64 > expected * 0.8
+}
+
 /// Whether `text` is a DER sequence whose bytes were stored as characters: one by one (Node's
 /// `latin1`), or with U+FFFD for what is not UTF-8, which the application cannot read back.
 fn is_der_in_letters(text: &[u8]) -> bool {
@@ -139,6 +156,30 @@ mod tests {
         assert_eq!(encryption(lossy.as_bytes()), Some("kruptein"));
         assert_eq!(encryption(b"0"), None);
         assert_eq!(encryption("0å".as_bytes()), None);
+    }
+
+    #[test]
+    fn random_bytes_are_told_from_those_of_an_encoding() {
+        let mut state = 7_u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        for length in [64, 100, 300, 5000] {
+            let bytes: Vec<u8> = (0..length).map(|_| random()).collect();
+            assert!(looks_random(&bytes), "{length}");
+        }
+        for (fixture, field) in [
+            ("tower-sessions-mongodb-store-0.11", "data"),
+            ("flask-session-0.8-msgpack", "val"),
+            ("spring-session-jdk", "attr"),
+            ("scs-mongodbstore", "object"),
+            ("beaker-ext-mongodb-1.14", "value"),
+        ] {
+            for payload in stored(fixture, field) {
+                assert!(!looks_random(&payload), "{fixture}");
+            }
+        }
     }
 
     #[test]

@@ -96,6 +96,9 @@ impl Choice {
         match (self, purpose) {
             (Self::Detected { verdict, .. }, _) if verdict.certainty == Certainty::Empty => Ok(()),
             (Self::Detected { layouts: None, verdict }, _) => Err(verdict.clone().into()),
+            (Self::Named { misnamed: Some(error @ Error::Accounts { .. }), .. }, _) => {
+                Err(error.clone())
+            }
             (_, Purpose::Changing) => self.certain().map(drop),
             (_, Purpose::Reading) => Ok(()),
         }
@@ -131,6 +134,7 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use bson::RawDocumentBuf;
+    use bson::oid::ObjectId;
     use bson::rawdoc;
 
     use super::*;
@@ -156,6 +160,27 @@ mod tests {
         for purpose in [Purpose::Reading, Purpose::Changing] {
             assert!(matches!(unknown.permits(purpose), Err(Error::Undetected { .. })));
         }
+    }
+
+    #[test]
+    fn accounts_with_sessions_inside_are_not_read_by_whatever_layout() {
+        let when = bson::DateTime::from_millis(0);
+        let token = rawdoc! { "hashedToken": "x", "when": when };
+        let resume = rawdoc! { "resume": { "loginTokens": [token] } };
+        let account = rawdoc! { "_id": "a", "services": resume, "session": "{}", "expires": when };
+        for named in [None, Some("connect-mongo-json"), Some("tower-sessions")] {
+            let accounts = choice(vec![rawdoc! { "_id": "b" }, account.clone()], named);
+            for purpose in [Purpose::Reading, Purpose::Changing] {
+                let refused = accounts.permits(purpose);
+                assert!(matches!(refused, Err(Error::Accounts { .. })), "{named:?} {refused:?}");
+            }
+        }
+        // Few accounts among sessions are foreign documents as others are.
+        let session = rawdoc! { "_id": "c", "session": "{}", "expires": when };
+        let account =
+            rawdoc! { "_id": ObjectId::new(), "sessions": [{ "id": "x", "expiresAt": when }] };
+        let mixed = choice(vec![session.clone(), session, account], Some("connect-mongo-json"));
+        assert!(mixed.permits(Purpose::Changing).is_ok());
     }
 
     #[test]

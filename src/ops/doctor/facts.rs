@@ -63,6 +63,14 @@ pub struct Facts {
     pub lag: Lag,
 }
 
+impl Looked {
+    /// What is said of accounts with sessions inside, if the documents are such.
+    pub(super) fn accounts(&self) -> Option<String> {
+        let verdict = self.verdict.as_ref()?;
+        verdict.accounts.map(|_| verdict.to_string())
+    }
+}
+
 impl Facts {
     /// `database.collection`.
     pub fn namespace(&self) -> String {

@@ -68,6 +68,8 @@ impl Doctor {
         let choice =
             looked_at.as_ref().map(|sample| Choice::of(sample, layouts.as_ref(), lifetime));
         let layouts = match &choice {
+            // Whatever layout was named: nothing here is a session.
+            Ok(Choice::Named { misnamed: Some(Error::Accounts { .. }), .. }) => None,
             Ok(choice) => choice.layouts().cloned(),
             Err(_) => layouts.map(|all| all.map(|layout| layout.resolved(lifetime, &known))),
         };
@@ -76,6 +78,9 @@ impl Doctor {
         let layouts = layouts.map(Layouts::family);
         let verdict = match choice {
             Ok(Choice::Detected { verdict, .. }) => Some(verdict),
+            Ok(Choice::Named { misnamed: Some(Error::Accounts { .. }), .. }) => {
+                looked_at.as_ref().ok().map(|sample| detect(sample, Layout::known()))
+            }
             _ => None,
         };
         let looked = looked_at.map(|sample| look(&sample, verdict, layouts.as_ref(), now));
@@ -241,7 +246,7 @@ fn null_indexes(
             fields.iter().any(|field| layouts.iter().any(|layout| layout.decides_by(field))),
             own.is_empty() || !own.iter().all(|document| lacks(&document)),
         );
-        (index.is_unique() && !is_own && !is_taken).then(|| NullIndex {
+        (index.takes_one_without() && !is_own && !is_taken).then(|| NullIndex {
             name: index.name().to_owned(),
             fields: fields.iter().map(|field| field.as_str()).collect::<Vec<_>>().join(", "),
             serves_others: strangers.iter().any(|document| !lacks(&document)),

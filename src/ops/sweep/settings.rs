@@ -113,6 +113,7 @@ impl Target {
             .choose_layouts(collection, layouts.as_ref(), *lifetime, Purpose::Changing)
             .await?;
         let layouts = choice.certain()?.clone().with_user_places(user);
+        layouts.tell_states()?;
         Ok(connection.store(collection, layouts))
     }
 }

@@ -22,6 +22,22 @@ enum Put {
 }
 
 impl Put {
+    fn has_type(&self, types: &[BsonType]) -> bool {
+        let own = match self {
+            Self::Value(Bson::String(_)) => BsonType::String,
+            Self::Value(Bson::Document(_)) => BsonType::Object,
+            Self::Value(Bson::Array(_)) => BsonType::Array,
+            Self::Value(Bson::Binary(_)) => BsonType::BinData,
+            Self::Value(Bson::Int32(_)) => BsonType::Int,
+            Self::Value(Bson::Int64(_)) => BsonType::Long,
+            Self::Value(Bson::Double(_)) => BsonType::Double,
+            // A number of the server's clock is known before.
+            Self::Value(Bson::DateTime(_)) | Self::Now(_) => BsonType::Date,
+            Self::Value(_) | Self::Nothing => return false,
+        };
+        types.contains(&own)
+    }
+
     /// What a pipeline makes the field of.
     fn expression(self) -> Bson {
         match self {
@@ -38,6 +54,13 @@ impl Changes {
         let (Kind::Date | Kind::Number, Some(path)) = (rule.kind, &rule.path) else {
             return Err(unwritable(layout));
         };
+        if is_last_touch(rule) && rule.lifetime.is_none() {
+            // Whatever expiry is asked for, it would never end here, and at once elsewhere.
+            return Err(layout.needs_lifetime());
+        }
+        if rule.lifetime_path.is_some() || rule.after.is_some() {
+            return Err(unwritable(layout));
+        }
         let put = match (expiry, never(layout, rule)) {
             _ if is_last_touch(rule) => now(clock, rule.unit),
             (Expiry::After(lifetime), _) => match clock {
@@ -69,6 +92,20 @@ impl Changes {
 
     pub(super) fn value(&mut self, path: FieldPath, value: Bson) {
         self.0.push((path, Put::Value(value)));
+    }
+
+    /// Whether a new document of these fields is a session of `layout`. One that is not would be foreign
+    /// to every other command, and never be swept.
+    pub(super) fn make_session(&self, layout: &Layout) -> bool {
+        layout.detect.require.iter().all(|(required, types)| {
+            // The server makes up an ObjectId where the id is another field.
+            let is_made_up = *required == "_id" && types.contains(&BsonType::ObjectId);
+            // Ids are text here.
+            let is_id = *required == layout.id.path.as_str() && types.contains(&BsonType::String);
+            is_id
+                || is_made_up
+                || self.0.iter().any(|(path, put)| path == required && put.has_type(types))
+        })
     }
 
     /// Those whose value is known already.

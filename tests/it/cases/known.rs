@@ -77,9 +77,25 @@ fn lucia_2_ends_a_session_by_its_idle_expiry() {
 #[test]
 fn laravel_4_says_no_lifetime_so_the_operator_does() {
     let case = Case::load("laravel4-jenssegers");
-    assert_eq!(case.states(&["--lifetime", "2h"]), json!({ "expired": 3, "live": 1 }));
-    case.run(&["purge", "--expired", "--yes"]);
+    let commands: [&[&str]; 6] = [
+        &["list"],
+        &["stats"],
+        &["purge", "--expired", "--yes"],
+        &["purge", "--endless", "--yes"],
+        &["fix", "expiry", "--yes"],
+        &["sweep", "--once"],
+    ];
+    for command in commands {
+        let run = case.run(command).exits(1).says("--lifetime");
+        assert!(run.stdout.is_empty(), "{run:#?}");
+    }
+    let doctor = case.run(&["doctor", "-v"]);
+    assert!(!doctor.stdout.contains("never end"), "{doctor:#?}");
     assert_eq!(case.count(doc! {}), 4);
+    assert_eq!(case.states(&["--lifetime", "2h"]), json!({ "expired": 3, "live": 1 }));
+    // An index that the operator made says it, too.
+    case.run(&["index", "install", "--no-drain", "--yes", "--lifetime", "2h"]).exits(0);
+    assert_eq!(case.states(&[]), json!({ "expired": 3, "live": 1 }));
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! Payloads come back as they were, whoever wrote them.
 
+use std::time::Duration;
+
 use bson::oid::ObjectId;
 use bson::{Binary, Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sessionctl::{Error, Query};
+use sessionctl::error::Need;
+use sessionctl::{Error, Expiry, Layout, Query, Store};
 
 use super::{HOUR, ID};
 use crate::support::{Db, LAYOUTS, at};
@@ -42,6 +45,76 @@ fn a_payload_of_any_type_comes_back_as_it_was_set() {
         assert_eq!(one, Some(login()), "{layout}");
         assert_eq!(all[0].1, login(), "{layout}");
     }
+}
+
+/// Whatever the layout: a session that is written can be read, by this store and by every command, or it
+/// is refused with the reason.
+#[test]
+fn what_set_accepts_get_gives_back_in_every_layout() {
+    let mut written = Vec::new();
+    for known in Layout::known() {
+        let db = Db::new();
+        let layout = known.name.as_str();
+        let store = db.store(layout);
+        let payload = json!({ "user": "alice", "visits": 1 });
+        db.runtime.block_on(async {
+            for expiry in [HOUR, Expiry::Never] {
+                match store.set(ID, &payload, expiry).await {
+                    Ok(()) => {}
+                    Err(Error::Unsupported(_) | Error::Needs { .. }) => continue,
+                    Err(error) => panic!("{layout} {error}"),
+                }
+                let mut read: Value = store.get(ID).await.unwrap().expect(layout);
+                // What express-session cannot do without is added.
+                read.as_object_mut().unwrap().remove("cookie");
+                assert_eq!(read, payload, "{layout} {expiry:?}");
+                let all: Vec<(_, Value)> = store.all().await.unwrap();
+                assert_eq!(
+                    (all.len(), store.length().await.unwrap()),
+                    (1, 1),
+                    "{layout} {expiry:?}"
+                );
+                assert!(store.touch(ID, HOUR).await.unwrap(), "{layout} {expiry:?}");
+                assert!(store.destroy(ID).await.unwrap(), "{layout} {expiry:?}");
+                written.push(layout);
+            }
+        });
+        assert_eq!(db.count("sessions", doc! {}), 0, "{layout}: what is refused is not written");
+    }
+    for (layout, ..) in LAYOUTS {
+        assert!(written.contains(&layout), "{layout} is written");
+    }
+}
+
+#[test]
+fn a_lifetime_that_nobody_says_is_asked_for_and_one_that_an_index_says_is_known() {
+    let db = Db::new();
+    let open = |lifetime: Option<Duration>| {
+        let builder =
+            Store::builder().uri(&db.uri).database(&db.name).layout("session-mongoose-ttl");
+        let builder = match lifetime {
+            Some(lifetime) => builder.lifetime(lifetime),
+            None => builder,
+        };
+        db.runtime.block_on(builder.open()).map(|(store, _)| store)
+    };
+    let refused = |result: sessionctl::Result<()>| {
+        assert!(matches!(result, Err(Error::Needs { need: Need::Lifetime, .. })), "{result:?}");
+    };
+    refused(open(None).map(drop));
+    refused(db.runtime.block_on(db.store("session-mongoose-ttl").set(ID, &json!({}), HOUR)));
+    assert_eq!(db.count("sessions", doc! {}), 0);
+    let hour = Duration::from_secs(3600);
+    let lives = |store: &Store| {
+        db.runtime.block_on(async {
+            store.set(ID, &json!({ "a": 1 }), HOUR).await.unwrap();
+            store.get::<Value>(ID).await.unwrap().is_some()
+        })
+    };
+    assert!(lives(&open(Some(hour)).unwrap()));
+    let key = doc! { "key": { "usedAt": 1 }, "name": "usedAt_1", "expireAfterSeconds": 3600 };
+    db.create_index("sessions", key);
+    assert!(lives(&open(None).unwrap()));
 }
 
 /// What an Express application put into a session, as MongoDB's driver for Node writes it.

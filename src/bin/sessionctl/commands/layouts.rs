@@ -9,8 +9,9 @@ use sessionctl::layout::Kind;
 use crate::args::{Color, Completed, Format, Global, layouts};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{self, Cell, Row, Rows, Shape, Style};
+use crate::context::Context;
 
-/// List the built-in layouts, or print one
+/// List the built-in layouts, print one, or draft one
 ///
 /// A layout describes how one session store writes its documents: where the id, the payload, the
 /// expiry, the last touch and the user are.
@@ -18,6 +19,7 @@ use crate::console::output::{self, Cell, Row, Rows, Shape, Style};
 #[command(after_help = "Examples:
   sessionctl layouts
   sessionctl layouts show connect-mongo-json > my.toml
+  sessionctl layouts draft -c logins > my.toml
   sessionctl list --layout-file my.toml")]
 pub struct Args {
     #[command(subcommand)]
@@ -35,11 +37,40 @@ enum Command {
         #[arg(value_parser = Completed(layouts), hide_possible_values = true)]
         name: String,
     },
+
+    /// Print a layout for the documents of a collection, guessed from a sample
+    ///
+    /// The layout is TOML for --layout-file. Reasons and doubts are comments beside each guess: check
+    /// them before you write with the layout. Where two readings are possible, the one by which fewer
+    /// sessions are expired is used, and the other is a comment.
+    #[command(after_help = "Examples:
+  sessionctl layouts draft -d shop -c logins > logins.toml
+  sessionctl list -d shop -c logins --layout-file logins.toml")]
+    Draft,
 }
 
 /// What a table has room for on a line; the other formats give the whole row.
 const TABLE: [&str; 3] = ["layout", "expiry", "stores"];
 const HEADER: &[&str] = &["layout", "collections", "id", "payload", "expiry", "user", "stores"];
+
+impl Args {
+    /// Whether it reads documents.
+    pub fn needs_server(&self) -> bool {
+        matches!(self.command, Some(Command::Draft))
+    }
+}
+
+/// Prints a draft for the collection.
+pub async fn draft(context: &Context) -> Result<Exit, Failure> {
+    let connection = context.connect().await?;
+    let collection = context.collection();
+    let action = format!("draft a layout for {}.{collection}", connection.database());
+    let (text, verdict) = connection.draft_layout(collection).await.doing(&action)?;
+    if verdict.is_sessions() {
+        context.note("note", format!("{verdict}; a draft may not be needed"));
+    }
+    output::text(&text).map(|()| Exit::Done)
+}
 
 pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     if let Some(Command::Show { name }) = &args.command {

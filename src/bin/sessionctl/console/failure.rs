@@ -190,13 +190,18 @@ fn hint(error: &Error) -> Option<String> {
                 format!("name each of them: --layout {}", layouts.join(" --layout "))
             }
             Certainty::Nothing => {
-                "describe the documents in a file and pass it with --layout-file".to_owned()
+                "`sessionctl layouts draft` prints a layout for them, to be checked and passed with \
+                 --layout-file"
+                    .to_owned()
             }
             _ => "choose one with --layout NAME".to_owned(),
         },
         Error::Misnamed { .. } => {
             "omit --layout to detect the layout, or pass your own with --layout-file"
                 .to_owned()
+        }
+        Error::Accounts { store, .. } => {
+            format!("end sessions in {store} itself; deleting a document here deletes an account")
         }
         Error::ArchiveExists { .. } => {
             "choose another name, or append to it with --archive-append".to_owned()

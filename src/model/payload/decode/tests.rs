@@ -339,3 +339,63 @@ fn damage_is_survived_whatever_the_codecs() {
         Ok(payload.value().cloned().or(payload.error().map(Value::from)).unwrap_or_default())
     });
 }
+
+fn of_binary(names: &[&str], bytes: &[u8]) -> Payload {
+    let binary = bson::raw::RawBinaryRef { subtype: BinarySubtype::Generic, bytes };
+    by_codecs(&codecs(names), RawBsonRef::Binary(binary))
+}
+
+/// What an application's own `serialize` makes of a session.
+fn compressed(text: &[u8]) -> [(&'static str, Vec<u8>); 3] {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::{GzEncoder, ZlibEncoder};
+
+    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+    zlib.write_all(text).unwrap();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(text).unwrap();
+    let zstd = zstd::bulk::compress(text, 3).unwrap();
+    [("zlib", zlib.finish().unwrap()), ("gzip", gzip.finish().unwrap()), ("zstd", zstd)]
+}
+
+#[test]
+fn compressed_bytes_are_read_as_what_was_compressed() {
+    for (how, bytes) in compressed(br#"{"user":"u1"}"#) {
+        let value = Payload::Value(json!({ "user": "u1" }));
+        assert_eq!(of_binary(&["json", "encrypted"], &bytes), value, "{how}");
+    }
+    for (how, bytes) in compressed(&b"no session of anybody ".repeat(9)) {
+        let error = of_binary(&["json"], &bytes).error().unwrap();
+        let what = format!("binary, {} bytes: compressed with {how} (json: ", bytes.len());
+        assert!(error.starts_with(&what), "{error}");
+    }
+    for (how, mut bytes) in compressed(&b"no session of anybody ".repeat(9)) {
+        bytes.truncate(20);
+        let error = of_binary(&["json"], &bytes).error().unwrap();
+        assert!(error.contains(&format!("compressed with {how}")), "{error}");
+    }
+}
+
+#[test]
+fn what_unpacks_to_many_times_its_size_is_not_unpacked() {
+    for (how, bytes) in compressed(&vec![b' '; 64 << 20]) {
+        let error = of_binary(&["json"], &bytes).error().unwrap();
+        assert!(error.contains(&format!("a {how} bomb")), "{error}");
+    }
+}
+
+#[test]
+fn bytes_of_a_cipher_are_called_encrypted_and_others_what_they_are() {
+    let mut state = 1_u32;
+    let mut random = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let sealed: Vec<u8> = std::iter::once(0xff).chain((0..99).map(|_| random())).collect();
+    let error = of_binary(&["json", "encrypted"], &sealed).error().unwrap();
+    assert_eq!(error, "binary, 100 bytes: it looks encrypted");
+    let error = of_binary(&["json"], &[0xff; 40]).error().unwrap();
+    assert!(!error.contains("encrypted") && !error.contains("malformed"), "{error}");
+}

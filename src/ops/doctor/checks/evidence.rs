@@ -1,6 +1,6 @@
 //! What checks demand of the facts, and what several of them conclude from those.
 
-use crate::error::Need;
+use crate::error::{Error, Need};
 use crate::model::index_spec::{IndexSpec, LONGEST_TTL};
 use crate::model::layout::{Layout, LifetimeFrom};
 use crate::model::session::State;
@@ -19,19 +19,26 @@ impl Facts {
     pub(super) fn known_layout(&self) -> Result<&Layout, Unknown> {
         self.layout.as_ref().ok_or_else(|| match &self.looked {
             Err(error) => error.into(),
-            Ok(looked) => Unknown::without(
-                Need::Layout,
-                match looked.at {
-                    0 => "the collection is empty, so its layout is unknown",
-                    _ => "the layout is unknown",
+            Ok(looked) => looked.accounts().map_or_else(
+                || {
+                    let what = match looked.at {
+                        0 => "the collection is empty, so its layout is unknown",
+                        _ => "the layout is unknown",
+                    };
+                    Unknown::without(Need::Layout, what)
                 },
+                Unknown::because,
             ),
         })
     }
 
     /// The layout, and what was counted by it.
     pub(super) fn surveyed(&self) -> Result<(&Layout, &Survey), Unknown> {
-        Ok((self.known_layout()?, self.survey.as_ref()?))
+        let layout = self.known_layout()?;
+        if let Err(Error::Needs { what, need }) = layout.tells_states() {
+            return Err(Unknown::without(need, what));
+        }
+        Ok((layout, self.survey.as_ref()?))
     }
 
     /// The indexes, of a collection that can have some.

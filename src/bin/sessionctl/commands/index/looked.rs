@@ -65,7 +65,7 @@ pub async fn look(
     purpose: Purpose,
     which: Which,
 ) -> Result<Looked, Failure> {
-    let Some(store) = context.store(verb, purpose).await? else {
+    let Some(store) = context.store_of_any_lifetime(verb, purpose).await? else {
         let sentence = format!(
             "could not {verb} {}: it is empty, so nothing says which store writes it",
             context.collection()

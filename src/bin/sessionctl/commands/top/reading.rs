@@ -86,6 +86,7 @@ impl Poller {
             .choose_layouts(collection, named.as_ref(), *lifetime, Purpose::Reading)
             .await?;
         let layouts = choice.layouts().cloned();
+        layouts.as_ref().map_or(Ok(()), Layouts::tell_states)?;
         let layouts = layouts.map(|layouts| layouts.with_user_places(&self.user_path));
         Ok(layouts.map(|layouts| connection.store(collection, layouts)))
     }
