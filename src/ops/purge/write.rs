@@ -105,18 +105,18 @@ impl Writer {
     fn statements(&self, candidates: &Candidates) -> Vec<Document> {
         let filter = &candidates.filter;
         match &candidates.scope {
-            Scope::Keys(keys) => self.of(doc! { "_id": { "$in": keys } }, filter, &by_id()),
+            Scope::Keys(keys) => self.of(&doc! { "_id": { "$in": keys } }, filter, &by_id()),
             Scope::Each(each) => {
-                each.iter().flat_map(|one| self.of(one.clone(), filter, &by_id())).collect()
+                each.iter().flat_map(|one| self.of(one, filter, &by_id())).collect()
             }
-            Scope::Window { range, hint } => self.of(range.clone(), filter, hint),
+            Scope::Window { range, hint } => self.of(range, filter, hint),
         }
     }
 
     /// The statements of the command for these documents, as long as the predicate still holds: one
     /// for all, or one for those of each layout where their updates differ. Without the hint the
     /// planner may walk the expiry index once for each batch (measured: 40 times slower).
-    fn of(&self, which: Document, filter: &Document, hint: &Bson) -> Vec<Document> {
+    fn of(&self, which: &Document, filter: &Document, hint: &Bson) -> Vec<Document> {
         let query = |mut clauses: Vec<Document>| match clauses.len() {
             1 => clauses.remove(0),
             _ => doc! { "$and": clauses },

@@ -210,9 +210,8 @@ fn sessions_of_laravel_before_and_after_a_rename_are_used_together() {
         doc! { "$set": { "expires_at": at(-9) } },
     );
     let rows = db.sessionctl(&["list", "-o", "json", "--columns", "id,layout"]).exits(0).json();
-    let of = |name: &str| {
-        rows.as_array().unwrap().iter().filter(|row| row["layout"] == name).count()
-    };
+    let of =
+        |name: &str| rows.as_array().unwrap().iter().filter(|row| row["layout"] == name).count();
     assert_eq!((of("symfony"), of("laravel-mongodb")), (2, 2), "{rows}");
     let all = db.find("sessions", doc! {});
     // One named alone leaves the sessions of the other as they are.
