@@ -46,10 +46,9 @@ impl Connection {
             let collection = self.collection(collection);
             let last = collection.aggregate([doc! { "$limit": size }]);
             let last = last.hint(Hint::Keys(doc! { "$natural": -1 }));
-            let mut cursor = match last.with_type::<RawDocumentBuf>().await {
-                Ok(cursor) => cursor,
-                // A view has no order of its own.
-                Err(_) => return Ok(sample),
+            // A view has no order of its own.
+            let Ok(mut cursor) = last.with_type::<RawDocumentBuf>().await else {
+                return Ok(sample);
             };
             while let Ok(true) = cursor.advance().await {
                 let document = cursor.current().to_owned();

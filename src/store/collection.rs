@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bson::{Bson, DateTime, Document, doc};
+use bson::{DateTime, Document, doc};
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
-use crate::model::filter::exactly;
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::{Layout, Layouts};
 use crate::server::connection::Connection;
@@ -134,16 +133,6 @@ impl Store {
             Err(error) => return Err(error),
         };
         Ok(*self.collated.get_or_init(|| std::future::ready(is_collated)).await)
-    }
-
-    /// The filter of the documents that have `value` at `path`, which an index finds: of no others, even
-    /// where the server calls their values equal.
-    pub(crate) async fn with_value(&self, path: &str, value: impl Into<Bson>) -> Result<Document> {
-        let value = value.into();
-        Ok(match self.is_collated().await? {
-            true => exactly(path, &value),
-            false => doc! { path: value },
-        })
     }
 
     /// Inserts documents as they are, all of them or, at the first that the server refuses, none

@@ -18,7 +18,7 @@ use super::expiry::Expiry;
 use super::read::Reading;
 use super::roundtrip;
 use crate::error::{Error, Result};
-use crate::model::filter::all;
+use crate::model::filter::{all, exactly};
 use crate::model::layout::Clock;
 use crate::model::session::{SessionId, State};
 use crate::server::reply::{affected, documents};
@@ -58,7 +58,7 @@ impl Store {
     ) -> Result<Option<(RawDocumentBuf, DateTime)>> {
         let collection = self.connection.collection(&self.collection);
         let find = collection
-            .find_one(self.named(id).await?)
+            .find_one(self.named(id))
             .projection(doc! { "_id": 0, "session": part, "now": "$$NOW" })
             .optional(elsewhere, FindOne::selection_criteria)
             .comment(self.comment.as_str());
@@ -77,9 +77,10 @@ impl Store {
         Ok(matches!(state, State::Live | State::Endless).then(|| (session.to_owned(), now)))
     }
 
-    /// The filter of the session `id`.
-    async fn named(&self, id: &str) -> Result<Document> {
-        self.with_value(&self.layout().id.path, id).await
+    /// The filter of the session `id`. Whether the collection has a collation, by which "1" may equal
+    /// "01", is not asked for first: that would cost a round trip.
+    fn named(&self, id: &str) -> Document {
+        exactly(&self.layout().id.path, &id.into())
     }
 
     /// What there is of the expiry of the session `id`, as the primary knows it.
@@ -107,7 +108,7 @@ impl Store {
         let whole = whole(id, payload, expiry)?;
         let clock = self.clock(whole.needs_now(self.layout())).await?;
         let update = whole.update(self.layout(), clock)?;
-        self.update(self.named(id).await?, update, true).await.map(drop)
+        self.update(self.named(id), update, true).await.map(drop)
     }
 
     /// Writes the session `id` only if there is one that is not over; `false` says that there was
@@ -128,7 +129,7 @@ impl Store {
 
     /// Writes a session that is there, and, if so asked, only one that is not over.
     pub(crate) async fn replace(&self, whole: Whole<'_>, only_live: bool) -> Result<UpdateResult> {
-        let query = self.named(whole.id).await?;
+        let query = self.named(whole.id);
         let clock = self.clock(whole.needs_now(self.layout())).await?;
         let update = match only_live {
             true => whole.replacement(self.layout(), clock)?,
@@ -165,7 +166,7 @@ impl Store {
     }
 
     pub(crate) async fn insert(&self, whole: Whole<'_>) -> Result<bool> {
-        let query = self.named(whole.id).await?;
+        let query = self.named(whole.id);
         let now = match whole.depends_on_now(self.layout()) {
             true => self.connection.primary_now().await?,
             false => DateTime::MIN,
@@ -214,7 +215,7 @@ impl Store {
         }
         let clock = self.clock(Touch::needs_now(layout)).await?;
         let update = touch.update(layout, clock)?;
-        let done = self.update(self.named(id).await?, update, false).await?;
+        let done = self.update(self.named(id), update, false).await?;
         self.lived(id, &done).await
     }
 
@@ -264,7 +265,7 @@ impl Store {
     /// # Errors
     /// What the connection meets.
     pub async fn destroy(&self, id: &str) -> Result<bool> {
-        let query = self.named(id).await?;
+        let query = self.named(id);
         if self.layout().id.path != "_id" {
             // There may be two where no unique index forbids it.
             return Ok(self.delete_all(query).await? > 0);

@@ -24,7 +24,7 @@ pub struct Server {
 /// What lives as long as the measuring.
 #[expect(dead_code, reason = "they are held, and not asked")]
 enum Deployment {
-    Standalone(Mongod),
+    Standalone(Box<Mongod>),
     ReplicaSet(Box<ReplicaSet>),
 }
 
@@ -36,7 +36,7 @@ impl Server {
         let binary: PathBuf = find_or_fetch(&mut |what| println!("{what}")).expect("a mongod");
         let mongod = Mongod::start(&binary, Options::default()).expect("a server");
         let uri = mongod.uri();
-        let server = Self::at(uri, Deployment::Standalone(mongod));
+        let server = Self::at(uri, Deployment::Standalone(Box::new(mongod)));
         let cache = doc! { "setParameter": 1, "wiredTigerEngineRuntimeConfig": CACHE };
         server.command("admin", cache);
         server

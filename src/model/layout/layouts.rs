@@ -6,6 +6,7 @@ use bson::{Bson, DateTime, Document, RawDocument, doc};
 use super::definition::{BsonType, Instant, Layout, UserPlace};
 use super::mend::{Fault, Mending};
 use super::rule::{Clock, Meaning, Rule};
+use super::states::ExpiredParts;
 use crate::error::{Error, Result};
 use crate::model::filter::{all, any};
 use crate::model::session::State;
@@ -222,10 +223,7 @@ impl Layouts {
 
     /// What the expired sessions are made up of, where that is the same in all layouts; see
     /// [`Layout::expired_parts`].
-    pub(crate) fn expired_parts(
-        &self,
-        cutoff: DateTime,
-    ) -> Option<(Vec<(String, Bson)>, Vec<Document>)> {
+    pub(crate) fn expired_parts(&self, cutoff: DateTime) -> Option<ExpiredParts> {
         let parts = self.first.expired_parts(cutoff);
         self.others.iter().all(|other| other.expired_parts(cutoff) == parts).then_some(parts)
     }

@@ -9,6 +9,10 @@ use crate::model::document::{FieldPath, Fields};
 use crate::model::filter::any;
 use crate::model::session::State;
 
+/// Paths and the limits below which their values mean that a session is expired, and the filters that
+/// find all other expired sessions.
+pub(crate) type ExpiredParts = (Vec<(String, Bson)>, Vec<Document>);
+
 impl Layout {
     /// The sessions in `state` at `cutoff`, among documents that are sessions: see
     /// [`Layout::membership`]. The four filters split any collection: each document matches exactly one
@@ -39,7 +43,7 @@ impl Layout {
 
     /// What the expired sessions are made up of: those whose value at a path is below a limit, and
     /// those that other filters find.
-    pub(crate) fn expired_parts(&self, cutoff: DateTime) -> (Vec<(String, Bson)>, Vec<Document>) {
+    pub(crate) fn expired_parts(&self, cutoff: DateTime) -> ExpiredParts {
         let ranges: Vec<_> = self.expiry.iter().filter_map(|rule| rule.range(cutoff)).collect();
         let is_range = |clause: &Document| {
             // Every other clause is one that no single index can answer.

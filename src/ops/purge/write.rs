@@ -114,7 +114,7 @@ impl Writer {
                 let others = (!others.is_empty()).then(|| doc! { "_id": { "$in": others } });
                 let texts = texts.into_iter().map(|text| exactly("_id", text));
                 let which = others.into_iter().chain(texts);
-                which.flat_map(|which| self.of(which, filter, &by_id())).collect()
+                which.flat_map(|which| self.of(&which, filter, &by_id())).collect()
             }
             Scope::Each(each) => {
                 let exact = |one: &Document| {
@@ -124,16 +124,16 @@ impl Writer {
                     }
                     which
                 };
-                each.iter().flat_map(|one| self.of(exact(one), filter, &by_id())).collect()
+                each.iter().flat_map(|one| self.of(&exact(one), filter, &by_id())).collect()
             }
-            Scope::Window { range, hint } => self.of(range.clone(), filter, hint),
+            Scope::Window { range, hint } => self.of(range, filter, hint),
         }
     }
 
     /// The statements of the command for these documents, as long as the predicate still holds: one
     /// for all, or one for those of each layout where their updates differ. Without the hint the
     /// planner may walk the expiry index once for each batch (measured: 40 times slower).
-    fn of(&self, which: Document, filter: &Document, hint: &Bson) -> Vec<Document> {
+    fn of(&self, which: &Document, filter: &Document, hint: &Bson) -> Vec<Document> {
         let query = |mut clauses: Vec<Document>| match clauses.len() {
             1 => clauses.remove(0),
             _ => doc! { "$and": clauses },

@@ -7,6 +7,7 @@ use bson::{DateTime, Document, RawDocumentBuf, doc};
 use super::rates::Newest;
 use super::{Entry, Found, Memory, Snapshot, Wanted};
 use crate::error::{Error, Result};
+use crate::model::filter::exactly;
 use crate::model::query::Query;
 use crate::model::selection::Selection;
 use crate::ops::doctor::{self, Fact, Passes};
@@ -71,7 +72,7 @@ impl Store {
     /// What the connection meets.
     pub async fn reread(&self, entry: &Entry) -> Result<Option<RawDocumentBuf>> {
         let reading = Reading { limit: 1, within: Some(PATIENCE), ..Reading::default() };
-        let this = self.with_value("_id", entry.key.clone()).await?;
+        let this = exactly("_id", &entry.key);
         let mut batches = self.read(this, &reading).await?;
         let batch = batches.next().await?;
         Ok(batch.and_then(|batch| documents(&batch).next().map(ToOwned::to_owned)))
