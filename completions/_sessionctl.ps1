@@ -55,7 +55,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Count states, sizes, ages, expiries and users')
             [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Watch a collection live, and log out one of its sessions')
             [CompletionResult]::new('collections', 'collections', [CompletionResultType]::ParameterValue, 'Find the collections on the server that hold sessions, and which layout each has')
-            [CompletionResult]::new('layouts', 'layouts', [CompletionResultType]::ParameterValue, 'List the layouts that sessionctl knows, print one, or draft one for an unknown collection')
+            [CompletionResult]::new('layouts', 'layouts', [CompletionResultType]::ParameterValue, 'List the layouts that sessionctl knows, print one, or draft one')
             [CompletionResult]::new('deploy', 'deploy', [CompletionResultType]::ParameterValue, 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Start a throwaway MongoDB with sample sessions and take the tour')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')

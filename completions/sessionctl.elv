@@ -52,7 +52,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand stats 'Count states, sizes, ages, expiries and users'
             cand top 'Watch a collection live, and log out one of its sessions'
             cand collections 'Find the collections on the server that hold sessions, and which layout each has'
-            cand layouts 'List the layouts that sessionctl knows, print one, or draft one for an unknown collection'
+            cand layouts 'List the layouts that sessionctl knows, print one, or draft one'
             cand deploy 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper'
             cand demo 'Start a throwaway MongoDB with sample sessions and take the tour'
             cand completions 'Print the completion script of a shell'

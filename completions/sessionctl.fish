@@ -119,7 +119,7 @@ complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "fix" -d 'Mend
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "stats" -d 'Count states, sizes, ages, expiries and users'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "top" -d 'Watch a collection live, and log out one of its sessions'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "collections" -d 'Find the collections on the server that hold sessions, and which layout each has'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "layouts" -d 'List the layouts that sessionctl knows, print one, or draft one for an unknown collection'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "layouts" -d 'List the layouts that sessionctl knows, print one, or draft one'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "deploy" -d 'Print a unit, a crontab, manifests, alerts or a dashboard for the sweeper'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions and take the tour'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
