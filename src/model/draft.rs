@@ -59,7 +59,7 @@ impl Sample {
         record.id = id::guess(&survey, &self.indexes);
         let id = record.id.path.clone();
         record.expiry = expiry::guess(&survey, &self.indexes, place.as_deref(), now);
-        record.payload = payload::guess(&survey, place, &sessions, &id, &record.expiry);
+        record.payload = payload::guess(&survey, place.as_deref(), &sessions, &id, &record.expiry);
         record.require(&survey);
         let without_users = Layout::from_toml(&record.text())?;
         record.user = users::guess(&without_users, &sessions);

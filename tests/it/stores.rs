@@ -228,14 +228,18 @@ impl Fixture {
 
     fn program(&self, db: &Db, arguments: &[&str]) -> Program {
         let program = db.command(arguments).env("SESSIONCTL_COLLECTION", &self.collection);
-        // Without the lifetime that nothing in the collection says, no state is told. The index is
-        // another matter.
-        match (self.layout, arguments) {
-            ("laravel4-jenssegers", [command, ..]) if *command != "index" => {
-                program.env("SESSIONCTL_LIFETIME", "7200")
+        // The index is another matter.
+        match (self.lifetime(), arguments) {
+            (Some(seconds), [command, ..]) if *command != "index" => {
+                program.env("SESSIONCTL_LIFETIME", seconds)
             }
             _ => program,
         }
+    }
+
+    /// The lifetime that nothing in the collection says, and without which no state is told.
+    fn lifetime(&self) -> Option<&'static str> {
+        (self.layout == "laravel4-jenssegers").then_some("7200")
     }
 
     fn named(&self, db: &Db, arguments: &[&str]) -> Run {
@@ -557,7 +561,9 @@ fn counted(fixture: &Fixture, db: &Db) {
     let place = format!("{} {row}", fixture.name);
     let now = DateTime::parse_rfc3339_str(row["now"].as_str().unwrap()).unwrap();
     let indexes = fixture.indexes.iter().cloned().map(sessionctl::index::IndexSpec);
-    let layout = fixture.record().clone().resolved(None, &indexes.collect::<Vec<_>>());
+    let lifetime = fixture.lifetime().and_then(|seconds| seconds.parse().ok());
+    let lifetime = lifetime.map(std::time::Duration::from_secs);
+    let layout = fixture.record().clone().resolved(lifetime, &indexes.collect::<Vec<_>>());
     for state in sessionctl::State::ALL {
         let filter = layout.filter(state, now);
         assert_eq!(row[state.name()], db.count(&fixture.collection, filter), "{state} {place}");

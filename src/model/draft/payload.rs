@@ -79,12 +79,12 @@ pub(super) fn place(survey: &Survey<'_>) -> Option<String> {
 
 pub(super) fn guess(
     survey: &Survey<'_>,
-    path: Option<String>,
+    path: Option<&str>,
     documents: &[&RawDocumentBuf],
     id: &str,
     expiry: &ExpiryGuess,
 ) -> PayloadGuess {
-    match path.as_deref().and_then(|path| Some((path, survey.get(path)?))) {
+    match path.and_then(|path| Some((path, survey.get(path)?))) {
         Some((path, field)) => in_field(path, field, documents),
         None => beside(survey, id, expiry),
     }

@@ -10,9 +10,7 @@ fn drafted(name: &str, more: &[&str]) -> Value {
         std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("draft-{name}.toml"));
     std::fs::write(&path, &draft.stdout).unwrap();
     let given = ["--layout-file", path.to_str().unwrap()];
-    let states = case.states(&[&given, more].concat());
-    println!("{name} {states}\n{}", draft.stdout);
-    states
+    case.states(&[&given, more].concat())
 }
 
 #[test]

@@ -41,8 +41,7 @@ fn layouts_lists_every_store_and_what_it_shows_works_as_a_file() {
         let db = fixture.db();
         let shown = Program::new(&["layouts", "show", layout]).run().exits(0).stdout;
         let list = ["list", "--full-ids", "-o", "json", "--layout-file", "/dev/stdin"];
-        let program = db.command(&list).env("SESSIONCTL_COLLECTION", &fixture.collection);
-        let rows = program.stdin(shown).run().exits(0).json();
+        let rows = fixture.program(&db, &list).stdin(shown).run().exits(0).json();
         assert_eq!(rows.as_array().unwrap(), &fixture.rows(&db, &[]), "{layout}");
     }
 }
