@@ -991,7 +991,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__expire)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --older --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --touch-slack --older --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1054,6 +1054,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --idle)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --touch-slack)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2107,7 +2111,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__list)
-            opts="-n -d -c -o -q -v -h --limit --sort --reverse --columns --foreign --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --older --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-n -d -c -o -q -v -h --limit --sort --reverse --columns --foreign --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --touch-slack --older --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2126,7 +2130,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --columns)
-                    COMPREPLY=($(compgen -W "id state expires touched created user bytes" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "id state expires touched created user bytes layout" -- "${cur}"))
                     return 0
                     ;;
                 --user)
@@ -2146,6 +2150,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --idle)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --touch-slack)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2213,7 +2221,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__purge)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --older --all --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --touch-slack --older --all --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2276,6 +2284,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --idle)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --touch-slack)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

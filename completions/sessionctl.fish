@@ -28,7 +28,7 @@ complete -c sessionctl -n "__fish_sessionctl_needs_command" -l uri -d 'Connectio
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -93,7 +93,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -114,12 +114,12 @@ complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "purge" -d 'De
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "restore" -d 'Restore sessions from an archive'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "sweep" -d 'Purge expired sessions every interval, as a daemon'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "index" -d 'Manage the TTL index, with which the server deletes expired sessions'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "doctor" -d 'Report why sessions do not expire or are slow, and the commands that fix it'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "doctor" -d 'Report why sessions do not expire or are slow to find, with the commands that fix it'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "fix" -d 'Repair the expiries of sessions that would never be deleted'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "stats" -d 'Count sessions by state, size, age, expiry and user'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "top" -d 'Watch a collection live, and log out single sessions'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "collections" -d 'Find the collections that hold sessions, and the layout of each'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "layouts" -d 'List the built-in layouts, or print one'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "layouts" -d 'List the built-in layouts, print one, or draft one'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "deploy" -d 'Print a systemd unit, a crontab, manifests, alerts or a dashboard for the sweeper'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions, and take a tour'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
@@ -136,18 +136,20 @@ expires\t''
 touched\t''
 created\t''
 user\t''
-bytes\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user -d 'Sessions of USER, as found at the first of the layout\'s user paths that a session has' -r
+bytes\t''
+layout\t''"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read)' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l where -d 'Sessions whose payload has VALUE at PATH; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-after -d 'Sessions expiring at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l older -d 'Sessions created at least DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -212,7 +214,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -236,7 +238,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l uri -d
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -301,7 +303,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -326,17 +328,18 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l run-tim
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l cutoff -d 'Evaluate expiry as of TIME, such as the cutoff of an earlier report' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after DURATION, and end sessions that were written back' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of USER, as found at the first of the layout\'s user paths that a session has' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read)' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l where -d 'Sessions whose payload has VALUE at PATH; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-after -d 'Sessions expiring at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l older -d 'Sessions created at least DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -401,7 +404,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -432,18 +435,19 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l run-time
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l cutoff -d 'Evaluate expiry as of TIME, such as the cutoff of an earlier report' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after DURATION, and end sessions that were written back' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of USER, as found at the first of the layout\'s user paths that a session has' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read)' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l where -d 'Sessions whose payload has VALUE at PATH; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-after -d 'Sessions expiring at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l older -d 'Sessions created at least DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive -d 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -508,7 +512,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -535,7 +539,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri -d
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -600,7 +604,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -635,7 +639,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri -d '
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -700,7 +704,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -720,7 +724,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __f
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -785,7 +789,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -799,15 +803,15 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __f
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "status" -d 'Show whether the TTL index that the layout needs exists'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "install" -d 'Create the TTL index, or convert the plain index that is in its place'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "install" -d 'Create the TTL index, or convert a matching plain index'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "replace" -d 'Replace a TTL index that differs from the one that the layout needs'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "remove" -d 'Drop the TTL index, so that the server no longer deletes sessions'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l idle -d 'Manage the second index instead, which deletes sessions without an expiry that were idle for DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l idle -d 'Use the index for idle sessions instead: it deletes sessions without an expiry that were idle for DURATION' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -872,7 +876,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -886,7 +890,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l idle -d 'Manage the second index instead, which deletes sessions without an expiry that were idle for DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l idle -d 'Use the index for idle sessions instead: it deletes sessions without an expiry that were idle for DURATION' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
@@ -897,7 +901,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -962,7 +966,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -972,13 +976,13 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s y -l yes -d 'Skip the confirmation prompt'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l drain -d 'Purge first even if the server would delete few sessions; install then does not ask'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l no-drain -d 'Do not purge first: let the server delete all of them'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l drain -d 'Purge first even if the server would delete few sessions; index install then does not ask'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l no-drain -d 'Do not purge first; the server then deletes all of the sessions at once'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l idle -d 'Manage the second index instead, which deletes sessions without an expiry that were idle for DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l idle -d 'Use the index for idle sessions instead: it deletes sessions without an expiry that were idle for DURATION' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
@@ -989,7 +993,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1054,7 +1058,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1064,18 +1068,18 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s y -l yes -d 'Skip the confirmation prompt'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l drain -d 'Purge first even if the server would delete few sessions; install then does not ask'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l no-drain -d 'Do not purge first: let the server delete all of them'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l drain -d 'Purge first even if the server would delete few sessions; index install then does not ask'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l no-drain -d 'Do not purge first; the server then deletes all of the sessions at once'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l idle -d 'Manage the second index instead, which deletes sessions without an expiry that were idle for DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l idle -d 'Use the index for idle sessions instead: it deletes sessions without an expiry that were idle for DURATION' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1140,7 +1144,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1159,7 +1163,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l uri -d 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1224,7 +1228,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1241,7 +1245,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fis
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1306,7 +1310,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1333,7 +1337,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_se
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1398,7 +1402,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1426,7 +1430,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_se
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1491,7 +1495,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1513,7 +1517,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri -d '
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1578,7 +1582,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1597,7 +1601,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l uri -d 'Co
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1662,7 +1666,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1679,7 +1683,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l ur
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1744,7 +1748,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1757,11 +1761,11 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l fu
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1825,26 +1829,27 @@ oak-sessions\t''
 async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
 ndjson\t'One JSON object a line'
 csv\t'A header and lines of comma-separated values'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show" -f -a "show" -d 'Print a layout as TOML, to edit and pass with --layout-file'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -f -a "show" -d 'Print a layout as TOML, to edit and pass with --layout-file'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -f -a "draft" -d 'Print a layout for the documents of a collection, guessed from a sample'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1909,7 +1914,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1922,11 +1927,93 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fis
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+connect-mongo-json\t''
+express-session-object\t''
+better-auth\t''
+authjs\t''
+flask-session\t''
+spring-jdk\t''
+spring-jackson\t''
+symfony\t''
+laravel-mongodb\t''
+laravel-database\t''
+parse-server\t''
+django-db\t''
+django-mongoengine\t''
+django-mongo-sessions\t''
+express-mongodb-1\t''
+express-mongodb-legacy\t''
+koa-session-mongoose\t''
+koa-session-mongo\t''
+koa-generic-session-mongo\t''
+mongoose-session\t''
+express-session-mongo\t''
+lucia\t''
+catbox-mongodb\t''
+shopify\t''
+accounts-js\t''
+tower-sessions\t''
+axum-session\t''
+async-mongodb-session\t''
+actix-session-mongodb\t''
+aiohttp-session-mongo\t''
+sanic-session\t''
+flask-mongoengine\t''
+flask-mongo-sessions\t''
+beaker\t''
+gin-mongostore\t''
+scs\t''
+fiber\t''
+mongo-session-store\t''
+mongoid-session-store\t''
+apache-session\t''
+prisma-session-store\t''
+librechat\t''
+chat-ui\t''
+yii2\t''
+laminas\t''
+laravel4-jenssegers\t''
+laravel-1ff\t''
+jetty\t''
+graylog\t''
+keyv\t''
+session-mongoose\t''
+session-mongoose-ttl\t''
+sessionstore\t''
+lucia-2\t''
+go-session\t''
+foal\t''
+aiohttp-session-mongo-key\t''
+catbox-mongodb-1\t''
+catbox-mongodb-1-key\t''
+oak-sessions\t''
+async-mongodb-session-1\t''
+connect-mongodb\t''
+aspnet-session-state\t''"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1991,7 +2078,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2021,7 +2108,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2086,7 +2173,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2111,7 +2198,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2176,7 +2263,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2198,14 +2285,14 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l replicas -d 'Run N replicas; one works, the others stand by' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l image -d 'Use container image IMAGE' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l name -d 'Name of the objects' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l namespace -d 'Create the objects in Kubernetes namespace NAME [default: the current one of kubectl]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l namespace -d 'Create the objects in Kubernetes namespace NAME [default: kubectl\'s current namespace]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l secret -d 'Read the connection string from the key uri of secret NAME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l claim -d 'Mount persistent volume claim NAME at /var/lib/sessionctl, for the archives' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2270,7 +2357,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2286,7 +2373,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l job -d 'Watch the sweepers of scrape job NAME [default: all jobs]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l intervals -d 'Alert if no pass succeeds, or an expired session remains, for N intervals' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l grace -d 'Longest --grace of the sweepers; until then, an expired session causes no alert' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l grace -d 'Ignore sessions that expired less than DURATION ago; pass the longest --grace of the sweepers' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l backlog -d 'Alert if the backlog is above N sessions and growing' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l max-lag -d 'Alert if a replica set member is more than DURATION behind' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l max-skew -d 'Alert if clocks differ by more than DURATION' -r
@@ -2294,7 +2381,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2359,7 +2446,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2378,7 +2465,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2443,7 +2530,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2461,7 +2548,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri -d 'C
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2526,7 +2613,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2545,7 +2632,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l ur
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2610,7 +2697,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2627,7 +2714,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l uri -d 'C
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2692,7 +2779,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index has it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
