@@ -18,7 +18,7 @@ use crate::support::{becomes, eventually, mongod_binary, own_server as start};
 
 #[test]
 fn a_server_starts_answers_and_vanishes_when_dropped() {
-    let mut server = start(Options::default());
+    let mut server = Mongod::start(mongod_binary(), Options::default()).unwrap();
     assert!(server.is_running());
     assert!(answers(server.port()));
     assert_eq!(server.uri(), format!("mongodb://127.0.0.1:{}", server.port()));
@@ -352,7 +352,7 @@ fn a_wrong_checksum_is_refused() {
             .env_remove("SESSIONCTL_MONGOD")
             .env("PATH", path_with(&programs.0)),
     );
-    assert_eq!(said["error"], "the mongod fetched has an unexpected sha-256: 0123abc");
+    assert_eq!(said["error"], "the downloaded mongod has an unexpected SHA-256: 0123abc");
     assert_eq!(names_in(&scratch.0.join("sessionctl")), [""; 0]);
 }
 

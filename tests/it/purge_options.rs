@@ -111,7 +111,7 @@ fn without_the_right_to_know_the_lag_nothing_is_deleted() {
     run(&["purge", "--expired", "--max-lag", "5s"])
         .exits(1)
         .fails_in_one_sentence()
-        .says("this login may not run replSetGetStatus")
+        .says("not authorized to run replSetGetStatus")
         .says("hint: grant the role clusterMonitor, or omit --max-lag")
         .never_shows("app-password");
     assert_eq!(db.count("sessions", doc! {}), 3);

@@ -147,9 +147,9 @@ fn another_unique_index_is_respected() {
         "a.bson",
         &[&[rawdoc! { "_id": 1, "sid": "same" }, rawdoc! { "_id": 2, "sid": "other" }]],
     );
-    let report =
-        db.sessionctl(&["restore", archived.path(), "--yes", "-o", "json"]).exits(0).json();
-    assert_eq!((&report["restored"], &report["skipped"]), (&1.into(), &1.into()), "{report}");
+    let run = db.sessionctl(&["restore", archived.path(), "--yes", "-o", "json"]).exits(1);
+    let report = run.says("index: sid_1").json();
+    assert_eq!((&report["restored"], &report["skipped"]), (&1.into(), &0.into()), "{report}");
     assert_eq!(db.count("sessions", doc! { "sid": "same", "new": true }), 1);
 }
 
@@ -160,7 +160,7 @@ fn nothing_is_restored_without_a_confirmation() {
     db.sessionctl(&["restore", archived.path()])
         .exits(3)
         .fails_in_one_sentence()
-        .says(&format!("restore 3 sessions into {}.sessions?", db.name))
+        .says(&format!("restore 3 sessions from {} into {}.sessions", archived.path(), db.name))
         .says("--yes");
     assert!(!db.collections().contains(&"sessions".to_owned()));
     let ask =

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
 use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
@@ -230,16 +231,16 @@ impl Fixture {
         let program = db.command(arguments).env("SESSIONCTL_COLLECTION", &self.collection);
         // The index is another matter.
         match (self.lifetime(), arguments) {
-            (Some(seconds), [command, ..]) if *command != "index" => {
-                program.env("SESSIONCTL_LIFETIME", seconds)
+            (Some(lifetime), [command, ..]) if *command != "index" => {
+                program.env("SESSIONCTL_LIFETIME", &lifetime.as_secs().to_string())
             }
             _ => program,
         }
     }
 
     /// The lifetime that nothing in the collection says, and without which no state is told.
-    fn lifetime(&self) -> Option<&'static str> {
-        (self.layout == "laravel4-jenssegers").then_some("7200")
+    fn lifetime(&self) -> Option<Duration> {
+        (self.layout == "laravel4-jenssegers").then_some(Duration::from_secs(7200))
     }
 
     fn named(&self, db: &Db, arguments: &[&str]) -> Run {
@@ -561,9 +562,8 @@ fn counted(fixture: &Fixture, db: &Db) {
     let place = format!("{} {row}", fixture.name);
     let now = DateTime::parse_rfc3339_str(row["now"].as_str().unwrap()).unwrap();
     let indexes = fixture.indexes.iter().cloned().map(sessionctl::index::IndexSpec);
-    let lifetime = fixture.lifetime().and_then(|seconds| seconds.parse().ok());
-    let lifetime = lifetime.map(std::time::Duration::from_secs);
-    let layout = fixture.record().clone().resolved(lifetime, &indexes.collect::<Vec<_>>());
+    let layout =
+        fixture.record().clone().resolved(fixture.lifetime(), &indexes.collect::<Vec<_>>());
     for state in sessionctl::State::ALL {
         let filter = layout.filter(state, now);
         assert_eq!(row[state.name()], db.count(&fixture.collection, filter), "{state} {place}");

@@ -276,7 +276,7 @@ fn another_replica_set_than_the_servers_is_named() {
     let uri = set.uri();
     let wrong = uri.replace("replicaSet=rig", "replicaSet=shop");
     assert_ne!(uri, wrong);
-    let run = fails(&briefly(&wrong, &["w=1"]), "the replica set shop, and 127.0.0.1:");
+    let run = fails(&briefly(&wrong, &["w=1"]), "names the replica set shop, but 127.0.0.1:");
     run.says("is in rig");
     connects(&uri);
 }
@@ -301,12 +301,12 @@ fn a_string_that_asks_for_what_is_not_built_in_says_what() {
             "tlsCertificateKeyFilePassword is not supported by this build",
         ),
         ("", "authSouce=admin", "unknown option authSouce"),
-        ("", "ssl_ca_certs=ca.pem", "its option ssl_ca_certs is called tlsCAFile here"),
+        ("", "ssl_ca_certs=ca.pem", "unsupported option ssl_ca_certs: use tlsCAFile instead"),
     ] {
         fails(&format!("mongodb://{login}127.0.0.1:1/?{options}"), reason);
     }
     fails("mongodb://127.0.0.1:1/?authSouce=admin", "").says("hint: did you mean authSource?");
-    fails("mongodb+srv://db.example:27017/", "a mongodb+srv string takes no port");
+    fails("mongodb+srv://db.example:27017/", "mongodb+srv:// does not allow a port");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The storeys from the ground up. What is not named here, such as `lib.rs`, is above all of them.
 const STOREYS: [&[&str]; 2] = [
     &["error", "mongod", "model", "server", "store", "ops", "app"],
-    &["args", "help", "console", "audit", "context", "daemon", "commands", "cli"],
+    &["input", "args", "help", "console", "audit", "context", "daemon", "commands", "cli"],
 ];
 const PROGRAM: &str = "src/bin/sessionctl";
 

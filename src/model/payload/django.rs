@@ -132,9 +132,9 @@ mod tests {
     #[test]
     fn a_zlib_bomb_is_an_error_that_says_so() {
         let bomb = compressed(&vec![b' '; 8 << 20], Compression::best());
-        assert!(reason(&bomb).contains("a zlib bomb"), "{}", reason(&bomb));
+        assert!(reason(&bomb).contains("zlib data expands to more than"), "{}", reason(&bomb));
         let large = compressed(&vec![b' '; 17 << 20], Compression::none());
-        assert!(reason(&large).contains("more than 16777216 bytes: a zlib bomb"));
+        assert!(reason(&large).contains("zlib data expands to more than 16777216 bytes"));
     }
 
     #[test]

@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn hostile_text_is_an_error() {
         assert!(refusal(&b"[".repeat(100_000)).starts_with("json: nested too deeply at byte 128"));
-        assert!(refusal(&br#"{"":"#.repeat(100_000)).starts_with("json: nested too deeply"));
+        assert!(refusal(&br#"{"":"#.repeat(20_000)).starts_with("json: nested too deeply"));
         assert_eq!(refusal(&vec![0; 16 << 20]), "json: invalid JSON at byte 1");
         let zeros = [b"[", &b"0,".repeat(8 << 20)[..], b"0]"].concat();
         assert!(refusal(&zeros).starts_with("json: too many values"));

@@ -411,8 +411,11 @@ fn where_only_the_application_knows_the_lifetime_no_command_guesses_it() {
             ..healthy()
         };
         for found in examine(&facts) {
-            let index = found.remedy.as_ref().map(Remedy::name);
-            assert!(index.is_none_or(|name| name == "create-index"), "{name}: {found:#?}");
+            // What is malformed is so by any lifetime: of these layouts one wants numbers, not dates.
+            let guesses = |remedy: &Remedy| {
+                remedy.name() != "create-index" && *remedy != Remedy::Purge(State::Malformed)
+            };
+            assert!(!found.remedy.as_ref().is_some_and(guesses), "{name}: {found:#?}");
         }
         let found = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever");
         assert_eq!(found.need, Some(Need::Lifetime), "{name}");

@@ -124,7 +124,7 @@ const KEY_FILE: &str = "tlsCertificateKeyFile";
 
 fn pem(option: &'static str, path: &Path) -> Result<String, UriFault> {
     // A pipe would block, and the driver reads the file once more.
-    if path.exists() && !path.is_file() {
+    if path.exists() && !path.is_file() && !path.is_dir() {
         return Err(file(option, path, "is not a regular file"));
     }
     match std::fs::read(path) {

@@ -250,7 +250,9 @@ fn fault(check: &str, remedy: &str) -> Fault {
             let dates = connect_mongo(OTHER, vec![at(1200), at(600)]);
             // A document of another program keeps its array.
             let foreign = doc! { "_id": THIRD, "expires": [at(1200), at(600)] };
-            Fault::new([live(), dates, foreign]).with(doc! {})
+            let others =
+                (0..20).map(|n| connect_mongo(&format!("another-session-{n:016}"), at(600)));
+            Fault::new([live(), dates, foreign].into_iter().chain(others)).with(doc! {})
         }
         ("endless", "fix-endless") => {
             let mut endless = connect_mongo(OTHER, at(0));

@@ -95,7 +95,7 @@ fn sessions_of_two_stores_in_one_collection_are_found() {
 fn documents_that_a_ttl_index_deletes_although_they_are_no_sessions_are_found() {
     let db = Db::on(&quiet_uri());
     let named = |number: usize| format!("session-number-{number:08}");
-    db.insert("sessions", (0..30).map(|number| connect_mongo(&named(number), at(600))));
+    db.insert("sessions", (0..60).map(|number| connect_mongo(&named(number), at(600))));
     let tokens = |expires: bson::DateTime| {
         (0..3).map(move |number| doc! { "_id": format!("{expires} {number}"), "expires": expires })
     };

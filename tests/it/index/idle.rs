@@ -53,10 +53,10 @@ fn the_server_ends_what_is_idle_and_would_never_expire_and_only_that() {
     // Somebody is logged in with it, so nothing but a yes will do.
     for more in [&[][..], &["--drain"]] {
         let refused = db.sessionctl(&[&install, more].concat()).exits(3);
-        refused.says("deletes 1 idle session of");
+        refused.says("deletes 1 idle session at once");
     }
     assert_eq!(db.indexes("sessions").len(), 2);
-    db.sessionctl(&[&install[..], &["--yes"]].concat()).exits(0).says("was created");
+    db.sessionctl(&[&install[..], &["--yes"]].concat()).exits(0).prints("created the TTL index");
     becomes("the idle one was gone", || sids(&db), |left| *left == KEPT);
     assert_eq!(state(&db, &["--idle"]), "installed");
     assert_eq!(state(&db, &["--idle", "30d"]), "installed");
@@ -90,7 +90,7 @@ fn a_drain_deletes_the_same() {
 #[test]
 fn how_long_is_for_the_operator_to_say_and_not_every_store_has_such_sessions() {
     let db = sessions();
-    db.sessionctl(&["index", "install", "--idle", "--yes"]).exits(1).says("say it with --idle");
+    db.sessionctl(&["index", "install", "--idle", "--yes"]).exits(1).says("set it with --idle");
     let db = Db::new();
     db.insert("sessions", [session("connect-mongo-json", "live-0000000000", at(60))]);
     let run = db.sessionctl(&["index", "install", "--idle", "30d", "--yes"]).exits(1);

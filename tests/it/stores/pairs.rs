@@ -48,7 +48,7 @@ impl Known {
         let fixtures = Fixture::of(name);
         let indexes: Vec<_> =
             fixtures.iter().flat_map(|one| one.indexes.iter().cloned().map(IndexSpec)).collect();
-        let layout = fixtures[0].record().clone().resolved(None, &indexes);
+        let layout = fixtures[0].record().clone().resolved(fixtures[0].lifetime(), &indexes);
         let (mut documents, mut expired) = (Vec::new(), BTreeSet::new());
         for fixture in &fixtures {
             for document in &fixture.documents {

@@ -382,7 +382,7 @@ fn compressed_bytes_are_read_as_what_was_compressed() {
 fn what_unpacks_to_many_times_its_size_is_not_unpacked() {
     for (how, bytes) in compressed(&vec![b' '; 64 << 20]) {
         let error = of_binary(&["json"], &bytes).error().unwrap();
-        assert!(error.contains(&format!("a {how} bomb")), "{error}");
+        assert!(error.contains(&format!("{how} data expands to more than")), "{error}");
     }
 }
 
