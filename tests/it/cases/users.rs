@@ -183,7 +183,7 @@ fn a_user_is_ended_whose_payload_was_encoded_again() {
 }
 
 /// Sessions of other people, and one whose application put alice where nobody looks.
-fn crowd(as_text: bool, one: Value) -> Db {
+fn crowd(as_text: bool, one: &Value) -> Db {
     let db = Db::on(&quiet_uri());
     let expires = DateTime::from_millis(now().timestamp_millis() + 3_600_000);
     let crowd = (0..50_000).map(|number| {
@@ -206,7 +206,7 @@ fn crowd(as_text: bool, one: Value) -> Db {
 fn one_of_fifty_thousand_sessions_with_the_user_elsewhere_is_found() {
     let one = json!({ "cookie": {}, "userId": "u49321", "account": { "id": "alice" } });
     for as_text in [true, false] {
-        let db = crowd(as_text, one.clone());
+        let db = crowd(as_text, &one);
         for command in ["expire", "purge"] {
             let run = db.sessionctl(&[command, "--user", "alice", "--yes"]).exits(1);
             run.says("1 session has alice at account.id").says("with account.id these");

@@ -124,7 +124,7 @@ fn mixed(db: &Db, connection: &Connection, named: &Known, other: &Known) {
     let left = bytes(&db.find(MIXED, doc! {}));
     let own: BTreeSet<_> = named.documents.iter().map(key).collect();
     for (document, (key, bytes)) in
-        all.iter().map(|one| (one, bytes(&[one.clone()]).pop_first().unwrap()))
+        all.iter().map(|one| (one, bytes(std::slice::from_ref(one)).pop_first().unwrap()))
     {
         let stays = match own.contains(&key) {
             true => !named.expired.contains(&key),

@@ -143,8 +143,13 @@ async fn left(store: &Store, purge: &Purge, report: &Report, kept: u64) -> Optio
     if let Some(matched) = report.matched {
         return Some(matched.saturating_sub(seen));
     }
-    let counting = store.count_selected(purge, |_| {});
-    tokio::time::timeout(MOMENT, counting).await.ok()?.ok()
+    let (store, purge) = (store.clone(), purge.clone());
+    // In a task of its own: a future of the driver is not to be dropped halfway.
+    let counting = tokio::spawn(async move { store.count_selected(&purge, |_| {}).await });
+    tokio::select! {
+        counted = counting => counted.ok()?.ok(),
+        () = tokio::time::sleep(MOMENT) => None,
+    }
 }
 
 /// Cancels a token after a while, unless it is dropped before.

@@ -103,9 +103,9 @@ pub async fn print_now(context: &Context, looked: &Looked) -> Result<Exit, Failu
 /// The same, of a command that has said what it did.
 pub fn print_changed(context: &Context, store: &Store, status: &TtlStatus) -> Result<(), Failure> {
     if context.speaks() {
-        remark(context, status)
+        remark(context, status);
     } else {
-        print(context, store, status)?
+        print(context, store, status)?;
     }
     Ok(())
 }

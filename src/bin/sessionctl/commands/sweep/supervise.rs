@@ -211,7 +211,7 @@ impl<'a> Supervisor<'a> {
             }
             // A mistake in the file does not end a daemon that works.
             Err(failure) => {
-                say("warning", format!("{failure}; continuing with the previous settings"))
+                say("warning", format!("{failure}; continuing with the previous settings"));
             }
         }
         self.health.ends_reload();
