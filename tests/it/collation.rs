@@ -197,7 +197,7 @@ fn a_session_of_many_is_written_along_the_index() {
     db.sessionctl(&["purge", "session-778-abcdefgh", "--yes"]).exits(0);
     db.run(doc! { "profile": 0 });
     let namespace = format!("{}.sessions", db.name);
-    let of_one = doc! { "ns": namespace, "$or": [{ "op": "remove" }, { "command.filter._id.$eq": { "$exists": true } }] };
+    let of_one = doc! { "ns": namespace, "$or": [{ "op": "remove" }, { "command.filter._id": { "$exists": true } }] };
     let operations = db.find("system.profile", of_one);
     assert!(operations.len() >= 3, "{operations:?}");
     for operation in operations {

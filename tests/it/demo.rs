@@ -49,7 +49,8 @@ fn fits_the_terminal(tour: &str) {
         assert!(step.trim_end().lines().count() <= 23, "{step}");
         // What a carriage return leads back over is drawn over.
         let shown = |line: &&str| line.trim_end().rsplit('\r').next().unwrap_or("").chars().count();
-        let wide = step.lines().find(|line| shown(line) > 80);
+        // A command to go on with names the program by its path, which may be long.
+        let wide = step.lines().find(|line| shown(line) > 80 && !line.contains(" --uri "));
         assert_eq!(wide, None);
     }
 }

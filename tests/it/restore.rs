@@ -211,15 +211,17 @@ fn the_report_of_a_restore_has_the_keys_of_the_contract_in_their_order() {
 }
 
 #[test]
-fn a_tail_that_was_cut_off_is_a_warning() {
+fn a_tail_that_was_cut_off_is_left_out_and_the_command_fails() {
     for name in NAMES {
         let db = Db::new();
         let archived = Archived::new(name, &[&many(5), &many(6)[5..]]);
         let archived = archived.changed(|bytes| bytes.truncate(bytes.len() - 12));
+        // Nobody can tell whether a purge broke off there or the file was truncated.
         db.sessionctl(&["restore", archived.path(), "--yes"])
-            .exits(0)
+            .exits(1)
             .says("warning: the last ")
-            .says("of a batch that was not finished");
+            .says("of a batch that was not finished")
+            .says("ends in the middle of a batch");
         // What could still be unpacked of the last batch is no loss.
         assert!((5..=6).contains(&db.count("sessions", doc! {})), "{name}");
     }

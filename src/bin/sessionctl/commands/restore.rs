@@ -198,6 +198,14 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             "what comes before that is restored"
         }));
     }
+    if let (Ok(Exit::Done), true) = (&outcome, contents.torn > 0 && contents.damage.is_none()) {
+        (report.stopped, report.left) = (Some("error"), None);
+        let sentence = format!("could not {action}: {} ends in the middle of a batch", report.file);
+        outcome = Err(Failure::new(Exit::Failed, sentence).hint(
+            "if a purge was broken off, it did not delete the sessions of that batch; if the file was \
+             truncated, what followed is lost",
+        ));
+    }
     context.finish(HEADER, report.row(), &report.sentence(), outcome)
 }
 
