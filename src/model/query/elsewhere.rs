@@ -24,7 +24,7 @@ pub struct Elsewhere {
     /// How many sessions.
     pub sessions: u64,
     /// How many of them have it at each place; a place in the document itself begins with `/`. Only
-    /// the first [`MOST`] places are told apart.
+    /// the first 1,000 places are told apart.
     pub places: BTreeMap<String, u64>,
     /// Whether there were more places than that.
     pub has_more: bool,
