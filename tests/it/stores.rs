@@ -238,7 +238,7 @@ impl Fixture {
         }
     }
 
-    /// The lifetime that nothing in the collection says, and without which no state is told.
+    /// The lifetime that nothing in the collection says, and without which commands that need a state fail.
     fn lifetime(&self) -> Option<Duration> {
         (self.layout == "laravel4-jenssegers").then_some(Duration::from_secs(7200))
     }

@@ -346,7 +346,7 @@ fn without_index(
             ));
             guess.reasons.push(
                 "Doubt: nothing says how long a session lives after it. Pass that with --lifetime, or \
-                 write lifetime = SECONDS here; until then no state can be told."
+                 write lifetime = SECONDS here; until then, commands that need a state fail."
                     .to_owned(),
             );
             guess.others.push(

@@ -10,7 +10,7 @@ use crate::model::layout::{BsonType, FieldPath, Unit, type_of};
 
 /// How deep fields are looked for: an expiry of `data.cookie.expires` is a copy of another.
 const DEPTH: u8 = 2;
-/// Payloads may have a name for each product; no record needs so many.
+/// A payload may have one name per product, and a draft does not need them all.
 const MOST: usize = 2000;
 
 /// One field of the sample.

@@ -21,7 +21,7 @@ pub(super) struct PayloadGuess {
     pub(super) reasons: Vec<String>,
 }
 
-/// The encodings of text and bytes; of two that read the same, the first is meant.
+/// The encodings of text and bytes. If two of them decode a payload equally well, the first is used.
 const CODECS: [&str; 14] = [
     "json",
     "msgpack:tower",
@@ -158,7 +158,7 @@ fn by_trial(guess: &mut PayloadGuess, path: &str, documents: &[&RawDocumentBuf])
             };
             left.iter().map(read).collect::<Vec<_>>()
         };
-        // `max_by_key` gives the last of equals, and the first is meant.
+        // `max_by_key` returns the last of equals; the first takes precedence here.
         let best = CODECS
             .iter()
             .rev()

@@ -11,7 +11,7 @@ use crate::model::layout::BsonType;
 #[derive(Debug, Default)]
 pub(super) struct Record {
     collection: String,
-    /// What is said at the top.
+    /// The comment at the top of the draft.
     pub(super) head: Vec<String>,
     pub(super) id: IdGuess,
     pub(super) payload: PayloadGuess,

@@ -52,7 +52,9 @@ fn difference(fixture: &Fixture) -> Option<String> {
     let text = sample.draft(DateTime::from_millis(now)).unwrap();
     let draft = Layout::from_toml(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
     // Where only the operator knows the lifetime, both are told the same.
-    let given = text.contains("until then no state can be told").then(|| Duration::from_secs(7200));
+    let given = text
+        .contains("until then, commands that need a state fail")
+        .then(|| Duration::from_secs(7200));
     let draft = draft.resolved(given, &sample.indexes);
     let own = fixture.record().clone().resolved(given, &sample.indexes);
     for later in [0, HOUR, DAY, 15 * DAY, 100 * DAY] {

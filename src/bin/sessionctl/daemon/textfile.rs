@@ -14,8 +14,8 @@ use sessionctl::error::reason;
 #[derive(Debug)]
 pub struct TextFile {
     path: PathBuf,
-    /// What could not be done the last time.
-    told: Option<String>,
+    /// The failure that was reported last, until a write succeeds.
+    reported: Option<String>,
 }
 
 impl TextFile {
@@ -26,24 +26,24 @@ impl TextFile {
     /// by a file.
     pub fn new(path: PathBuf) -> Result<Self, Failure> {
         check(&path).map_err(|error| unwritable(&path, &error))?;
-        Ok(Self { path, told: None })
+        Ok(Self { path, reported: None })
     }
 
     /// Writes the metrics. A failure is given once, and not again until it worked or another comes.
     pub fn write(&mut self, metrics: &Metrics) -> Option<Failure> {
         let error = match replace(&self.path, metrics.encode().as_bytes()) {
             Ok(()) => {
-                self.told = None;
+                self.reported = None;
                 return None;
             }
             Err(error) => error,
         };
         let failure = unwritable(&self.path, &error);
         let sentence = failure.to_string();
-        if self.told.as_ref() == Some(&sentence) {
+        if self.reported.as_ref() == Some(&sentence) {
             return None;
         }
-        self.told = Some(sentence);
+        self.reported = Some(sentence);
         Some(match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => failure.hint(
                 "the folder of --metrics-file must exist and be writable, because each write replaces the file",
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_once_until_it_worked_and_leaves_nothing_behind() {
+    fn a_failure_is_reported_once_until_it_worked_and_leaves_nothing_behind() {
         let folder = tempdir().unwrap();
         let inner = folder.path().join("inner");
         let path = inner.join("sessionctl.prom");
@@ -143,7 +143,7 @@ mod tests {
         assert!(file.write(&metrics).is_none() && path.is_file());
         fs::remove_dir_all(&inner).unwrap();
         assert_eq!(file.write(&metrics).unwrap().to_string(), missing);
-        // Another failure is told, too.
+        // Another failure is reported, too.
         fs::create_dir_all(&path).unwrap();
         let taken = format!("could not write {}: is a directory", path.display());
         assert_eq!(file.write(&metrics).unwrap().to_string(), taken);

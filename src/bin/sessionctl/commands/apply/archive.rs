@@ -42,8 +42,8 @@ impl ArchiveArgs {
         self.archive.clone()
     }
 
-    /// Says before a question that the file cannot be written. One to add to is opened; a new one is
-    /// not made yet, so that whoever answers no is not left with an empty file.
+    /// Fails before the question if the file cannot be written. A file to append to is opened. A new
+    /// file is not created yet, because answering no must not leave an empty file behind.
     pub fn prepare(&self, context: &Context) -> sessionctl::Result<Option<Archive>> {
         let Some(path) = &self.archive else { return Ok(None) };
         if self.archive_append && path.exists() {
@@ -54,7 +54,7 @@ impl ArchiveArgs {
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
-        // As far as that can be told without making the file.
+        // This is all that can be checked without creating the file.
         access(folder, Access::WRITE_OK | Access::EXEC_OK).map(|()| None).map_err(|error| {
             let what = format!("could not be created: {}", reason(&error.into()));
             Error::Archive { path: path.clone(), what }

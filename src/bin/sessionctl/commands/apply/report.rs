@@ -240,7 +240,7 @@ impl Report {
             });
         }
         if let Some(renewed @ 1..) = self.renewed {
-            // Whoever writes a session and whoever removes it look the same from here.
+            // The counts do not show which of the two happened.
             let were = if renewed == 1 { "was" } else { "were" };
             remarks.push(format!("{} {were} renewed or removed meanwhile", sessions(renewed)));
         }

@@ -60,7 +60,7 @@ impl Commands {
         })
     }
 
-    /// The command for a shell. Never `--yes`: whoever types it is asked before a session ends.
+    /// The command for a shell. Never with `--yes`: it asks before a session ends.
     pub fn command(&self, remedy: &Remedy) -> String {
         let (verb, rest): (Cow<'_, str>, Cow<'_, str>) = match remedy {
             Remedy::Script { task, script } => return self.mongosh(*task, script),
