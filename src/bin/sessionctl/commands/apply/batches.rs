@@ -111,6 +111,7 @@ impl Batches<'_> {
         report.took += started.elapsed();
         report.exact = Some(purging.is_exact());
         report.done = Some(report.done.unwrap_or(0));
+        report.kept = kept;
         if kept > 0 {
             let those = sessions(kept);
             say("warning", format!("kept {those}, which the archive format cannot represent"));

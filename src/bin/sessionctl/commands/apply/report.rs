@@ -100,6 +100,8 @@ pub struct Report {
     pub words: Words,
     /// Where they were archived.
     pub archive: Option<PathBuf>,
+    /// How many the archive cannot represent, so that they were not deleted.
+    pub kept: u64,
     /// How many were left when it was stopped.
     pub left: Option<u64>,
 }
@@ -123,6 +125,7 @@ impl Report {
             stopped: None,
             words: Words::default(),
             archive: None,
+            kept: 0,
             left: None,
         }
     }
@@ -239,6 +242,9 @@ impl Report {
                 false => format!("{} archived to {archive}", grouped(archived)),
             });
         }
+        if self.kept > 0 {
+            remarks.push(format!("kept {}, which cannot be archived", sessions(self.kept)));
+        }
         if let Some(renewed @ 1..) = self.renewed {
             // The counts do not show which of the two happened.
             let were = if renewed == 1 { "was" } else { "were" };
@@ -319,6 +325,11 @@ mod tests {
             odd.sentence(),
             "deleted at least 2 sessions from shop.sessions in 0.4 s; archived to old.bson; \
              1 session was renewed or removed meanwhile; interrupted with 2 sessions left"
+        );
+        let kept = Report { done: Some(0), kept: 3, ..purge() };
+        assert_eq!(
+            kept.sentence(),
+            "deleted 0 sessions from shop.sessions in 0.4 s; kept 3 sessions, which cannot be archived"
         );
         let slow = Report { done: Some(0), stopped: Some("run-time"), ..purge() };
         assert_eq!(
