@@ -36,8 +36,8 @@ impl Selection {
         Self { cutoff, ..Self::new(Query::state(State::Expired), now) }
     }
 
-    /// The filter for the server. It decides everything, or all but what only a decoded payload
-    /// tells: see [`Selection::admits`].
+    /// The filter for the server. It decides everything except what only a decoded payload shows: see
+    /// [`Selection::admits`].
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) where a layout cannot decide a condition.
@@ -83,7 +83,7 @@ impl Selection {
 
     /// The dates that the conditions compare with. For each, the filter of all sessions that have it,
     /// and the filter of those that lack it although they match the other conditions that the server
-    /// can judge: nothing can be said of them, so they are not selected.
+    /// can judge: they cannot be decided, so they are not selected.
     ///
     /// # Errors
     /// As for [`Selection::filter`].

@@ -20,7 +20,7 @@ pub use users::Users;
 use aggregation::Aggregation;
 use grid::{Group, Histograms};
 
-/// How many of the first sessions, and of the last, are looked at before the pass.
+/// How many of the first sessions, and of the last, are examined before the pass.
 const LOOK: u64 = 100;
 
 /// What a server before 5.2 says to `$topN`.
@@ -33,7 +33,7 @@ const UNKNOWN_ACCUMULATOR: i32 = 15952;
 pub struct Stats {
     /// The instant that decides the states, and from which ages and slots count.
     pub now: DateTime,
-    /// How many sessions the collection has, if only a sample of them was looked at.
+    /// How many sessions the collection has, if only a sample of them was examined.
     pub sampled_of: Option<u64>,
     /// In the order of [`State::ALL`].
     pub states: [Share; 4],
@@ -91,7 +91,7 @@ impl Stats {
         at.map_or_else(Share::default, |at| self.states[at])
     }
 
-    /// All sessions that were looked at.
+    /// All sessions that were examined.
     pub fn all(&self) -> Share {
         let mut all = Share::default();
         self.states.iter().for_each(|share| all.add(*share));
@@ -136,7 +136,7 @@ impl Store {
     /// What is in the collection, seen from `now`, which is the server's and decides the states.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn stats(&self, options: &Options, now: DateTime) -> Result<Stats> {
         if let Some(user) = self.layouts().user_fact() {
             let users = users::pipeline(self.layouts(), user, options.top);
@@ -188,7 +188,7 @@ impl Store {
         Ok(found)
     }
 
-    /// `None` if it takes the thorough aggregation to tell.
+    /// `None` if only the thorough aggregation decides.
     async fn aggregated(
         &self,
         aggregation: &Aggregation<'_>,

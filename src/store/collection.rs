@@ -97,7 +97,7 @@ impl Store {
     /// The server's clock.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn now(&self) -> Result<DateTime> {
         Ok(self.connection.hello().await?.now)
     }
@@ -139,7 +139,7 @@ impl Store {
     /// after it.
     ///
     /// # Errors
-    /// What the server says, such as a duplicate id.
+    /// If the server refuses the command, such as for a duplicate id, or cannot be reached.
     pub async fn insert_documents(&self, documents: Vec<Document>) -> Result<()> {
         // The server takes up to 100,000 documents and 48 MB in one command; a body holds 16 MB.
         for chunk in documents.chunks(100) {

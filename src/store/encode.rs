@@ -19,7 +19,7 @@ pub(crate) mod tower;
 
 use fields::{Changes, is_last_touch, unwritable};
 
-/// A session that is to be written.
+/// A session to write.
 #[derive(Debug)]
 pub(crate) struct Whole<'a> {
     pub(crate) id: &'a str,
@@ -27,7 +27,7 @@ pub(crate) struct Whole<'a> {
     pub(crate) expiry: Expiry,
 }
 
-/// What is to be kept in a session.
+/// The values to store in a session.
 #[derive(Debug)]
 pub(crate) enum Content {
     /// What the layout has a form for.
@@ -133,7 +133,7 @@ impl Touch {
     }
 
     /// Whether a touch `now` may be left out of a session whose last write is not longer ago than
-    /// `after`. That is told by how far its expiry is from the one that it would get.
+    /// `after`. The distance between its expiry and the one that it would get shows that.
     pub(crate) fn is_needless(
         self,
         layout: &Layout,
@@ -236,7 +236,7 @@ fn document(payload: &Value, over: Option<DateTime>, layout: &Layout) -> Result<
     if let Some(number) = beyond_bson(payload) {
         return Err(refused(format!("{number} is beyond 64 bits with a sign")));
     }
-    // Extended JSON is what it stands for, as it is where the payload is read.
+    // Extended JSON means the value it represents, as where the payload is read.
     let mut bson = Bson::try_from(payload.clone()).map_err(|error| refused(error.to_string()))?;
     if let (Some(over), Some(key), Bson::Document(map)) = (over, &layout.payload.cookie, &mut bson)
         && let Ok(cookie) = map.get_document_mut("cookie")

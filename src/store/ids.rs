@@ -1,4 +1,4 @@
-//! From what somebody typed to the sessions meant: a whole id, or a prefix that only one session
+//! Resolves typed ids to sessions: a whole id, or a prefix that only one session
 //! has. A prefix is a range of strings or of `ObjectId`s, never a regular expression.
 
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ impl Store {
     /// Finds the sessions that `typed` names: whole ids first, the rest as prefixes.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn resolve(&self, typed: &[String]) -> Result<Resolved> {
         let mut resolved = Resolved::default();
         for chunk in typed.chunks(AT_ONCE) {
@@ -81,7 +81,7 @@ impl Store {
         Ok(exact)
     }
 
-    /// What tells the ids of the sessions that match: no more of them than that, where their layouts
+    /// What identifies the sessions that match: no more of them than that, where their layouts
     /// agree on the field.
     async fn read_for_ids(&self, filter: Document) -> Result<Batches> {
         match self.layouts.share_ids() {
@@ -136,7 +136,7 @@ impl Store {
     }
 }
 
-/// Whether an id has at most so many characters after its prefix.
+/// Whether an id has at most this many characters after its prefix.
 fn is_short(layout: &Layout, longest: usize) -> Document {
     let longest = longest + layout.id.prefix.chars().count();
     let id = doc! { "$convert": { "input": format!("${}", layout.id.path), "to": "string", "onError": "", "onNull": "" } };

@@ -1,5 +1,5 @@
 //! What a web application does with its sessions: express-session's get, set, touch, destroy, all,
-//! length and clear, with two ways to set that tell apart what is there and what is not.
+//! length and clear, and two ways to set: only if the session exists, or only if it does not.
 
 use std::time::Duration;
 
@@ -36,7 +36,8 @@ impl Store {
     /// `{"$oid": ...}`, and are what they were when that is set again.
     ///
     /// # Errors
-    /// What the connection meets, and [`Error::Document`] where the payload does not decode into `T`.
+    /// If the server refuses the command or cannot be reached; [`Error::Document`] if the payload does
+    /// not decode into `T`.
     pub async fn get<T: DeserializeOwned>(&self, id: &str) -> Result<Option<T>> {
         let Some((session, _)) = self.find_live(id).await? else { return Ok(None) };
         typed(roundtrip::value(self.layouts.of(&session), &session)?).map(Some)
@@ -113,8 +114,8 @@ impl Store {
     /// that Express renews it by the same lifetime.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if the layout cannot be written, cannot keep a session for ever, or has
-    /// no form for this payload; and what the connection meets.
+    /// [`Error::Unsupported`] if the layout cannot be written, cannot keep a session forever, or has no
+    /// form for this payload; or if the server refuses the command or cannot be reached.
     pub async fn set<T: Serialize>(&self, id: &str, payload: &T, expiry: Expiry) -> Result<()> {
         let whole = whole(id, payload, expiry)?;
         let clock = self.clock(whole.needs_now(self.layout())).await?;
@@ -203,11 +204,11 @@ impl Store {
     /// the condition that the session lives, and never inserts.
     ///
     /// With [`Store::touch_after`] the session is read first, and left as it is if it was written
-    /// lately, which is told by the distance of its expiry from the new one, both by the server's
+    /// lately. The distance of its expiry from the new one shows that, both by the server's
     /// clock.
     ///
     /// One round trip, and another where the session is read first and written, or where nothing
-    /// changed, to tell a session that is over from one that was just so already.
+    /// changed, to distinguish a session that is over from one that already had this expiry.
     ///
     /// The payload stays as it is. In tower-sessions' layout it repeats the expiry, as it was when the
     /// session was saved; nobody goes by that one, neither tower-sessions-mongodb-store 0.11
@@ -274,7 +275,7 @@ impl Store {
     /// is rolled back after a failover would log in again.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn destroy(&self, id: &str) -> Result<bool> {
         let query = self.named(id);
         if self.layout().id.path != "_id" {
@@ -294,7 +295,7 @@ impl Store {
     /// [`crate::ops::purge`] is the gentle way.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn clear(&self) -> Result<u64> {
         self.delete_all(self.layouts.membership()).await
     }
@@ -312,7 +313,7 @@ impl Store {
     /// All sessions that are not over, with their ids.
     ///
     /// # Errors
-    /// What the connection meets, or a payload that does not decode into `T`.
+    /// If the server refuses the command or cannot be reached, or if a payload does not decode into `T`.
     pub async fn all<T: DeserializeOwned>(&self) -> Result<Vec<(SessionId, T)>> {
         let now = self.now().await?;
         let mut batches = self.read(self.not_over(now), &Reading::default()).await?;
@@ -331,7 +332,7 @@ impl Store {
     /// How many sessions are not over.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn length(&self) -> Result<u64> {
         let now = self.now().await?;
         self.count(self.not_over(now)).await

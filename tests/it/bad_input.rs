@@ -271,7 +271,7 @@ fn a_layout_file_that_is_wrong_is_refused_with_the_key_and_the_line() {
     list("name = ").exits(1).fails_in_one_sentence().says("line 1");
     list("").exits(1).fails_in_one_sentence().says("missing field");
     let no_path = right.replace("kind = \"date\"\npath = \"expires\"", "kind = \"date\"");
-    list(&no_path).exits(1).fails_in_one_sentence().says("wants a path");
+    list(&no_path).exits(1).fails_in_one_sentence().says("requires a path");
     let hostile = right.replace("cookie =", "\"c\\u001b[31m\" =");
     list(&hostile).exits(1).fails_in_one_sentence().shows_nothing_hostile();
 

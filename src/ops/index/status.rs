@@ -1,4 +1,4 @@
-//! The TTL index that a layout wants, compared with those that are there. Pure.
+//! The TTL index that a layout needs, compared with the existing ones. Pure.
 
 use std::time::Duration;
 
@@ -36,14 +36,14 @@ pub(super) fn is_null(field: &str) -> Document {
     doc! { field: { "$type": "null" } }
 }
 
-/// Whether a collection has the TTL index that its layout wants.
+/// Whether a collection has the TTL index that its layout needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TtlState {
     /// It has.
     Installed,
     /// It has not; a plain index that `install` converts may be there.
     Missing,
-    /// An index stands in its place that is not the wanted one.
+    /// Another index is in its place.
     Differs,
     /// No TTL index can expire these sessions.
     Unsupported,
@@ -61,7 +61,7 @@ impl TtlState {
     }
 }
 
-/// What is wanted and what is there.
+/// The wanted index and the existing one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TtlStatus {
     /// The outcome of comparing the two.
@@ -72,11 +72,11 @@ pub struct TtlStatus {
     pub found: Option<IndexSpec>,
     /// Why no index will do.
     pub reason: Option<String>,
-    /// What the operator has to say so that one will.
+    /// What the operator has to pass so that one will.
     pub need: Option<Need>,
 }
 
-/// Compares what `layout` wants with `indexes`. Pure.
+/// Compares the index that `layout` needs with `indexes`. Pure.
 pub fn status(layout: &Layout, indexes: &[IndexSpec], lifetime: Option<Duration>) -> TtlStatus {
     let unsupported = |reason: String, need| TtlStatus {
         state: TtlState::Unsupported,

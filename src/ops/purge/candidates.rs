@@ -17,7 +17,7 @@ const REPEATED: usize = 64 << 10;
 pub(super) enum Scope {
     /// These `_id`s.
     Keys(Vec<Bson>),
-    /// Each of these by itself: an `_id`, and what else must be as it was read.
+    /// Each of these separately: an `_id`, and the values that must not have changed since the read.
     Each(Vec<Document>),
     /// All that is in this range, along the index that `hint` names.
     Window { range: Document, hint: Bson },
@@ -105,7 +105,7 @@ pub(super) fn judged<'a>(
 /// What must be as it was read when a session is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Binding {
-    /// Only the `_id`: the predicate says the rest.
+    /// Only the `_id`: the predicate covers the rest.
     Id,
     /// The payload, by which it was judged.
     Payload,

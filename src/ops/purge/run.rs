@@ -37,7 +37,7 @@ pub struct Batch {
     pub archived: Option<u64>,
     /// Sessions left alone because the archive has no form for them.
     pub kept: u64,
-    /// What their store looks its sessions up by, if the purge tells ids.
+    /// The field by which the store finds its sessions, if the purge reports ids.
     pub ids: Vec<Bson>,
     /// How long its write took.
     pub took: Duration,
@@ -48,8 +48,8 @@ pub struct Batch {
 pub enum Step {
     /// A batch was carried out.
     Batch(Batch),
-    /// It waits: told at once where the server is to catch up, and now and then in any long wait.
-    /// Pulling goes on waiting.
+    /// It waits: reported at once if the server has to catch up, and at intervals during any long wait.
+    /// Reading the stream continues the wait.
     Paused(Cause),
 }
 
@@ -167,7 +167,7 @@ impl Purging {
         self.finished
     }
 
-    /// Whether no index leads to the sessions, so that the collection is walked.
+    /// Whether no index finds the sessions, so that the collection is scanned.
     pub fn walks(&self) -> bool {
         self.walks
     }
@@ -215,7 +215,7 @@ impl Purging {
                     Err(error) => self.failure = Some(error),
                 },
                 Ok(None) if self.cancel.is_cancelled() => {}
-                // What is in flight may yet be spared, and then it is looked at once more.
+                // Sessions in flight may yet be spared, and are then examined again.
                 Ok(None) if !self.flights.is_empty() => self.dry = true,
                 Ok(None) => {
                     self.finished = true;
@@ -343,7 +343,7 @@ impl Purging {
         if let (Some(source), Some(spared)) = (&mut self.source, spared) {
             source.spared(spared);
         }
-        // What an earlier attempt may have done was not renewed by anybody.
+        // Sessions that an earlier attempt may have written were not renewed.
         batch.spared = spared.map(|spared| if exact && error.is_none() { spared } else { 0 });
         batch.archived = self.purge.archive.then_some(done);
         (batch.done, batch.exact, batch.took) = (done, exact, took);

@@ -1,4 +1,4 @@
-//! What is to be done, to which sessions, and how gently: plain values.
+//! The action, the sessions, and the throttling: plain values.
 
 use std::fmt;
 
@@ -47,7 +47,7 @@ pub struct Purge {
     pub selection: Selection,
     /// What is done to them.
     pub action: Action,
-    /// Sessions a batch; in a walk over the collection, sessions looked at. Without a number, as
+    /// Sessions per batch; in a scan of the collection, sessions examined. Without a number, as
     /// many as are fast in the way they are found.
     pub batch_size: Option<u32>,
     /// Batches in flight; without a number, as many as are fast on this deployment.
@@ -56,7 +56,7 @@ pub struct Purge {
     pub pace: Pace,
     /// Whether the documents are kept in an archive, so that they must be read.
     pub archive: bool,
-    /// Whether batches tell the ids of their sessions.
+    /// Whether batches report the ids of their sessions.
     pub tells_ids: bool,
 }
 
@@ -120,14 +120,14 @@ impl Purge {
 pub enum Strategy {
     /// Windows of the expiry, along its index: nothing but their bounds is read.
     ExpiryWindows,
-    /// Windows of the `_id`, over the whole collection, because no index leads to the sessions.
+    /// Windows of the `_id`, over the whole collection, because no index finds the sessions.
     IdWindows,
     /// The sessions are read, and written by their `_id`.
     Ids,
 }
 
 impl Strategy {
-    /// How many sessions a batch has unless told otherwise. Ids travel to the server and back, so
+    /// How many sessions a batch has by default. Ids travel to the server and back, so
     /// there are fewer of them.
     pub(super) fn batch_size(self) -> u32 {
         match self {

@@ -266,7 +266,7 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
 
 /// Reads the archive through, beside the runtime that hears the signals.
 async fn look_through(context: &Context, source: &Source) -> sessionctl::Result<Contents> {
-    let progress = Progress::new("sessions looked at", None, context.global.quiet);
+    let progress = Progress::new("sessions examined", None, context.global.quiet);
     let (seen, reader) = (progress.cleared(), source.open()?);
     let looking = tokio::task::spawn_blocking(move || Contents::read(reader, || seen.advance(1)));
     looking.await.map_err(|_| {

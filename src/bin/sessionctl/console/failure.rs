@@ -173,7 +173,7 @@ fn hint(error: &Error) -> Option<String> {
             "`sessionctl help rights` lists what each command needs, as createRole commands".to_owned()
         }
         Error::NoCollection { session_collections, .. } if session_collections.is_empty() => {
-            "choose the database with -d and the collection with -c".to_owned()
+            "`sessionctl collections` finds session collections; choose one with -d and -c".to_owned()
         }
         Error::NoCollection { session_collections, .. } => {
             format!("these hold sessions: {}", session_collections.join(", "))

@@ -178,9 +178,7 @@ impl Context {
             let (blind, sampled) = (counted(blind, "session"), seen.sessions);
             self.note(
                 "warning",
-                format!(
-                    "--user and --where cannot see into {blind} of {sampled} looked at: {reason}"
-                ),
+                format!("--user and --where cannot search {blind} of {sampled} examined: {reason}"),
             );
         }
     }
@@ -202,7 +200,7 @@ fn end(unknown: &[String], others: bool, namespace: &str) -> Result<Exit, Failur
     let those = counted(unknown.len() as u64, "id");
     let sentence = format!("could not find {those} in {namespace}: {}...", unknown.join("..., "));
     Err(Failure::new(Exit::Failed, sentence).hint(match others {
-        true => "the other sessions that were named are done",
+        true => "the sessions with the other ids are done",
         false => "give the whole id, or at least its first 8 characters",
     }))
 }
