@@ -1,5 +1,5 @@
 //! A store: one collection, the layout of its sessions and the connection to them. How they are read, found
-//! by what was typed, and written stands in the files beside this one.
+//! by typed ids, and written is in the files beside this one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl Store {
     }
 
     /// How new sessions are written. Those that are there may have other layouts, too: what reads,
-    /// counts or ends them goes by [`Store::layouts`].
+    /// counts or ends them uses [`Store::layouts`].
     pub fn layout(&self) -> &Layout {
         self.layouts.first()
     }

@@ -38,7 +38,7 @@ pub(crate) enum Content {
 }
 
 impl Whole<'_> {
-    /// Whether the time must be known before it can be written: it goes into the payload, or is
+    /// Whether the time must be known before the write: it becomes part of the payload, or is
     /// written as a number. Otherwise the server puts it in.
     pub(crate) fn needs_now(&self, layout: &Layout) -> bool {
         let in_payload = match self.expiry {
@@ -175,7 +175,7 @@ fn lacks_cookie(layout: &Layout, payload: &Content) -> bool {
 
 /// express-session throws on a session without a cookie, so one that lasts as long is put in. By its
 /// `originalMaxAge` express-session renews the session at each request (`session/cookie.js`); where
-/// that is null, the cookie lasts as long as the browser, and the session as long as its store likes.
+/// that is null, the cookie lasts as long as the browser, and the session as long as its store decides.
 fn with_cookie(
     layout: &Layout,
     payload: Value,

@@ -13,7 +13,7 @@ use crate::model::layout::{BsonType, Layout};
 use crate::model::session::{SessionId, shorten};
 use crate::server::reply::{documents, key_of};
 
-/// The least that can be typed of an id whose short form is longer.
+/// The shortest prefix that can be typed of an id whose short form is longer.
 const LEAST_PREFIX: usize = 8;
 /// The longest id of bytes that is found by a prefix.
 const LONGEST_BINARY: usize = 64;
@@ -103,13 +103,13 @@ impl Store {
         Ok(())
     }
 
-    /// The sessions whose ids begin so.
+    /// The sessions whose ids begin with it.
     pub(crate) async fn prefix_filter(&self, text: &str) -> Result<Option<Document>> {
         let is_collated = self.is_collated().await?;
         Ok(self.layouts.each_maybe(|layout| prefix_filter(layout, text, is_collated)))
     }
 
-    /// At most two sessions whose ids begin so. Fewer than eight characters are taken only where
+    /// At most two sessions whose ids begin with it. Fewer than eight characters are taken only where
     /// they are at least the whole short form of a short id.
     async fn some_ids(&self, filter: Document, text: &str) -> Result<Vec<Bson>> {
         let typed = text.chars().count();
@@ -163,7 +163,7 @@ fn values_of(layout: &Layout, text: &str) -> Vec<Bson> {
     values
 }
 
-/// The sessions of the layout whose ids begin so.
+/// The sessions of the layout whose ids begin with it.
 fn prefix_filter(layout: &Layout, text: &str, is_collated: bool) -> Option<Document> {
     let (path, prefix) = (&layout.id.path, &layout.id.prefix);
     let mut ranges = Vec::new();

@@ -123,8 +123,8 @@ impl Store {
         self.update(self.named(id), update, true).await.map(drop)
     }
 
-    /// Writes the session `id` only if there is one that is not over; `false` says that there was
-    /// none. A session that was destroyed, or is over, meanwhile stays so: nobody who logged out is
+    /// Writes the session `id` only if a session exists that is not over; `false` means that there was
+    /// none. A session that was destroyed, or is over, meanwhile stays so: no logged-out user is
     /// logged in again by a request that was still under way.
     ///
     /// # Errors
@@ -161,7 +161,7 @@ impl Store {
     }
 
     /// Writes the session `id` only if there is none of that id, not even one that is over; `false`
-    /// says that there was one, which is left as it is.
+    /// means that there was one, which is not changed.
     ///
     /// For layouts whose id is not `_id` this is only as certain as the unique index on the id, which
     /// [`StoreBuilder::ttl_index`](crate::StoreBuilder::ttl_index) makes.
@@ -372,7 +372,7 @@ fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|error| Error::Document(mismatch(&error.to_string())))
 }
 
-/// What serde says of a payload of another type, without the value that it quotes.
+/// Serde's error about a payload of another type, without the value that it quotes.
 fn mismatch(said: &str) -> String {
     let expected = said.rfind("expected ").map(|at| &said[at..]);
     let missing = said.starts_with("missing field").then_some(said);

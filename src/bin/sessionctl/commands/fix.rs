@@ -92,7 +92,7 @@ async fn prepare(context: &Context, typed: &Typed<'_>, fault: Fault) -> Result<P
     let action = format!("{action} {}", store.namespace());
     let now = store.connection().primary_now().await.doing(&action)?;
     let mendings = store.layouts().mendings(fault, now).map_err(|error| {
-        Failure::of(&action, &error).hint("`sessionctl doctor` says what else can be done")
+        Failure::of(&action, &error).hint("`sessionctl doctor` lists what else can be done")
     })?;
     let selection = Selection::new(Query::default(), now);
     let purge = Purge::new(selection, Action::Fix(mendings));

@@ -27,7 +27,7 @@ struct Bar {
     label: String,
     sessions: u64,
     color: Option<Color>,
-    /// What stands behind it.
+    /// What follows it.
     more: String,
 }
 
@@ -142,7 +142,7 @@ fn hours(text: &mut String, name: &str, slots: &[Slot], chart: Chart) {
 fn whose(text: &mut String, users: &Users, all: u64, chart: Chart) {
     if users.nobody_is_known() {
         text.push('\n');
-        line(text, "users are unknown: no session has one where the layout looks");
+        line(text, "users are unknown: no session has a user where the layout reads it");
         return;
     }
     let known = users.sessions.saturating_sub(users.anonymous + users.unreadable);
@@ -172,12 +172,10 @@ fn whose(text: &mut String, users: &Users, all: u64, chart: Chart) {
     if users.estimated {
         line(
             text,
-            &format!(
-                "scaled up from a sample of {looked_at}, as all would take too long to decode"
-            ),
+            &format!("scaled up from a sample of {looked_at}, because decoding all takes too long"),
         );
     } else if users.looked_at < all {
-        line(text, &format!("in a sample of {looked_at}, as payloads have to be decoded"));
+        line(text, &format!("in a sample of {looked_at}, because payloads must be decoded"));
     }
 }
 
