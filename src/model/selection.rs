@@ -45,7 +45,7 @@ impl Selection {
         Ok(all(vec![self.keyed(), self.predicate(layouts)?]))
     }
 
-    /// The part of the filter that the `_id`s are.
+    /// The part of the filter that lists the `_id`s.
     pub(crate) fn keyed(&self) -> Document {
         let keys = self.keys.as_ref();
         keys.map_or_else(Document::new, |keys| doc! { "_id": { "$in": keys } })
@@ -115,8 +115,8 @@ impl Selection {
         !self.needs_payload() || self.session(layouts, document).is_some()
     }
 
-    /// The session in a document that matched the filter, if it is selected, as it stands at the
-    /// cutoff. No more of the payload is decoded than must be.
+    /// The session in a document that matched the filter, if it is selected, with its state at the
+    /// cutoff. Decodes only as much of the payload as necessary.
     pub fn session(&self, layouts: &Layouts, document: &RawDocument) -> Option<Session> {
         self.query.admit(layouts.of(document), document, (self.now, self.cutoff))
     }

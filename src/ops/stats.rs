@@ -1,4 +1,4 @@
-//! What is in a collection, in numbers: states, sizes, ages, when sessions expire, who has them.
+//! A collection in numbers: states, sizes, ages, expiries and users.
 //! The server reads every session once and groups; what it sends is a few hundred lines to add up.
 
 use bson::{DateTime, Document, RawDocument, RawDocumentBuf, doc};
@@ -23,7 +23,7 @@ use grid::{Group, Histograms};
 /// How many of the first sessions, and of the last, are examined before the pass.
 const LOOK: u64 = 100;
 
-/// What a server before 5.2 says to `$topN`.
+/// The error of a server before 5.2 for `$topN`.
 const UNKNOWN_ACCUMULATOR: i32 = 15952;
 
 /// The sessions of a collection in numbers. Where a date or a user is unknown of every session,
@@ -41,9 +41,9 @@ pub struct Stats {
     pub foreign: Share,
     /// The expiries.
     pub expires: Span,
-    /// The expired session that has waited longest to be removed.
+    /// The oldest expiry of an expired session.
     pub oldest_expired: Option<DateTime>,
-    /// The next live session to be over.
+    /// The next expiry of a live session.
     pub next_expiry: Option<DateTime>,
     /// When sessions were made, by [`Stats::created_by`].
     pub created: Span,
@@ -59,12 +59,12 @@ pub struct Stats {
     pub ages: Vec<Slot>,
     /// How many of the sessions were made in each of the last 24 hours, the present one last.
     pub growth: Vec<Slot>,
-    /// Who has them; `None` where the layout does not say.
+    /// The users; `None` if the layout has none.
     pub users: Option<Users>,
 }
 
 impl Stats {
-    /// Of no session at all.
+    /// Of an empty collection.
     pub fn of_nothing(now: DateTime) -> Self {
         Self {
             now,

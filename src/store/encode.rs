@@ -30,9 +30,9 @@ pub(crate) struct Whole<'a> {
 /// The values to store in a session.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// What the layout has a form for.
+    /// A value that still has to be encoded for the layout.
     Value(Value),
-    /// What has that form already.
+    /// A value that is already encoded.
     #[cfg_attr(not(feature = "tower-sessions"), expect(dead_code, reason = "its record alone has"))]
     Encoded(Bson),
 }
@@ -114,7 +114,7 @@ impl Whole<'_> {
     }
 }
 
-/// A session's other expiry.
+/// A new expiry for a session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Touch(pub(crate) Expiry);
 

@@ -28,7 +28,7 @@ const DUPLICATE_KEY: i32 = 11000;
 
 impl Store {
     /// The payload of the session `id`, or `None` if there is none, or it is over, or its expiry is
-    /// none that the store could read. One round trip, along the index on the id: the server sends
+    /// not readable by the store. One round trip, along the index on the id: the server sends
     /// its clock along, and that alone decides.
     ///
     /// The payload is any type that serde reads. Where the store keeps BSON, an `ObjectId`, a date or
@@ -79,7 +79,7 @@ impl Store {
         };
         let found = found.map_err(|error| self.error("find", error))?;
         self.connection.give_back(session);
-        // By a collation another id may be equal.
+        // With a collation, another id may be equal.
         let is_other = |row: &RawDocumentBuf| row.get_str("id").is_ok_and(|found| found != id);
         let Some(row) = found.filter(|row| !is_other(row)) else { return Ok(None) };
         let (Ok(session), Ok(now)) = (row.get_document("session"), row.get_datetime("now")) else {
@@ -103,7 +103,7 @@ impl Store {
 
     /// Writes the session `id`, new or not, as the store of this layout would: connect-mongo's `set`
     /// is such an upsert (`src/lib/MongoStore.ts`). A request that was under way when the session was
-    /// destroyed brings it back so; [`Store::set_existing`] does not.
+    /// destroyed resurrects it; [`Store::set_existing`] does not.
     ///
     /// The payload is any type that serde writes, with the types of `bson` among it. Where the store of the layout is
     /// express-session's, the cookie that it cannot do without is added if `payload` has none.
@@ -211,8 +211,8 @@ impl Store {
     /// changed, to distinguish a session that is over from one that already had this expiry.
     ///
     /// The payload stays as it is. In tower-sessions' layout it repeats the expiry, as it was when the
-    /// session was saved; nobody goes by that one, neither tower-sessions-mongodb-store 0.11
-    /// (`src/lib.rs`, `load`) nor tower-sessions, which gives the record a new one before it saves it
+    /// session was saved; that copy is not used, neither by tower-sessions-mongodb-store 0.11
+    /// (`src/lib.rs`, `load`) nor by tower-sessions, which gives the record a new one before it saves it
     /// (tower-sessions-core 0.11 and 0.15, `src/session.rs`).
     ///
     /// # Errors
@@ -232,11 +232,11 @@ impl Store {
     }
 
     /// The same store, whose touches write only if the last write is older than `after`: an
-    /// application that touches a session at each request then writes once in a while.
+    /// application that touches a session at each request then writes only now and then.
     /// connect-mongo's `touchAfter` (`src/lib/MongoStore.ts`), which is in seconds there.
     ///
-    /// A session is over up to `after` earlier than its last touch would have it, so `after` is to be
-    /// a small part of the lifetime.
+    /// A session can expire up to `after` earlier than its last touch implies, so choose `after` as a
+    /// small part of the lifetime.
     #[must_use]
     pub fn touch_after(mut self, after: Duration) -> Self {
         self.touch_after = after;

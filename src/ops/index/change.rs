@@ -1,5 +1,5 @@
-//! From the indexes that are there to the wanted TTL index, one change at a time. Each follows from
-//! what is there: an interrupted change is continued by asking again.
+//! From the existing indexes to the wanted TTL index, one change at a time. Each change follows from
+//! the existing indexes: an interrupted change is continued by asking again.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::error::{Error, Need, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::store::Store;
 
-/// Before server 5.1 `collMod` refuses a plain index so (`InvalidOptions`).
+/// Before server 5.1 `collMod` refuses to convert a plain index (`InvalidOptions`).
 const CANNOT_CONVERT: i32 = 72;
 /// The temporary TTL index that works while a plain index is replaced, on such a server.
 const STAND_IN: &str = "sessionctl_stand_in";
 /// More changes than any way to the wanted index has.
 const MOST_CHANGES: u32 = 8;
 
-/// What the indexes shall come to.
+/// The goal of the changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aim {
-    /// The wanted TTL index is there; one that differs is not touched.
+    /// The wanted TTL index exists; a different index is not changed.
     Install,
-    /// The wanted TTL index is there, in the place of any that differs.
+    /// The wanted TTL index exists, in place of any different index.
     Replace,
 }
 
@@ -47,11 +47,11 @@ pub enum Installed {
     Already,
     /// It was created.
     Created,
-    /// The one in its place was made it.
+    /// The index in its place was converted.
     Converted,
 }
 
-/// Changes under way, pulled one by one: the caller may say what it waits for.
+/// Running changes, pulled one by one: the caller can report what it waits for.
 #[derive(Debug, Clone)]
 pub struct Changing {
     store: Store,
@@ -78,7 +78,7 @@ impl Changing {
         self.after(&self.store.indexes().await?)
     }
 
-    /// What the login must be allowed to do for the changes that are to come.
+    /// The rights that the remaining changes require.
     ///
     /// # Errors
     /// As [`next`](Self::next).

@@ -9,7 +9,7 @@ use crate::model::index_spec::{IndexSpec, LONGEST_TTL, truthy};
 use crate::model::layout::{Layout, TtlIndex};
 
 impl IndexSpec {
-    /// Whether nothing but `expireAfterSeconds` sets it apart from the wanted index.
+    /// Whether it differs from the wanted index only in `expireAfterSeconds`.
     pub(crate) fn has_shape_of(&self, wanted: &TtlIndex) -> bool {
         // The server ignores these when it compares an index that is asked for with one that is there;
         // everything else makes it refuse with 85.
@@ -39,9 +39,9 @@ pub(super) fn is_null(field: &str) -> Document {
 /// Whether a collection has the TTL index that its layout needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TtlState {
-    /// It has.
+    /// It exists.
     Installed,
-    /// It has not; a plain index that `install` converts may be there.
+    /// It does not exist; there may be a plain index that `install` converts.
     Missing,
     /// Another index is in its place.
     Differs,
@@ -68,11 +68,11 @@ pub struct TtlStatus {
     pub state: TtlState,
     /// The spec of the wanted index, if the layout has one.
     pub wanted: Option<Document>,
-    /// The index that is there for this field, if any.
+    /// The existing index on this field, if any.
     pub found: Option<IndexSpec>,
-    /// Why no index will do.
+    /// Why no index is possible.
     pub reason: Option<String>,
-    /// What the operator has to pass so that one will.
+    /// What the operator has to pass to make one possible.
     pub need: Option<Need>,
 }
 

@@ -1,5 +1,5 @@
-//! Looking at the sessions of a purge without doing anything to them: how many they are, how many are
-//! left out, and which came back.
+//! Counts the sessions of a purge without changing them: how many match, how many are spared, and which
+//! came back.
 
 use bson::{Bson, Document, RawDocument, doc};
 
@@ -39,7 +39,7 @@ impl Store {
     }
 
     /// The same, with the sessions that have the user of the selection at another place than those
-    /// of the layout, and would stay logged in without a word.
+    /// of the layout, and would silently stay logged in.
     ///
     /// The server finds a text anywhere in JSON, but a value in a document only by its path. There
     /// all sessions are read that the rest of the selection admits, and compared as they are: a
@@ -113,7 +113,7 @@ impl Store {
         }
     }
 
-    /// Of the sessions that a purge would mend, how many are over as soon as they are; and how many
+    /// Of the sessions that a purge would fix, how many will be expired once fixed; and how many
     /// have the fault in a form that has no clear meaning.
     ///
     /// # Errors

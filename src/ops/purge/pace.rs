@@ -1,4 +1,4 @@
-//! How gently a purge goes: when its next batch may begin.
+//! The throttling of a purge: when its next batch may begin.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::server::connection::Connection;
 use crate::server::replication::Lag;
 
-/// How gently a purge goes: a plain value. The default holds back only where the server says that
-/// it has too much to do.
+/// The throttling of a purge: a plain value. The default slows down only if the server reports that it
+/// is overloaded.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Pace {
     /// At most this many sessions per second.
@@ -33,7 +33,7 @@ pub enum Cause {
     Lag(Duration),
     /// [`Pace::max_lag`]: the lag could be read before, and cannot now.
     LagUnknown,
-    /// The server says that it has too much to do.
+    /// The server reports that it is overloaded.
     Overload,
 }
 
@@ -115,7 +115,7 @@ impl Throttle {
     }
 }
 
-/// The shortest and the longest pause after the server said that it has too much to do.
+/// The shortest and the longest pause after the server reported that it is overloaded.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
 /// What batches in flight report to the others: that the server is overloaded.
@@ -127,7 +127,7 @@ impl Overload {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The server said so: nothing begins for a while, each time for longer.
+    /// The server is overloaded: no batch begins for a while, each time for longer.
     pub(super) fn met(&self, now: Instant) {
         let mut state = self.lock();
         let pause = state.map_or(PAUSES.0, |(pause, _)| (pause * 2).min(PAUSES.1));
@@ -154,9 +154,9 @@ impl Overload {
     }
 }
 
-/// While it waits, its caller hears of it this often.
+/// A long wait is reported this often.
 pub(super) const LONG_WAIT: Duration = Duration::from_secs(10);
-/// How often the replication lag is asked for: the question itself costs every member a command.
+/// How often the replication lag is read: each reading costs every member a command.
 const LAG_EVERY: Duration = Duration::from_secs(1);
 
 /// When the next batch may begin.
@@ -167,14 +167,14 @@ pub(super) struct Gate {
     pub(super) throttle: Throttle,
     /// Shared with the batches in flight.
     pub(super) overload: Overload,
-    /// How long it was shut so far.
+    /// How long it has waited so far.
     pub(super) throttled: Throttled,
     /// When the lag was last read, and whether it was ever known.
     lag_asked: Option<Instant>,
     lag_told: bool,
-    /// What was said to be waited for.
+    /// The cause that was last reported.
     paused: Option<Cause>,
-    /// When its caller last heard that it waits.
+    /// When a wait was last reported.
     reported: Instant,
     cancel: CancellationToken,
 }

@@ -18,7 +18,7 @@ pub struct Plan {
     /// How most of the sessions are found.
     pub strategy: Strategy,
     /// The plan that the server chooses for the selection, such as `IXSCAN expires_1` or
-    /// `COLLSCAN`; none if it does not say.
+    /// `COLLSCAN`; none if it does not report one.
     pub winning: Option<String>,
     /// Whether the whole collection is scanned for some of its sessions, because an index is missing.
     pub walks: bool,
@@ -26,7 +26,7 @@ pub struct Plan {
 }
 
 impl Store {
-    /// How `purge` would go about it.
+    /// How `purge` would proceed.
     ///
     /// # Errors
     /// If the server refuses to list the indexes, or cannot be reached.
@@ -53,7 +53,7 @@ impl Store {
         let Some((ranges, mut rest)) = expired.filter(|_| purge.is_by_expiry_alone()) else {
             return Ok((VecDeque::new(), Some(purge.predicate(self.layouts())?)));
         };
-        // A range is all that the server must look at; an index on the expiry alone decides it.
+        // The server examines only a range; an index on the expiry alone decides it.
         let invariant = purge.selection.invariant(self.layouts());
         let mut parts = VecDeque::new();
         for (path, below) in ranges {

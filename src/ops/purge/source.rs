@@ -1,5 +1,5 @@
-//! Where the sessions of a purge come from: one batch after the other, each as what its write is
-//! bound to.
+//! Where the sessions of a purge come from: one batch after the other, each with the
+//! conditions of its write.
 
 use std::collections::VecDeque;
 
@@ -20,7 +20,7 @@ const WINDOWED: [&str; 3] = ["string", "objectId", "binData"];
 const OTHERS: [&str; 9] =
     ["number", "object", "date", "bool", "timestamp", "null", "symbol", "minKey", "maxKey"];
 
-/// Sessions that are found in the same way, one batch after the other.
+/// Sessions with the same strategy, one batch after the other.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a purge has a few of them")]
 pub(super) enum Part {
@@ -28,7 +28,7 @@ pub(super) enum Part {
     Expiry(Expiry),
     /// Those that match, in the order of `_id`.
     Walk(Walk),
-    /// Those that match, by whatever the server finds best.
+    /// Those that match, with the plan that the server chooses.
     Ids(Ids),
     /// Those with certain `_id`s that match.
     Keys(Keys),
@@ -85,7 +85,7 @@ pub(super) struct Expiry {
     path: String,
     below: Bson,
     index: String,
-    /// What must hold besides.
+    /// The other conditions.
     filter: Document,
     /// Where the next window begins: `$gte` or `$gt` a value.
     from: Option<(&'static str, Bson)>,
@@ -125,7 +125,7 @@ impl Expiry {
             };
             let begins = matches!(&self.from, Some(("$gte", from)) if *from == bound);
             if !is_scalar(&bound) {
-                // An array stands where one instant should: no window can end there.
+                // An array instead of one instant: no window can end there.
                 self.ended = true;
                 self.burst = Some((bound, self.ids(range)));
             } else if begins {
