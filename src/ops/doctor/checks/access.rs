@@ -94,7 +94,7 @@ pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
         && let Ok(looked) = looked
         && looked.at > 0
     {
-        let what = format!("no known layout fits the {} examined documents", looked.at);
+        let what = format!("no known layout fits the {} documents examined", looked.at);
         let meaning = "no other check of sessions is possible, and no command reads or changes a \
                        document here";
         return Ok(Finding::warn(what, meaning).needs(Need::Layout));
@@ -121,15 +121,15 @@ pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
                 );
                 Finding::warn(verdict.to_string(), meaning).remedy(Remedy::NameLayout)
             }
-            _ => Finding::pass(format!("all examined documents have the layout {name}")),
+            _ => Finding::pass(format!("all documents examined have the layout {name}")),
         });
     }
     if strangers == at {
-        let what = format!("none of the {at} examined documents has the layout {name}");
+        let what = format!("none of the {at} documents examined has the layout {name}");
         let meaning = "no finding about sessions applies to these documents";
         return Ok(Finding::fail(what, meaning).remedy(Remedy::DetectLayout));
     }
-    let what = format!("{strangers} of {at} examined documents do not have the layout {name}");
+    let what = format!("{strangers} of {at} documents examined do not have the layout {name}");
     Ok(match looked.other.as_ref().filter(|(other, _)| other.name != *name) {
         Some((other, count)) => {
             let what = format!("{what}; {count} of them look like {}", other.name);
