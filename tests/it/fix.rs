@@ -294,7 +294,8 @@ fn an_endless_session_ends_a_lifetime_after_its_last_touch_its_creation_or_now()
     );
     let before = at(0);
     let command = ["fix", "endless", "--lifetime", "7d", "--yes", "-o", "json"];
-    let report = db.sessionctl(&command).exits(0).says("1 session will be expired once it is fixed").json();
+    let report =
+        db.sessionctl(&command).exits(0).says("1 session will be expired once it is fixed").json();
     assert_eq!((&report["matched"], &report["mended"]), (&4.into(), &4.into()));
     let week = |date: DateTime| DateTime::from_millis(date.timestamp_millis() + 7 * 86_400_000);
     let date = |id: &str| *expiry(&db, id).as_datetime().unwrap();
