@@ -101,11 +101,8 @@ async fn prepare(context: &Context, typed: &Typed<'_>, fault: Fault) -> Result<P
     let (over, unclear) = job.store.count_mended(&job.purge).await.doing(&job.action)?;
     if over > 0 {
         let text = match over {
-            1 => "1 session will be expired once it is fixed: its expiry is in the past".to_owned(),
-            over => format!(
-                "{} sessions will be expired once they are fixed: their expiry is in the past",
-                grouped(over)
-            ),
+            1 => "1 session will be expired once it is fixed".to_owned(),
+            over => format!("{} sessions will be expired once they are fixed", grouped(over)),
         };
         context.note("note", text);
     }
