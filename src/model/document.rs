@@ -128,7 +128,7 @@ fn split(path: &str) -> (&str, Option<&str>) {
     path.split_once('.').map_or((path, None), |(key, rest)| (key, Some(rest)))
 }
 
-/// The value of `element`, or what stands at `rest` of it.
+/// The value of `element`, or the value at `rest` in it.
 fn value<'a>(element: &RawElement<'a>, rest: Option<&str>) -> Found<'a> {
     let Ok(value) = element.value() else { return not_utf8(element) };
     match (rest, value) {

@@ -36,8 +36,8 @@ impl Selection {
         Self { cutoff, ..Self::new(Query::state(State::Expired), now) }
     }
 
-    /// The filter for the server. It decides everything, or all but what only a decoded payload
-    /// tells: see [`Selection::admits`].
+    /// The filter for the server. It decides everything except what only a decoded payload shows: see
+    /// [`Selection::admits`].
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) where a layout cannot decide a condition.
@@ -45,7 +45,7 @@ impl Selection {
         Ok(all(vec![self.keyed(), self.predicate(layouts)?]))
     }
 
-    /// The part of the filter that the `_id`s are.
+    /// The part of the filter that lists the `_id`s.
     pub(crate) fn keyed(&self) -> Document {
         let keys = self.keys.as_ref();
         keys.map_or_else(Document::new, |keys| doc! { "_id": { "$in": keys } })
@@ -83,7 +83,7 @@ impl Selection {
 
     /// The dates that the conditions compare with. For each, the filter of all sessions that have it,
     /// and the filter of those that lack it although they match the other conditions that the server
-    /// can judge: nothing can be said of them, so they are not selected.
+    /// can judge: they cannot be decided, so they are not selected.
     ///
     /// # Errors
     /// As for [`Selection::filter`].
@@ -115,8 +115,8 @@ impl Selection {
         !self.needs_payload() || self.session(layouts, document).is_some()
     }
 
-    /// The session in a document that matched the filter, if it is selected, as it stands at the
-    /// cutoff. No more of the payload is decoded than must be.
+    /// The session in a document that matched the filter, if it is selected, with its state at the
+    /// cutoff. Decodes only as much of the payload as necessary.
     pub fn session(&self, layouts: &Layouts, document: &RawDocument) -> Option<Session> {
         self.query.admit(layouts.of(document), document, (self.now, self.cutoff))
     }

@@ -10,9 +10,9 @@ use crate::server::backoff::{Retries, may_pass};
 use crate::server::connection::Connection;
 use crate::server::reply::{affected, first_batch, key_of, refusal};
 
-/// How many sessions a batch has unless told otherwise.
+/// How many sessions a batch has by default.
 pub const BATCH_SIZE: u32 = 1000;
-/// How many bytes of documents a batch has at the most, unless a single one is larger: a command
+/// The most bytes of documents in a batch, unless a single one is larger: a command
 /// holds 16 MB.
 const BATCH_BYTES: usize = 4 << 20;
 /// How long the server may work on one batch, in milliseconds.
@@ -54,7 +54,7 @@ pub struct Restoring<I> {
     batch_size: u32,
     /// Read, but too large for the batch before.
     held: Option<RawDocumentBuf>,
-    /// What ended the reading, to be told once the documents before it are restored.
+    /// What ended the reading, to be reported once the documents before it are restored.
     broken: Option<Error>,
     total: Restored,
     cancel: CancellationToken,
@@ -88,7 +88,7 @@ impl Connection {
     /// How many of `documents` have an `_id` that is in `collection` already.
     ///
     /// # Errors
-    /// What the connection meets, and the first error among the documents.
+    /// If the server refuses the command or cannot be reached; and the first error among the documents.
     pub async fn count_existing(
         &self,
         collection: &str,

@@ -1,5 +1,5 @@
 //! A store: one collection, the layout of its sessions and the connection to them. How they are read, found
-//! by what was typed, and written stands in the files beside this one.
+//! by typed ids, and written is in the files beside this one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl Store {
     }
 
     /// How new sessions are written. Those that are there may have other layouts, too: what reads,
-    /// counts or ends them goes by [`Store::layouts`].
+    /// counts or ends them uses [`Store::layouts`].
     pub fn layout(&self) -> &Layout {
         self.layouts.first()
     }
@@ -97,7 +97,7 @@ impl Store {
     /// The server's clock.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn now(&self) -> Result<DateTime> {
         Ok(self.connection.hello().await?.now)
     }
@@ -139,7 +139,7 @@ impl Store {
     /// after it.
     ///
     /// # Errors
-    /// What the server says, such as a duplicate id.
+    /// If the server refuses the command, such as for a duplicate id, or cannot be reached.
     pub async fn insert_documents(&self, documents: Vec<Document>) -> Result<()> {
         // The server takes up to 100,000 documents and 48 MB in one command; a body holds 16 MB.
         for chunk in documents.chunks(100) {

@@ -1,4 +1,4 @@
-//! From what somebody typed to the sessions meant: a whole id, or a prefix that only one session
+//! Resolves typed ids to sessions: a whole id, or a prefix that only one session
 //! has. A prefix is a range of strings or of `ObjectId`s, never a regular expression.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::model::layout::{BsonType, Layout};
 use crate::model::session::{SessionId, shorten};
 use crate::server::reply::{documents, key_of};
 
-/// The least that can be typed of an id whose short form is longer.
+/// The shortest prefix that can be typed of an id whose short form is longer.
 const LEAST_PREFIX: usize = 8;
 /// The longest id of bytes that is found by a prefix.
 const LONGEST_BINARY: usize = 64;
@@ -42,7 +42,7 @@ impl Store {
     /// Finds the sessions that `typed` names: whole ids first, the rest as prefixes.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn resolve(&self, typed: &[String]) -> Result<Resolved> {
         let mut resolved = Resolved::default();
         for chunk in typed.chunks(AT_ONCE) {
@@ -81,7 +81,7 @@ impl Store {
         Ok(exact)
     }
 
-    /// What tells the ids of the sessions that match: no more of them than that, where their layouts
+    /// What identifies the sessions that match: no more of them than that, where their layouts
     /// agree on the field.
     async fn read_for_ids(&self, filter: Document) -> Result<Batches> {
         match self.layouts.share_ids() {
@@ -103,13 +103,13 @@ impl Store {
         Ok(())
     }
 
-    /// The sessions whose ids begin so.
+    /// The sessions whose ids begin with it.
     pub(crate) async fn prefix_filter(&self, text: &str) -> Result<Option<Document>> {
         let is_collated = self.is_collated().await?;
         Ok(self.layouts.each_maybe(|layout| prefix_filter(layout, text, is_collated)))
     }
 
-    /// At most two sessions whose ids begin so. Fewer than eight characters are taken only where
+    /// At most two sessions whose ids begin with it. Fewer than eight characters are taken only where
     /// they are at least the whole short form of a short id.
     async fn some_ids(&self, filter: Document, text: &str) -> Result<Vec<Bson>> {
         let typed = text.chars().count();
@@ -136,7 +136,7 @@ impl Store {
     }
 }
 
-/// Whether an id has at most so many characters after its prefix.
+/// Whether an id has at most this many characters after its prefix.
 fn is_short(layout: &Layout, longest: usize) -> Document {
     let longest = longest + layout.id.prefix.chars().count();
     let id = doc! { "$convert": { "input": format!("${}", layout.id.path), "to": "string", "onError": "", "onNull": "" } };
@@ -163,7 +163,7 @@ fn values_of(layout: &Layout, text: &str) -> Vec<Bson> {
     values
 }
 
-/// The sessions of the layout whose ids begin so.
+/// The sessions of the layout whose ids begin with it.
 fn prefix_filter(layout: &Layout, text: &str, is_collated: bool) -> Option<Document> {
     let (path, prefix) = (&layout.id.path, &layout.id.prefix);
     let mut ranges = Vec::new();

@@ -38,9 +38,9 @@ pub struct Reading {
     pub sort: Option<SortKey>,
     /// The other way round.
     pub reverse: bool,
-    /// At most so many; 0 is all.
+    /// At most this many; 0 is all.
     pub limit: u64,
-    /// The server gives it up after so long; used where nothing is sorted.
+    /// The server aborts after this time; used where nothing is sorted.
     pub within: Option<Duration>,
 }
 
@@ -48,7 +48,7 @@ impl Store {
     /// How many sessions match `filter`.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn count(&self, filter: Document) -> Result<u64> {
         // Without a filter the server knows the number; with one it must be counted exactly.
         if filter.is_empty() {
@@ -67,7 +67,7 @@ impl Store {
     /// The raw documents that match `filter`, in batches as the server sends them.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn read(&self, filter: Document, reading: &Reading) -> Result<Batches> {
         let Some(sort) = reading.sort else {
             return self.find(filter, reading, None, READ_BATCH).await;
@@ -105,7 +105,7 @@ impl Store {
         self.find(filter, &Reading::default(), Some(projection), size).await
     }
 
-    /// The `_id`s of the last that were stored, the newest first; the server may take so long.
+    /// The `_id`s of the last sessions stored, the newest first, within this time on the server.
     pub(crate) async fn read_newest_ids(&self, limit: u64, within: Duration) -> Result<Batches> {
         let newest = Reading { reverse: true, limit, within: Some(within), sort: None };
         self.find(Document::new(), &newest, Some(doc! { "_id": 1 }), READ_BATCH).await
@@ -191,7 +191,7 @@ impl Batches {
     /// The next batch that has documents; `None` at the end.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn next(&mut self) -> Result<Option<RawBatch>> {
         while let Some(batch) = self.cursor.next().await {
             let batch = batch.map_err(|error| self.store.error(self.command, error))?;

@@ -127,7 +127,7 @@ fn compact(command: clap::Command) -> clap::Command {
 fn without_secrets(error: clap::Error, definition: &clap::Command) -> Refusal {
     use clap::error::{ContextKind, ContextValue, ErrorKind};
     const HINT: &str =
-        "put a session id that begins with - after --, or pass - and write the ids to stdin";
+        "put a session id that begins with - after --; long options begin with --, such as --uri";
     if error.use_stderr()
         && without_password(&error.render().to_string()) != error.render().to_string()
     {
@@ -164,17 +164,17 @@ fn is_option(argument: &str) -> bool {
     argument.strip_prefix("--").is_some_and(|name| name.bytes().all(small))
 }
 
-/// A flag beats a variable here too.
+/// A flag overrides a variable here too.
 fn choose_layout(global: &mut Global, matches: &ArgMatches) -> Result<(), Refusal> {
     let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
-    // clap forgets what stands before the command's name if something stands behind it.
+    // clap drops the values before the subcommand if there are values after it.
     if typed("layout") && typed_times("--layout", None) > global.layout.len() {
-        let sentence = "--layout stands both before and behind the name of the command".into();
-        return Err(Refusal::Own(sentence, "give every --layout behind it"));
+        let sentence = "--layout given both before and after the subcommand".into();
+        return Err(Refusal::Own(sentence, "give every --layout after the subcommand"));
     }
     if global.layout.len() > 1 && global.layout.iter().any(|name| name == AUTO) {
-        let sentence = "--layout auto was given beside the name of a layout".into();
-        return Err(Refusal::Own(sentence, "leave auto away, or the names"));
+        let sentence = "--layout auto cannot be combined with the name of a layout".into();
+        return Err(Refusal::Own(sentence, "omit auto, or the names"));
     }
     match (typed("layout"), typed("layout_file")) {
         (true, true) => {
@@ -189,11 +189,11 @@ fn choose_layout(global: &mut Global, matches: &ArgMatches) -> Result<(), Refusa
     }
 }
 
-/// Several collections are for those commands that say so.
+/// Only some commands take several collections.
 fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
     let collections = &cli.global.collection;
     let is_typed = matches.value_source("collection") == Some(ValueSource::CommandLine);
-    // clap forgets what stands before the command's name if something stands behind it.
+    // clap drops the values before the subcommand if there are values after it.
     if is_typed && typed_times("--collection", Some("-c")) > collections.len() {
         let sentence = "-c given both before and after the subcommand".into();
         return Err(Refusal::Own(sentence, "give every -c after the subcommand"));
@@ -217,7 +217,7 @@ fn typed_times(long: &str, short: Option<&str>) -> usize {
     args.take_while(|arg| arg != "--").filter(|arg| is_short(arg) || is_long(arg)).count()
 }
 
-/// A flag beats a variable, whichever of the forms it is.
+/// A flag overrides a variable, in any of its forms.
 fn uri(global: &Global, matches: &ArgMatches) -> Result<Uri, Refusal> {
     let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
     let text = global

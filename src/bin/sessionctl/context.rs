@@ -263,7 +263,7 @@ impl Context {
                 let (strangers, sampled) = (verdict.strangers(), verdict.sampled);
                 self.note(
                     "note",
-                    format!("{strangers} of {sampled} documents looked at are not of this layout"),
+                    format!("{strangers} of {sampled} documents examined do not have this layout"),
                 );
             }
             _ => {}

@@ -60,7 +60,7 @@ impl Rule {
 
     /// The documents whose date plus the lifetime beside it compares so with `time`.
     fn with_own_lifetime(&self, lifetime: &str, operator: &str, time: DateTime) -> Document {
-        // No index leads to a sum of two fields, so only layouts that cannot do without pay for `$expr`.
+        // No index serves a sum of two fields, so only layouts that need the sum pay for `$expr`.
         let compared = doc! { operator: [self.field(), self.own_limit(lifetime, time)] };
         doc! { "$expr": { "$cond": [self.has_own_lifetime(lifetime), compared, false] } }
     }
@@ -227,7 +227,7 @@ impl Rule {
 }
 
 /// Whether a number is less than the limit, as exactly as the server compares: nanoseconds since
-/// 1970 are beyond the integers that a double can tell apart.
+/// 1970 are beyond the integers that a double can represent.
 fn is_less(value: RawBsonRef<'_>, limit: &Bson) -> bool {
     match (value, limit) {
         (RawBsonRef::Int64(number), Bson::Int64(limit)) => number < *limit,

@@ -70,13 +70,13 @@ pub(super) fn instant(path: &str, unit: Option<Unit>) -> Bson {
     doc! { "$cond": [is_usable(&field, unit), millis(&field, unit), unusual] }.into()
 }
 
-/// What `tell` makes of the number that the text `value` is, or null.
-pub(super) fn of_digits(value: &str, tell: impl Fn(&str) -> Bson) -> Bson {
+/// `convert` applied to the number in the text `value`, or to null.
+pub(super) fn of_digits(value: &str, convert: impl Fn(&str) -> Bson) -> Bson {
     let number = doc! { "$convert": { "input": value, "to": "long", "onError": Bson::Null } };
     let are_digits = doc! { "$regexMatch": { "input": value, "regex": DIGITS } };
     doc! { "$let": {
         "vars": { "number": { "$cond": [are_digits, number, Bson::Null] } },
-        "in": tell("$$number"),
+        "in": convert("$$number"),
     } }
     .into()
 }

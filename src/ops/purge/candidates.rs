@@ -1,4 +1,4 @@
-//! The sessions of one batch, judged by what was read of them, and what their write is bound to.
+//! The sessions of one batch, judged by what was read, and the conditions of their write.
 
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument, doc};
@@ -12,12 +12,12 @@ use crate::server::reply::key_of;
 /// Values up to this size, in bytes, are repeated in the write; a command holds 48 MB in all.
 const REPEATED: usize = 64 << 10;
 
-/// What one write is bound to, besides the predicate that it repeats.
+/// The conditions of one write, besides the predicate that it repeats.
 #[derive(Debug)]
 pub(super) enum Scope {
     /// These `_id`s.
     Keys(Vec<Bson>),
-    /// Each of these by itself: an `_id`, and what else must be as it was read.
+    /// Each of these separately: an `_id`, and the values that must not have changed since the read.
     Each(Vec<Document>),
     /// All that is in this range, along the index that `hint` names.
     Window { range: Document, hint: Bson },
@@ -31,9 +31,9 @@ pub(super) struct Candidates {
     pub(super) filter: Document,
     /// How many there are; in a window of the `_id`, how many the server looks at.
     pub(super) count: u64,
-    /// The documents, where they are wanted.
+    /// The documents, if they are needed.
     pub(super) documents: Vec<RawDocumentBuf>,
-    /// What the store looks them up by, where that is wanted.
+    /// The ids by which the store finds them, if they are needed.
     pub(super) ids: Vec<Bson>,
 }
 
@@ -102,10 +102,10 @@ pub(super) fn judged<'a>(
     Candidates { scope, filter: filter.clone(), count, documents: whole, ids }
 }
 
-/// What must be as it was read when a session is written.
+/// What must not have changed since the read when a session is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Binding {
-    /// Only the `_id`: the predicate says the rest.
+    /// Only the `_id`: the predicate covers the rest.
     Id,
     /// The payload, by which it was judged.
     Payload,
@@ -115,8 +115,8 @@ pub(super) enum Binding {
 
 impl Purge {
     pub(super) fn binds(&self) -> Binding {
-        // Nobody writes to a dead session but to renew it, and then the predicate fails. One that is
-        // mended stays, with whatever its store writes meanwhile.
+        // Applications write to an expired session only to renew it, and then the predicate fails. A
+        // fixed session stays, with whatever its store writes meanwhile.
         let may_lose =
             !self.selection.query.is_only_expired() && !matches!(self.action, Action::Fix(_));
         match (self.archive && may_lose, self.selection.needs_payload()) {
@@ -127,7 +127,7 @@ impl Purge {
     }
 }
 
-/// The expiry as it was read, as the condition that it is still so: a session whose last touch follows
+/// The condition that the expiry has not changed since the read: a session whose last touch follows
 /// from it was not touched since.
 fn expiry_as_read(layout: &Layout, document: &RawDocument) -> Document {
     let paths = layout.expiry.iter().filter_map(|rule| rule.path.as_ref());
@@ -138,8 +138,8 @@ fn expiry_as_read(layout: &Layout, document: &RawDocument) -> Document {
     paths.filter_map(value).collect()
 }
 
-/// What was read of a document as the condition that it is still so. Without one, where it is too large
-/// or cannot be written back (text that is not UTF-8), only the `_id` and the filter bind the write.
+/// The condition that a document has not changed since the read. If it is too large or cannot be written
+/// back (text that is not UTF-8), only the `_id` and the filter restrict the write.
 fn as_read(binds: Binding, layout: &Layout, document: &RawDocument) -> Option<Document> {
     if document.as_bytes().len() > REPEATED {
         return None;

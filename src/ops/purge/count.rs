@@ -1,5 +1,5 @@
-//! Looking at the sessions of a purge without doing anything to them: how many they are, how many are
-//! left out, and which came back.
+//! Counts the sessions of a purge without changing them: how many match, how many are spared, and which
+//! came back.
 
 use bson::{Bson, Document, RawDocument, doc};
 
@@ -28,7 +28,7 @@ const FEW: usize = 1000;
 const KEYS_AT_ONCE: usize = 10_000;
 
 impl Store {
-    /// To how many sessions a purge has something to do now. Where only their payloads tell, every
+    /// How many sessions a purge matches now. If only their payloads decide, every
     /// candidate is decoded, and `looked_at` hears how many of them at a time.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl Store {
     }
 
     /// The same, with the sessions that have the user of the selection at another place than those
-    /// of the layout, and would stay logged in without a word.
+    /// of the layout, and would silently stay logged in.
     ///
     /// The server finds a text anywhere in JSON, but a value in a document only by its path. There
     /// all sessions are read that the rest of the selection admits, and compared as they are: a
@@ -97,7 +97,7 @@ impl Store {
                 looked_at(documents(&batch).count() as u64);
             }
         }
-        // Whoever is named by an `_id` is meant, even a credential.
+        // A session named by its `_id` is selected, even a credential.
         counted.keys = keys.filter(|_| layouts.credentials().is_none());
         Ok(counted)
     }
@@ -105,7 +105,7 @@ impl Store {
     /// How many documents a purge spares because they are credentials rather than logins.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn count_spared(&self, purge: &Purge) -> Result<u64> {
         match purge.selection.left_out(self.layouts())? {
             Some(spared) => self.count(spared).await,
@@ -113,11 +113,11 @@ impl Store {
         }
     }
 
-    /// Of the sessions that a purge would mend, how many are over as soon as they are; and how many
-    /// have the fault in a form that nobody can mend for sure.
+    /// Of the sessions that a purge would fix, how many will be expired once fixed; and how many
+    /// have the fault in a form that has no clear meaning.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn count_mended(&self, purge: &Purge) -> Result<(u64, u64)> {
         let Action::Fix(mendings) = &purge.action else { return Ok((0, 0)) };
         let layouts = self.layouts();

@@ -18,18 +18,18 @@ pub struct Plan {
     /// How most of the sessions are found.
     pub strategy: Strategy,
     /// The plan that the server chooses for the selection, such as `IXSCAN expires_1` or
-    /// `COLLSCAN`; none if it does not say.
+    /// `COLLSCAN`; none if it does not report one.
     pub winning: Option<String>,
-    /// Whether the whole collection is walked for some of its sessions, for want of an index.
+    /// Whether the whole collection is scanned for some of its sessions, because an index is missing.
     pub walks: bool,
     pub(super) parts: VecDeque<Part>,
 }
 
 impl Store {
-    /// How `purge` would go about it.
+    /// How `purge` would proceed.
     ///
     /// # Errors
-    /// What reading the indexes meets.
+    /// If the server refuses to list the indexes, or cannot be reached.
     pub async fn plan(&self, purge: &Purge) -> Result<Plan> {
         let winning = self.winning_plan(&purge.filter(self.layouts())?).await;
         let indexes = self.indexes().await?;
@@ -42,7 +42,7 @@ impl Store {
         Ok(Plan { strategy, winning, walks, parts })
     }
 
-    /// The parts of a purge that go along an index of the expiry, and what is left for others.
+    /// The parts of a purge that use an index on the expiry, and the parts that do not.
     fn along_indexes(
         &self,
         purge: &Purge,
@@ -53,7 +53,7 @@ impl Store {
         let Some((ranges, mut rest)) = expired.filter(|_| purge.is_by_expiry_alone()) else {
             return Ok((VecDeque::new(), Some(purge.predicate(self.layouts())?)));
         };
-        // A range is all that the server must look at; an index on the expiry alone decides it.
+        // The server examines only a range; an index on the expiry alone decides it.
         let invariant = purge.selection.invariant(self.layouts());
         let mut parts = VecDeque::new();
         for (path, below) in ranges {
@@ -69,7 +69,7 @@ impl Store {
         Ok((parts, (!rest.is_empty()).then(|| all(vec![any(rest), invariant]))))
     }
 
-    /// How the sessions of `filter` are found where no window of their expiry leads to them.
+    /// How the sessions of `filter` are found if no window of their expiry holds them.
     async fn part(&self, purge: &Purge, filter: Document) -> Part {
         if let Some(keys) = purge.selection.keys.clone() {
             return Part::Keys(Keys::new(keys, filter));
@@ -79,7 +79,7 @@ impl Store {
         if walks { Part::Walk(Walk::new(filter)) } else { Part::Ids(Ids::new(filter)) }
     }
 
-    /// The plan that the server chooses for a filter. Not every server, and not every login, tells.
+    /// The plan that the server chooses for a filter. Not every server reports it, nor to every login.
     async fn winning_plan(&self, filter: &Document) -> Option<String> {
         let find = doc! { "find": self.name(), "filter": filter, "comment": self.comment() };
         let command = doc! { "explain": find, "verbosity": "queryPlanner" };

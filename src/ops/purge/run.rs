@@ -19,17 +19,17 @@ use crate::server::backoff::Retries;
 use crate::server::connection::Topology;
 use crate::store::Store;
 
-/// How often a rate starts batches at the least, in a second: smaller ones, rather than bursts.
+/// At a limited rate, at least this many batches start per second: small ones, rather than bursts.
 const STARTS_A_SECOND: u32 = 4;
 
-/// What came of one batch.
+/// The result of one batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Batch {
     /// Sessions that were deleted, or ended.
     pub done: u64,
-    /// Sessions that were read for it but did not match any more when they were to be written: they
-    /// were renewed or removed meanwhile. None where the sessions were not read.
+    /// Sessions that were read for it but no longer matched at the write: they were renewed or removed
+    /// meanwhile. None if the sessions were not read.
     pub spared: Option<u64>,
     /// Whether `done` is exact; after a connection that broke in mid-write it is "at least".
     pub exact: bool,
@@ -37,7 +37,7 @@ pub struct Batch {
     pub archived: Option<u64>,
     /// Sessions left alone because the archive has no form for them.
     pub kept: u64,
-    /// What their store looks its sessions up by, if the purge tells ids.
+    /// The field by which the store finds its sessions, if the purge reports ids.
     pub ids: Vec<Bson>,
     /// How long its write took.
     pub took: Duration,
@@ -48,16 +48,16 @@ pub struct Batch {
 pub enum Step {
     /// A batch was carried out.
     Batch(Batch),
-    /// It waits: told at once where the server is to catch up, and now and then in any long wait.
-    /// Pulling goes on waiting.
+    /// It waits: reported at once if the server has to catch up, and at intervals during any long wait.
+    /// Reading the stream continues the wait.
     Paused(Cause),
 }
 
-/// A batch that is being written: how many sessions it was expected to have, and what is known of it
-/// before. Those that were read for it count as spared until it is known what was done.
+/// A batch that is being written: the expected number of sessions, and what is known before the result.
+/// Sessions that were read for it count as spared until the result is known.
 type Flight = JoinHandle<(u64, Batch, Written)>;
 
-/// A purge under way. Dropping it leaves the batches in flight to themselves.
+/// A running purge. If it is dropped, the batches in flight finish unobserved.
 #[derive(Debug)]
 pub struct Purging {
     store: Store,
@@ -151,7 +151,7 @@ impl Purging {
         self
     }
 
-    /// Gives the archive back, if there is one that can be written on.
+    /// Returns the archive, if there is one that can still be written.
     pub fn into_archive(self) -> Option<Archive> {
         self.archive
     }
@@ -167,7 +167,7 @@ impl Purging {
         self.finished
     }
 
-    /// Whether no index leads to the sessions, so that the collection is walked.
+    /// Whether no index finds the sessions, so that the collection is scanned.
     pub fn walks(&self) -> bool {
         self.walks
     }
@@ -181,8 +181,8 @@ impl Purging {
     /// in flight are always finished first.
     ///
     /// # Errors
-    /// What is still wrong after several attempts, or at once what trying again cannot mend. The
-    /// batches that were in flight come before it.
+    /// An error that several attempts did not overcome, or at once one that a retry cannot overcome. The
+    /// results of batches in flight come before it.
     pub async fn next(&mut self) -> Result<Option<Step>> {
         loop {
             let stops = self.failure.is_some() || self.cancel.is_cancelled();
@@ -215,7 +215,7 @@ impl Purging {
                     Err(error) => self.failure = Some(error),
                 },
                 Ok(None) if self.cancel.is_cancelled() => {}
-                // What is in flight may yet be spared, and then it is looked at once more.
+                // Sessions in flight may yet be spared, and are then examined again.
                 Ok(None) if !self.flights.is_empty() => self.dry = true,
                 Ok(None) => {
                     self.finished = true;
@@ -231,7 +231,7 @@ impl Purging {
         if self.gate.overload.is_near() { 1 } else { self.jobs }
     }
 
-    /// Waits for as long as another batch must not begin, or until one in flight is done.
+    /// Waits until another batch may begin, or until one in flight is done.
     async fn wait(&mut self, wait: Duration, cause: Cause) -> Option<Step> {
         if self.gate.is_worth_telling(cause) {
             return Some(Step::Paused(cause));
@@ -261,8 +261,8 @@ impl Purging {
                         self.gate.overload.met(Instant::now());
                     }
                     retries.pause(&cancel, error).await?;
-                    // A lost cursor begins again, and would find what is in flight once more: first
-                    // that lands.
+                    // After a lost cursor, the scan begins again, and would find the sessions in
+                    // flight: it waits for these first.
                     if !self.flights.is_empty() {
                         return Ok(None);
                     }
@@ -286,7 +286,7 @@ impl Purging {
         source.next(By { store: &self.store, purge: &self.purge, size }).await
     }
 
-    /// Two keep a standalone busy; who waits for the majority needs more (measured on mongod 6.0.5).
+    /// Two keep a standalone busy; waiting for the majority requires more (measured on mongod 6.0.5).
     fn usual_jobs(&self, kind: Topology) -> usize {
         match kind {
             _ if self.purge.pace.sleep_factor > 0.0 => 1,
@@ -329,7 +329,7 @@ impl Purging {
             .push(tokio::spawn(async move { (expected, batch, writer.write(candidates).await) }));
     }
 
-    /// What a batch came to; nothing, where it failed as a whole.
+    /// The result of a batch; nothing if it failed as a whole.
     fn landed(&mut self, flight: Result<(u64, Batch, Written), JoinError>) -> Option<Batch> {
         let Ok((expected, mut batch, written)) = flight else {
             self.exact = false;
@@ -343,7 +343,7 @@ impl Purging {
         if let (Some(source), Some(spared)) = (&mut self.source, spared) {
             source.spared(spared);
         }
-        // What an earlier attempt may have done was not renewed by anybody.
+        // Sessions that an earlier attempt may have written were not renewed.
         batch.spared = spared.map(|spared| if exact && error.is_none() { spared } else { 0 });
         batch.archived = self.purge.archive.then_some(done);
         (batch.done, batch.exact, batch.took) = (done, exact, took);

@@ -1,5 +1,5 @@
-//! Where the sessions of a purge come from: one batch after the other, each as what its write is
-//! bound to.
+//! Where the sessions of a purge come from: one batch after the other, each with the
+//! conditions of its write.
 
 use std::collections::VecDeque;
 
@@ -20,7 +20,7 @@ const WINDOWED: [&str; 3] = ["string", "objectId", "binData"];
 const OTHERS: [&str; 9] =
     ["number", "object", "date", "bool", "timestamp", "null", "symbol", "minKey", "maxKey"];
 
-/// Sessions that are found in the same way, one batch after the other.
+/// Sessions with the same strategy, one batch after the other.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a purge has a few of them")]
 pub(super) enum Part {
@@ -28,7 +28,7 @@ pub(super) enum Part {
     Expiry(Expiry),
     /// Those that match, in the order of `_id`.
     Walk(Walk),
-    /// Those that match, by whatever the server finds best.
+    /// Those that match, with the plan that the server chooses.
     Ids(Ids),
     /// Those with certain `_id`s that match.
     Keys(Keys),
@@ -71,7 +71,7 @@ impl Source {
         Ok(None)
     }
 
-    /// Tells that so many sessions of a batch did not match any more when they were written.
+    /// Reports how many sessions of a batch no longer matched when they were written.
     pub(super) fn spared(&mut self, sessions: u64) {
         if let Some(Part::Ids(ids)) = self.0.front_mut() {
             ids.spared += sessions;
@@ -85,7 +85,7 @@ pub(super) struct Expiry {
     path: String,
     below: Bson,
     index: String,
-    /// What must hold besides.
+    /// The other conditions.
     filter: Document,
     /// Where the next window begins: `$gte` or `$gt` a value.
     from: Option<(&'static str, Bson)>,
@@ -125,7 +125,7 @@ impl Expiry {
             };
             let begins = matches!(&self.from, Some(("$gte", from)) if *from == bound);
             if !is_scalar(&bound) {
-                // An array stands where one instant should: no window can end there.
+                // An array instead of one instant: no window can end there.
                 self.ended = true;
                 self.burst = Some((bound, self.ids(range)));
             } else if begins {
@@ -166,7 +166,7 @@ fn is_scalar(bound: &Bson) -> bool {
     matches!(bound, DateTime(_) | Int32(_) | Int64(_) | Double(_) | Decimal128(_))
 }
 
-/// Windows of the `_id`: each is so many documents for the server to look at.
+/// Windows of the `_id`: each is a number of documents for the server to examine.
 #[derive(Debug)]
 pub(super) struct Walk {
     filter: Document,
@@ -218,7 +218,7 @@ fn of_type(types: &[&str]) -> Document {
     doc! { "_id": { "$type": types } }
 }
 
-/// Sessions that are read, and judged where only their payload can tell.
+/// Sessions that are read, and judged here if only their payload decides.
 #[derive(Debug)]
 pub(super) struct Ids {
     filter: Document,
@@ -258,7 +258,7 @@ impl Ids {
                 }
                 Ok(None) => self.reader = None,
                 Err(error) => {
-                    // The cursor is lost; a new one finds what is left.
+                    // The cursor is lost; a new one finds the rest.
                     self.reader = None;
                     self.rounds -= 1;
                     return Err(error);
@@ -269,7 +269,7 @@ impl Ids {
 }
 
 /// Sessions whose `_id`s are known. They are read all the same: one that did not match from the start
-/// was not renewed by anybody.
+/// was not renewed.
 #[derive(Debug)]
 pub(super) struct Keys {
     keys: Vec<Bson>,
@@ -305,7 +305,7 @@ impl Keys {
     }
 }
 
-/// What the next batch is read by: whose, for what, and how many sessions at the most.
+/// How the next batch is read: of which collection, for which action, and at most how many sessions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct By<'a> {
     pub(super) store: &'a Store,
@@ -317,7 +317,7 @@ impl By<'_> {
     /// What must be read of the sessions that match.
     async fn candidates(self, filter: Document) -> Result<Batches> {
         let Self { store, purge, size } = self;
-        // Only a whole document tells in which of several fields its id is.
+        // Only a whole document shows which of several fields holds its id.
         let is_id_unclear = purge.tells_ids && !store.layouts().share_ids();
         if purge.selection.needs_payload() || purge.archive || is_id_unclear {
             return store.read_whole(filter, size).await;

@@ -1,4 +1,4 @@
-//! One batch is written: tried again as long as that may help, and counted honestly.
+//! Writes one batch: retries while that may help, and never counts more than was done.
 
 use std::time::{Duration, Instant};
 
@@ -18,15 +18,15 @@ const STATEMENTS: usize = 200;
 /// How long the server may work on one batch, in milliseconds.
 const BATCH_MAX_MS: i64 = 60_000;
 
-/// What a batch came to.
+/// The result of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Written {
     pub(super) done: u64,
     /// Whether `done` is exact, or "at least".
     pub(super) exact: bool,
-    /// How long it took, with what had to be tried again.
+    /// How long it took, including retries.
     pub(super) took: Duration,
-    /// What was still wrong after several attempts, or at once what trying again cannot mend.
+    /// An error that several attempts did not overcome, or at once one that a retry cannot overcome.
     pub(super) error: Option<Error>,
 }
 
@@ -34,10 +34,10 @@ pub(super) struct Written {
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     pub(super) store: Store,
-    /// The updates of the sessions: each with the filter of those that it is for, which is empty where
-    /// it is for all. Without one they are deleted.
+    /// The updates of the sessions, each with a filter; an empty filter means all sessions. Without an
+    /// update, the sessions are deleted.
     pub(super) updates: Vec<(Document, Bson)>,
-    /// Whether two `_id`s may be equal to the server that are not the same.
+    /// Whether the server may treat two different `_id`s as equal, because of a collation.
     pub(super) collated: bool,
     pub(super) overload: Overload,
     pub(super) cancel: CancellationToken,
@@ -58,8 +58,8 @@ impl Writer {
                     chunk = left.next();
                 }
                 Err((error, counted)) => {
-                    // It may have been carried out, in whole or in part. Doing it again is safe: the
-                    // predicate still holds or it does not.
+                    // It may have been carried out, in whole or in part. A retry is safe, because it
+                    // repeats the predicate.
                     written.exact &= counted || error.is_refusal();
                     if let Err(error) = self.wait_out(&mut retries, error).await {
                         written.error = error;
@@ -72,8 +72,8 @@ impl Writer {
         written
     }
 
-    /// Waits until trying again may help. Otherwise the error, or nothing where it was cancelled
-    /// while no server was there.
+    /// Waits until a retry may help. Otherwise returns the error, or nothing if it was cancelled while no
+    /// server was reachable.
     async fn wait_out(&self, retries: &mut Retries, error: Error) -> Result<(), Option<Error>> {
         if error.is_overload() {
             self.overload.met(Instant::now());
@@ -97,7 +97,7 @@ impl Writer {
             "ordered": false,
             "maxTimeMS": BATCH_MAX_MS,
             "comment": self.store.comment(),
-            // What a failover rolled back would log a dead session in again.
+            // A delete that a failover rolls back would resurrect a dead session.
             "writeConcern": { "w": "majority" },
         };
         let reply = self.store.reply(name, command).await.map_err(|error| (error, false))?;

@@ -20,7 +20,7 @@ pub struct Rates {
     pub removed: u64,
     /// Since when.
     pub over: Duration,
-    /// Whether there were so many new ones at once that some were not seen.
+    /// Whether some were missed because too many were new at once.
     pub at_least: bool,
 }
 
@@ -55,7 +55,7 @@ struct Mark {
 pub(super) struct Newest {
     /// Their `_id`s as text, the newest first, up to one that was known before.
     pub(super) keys: Vec<String>,
-    /// Whether they go as far as one that was known.
+    /// Whether they reach back to a session that was known.
     pub(super) met: bool,
 }
 
@@ -64,7 +64,7 @@ impl Memory {
         self.newest.contains(key)
     }
 
-    /// Whether so many of the newest sessions are fewer than it remembers, and it knows none.
+    /// Whether these newest sessions are fewer than it remembers, and it knows none of them.
     pub(super) fn is_filled_by(&self, keys: usize) -> bool {
         self.newest.is_empty() && keys >= MARKS
     }
@@ -74,7 +74,7 @@ impl Memory {
         let at = now.timestamp_millis();
         let fresh = newest.keys.iter().take_while(|key| !self.knows(key)).count() as u64;
         let last = self.marks.back().copied();
-        // Where nothing known was met, the number of all may tell more.
+        // If no known session was found, the number of all sessions may show more.
         let was_empty = last.is_some_and(|last| last.sessions == 0);
         let at_least = !newest.met && !was_empty && !self.newest.is_empty();
         let grown = last.map_or(0, |last| sessions.saturating_sub(last.sessions));

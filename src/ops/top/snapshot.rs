@@ -17,9 +17,9 @@ use crate::store::{Reading, Store};
 
 /// How long the server may search for the rows.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How many new sessions one snapshot sees at the most.
+/// The most new sessions that one snapshot sees.
 const FLOOD: u64 = 5000;
-/// How many candidates are decoded here, where the server cannot tell the user.
+/// How many candidates are decoded here if the server cannot read the user.
 const DECODED: usize = 20_000;
 /// `MaxTimeMSExpired`.
 pub(super) const TOO_LONG: i32 = 50;
@@ -50,7 +50,7 @@ impl Store {
         let rates = match (&sessions, newest) {
             // Each shard has an order of its own.
             _ if kind == Topology::Sharded => {
-                let what = "a sharded cluster does not tell which sessions are the newest";
+                let what = "a sharded cluster does not report which sessions are the newest";
                 Err(Error::Unsupported(what.into()))
             }
             (Ok(sessions), Ok(newest)) => Ok(memory.take(now, *sessions, &newest)),
@@ -58,7 +58,7 @@ impl Store {
             (_, Err(error)) => Err(error),
         };
         let passes = status.and_then(|status| {
-            // A server that was started anew counts from nothing.
+            // A restarted server counts from zero.
             let uptime = |status: &Document| affected(status, "uptime");
             let before = memory.status.take().filter(|before| uptime(before) <= uptime(&status));
             Passes::read(memory.status.insert(before.unwrap_or_else(|| status.clone())), &status)
@@ -69,7 +69,7 @@ impl Store {
     /// The session whose `_id` this is, whole.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn reread(&self, entry: &Entry) -> Result<Option<RawDocumentBuf>> {
         let reading = Reading { limit: 1, within: Some(PATIENCE), ..Reading::default() };
         let this = exactly("_id", &entry.key);
@@ -120,7 +120,8 @@ impl Store {
             found = self.search(&query(None), Some(range), wanted.limit, now).await?;
         } else if self.layouts().iter().any(|layout| layout.user.is_empty()) {
             let name = self.layouts().name();
-            let what = format!("the layout {name} tells no user; type 8 characters of an id");
+            let what =
+                format!("the layout {name} has no user; type at least 8 characters of an id");
             return Err(Error::Unsupported(what));
         }
         if self.layouts().iter().all(|layout| !layout.user.is_empty())
@@ -145,7 +146,7 @@ impl Store {
     ) -> Fact<Found> {
         let selection = Selection::new(query.clone(), now);
         let filter = selection.filter(self.layouts())?;
-        // An index that leads to a user or an id is better than the order.
+        // An index on the user or the id is better than the order.
         let reverse = range.is_none() && query.user.is_none();
         let filter =
             crate::model::filter::all([range.into_iter().collect(), vec![filter]].concat());

@@ -61,7 +61,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if args.raw {
         context.note(
             "warning",
-            "--raw masks nothing: whoever sees this may be able to log in with it",
+            "--raw masks nothing: anyone who sees the output may be able to log in with it",
         );
     }
     let filter = selected.selection.filter(store.layouts()).doing(&action)?;

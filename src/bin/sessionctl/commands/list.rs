@@ -212,7 +212,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if more {
         let hint =
             if context.global.format == Format::Table { "; --limit 0 shows all" } else { "" };
-        context.note("note", format!("there are more than these {}{hint}", sessions(limit)));
+        context.note("note", format!("showing {}; more exist{hint}", sessions(limit)));
     }
     if !more {
         let listed = (printed, elsewhere);

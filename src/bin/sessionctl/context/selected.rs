@@ -178,9 +178,7 @@ impl Context {
             let (blind, sampled) = (counted(blind, "session"), seen.sessions);
             self.note(
                 "warning",
-                format!(
-                    "--user and --where cannot see into {blind} of {sampled} looked at: {reason}"
-                ),
+                format!("--user and --where cannot search {blind} of {sampled} examined: {reason}"),
             );
         }
     }
@@ -202,8 +200,8 @@ fn end(unknown: &[String], others: bool, namespace: &str) -> Result<Exit, Failur
     let those = counted(unknown.len() as u64, "id");
     let sentence = format!("could not find {those} in {namespace}: {}...", unknown.join("..., "));
     Err(Failure::new(Exit::Failed, sentence).hint(match others {
-        true => "the other sessions that were named are done",
-        false => "give the whole id, or at least its first 8 characters",
+        true => "the sessions with the other ids are done",
+        false => "pass the whole id, or at least its first 8 characters; a deleted session cannot be found",
     }))
 }
 
@@ -212,7 +210,7 @@ fn check_range(query: &Query) -> Result<(), Failure> {
     match (query.expires_after, query.expires_before) {
         (Some(after), Some(before)) if after >= before => {
             let sentence = "--expires-after is not before --expires-before, so no session matches";
-            Err(Failure::new(Exit::Usage, sentence).hint("exchange the two times"))
+            Err(Failure::new(Exit::Usage, sentence).hint("swap the two times"))
         }
         _ => Ok(()),
     }

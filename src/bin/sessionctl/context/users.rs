@@ -243,7 +243,7 @@ impl Seen {
         if !self.likely.is_empty() {
             let of = sessions(self.sessions);
             text =
-                format!("{text}; of {of} looked at, users seem to be at {}", places(&self.likely));
+                format!("{text}; of {of} examined, users seem to be at {}", places(&self.likely));
         }
         text
     }

@@ -213,6 +213,10 @@ impl Report {
     }
 
     fn nothing(&self) -> String {
+        // `fix expiry` selects by the fault alone: "no sessions" would be wrong.
+        if self.verb == Verb::FIX && self.words == Words::default() {
+            return format!("no expiry to fix in {}", self.namespace);
+        }
         format!("{} in {}", self.words.none(), self.namespace)
     }
 
@@ -305,6 +309,7 @@ mod tests {
             "fixed the expiry of 1,234 sessions in shop.sessions in 0.4 s"
         );
         assert_eq!(done(Verb::PURGE, "expired", 0), "no expired sessions in shop.sessions");
+        assert_eq!(done(Verb::FIX, "", 0), "no expiry to fix in shop.sessions");
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn look(ids: &[&str]) -> Snapshot {
 /// A view that has seen three sessions.
 pub fn view() -> View {
     let mut view = View::new("shop.sessions".to_owned(), false, Duration::from_secs(2));
-    view.found("connect-mongo-json");
+    view.found("connect-mongo-json", None);
     view.take_snapshot(look(&IDS), &Wanted::default(), Some(Action::Expire));
     view.take_counts(Ok(Counts {
         at: DateTime::from_millis(NOW - 4000),
