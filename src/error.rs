@@ -374,8 +374,8 @@ const OVERLOADS: [i32; 5] = [50, 64, 262, 462, 16500];
 /// `QueryPlanKilled` (175): an index or a collection was dropped under a cursor, and a new one finds
 /// what there is.
 const TRANSIENT_CODES: [i32; 21] = [
-    6, 7, 43, 50, 64, 89, 91, 134, 175, 189, 237, 262, 462, 9001, 10107, 11600, 11601, 11602, 13435,
-    13436, 16500,
+    6, 7, 43, 50, 64, 89, 91, 134, 175, 189, 237, 262, 462, 9001, 10107, 11600, 11601, 11602,
+    13435, 13436, 16500,
 ];
 
 const BAD_VALUE: i32 = 2;

@@ -15,5 +15,5 @@ pub(crate) use collection::Identity;
 pub use collection::Store;
 pub use expiry::{DEFAULT_LIFETIME, Expiry};
 pub use ids::{Resolved, Resolver};
-pub(crate) use read::{joined, raw_document};
 pub use read::{Batches, Reading, SortKey};
+pub(crate) use read::{joined, raw_document};

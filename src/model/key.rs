@@ -96,7 +96,9 @@ impl Key {
         };
         match text {
             Some(text) => shorten(&String::from_utf8_lossy(text)),
-            None => shorten(&self.value().iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+            None => {
+                shorten(&self.value().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+            }
         }
     }
 }
@@ -247,7 +249,8 @@ pub(crate) fn among<'a>(path: &str, keys: impl IntoIterator<Item = &'a Key>) -> 
 
 /// All of these clauses.
 pub(crate) fn all_raw<'a>(clauses: impl IntoIterator<Item = &'a RawDocument>) -> RawDocumentBuf {
-    let clauses: Vec<_> = clauses.into_iter().filter(|clause| clause.as_bytes().len() > 5).collect();
+    let clauses: Vec<_> =
+        clauses.into_iter().filter(|clause| clause.as_bytes().len() > 5).collect();
     match clauses.as_slice() {
         [] => RawDocumentBuf::new(),
         [one] => (*one).to_owned(),
@@ -316,7 +319,10 @@ mod tests {
 
     #[test]
     fn no_key_is_shown_whole() {
-        assert_eq!(format!("{:?}", Key::from("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN")), "Key(7ZQOhQlxWzrh...)");
+        assert_eq!(
+            format!("{:?}", Key::from("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN")),
+            "Key(7ZQOhQlxWzrh...)"
+        );
         let document = raw(b"\x02_id\0\x09\0\0\0bad\xff1234\0");
         assert_eq!(Key::of(&document).unwrap().short(), "bad\u{FFFD}");
     }
@@ -330,6 +336,9 @@ mod tests {
         let wanted = doc! { "$and": [{ "_id": { "$in": ["a"] } }, { "x": 1 }] };
         assert_eq!(Document::try_from(&*both).unwrap(), wanted);
         let range = compared("_id", &[("$gte", &Key::from("a")), ("$lt", &Key::from("b"))]);
-        assert_eq!(Document::try_from(&*range).unwrap(), doc! { "_id": { "$gte": "a", "$lt": "b" } });
+        assert_eq!(
+            Document::try_from(&*range).unwrap(),
+            doc! { "_id": { "$gte": "a", "$lt": "b" } }
+        );
     }
 }

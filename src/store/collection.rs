@@ -180,7 +180,8 @@ impl Store {
     }
 
     async fn listed(&self, filter: Document) -> Result<Vec<Document>> {
-        let command = doc! { "listCollections": 1, "filter": filter, "cursor": {}, "comment": &self.comment };
+        let command =
+            doc! { "listCollections": 1, "filter": filter, "cursor": {}, "comment": &self.comment };
         Ok(first_batch(&self.run("listCollections", command).await?))
     }
 

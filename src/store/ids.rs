@@ -77,11 +77,7 @@ impl Resolver<'_> {
     ///
     /// # Errors
     /// What the connection meets.
-    pub async fn look_up(
-        &mut self,
-        typed: &[String],
-        mut unknown: impl FnMut(&str),
-    ) -> Result<()> {
+    pub async fn look_up(&mut self, typed: &[String], mut unknown: impl FnMut(&str)) -> Result<()> {
         for chunk in typed.chunks(AT_ONCE) {
             let exact = self.store.exact(chunk).await?;
             let mut rest = Vec::new();

@@ -113,11 +113,7 @@ impl Store {
     }
 
     /// The whole documents that match `filter`, in batches of `size`.
-    pub(crate) async fn read_whole(
-        &self,
-        filter: impl Into<Filter>,
-        size: u32,
-    ) -> Result<Batches> {
+    pub(crate) async fn read_whole(&self, filter: impl Into<Filter>, size: u32) -> Result<Batches> {
         self.find(filter.into(), &Reading::default(), None, size).await
     }
 

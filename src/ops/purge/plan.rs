@@ -77,7 +77,10 @@ impl Store {
             return Part::Keys(Keys::new(keys, filter));
         }
         let walks = !purge.needs_documents()
-            && self.winning_plan(Some(filter.clone().into())).await.is_some_and(|plan| plan == COLLSCAN);
+            && self
+                .winning_plan(Some(filter.clone().into()))
+                .await
+                .is_some_and(|plan| plan == COLLSCAN);
         if walks { Part::Walk(Walk::new(filter)) } else { Part::Ids(Ids::new(filter)) }
     }
 

@@ -279,7 +279,9 @@ impl Purging {
         let error = self.failure.take()?;
         let is_of_server = error.code().is_some() || matches!(error, Error::NoCollection { .. });
         match is_of_server && !error.is_refusal() {
-            true => self.store.still_is(&self.identity).await.err().filter(is_changed).or(Some(error)),
+            true => {
+                self.store.still_is(&self.identity).await.err().filter(is_changed).or(Some(error))
+            }
             false => Some(error),
         }
     }
@@ -409,10 +411,7 @@ impl Purging {
     }
 
     /// What a batch came to; nothing, where it failed as a whole.
-    async fn landed(
-        &mut self,
-        flight: Result<(u64, Batch, Written), JoinError>,
-    ) -> Option<Batch> {
+    async fn landed(&mut self, flight: Result<(u64, Batch, Written), JoinError>) -> Option<Batch> {
         let Ok((expected, mut batch, written)) = flight else {
             self.exact = false;
             self.failure = Some(lost());

@@ -93,7 +93,11 @@ impl Purge {
         const FEW: usize = 100;
         let keys = self.selection.keys.as_ref();
         let keys = keys.map(|keys| keys.iter().take(FEW).cloned().collect());
-        Self { selection: Selection { keys, query: self.selection.query.clone(), ..self.selection }, action: self.action.clone(), ..*self }
+        Self {
+            selection: Selection { keys, query: self.selection.query.clone(), ..self.selection },
+            action: self.action.clone(),
+            ..*self
+        }
     }
 
     /// The filter without the `_id`s: what a write repeats that names them itself.

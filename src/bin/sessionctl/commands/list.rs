@@ -168,7 +168,9 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     };
     if filters.len() > 1 && args.sort.is_some() {
         let sentence = format!("could not {action}: too many ids to sort by");
-        return Err(Failure::new(Exit::Failed, sentence).hint("leave --sort away, or give fewer ids"));
+        return Err(
+            Failure::new(Exit::Failed, sentence).hint("leave --sort away, or give fewer ids")
+        );
     }
     let quiet = context.global.quiet || shows_rows();
     let total = match Progress::is_seen(quiet) {

@@ -79,7 +79,8 @@ impl Context {
 
     /// How a command ends where there are no sessions: no id that was typed is known.
     pub fn end_of_nothing(&self, typed: &SelectionArgs, namespace: &str) -> Result<Exit, Failure> {
-        let (mut ids, mut unknown) = (Ids::new(&typed.ids), Unknown::new(typed, self.global.verbose)?);
+        let (mut ids, mut unknown) =
+            (Ids::new(&typed.ids), Unknown::new(typed, self.global.verbose)?);
         while let Some(some) = ids.next()? {
             some.iter().for_each(|id| unknown.add(id));
         }
@@ -228,11 +229,7 @@ fn touch_slack(typed: &SelectionArgs, layouts: &Layouts, purpose: Purpose) -> Op
 }
 
 /// How many of the sessions that match have a last touch, stored or derived.
-async fn touched(
-    store: &Store,
-    filters: Vec<Filter>,
-    cutoff: DateTime,
-) -> sessionctl::Result<u64> {
+async fn touched(store: &Store, filters: Vec<Filter>, cutoff: DateTime) -> sessionctl::Result<u64> {
     let mut touched = 0;
     for filter in filters {
         let mut batches = store.read(filter, &Reading::default()).await?;

@@ -4,9 +4,9 @@
 use std::mem::discriminant;
 use std::time::{Duration, Instant};
 
-use sessionctl::{Key, Store};
 use sessionctl::archive::Archive;
 use sessionctl::purge::{Cause, Purge, Step};
+use sessionctl::{Key, Store};
 use tokio_util::sync::CancellationToken;
 
 use super::report::Report;
@@ -132,7 +132,8 @@ impl Batches<'_> {
         if stopped.is_none() && report.renewed.is_none() && purging.is_exact() {
             // Nobody read them one by one, but what was counted and not deleted lives or was gone.
             let done = report.done.unwrap_or(0);
-            report.renewed = report.matched.map(|matched| matched.saturating_sub(done + left_alone));
+            report.renewed =
+                report.matched.map(|matched| matched.saturating_sub(done + left_alone));
         }
         report.stopped = stopped.as_ref().map(|(why, _)| *why);
         if stopped.is_some() {

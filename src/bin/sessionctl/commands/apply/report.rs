@@ -257,8 +257,7 @@ impl Report {
         if self.refused > 0 {
             let (those, place) = (sessions(self.refused), &self.namespace);
             let why = self.why_refused.as_deref().unwrap_or("no reason given");
-            let sentence =
-                format!("could not {action}: {place} refused {those} ({named}): {why}");
+            let sentence = format!("could not {action}: {place} refused {those} ({named}): {why}");
             return Some(Failure::new(Exit::Failed, sentence).hint("the others are done"));
         }
         if self.kept == 0 {
