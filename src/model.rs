@@ -5,6 +5,7 @@ mod draft;
 pub(crate) mod filter;
 pub mod humanize;
 pub(crate) mod index_spec;
+pub(crate) mod key;
 pub mod layout;
 pub mod payload;
 pub mod query;

@@ -8,8 +8,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use bson::{Bson, DateTime};
+use bson::DateTime;
 
+use crate::model::key::Key;
 use crate::model::session::{Session, State};
 use crate::ops::doctor::{Fact, Monitor, Passes, Sweeper};
 use crate::ops::index::TtlState;
@@ -78,7 +79,7 @@ pub struct Entry {
     /// What is shown of it.
     pub session: Session,
     /// Its `_id`, which may be as good as a password.
-    pub key: Bson,
+    pub key: Key,
 }
 
 impl fmt::Debug for Entry {

@@ -19,6 +19,7 @@ use crate::console::signals::{Hangup, Signals};
 use crate::console::text::neutral;
 use crate::input::read_text;
 
+pub mod ids;
 pub mod selected;
 pub mod users;
 pub mod words;

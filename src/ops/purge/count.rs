@@ -1,13 +1,17 @@
 //! Counts the sessions of a purge without changing them: how many match, how many are spared, and which
 //! came back.
 
-use bson::{Bson, Document, RawDocument, doc};
+use std::collections::HashSet;
+
+use bson::{Document, RawDocument};
 
 use super::spec::{Action, Purge};
 use crate::error::Result;
-use crate::model::filter::all;
+use crate::model::filter::{Filter, all};
+use crate::model::key::Key;
 use crate::model::query::{Elsewhere, Verdict};
-use crate::server::reply::{documents, key_of};
+use crate::model::selection::{MOST_BYTES, MOST_KEYS, chunks};
+use crate::server::reply::documents;
 use crate::store::{Reading, Store};
 
 /// The sessions that a purge is about.
@@ -18,14 +22,11 @@ pub struct Counted {
     /// Sessions that have the user of the selection where the layout does not look.
     pub elsewhere: Elsewhere,
     /// The `_id`s of those that are selected, if they were read and are few: to find them again.
-    pub keys: Option<Vec<Bson>>,
+    pub keys: Option<Vec<Key>>,
 }
 
 /// How many `_id`s are kept, to be found again: more than any user has sessions.
 const FEW: usize = 1000;
-
-/// How many `_id`s go into one filter, which has room for 16 MB.
-const KEYS_AT_ONCE: usize = 10_000;
 
 impl Store {
     /// How many sessions a purge matches now. If only their payloads decide, every
@@ -69,14 +70,8 @@ impl Store {
         mut looked_at: impl FnMut(u64),
     ) -> Result<Counted> {
         let (selection, layouts) = (&purge.selection, self.layouts());
-        let keyed = |keys: &[Bson]| doc! { "_id": { "$in": keys } };
-        let parts = match &selection.keys {
-            None => vec![Document::new()],
-            Some(keys) => keys.chunks(KEYS_AT_ONCE).map(keyed).collect(),
-        };
         let (mut counted, mut keys) = (Counted::default(), Some(Vec::new()));
-        for part in parts {
-            let filter = all(vec![part, predicate.clone()]);
+        for filter in selection.keyed(predicate) {
             if !selection.needs_payload() {
                 counted.selected += self.count(filter).await?;
                 keys = None;
@@ -122,7 +117,7 @@ impl Store {
         let Action::Fix(mendings) = &purge.action else { return Ok((0, 0)) };
         let layouts = self.layouts();
         let over = layouts.either(mendings.iter().map(|mending| mending.over.clone()).collect());
-        let over = all(vec![purge.filter(layouts)?, over]);
+        let over = all(vec![purge.predicate(layouts)?, over]);
         let unclear = mendings.iter().map(|mending| mending.unclear.clone());
         let unclear = match unclear.collect::<Option<Vec<_>>>() {
             Some(unclear) => self.count(layouts.either(unclear)).await?,
@@ -136,26 +131,39 @@ impl Store {
     ///
     /// # Errors
     /// As for [`Store::purge`].
-    pub async fn reappeared(&self, purge: &Purge, ids: &[Bson]) -> Result<Vec<Bson>> {
+    pub async fn reappeared(&self, purge: &Purge, ids: &[Key]) -> Result<Vec<Key>> {
         let layouts = self.layouts();
         // A store that writes a session back may do so under another `_id`.
         let mut purge = purge.clone();
         (purge.selection.keys, purge.selection.spares_credentials) = (None, false);
         let predicate = purge.predicate(layouts)?;
-        let mut keys = Vec::new();
-        for some in ids.chunks(KEYS_AT_ONCE) {
-            let these = layouts.each(|layout| doc! { &layout.id.path: { "$in": some } });
-            let filter = all(vec![these, predicate.clone()]);
-            let mut batches = self.read(filter, &Reading::default()).await?;
-            while let Some(batch) = batches.next().await? {
-                // A collation may have found others, too.
-                let is_named = |session: &&RawDocument| {
-                    some.contains(layouts.of(session).id_of(session).value())
+        let each = match layouts.share_ids() {
+            true => vec![(&*self.layout().id.path, predicate)],
+            false => {
+                let of = |(layout, member): (_, Document)| {
+                    (layout, all(vec![member, predicate.clone()]))
                 };
-                let back = documents(&batch)
-                    .filter(is_named)
-                    .filter(|session| purge.selection.admits(layouts, session));
-                keys.extend(back.filter_map(key_of));
+                let paths = layouts.iter().map(|layout| &*layout.id.path);
+                paths.zip(layouts.members()).map(of).collect()
+            }
+        };
+        let mut keys = Vec::new();
+        for some in chunks(ids, MOST_KEYS, MOST_BYTES) {
+            let named: HashSet<&Key> = some.iter().collect();
+            // A collation may find others, too.
+            let is_named = |session: &&RawDocument| {
+                let id = Key::at(session, &layouts.of(session).id.path);
+                id.or_else(|| Key::of(session)).is_some_and(|id| named.contains(&id))
+            };
+            for (path, filter) in &each {
+                let these = Filter::keyed(path, some.to_vec(), filter.clone());
+                let mut batches = self.read(these, &Reading::default()).await?;
+                while let Some(batch) = batches.next().await? {
+                    let back = documents(&batch)
+                        .filter(is_named)
+                        .filter(|session| purge.selection.admits(layouts, session));
+                    keys.extend(back.filter_map(Key::of));
+                }
             }
         }
         Ok(keys)
@@ -163,8 +171,8 @@ impl Store {
 }
 
 /// Adds the `_id` of a document, unless there are too many by now.
-fn keep(keys: &mut Option<Vec<Bson>>, document: &RawDocument) {
-    match (keys.as_mut(), key_of(document)) {
+fn keep(keys: &mut Option<Vec<Key>>, document: &RawDocument) {
+    match (keys.as_mut(), Key::of(document)) {
         (Some(kept), Some(key)) if kept.len() < FEW => kept.push(key),
         _ => *keys = None,
     }

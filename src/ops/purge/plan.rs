@@ -3,14 +3,16 @@
 
 use std::collections::VecDeque;
 
-use bson::{Bson, Document, doc};
+use bson::raw::cstr;
+use bson::{Bson, Document, doc, rawdoc};
 
 use super::source::{Expiry, Ids, Keys, Part, Walk};
 use super::spec::{Purge, Strategy};
 use crate::error::Result;
-use crate::model::filter::{all, any};
+use crate::model::filter::{Filter, all, any};
 use crate::model::index_spec::IndexSpec;
-use crate::store::Store;
+use crate::model::key::Raw;
+use crate::store::{Store, joined};
 
 /// What a purge would do.
 #[derive(Debug)]
@@ -31,7 +33,7 @@ impl Store {
     /// # Errors
     /// If the server refuses to list the indexes, or cannot be reached.
     pub async fn plan(&self, purge: &Purge) -> Result<Plan> {
-        let winning = self.winning_plan(&purge.filter(self.layouts())?).await;
+        let winning = self.winning_plan(purge.few().filter(self.layouts())?.pop()).await;
         let indexes = self.indexes().await?;
         let (mut parts, rest) = self.along_indexes(purge, &indexes)?;
         if let Some(filter) = rest {
@@ -75,15 +77,21 @@ impl Store {
             return Part::Keys(Keys::new(keys, filter));
         }
         let walks = !purge.needs_documents()
-            && self.winning_plan(&filter).await.is_some_and(|plan| plan == COLLSCAN);
+            && self
+                .winning_plan(Some(filter.clone().into()))
+                .await
+                .is_some_and(|plan| plan == COLLSCAN);
         if walks { Part::Walk(Walk::new(filter)) } else { Part::Ids(Ids::new(filter)) }
     }
 
     /// The plan that the server chooses for a filter. Not every server reports it, nor to every login.
-    async fn winning_plan(&self, filter: &Document) -> Option<String> {
-        let find = doc! { "find": self.name(), "filter": filter, "comment": self.comment() };
-        let command = doc! { "explain": find, "verbosity": "queryPlanner" };
-        let reply = self.run("explain", command).await.ok()?;
+    async fn winning_plan(&self, filter: Option<Filter>) -> Option<String> {
+        let mut find = Raw::new();
+        find.document("filter", &filter?.raw()?);
+        let mut find = joined(&rawdoc! { "find": self.name() }, &find.done());
+        find.append(cstr!("comment"), self.comment());
+        let command = rawdoc! { "explain": find, "verbosity": "queryPlanner" };
+        let reply = self.connection().run_raw("explain", self.name(), command).await.ok()?;
         let mut stages = Vec::new();
         stages_of(reply.get("queryPlanner")?.as_document()?.get("winningPlan")?, &mut stages);
         stages.dedup();

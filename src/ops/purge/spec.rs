@@ -6,7 +6,7 @@ use bson::{DateTime, Document, doc};
 
 use super::pace::Pace;
 use crate::error::Result;
-use crate::model::filter::all;
+use crate::model::filter::{Filter, all};
 use crate::model::layout::{Layouts, Mending};
 use crate::model::query::Query;
 use crate::model::selection::Selection;
@@ -80,12 +80,24 @@ impl Purge {
         Self::new(Selection::expired(now, cutoff), Action::Delete)
     }
 
-    /// The filter of the selected sessions.
+    /// The filters of the sessions to which something is done; see [`Selection::filter`].
     ///
     /// # Errors
     /// As for [`Selection::filter`].
-    pub fn filter(&self, layouts: &Layouts) -> Result<Document> {
-        Ok(all(vec![self.selection.keyed(), self.predicate(layouts)?]))
+    pub fn filter(&self, layouts: &Layouts) -> Result<Vec<Filter>> {
+        Ok(self.selection.keyed(&self.predicate(layouts)?))
+    }
+
+    /// The same of no more than a few of the sessions that are named, whose plan is that of all.
+    pub(super) fn few(&self) -> Self {
+        const FEW: usize = 100;
+        let keys = self.selection.keys.as_ref();
+        let keys = keys.map(|keys| keys.iter().take(FEW).cloned().collect());
+        Self {
+            selection: Selection { keys, query: self.selection.query.clone(), ..self.selection },
+            action: self.action.clone(),
+            ..*self
+        }
     }
 
     /// The filter without the `_id`s: what a write repeats that names them itself.

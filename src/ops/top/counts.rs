@@ -84,7 +84,7 @@ impl Store {
     }
 
     async fn count_in(&self, state: State, at: DateTime) -> Fact<u64> {
-        let filter = Selection::new(Query::state(state), at).filter(self.layouts())?;
+        let filter = Selection::new(Query::state(state), at).predicate(self.layouts())?;
         let found = self.counting(vec![doc! { "$match": filter }, doc! { "$count": "n" }]).await?;
         Ok(found.first().map_or(0, |found| affected(found, "n")))
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use bson::DateTime;
 
+use crate::model::key::Key;
+
 /// How far back what came and went is added up.
 const WINDOW_MS: i64 = 10_000;
 /// How many of the newest sessions are remembered.
@@ -34,7 +36,7 @@ impl Rates {
 /// What earlier snapshots saw, for the next one to compare with.
 #[derive(Clone, Default)]
 pub struct Memory {
-    newest: HashSet<String>,
+    newest: HashSet<Key>,
     marks: VecDeque<Mark>,
     /// What the server reported about itself at the first snapshot.
     pub(super) status: Option<bson::Document>,
@@ -53,14 +55,14 @@ struct Mark {
 /// The newest sessions that a snapshot saw.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Newest {
-    /// Their `_id`s as text, the newest first, up to one that was known before.
-    pub(super) keys: Vec<String>,
+    /// Their `_id`s, the newest first, up to one that was known before.
+    pub(super) keys: Vec<Key>,
     /// Whether they reach back to a session that was known.
     pub(super) met: bool,
 }
 
 impl Memory {
-    pub(super) fn knows(&self, key: &str) -> bool {
+    pub(super) fn knows(&self, key: &Key) -> bool {
         self.newest.contains(key)
     }
 
@@ -102,7 +104,7 @@ mod tests {
     use super::*;
 
     fn newest(keys: &[&str], met: bool) -> Newest {
-        Newest { keys: keys.iter().map(|key| (*key).to_owned()).collect(), met }
+        Newest { keys: keys.iter().map(|key| Key::from(*key)).collect(), met }
     }
 
     fn at(seconds: i64) -> DateTime {

@@ -7,12 +7,13 @@ use bson::{DateTime, Document, RawDocumentBuf, doc};
 use super::rates::Newest;
 use super::{Entry, Found, Memory, Snapshot, Wanted};
 use crate::error::{Error, Result};
-use crate::model::filter::exactly;
+use crate::model::filter::Filter;
+use crate::model::key::Key;
 use crate::model::query::Query;
 use crate::model::selection::Selection;
 use crate::ops::doctor::{self, Fact, Passes};
 use crate::server::connection::{Hello, Topology};
-use crate::server::reply::{affected, documents, key_of};
+use crate::server::reply::{affected, documents};
 use crate::store::{Reading, Store};
 
 /// How long the server may search for the rows.
@@ -71,11 +72,17 @@ impl Store {
     /// # Errors
     /// If the server refuses the command or cannot be reached.
     pub async fn reread(&self, entry: &Entry) -> Result<Option<RawDocumentBuf>> {
-        let reading = Reading { limit: 1, within: Some(PATIENCE), ..Reading::default() };
-        let this = exactly("_id", &entry.key);
+        let reading = Reading { within: Some(PATIENCE), ..Reading::default() };
+        let this = Filter::keyed("_id", vec![entry.key.clone()], Document::new());
+        // By a collation others may be equal.
         let mut batches = self.read(this, &reading).await?;
-        let batch = batches.next().await?;
-        Ok(batch.and_then(|batch| documents(&batch).next().map(ToOwned::to_owned)))
+        while let Some(batch) = batches.next().await? {
+            let is_it = |one: &&bson::RawDocument| Key::of(one).as_ref() == Some(&entry.key);
+            if let Some(document) = documents(&batch).find(is_it) {
+                return Ok(Some(document.to_owned()));
+            }
+        }
+        Ok(None)
     }
 
     /// How many documents there are, without a look at them.
@@ -92,8 +99,7 @@ impl Store {
         let mut newest = Newest::default();
         let mut batches = self.read_newest_ids(FLOOD, PATIENCE).await?;
         while let Some(batch) = batches.next().await? {
-            for key in documents(&batch).filter_map(key_of) {
-                let key = key.to_string();
+            for key in documents(&batch).filter_map(Key::of) {
                 newest.met |= memory.knows(&key);
                 newest.keys.push(key);
             }
@@ -145,7 +151,7 @@ impl Store {
         now: DateTime,
     ) -> Fact<Found> {
         let selection = Selection::new(query.clone(), now);
-        let filter = selection.filter(self.layouts())?;
+        let filter = selection.predicate(self.layouts())?;
         // An index on the user or the id is better than the order.
         let reverse = range.is_none() && query.user.is_none();
         let filter =
@@ -177,7 +183,7 @@ impl Store {
             for document in documents(&batch) {
                 seen += 1;
                 let session = selection.session(self.layouts(), document);
-                if let (Some(session), Some(key)) = (session, key_of(document)) {
+                if let (Some(session), Some(key)) = (session, Key::of(document)) {
                     found.entries.push(Entry { session, key });
                 }
             }

@@ -1,11 +1,11 @@
 //! `sessionctl list`
 
-use bson::{Bson, DateTime, Document, RawDocument, doc};
+use bson::{DateTime, Document, RawDocument, doc};
 use clap::ValueEnum;
 use mongodb::raw_batch_cursor::RawBatch;
 use sessionctl::query::{Elsewhere, Verdict};
 use sessionctl::store::{Reading, SortKey, documents};
-use sessionctl::{Layout, Selection, Session, SessionId, Store};
+use sessionctl::{Key, Layout, Selection, Session, SessionId, Store};
 use tokio::sync::mpsc;
 
 use crate::args::Format;
@@ -104,10 +104,13 @@ pub fn row(session: Session, full_ids: bool) -> Row {
 
 /// The row of a document that is no session, of which nothing is known but its `_id` and its size.
 fn foreign_row(document: &RawDocument, full_ids: bool) -> Row {
-    let key = document.get("_id").ok().flatten().and_then(|key| Bson::try_from(key).ok());
-    let id = SessionId::new(key.unwrap_or(Bson::Null), "");
+    let key = Key::of(document);
+    let id = match (key.as_ref().and_then(Key::bson), key) {
+        (Some(value), _) if full_ids => SessionId::new(value, "").full(),
+        (_, key) => key.map(|key| key.short()).unwrap_or_default(),
+    };
     Row(vec![
-        ("id", Cell::Id(if full_ids { id.full() } else { id.short() })),
+        ("id", Cell::Id(id)),
         ("state", Cell::Text("foreign".to_owned())),
         ("expires", Cell::Null),
         ("touched", Cell::Null),
@@ -162,11 +165,17 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     // Where nothing else narrows a read, the server takes twice the time over membership that it takes
     // without, and the documents are decoded here anyway. The first fifty are found soon either way.
     let is_unfiltered = selection.is_of_all() && !args.foreign && limit == 0 && args.sort.is_none();
-    let filter = match args.foreign {
-        true => doc! { "$nor": [store.layouts().membership()] },
-        false if is_unfiltered => Document::new(),
+    let filters = match args.foreign {
+        true => vec![doc! { "$nor": [store.layouts().membership()] }.into()],
+        false if is_unfiltered => vec![Document::new().into()],
         false => selection.filter(store.layouts()).doing(&action)?,
     };
+    if filters.len() > 1 && args.sort.is_some() {
+        let sentence = format!("could not {action}: too many ids to sort by");
+        return Err(
+            Failure::new(Exit::Failed, sentence).hint("omit --sort, or pass fewer ids")
+        );
+    }
     let quiet = context.global.quiet || shows_rows();
     let total = match Progress::is_seen(quiet) {
         // Without a filter the server knows the number; to count matches it would have to read them.
@@ -176,7 +185,9 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         }
         _ => None,
     };
-    let mut batches = store.read(filter, &reading).await.doing(&action)?;
+    let mut filters = filters.into_iter();
+    let first = filters.next().unwrap_or_else(|| doc! { "_id": { "$in": [] } }.into());
+    let mut batches = store.read(first, &reading).await.doing(&action)?;
 
     let progress = Progress::new("sessions", total, quiet);
     let _cleared = progress.cleared();
@@ -193,12 +204,15 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let (sender, receiver) = mpsc::channel(AHEAD);
     let printing = tokio::task::spawn_blocking(move || printer.print(receiver));
     let read = async {
-        while let Some(batch) = batches.next().await? {
-            if sender.send(batch).await.is_err() {
-                break;
+        loop {
+            while let Some(batch) = batches.next().await? {
+                if sender.send(batch).await.is_err() {
+                    return Ok(());
+                }
             }
+            let Some(filter) = filters.next() else { return Ok(()) };
+            batches = store.read(filter, &reading).await?;
         }
-        Ok(())
     };
     let read = read.await.doing(&action);
     drop(sender);
@@ -231,7 +245,7 @@ async fn check_sort(
     let stored = layout.touched_before(DateTime::MAX).map(|stored| doc! { "$nor": [stored] });
     let zero = DateTime::from_millis(0);
     let expires = [layout.expires_before(zero), layout.expires_after(zero)].to_vec();
-    let selected = selection.filter(store.layouts()).doing(action)?;
+    let selected = selection.predicate(store.layouts()).doing(action)?;
     let mut clauses = vec![selected, layout.membership(), doc! { "$or": expires }];
     clauses.extend(stored);
     clauses.retain(|clause| !clause.is_empty());

@@ -15,6 +15,7 @@ use crate::console::confirm::{Confirmed, Question, Yes, ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row};
 use crate::console::progress::Progress;
+use crate::console::redact::{is_like_id, short_id};
 use crate::console::text::{counted, elapsed, grouped, sessions};
 use crate::context::Context;
 
@@ -220,6 +221,11 @@ struct Prepared {
 
 async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
     let started = Instant::now();
+    let name = args.file.to_string_lossy();
+    if is_like_id(&name) {
+        let sentence = format!("restore takes an archive, not a session id: {}", short_id(&name));
+        return Err(Failure::new(Exit::Usage, sentence).hint("pass the FILE that --archive wrote"));
+    }
     // A name or a file that cannot be right is said before a server is asked.
     let action = format!("restore {}", args.file.display());
     let source = args.source().doing(&action)?;

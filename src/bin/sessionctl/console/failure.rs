@@ -8,6 +8,8 @@ use sessionctl::error::{Certainty, Need, reason};
 use sessionctl::sweep::LEASES;
 use sessionctl::{Error, Layout};
 
+use super::redact::not_an_id;
+
 mod connecting;
 
 /// How a command ended.
@@ -132,6 +134,8 @@ impl<T> Doing<T> for sessionctl::Result<T> {
 fn why(error: &Error) -> String {
     match error {
         Error::NoDate { .. } => format!("--{error}"),
+        // An id that stands in the place of a name is not repeated.
+        Error::UnknownLayout(name) => Error::UnknownLayout(not_an_id(name)).to_string(),
         Error::Needs { what, need } => needing(what, Some(*need)),
         error => error.to_string(),
     }
