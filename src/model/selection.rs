@@ -3,11 +3,16 @@
 
 use bson::{Bson, DateTime, Document, RawDocument, doc};
 
-use crate::error::Result;
-use crate::model::filter::all;
+use crate::error::{Error, Result};
+use crate::model::filter::{all, exactly};
 use crate::model::layout::Layouts;
-use crate::model::query::{Needed, Query, Verdict};
+use crate::model::query::{Candidate, Needed, Query, Users, Verdict, check_users};
 use crate::model::session::{Session, State};
+
+mod keep;
+
+pub use keep::Keep;
+pub(crate) use keep::{Ranked, Ranking, Ranks};
 
 /// The sessions that match a query at an instant, and what is left out of them.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,12 +28,40 @@ pub struct Selection {
     /// Whether credentials of programs are left out, as where sessions are ended or changed. A named
     /// one is selected all the same, and an expired one is dead like any other session.
     pub spares_credentials: bool,
+    /// What is left out by its id or its user.
+    pub except: Except,
+    /// Which of each user's sessions are left out after that.
+    pub keep: Option<Keep>,
+}
+
+/// Sessions that are left out of a selection.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Except {
+    /// Those with these `_id`s.
+    pub keys: Vec<Bson>,
+    /// Those of these users: of whom [`Session::user`] says so.
+    pub users: Users,
+}
+
+impl Except {
+    /// Whether nothing is left out.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.users.is_empty()
+    }
 }
 
 impl Selection {
     /// The sessions that match `query` at the server's `now`, credentials included.
     pub fn new(query: Query, now: DateTime) -> Self {
-        Self { query, keys: None, now, cutoff: now, spares_credentials: false }
+        Self {
+            query,
+            keys: None,
+            now,
+            cutoff: now,
+            spares_credentials: false,
+            except: Except::default(),
+            keep: None,
+        }
     }
 
     /// The sessions that are expired at `cutoff`.
@@ -42,7 +75,15 @@ impl Selection {
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) where a layout cannot decide a condition.
     pub fn filter(&self, layouts: &Layouts) -> Result<Document> {
-        Ok(all(vec![self.keyed(), self.predicate(layouts)?]))
+        let query = self.query.filter(layouts, self.now, self.cutoff)?;
+        if !self.except.users.is_empty() || self.keep.is_some() {
+            layouts.iter().try_for_each(check_users)?;
+        }
+        if self.keep.as_ref().is_some_and(|keep| !keep.is_ranked()) {
+            let what = "the sessions of each user must be ranked before some are kept";
+            return Err(Error::Unsupported(what.to_owned()));
+        }
+        Ok(all(vec![self.keyed(), query, self.invariant(layouts)]))
     }
 
     /// The part of the filter that the `_id`s are.
@@ -51,16 +92,21 @@ impl Selection {
         keys.map_or_else(Document::new, |keys| doc! { "_id": { "$in": keys } })
     }
 
-    /// The filter without the `_id`s: what a write repeats that names them itself.
+    /// The filter without the `_id`s: what a write repeats that names them itself. Of many users none is
+    /// in it: such a write is bound to the user that was read.
     pub(crate) fn predicate(&self, layouts: &Layouts) -> Result<Document> {
-        let query = self.query.filter(layouts, self.now, self.cutoff)?;
-        Ok(all(vec![query, self.invariant(layouts)]))
+        let mut query = self.query.clone();
+        query.users = query.users.filter(|users| users.only().is_some());
+        let of_keys = Self { query, keys: None, ..self.clone() };
+        of_keys.filter(layouts)
     }
 
     /// What holds for every selected session, whatever the query. A filter that is put together from
     /// ranges of an index instead of the query has this in it too, so it is added in one place.
     pub(crate) fn invariant(&self, layouts: &Layouts) -> Document {
-        let spared = self.spared(layouts).map(|some| doc! { "$nor": [some] });
+        let keys = self.except.keys.iter().map(|key| exactly("_id", key));
+        let spared: Vec<Document> = self.spared(layouts).into_iter().chain(keys).collect();
+        let spared = (!spared.is_empty()).then(|| doc! { "$nor": spared });
         all([layouts.membership()].into_iter().chain(spared).collect())
     }
 
@@ -92,7 +138,7 @@ impl Selection {
         let filters = needed.map(|date| {
             let everybody = Self::new(Query::default(), self.now).filter(layouts)?;
             let query = Query { state: self.query.state, ..Query::default() };
-            let others = Self { query, keys: self.keys.clone(), ..*self }.filter(layouts)?;
+            let others = Self { query, keep: None, ..self.clone() }.filter(layouts)?;
             let has = all(vec![everybody, date.there.clone()]);
             let lacks = all(vec![others, doc! { "$nor": [&date.there] }]);
             Ok((date, has, lacks))
@@ -102,36 +148,76 @@ impl Selection {
 
     /// Whether the server's filter does not decide, so that candidates must be read whole.
     pub fn needs_payload(&self) -> bool {
-        self.query.needs_payload()
+        self.query.needs_payload() || self.judges_users()
+    }
+
+    /// Whether the user of a session decides in a way that no filter repeats.
+    pub(crate) fn judges_users(&self) -> bool {
+        let users = self.query.users.as_ref().is_some_and(|users| users.only().is_none());
+        users || self.query.anonymous || !self.except.users.is_empty() || self.keep.is_some()
     }
 
     /// Whether every session is selected.
     pub fn is_of_all(&self) -> bool {
-        self.query == Query::default() && self.keys.is_none() && !self.spares_credentials
-    }
-
-    /// Whether a document that matched the filter is selected.
-    pub fn admits(&self, layouts: &Layouts, document: &RawDocument) -> bool {
-        !self.needs_payload() || self.session(layouts, document).is_some()
+        self.query == Query::default()
+            && self.keys.is_none()
+            && self.except.is_empty()
+            && self.keep.is_none()
+            && !self.spares_credentials
     }
 
     /// The session in a document that matched the filter, if it is selected, as it stands at the
     /// cutoff. No more of the payload is decoded than must be.
     pub fn session(&self, layouts: &Layouts, document: &RawDocument) -> Option<Session> {
-        self.query.admit(layouts.of(document), document, (self.now, self.cutoff))
+        self.judge(layouts, document, false).ok()
     }
 
     /// The same of any document, with the places where a session that is not selected has the user.
     pub fn verdict(&self, layouts: &Layouts, document: &RawDocument) -> Verdict {
-        self.query.judge(layouts.of(document), document, (self.now, self.cutoff))
+        match self.judge(layouts, document, true) {
+            Ok(session) => Verdict::Selected(session),
+            Err(verdict) => verdict,
+        }
+    }
+
+    fn judge(
+        &self,
+        layouts: &Layouts,
+        document: &RawDocument,
+        counts: bool,
+    ) -> Result<Session, Verdict> {
+        let (layout, times) = (layouts.of(document), (self.now, self.cutoff));
+        let Candidate { session, may_have_user } =
+            self.query.judge(layout, document, times, counts)?;
+        if !self.except.users.is_empty() {
+            match &session.user {
+                Some(user) if self.except.users.contains(user) => return Err(Verdict::Other),
+                None if may_have_user => return Err(Verdict::Undecided),
+                _ => {}
+            }
+        }
+        match &self.keep {
+            Some(keep) if keep.spares(document, &session) => Err(Verdict::Other),
+            _ => Ok(session),
+        }
     }
 
     /// The same selection of any user's sessions, where the server would not send those that have
     /// the user at a place where the layout does not look.
     pub fn of_any_user(&self, layouts: &Layouts) -> Option<Self> {
-        let query = Query { user: None, ..self.query.clone() };
-        let keys = self.keys.clone();
-        (!self.query.sends_every_place(layouts)).then(|| Self { query, keys, ..*self })
+        let query = Query { users: None, ..self.query.clone() };
+        (!self.query.sends_every_place(layouts)).then(|| Self { query, ..self.clone() })
+    }
+
+    /// The same selection in parts of so many users.
+    pub(crate) fn divided(&self, most: usize) -> Vec<Self> {
+        match &self.query.users {
+            Some(users) if users.len() > most => {
+                let of = |users| Query { users: Some(users), ..self.query.clone() };
+                users.divided(most).map(|some| Self { query: of(some), ..self.clone() }).collect()
+            }
+            _ => vec![self.clone()],
+        }
     }
 }
 

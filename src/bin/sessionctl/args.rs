@@ -15,6 +15,11 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 use sessionctl::Layout;
 use sessionctl::layout::UserPlace;
 
+pub mod conditions;
+mod selection;
+
+pub use selection::{OTHERS, SelectionArgs};
+
 /// The options of every command, before or after its name.
 #[derive(Debug, Clone, Args)]
 #[command(
@@ -258,83 +263,6 @@ pub enum Uri {
     Stdin,
 }
 
-/// The sessions a command works on: ids are alternatives, everything else must hold.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Selection")]
-pub struct SelectionArgs {
-    /// Session ids, or unique prefixes of at least 8 characters. Pass - to read ids from stdin,
-    /// one per line. Put ids that begin with - after --
-    #[arg(value_name = "ID", value_parser = id, help_heading = None::<&str>)]
-    pub ids: Vec<String>,
-
-    /// Sessions whose expiry is in the past
-    #[arg(long, group = "state")]
-    pub expired: bool,
-
-    /// Sessions whose expiry is in the future
-    #[arg(long, group = "state")]
-    pub live: bool,
-
-    /// Sessions that the store keeps forever
-    #[arg(long, group = "state", conflicts_with_all = ["expires_before", "expires_after"])]
-    pub endless: bool,
-
-    /// Sessions with an unusable expiry
-    #[arg(long, group = "state", conflicts_with_all = ["expires_before", "expires_after"])]
-    pub malformed: bool,
-
-    /// Sessions of USER (see sessionctl help selection for where the user is read)
-    #[arg(long, value_name = "USER", value_parser = user)]
-    pub user: Option<String>,
-
-    /// Sessions whose payload has VALUE at PATH; repeatable
-    #[arg(long = "where", value_name = "PATH=VALUE", value_parser = path_value)]
-    pub payload: Vec<(String, String)>,
-
-    /// Sessions expiring before TIME, such as +1h
-    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
-    pub expires_before: Option<Time>,
-
-    /// Sessions expiring at or after TIME
-    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
-    pub expires_after: Option<Time>,
-
-    /// Sessions idle for at least DURATION, such as 7d or 1d12h
-    #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
-    pub idle: Option<Duration>,
-
-    /// Allow for touches that the store has not written, up to DURATION; such as connect-mongo's touchAfter
-    #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true, requires = "idle")]
-    pub touch_slack: Option<Duration>,
-
-    /// Sessions created at least DURATION ago
-    #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
-    pub older: Option<Duration>,
-
-    /// All sessions of the collection
-    #[arg(long, conflicts_with_all = ["ids", "state", "user", "payload", "expires_before", "expires_after", "idle", "older"])]
-    pub all: bool,
-}
-
-impl SelectionArgs {
-    /// Whether nothing was said, so that it could mean everything.
-    pub fn is_empty(&self) -> bool {
-        !self.all
-            && self.ids.is_empty()
-            && !(self.expired || self.live || self.endless || self.malformed)
-            && self.user.is_none()
-            && self.payload.is_empty()
-            && self.expires_before.is_none()
-            && self.expires_after.is_none()
-            && self.idle.is_none()
-            && self.older.is_none()
-    }
-
-    pub fn reads_stdin(&self) -> bool {
-        self.ids.iter().any(|id| id == "-")
-    }
-}
-
 /// A time as typed: absolute, or relative to the server's now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Time {
@@ -454,27 +382,11 @@ fn without_zone(clock: civil::DateTime, local: &TimeZone) -> String {
     format!("the time zone is missing: write {clock}Z (UTC){here}")
 }
 
-/// The user that `--user` names. Nobody is called "", so an empty one is a variable of a script that
-/// was never set.
-fn user(text: &str) -> Result<String, String> {
-    match text.is_empty() {
-        true => Err("must not be empty: no session would match".to_owned()),
-        false => Ok(text.to_owned()),
-    }
-}
-
 /// A session id, or the beginning of one.
 pub fn id(text: &str) -> Result<String, String> {
     match text.is_empty() {
         true => Err("a session id must not be empty".to_owned()),
         false => Ok(text.to_owned()),
-    }
-}
-
-fn path_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((path, value)) if !path.is_empty() => Ok((path.to_owned(), value.to_owned())),
-        _ => Err("expected PATH=VALUE, such as cart.total=0".to_owned()),
     }
 }
 

@@ -19,6 +19,8 @@ use crate::console::signals::{Hangup, Signals};
 use crate::console::text::neutral;
 use crate::input::read_text;
 
+mod judged;
+mod listed;
 pub mod selected;
 pub mod users;
 pub mod words;

@@ -7,6 +7,7 @@ use super::spec::{Action, Purge};
 use crate::model::document::{FieldPath, Found, find, owned};
 use crate::model::layout::{Layout, Layouts};
 use crate::model::payload::Payload;
+use crate::model::query::Query;
 use crate::server::reply::key_of;
 
 /// Values up to this size, in bytes, are repeated in the write; a command holds 48 MB in all.
@@ -76,9 +77,14 @@ pub(super) fn judged<'a>(
     let (mut whole, mut ids) = (Vec::new(), Vec::new());
     for document in read {
         let Some(key) = key_of(document) else { continue };
-        if !purge.selection.admits(layouts, document) {
-            continue;
-        }
+        let selection = &purge.selection;
+        let user = match selection.needs_payload() {
+            true => match selection.session(layouts, document) {
+                Some(session) => session.user,
+                None => continue,
+            },
+            false => None,
+        };
         if purge.archive {
             whole.push(document.to_owned());
         }
@@ -90,8 +96,21 @@ pub(super) fn judged<'a>(
         } else {
             let mut one = doc! { "_id": key };
             let layout = layouts.of(document);
-            one.extend(as_read(binds, layout, document).unwrap_or_default());
-            if purge.selection.query.judges_touches() {
+            match as_read(binds, layout, document) {
+                Some(as_read) => one.extend(as_read),
+                // Too large to be repeated: what can be says who it was, and when it was touched.
+                None if selection.judges_users() => {
+                    one.extend(
+                        user.and_then(|user| selection_of(layout, &user)).unwrap_or_default(),
+                    );
+                    one.extend(dates_as_read(layout, document));
+                }
+                None => {}
+            }
+            if selection.judges_users() && binds != Binding::Document {
+                one.extend(fields_as_read(layout.user_fields(), document));
+            }
+            if selection.query.judges_touches() {
                 one.extend(expiry_as_read(layout, document));
             }
             each.push(one);
@@ -119,7 +138,8 @@ impl Purge {
         // mended stays, with whatever its store writes meanwhile.
         let may_lose =
             !self.selection.query.is_only_expired() && !matches!(self.action, Action::Fix(_));
-        match (self.archive && may_lose, self.selection.needs_payload()) {
+        let ranks = self.selection.keep.is_some();
+        match (self.archive && may_lose || ranks, self.selection.needs_payload()) {
             (true, _) => Binding::Document,
             (false, true) => Binding::Payload,
             (false, false) => Binding::Id,
@@ -131,11 +151,35 @@ impl Purge {
 /// from it was not touched since.
 fn expiry_as_read(layout: &Layout, document: &RawDocument) -> Document {
     let paths = layout.expiry.iter().filter_map(|rule| rule.path.as_ref());
+    let is_there = |path: &&FieldPath| matches!(find(document, path), Found::One(_));
+    fields_as_read(paths.filter(is_there), document)
+}
+
+/// All dates as they were read.
+fn dates_as_read(layout: &Layout, document: &RawDocument) -> Document {
+    let dates = layout.touched.iter().chain(&layout.created).map(|date| &date.path);
+    let mut dates = fields_as_read(dates, document);
+    dates.extend(expiry_as_read(layout, document));
+    dates
+}
+
+/// Fields as they were read, as the condition that they still are.
+fn fields_as_read<'a>(
+    paths: impl Iterator<Item = &'a FieldPath>,
+    document: &RawDocument,
+) -> Document {
     let value = |path: &FieldPath| match find(document, path) {
         Found::One(value) => Some((path.to_string(), doc! { "$eq": owned(value) }.into())),
-        _ => None,
+        Found::Missing => Some((path.to_string(), doc! { "$exists": false }.into())),
+        Found::Several(_) | Found::NotUtf8(_) => None,
     };
     paths.filter_map(value).collect()
+}
+
+/// The filter of the sessions of one user, which finds too many rather than too few.
+fn selection_of(layout: &Layout, user: &str) -> Option<Document> {
+    let candidates = Query::of(user).candidates(layout)?;
+    Some(doc! { "$and": [candidates] })
 }
 
 /// What was read of a document as the condition that it is still so. Without one, where it is too large

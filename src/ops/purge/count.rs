@@ -1,12 +1,15 @@
 //! Looking at the sessions of a purge without doing anything to them: how many they are, how many are
 //! left out, and which came back.
 
-use bson::{Bson, Document, RawDocument, doc};
+use bson::{Bson, RawDocument, doc};
 
 use super::spec::{Action, Purge};
 use crate::error::Result;
 use crate::model::filter::all;
-use crate::model::query::{Elsewhere, Verdict};
+use crate::model::query::{Elsewhere, Met};
+use crate::model::selection::Selection;
+use crate::model::session::Session;
+use crate::ops::select::Judged;
 use crate::server::reply::{documents, key_of};
 use crate::store::{Reading, Store};
 
@@ -17,12 +20,16 @@ pub struct Counted {
     pub selected: u64,
     /// Sessions that have the user of the selection where the layout does not look.
     pub elsewhere: Elsewhere,
+    /// Sessions of which nobody can say, because their payload cannot be decoded.
+    pub undecided: u64,
+    /// Which of the users of the selection have selected sessions.
+    pub met: Met,
     /// The `_id`s of those that are selected, if they were read and are few: to find them again.
     pub keys: Option<Vec<Bson>>,
 }
 
-/// How many `_id`s are kept, to be found again: more than any user has sessions.
-const FEW: usize = 1000;
+/// How many `_id`s are kept, to be found again: more than a few thousand users have sessions.
+const FEW: usize = 50_000;
 
 /// How many `_id`s go into one filter, which has room for 16 MB.
 const KEYS_AT_ONCE: usize = 10_000;
@@ -34,8 +41,19 @@ impl Store {
     /// # Errors
     /// As for [`Store::purge`].
     pub async fn count_selected(&self, purge: &Purge, looked_at: impl FnMut(u64)) -> Result<u64> {
-        let predicate = purge.predicate(self.layouts())?;
-        self.judged(purge, &predicate, looked_at).await.map(|counted| counted.selected)
+        self.count_and_judge(purge, looked_at).await.map(|counted| counted.selected)
+    }
+
+    /// The same, with what else the candidates tell.
+    ///
+    /// # Errors
+    /// As for [`Store::purge`].
+    pub async fn count_and_judge(
+        &self,
+        purge: &Purge,
+        looked_at: impl FnMut(u64),
+    ) -> Result<Counted> {
+        self.judged(purge, &purge.selection, looked_at).await
     }
 
     /// The same, with the sessions that have the user of the selection at another place than those
@@ -54,47 +72,43 @@ impl Store {
         looked_at: impl FnMut(u64),
     ) -> Result<Counted> {
         let layouts = self.layouts();
-        let predicate = match purge.selection.of_any_user(layouts) {
-            Some(selection) => Purge { selection, ..purge.clone() }.predicate(layouts)?,
-            None => purge.predicate(layouts)?,
-        };
-        self.judged(purge, &predicate, looked_at).await
+        let others = purge.selection.of_any_user(layouts);
+        self.judged(purge, others.as_ref().unwrap_or(&purge.selection), looked_at).await
     }
 
-    /// Judges what matches the predicate, each session by the selection of the purge.
+    /// Judges what `read` finds, each session by the selection of the purge.
     async fn judged(
         &self,
         purge: &Purge,
-        predicate: &Document,
+        read: &Selection,
         mut looked_at: impl FnMut(u64),
     ) -> Result<Counted> {
         let (selection, layouts) = (&purge.selection, self.layouts());
-        let keyed = |keys: &[Bson]| doc! { "_id": { "$in": keys } };
-        let parts = match &selection.keys {
-            None => vec![Document::new()],
-            Some(keys) => keys.chunks(KEYS_AT_ONCE).map(keyed).collect(),
+        let parts = match &read.keys {
+            Some(keys) => {
+                let of = |some: &[Bson]| Selection { keys: Some(some.to_vec()), ..read.clone() };
+                keys.chunks(KEYS_AT_ONCE).map(of).collect()
+            }
+            None => self.parts(read).await?,
         };
         let (mut counted, mut keys) = (Counted::default(), Some(Vec::new()));
         for part in parts {
-            let filter = all(vec![part, predicate.clone()]);
+            let filter = Purge { selection: part, ..purge.clone() }.filter(layouts)?;
             if !selection.needs_payload() {
                 counted.selected += self.count(filter).await?;
                 keys = None;
                 continue;
             }
-            let mut batches = self.read(filter, &Reading::default()).await?;
-            while let Some(batch) = batches.next().await? {
-                for document in documents(&batch) {
-                    match selection.verdict(layouts, document) {
-                        Verdict::Selected(_) => {
-                            counted.selected += 1;
-                            keep(&mut keys, document);
-                        }
-                        Verdict::Elsewhere(places) => counted.elsewhere.add(places),
-                        Verdict::Other => {}
-                    }
-                }
-                looked_at(documents(&batch).count() as u64);
+            let take = |document: &RawDocument, _: Session| key_of(document);
+            let mut judging = self.judge(filter, &Reading::default(), selection, take).await?;
+            while let Some(judged) = judging.next().await? {
+                let Judged { selected, looked_at: sessions, elsewhere, undecided, met } = judged;
+                counted.selected += selected.len() as u64;
+                counted.elsewhere.join(elsewhere);
+                counted.undecided += undecided;
+                counted.met.join(met);
+                keep(&mut keys, selected);
+                looked_at(sessions);
             }
         }
         // Whoever is named by an `_id` is meant, even a credential.
@@ -154,7 +168,7 @@ impl Store {
                 };
                 let back = documents(&batch)
                     .filter(is_named)
-                    .filter(|session| purge.selection.admits(layouts, session));
+                    .filter(|session| purge.selection.session(layouts, session).is_some());
                 keys.extend(back.filter_map(key_of));
             }
         }
@@ -162,10 +176,11 @@ impl Store {
     }
 }
 
-/// Adds the `_id` of a document, unless there are too many by now.
-fn keep(keys: &mut Option<Vec<Bson>>, document: &RawDocument) {
-    match (keys.as_mut(), key_of(document)) {
-        (Some(kept), Some(key)) if kept.len() < FEW => kept.push(key),
-        _ => *keys = None,
-    }
+/// Adds the `_id`s of some documents, unless there are too many by now.
+fn keep(keys: &mut Option<Vec<Bson>>, selected: Vec<Option<Bson>>) {
+    let few = keys.take().filter(|kept| kept.len() + selected.len() <= FEW);
+    *keys = few.and_then(|mut kept| {
+        kept.extend(selected.into_iter().collect::<Option<Vec<_>>>()?);
+        Some(kept)
+    });
 }

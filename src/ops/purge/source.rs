@@ -9,6 +9,7 @@ use super::candidates::{Binding, Candidates, judged};
 use super::spec::{Purge, Strategy};
 use crate::error::Result;
 use crate::model::filter::all;
+use crate::model::selection::Selection;
 use crate::server::reply::{documents, key_of};
 use crate::store::{Batches, Store};
 
@@ -32,6 +33,8 @@ pub(super) enum Part {
     Ids(Ids),
     /// Those with certain `_id`s that match.
     Keys(Keys),
+    /// Those of some users among many.
+    Group(Group),
 }
 
 impl Part {
@@ -39,7 +42,7 @@ impl Part {
         match self {
             Self::Expiry(_) => Strategy::ExpiryWindows,
             Self::Walk(_) => Strategy::IdWindows,
-            Self::Ids(_) | Self::Keys(_) => Strategy::Ids,
+            Self::Ids(_) | Self::Keys(_) | Self::Group(_) => Strategy::Ids,
         }
     }
 
@@ -49,6 +52,7 @@ impl Part {
             Self::Walk(walk) => walk.next(by).await,
             Self::Ids(ids) => ids.next(by).await,
             Self::Keys(keys) => keys.next(by).await,
+            Self::Group(group) => group.next(by).await,
         }
     }
 }
@@ -62,8 +66,8 @@ impl Source {
     pub(super) async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
         while let Some(part) = self.0.front_mut() {
             let next = part.next(by).await?;
-            // The last part may have more once it is known what was spared.
-            if next.is_some() || self.0.len() == 1 {
+            // A part may have more once it is known what was spared.
+            if next.is_some() || self.0.len() == 1 || by.in_flight {
                 return Ok(next);
             }
             self.0.pop_front();
@@ -73,8 +77,11 @@ impl Source {
 
     /// Tells that so many sessions of a batch did not match any more when they were written.
     pub(super) fn spared(&mut self, sessions: u64) {
-        if let Some(Part::Ids(ids)) = self.0.front_mut() {
-            ids.spared += sessions;
+        match self.0.front_mut() {
+            Some(Part::Ids(ids) | Part::Group(Group { ids: Some(ids), .. })) => {
+                ids.spared += sessions;
+            }
+            _ => {}
         }
     }
 }
@@ -156,7 +163,8 @@ impl Expiry {
     }
 
     fn ids(&self, range: Document) -> Ids {
-        Ids::new(all(vec![range, self.filter.clone()]))
+        let filter = all(vec![range, self.filter.clone()]);
+        Ids::new(filter.clone(), filter)
     }
 }
 
@@ -210,7 +218,7 @@ impl Walk {
             return Ok(Some(Candidates::window(range, hint, self.filter.clone(), by.size.into())));
         }
         let filter = || all(vec![of_type(&OTHERS), self.filter.clone()]);
-        self.others.get_or_insert_with(|| Ids::new(filter())).next(by).await
+        self.others.get_or_insert_with(|| Ids::new(filter(), filter())).next(by).await
     }
 }
 
@@ -221,7 +229,10 @@ fn of_type(types: &[&str]) -> Document {
 /// Sessions that are read, and judged where only their payload can tell.
 #[derive(Debug)]
 pub(super) struct Ids {
+    /// By what the sessions are found.
     filter: Document,
+    /// What their writes repeat of it.
+    predicate: Document,
     reader: Option<Batches>,
     /// How often the reader began, and how many sessions were spared since.
     rounds: u32,
@@ -229,8 +240,8 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    pub(super) fn new(filter: Document) -> Self {
-        Self { filter, reader: None, rounds: 0, spared: 0 }
+    pub(super) fn new(filter: Document, predicate: Document) -> Self {
+        Self { filter, predicate, reader: None, rounds: 0, spared: 0 }
     }
 
     async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
@@ -251,7 +262,7 @@ impl Ids {
             match reader.next().await {
                 Ok(Some(batch)) => {
                     let read =
-                        judged(by.store.layouts(), by.purge, documents(&batch), &self.filter);
+                        judged(by.store.layouts(), by.purge, documents(&batch), &self.predicate);
                     if read.count > 0 {
                         return Ok(Some(read));
                     }
@@ -265,6 +276,34 @@ impl Ids {
                 }
             }
         }
+    }
+}
+
+/// Sessions of some users: the filter that names them is made when its turn comes, since those of all
+/// users together take much memory.
+#[derive(Debug)]
+pub(super) struct Group {
+    selection: Selection,
+    predicate: Document,
+    ids: Option<Ids>,
+}
+
+impl Group {
+    pub(super) fn new(selection: Selection, predicate: Document) -> Self {
+        Self { selection, predicate, ids: None }
+    }
+
+    async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
+        let mut ids = match self.ids.take() {
+            Some(ids) => ids,
+            None => {
+                let part = Purge { selection: self.selection.clone(), ..by.purge.clone() };
+                Ids::new(part.filter(by.store.layouts())?, self.predicate.clone())
+            }
+        };
+        let next = ids.next(by).await;
+        self.ids = Some(ids);
+        next
     }
 }
 
@@ -311,12 +350,14 @@ pub(super) struct By<'a> {
     pub(super) store: &'a Store,
     pub(super) purge: &'a Purge,
     pub(super) size: u32,
+    /// Whether batches are being written.
+    pub(super) in_flight: bool,
 }
 
 impl By<'_> {
     /// What must be read of the sessions that match.
     async fn candidates(self, filter: Document) -> Result<Batches> {
-        let Self { store, purge, size } = self;
+        let Self { store, purge, size, .. } = self;
         // Only a whole document tells in which of several fields its id is.
         let is_id_unclear = purge.tells_ids && !store.layouts().share_ids();
         if purge.selection.needs_payload() || purge.archive || is_id_unclear {

@@ -85,18 +85,22 @@ impl Purge {
     /// # Errors
     /// As for [`Selection::filter`].
     pub fn filter(&self, layouts: &Layouts) -> Result<Document> {
-        Ok(all(vec![self.selection.keyed(), self.predicate(layouts)?]))
+        Ok(all(vec![self.selection.filter(layouts)?, self.pending(layouts)]))
     }
 
-    /// The filter without the `_id`s: what a write repeats that names them itself.
+    /// What a write repeats that names the `_id`s itself.
     pub(super) fn predicate(&self, layouts: &Layouts) -> Result<Document> {
-        let pending = self.action.pending(layouts, self.selection.now);
-        Ok(all(vec![self.selection.predicate(layouts)?, pending]))
+        Ok(all(vec![self.selection.predicate(layouts)?, self.pending(layouts)]))
+    }
+
+    fn pending(&self, layouts: &Layouts) -> Document {
+        self.action.pending(layouts, self.selection.now)
     }
 
     /// Whether it deletes what is expired, and nothing else decides: then ranges of the expiry say it
     /// all, and no session needs to be read.
     pub(super) fn is_by_expiry_alone(&self) -> bool {
+        // What is excepted by its `_id` is part of every filter.
         let Selection { query, keys, .. } = &self.selection;
         *query == Query::state(State::Expired)
             && keys.is_none()

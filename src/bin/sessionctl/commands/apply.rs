@@ -1,10 +1,15 @@
 //! Doing something to many sessions, as `purge`, `expire` and `fix` do it: what was prepared is shown or
 //! asked about, applied and reported.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sessionctl::Store;
+use sessionctl::error::reason;
 use sessionctl::purge::{Counted, Purge};
 
 use crate::args::duration;
@@ -83,6 +88,8 @@ pub struct Typed<'a> {
     pub verify: VerifyArgs,
     /// Then it does not give the answer to a question.
     pub stdin_gives_ids: bool,
+    /// Where the listed users go who have no matching session.
+    pub unmatched: Option<&'a Path>,
 }
 
 impl Typed<'_> {
@@ -155,9 +162,13 @@ impl Typed<'_> {
         // A count that would only decorate the report costs as much as reading all that is deleted.
         let needs_count = self.args.needs_count(&purge, self.stdin_gives_ids);
         let mut matched = None;
-        if needs_count || purge.selection.query.user.is_some() {
+        if needs_count || purge.selection.query.users.is_some() {
             let counted = self.count(context, &store, &purge).await.doing(&action)?;
             context.judge_counted(&action, &store, &purge.selection, seen, &counted).await?;
+            if let Some(users) = &purge.selection.query.users {
+                let missing = context.note_unmatched(users, &counted.met);
+                self.unmatched.map_or(Ok(()), |file| write_lines(file, &missing))?;
+            }
             matched = needs_count.then_some(counted.selected);
             // Nobody is asked, so they need not be searched for again.
             if !needs_count && purge.selection.keys.is_none() {
@@ -181,11 +192,10 @@ impl Typed<'_> {
             decodes.then(|| Progress::new("sessions looked at", None, context.global.quiet));
         let looked_at = |sessions| progress.iter().for_each(|shown| shown.advance(sessions));
         // Whoever names the places of users decides.
-        if purge.selection.query.user.is_some() && context.global.user_path.is_empty() {
+        if purge.selection.query.users.is_some() && context.global.user_path.is_empty() {
             return store.count_of_user(purge, looked_at).await;
         }
-        let selected = store.count_selected(purge, looked_at).await?;
-        Ok(Counted { selected, ..Counted::default() })
+        store.count_and_judge(purge, looked_at).await
     }
 
     async fn confirm(
@@ -202,4 +212,20 @@ impl Typed<'_> {
         }
         ask(beforehand, question, self.stdin_gives_ids, &context.signals).await
     }
+}
+
+/// Writes texts into a file that only its owner can read, one per line.
+fn write_lines(file: &Path, lines: &[&str]) -> Result<(), Failure> {
+    let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file);
+    let written = options.and_then(|mut file| {
+        let mut text = lines.join("\n");
+        if !lines.is_empty() {
+            text.push('\n');
+        }
+        file.write_all(text.as_bytes())
+    });
+    written.map_err(|error| {
+        let sentence = format!("could not write {}: {}", file.display(), reason(&error));
+        Failure::new(Exit::Failed, sentence)
+    })
 }

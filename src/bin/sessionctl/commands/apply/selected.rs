@@ -1,6 +1,7 @@
 //! From what was typed to a job, as `purge` and `expire` do it: the sessions are selected, counted, and
 //! asked about.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bson::DateTime;
@@ -14,7 +15,6 @@ use crate::args::{SelectionArgs, Time, duration, time};
 use crate::console::confirm::Question;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::text::counted;
-use crate::context::selected::written;
 use crate::context::words::Words;
 use crate::context::{Context, Purpose};
 
@@ -35,6 +35,10 @@ pub struct Args {
 
     #[command(flatten)]
     verify: VerifyArgs,
+
+    /// Write the users of --users-from and --user without a matching session to FILE, one per line
+    #[arg(long, value_name = "FILE", requires = "users", help_heading = Reset)]
+    unmatched: Option<PathBuf>,
 
     #[command(flatten)]
     pub selection: SelectionArgs,
@@ -59,6 +63,7 @@ pub async fn run(
         archive,
         verify: args.verify.clone(),
         stdin_gives_ids: args.selection.reads_stdin(),
+        unmatched: args.unmatched.as_deref(),
     };
     typed.run(context, prepare(context, args, &typed, action)).await
 }
@@ -85,15 +90,15 @@ async fn prepare(
     let selected =
         context.selected(&doing, &store, &args.selection, now, Purpose::Changing).await?;
     let end = selected.end(&store.namespace());
+    let written = selected.written(&args.selection);
     let selection = sessionctl::Selection { cutoff, ..selected.selection };
+    let selection = context.ranked(&full_action, &store, selection).await?;
     let purge = Purge::new(selection, action);
     // Says at once where ending a session cannot work.
     store
         .purge(purge.clone(), context.signals.asked.clone())
         .map_err(|error| cannot(verb, &full_action, &error))?;
-    let mut job = typed
-        .job(context, store, purge, written(&args.selection, now), full_action, &selected.seen)
-        .await?;
+    let mut job = typed.job(context, store, purge, written, full_action, &selected.seen).await?;
     job.end = end;
     job.report.words = Words::of(&args.selection, now);
     let spared = job.store.count_spared(&job.purge).await.doing(&job.action)?;

@@ -1,0 +1,90 @@
+//! Whether what is judged here, beside the server, can be decided at all: users that are spared or
+//! lacking, and conditions on the payload.
+
+use sessionctl::query::{Condition, Test};
+use sessionctl::store::{Reading, documents};
+use sessionctl::{Query, Selection, Store};
+
+use super::users::Seen;
+use super::{Context, Purpose};
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::text::neutral;
+
+impl Context {
+    /// Who is spared, or has no user, can be decided only where users are known.
+    pub(super) async fn check_users(
+        &self,
+        action: &str,
+        store: &Store,
+        selection: &Selection,
+        seen: &Seen,
+        purpose: Purpose,
+    ) -> Result<(), Failure> {
+        let is_anonymous = selection.query.anonymous;
+        if !is_anonymous && selection.except.users.is_empty() && selection.keep.is_none() {
+            return Ok(());
+        }
+        let is_guess = self.global.user_path.is_empty() && store.layouts().user_needs_payload();
+        if is_anonymous && is_guess && purpose == Purpose::Changing {
+            let sentence = format!(
+                "could not {action}: a session without a user at the places of the layout {} may have \
+                 it elsewhere in its payload",
+                store.layouts().name()
+            );
+            return Err(Failure::new(Exit::Failed, sentence).hint(
+                "--anonymous requires --user-path PATH for each place where the application puts the \
+                 user",
+            ));
+        }
+        self.judge_none(action, store, seen, selection.now).await
+    }
+
+    /// A condition on what no session has at its path cannot be decided: it is a slip rather than an
+    /// answer.
+    pub(super) async fn check_conditions(
+        &self,
+        action: &str,
+        store: &Store,
+        selection: &Selection,
+    ) -> Result<(), Failure> {
+        for condition in &selection.query.payload {
+            let path = condition.path.clone();
+            if matches!(condition.test, Test::Present | Test::Absent)
+                || is_decided(store, condition, selection).await.doing(action)?
+            {
+                continue;
+            }
+            let (kind, path) = (condition.kind(), neutral(&path));
+            let sentence = format!("could not {action}: no session has {kind} at {path}");
+            return Err(Failure::new(Exit::Failed, sentence)
+                .hint("`sessionctl inspect ID` shows a session's payload, with the paths in it"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether some session has at the path what the condition can judge.
+async fn is_decided(
+    store: &Store,
+    condition: &Condition,
+    selection: &Selection,
+) -> sessionctl::Result<bool> {
+    let there = Condition { path: condition.path.clone(), test: Test::Present };
+    let query = Query { payload: vec![there], ..Query::default() };
+    let layouts = store.layouts();
+    let filter = Selection::new(query, selection.now).filter(layouts)?;
+    let mut batches = store.read(filter, &Reading::default()).await?;
+    while let Some(batch) = batches.next().await? {
+        let decides = documents(&batch).any(|document| {
+            let payload = layouts.of(document).payload(document);
+            payload.value().is_some_and(|value| condition.is_decided_by(value))
+        });
+        if decides {
+            return Ok(true);
+        }
+    }
+    // Of no sessions at all, none matches.
+    let one = Reading { limit: 1, ..Reading::default() };
+    let everybody = Selection::new(Query::default(), selection.now).filter(layouts)?;
+    Ok(store.read(everybody, &one).await?.next().await?.is_none())
+}
