@@ -165,6 +165,7 @@ impl Typed<'_> {
         if needs_count || purge.selection.query.users.is_some() {
             let counted = self.count(context, &store, &purge).await.doing(&action)?;
             context.judge_counted(&action, &store, &purge.selection, seen, &counted).await?;
+            context.note_undecided(&purge.selection, counted.undecided);
             if let Some(users) = &purge.selection.query.users {
                 let missing = context.note_unmatched(users, &counted.met);
                 self.unmatched.map_or(Ok(()), |file| write_lines(file, &missing))?;

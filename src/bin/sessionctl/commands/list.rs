@@ -226,13 +226,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         context.note("note", format!("there are more than these {}{hint}", sessions(limit)));
     }
     if !more {
-        if undecided > 0 {
-            let those = sessions(undecided);
-            context.note(
-                "note",
-                format!("the payloads of {those} could not be decoded: they do not match"),
-            );
-        }
+        context.note_undecided(selection, undecided);
         if let Some(users) = &selection.query.users {
             context.note_unmatched(users, &met);
         }

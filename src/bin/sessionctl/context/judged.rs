@@ -1,9 +1,14 @@
 //! Whether what is judged here, beside the server, can be decided at all: users that are spared or
 //! lacking, and conditions on the payload.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use bson::RawDocument;
+use serde_json::Value;
 use sessionctl::query::{Condition, Test};
 use sessionctl::store::{Reading, documents};
-use sessionctl::{Query, Selection, Store};
+use sessionctl::{Query, Selection, Session, Store};
 
 use super::users::Seen;
 use super::{Context, Purpose};
@@ -62,6 +67,48 @@ impl Context {
         Ok(())
     }
 }
+
+impl Context {
+    /// The names at the root of the payloads of some selected sessions, and in how many of them each is:
+    /// whoever ends sessions without a user sees by them where a user may be after all.
+    pub async fn payload_keys(
+        &self,
+        action: &str,
+        store: &Store,
+        selection: &Selection,
+    ) -> Result<String, Failure> {
+        let layouts = store.layouts().clone();
+        let take = move |document: &RawDocument, _: Session| {
+            let payload = layouts.of(document).payload(document);
+            let names = payload.value().and_then(Value::as_object);
+            names.map(|map| map.keys().cloned().collect::<Vec<_>>()).unwrap_or_default()
+        };
+        let filter = selection.filter(store.layouts()).doing(action)?;
+        let reading = Reading::default();
+        let mut judging = store.judge(filter, &reading, selection, take).await.doing(action)?;
+        let (mut sessions, mut counts) = (0, BTreeMap::new());
+        while let Some(judged) = judging.next().await.doing(action)?
+            && sessions < LOOKED_AT
+        {
+            for names in judged.selected.into_iter().take(LOOKED_AT - sessions) {
+                sessions += 1;
+                names.into_iter().for_each(|name| *counts.entry(name).or_insert(0_u64) += 1);
+            }
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, count)| Reverse(*count));
+        let more = counts.len().saturating_sub(NAMED);
+        let shown = counts.iter().take(NAMED);
+        let shown: Vec<_> =
+            shown.map(|(name, count)| format!("{} ({count})", neutral(name))).collect();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Ok(format!("{}{more}", shown.join(", ")))
+    }
+}
+
+/// Of how many sessions the names in the payload are shown, and how many names.
+const LOOKED_AT: usize = 1000;
+const NAMED: usize = 12;
 
 /// Whether some session has at the path what the condition can judge.
 async fn is_decided(

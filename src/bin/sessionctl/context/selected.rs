@@ -70,7 +70,9 @@ impl Context {
         let mut seen = Seen::default();
         if selection.needs_payload() {
             seen = self.look_for_users(store, selection.now).await.doing(&action)?;
-            self.warn_of_the_unreadable(&selection, &seen);
+            if selection.query.users.is_some() || !selection.query.payload.is_empty() {
+                self.warn_of_the_unreadable(&selection, &seen);
+            }
         }
         self.check_users(&action, store, &selection, &seen, purpose).await?;
         self.check_conditions(&action, store, &selection).await?;

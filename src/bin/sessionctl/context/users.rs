@@ -260,6 +260,17 @@ impl Seen {
 }
 
 impl Context {
+    /// Says how many sessions match neither the selection nor its opposite. Of users and values a look
+    /// at some sessions has said so already.
+    pub fn note_undecided(&self, selection: &Selection, undecided: u64) {
+        let is_said = selection.query.users.is_some() || !selection.query.payload.is_empty();
+        if undecided > 0 && !is_said {
+            let those = sessions(undecided);
+            let text = format!("{those} cannot be judged, since the payload cannot be decoded");
+            self.note("note", format!("{text}: not selected"));
+        }
+    }
+
     /// Says how many of the listed users have no session that matches, and gives them.
     pub fn note_unmatched<'a>(&self, users: &'a Users, met: &Met) -> Vec<&'a str> {
         let missing: Vec<_> = met.missing(users).collect();

@@ -107,11 +107,16 @@ async fn prepare(
         let how = format!("left alone; {} them by their ids", verb.name);
         context.note("note", format!("{those} of programs, not logins, {how}"));
     }
-    Ok(Prepared::Ready { question: question(args, &job), job: Box::new(job) })
+    let mut text = job.report.question();
+    if args.selection.anonymous {
+        let Job { store, purge, action, .. } = &job;
+        let keys = context.payload_keys(action, store, &purge.selection).await?;
+        text = format!("Their payloads have {keys} at the root. {text}");
+    }
+    Ok(Prepared::Ready { question: question(args, &job, text), job: Box::new(job) })
 }
 
-fn question(args: &Args, job: &Job) -> Question {
-    let text = job.report.question();
+fn question(args: &Args, job: &Job, text: String) -> Question {
     match args.selection.all {
         true => Question::TypeNamespace(text, job.store.namespace()),
         false => Question::YesNo(text),
