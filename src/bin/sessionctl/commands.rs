@@ -73,6 +73,7 @@ impl Command {
             Self::List(args) => Some(&args.selection),
             Self::Expire(args) => Some(&args.selected.selection),
             Self::Purge(args) => Some(&args.selected.selection),
+            Self::Stats(args) => Some(&args.selection),
             _ => None,
         }
     }
