@@ -4,6 +4,7 @@
 use bson::{Bson, DateTime, Document, RawDocument, doc};
 
 use crate::error::{Error, Result};
+use crate::model::document::owned;
 use crate::model::filter::{all, exactly};
 use crate::model::layout::Layouts;
 use crate::model::query::{Candidate, Needed, Query, Users, Verdict, check_users};
@@ -178,6 +179,21 @@ impl Selection {
             Ok(session) => Verdict::Selected(session),
             Err(verdict) => verdict,
         }
+    }
+
+    /// Whether a document is selected, decided here alone, whatever server or file it comes from. A
+    /// last touch that follows from the expiry counts like one that is stored, and credentials are
+    /// sessions like any other.
+    pub fn holds(&self, layouts: &Layouts, document: &RawDocument) -> bool {
+        let key = document.get("_id").ok().flatten().map(owned);
+        let is_among = |keys: &[Bson]| key.as_ref().is_some_and(|key| keys.contains(key));
+        layouts.describes(document)
+            && self.keys.as_ref().is_none_or(|keys| is_among(keys))
+            && !is_among(&self.except.keys)
+            && self.session(layouts, document).is_some_and(|session| {
+                self.query.state.is_none_or(|state| state == session.state)
+                    && self.query.holds_dates(&session, self.now)
+            })
     }
 
     fn judge(

@@ -101,6 +101,22 @@ impl Query {
         })
     }
 
+    /// Whether the dates of a session are what they must be, decided here alone. A last touch that follows
+    /// from the expiry counts like one that is stored.
+    pub(in crate::model) fn holds_dates(&self, session: &Session, now: DateTime) -> bool {
+        let is_in = |date: Option<DateTime>, (after, before): Within| {
+            let is_free = after.is_none() && before.is_none();
+            is_free
+                || date.is_some_and(|date| {
+                    after.is_none_or(|after| date >= after)
+                        && before.is_none_or(|before| date < before)
+                })
+        };
+        is_in(session.expires, (self.expires_after, self.expires_before))
+            && is_in(session.touched, self.touched_within(now))
+            && is_in(session.created, self.created_within(now))
+    }
+
     /// The dates that its conditions compare with. A session that has no such date matches neither a
     /// condition nor its opposite.
     pub(in crate::model) fn needed_dates(&self, layouts: &Layouts) -> Vec<Needed> {

@@ -12,8 +12,8 @@ use crate::model::payload::Codec;
 
 /// How many users are looked for by regular expressions, each of which goes through all the text.
 const EXPRESSIONS: usize = 4;
-/// How many values a filter may have: beyond, sessions are decoded here, or read in several parts.
-const VALUES: usize = 100_000;
+/// How many users may be looked for at how many places of a document; each has up to four values.
+const VALUES: usize = 10_000;
 /// How many users go into one filter on fields of their own; each has up to four values.
 pub(crate) const MOST_USERS: usize = 5000;
 

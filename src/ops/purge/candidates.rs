@@ -98,8 +98,7 @@ pub(super) fn judged<'a>(
             let layout = layouts.of(document);
             // A payload that is the document itself has no field of its own to be bound to.
             let is_flat = layout.payload.path.is_none() && layout.user_needs_payload();
-            let binds =
-                if is_flat && selection.judges_users() { Binding::Document } else { binds };
+            let binds = if is_flat && selection.judges_users() { Binding::Document } else { binds };
             match as_read(binds, layout, document) {
                 Some(as_read) => one.extend(as_read),
                 // Too large to be repeated: what can be says who it was, and when it was touched.

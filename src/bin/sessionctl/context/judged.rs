@@ -13,7 +13,7 @@ use sessionctl::{Query, Selection, Session, Store};
 use super::users::Seen;
 use super::{Context, Purpose};
 use crate::console::failure::{Doing as _, Exit, Failure};
-use crate::console::text::neutral;
+use crate::console::text::{neutral, without_password};
 
 impl Context {
     /// Who is spared, or has no user, can be decided only where users are known.
@@ -59,7 +59,8 @@ impl Context {
             {
                 continue;
             }
-            let (kind, path) = (condition.kind(), neutral(&path));
+            let (kind, path) = (condition.kind(), without_password(&path));
+            let path = neutral(&path);
             let sentence = format!("could not {action}: no session has {kind} at {path}");
             return Err(Failure::new(Exit::Failed, sentence)
                 .hint("`sessionctl inspect ID` shows a session's payload, with the paths in it"));
