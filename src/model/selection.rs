@@ -76,7 +76,11 @@ impl Selection {
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) where a layout cannot decide a condition.
     pub fn filter(&self, layouts: &Layouts) -> Result<Document> {
-        let query = self.query.filter(layouts, self.now, self.cutoff)?;
+        Ok(all(vec![self.keyed(), self.of_query(&self.query, layouts)?]))
+    }
+
+    fn of_query(&self, query: &Query, layouts: &Layouts) -> Result<Document> {
+        let query = query.filter(layouts, self.now, self.cutoff)?;
         if !self.except.users.is_empty() || self.keep.is_some() {
             layouts.iter().try_for_each(check_users)?;
         }
@@ -84,7 +88,7 @@ impl Selection {
             let what = "the sessions of each user must be ranked before some are kept";
             return Err(Error::Unsupported(what.to_owned()));
         }
-        Ok(all(vec![self.keyed(), query, self.invariant(layouts)]))
+        Ok(all(vec![query, self.invariant(layouts)]))
     }
 
     /// The part of the filter that the `_id`s are.
@@ -98,8 +102,7 @@ impl Selection {
     pub(crate) fn predicate(&self, layouts: &Layouts) -> Result<Document> {
         let mut query = self.query.clone();
         query.users = query.users.filter(|users| users.only().is_some());
-        let of_keys = Self { query, keys: None, ..self.clone() };
-        of_keys.filter(layouts)
+        self.of_query(&query, layouts)
     }
 
     /// What holds for every selected session, whatever the query. A filter that is put together from

@@ -32,7 +32,7 @@ impl Form {
                 doc! { "_id": id, "expires": expires, "session": Bson::try_from(payload.clone()).unwrap() }
             }
             Self::MessagePack => {
-                let bytes = rmp_serde::to_vec(&(0, payload, Vec::<u8>::new())).unwrap();
+                let bytes = rmp_serde::to_vec(&(0_i128, payload, Vec::<u8>::new())).unwrap();
                 let data = bson::Binary { subtype: BinarySubtype::Generic, bytes };
                 doc! { "_id": id, "data": data, "expireAt": expires }
             }
@@ -45,7 +45,7 @@ impl Form {
             Self::Document => session.get("session").unwrap().clone().into_relaxed_extjson(),
             Self::MessagePack => {
                 let bytes = session.get_binary_generic("data").unwrap();
-                let (_, payload, _): (u8, Value, Value) = rmp_serde::from_slice(bytes).unwrap();
+                let (_, payload, _): (i128, Value, Value) = rmp_serde::from_slice(bytes).unwrap();
                 payload
             }
         }
@@ -245,7 +245,7 @@ fn several_users_may_be_named_and_a_list_may_come_through_stdin() {
     assert_eq!(listed(&db.sessionctl(&two).exits(0)), ids(&["a", "c"]));
     let run =
         db.command(&["purge", "--users-from", "-", "--user", "a", "--yes"]).stdin("d\n\n").run();
-    run.exits(0).says("deleted 2 sessions of the users from stdin and 1 more");
+    run.exits(0).prints("deleted 2 sessions of the users from stdin and 1 more");
     assert_eq!(db.ids("sessions"), [long_id("b"), long_id("c")]);
     let empty = db.command(&["purge", "--users-from", "-", "--yes"]).stdin("\n \n").run().exits(1);
     empty.fails_in_one_sentence().says("there are no users in stdin");
@@ -282,7 +282,7 @@ fn everywhere_but_this_session_is_one_command() {
     db.insert("sessions", [of_user("two-one-", 7)]);
     let here = long_id("one-two-");
     let run = db.sessionctl(&["expire", "--user", "42", "--except", &here, "--yes"]).exits(0);
-    run.says("expired 2 sessions of user 42, except those with the id one-two-0000...");
+    run.prints("expired 2 sessions of user 42, except those with the id one-two-0000...");
     assert_eq!(live(&db), [here.clone(), long_id("two-one-")]);
     // A session that was to be spared under a wrong name would be ended under its own.
     let run = db.sessionctl(&["purge", "--user", "42", "--except", "one-twi-", "--yes"]).exits(1);
@@ -405,7 +405,7 @@ fn each_users_newest_sessions_are_kept_and_sessions_without_a_user() {
         .collect();
     assert_eq!(listed(&run), ended);
     let run = db.sessionctl(&[&["purge", "--yes"], &keep[..]].concat()).exits(0);
-    run.says("live sessions except the 2 most recent of each user from");
+    run.prints("live sessions except the 2 most recent of each user from");
     assert_eq!(db.ids("sessions"), wanted);
 }
 

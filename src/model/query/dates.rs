@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bson::{DateTime, Document, doc};
 
-use super::Query;
+use super::value::Query;
 use crate::model::filter::{all, any};
 use crate::model::layout::{Instant, Kind, Layout, Layouts};
 use crate::model::session::Session;

@@ -10,7 +10,6 @@ use bson::RawDocument;
 use bson::raw::{RawArray, RawBsonRef};
 use serde_json::Value;
 
-use super::search::is_json;
 use super::users::Users;
 use crate::model::document::{Found, find, text_of};
 use crate::model::layout::Layout;
@@ -108,6 +107,12 @@ impl Layout {
         let text = self.payload.path.as_deref().filter(|path| !path.contains('.'));
         is_json(&self.payload.codecs) && text.is_some() && !may_be_in(users, document, text, DEPTH)
     }
+}
+
+/// Whether payloads are JSON, if they can be read at all.
+pub(super) fn is_json(codecs: &[Codec]) -> bool {
+    let is_text = |codec: &Codec| matches!(codec, Codec::Json | Codec::Encrypted);
+    codecs.contains(&Codec::Json) && codecs.iter().all(is_text)
 }
 
 /// Whether one of `users` may be in `document`, which has JSON in the field `json`.

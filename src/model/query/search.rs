@@ -5,8 +5,9 @@ use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
 use bson::{Bson, DateTime, Decimal128, Document, doc};
 
-use super::elsewhere::names_a_user;
-use super::{Condition, Test, Users};
+use super::condition::{Condition, Test};
+use super::elsewhere::{is_json, names_a_user};
+use super::users::Users;
 use crate::model::layout::{Layout, UserPlace};
 use crate::model::payload::Codec;
 
@@ -126,11 +127,6 @@ fn other_fields(layout: &Layout) -> Option<Document> {
     let known: Document = known.filter(|(name, _)| !name.contains('.')).collect();
     let only_known = doc! { "$jsonSchema": { "properties": known, "additionalProperties": false } };
     Some(doc! { "$nor": [only_known] })
-}
-
-pub(super) fn is_json(codecs: &[Codec]) -> bool {
-    let is_text = |codec: &Codec| matches!(codec, Codec::Json | Codec::Encrypted);
-    codecs.contains(&Codec::Json) && codecs.iter().all(is_text)
 }
 
 /// Candidates for one of these texts at one of these paths.

@@ -3,7 +3,7 @@
 use bson::DateTime;
 use sessionctl::query::{Comparison, Condition, Network, Operand, Pattern, Test};
 
-use super::{Time, time};
+use super::times::{Time, time};
 
 /// A condition as typed.
 #[derive(Debug, Clone, PartialEq)]

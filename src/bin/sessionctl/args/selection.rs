@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 
 use super::conditions::{Where, condition};
-use super::{Time, duration, id, time};
+use super::times::{Time, duration, time};
 
 /// The sessions a command works on: ids are alternatives, everything else must hold.
 #[derive(Debug, Clone, Default, Args)]
@@ -208,6 +208,14 @@ impl SelectionArgs {
 fn user(text: &str) -> Result<String, String> {
     match text.is_empty() {
         true => Err("must not be empty: no session would match".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// A session id, or the beginning of one.
+pub fn id(text: &str) -> Result<String, String> {
+    match text.is_empty() {
+        true => Err("a session id must not be empty".to_owned()),
         false => Ok(text.to_owned()),
     }
 }

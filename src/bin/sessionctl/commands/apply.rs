@@ -11,6 +11,7 @@ use serde_json::Value;
 use sessionctl::Store;
 use sessionctl::error::reason;
 use sessionctl::purge::{Counted, Purge};
+use sessionctl::query::Elsewhere;
 
 use crate::args::duration;
 use crate::audit::{Audit, AuditArgs};
@@ -165,7 +166,7 @@ impl Typed<'_> {
         if needs_count || purge.selection.query.users.is_some() {
             let counted = self.count(context, &store, &purge).await.doing(&action)?;
             context.judge_counted(&action, &store, &purge.selection, seen, &counted).await?;
-            context.note_undecided(&purge.selection, counted.undecided);
+            context.note_undecided(&purge.selection, seen, counted.undecided);
             if let Some(users) = &purge.selection.query.users {
                 let missing = context.note_unmatched(users, &counted.met);
                 self.unmatched.map_or(Ok(()), |file| write_lines(file, &missing))?;
@@ -196,7 +197,8 @@ impl Typed<'_> {
         if purge.selection.query.users.is_some() && context.global.user_path.is_empty() {
             return store.count_of_user(purge, looked_at).await;
         }
-        store.count_and_judge(purge, looked_at).await
+        let counted = store.count_and_judge(purge, looked_at).await?;
+        Ok(Counted { elsewhere: Elsewhere::default(), ..counted })
     }
 
     async fn confirm(

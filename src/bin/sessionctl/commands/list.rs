@@ -226,7 +226,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         context.note("note", format!("there are more than these {}{hint}", sessions(limit)));
     }
     if !more {
-        context.note_undecided(selection, undecided);
+        context.note_undecided(selection, &selected.seen, undecided);
         if let Some(users) = &selection.query.users {
             context.note_unmatched(users, &met);
         }

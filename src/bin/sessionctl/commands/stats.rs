@@ -91,7 +91,7 @@ async fn selected(
     // The rows name the collection, and a person is told of which sessions the numbers are.
     let words = Words::of(typed, now).counted(sessions);
     context.note("note", format!("these are the numbers of {words}"));
-    context.note_undecided(&selection, undecided);
+    context.note_undecided(&selection, &selected.seen, undecided);
     if let Some(users) = &selection.query.users {
         context.note_unmatched(users, &met);
     }

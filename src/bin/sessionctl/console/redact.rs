@@ -106,6 +106,7 @@ fn argument(arg: Option<&Arg>, value: &str) -> String {
             let (path, operator, operand) = split(value);
             match operator {
                 Operator::Absent => format!("!{}", harmless(path)),
+                Operator::Present => harmless(path),
                 operator => {
                     let shown = condition(path, operand);
                     format!("{}{}{shown}", harmless(path), operator.text())

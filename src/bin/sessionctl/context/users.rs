@@ -260,10 +260,11 @@ impl Seen {
 }
 
 impl Context {
-    /// Says how many sessions match neither the selection nor its opposite. Of users and values a look
-    /// at some sessions has said so already.
-    pub fn note_undecided(&self, selection: &Selection, undecided: u64) {
-        let is_said = selection.query.users.is_some() || !selection.query.payload.is_empty();
+    /// Says how many sessions match neither the selection nor its opposite, unless a look at some of
+    /// them has said so already.
+    pub fn note_undecided(&self, selection: &Selection, seen: &Seen, undecided: u64) {
+        let warns = selection.query.users.is_some() || !selection.query.payload.is_empty();
+        let is_said = warns && seen.undecoded > 0;
         if undecided > 0 && !is_said {
             let those = sessions(undecided);
             let text = format!("{those} cannot be judged, since the payload cannot be decoded");

@@ -132,21 +132,20 @@ fn named(ids: &[String]) -> Option<String> {
 
 /// `of user 42`, `of users 42 and 43`, `of the users in leaked.txt`.
 fn of_users(typed: &[String], list: Option<&Path>) -> Option<String> {
-    let list = list.map(listed::name);
+    let list = list.map(|list| match listed::name(list).as_str() {
+        "stdin" => "the users from stdin".to_owned(),
+        file => format!("the users in {}", neutral(file)),
+    });
     let users = match (typed, list) {
         ([], None) => return None,
-        ([], Some(list)) if list == "stdin" => "the users from stdin".to_owned(),
-        ([], Some(list)) => format!("the users in {}", neutral(&list)),
+        ([], Some(listed)) => listed,
         ([one], None) => format!("user {}", neutral(one)),
         (some, None) if some.len() <= NAMED => {
             let some: Vec<_> = some.iter().map(|user| neutral(user)).collect();
             format!("users {}", some.join(", "))
         }
         (many, None) => format!("{} users", grouped(many.len() as u64)),
-        (more, Some(list)) => {
-            let more = grouped(more.len() as u64);
-            format!("the users in {} and {more} more", neutral(&list))
-        }
+        (more, Some(listed)) => format!("{listed} and {} more", grouped(more.len() as u64)),
     };
     Some(format!("of {users}"))
 }
