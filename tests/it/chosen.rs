@@ -426,6 +426,40 @@ fn a_session_that_was_touched_after_it_was_ranked_is_kept() {
     );
 }
 
+/// The filter of a write names no user where there are many: what was read binds it.
+#[test]
+fn a_session_that_changed_hands_between_the_read_and_the_write_is_spared() {
+    let large = json!("x".repeat(100_000));
+    for (owner, payload) in [
+        (Some("bo"), json!({ "cookie": {} })),
+        (None, json!({ "cookie": {}, "userId": "bo" })),
+        // Too large to be repeated in the write.
+        (None, json!({ "cookie": {}, "userId": "bo", "large": large })),
+    ] {
+        let db = Db::new();
+        let more = |owner: Option<&str>, payload: &Value| {
+            let mut more = doc! { "session": payload.to_string() };
+            more.extend(owner.map(|owner| ("owner".to_owned(), Bson::from(owner))));
+            more
+        };
+        db.insert("sessions", ["one", "two"].map(|id| with(of_user(id, 1), more(owner, &payload))));
+        let held = db.hold_deletes();
+        let path: &[&str] = if owner.is_some() { &["--user-path", "/owner"] } else { &[] };
+        let purge = [&["purge", "--yes", "--user", "asa", "--user", "bo"], path].concat();
+        let purge = db.command(&purge).start();
+        held.wait_for_a_delete();
+        let mut other = payload.clone();
+        if owner.is_none() {
+            other["userId"] = json!("cy");
+        }
+        let change = doc! { "$set": more(owner.map(|_| "cy"), &other) };
+        db.update("sessions", doc! { "_id": long_id("one") }, change);
+        drop(held);
+        purge.wait().exits(0);
+        assert_eq!(db.ids("sessions"), [long_id("one")], "{owner:?}");
+    }
+}
+
 #[test]
 fn instants_select_by_the_dates_that_are_stored() {
     let db = Db::new();

@@ -112,6 +112,10 @@ pub struct SelectionArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
 
+    /// Write the users that have no matching session to FILE, one per line
+    #[arg(long, value_name = "FILE", requires = "users")]
+    pub unmatched: Option<PathBuf>,
+
     /// All sessions of the collection
     #[arg(long, conflicts_with_all = OTHERS)]
     pub all: bool,

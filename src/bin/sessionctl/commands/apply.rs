@@ -1,19 +1,14 @@
 //! Doing something to many sessions, as `purge`, `expire` and `fix` do it: what was prepared is shown or
 //! asked about, applied and reported.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sessionctl::Store;
-use sessionctl::error::reason;
 use sessionctl::purge::{Counted, Purge};
 use sessionctl::query::Elsewhere;
 
-use crate::args::duration;
+use crate::args::{SelectionArgs, duration};
 use crate::audit::{Audit, AuditArgs};
 use crate::console::confirm::{Confirmed, Question, Yes, ask, can_ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
@@ -89,8 +84,8 @@ pub struct Typed<'a> {
     pub verify: VerifyArgs,
     /// Then it does not give the answer to a question.
     pub stdin_gives_ids: bool,
-    /// Where the listed users go who have no matching session.
-    pub unmatched: Option<&'a Path>,
+    /// What was selected, unless the command selects by itself.
+    pub selection: Option<&'a SelectionArgs>,
 }
 
 impl Typed<'_> {
@@ -167,9 +162,8 @@ impl Typed<'_> {
             let counted = self.count(context, &store, &purge).await.doing(&action)?;
             context.judge_counted(&action, &store, &purge.selection, seen, &counted).await?;
             context.note_undecided(&purge.selection, seen, counted.undecided);
-            if let Some(users) = &purge.selection.query.users {
-                let missing = context.note_unmatched(users, &counted.met);
-                self.unmatched.map_or(Ok(()), |file| write_lines(file, &missing))?;
+            if let Some(typed) = self.selection {
+                context.tell_unmatched(typed, &purge.selection, &counted.met)?;
             }
             matched = needs_count.then_some(counted.selected);
             // Nobody is asked, so they need not be searched for again.
@@ -215,20 +209,4 @@ impl Typed<'_> {
         }
         ask(beforehand, question, self.stdin_gives_ids, &context.signals).await
     }
-}
-
-/// Writes texts into a file that only its owner can read, one per line.
-fn write_lines(file: &Path, lines: &[&str]) -> Result<(), Failure> {
-    let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file);
-    let written = options.and_then(|mut file| {
-        let mut text = lines.join("\n");
-        if !lines.is_empty() {
-            text.push('\n');
-        }
-        file.write_all(text.as_bytes())
-    });
-    written.map_err(|error| {
-        let sentence = format!("could not write {}: {}", file.display(), reason(&error));
-        Failure::new(Exit::Failed, sentence)
-    })
 }

@@ -225,11 +225,13 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             if context.global.format == Format::Table { "; --limit 0 shows all" } else { "" };
         context.note("note", format!("there are more than these {}{hint}", sessions(limit)));
     }
+    if let (true, Some(file)) = (more, &args.selection.unmatched) {
+        let sentence = format!("could not write {}: not all sessions were read", file.display());
+        return Err(Failure::new(Exit::Failed, sentence).hint("--limit 0 reads all"));
+    }
     if !more {
         context.note_undecided(selection, &selected.seen, undecided);
-        if let Some(users) = &selection.query.users {
-            context.note_unmatched(users, &met);
-        }
+        context.tell_unmatched(&args.selection, selection, &met)?;
         let listed = (printed, elsewhere);
         context.judge_listed(&action, &store, selection, &selected.seen, listed).await?;
     }

@@ -92,9 +92,7 @@ async fn selected(
     let words = Words::of(typed, now).counted(sessions);
     context.note("note", format!("these are the numbers of {words}"));
     context.note_undecided(&selection, &selected.seen, undecided);
-    if let Some(users) = &selection.query.users {
-        context.note_unmatched(users, &met);
-    }
+    context.tell_unmatched(typed, &selection, &met)?;
     let found = (sessions, elsewhere);
     context.judge_listed(action, store, &selection, &selected.seen, found).await?;
     print(context, &namespace, Some(&store.layouts().name()), &stats)?;

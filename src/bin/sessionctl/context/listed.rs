@@ -1,7 +1,8 @@
-//! Users from the command line and from a list: a file, or stdin.
+//! Users from the command line and from a list: a file, or stdin; and into a file.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use sessionctl::Users;
@@ -38,6 +39,20 @@ pub fn users(typed: &[String], list: Option<&Path>) -> Result<Option<Users>, Fai
 /// What a list is called.
 pub fn name(list: &Path) -> String {
     if list == Path::new("-") { "stdin".to_owned() } else { list.display().to_string() }
+}
+
+/// Writes users into a file that only its owner can read, one per line.
+pub fn write(file: &Path, users: &[&str]) -> Result<(), Failure> {
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file);
+    let written = opened.and_then(|file| {
+        let mut file = BufWriter::new(file);
+        users.iter().try_for_each(|user| writeln!(file, "{user}"))?;
+        file.flush()
+    });
+    written.map_err(|error| {
+        let sentence = format!("could not write {}: {}", file.display(), reason(&error));
+        Failure::new(Exit::Failed, sentence)
+    })
 }
 
 fn lines(read: impl BufRead) -> io::Result<Vec<Box<str>>> {

@@ -405,6 +405,7 @@ pub fn written(typed: &SelectionArgs, now: DateTime) -> Value {
         except_user,
         except_users_from,
         keep,
+        unmatched: _,
         all,
     } = typed;
     let mut shown = Map::new();

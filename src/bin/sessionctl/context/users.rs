@@ -10,7 +10,8 @@ use sessionctl::query::{Elsewhere, Met, Verdict};
 use sessionctl::store::{Reading, documents};
 use sessionctl::{Layouts, Query, Selection, Store, Users};
 
-use super::Context;
+use super::{Context, listed};
+use crate::args::SelectionArgs;
 use crate::console::failure::{Exit, Failure};
 use crate::console::text::{counted, grouped, neutral, sessions};
 
@@ -272,15 +273,25 @@ impl Context {
         }
     }
 
-    /// Says how many of the listed users have no session that matches, and gives them.
-    pub fn note_unmatched<'a>(&self, users: &'a Users, met: &Met) -> Vec<&'a str> {
+    /// Says how many of the users have no session that matches, and writes them down where that was asked
+    /// for.
+    pub fn tell_unmatched(
+        &self,
+        typed: &SelectionArgs,
+        selection: &Selection,
+        met: &Met,
+    ) -> Result<(), Failure> {
+        let Some(users) = &selection.query.users else { return Ok(()) };
         let missing: Vec<_> = met.missing(users).collect();
         if !missing.is_empty() && users.only().is_none() {
             let (none, all) = (grouped(missing.len() as u64), grouped(users.len() as u64));
             let have = if missing.len() == 1 { "has" } else { "have" };
             self.note("note", format!("{none} of {all} users {have} no matching session"));
         }
-        missing
+        match &typed.unmatched {
+            Some(file) => listed::write(file, &missing),
+            None => Ok(()),
+        }
     }
 }
 

@@ -58,6 +58,8 @@ impl Words {
             except_user,
             except_users_from,
             keep,
+            // Where they are told, not which they are.
+            unmatched: _,
             all: _,
         } = typed;
         let kinds =

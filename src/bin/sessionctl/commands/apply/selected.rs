@@ -1,7 +1,6 @@
 //! From what was typed to a job, as `purge` and `expire` do it: the sessions are selected, counted, and
 //! asked about.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bson::DateTime;
@@ -36,10 +35,6 @@ pub struct Args {
     #[command(flatten)]
     verify: VerifyArgs,
 
-    /// Write the users of --users-from and --user without a matching session to FILE, one per line
-    #[arg(long, value_name = "FILE", requires = "users", help_heading = Reset)]
-    unmatched: Option<PathBuf>,
-
     #[command(flatten)]
     pub selection: SelectionArgs,
 }
@@ -63,7 +58,7 @@ pub async fn run(
         archive,
         verify: args.verify.clone(),
         stdin_gives_ids: args.selection.reads_stdin(),
-        unmatched: args.unmatched.as_deref(),
+        selection: Some(&args.selection),
     };
     typed.run(context, prepare(context, args, &typed, action)).await
 }
