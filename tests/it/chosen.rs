@@ -32,7 +32,8 @@ impl Form {
                 doc! { "_id": id, "expires": expires, "session": Bson::try_from(payload.clone()).unwrap() }
             }
             Self::MessagePack => {
-                let bytes = rmp_serde::to_vec(&(0_i128, payload, Vec::<u8>::new())).unwrap();
+                let expiry = [2030, 1, 0, 0, 0, 0, 0, 0, 0];
+                let bytes = rmp_serde::to_vec(&(0_i128, payload, expiry)).unwrap();
                 let data = bson::Binary { subtype: BinarySubtype::Generic, bytes };
                 doc! { "_id": id, "data": data, "expireAt": expires }
             }
