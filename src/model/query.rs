@@ -111,33 +111,33 @@ impl Query {
         document: &RawDocument,
         (now, cutoff): (DateTime, DateTime),
         counts: bool,
-    ) -> Result<Candidate, Verdict> {
+    ) -> Result<Candidate, Unselected> {
         if self.users.as_ref().is_some_and(|users| layout.never_mentions(users, document)) {
-            return Err(Verdict::Other);
+            return Err(Unselected::Other);
         }
         let Read { session, payload, may_have_user } = self.read(layout, document, cutoff)?;
         if !self.is_touched(&session, now) {
-            return Err(Verdict::Other);
+            return Err(Unselected::Other);
         }
         if self.anonymous && session.user.is_some() {
-            return Err(Verdict::Other);
+            return Err(Unselected::Other);
         }
         if self.anonymous && may_have_user {
-            return Err(Verdict::Undecided);
+            return Err(Unselected::Undecided);
         }
         let is_of = |users: &Users| session.user.as_ref().is_some_and(|user| users.contains(user));
         let Some(users) = self.users.as_ref().filter(|users| !is_of(users)) else {
             return Ok(Candidate { session, may_have_user });
         };
         if !counts {
-            return Err(Verdict::Other);
+            return Err(Unselected::Other);
         }
         let payload = payload.unwrap_or_else(|| Cow::Owned(layout.payload(document)));
         let places = layout.places_of(users, document, &payload);
         Err(match places.is_empty() {
-            true if may_have_user => Verdict::Undecided,
-            true => Verdict::Other,
-            false => Verdict::Elsewhere(places),
+            true if may_have_user => Unselected::Undecided,
+            true => Unselected::Other,
+            false => Unselected::Elsewhere(places),
         })
     }
 
@@ -147,7 +147,7 @@ impl Query {
         layout: &Layout,
         document: &'a RawDocument,
         cutoff: DateTime,
-    ) -> Result<Read<'a>, Verdict> {
+    ) -> Result<Read<'a>, Unselected> {
         if self.payload.is_empty() {
             let (session, partial) = layout.look(document, cutoff);
             let may_have_user = session.user.is_none()
@@ -157,9 +157,9 @@ impl Query {
             return Ok(Read { session, payload, may_have_user });
         }
         let payload = layout.payload(document);
-        let Some(value) = payload.value() else { return Err(Verdict::Undecided) };
+        let Some(value) = payload.value() else { return Err(Unselected::Undecided) };
         if !self.payload.iter().all(|condition| condition.holds(value)) {
-            return Err(Verdict::Other);
+            return Err(Unselected::Other);
         }
         let session = layout.session(document, &payload, cutoff);
         Ok(Read { session, payload: Some(Cow::Owned(payload)), may_have_user: false })
@@ -173,6 +173,24 @@ pub(super) fn check_users(layout: &Layout) -> Result<()> {
         return Err(Error::Unsupported(what));
     }
     Ok(())
+}
+
+/// Why a candidate is not selected.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Unselected {
+    Elsewhere(BTreeSet<String>),
+    Undecided,
+    Other,
+}
+
+impl From<Unselected> for Verdict {
+    fn from(why: Unselected) -> Self {
+        match why {
+            Unselected::Elsewhere(places) => Self::Elsewhere(places),
+            Unselected::Undecided => Self::Undecided,
+            Unselected::Other => Self::Other,
+        }
+    }
 }
 
 /// A session that a query selects.

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::document::owned;
 use crate::model::filter::{all, exactly};
 use crate::model::layout::Layouts;
-use crate::model::query::{Candidate, Needed, Query, Users, Verdict, check_users};
+use crate::model::query::{Candidate, Needed, Query, Unselected, Users, Verdict, check_users};
 use crate::model::session::{Session, State};
 
 mod keep;
@@ -180,7 +180,7 @@ impl Selection {
     pub fn verdict(&self, layouts: &Layouts, document: &RawDocument) -> Verdict {
         match self.judge(layouts, document, true) {
             Ok(session) => Verdict::Selected(session),
-            Err(verdict) => verdict,
+            Err(why) => why.into(),
         }
     }
 
@@ -204,19 +204,19 @@ impl Selection {
         layouts: &Layouts,
         document: &RawDocument,
         counts: bool,
-    ) -> Result<Session, Verdict> {
+    ) -> Result<Session, Unselected> {
         let (layout, times) = (layouts.of(document), (self.now, self.cutoff));
         let Candidate { session, may_have_user } =
             self.query.judge(layout, document, times, counts)?;
         if !self.except.users.is_empty() {
             match &session.user {
-                Some(user) if self.except.users.contains(user) => return Err(Verdict::Other),
-                None if may_have_user => return Err(Verdict::Undecided),
+                Some(user) if self.except.users.contains(user) => return Err(Unselected::Other),
+                None if may_have_user => return Err(Unselected::Undecided),
                 _ => {}
             }
         }
         match &self.keep {
-            Some(keep) if keep.spares(document, &session) => Err(Verdict::Other),
+            Some(keep) if keep.spares(document, &session) => Err(Unselected::Other),
             _ => Ok(session),
         }
     }

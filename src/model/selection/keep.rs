@@ -95,7 +95,7 @@ fn key(user: &str) -> u128 {
         (salt, user).hash(&mut hasher);
         u128::from(hasher.finish())
     };
-    hash(0) << 64 | hash(1)
+    (hash(0) << 64) | hash(1)
 }
 
 /// A session that may be kept: its user, and its rank.

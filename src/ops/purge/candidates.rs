@@ -142,7 +142,7 @@ impl Purge {
         let may_lose =
             !self.selection.query.is_only_expired() && !matches!(self.action, Action::Fix(_));
         let ranks = self.selection.keep.is_some();
-        match (self.archive && may_lose || ranks, self.selection.needs_payload()) {
+        match ((self.archive && may_lose) || ranks, self.selection.needs_payload()) {
             (true, _) => Binding::Document,
             (false, true) => Binding::Payload,
             (false, false) => Binding::Id,
