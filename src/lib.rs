@@ -83,7 +83,7 @@ pub use app::tower_sessions;
 #[doc(hidden)]
 pub use model::humanize;
 pub use model::{layout, payload, query, session};
-pub use ops::{archive, collections, doctor, index, purge, restore, stats, sweep, top};
+pub use ops::{archive, collections, doctor, index, purge, restore, select, stats, sweep, top};
 pub use server::{connection, replication};
 
 pub use app::builder::StoreBuilder;
@@ -92,7 +92,7 @@ pub use error::{Error, Result};
 pub use layout::{Layout, Layouts};
 pub use model::filter::Filter;
 pub use model::key::Key;
-pub use model::selection::Selection;
-pub use query::Query;
+pub use model::selection::{Except, Keep, Selection};
+pub use query::{Query, Users};
 pub use session::{Session, SessionId, ShortId, State};
 pub use store::{Expiry, Store};

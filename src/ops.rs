@@ -7,6 +7,7 @@ pub mod index;
 pub mod purge;
 pub mod restore;
 mod rights;
+pub mod select;
 pub mod stats;
 pub mod sweep;
 pub mod top;

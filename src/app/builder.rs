@@ -253,7 +253,7 @@ impl Store {
     /// use sessionctl::Query;
     ///
     /// # async fn example(store: sessionctl::Store) -> sessionctl::Result<()> {
-    /// store.destroy_matching(Query { user: Some("alice".to_owned()), ..Query::default() }).await?;
+    /// store.destroy_matching(Query::of("alice")).await?;
     /// # Ok(())
     /// # }
     /// ```

@@ -1,91 +1,46 @@
-//! Which sessions are selected: a plain value that becomes a filter for the server and, where only
-//! the decoded payload decides, a test for each candidate.
+//! Which sessions are meant: a plain value that becomes a filter for the server and, where only the
+//! decoded payload can tell, a test for each candidate.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use bson::{DateTime, Document, RawDocument, doc};
-use serde_json::Value;
+use bson::{DateTime, Document, RawDocument};
 
 use crate::error::{Error, Result};
-use crate::model::filter::{all, any};
-use crate::model::layout::{Instant, Kind, Layout, Layouts};
-use crate::model::payload::{self, Codec, Partial, Payload};
-use crate::model::session::{Session, State};
+use crate::model::filter::all;
+use crate::model::layout::{Layout, Layouts};
+use crate::model::payload::{Codec, Partial, Payload};
+use crate::model::session::Session;
 
+mod condition;
+mod dates;
 mod elsewhere;
+mod network;
 mod search;
+mod users;
+mod value;
 
+pub use condition::{Comparison, Condition, Operand, Pattern, Test};
+pub use dates::{Needed, ago};
 pub use elsewhere::Elsewhere;
+pub use network::Network;
+pub(crate) use search::MOST_USERS;
+pub use users::{Met, Users};
+pub use value::Query;
 
-/// A selection of sessions. All conditions must hold; the default has none and selects every session.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Query {
-    /// In this state.
-    pub state: Option<State>,
-    /// Of this user.
-    pub user: Option<String>,
-    /// With this value at this path of the decoded payload, as JSON text or as the bare string.
-    pub payload: Vec<(String, String)>,
-    /// With an expiry before this instant.
-    pub expires_before: Option<DateTime>,
-    /// With an expiry at or after this instant.
-    pub expires_after: Option<DateTime>,
-    /// Not touched for this long.
-    pub idle: Option<Duration>,
-    /// How much later than it is known a session may have been touched. `None`: only stored touches
-    /// are compared with `idle`. With it, those that follow from the expiry are, too, and every touch
-    /// counts as so much later.
-    pub touch_slack: Option<Duration>,
-    /// Created this long ago or earlier.
-    pub older: Option<Duration>,
+/// A session as its document and its payload tell it.
+struct Read<'a> {
+    session: Session,
+    /// The payload, if it was decoded.
+    payload: Option<Cow<'a, Payload>>,
+    /// Whether it may have a user in a payload that cannot be decoded.
+    may_have_user: bool,
 }
 
 impl Query {
-    /// The sessions in `state`.
-    pub fn state(state: State) -> Self {
-        Self { state: Some(state), ..Self::default() }
-    }
-
-    /// Whether every session it selects is expired, so that ending them logs nobody out.
-    pub fn is_only_expired(&self) -> bool {
-        self.state == Some(State::Expired)
-    }
-
-    /// Whether a candidate's payload must be decoded to know whether it matches.
+    /// Whether a candidate's payload must be decoded to know whether it is meant.
     pub fn needs_payload(&self) -> bool {
-        self.user.is_some() || !self.payload.is_empty() || self.judges_touches()
-    }
-
-    /// Whether touches that follow from the expiry are compared, too. The server cannot compute them.
-    pub fn judges_touches(&self) -> bool {
-        self.idle.is_some() && self.touch_slack.is_some()
-    }
-
-    /// The latest touch of an idle session.
-    fn idle_since(&self, now: DateTime) -> Option<DateTime> {
-        let slack = self.touch_slack.unwrap_or_default();
-        self.idle.map(|idle| ago(now, idle.saturating_add(slack)))
-    }
-
-    /// The candidates for the sessions that are idle.
-    fn idle(&self, layout: &Layout, now: DateTime) -> Option<Document> {
-        let before = self.idle_since(now)?;
-        let stored = layout.touched_before(before);
-        if !self.judges_touches() || layout.derived_touch.is_none() {
-            return stored;
-        }
-        let has_stored = layout.touched_before(DateTime::MAX);
-        let derived = has_stored.map(|there| doc! { "$nor": [there] }).unwrap_or_default();
-        let derived = all(vec![derived, expiring(layout)]);
-        Some(any(stored.into_iter().chain([derived]).collect()))
-    }
-
-    /// Whether a session that matched the filter is idle, if it must be.
-    fn is_idle(&self, session: &Session, now: DateTime) -> bool {
-        let before = self.idle_since(now).filter(|_| self.judges_touches());
-        before.is_none_or(|before| session.touched.is_some_and(|touched| touched <= before))
+        self.users.is_some() || self.anonymous || !self.payload.is_empty() || self.judges_touches()
     }
 
     /// What the server can decide, of each session by its own layout. States are judged by `cutoff`,
@@ -105,26 +60,22 @@ impl Query {
         if let Some(state) = self.state {
             clauses.push(layouts.filter(state, cutoff));
         }
-        clauses.extend(self.expires_before.map(|time| layouts.expires_before(time)));
+        clauses.extend(self.dated(layouts, now));
         clauses.extend(
-            self.expires_after.map(|time| layouts.each(|layout| layout.expires_after(time))),
-        );
-        clauses.extend(self.idle.and_then(|_| layouts.each_maybe(|layout| self.idle(layout, now))));
-        clauses.extend(
-            self.older.and_then(|older| {
-                layouts.each_maybe(|layout| layout.created_before(ago(now, older)))
+            self.users.as_ref().map(|users| {
+                layouts.each(|layout| search::users(layout, users).unwrap_or_default())
             }),
         );
-        clauses.extend(
-            self.user
-                .as_ref()
-                .map(|user| layouts.each(|layout| search::user(layout, user).unwrap_or_default())),
-        );
-        let searched = |(path, value): &(String, String)| {
-            layouts.each(|layout| search::value(layout, path, value).unwrap_or_default())
+        let searched = |condition: &Condition| {
+            layouts.each(|layout| search::condition(layout, condition).unwrap_or_default())
         };
         clauses.extend(self.payload.iter().map(searched));
         Ok(all(clauses))
+    }
+
+    /// The candidates for the sessions of its users, in one layout; `None` where the server cannot tell.
+    pub(crate) fn candidates(&self, layout: &Layout) -> Option<Document> {
+        search::users(layout, self.users.as_ref()?)
     }
 
     /// Fails where the layout has nothing to decide a condition by.
@@ -133,9 +84,8 @@ impl Query {
             let Needed { condition, date, .. } = needed;
             return Err(Error::NoDate { condition, date, layout: layout.name.clone() });
         }
-        if self.user.is_some() && layout.user.is_empty() {
-            let what = format!("the layout {} does not say where the user is", layout.name);
-            return Err(Error::Unsupported(what));
+        if self.users.is_some() || self.anonymous {
+            check_users(layout)?;
         }
         if !self.payload.is_empty() && layout.payload.codecs == [Codec::Absent] {
             let what = format!("the layout {} stores no payload to compare with", layout.name);
@@ -144,131 +94,110 @@ impl Query {
         Ok(())
     }
 
-    /// The dates that its conditions compare with. A session that has no such date matches neither a
-    /// condition nor its opposite.
-    pub(super) fn needed_dates(&self, layouts: &Layouts) -> Vec<Needed> {
-        let mut of_each = layouts.iter().map(|layout| self.dates_of(layout));
-        let mut dates = of_each.next().unwrap_or_default();
-        for others in of_each {
-            for (date, other) in dates.iter_mut().zip(others) {
-                let more = other.fields.into_iter().filter(|field| !date.fields.contains(field));
-                date.fields.extend(more.collect::<Vec<_>>());
-            }
-        }
-        for (at, date) in dates.iter_mut().enumerate() {
-            date.there = layouts.each(|layout| self.dates_of(layout).remove(at).there);
-        }
-        dates
-    }
-
-    fn dates_of(&self, layout: &Layout) -> Vec<Needed> {
-        let fields = |dates: &[Instant]| -> Vec<String> {
-            dates.iter().map(|date| date.path.to_string()).collect()
-        };
-        let expires = self.expires_before.map(|_| "expires-before");
-        let expires = expires.or(self.expires_after.map(|_| "expires-after")).map(|condition| {
-            let rules =
-                layout.expiry.iter().filter(|rule| matches!(rule.kind, Kind::Date | Kind::Number));
-            Needed {
-                condition,
-                date: "an expiry",
-                fields: rules
-                    .filter_map(|rule| rule.path.as_ref())
-                    .map(ToString::to_string)
-                    .collect(),
-                there: expiring(layout),
-            }
-        });
-        let derived = layout.derived_touch.as_ref().filter(|_| self.judges_touches());
-        let idle = self.idle.map(|_| Needed {
-            condition: "idle",
-            date: "a last touch",
-            fields: [
-                fields(&layout.touched),
-                derived.map(ToString::to_string).into_iter().collect(),
-            ]
-            .concat(),
-            there: layout.touched_before(DateTime::MAX).unwrap_or_default(),
-        });
-        let older = self.older.map(|_| Needed {
-            condition: "older",
-            date: "a creation time",
-            fields: fields(&layout.created),
-            there: layout.created_before(DateTime::MAX).unwrap_or_default(),
-        });
-        expires.into_iter().chain(idle).chain(older).collect()
-    }
-
-    /// Whether the server's filter also sends the sessions that have the user at another place than
+    /// Whether the server's filter also sends the sessions that have a user at another place than
     /// those of the layouts: it finds the text anywhere in JSON, and sends whatever it cannot read.
     pub(super) fn sends_every_place(&self, layouts: &Layouts) -> bool {
-        let Some(user) = &self.user else { return true };
-        let sends = |layout| search::user(layout, user).is_none() || search::is_in_text(layout);
+        let Some(users) = &self.users else { return true };
+        let sends = |layout| search::users(layout, users).is_none() || search::is_in_text(layout);
         layouts.iter().all(sends)
     }
 
-    /// The session in `document`, which matched the filter, if it is selected, with its
-    /// state at `cutoff`. Decodes only as much of the payload as necessary.
-    pub(super) fn admit(
-        &self,
-        layout: &Layout,
-        document: &RawDocument,
-        (now, cutoff): (DateTime, DateTime),
-    ) -> Option<Session> {
-        let (session, _) = self.read(layout, document, cutoff)?;
-        (self.is_of_user(&session) && self.is_idle(&session, now)).then_some(session)
-    }
-
-    /// The same, and where else a session that is not meant has the user.
+    /// What `document`, which matched the filter, turns out to be, as it stands at `cutoff`. No more of
+    /// the payload is decoded than must be. Where else a session that is not meant has one of the users
+    /// is found out if that `counts`.
     pub(super) fn judge(
         &self,
         layout: &Layout,
         document: &RawDocument,
         (now, cutoff): (DateTime, DateTime),
-    ) -> Verdict {
-        if self.user.as_ref().is_some_and(|user| layout.never_mentions(user, document)) {
-            return Verdict::Other;
+        counts: bool,
+    ) -> Result<Candidate, Unselected> {
+        if self.users.as_ref().is_some_and(|users| layout.never_mentions(users, document)) {
+            return Err(Unselected::Other);
         }
-        let Some((session, payload)) = self.read(layout, document, cutoff) else {
-            return Verdict::Other;
-        };
-        if !self.is_idle(&session, now) {
-            return Verdict::Other;
+        let Read { session, payload, may_have_user } = self.read(layout, document, cutoff)?;
+        if !self.is_touched(&session, now) {
+            return Err(Unselected::Other);
         }
-        let user = match &self.user {
-            Some(user) if !self.is_of_user(&session) => user,
-            _ => return Verdict::Selected(session),
+        if self.anonymous && session.user.is_some() {
+            return Err(Unselected::Other);
+        }
+        if self.anonymous && may_have_user {
+            return Err(Unselected::Undecided);
+        }
+        let is_of = |users: &Users| session.user.as_ref().is_some_and(|user| users.contains(user));
+        let Some(users) = self.users.as_ref().filter(|users| !is_of(users)) else {
+            return Ok(Candidate { session, may_have_user });
         };
+        if !counts {
+            return Err(Unselected::Other);
+        }
         let payload = payload.unwrap_or_else(|| Cow::Owned(layout.payload(document)));
-        let places = layout.places_of(user, document, &payload);
-        if places.is_empty() { Verdict::Other } else { Verdict::Elsewhere(places) }
+        let places = layout.places_of(users, document, &payload);
+        Err(match places.is_empty() {
+            true if may_have_user => Unselected::Undecided,
+            true => Unselected::Other,
+            false => Unselected::Elsewhere(places),
+        })
     }
 
-    fn is_of_user(&self, session: &Session) -> bool {
-        self.user.is_none() || session.user == self.user
-    }
-
-    /// The session in `document`, if its payload has the value, whoever its user is; with
-    /// the payload, if it was decoded.
+    /// The session in `document`, if its payload has what is looked for, whoever its user is.
     fn read<'a>(
         &self,
         layout: &Layout,
         document: &'a RawDocument,
         cutoff: DateTime,
-    ) -> Option<(Session, Option<Cow<'a, Payload>>)> {
+    ) -> Result<Read<'a>, Unselected> {
         if self.payload.is_empty() {
             let (session, partial) = layout.look(document, cutoff);
-            return Some((session, partial.and_then(Partial::into_payload)));
+            let may_have_user = session.user.is_none()
+                && layout.user_needs_payload()
+                && partial.as_ref().is_some_and(|partial| !partial.is_readable());
+            let payload = partial.and_then(Partial::into_payload);
+            return Ok(Read { session, payload, may_have_user });
         }
         let payload = layout.payload(document);
-        let has = |(path, wanted): &(String, String)| {
-            let value = payload.value().and_then(|value| payload::get(value, path));
-            value.is_some_and(|value| equals(value, wanted))
-        };
-        let session =
-            self.payload.iter().all(has).then(|| layout.session(document, &payload, cutoff))?;
-        Some((session, Some(Cow::Owned(payload))))
+        let Some(value) = payload.value() else { return Err(Unselected::Undecided) };
+        if !self.payload.iter().all(|condition| condition.holds(value)) {
+            return Err(Unselected::Other);
+        }
+        let session = layout.session(document, &payload, cutoff);
+        Ok(Read { session, payload: Some(Cow::Owned(payload)), may_have_user: false })
     }
+}
+
+/// Fails where the layout does not say where users are.
+pub(super) fn check_users(layout: &Layout) -> Result<()> {
+    if layout.user.is_empty() {
+        let what = format!("the layout {} does not say where the user is", layout.name);
+        return Err(Error::Unsupported(what));
+    }
+    Ok(())
+}
+
+/// Why a candidate is not selected.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Unselected {
+    Elsewhere(BTreeSet<String>),
+    Undecided,
+    Other,
+}
+
+impl From<Unselected> for Verdict {
+    fn from(why: Unselected) -> Self {
+        match why {
+            Unselected::Elsewhere(places) => Self::Elsewhere(places),
+            Unselected::Undecided => Self::Undecided,
+            Unselected::Other => Self::Other,
+        }
+    }
+}
+
+/// A session that a query selects.
+pub(super) struct Candidate {
+    pub(super) session: Session,
+    /// Whether it may have a user in a payload that cannot be decoded.
+    pub(super) may_have_user: bool,
 }
 
 /// What a candidate that the server sent turns out to be.
@@ -276,68 +205,19 @@ impl Query {
 pub enum Verdict {
     /// It is selected.
     Selected(Session),
-    /// It is not, but it has the user at these places, where the layout does not look.
+    /// It is not, but it has one of the users at these places, where the layout does not look.
     Elsewhere(BTreeSet<String>),
+    /// Nobody can say: its payload cannot be decoded. It matches neither a condition nor its opposite.
+    Undecided,
     /// It is another session.
     Other,
 }
 
-fn equals(value: &Value, wanted: &str) -> bool {
-    match value {
-        Value::String(text) if text == wanted => true,
-        value => {
-            let json = value.to_string();
-            json == wanted
-        }
-    }
-}
-
-/// `time` less `duration`.
-pub fn ago(time: DateTime, duration: Duration) -> DateTime {
-    let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    DateTime::from_millis(time.timestamp_millis().saturating_sub(millis))
-}
-
-/// The sessions whose expiry is an instant.
-fn expiring(layout: &Layout) -> Document {
-    any(vec![layout.expires_before(EPOCH), layout.expires_after(EPOCH)])
-}
-
-const EPOCH: DateTime = DateTime::from_millis(0);
-
-/// A date that a condition compares with.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Needed {
-    /// The condition, by its name in [`Query`] with hyphens.
-    pub condition: &'static str,
-    /// The date, such as `a last touch`.
-    pub date: &'static str,
-    /// The fields in which the layout has it.
-    pub fields: Vec<String>,
-    /// The documents that have it.
-    pub(super) there: Document,
-}
-
-impl Needed {
-    fn is_stored(&self) -> bool {
-        !self.fields.is_empty()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use serde_json::json;
+    use std::time::Duration;
 
-    #[test]
-    fn a_value_is_compared_with_the_json_text_or_the_string() {
-        assert!(equals(&json!(42), "42"));
-        assert!(!equals(&json!(142), "42"));
-        assert!(equals(&json!("42"), "42"));
-        assert!(equals(&json!("42"), "\"42\""));
-        assert!(equals(&json!(null), "null"));
-        assert!(equals(&json!(["admin", 1]), "[\"admin\",1]"));
-    }
+    use super::*;
 
     #[test]
     fn a_condition_without_its_date_is_an_error() {

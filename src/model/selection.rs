@@ -3,12 +3,17 @@
 
 use bson::{DateTime, Document, RawDocument, doc};
 
-use crate::error::Result;
-use crate::model::filter::{Filter, all};
+use crate::error::{Error, Result};
+use crate::model::filter::{Filter, all, exactly};
 use crate::model::key::Key;
 use crate::model::layout::Layouts;
-use crate::model::query::{Needed, Query, Verdict};
+use crate::model::query::{Candidate, Needed, Query, Unselected, Users, Verdict, check_users};
 use crate::model::session::{Session, State};
+
+mod keep;
+
+pub use keep::Keep;
+pub(crate) use keep::{Ranked, Ranking, Ranks};
 
 /// The sessions that match a query at an instant, and what is left out of them.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,12 +29,40 @@ pub struct Selection {
     /// Whether credentials of programs are left out, as where sessions are ended or changed. A named
     /// one is selected all the same, and an expired one is dead like any other session.
     pub spares_credentials: bool,
+    /// What is left out by its id or its user.
+    pub except: Except,
+    /// Which of each user's sessions are left out after that.
+    pub keep: Option<Keep>,
+}
+
+/// Sessions that are left out of a selection.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Except {
+    /// Those with these `_id`s.
+    pub keys: Vec<Key>,
+    /// Those of these users: of whom [`Session::user`] says so.
+    pub users: Users,
+}
+
+impl Except {
+    /// Whether nothing is left out.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.users.is_empty()
+    }
 }
 
 impl Selection {
     /// The sessions that match `query` at the server's `now`, credentials included.
     pub fn new(query: Query, now: DateTime) -> Self {
-        Self { query, keys: None, now, cutoff: now, spares_credentials: false }
+        Self {
+            query,
+            keys: None,
+            now,
+            cutoff: now,
+            spares_credentials: false,
+            except: Except::default(),
+            keep: None,
+        }
     }
 
     /// The sessions that are expired at `cutoff`.
@@ -43,7 +76,24 @@ impl Selection {
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) where a layout cannot decide a condition.
     pub fn filter(&self, layouts: &Layouts) -> Result<Vec<Filter>> {
-        Ok(self.keyed(&self.predicate(layouts)?))
+        Ok(self.keyed(&self.condition(layouts)?))
+    }
+
+    /// The filter without the `_id`s.
+    pub(crate) fn condition(&self, layouts: &Layouts) -> Result<Document> {
+        self.of_query(&self.query, layouts)
+    }
+
+    fn of_query(&self, query: &Query, layouts: &Layouts) -> Result<Document> {
+        let query = query.filter(layouts, self.now, self.cutoff)?;
+        if !self.except.users.is_empty() || self.keep.is_some() {
+            layouts.iter().try_for_each(check_users)?;
+        }
+        if self.keep.as_ref().is_some_and(|keep| !keep.is_ranked()) {
+            let what = "the sessions of each user must be ranked before some are kept";
+            return Err(Error::Unsupported(what.to_owned()));
+        }
+        Ok(all(vec![query, self.invariant(layouts)]))
     }
 
     /// `condition` of the sessions that were named, if any were: one filter, or several that are for
@@ -55,19 +105,23 @@ impl Selection {
             .collect()
     }
 
-    /// The condition without the `_id`s: what a write repeats that names them itself.
+    /// The filter without the `_id`s: what a write repeats that names them itself. Of many users none is
+    /// in it: such a write is bound to the user that was read.
     ///
     /// # Errors
     /// As for [`Selection::filter`].
     pub fn predicate(&self, layouts: &Layouts) -> Result<Document> {
-        let query = self.query.filter(layouts, self.now, self.cutoff)?;
-        Ok(all(vec![query, self.invariant(layouts)]))
+        let mut query = self.query.clone();
+        query.users = query.users.filter(|users| users.only().is_some());
+        self.of_query(&query, layouts)
     }
 
     /// What holds for every selected session, whatever the query. A filter that is put together from
     /// ranges of an index instead of the query has this in it too, so it is added in one place.
     pub(crate) fn invariant(&self, layouts: &Layouts) -> Document {
-        let spared = self.spared(layouts).map(|some| doc! { "$nor": [some] });
+        let keys = self.except.keys.iter().filter_map(|key| Some(exactly("_id", &key.bson()?)));
+        let spared: Vec<Document> = self.spared(layouts).into_iter().chain(keys).collect();
+        let spared = (!spared.is_empty()).then(|| doc! { "$nor": spared });
         all([layouts.membership()].into_iter().chain(spared).collect())
     }
 
@@ -80,7 +134,7 @@ impl Selection {
         // Whoever is named by an `_id` is meant, even a credential.
         let Some(spared) = self.spared(layouts) else { return Ok(None) };
         let all_that_match = Self { spares_credentials: false, ..self.clone() };
-        Ok(Some(all(vec![all_that_match.predicate(layouts)?, spared])))
+        Ok(Some(all(vec![all_that_match.condition(layouts)?, spared])))
     }
 
     fn spared(&self, layouts: &Layouts) -> Option<Document> {
@@ -100,7 +154,7 @@ impl Selection {
         let filters = needed.map(|date| {
             let everybody = Self::new(Query::default(), self.now).predicate(layouts)?;
             let query = Query { state: self.query.state, ..Query::default() };
-            let others = Self { query, keys: self.keys.clone(), ..*self };
+            let others = Self { query, keep: None, ..self.clone() };
             let has = all(vec![everybody, date.there.clone()]);
             let lacks = all(vec![others.predicate(layouts)?, doc! { "$nor": [&date.there] }]);
             Ok((date, has, others.keyed(&lacks)))
@@ -110,36 +164,100 @@ impl Selection {
 
     /// Whether the server's filter does not decide, so that candidates must be read whole.
     pub fn needs_payload(&self) -> bool {
-        self.query.needs_payload()
+        self.query.needs_payload() || self.judges_users() || self.judges_keys()
+    }
+
+    /// Whether an `_id` that is left out has bytes that no filter can hold.
+    fn judges_keys(&self) -> bool {
+        self.except.keys.iter().any(|key| key.bson().is_none())
+    }
+
+    /// Whether the user of a session decides in a way that no filter repeats.
+    pub(crate) fn judges_users(&self) -> bool {
+        let users = self.query.users.as_ref().is_some_and(|users| users.only().is_none());
+        users || self.query.anonymous || !self.except.users.is_empty() || self.keep.is_some()
     }
 
     /// Whether every session is selected.
     pub fn is_of_all(&self) -> bool {
-        self.query == Query::default() && self.keys.is_none() && !self.spares_credentials
-    }
-
-    /// Whether a document that matched the filter is selected.
-    pub fn admits(&self, layouts: &Layouts, document: &RawDocument) -> bool {
-        !self.needs_payload() || self.session(layouts, document).is_some()
+        self.query == Query::default()
+            && self.keys.is_none()
+            && self.except.is_empty()
+            && self.keep.is_none()
+            && !self.spares_credentials
     }
 
     /// The session in a document that matched the filter, if it is selected, with its state at the
     /// cutoff. Decodes only as much of the payload as necessary.
     pub fn session(&self, layouts: &Layouts, document: &RawDocument) -> Option<Session> {
-        self.query.admit(layouts.of(document), document, (self.now, self.cutoff))
+        self.judge(layouts, document, false).ok()
     }
 
     /// The same of any document, with the places where a session that is not selected has the user.
     pub fn verdict(&self, layouts: &Layouts, document: &RawDocument) -> Verdict {
-        self.query.judge(layouts.of(document), document, (self.now, self.cutoff))
+        match self.judge(layouts, document, true) {
+            Ok(session) => Verdict::Selected(session),
+            Err(why) => why.into(),
+        }
+    }
+
+    /// Whether a document is selected, decided here alone, whatever server or file it comes from. A
+    /// last touch that follows from the expiry counts like one that is stored, and credentials are
+    /// sessions like any other.
+    pub fn holds(&self, layouts: &Layouts, document: &RawDocument) -> bool {
+        let key = Key::of(document);
+        let is_among = |keys: &[Key]| key.as_ref().is_some_and(|key| keys.contains(key));
+        layouts.describes(document)
+            && self.keys.as_ref().is_none_or(|keys| is_among(keys))
+            && self.session(layouts, document).is_some_and(|session| {
+                self.query.state.is_none_or(|state| state == session.state)
+                    && self.query.holds_dates(&session, self.now)
+            })
+    }
+
+    fn judge(
+        &self,
+        layouts: &Layouts,
+        document: &RawDocument,
+        counts: bool,
+    ) -> Result<Session, Unselected> {
+        let (layout, times) = (layouts.of(document), (self.now, self.cutoff));
+        let Candidate { session, may_have_user } =
+            self.query.judge(layout, document, times, counts)?;
+        if !self.except.users.is_empty() {
+            match &session.user {
+                Some(user) if self.except.users.contains(user) => return Err(Unselected::Other),
+                None if may_have_user => return Err(Unselected::Undecided),
+                _ => {}
+            }
+        }
+        if !self.except.keys.is_empty()
+            && Key::of(document).is_some_and(|key| self.except.keys.contains(&key))
+        {
+            return Err(Unselected::Other);
+        }
+        match &self.keep {
+            Some(keep) if keep.spares(document, &session) => Err(Unselected::Other),
+            _ => Ok(session),
+        }
     }
 
     /// The same selection of any user's sessions, where the server would not send those that have
     /// the user at a place where the layout does not look.
     pub fn of_any_user(&self, layouts: &Layouts) -> Option<Self> {
-        let query = Query { user: None, ..self.query.clone() };
-        let keys = self.keys.clone();
-        (!self.query.sends_every_place(layouts)).then(|| Self { query, keys, ..*self })
+        let query = Query { users: None, ..self.query.clone() };
+        (!self.query.sends_every_place(layouts)).then(|| Self { query, ..self.clone() })
+    }
+
+    /// The same selection in parts of so many users.
+    pub(crate) fn divided(&self, most: usize) -> Vec<Self> {
+        match &self.query.users {
+            Some(users) if users.len() > most => {
+                let of = |users| Query { users: Some(users), ..self.query.clone() };
+                users.divided(most).map(|some| Self { query: of(some), ..self.clone() }).collect()
+            }
+            _ => vec![self.clone()],
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::store::{Reading, Store};
 mod aggregation;
 mod figures;
 mod grid;
+mod selected;
 mod users;
 
 pub use figures::{CreatedBy, Options, Share, Span};
@@ -173,6 +174,12 @@ impl Store {
             stats.sampled_of = Some(self.count(doc! {}).await?);
         }
         Ok(stats)
+    }
+
+    /// Where the creation of sessions is found, by a look at some.
+    async fn created_by(&self, now: DateTime) -> Result<Option<CreatedBy>> {
+        let looked_at = self.first_and_last().await?;
+        Ok(Aggregation::after_a_look(self.layouts(), now, &looked_at).created_by())
     }
 
     /// The first sessions and the last.

@@ -173,7 +173,9 @@ fn users_and_values_select_by_the_decoded_payload() {
     assert_eq!(listed(&db, &["--where", "cart.total=7", "--where", "userId=bo"]), ["endless"]);
     assert_eq!(listed(&db, &["--where", "userId=\"bo\""]), ["endless"]);
     assert_eq!(listed(&db, &["--user", "asa", "--live"]), ["live"]);
-    assert_eq!(listed(&db, &["--where", "nothing.there=7"]), [""; 0]);
+    assert_eq!(listed(&db, &["--where", "cart.total=8"]), [""; 0]);
+    let run = db.sessionctl(&["list", "--where", "nothing.there=7"]).exits(1);
+    run.says("no session has a value at nothing.there");
 }
 
 #[test]

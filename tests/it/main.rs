@@ -17,6 +17,7 @@ mod support;
 mod axum_example;
 mod bad_input;
 mod cases;
+mod chosen;
 mod clock;
 mod collation;
 mod demo;

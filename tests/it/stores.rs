@@ -521,7 +521,8 @@ fn ids_are_taken_whole_with_and_without_what_the_store_puts_around_them() {
         let db = fixture.db();
         let id = &fixture.record().id;
         let wholes: Vec<_> = fixture.documents.iter().map(|one| fixture.id(one)).collect();
-        let without = |whole: &'_ String| whole.strip_prefix(&id.prefix).unwrap_or(whole).to_owned();
+        let without =
+            |whole: &'_ String| whole.strip_prefix(&id.prefix).unwrap_or(whole).to_owned();
         let bare = |whole: &String| {
             let without = without(whole);
             without.strip_suffix(&id.suffix).unwrap_or(&without).to_owned()
@@ -535,7 +536,12 @@ fn ids_are_taken_whole_with_and_without_what_the_store_puts_around_them() {
             let mut arguments = vec!["inspect", "--full-ids", "-o", "json", "--"];
             arguments.extend(typed.iter().map(String::as_str));
             let rows = fixture.auto(&db, &arguments).exits(0).json();
-            assert_eq!(ids(rows.as_array().unwrap()), wholes.iter().cloned().collect(), "{} {typed:?}", fixture.name);
+            assert_eq!(
+                ids(rows.as_array().unwrap()),
+                wholes.iter().cloned().collect(),
+                "{} {typed:?}",
+                fixture.name
+            );
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::{ArgMatches, Subcommand};
 
-use crate::args::{Global, Uri};
+use crate::args::{Global, SelectionArgs, Uri};
 use crate::console::failure::Refusal;
 use crate::console::failure::{Exit, Failure};
 use crate::console::signals::Hangup;
@@ -61,7 +61,20 @@ impl Command {
         match (self, matches.subcommand()) {
             (Self::Sweep(args), Some((_, typed))) => args.check(typed),
             (Self::Deploy(_), Some((_, typed))) => deploy::Args::check(typed),
-            _ => Ok(()),
+            _ => self.selection().map_or(Ok(()), |selection| {
+                selection.check().map_err(|(sentence, hint)| Refusal::Own(sentence, hint))
+            }),
+        }
+    }
+
+    /// The sessions that it works on, if it takes a selection.
+    fn selection(&self) -> Option<&SelectionArgs> {
+        match self {
+            Self::List(args) => Some(&args.selection),
+            Self::Expire(args) => Some(&args.selected.selection),
+            Self::Purge(args) => Some(&args.selected.selection),
+            Self::Stats(args) => Some(&args.selection),
+            _ => None,
         }
     }
 
@@ -73,15 +86,12 @@ impl Command {
         }
     }
 
-    /// Whether ids are read from stdin.
+    /// Whether ids, users or an archive are read from stdin.
     pub fn reads_stdin(&self) -> bool {
         match self {
-            Self::List(args) => args.selection.reads_stdin(),
             Self::Inspect(args) => args.ids.iter().any(|id| id == "-"),
-            Self::Expire(args) => args.selected.selection.reads_stdin(),
             Self::Restore(args) => args.reads_stdin(),
-            Self::Purge(args) => args.selected.selection.reads_stdin(),
-            _ => false,
+            _ => self.selection().is_some_and(SelectionArgs::reads_stdin),
         }
     }
 }

@@ -20,6 +20,8 @@ use crate::console::text::neutral;
 use crate::input::read_text;
 
 pub mod ids;
+mod judged;
+mod listed;
 pub mod selected;
 pub mod users;
 pub mod words;

@@ -388,6 +388,14 @@ impl Layout {
         self.expiry[0].path.as_deref()
     }
 
+    /// The fields of their own that may have the user.
+    pub(crate) fn user_fields(&self) -> impl Iterator<Item = &FieldPath> {
+        self.user.iter().filter_map(|place| match place {
+            UserPlace::Field(path) => Some(path),
+            UserPlace::Payload(_) => None,
+        })
+    }
+
     /// Whether a payload must be decoded before the user is known.
     pub fn user_needs_payload(&self) -> bool {
         self.user.iter().any(|place| matches!(place, UserPlace::Payload(_)))

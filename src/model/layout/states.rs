@@ -66,12 +66,22 @@ impl Layout {
 
     /// The sessions last touched before `time`, or `None` if the layout has no such date.
     pub fn touched_before(&self, time: DateTime) -> Option<Document> {
-        first_before(&self.touched, time)
+        first_instant(&self.touched, |limit| doc! { "$lt": limit }, time)
+    }
+
+    /// The sessions last touched at `time` or later, or `None` if the layout has no such date.
+    pub fn touched_after(&self, time: DateTime) -> Option<Document> {
+        first_instant(&self.touched, not_before, time)
     }
 
     /// The sessions created before `time`, or `None` if the layout has no such date.
     pub fn created_before(&self, time: DateTime) -> Option<Document> {
-        first_before(&self.created, time)
+        first_instant(&self.created, |limit| doc! { "$lt": limit }, time)
+    }
+
+    /// The sessions created at `time` or later, or `None` if the layout has no such date.
+    pub fn created_after(&self, time: DateTime) -> Option<Document> {
+        first_instant(&self.created, not_before, time)
     }
 
     /// The state of `document` at `cutoff`, and its expiry if that is an instant.
@@ -120,7 +130,17 @@ impl Layout {
     }
 }
 
-fn first_before(instants: &[Instant], time: DateTime) -> Option<Document> {
+/// Of an array of dates the earliest counts.
+fn not_before(limit: Bson) -> Document {
+    doc! { "$gte": limit.clone(), "$not": { "$lt": limit } }
+}
+
+/// The documents whose first date among `instants` fulfils what `compared` makes of `time`.
+fn first_instant(
+    instants: &[Instant],
+    compared: impl Fn(Bson) -> Document,
+    time: DateTime,
+) -> Option<Document> {
     let mut clauses = Vec::new();
     let mut without = Document::new();
     for instant in instants {
@@ -130,7 +150,7 @@ fn first_before(instants: &[Instant], time: DateTime) -> Option<Document> {
             Some(unit) => (unit.number(time.timestamp_millis()), "number"),
         };
         let mut clause = without.clone();
-        clause.insert(&instant.path, doc! { "$lt": limit });
+        clause.insert(&instant.path, compared(limit));
         clauses.push(clause);
         without.insert(&instant.path, doc! { "$not": { "$type": kind } });
     }

@@ -10,6 +10,7 @@ use bson::RawDocument;
 use bson::raw::{RawArray, RawBsonRef};
 use serde_json::Value;
 
+use super::users::Users;
 use crate::model::document::{Found, find, text_of};
 use crate::model::layout::Layout;
 use crate::model::payload::{Codec, Payload};
@@ -49,6 +50,19 @@ impl Elsewhere {
         }
     }
 
+    /// Adds what was found in other sessions.
+    pub fn join(&mut self, other: Self) {
+        self.sessions += other.sessions;
+        self.has_more |= other.has_more;
+        for (place, sessions) in other.places {
+            if self.places.len() < MOST || self.places.contains_key(&place) {
+                *self.places.entry(place).or_insert(0) += sessions;
+            } else {
+                self.has_more = true;
+            }
+        }
+    }
+
     /// Whether there is no such session.
     pub fn is_empty(&self) -> bool {
         self.sessions == 0
@@ -69,68 +83,74 @@ impl Layout {
         search(self, document, payload, None)
     }
 
-    /// The places of a session that look as if they named a user, and hold `user`.
+    /// The places of a session that look as if they named a user, and hold one of `users`.
     pub(super) fn places_of(
         &self,
-        user: &str,
+        users: &Users,
         document: &RawDocument,
         payload: &Payload,
     ) -> BTreeSet<String> {
-        search(self, document, payload, Some(Wanted::new(user)))
+        search(self, document, payload, Some(users))
     }
 
-    /// Whether `user` is nowhere in a session. Decides without decoding, since nearly all sessions
-    /// of a collection belong to other users; false if the payload is encoded.
-    pub(super) fn never_mentions(&self, user: &str, document: &RawDocument) -> bool {
+    /// Whether none of `users` is anywhere in a session. It is told without decoding, as nearly all the
+    /// sessions of a collection are somebody else's; false where the payload is not plain to see.
+    pub(super) fn never_mentions(&self, users: &Users, document: &RawDocument) -> bool {
         let is_plain =
             |codec: &Codec| matches!(codec, Codec::Document | Codec::Flat | Codec::Absent);
-        self.payload.codecs.iter().all(is_plain)
-            && self.user_prefix.is_empty()
-            && !Wanted::new(user).may_be_in(document, DEPTH)
-    }
-}
-
-/// A user that is looked for.
-#[derive(Clone, Copy)]
-struct Wanted<'a> {
-    text: &'a str,
-    /// Whether a value other than a text can have it as its text.
-    is_number_or_id: bool,
-}
-
-impl<'a> Wanted<'a> {
-    fn new(text: &'a str) -> Self {
-        let is_id = matches!(text.len(), 24 | 36) && text.is_ascii();
-        Self { text, is_number_or_id: is_id || text.parse::<f64>().is_ok() }
-    }
-
-    fn may_be_in(self, document: &RawDocument, depth: u8) -> bool {
-        document.iter_elements().any(|element| {
-            let value = element.ok().and_then(|element| element.value().ok());
-            value.is_none_or(|value| self.may_be(value, depth))
-        })
-    }
-
-    fn may_be(self, value: RawBsonRef<'_>, depth: u8) -> bool {
-        match value {
-            RawBsonRef::String(text) | RawBsonRef::Symbol(text) => text == self.text,
-            RawBsonRef::Null | RawBsonRef::Undefined | RawBsonRef::Boolean(_) => false,
-            RawBsonRef::Document(inner) => {
-                depth.checked_sub(1).is_none_or(|depth| self.may_be_in(inner, depth))
-            }
-            RawBsonRef::Array(array) => array.into_iter().any(|value| {
-                let inner = value.ok().zip(depth.checked_sub(1));
-                inner.is_none_or(|(value, depth)| self.may_be(value, depth))
-            }),
-            RawBsonRef::DateTime(_) => self.text.contains(':'),
-            RawBsonRef::Int32(_)
-            | RawBsonRef::Int64(_)
-            | RawBsonRef::Double(_)
-            | RawBsonRef::Decimal128(_)
-            | RawBsonRef::ObjectId(_)
-            | RawBsonRef::Binary(_) => self.is_number_or_id,
-            _ => true,
+        if !self.user_prefix.is_empty() {
+            return false;
         }
+        if self.payload.codecs.iter().all(is_plain) {
+            return !may_be_in(users, document, None, DEPTH);
+        }
+        let text = self.payload.path.as_deref().filter(|path| !path.contains('.'));
+        is_json(&self.payload.codecs) && text.is_some() && !may_be_in(users, document, text, DEPTH)
+    }
+}
+
+/// Whether payloads are JSON, if they can be read at all.
+pub(super) fn is_json(codecs: &[Codec]) -> bool {
+    let is_text = |codec: &Codec| matches!(codec, Codec::Json | Codec::Encrypted);
+    codecs.contains(&Codec::Json) && codecs.iter().all(is_text)
+}
+
+/// Whether one of `users` may be in `document`, which has JSON in the field `json`.
+fn may_be_in(users: &Users, document: &RawDocument, json: Option<&str>, depth: u8) -> bool {
+    document.iter_elements().any(|element| {
+        let Ok(element) = element else { return true };
+        match element.value() {
+            Err(_) => true,
+            Ok(RawBsonRef::String(text)) if json == Some(element.key().as_str()) => {
+                users.may_be_in_json(text)
+            }
+            Ok(_) if json == Some(element.key().as_str()) => true,
+            Ok(value) => may_be(users, value, depth),
+        }
+    })
+}
+
+fn may_be(users: &Users, value: RawBsonRef<'_>, depth: u8) -> bool {
+    match value {
+        RawBsonRef::String(text) | RawBsonRef::Symbol(text) => users.contains(text),
+        RawBsonRef::Null | RawBsonRef::Undefined | RawBsonRef::Boolean(_) => false,
+        RawBsonRef::Document(inner) => {
+            depth.checked_sub(1).is_none_or(|depth| may_be_in(users, inner, None, depth))
+        }
+        RawBsonRef::Array(array) => array.into_iter().any(|value| {
+            let inner = value.ok().zip(depth.checked_sub(1));
+            inner.is_none_or(|(value, depth)| may_be(users, value, depth))
+        }),
+        RawBsonRef::DateTime(_) => users.may_be_date(),
+        RawBsonRef::Int32(_)
+        | RawBsonRef::Int64(_)
+        | RawBsonRef::Double(_)
+        | RawBsonRef::Decimal128(_)
+        | RawBsonRef::ObjectId(_)
+        | RawBsonRef::Binary(_) => {
+            users.may_be_number_or_id() && text_of(value).is_none_or(|text| users.contains(&text))
+        }
+        _ => true,
     }
 }
 
@@ -149,7 +169,7 @@ enum Name<'a> {
 
 struct Search<'a> {
     layout: &'a Layout,
-    wanted: Option<Wanted<'a>>,
+    wanted: Option<&'a Users>,
     found: BTreeSet<String>,
 }
 
@@ -160,7 +180,7 @@ fn search(
     layout: &Layout,
     document: &RawDocument,
     payload: &Payload,
-    wanted: Option<Wanted<'_>>,
+    wanted: Option<&Users>,
 ) -> BTreeSet<String> {
     let mut search = Search { layout, wanted, found: BTreeSet::new() };
     search.fields(document, layout.payload.path.as_deref());
@@ -253,7 +273,7 @@ impl<'a> Search<'a> {
             (RawBsonRef::Array(array), Some(depth)) => self.items(array, &way, is_field, depth),
             (RawBsonRef::Document(_) | RawBsonRef::Array(_), None) => {}
             (RawBsonRef::String(text), _) => self.text(text, way, is_field),
-            (value, _) if self.wanted.is_none_or(|wanted| wanted.is_number_or_id) => {
+            (value, _) if self.wanted.is_none_or(Users::may_be_number_or_id) => {
                 if let Some(text) = text_of(value) {
                     self.text(&text, way, is_field);
                 }
@@ -285,9 +305,7 @@ impl<'a> Search<'a> {
                 self.json(value, Some(&way), depth);
             }
             (Value::String(text), _) => self.text(text, way, false),
-            (Value::Number(number), _)
-                if self.wanted.is_none_or(|wanted| wanted.is_number_or_id) =>
-            {
+            (Value::Number(number), _) if self.wanted.is_none_or(Users::may_be_number_or_id) => {
                 self.text(&number.to_string(), way, false);
             }
             _ => {}
@@ -295,7 +313,7 @@ impl<'a> Search<'a> {
     }
 
     fn text(&mut self, text: &str, way: Way<'_>, is_field: bool) {
-        if text.is_empty() || self.wanted.is_some_and(|wanted| wanted.text != text) {
+        if text.is_empty() || self.wanted.is_some_and(|wanted| !wanted.contains(text)) {
             return;
         }
         let names = way.names();
@@ -328,7 +346,7 @@ mod tests {
         let layout = Layout::named(layout).unwrap();
         let document = RawDocumentBuf::try_from(document).unwrap();
         let payload = layout.payload(&document);
-        layout.places_of(user, &document, &payload).into_iter().collect()
+        layout.places_of(&user.into(), &document, &payload).into_iter().collect()
     }
 
     #[test]
@@ -344,10 +362,9 @@ mod tests {
         assert_eq!(found, ["account.id"]);
         let layout = Layout::named("express-session-object").unwrap();
         let raw = RawDocumentBuf::try_from(&document).unwrap();
-        for (user, never) in
-            [("bob", false), (&*id.to_hex(), false), ("alice", true), ("42", false)]
+        for (user, never) in [("bob", false), (&*id.to_hex(), false), ("alice", true), ("42", true)]
         {
-            assert_eq!(layout.never_mentions(user, &raw), never, "{user}");
+            assert_eq!(layout.never_mentions(&user.into(), &raw), never, "{user}");
         }
         let document = doc! {
             "_id": "a", "memberId": 42_i64,

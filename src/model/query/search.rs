@@ -5,30 +5,85 @@ use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
 use bson::{Bson, DateTime, Decimal128, Document, doc};
 
-use super::elsewhere::names_a_user;
+use super::condition::{Condition, Test};
+use super::elsewhere::{is_json, names_a_user};
+use super::users::Users;
 use crate::model::layout::{Layout, UserPlace};
 use crate::model::payload::Codec;
 
-/// Candidates for the sessions of `user`; `None` if the server cannot search the payload.
-pub(super) fn user(layout: &Layout, user: &str) -> Option<Document> {
-    let values = values(&format!("{}{user}", layout.user_prefix), user);
+/// How many users are looked for by regular expressions, each of which goes through all the text.
+const EXPRESSIONS: usize = 4;
+/// How many users may be looked for at how many places of a document; each has up to four values.
+const VALUES: usize = 10_000;
+/// How many users go into one filter on fields of their own; each has up to four values.
+pub(crate) const MOST_USERS: usize = 5000;
+
+/// Candidates for the sessions of `users`; `None` where the server cannot tell, or where they are so
+/// many that it is faster to look here.
+pub(super) fn users(layout: &Layout, users: &Users) -> Option<Document> {
     let mut clauses = Vec::new();
     let mut in_payload = Vec::new();
     for place in &layout.user {
         match place {
-            UserPlace::Field(path) => clauses.push(doc! { path: { "$in": &values } }),
+            UserPlace::Field(path) => clauses.push(path),
             UserPlace::Payload(path) => in_payload.push(path.as_str()),
         }
     }
+    if users.len() > MOST_USERS {
+        return None;
+    }
+    let prefix = &layout.user_prefix;
+    let values = || {
+        let values = users.iter().flat_map(|user| values(&format!("{prefix}{user}"), user));
+        values.collect::<Vec<_>>()
+    };
+    let mut clauses: Vec<_> =
+        clauses.into_iter().map(|path| doc! { path: { "$in": values() } }).collect();
     if !in_payload.is_empty() {
-        clauses.extend(payload(layout, &in_payload, user)?);
+        let is_few = match is_json(&layout.payload.codecs) {
+            true => users.len() <= EXPRESSIONS,
+            false => users.len().saturating_mul(in_payload.len()) <= VALUES,
+        };
+        let users: Vec<_> = users.iter().filter(|_| is_few).collect();
+        if !is_few {
+            return None;
+        }
+        clauses.extend(payload(layout, &in_payload, &users)?);
         clauses.extend(is_json(&layout.payload.codecs).then(|| other_fields(layout)).flatten());
     }
     Some(doc! { "$or": clauses })
 }
 
+/// Candidates for the sessions for which a condition holds.
+pub(super) fn condition(layout: &Layout, condition: &Condition) -> Option<Document> {
+    match &condition.test {
+        Test::Equals(wanted) => value(layout, &condition.path, wanted),
+        _ if condition.needs_value() => name(layout, &condition.path),
+        _ => None,
+    }
+}
+
+/// Candidates for the sessions with something at `path` of the payload.
+fn name(layout: &Layout, path: &str) -> Option<Document> {
+    let codecs = layout.payload.codecs.as_slice();
+    if is_json(codecs) {
+        // A name may have dots in it, end in a star, or be a number that counts the items of an array.
+        let is_name = |name: &&str| !name.contains('*') && name.parse::<usize>().is_err();
+        let longest = path.split('.').filter(is_name).max_by_key(|name| name.len())?;
+        return payload(layout, &[path], &[longest]).map(|clauses| doc! { "$or": clauses });
+    }
+    let is_plain = !path.contains(['.', '*', '$', '\0']) && !path.is_empty();
+    match (&layout.payload.path, codecs) {
+        (Some(field), [Codec::Document]) if is_plain => {
+            Some(doc! { format!("{field}.{path}"): { "$exists": true } })
+        }
+        (None, [Codec::Flat]) if is_plain => Some(doc! { path: { "$exists": true } }),
+        _ => None,
+    }
+}
+
 /// Candidates for the sessions with `value` at `path` of the payload.
-pub(super) fn value(layout: &Layout, path: &str, value: &str) -> Option<Document> {
+fn value(layout: &Layout, path: &str, value: &str) -> Option<Document> {
     // Structures have many spellings, and so have numbers that are not whole.
     if value.starts_with(['{', '[', '"']) || (value.parse::<f64>().is_ok() && !is_whole(value)) {
         return None;
@@ -37,7 +92,7 @@ pub(super) fn value(layout: &Layout, path: &str, value: &str) -> Option<Document
     if layout.payload.is_document() && path.contains('.') {
         return None;
     }
-    payload(layout, &[path], value).map(|clauses| doc! { "$or": clauses })
+    payload(layout, &[path], &[value]).map(|clauses| doc! { "$or": clauses })
 }
 
 /// Whether the payload is text in which the server finds a user at any place, and whatever stands
@@ -74,36 +129,33 @@ fn other_fields(layout: &Layout) -> Option<Document> {
     Some(doc! { "$nor": [only_known] })
 }
 
-fn is_json(codecs: &[Codec]) -> bool {
-    let is_text = |codec: &Codec| matches!(codec, Codec::Json | Codec::Encrypted);
-    codecs.contains(&Codec::Json) && codecs.iter().all(is_text)
-}
-
-fn payload(layout: &Layout, paths: &[&str], text: &str) -> Option<Vec<Document>> {
+/// Candidates for one of these texts at one of these paths.
+fn payload(layout: &Layout, paths: &[&str], texts: &[&str]) -> Option<Vec<Document>> {
     let Some(field) = &layout.payload.path else {
-        return (layout.payload.codecs == [Codec::Flat]).then(|| at(None, paths, text))?;
+        return (layout.payload.codecs == [Codec::Flat]).then(|| at(None, paths, texts))?;
     };
     let codecs = layout.payload.codecs.as_slice();
     if codecs == [Codec::Document] {
-        at(Some(field), paths, text)
+        at(Some(field), paths, texts)
     } else if is_json(codecs) {
         // JSON in bytes cannot be searched; a ciphertext has no user to be found.
-        let has_text = doc! { field: { "$regex": pattern(text) } };
+        let has_text = texts.iter().map(|text| doc! { field: { "$regex": pattern(text) } });
         // The base64 of an object, which begins with the `e` of its brace, shows nothing either.
         let has_base64 = doc! { field: { "$regex": r#"^[\s"]*e[A-Za-z0-9+/_-]"# } };
-        Some(vec![has_text, has_base64, doc! { field: { "$type": "binData" } }])
+        let hidden = [has_base64, doc! { field: { "$type": "binData" } }];
+        Some(has_text.chain(hidden).collect())
     } else {
         None
     }
 }
 
-/// The value at one of these paths of a document.
-fn at(field: Option<&str>, paths: &[&str], text: &str) -> Option<Vec<Document>> {
+/// One of the values at one of these paths of a document.
+fn at(field: Option<&str>, paths: &[&str], texts: &[&str]) -> Option<Vec<Document>> {
     // A name that varies, or that may be a key with a dot in it, is not a path to the server.
     if paths.iter().any(|path| path.contains('*')) {
         return None;
     }
-    let values = values(text, text);
+    let values: Vec<_> = texts.iter().flat_map(|text| values(text, text)).collect();
     let full =
         |path: &str| field.map_or_else(|| path.to_owned(), |field| format!("{field}.{path}"));
     // Most documents have one or two of the roots: the others are asked for once, not for each of the
@@ -182,7 +234,7 @@ mod tests {
     #[test]
     fn a_user_in_the_document_is_found_by_its_index_whatever_its_type() {
         let layout = Layout::named("parse-server").unwrap();
-        let filter = user(layout, "Xq81hEJ0kQ").unwrap();
+        let filter = users(layout, &"Xq81hEJ0kQ".into()).unwrap();
         assert_eq!(
             filter,
             doc! { "$or": [{ "_p_user": { "$in": ["_User$Xq81hEJ0kQ", "Xq81hEJ0kQ"] } }] }

@@ -1,13 +1,14 @@
 //! The sessions of one batch, judged by what was read, and the conditions of their write.
 
 use bson::raw::RawDocumentBuf;
-use bson::{Bson, Document, RawDocument};
+use bson::{Bson, Document, RawDocument, doc, rawdoc};
 
 use super::spec::{Action, Purge};
-use crate::model::document::FieldPath;
+use crate::model::document::{FieldPath, Found, find};
 use crate::model::key::{DOCUMENT, Key, Raw, compared};
 use crate::model::layout::{Layout, Layouts};
 use crate::model::payload::Payload;
+use crate::model::query::Query;
 
 /// Values up to this size, in bytes, are repeated in the write; a command holds 48 MB in all.
 const REPEATED: usize = 64 << 10;
@@ -84,9 +85,14 @@ pub(super) fn judged<'a>(
     let (mut whole, mut ids) = (Vec::new(), Vec::new());
     for document in read {
         let Some(key) = Key::of(document) else { continue };
-        if !purge.selection.admits(layouts, document) {
-            continue;
-        }
+        let selection = &purge.selection;
+        let user = match selection.needs_payload() {
+            true => match selection.session(layouts, document) {
+                Some(session) => session.user,
+                None => continue,
+            },
+            false => None,
+        };
         if purge.archive {
             whole.push(document.to_owned());
         }
@@ -98,11 +104,26 @@ pub(super) fn judged<'a>(
             keys.push(key);
         } else {
             let layout = layouts.of(document);
+            // A payload that is the document itself has no field of its own to be bound to.
+            let is_flat = layout.payload.path.is_none() && layout.user_needs_payload();
+            let binds = if is_flat && selection.judges_users() { Binding::Document } else { binds };
             let mut condition = Raw::new();
-            if let Some(as_read) = as_read(binds, layout, document) {
-                condition.extend(&as_read);
+            match as_read(binds, layout, document) {
+                Some(as_read) => condition.extend(&as_read),
+                // Too large to be repeated: what can be says who it was, and when it was touched.
+                None if selection.judges_users() => {
+                    let of_user = user.and_then(|user| candidates_of(layout, &user));
+                    condition.extend(&of_user.unwrap_or_default());
+                    let dates = layout.touched.iter().chain(&layout.created);
+                    fields_as_read(dates.map(|date| &date.path), document, &mut condition);
+                    expiry_as_read(layout, document, &mut condition);
+                }
+                None => {}
             }
-            if purge.selection.query.judges_touches() {
+            if selection.judges_users() && binds != Binding::Document {
+                fields_as_read(layout.user_fields(), document, &mut condition);
+            }
+            if selection.query.judges_touches() {
                 expiry_as_read(layout, document, &mut condition);
             }
             each.push(Bound { key, as_read: condition.done() });
@@ -130,7 +151,8 @@ impl Purge {
         // fixed session stays, with whatever its store writes meanwhile.
         let may_lose =
             !self.selection.query.is_only_expired() && !matches!(self.action, Action::Fix(_));
-        match (self.archive && may_lose, self.selection.needs_payload()) {
+        let ranks = self.selection.keep.is_some();
+        match ((self.archive && may_lose) || ranks, self.selection.needs_payload()) {
             (true, _) => Binding::Document,
             (false, true) => Binding::Payload,
             (false, false) => Binding::Id,
@@ -142,11 +164,29 @@ impl Purge {
 /// from it was not touched since.
 fn expiry_as_read(layout: &Layout, document: &RawDocument, condition: &mut Raw) {
     let paths = layout.expiry.iter().filter_map(|rule| rule.path.as_ref());
-    for path in paths.map(FieldPath::as_str) {
+    let is_there = |path: &&FieldPath| Key::at(document, path).is_some();
+    fields_as_read(paths.filter(is_there), document, condition);
+}
+
+/// The condition that fields have not changed since the read; of a field inside an array none is made.
+fn fields_as_read<'a>(
+    paths: impl Iterator<Item = &'a FieldPath>,
+    document: &RawDocument,
+    condition: &mut Raw,
+) {
+    for path in paths {
         if let Some(value) = Key::at(document, path) {
             condition.extend(&compared(path, &[("$eq", &value)]));
+        } else if let Found::Missing = find(document, path) {
+            condition.document(path, &rawdoc! { "$exists": false });
         }
     }
+}
+
+/// The filter of the sessions of one user, which finds too many rather than too few.
+fn candidates_of(layout: &Layout, user: &str) -> Option<RawDocumentBuf> {
+    let candidates = Query::of(user).candidates(layout)?;
+    RawDocumentBuf::try_from(&doc! { "$and": [candidates] }).ok()
 }
 
 /// What was read of a document as the condition that it is still so. Without one, where it is too large,

@@ -9,8 +9,10 @@ use super::spec::{Action, Purge};
 use crate::error::Result;
 use crate::model::filter::{Filter, all};
 use crate::model::key::Key;
-use crate::model::query::{Elsewhere, Verdict};
-use crate::model::selection::{MOST_BYTES, MOST_KEYS, chunks};
+use crate::model::query::{Elsewhere, Met};
+use crate::model::selection::{MOST_BYTES, MOST_KEYS, Selection, chunks};
+use crate::model::session::Session;
+use crate::ops::select::Judged;
 use crate::server::reply::documents;
 use crate::store::{Reading, Store};
 
@@ -21,12 +23,16 @@ pub struct Counted {
     pub selected: u64,
     /// Sessions that have the user of the selection where the layout does not look.
     pub elsewhere: Elsewhere,
+    /// Sessions of which nobody can say, because their payload cannot be decoded.
+    pub undecided: u64,
+    /// Which of the users of the selection have selected sessions.
+    pub met: Met,
     /// The `_id`s of those that are selected, if they were read and are few: to find them again.
     pub keys: Option<Vec<Key>>,
 }
 
-/// How many `_id`s are kept, to be found again: more than any user has sessions.
-const FEW: usize = 1000;
+/// How many `_id`s are kept, to be found again: more than a few thousand users have sessions.
+const FEW: usize = 50_000;
 
 impl Store {
     /// How many sessions a purge matches now. If only their payloads decide, every
@@ -35,8 +41,19 @@ impl Store {
     /// # Errors
     /// As for [`Store::purge`].
     pub async fn count_selected(&self, purge: &Purge, looked_at: impl FnMut(u64)) -> Result<u64> {
-        let predicate = purge.predicate(self.layouts())?;
-        self.judged(purge, &predicate, looked_at).await.map(|counted| counted.selected)
+        self.count_and_judge(purge, looked_at).await.map(|counted| counted.selected)
+    }
+
+    /// The same, with what else the candidates tell.
+    ///
+    /// # Errors
+    /// As for [`Store::purge`].
+    pub async fn count_and_judge(
+        &self,
+        purge: &Purge,
+        looked_at: impl FnMut(u64),
+    ) -> Result<Counted> {
+        self.judged(purge, &purge.selection, looked_at).await
     }
 
     /// The same, with the sessions that have the user of the selection at another place than those
@@ -55,41 +72,39 @@ impl Store {
         looked_at: impl FnMut(u64),
     ) -> Result<Counted> {
         let layouts = self.layouts();
-        let predicate = match purge.selection.of_any_user(layouts) {
-            Some(selection) => Purge { selection, ..purge.clone() }.predicate(layouts)?,
-            None => purge.predicate(layouts)?,
-        };
-        self.judged(purge, &predicate, looked_at).await
+        let others = purge.selection.of_any_user(layouts);
+        self.judged(purge, others.as_ref().unwrap_or(&purge.selection), looked_at).await
     }
 
-    /// Judges what matches the predicate, each session by the selection of the purge.
+    /// Judges what `read` finds, each session by the selection of the purge.
     async fn judged(
         &self,
         purge: &Purge,
-        predicate: &Document,
+        read: &Selection,
         mut looked_at: impl FnMut(u64),
     ) -> Result<Counted> {
         let (selection, layouts) = (&purge.selection, self.layouts());
         let (mut counted, mut keys) = (Counted::default(), Some(Vec::new()));
-        for filter in selection.keyed(predicate) {
-            if !selection.needs_payload() {
-                counted.selected += self.count(filter).await?;
-                keys = None;
-                continue;
-            }
-            let mut batches = self.read(filter, &Reading::default()).await?;
-            while let Some(batch) = batches.next().await? {
-                for document in documents(&batch) {
-                    match selection.verdict(layouts, document) {
-                        Verdict::Selected(_) => {
-                            counted.selected += 1;
-                            keep(&mut keys, document);
-                        }
-                        Verdict::Elsewhere(places) => counted.elsewhere.add(places),
-                        Verdict::Other => {}
-                    }
+        for part in self.parts(read).await? {
+            let part = Purge { selection: part, ..purge.clone() };
+            for filter in part.filter(layouts)? {
+                if !selection.needs_payload() {
+                    counted.selected += self.count(filter).await?;
+                    keys = None;
+                    continue;
                 }
-                looked_at(documents(&batch).count() as u64);
+                let take = |document: &RawDocument, _: Session| Key::of(document);
+                let mut judging = self.judge(filter, &Reading::default(), selection, take).await?;
+                while let Some(judged) = judging.next().await? {
+                    let Judged { selected, looked_at: sessions, elsewhere, undecided, met } =
+                        judged;
+                    counted.selected += selected.len() as u64;
+                    counted.elsewhere.join(elsewhere);
+                    counted.undecided += undecided;
+                    counted.met.join(met);
+                    keep(&mut keys, selected);
+                    looked_at(sessions);
+                }
             }
         }
         // A session named by its `_id` is selected, even a credential.
@@ -161,7 +176,7 @@ impl Store {
                 while let Some(batch) = batches.next().await? {
                     let back = documents(&batch)
                         .filter(is_named)
-                        .filter(|session| purge.selection.admits(layouts, session));
+                        .filter(|session| purge.selection.session(layouts, session).is_some());
                     keys.extend(back.filter_map(Key::of));
                 }
             }
@@ -170,10 +185,11 @@ impl Store {
     }
 }
 
-/// Adds the `_id` of a document, unless there are too many by now.
-fn keep(keys: &mut Option<Vec<Key>>, document: &RawDocument) {
-    match (keys.as_mut(), Key::of(document)) {
-        (Some(kept), Some(key)) if kept.len() < FEW => kept.push(key),
-        _ => *keys = None,
-    }
+/// Adds the `_id`s of some documents, unless there are too many by now.
+fn keep(keys: &mut Option<Vec<Key>>, selected: Vec<Option<Key>>) {
+    let few = keys.take().filter(|kept| kept.len() + selected.len() <= FEW);
+    *keys = few.and_then(|mut kept| {
+        kept.extend(selected.into_iter().collect::<Option<Vec<_>>>()?);
+        Some(kept)
+    });
 }

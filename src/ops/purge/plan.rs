@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use bson::raw::cstr;
 use bson::{Bson, Document, doc, rawdoc};
 
-use super::source::{Expiry, Ids, Keys, Part, Walk};
+use super::source::{Expiry, Group, Ids, Keys, Part, Walk};
 use super::spec::{Purge, Strategy};
 use crate::error::Result;
 use crate::model::filter::{Filter, all, any};
@@ -33,11 +33,20 @@ impl Store {
     /// # Errors
     /// If the server refuses to list the indexes, or cannot be reached.
     pub async fn plan(&self, purge: &Purge) -> Result<Plan> {
-        let winning = self.winning_plan(purge.few().filter(self.layouts())?.pop()).await;
+        let selections = self.parts(&purge.selection).await?;
+        let first = selections.first().unwrap_or(&purge.selection).clone();
+        let of_first = Purge { selection: first, ..purge.clone() };
+        let winning = self.winning_plan(of_first.few().filter(self.layouts())?.pop()).await;
         let indexes = self.indexes().await?;
         let (mut parts, rest) = self.along_indexes(purge, &indexes)?;
-        if let Some(filter) = rest {
-            parts.push_back(self.part(purge, filter).await);
+        match rest {
+            // Many users, some at a time.
+            Some(predicate) if selections.len() > 1 => {
+                let of = |selection| Group::new(selection, predicate.clone());
+                parts.extend(selections.into_iter().map(|some| Part::Group(of(some))));
+            }
+            Some(predicate) => parts.push_back(self.part(purge, predicate).await?),
+            None => {}
         }
         let strategy = parts.front().map_or(Strategy::Ids, Part::strategy);
         let walks = strategy == Strategy::IdWindows && !purge.is_of_all();
@@ -71,17 +80,24 @@ impl Store {
         Ok((parts, (!rest.is_empty()).then(|| all(vec![any(rest), invariant]))))
     }
 
-    /// How the sessions of `filter` are found if no window of their expiry holds them.
-    async fn part(&self, purge: &Purge, filter: Document) -> Part {
+    /// How the sessions of `predicate` are found where no window of their expiry leads to them.
+    async fn part(&self, purge: &Purge, predicate: Document) -> Result<Part> {
         if let Some(keys) = purge.selection.keys.clone() {
-            return Part::Keys(Keys::new(keys, filter));
+            return Ok(Part::Keys(Keys::new(keys, predicate)));
         }
-        let walks = !purge.needs_documents()
+        if !purge.needs_documents()
             && self
-                .winning_plan(Some(filter.clone().into()))
+                .winning_plan(Some(predicate.clone().into()))
                 .await
-                .is_some_and(|plan| plan == COLLSCAN);
-        if walks { Part::Walk(Walk::new(filter)) } else { Part::Ids(Ids::new(filter)) }
+                .is_some_and(|plan| plan == COLLSCAN)
+        {
+            return Ok(Part::Walk(Walk::new(predicate)));
+        }
+        let filter = match purge.is_by_expiry_alone() {
+            true => predicate.clone(),
+            false => purge.condition(self.layouts())?,
+        };
+        Ok(Part::Ids(Ids::new(filter, predicate)))
     }
 
     /// The plan that the server chooses for a filter. Not every server reports it, nor to every login.

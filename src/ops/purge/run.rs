@@ -361,9 +361,9 @@ impl Purging {
             self.source = Some(Source(plan.parts));
             self.plans += 1;
         }
-        let size = self.batch_size();
+        let (size, in_flight) = (self.batch_size(), !self.flights.is_empty());
         let Some(source) = &mut self.source else { return Ok(None) };
-        source.next(By { store: &self.store, purge: &self.purge, size }).await
+        source.next(By { store: &self.store, purge: &self.purge, size, in_flight }).await
     }
 
     /// Two keep a standalone busy; waiting for the majority requires more (measured on mongod 6.0.5).

@@ -11,7 +11,7 @@ use super::spec::{Purge, Strategy};
 use crate::error::{Error, Result};
 use crate::model::filter::{Filter, all};
 use crate::model::key::{Key, Raw, compared};
-use crate::model::selection::{MOST_BYTES, chunks};
+use crate::model::selection::{MOST_BYTES, Selection, chunks};
 use crate::server::reply::documents;
 use crate::store::{Batches, Store, joined, raw_document};
 
@@ -49,6 +49,8 @@ pub(super) enum Part {
     Ids(Ids),
     /// Those with certain `_id`s that match.
     Keys(Keys),
+    /// Those of some users among many.
+    Group(Group),
 }
 
 impl Part {
@@ -56,7 +58,7 @@ impl Part {
         match self {
             Self::Expiry(_) => Strategy::ExpiryWindows,
             Self::Walk(_) => Strategy::IdWindows,
-            Self::Ids(_) | Self::Keys(_) => Strategy::Ids,
+            Self::Ids(_) | Self::Keys(_) | Self::Group(_) => Strategy::Ids,
         }
     }
 
@@ -66,6 +68,7 @@ impl Part {
             Self::Walk(walk) => walk.next(by).await,
             Self::Ids(ids) => ids.next(by).await,
             Self::Keys(keys) => keys.next(by).await,
+            Self::Group(group) => group.next(by).await,
         }
     }
 }
@@ -79,8 +82,8 @@ impl Source {
     pub(super) async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
         while let Some(part) = self.0.front_mut() {
             let next = part.next(by).await?;
-            // The last part may have more once it is known what was spared.
-            if next.is_some() || self.0.len() == 1 {
+            // A part may have more once it is known what was spared.
+            if next.is_some() || self.0.len() == 1 || by.in_flight {
                 return Ok(next);
             }
             self.0.pop_front();
@@ -90,8 +93,11 @@ impl Source {
 
     /// Reports how many sessions of a batch no longer matched when they were written.
     pub(super) fn spared(&mut self, sessions: u64) {
-        if let Some(Part::Ids(ids)) = self.0.front_mut() {
-            ids.spared += sessions;
+        match self.0.front_mut() {
+            Some(Part::Ids(ids) | Part::Group(Group { ids: Some(ids), .. })) => {
+                ids.spared += sessions;
+            }
+            _ => {}
         }
     }
 }
@@ -174,7 +180,8 @@ impl Expiry {
         // An instant or a number is decoded without a loss.
         let range = Document::try_from(&*range);
         let range = range.map_err(|_| Error::Document("an expiry cannot be decoded".into()))?;
-        Ok(Ids::new(all(vec![range, self.filter.clone()])))
+        let filter = all(vec![range, self.filter.clone()]);
+        Ok(Ids::new(filter.clone(), filter))
     }
 }
 
@@ -223,7 +230,7 @@ impl Walk {
             return Ok(Some(Candidates::window(range, hint, self.filter.clone(), by.size.into())));
         }
         let filter = || all(vec![of_type(&OTHERS), self.filter.clone()]);
-        self.others.get_or_insert_with(|| Ids::new(filter())).next(by).await
+        self.others.get_or_insert_with(|| Ids::new(filter(), filter())).next(by).await
     }
 }
 
@@ -234,7 +241,10 @@ fn of_type(types: &[&str]) -> Document {
 /// Sessions that are read, and judged here if only their payload decides.
 #[derive(Debug)]
 pub(super) struct Ids {
+    /// By what the sessions are found.
     filter: Document,
+    /// What their writes repeat of it.
+    predicate: Document,
     reader: Option<Batches>,
     /// How often the reader began, and how many sessions were spared since.
     rounds: u32,
@@ -242,8 +252,8 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    pub(super) fn new(filter: Document) -> Self {
-        Self { filter, reader: None, rounds: 0, spared: 0 }
+    pub(super) fn new(filter: Document, predicate: Document) -> Self {
+        Self { filter, predicate, reader: None, rounds: 0, spared: 0 }
     }
 
     async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
@@ -264,7 +274,7 @@ impl Ids {
             match reader.next().await {
                 Ok(Some(batch)) => {
                     let read =
-                        judged(by.store.layouts(), by.purge, documents(&batch), &self.filter);
+                        judged(by.store.layouts(), by.purge, documents(&batch), &self.predicate);
                     if read.count > 0 {
                         return Ok(Some(read));
                     }
@@ -278,6 +288,34 @@ impl Ids {
                 }
             }
         }
+    }
+}
+
+/// Sessions of some users: the filter that names them is made when its turn comes, since those of all
+/// users together take much memory.
+#[derive(Debug)]
+pub(super) struct Group {
+    selection: Selection,
+    predicate: Document,
+    ids: Option<Ids>,
+}
+
+impl Group {
+    pub(super) fn new(selection: Selection, predicate: Document) -> Self {
+        Self { selection, predicate, ids: None }
+    }
+
+    async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
+        let mut ids = match self.ids.take() {
+            Some(ids) => ids,
+            None => {
+                let part = Purge { selection: self.selection.clone(), ..by.purge.clone() };
+                Ids::new(part.condition(by.store.layouts())?, self.predicate.clone())
+            }
+        };
+        let next = ids.next(by).await;
+        self.ids = Some(ids);
+        next
     }
 }
 
@@ -345,12 +383,14 @@ pub(super) struct By<'a> {
     pub(super) store: &'a Store,
     pub(super) purge: &'a Purge,
     pub(super) size: u32,
+    /// Whether batches are being written.
+    pub(super) in_flight: bool,
 }
 
 impl By<'_> {
     /// What must be read of the sessions that match.
     async fn candidates(self, filter: impl Into<Filter>) -> Result<Batches> {
-        let Self { store, purge, size } = self;
+        let Self { store, purge, size, .. } = self;
         // Only a whole document shows which of several fields holds its id.
         let is_id_unclear = purge.tells_ids && !store.layouts().share_ids();
         if purge.selection.needs_payload() || purge.archive || is_id_unclear {

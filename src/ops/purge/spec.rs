@@ -85,7 +85,12 @@ impl Purge {
     /// # Errors
     /// As for [`Selection::filter`].
     pub fn filter(&self, layouts: &Layouts) -> Result<Vec<Filter>> {
-        Ok(self.selection.keyed(&self.predicate(layouts)?))
+        Ok(self.selection.keyed(&self.condition(layouts)?))
+    }
+
+    /// The filter of the sessions to which something is done, without the `_id`s.
+    pub(super) fn condition(&self, layouts: &Layouts) -> Result<Document> {
+        Ok(all(vec![self.selection.condition(layouts)?, self.pending(layouts)]))
     }
 
     /// The same of no more than a few of the sessions that are named, whose plan is that of all.
@@ -93,22 +98,22 @@ impl Purge {
         const FEW: usize = 100;
         let keys = self.selection.keys.as_ref();
         let keys = keys.map(|keys| keys.iter().take(FEW).cloned().collect());
-        Self {
-            selection: Selection { keys, query: self.selection.query.clone(), ..self.selection },
-            action: self.action.clone(),
-            ..*self
-        }
+        Self { selection: Selection { keys, ..self.selection.clone() }, ..self.clone() }
     }
 
-    /// The filter without the `_id`s: what a write repeats that names them itself.
+    /// What a write repeats that names the `_id`s itself.
     pub(super) fn predicate(&self, layouts: &Layouts) -> Result<Document> {
-        let pending = self.action.pending(layouts, self.selection.now);
-        Ok(all(vec![self.selection.predicate(layouts)?, pending]))
+        Ok(all(vec![self.selection.predicate(layouts)?, self.pending(layouts)]))
+    }
+
+    fn pending(&self, layouts: &Layouts) -> Document {
+        self.action.pending(layouts, self.selection.now)
     }
 
     /// Whether it deletes expired sessions, without any other condition: then ranges of the expiry are
     /// enough, and no session needs to be read.
     pub(super) fn is_by_expiry_alone(&self) -> bool {
+        // What is excepted by its `_id` is part of every filter.
         let Selection { query, keys, .. } = &self.selection;
         *query == Query::state(State::Expired)
             && keys.is_none()

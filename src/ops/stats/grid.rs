@@ -63,6 +63,17 @@ impl Grid {
         (first, self.above.last().copied().unwrap_or(0))
     }
 
+    /// The slot in which the hour `hour` is.
+    pub(super) fn slot_of(&self, hour: i64) -> i64 {
+        if hour < 0 {
+            let earliest = if self.below.is_empty() { 0 } else { EVER };
+            return self.below.iter().find(|at| hour >= **at).copied().unwrap_or(earliest);
+        }
+        let even = self.even.iter().find(|(limit, _)| hour < *limit);
+        let above = || self.above.iter().rfind(|at| hour >= **at).copied().unwrap_or(hour);
+        even.map_or_else(above, |(_, step)| hour - hour % step)
+    }
+
     /// The expression of the slot in which the hour `hour` is.
     pub(super) fn slot(&self, hour: &str) -> Bson {
         let above = self.above.split_last().map_or(Bson::Null, |(last, others)| {

@@ -230,7 +230,8 @@ impl Tally {
     }
 }
 
-fn most(users: HashMap<String, u64>, top: usize) -> Vec<(String, u64)> {
+/// Those with the most sessions.
+pub(super) fn most(users: HashMap<String, u64>, top: usize) -> Vec<(String, u64)> {
     let mut users: Vec<_> = users.into_iter().collect();
     users.sort_unstable_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
     users.truncate(top);

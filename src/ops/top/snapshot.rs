@@ -113,7 +113,7 @@ impl Store {
     async fn find_entries(&self, wanted: &Wanted, now: DateTime) -> Fact<Found> {
         let query = |user: Option<&String>| Query {
             state: wanted.state,
-            user: user.cloned(),
+            users: user.map(|user| user.clone().into()),
             ..Query::default()
         };
         let Some(text) = &wanted.text else {
@@ -153,7 +153,7 @@ impl Store {
         let selection = Selection::new(query.clone(), now);
         let filter = selection.predicate(self.layouts())?;
         // An index on the user or the id is better than the order.
-        let reverse = range.is_none() && query.user.is_none();
+        let reverse = range.is_none() && query.users.is_none();
         let filter =
             crate::model::filter::all([range.into_iter().collect(), vec![filter]].concat());
         let exact = !query.needs_payload();

@@ -149,7 +149,7 @@ async fn logout_everywhere(
     session: Option<Session>,
 ) -> Result<impl IntoResponse, Unavailable> {
     if let Some(Session { visit: Visit { user: Some(user), .. }, .. }) = session {
-        let everywhere = Query { user: Some(user), ..Query::default() };
+        let everywhere = Query::of(user);
         app.store.destroy_matching(everywhere).await?;
     }
     Ok((app.taken_away(), Redirect::to("/")))

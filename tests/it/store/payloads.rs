@@ -210,7 +210,7 @@ fn a_payload_of_another_type_is_an_error_that_does_not_quote_it() {
 fn logging_out_by_a_query_spares_everybody_where_it_names_nobody() {
     let db = Db::new();
     let store = db.store("express-mongodb-1");
-    let alice = || Query { user: Some("alice".to_owned()), ..Query::default() };
+    let alice = || Query::of("alice");
     let destroy = |query| db.runtime.block_on(store.destroy_matching(query));
     assert_eq!(destroy(alice()).unwrap(), 0, "there is no collection yet");
     assert_eq!(db.runtime.block_on(store.clear_expired()).unwrap(), 0);

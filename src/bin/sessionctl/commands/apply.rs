@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sessionctl::Store;
 use sessionctl::purge::{Counted, Purge};
+use sessionctl::query::Elsewhere;
 
-use crate::args::duration;
+use crate::args::{SelectionArgs, duration};
 use crate::audit::{Audit, AuditArgs};
 use crate::console::confirm::{Confirmed, Question, Yes, ask, can_ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
@@ -83,6 +84,8 @@ pub struct Typed<'a> {
     pub verify: VerifyArgs,
     /// Then it does not give the answer to a question.
     pub stdin_gives_ids: bool,
+    /// What was selected, unless the command selects by itself.
+    pub selection: Option<&'a SelectionArgs>,
 }
 
 impl Typed<'_> {
@@ -155,9 +158,13 @@ impl Typed<'_> {
         // A count that would only decorate the report costs as much as reading all that is deleted.
         let needs_count = self.args.needs_count(&purge, self.stdin_gives_ids);
         let mut matched = None;
-        if needs_count || purge.selection.query.user.is_some() {
+        if needs_count || purge.selection.query.users.is_some() {
             let counted = self.count(context, &store, &purge).await.doing(&action)?;
             context.judge_counted(&action, &store, &purge.selection, seen, &counted).await?;
+            context.note_undecided(&purge.selection, seen, counted.undecided);
+            if let Some(typed) = self.selection {
+                context.tell_unmatched(typed, &purge.selection, &counted.met)?;
+            }
             matched = needs_count.then_some(counted.selected);
             // Nobody is asked, so they need not be searched for again.
             if !needs_count && purge.selection.keys.is_none() {
@@ -181,11 +188,11 @@ impl Typed<'_> {
             decodes.then(|| Progress::new("sessions examined", None, context.global.quiet));
         let looked_at = |sessions| progress.iter().for_each(|shown| shown.advance(sessions));
         // Whoever names the places of users decides.
-        if purge.selection.query.user.is_some() && context.global.user_path.is_empty() {
+        if purge.selection.query.users.is_some() && context.global.user_path.is_empty() {
             return store.count_of_user(purge, looked_at).await;
         }
-        let selected = store.count_selected(purge, looked_at).await?;
-        Ok(Counted { selected, ..Counted::default() })
+        let counted = store.count_and_judge(purge, looked_at).await?;
+        Ok(Counted { elsewhere: Elsewhere::default(), ..counted })
     }
 
     async fn confirm(

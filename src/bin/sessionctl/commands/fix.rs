@@ -77,6 +77,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         archive: &fixing.archive,
         verify: VerifyArgs::default(),
         stdin_gives_ids: false,
+        selection: None,
     };
     typed.run(context, prepare(context, &typed, fault)).await
 }

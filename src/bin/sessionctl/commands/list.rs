@@ -2,14 +2,13 @@
 
 use bson::{DateTime, Document, RawDocument, doc};
 use clap::ValueEnum;
-use mongodb::raw_batch_cursor::RawBatch;
-use sessionctl::query::{Elsewhere, Verdict};
+use sessionctl::query::{Elsewhere, Met};
+use sessionctl::select::Judged;
 use sessionctl::store::{Reading, SortKey, documents};
 use sessionctl::{Key, Layout, Selection, Session, SessionId, Store};
 use tokio::sync::mpsc;
 
-use crate::args::Format;
-use crate::args::SelectionArgs;
+use crate::args::{Format, OTHERS, SelectionArgs};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row, Rows, Shape};
 use crate::console::progress::Progress;
@@ -49,7 +48,7 @@ pub struct Args {
     columns: Vec<String>,
 
     /// List foreign documents instead: documents of the collection that are not sessions
-    #[arg(long, conflicts_with_all = ["ids", "state", "user", "payload", "expires_before", "expires_after", "idle", "touch_slack", "older", "all", "sort"])]
+    #[arg(long, conflicts_with_all = OTHERS.iter().chain(&["touch_slack", "all", "sort"]))]
     foreign: bool,
 
     #[command(flatten)]
@@ -136,7 +135,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let action = format!("list {}", store.namespace());
     let now = store.now().await.doing(&action)?;
     let selected = context.selected("list", &store, &args.selection, now, Purpose::Reading).await?;
-    let selection = &selected.selection;
+    let selection = &context.ranked(&action, &store, selected.selection.clone()).await?;
     for layout in store.layouts().iter() {
         let Some(derived) = &layout.derived_touch else { continue };
         if args.sort == Some(Sort::Touched) {
@@ -162,20 +161,21 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         limit: if limit == 0 || selection.needs_payload() { 0 } else { limit.saturating_add(1) },
         ..Reading::default()
     };
+    if args.sort.is_some() && !args.foreign {
+        let filters = selection.filter(store.layouts()).doing(&action)?;
+        if filters.len() > 1 {
+            let sentence = format!("could not {action}: too many ids to sort by");
+            return Err(Failure::new(Exit::Failed, sentence).hint("omit --sort, or pass fewer ids"));
+        }
+    }
     // Where nothing else narrows a read, the server takes twice the time over membership that it takes
     // without, and the documents are decoded here anyway. The first fifty are found soon either way.
-    let is_unfiltered = selection.is_of_all() && !args.foreign && limit == 0 && args.sort.is_none();
-    let filters = match args.foreign {
-        true => vec![doc! { "$nor": [store.layouts().membership()] }.into()],
-        false if is_unfiltered => vec![Document::new().into()],
-        false => selection.filter(store.layouts()).doing(&action)?,
+    let is_unfiltered = selection.is_of_all() && limit == 0 && args.sort.is_none();
+    // The server sorts all of them together.
+    let parts = match args.foreign || args.sort.is_some() {
+        true => vec![selection.clone()],
+        false => store.parts(selection).await.doing(&action)?,
     };
-    if filters.len() > 1 && args.sort.is_some() {
-        let sentence = format!("could not {action}: too many ids to sort by");
-        return Err(
-            Failure::new(Exit::Failed, sentence).hint("omit --sort, or pass fewer ids")
-        );
-    }
     let quiet = context.global.quiet || shows_rows();
     let total = match Progress::is_seen(quiet) {
         // Without a filter the server knows the number; to count matches it would have to read them.
@@ -185,40 +185,55 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         }
         _ => None,
     };
-    let mut filters = filters.into_iter();
-    let first = filters.next().unwrap_or_else(|| doc! { "_id": { "$in": [] } }.into());
-    let mut batches = store.read(first, &reading).await.doing(&action)?;
-
     let progress = Progress::new("sessions", total, quiet);
     let _cleared = progress.cleared();
-    let printer = Printer {
-        store: store.clone(),
-        selection: (!args.foreign).then(|| selection.clone()),
-        is_unfiltered,
-        limit,
-        full_ids: context.global.full_ids,
-        names_layout: args.columns.iter().any(|column| column == LAYOUT),
-        rows: rows.now(now),
-        progress,
+    let full_ids = context.global.full_ids;
+    let names_layout = args.columns.iter().any(|column| column == LAYOUT);
+    let layouts = store.layouts().clone();
+    let take = move |document: &RawDocument, session: Session| {
+        let mut row = row(session, full_ids);
+        if names_layout {
+            row.0.push((LAYOUT, Cell::Text(layouts.of(document).name.clone())));
+        }
+        row
     };
+    let printer = Printer { limit, rows: rows.now(now), progress };
     let (sender, receiver) = mpsc::channel(AHEAD);
     let printing = tokio::task::spawn_blocking(move || printer.print(receiver));
     let read = async {
-        loop {
+        if args.foreign {
+            let foreign = doc! { "$nor": [store.layouts().membership()] };
+            let mut batches = store.read(foreign, &reading).await?;
             while let Some(batch) = batches.next().await? {
-                if sender.send(batch).await.is_err() {
-                    return Ok(());
+                let rows = documents(&batch).map(|document| foreign_row(document, full_ids));
+                if sender.send(Judged::of(rows.collect())).await.is_err() {
+                    break;
                 }
             }
-            let Some(filter) = filters.next() else { return Ok(()) };
-            batches = store.read(filter, &reading).await?;
+            return Ok(());
         }
+        for part in &parts {
+            let filters = match is_unfiltered {
+                true => vec![Document::new().into()],
+                false => part.filter(store.layouts())?,
+            };
+            for filter in filters {
+                let mut judging = store.judge(filter, &reading, selection, take.clone()).await?;
+                while let Some(judged) = judging.next().await? {
+                    if sender.send(judged).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
     };
     let read = read.await.doing(&action);
     drop(sender);
-    let Printed { rows: printed, more, elsewhere } = printing.await.unwrap_or_else(|error| {
-        Err(Failure::new(Exit::Failed, format!("could not print: {error}")))
-    })?;
+    let Printed { rows: printed, more, elsewhere, undecided, met } =
+        printing.await.unwrap_or_else(|error| {
+            Err(Failure::new(Exit::Failed, format!("could not print: {error}")))
+        })?;
     read?;
     if printed == 0 && context.global.format == Format::Table {
         context.note("note", "no session matches");
@@ -228,7 +243,13 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             if context.global.format == Format::Table { "; --limit 0 shows all" } else { "" };
         context.note("note", format!("showing {}; more exist{hint}", sessions(limit)));
     }
+    if let (true, Some(file)) = (more, &args.selection.unmatched) {
+        let sentence = format!("could not write {}: not all sessions were read", file.display());
+        return Err(Failure::new(Exit::Failed, sentence).hint("--limit 0 reads all"));
+    }
     if !more {
+        context.note_undecided(selection, &selected.seen, undecided);
+        context.tell_unmatched(&args.selection, selection, &met)?;
         let listed = (printed, elsewhere);
         context.judge_listed(&action, &store, selection, &selected.seen, listed).await?;
     }
@@ -269,64 +290,40 @@ fn shows_rows() -> bool {
     !file.is_ok_and(|file| rustix::fs::FileType::from_raw_mode(file.st_mode).is_file())
 }
 
-/// Decodes and prints on a thread of its own, so that the cursor need not wait for it.
+/// Prints on a thread of its own, so that the cursor need not wait for it.
 struct Printer {
-    store: Store,
-    /// `None` where the documents are no sessions.
-    selection: Option<Selection>,
-    /// Whether foreign documents are among those that come.
-    is_unfiltered: bool,
     limit: u64,
-    full_ids: bool,
-    /// Whether the layout of each session is among the columns.
-    names_layout: bool,
     rows: Rows<std::io::Stdout>,
     progress: Progress,
 }
 
 /// What was printed.
+#[derive(Default)]
 struct Printed {
     rows: u64,
     /// Whether there was more than the limit.
     more: bool,
     /// Sessions that have the user where the layout does not look.
     elsewhere: Elsewhere,
+    /// Sessions whose payload cannot be decoded, so that nobody can say whether they match.
+    undecided: u64,
+    /// Users that have a session.
+    met: Met,
 }
 
 impl Printer {
-    fn row(&self, session: Session, layout: &Layout) -> Row {
-        let mut row = row(session, self.full_ids);
-        if self.names_layout {
-            row.0.push((LAYOUT, Cell::Text(layout.name.clone())));
-        }
-        row
-    }
-
     /// Prints what comes.
-    fn print(mut self, mut batches: mpsc::Receiver<RawBatch>) -> Result<Printed, Failure> {
-        let layouts = self.store.layouts().clone();
-        let mut elsewhere = Elsewhere::default();
+    fn print(mut self, mut batches: mpsc::Receiver<Judged<Row>>) -> Result<Printed, Failure> {
+        let mut printed = Printed::default();
         while let Some(batch) = batches.blocking_recv() {
             let before = self.rows.printed();
-            for document in documents(&batch) {
-                if self.is_unfiltered && !layouts.describes(document) {
-                    continue;
-                }
-                let row = match &self.selection {
-                    Some(selection) => match selection.verdict(&layouts, document) {
-                        Verdict::Selected(session) => Some(self.row(session, layouts.of(document))),
-                        Verdict::Elsewhere(places) => {
-                            elsewhere.add(places);
-                            None
-                        }
-                        Verdict::Other => None,
-                    },
-                    None => Some(foreign_row(document, self.full_ids)),
-                };
-                let Some(row) = row else { continue };
+            printed.elsewhere.join(batch.elsewhere);
+            printed.undecided += batch.undecided;
+            printed.met.join(batch.met);
+            for row in batch.selected {
                 if self.limit > 0 && self.rows.printed() == self.limit {
                     self.rows.finish()?;
-                    return Ok(Printed { rows: self.limit, more: true, elsewhere });
+                    return Ok(Printed { rows: self.limit, more: true, ..printed });
                 }
                 self.rows.row(row)?;
             }
@@ -334,6 +331,6 @@ impl Printer {
         }
         let rows = self.rows.printed();
         self.rows.finish()?;
-        Ok(Printed { rows, more: false, elsewhere })
+        Ok(Printed { rows, ..printed })
     }
 }

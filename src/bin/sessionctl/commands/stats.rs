@@ -2,14 +2,16 @@
 
 use bson::DateTime;
 use serde_json::json;
-use sessionctl::State;
 use sessionctl::payload::time;
+use sessionctl::select::Judged;
 use sessionctl::stats::{Options, Slot, Stats, Users};
+use sessionctl::{State, Store};
 
-use crate::args::Format;
+use crate::args::{Format, OTHERS, SelectionArgs};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{self, Cell, Row, Shape};
 use crate::console::text::{grouped, sessions};
+use crate::context::words::Words;
 use crate::context::{Context, Purpose};
 
 mod chart;
@@ -20,19 +22,25 @@ mod render;
 /// The server reads every session once and counts. If it cannot read the payload (JSON text,
 /// MessagePack, PHP, ...), sessionctl decodes every session to count the users. If that would take more
 /// than 10 seconds, it decodes a random sample instead, scales the counts and marks them as estimated.
+///
+/// With a selection, sessionctl reads and counts the selected sessions, exactly.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl stats
   sessionctl stats --sample 100000 -d shop
+  sessionctl stats --live --where role=admin
   sessionctl stats -o json | jq .expired")]
 pub struct Args {
     /// Count a random sample of N sessions, for a collection too large to read whole
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = OTHERS)]
     sample: Option<u64>,
 
     /// List the N users with the most sessions
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(..=1000))]
     top: u16,
+
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
@@ -41,11 +49,15 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         let connection = context.connect().await?;
         let now = connection.hello().await.doing("count")?.now;
         let namespace = format!("{}.{}", connection.database(), context.collection());
-        return print(context, &namespace, None, &Stats::of_nothing(now));
+        print(context, &namespace, None, &Stats::of_nothing(now))?;
+        return context.end_of_nothing(&args.selection, &namespace);
     };
     let action = format!("count {}", store.namespace());
     let options = Options { sample: args.sample, top: args.top.into(), ..Options::default() };
     let now = store.now().await.doing(&action)?;
+    if !args.selection.is_empty() && !args.selection.all {
+        return selected(context, args, &store, &options, now, &action).await;
+    }
     let stats = store.stats(&options, now).await.doing(&action)?;
     if let Some(all) = stats.sampled_of {
         let looked_at = sessions(stats.all().sessions);
@@ -57,6 +69,32 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         context.note("note", format!("{}; {}", seen.nobody(store.layouts()), seen.hint()));
     }
     print(context, &store.namespace(), Some(&store.layouts().name()), &stats)
+}
+
+/// The same of a selection.
+async fn selected(
+    context: &Context,
+    args: &Args,
+    store: &Store,
+    options: &Options,
+    now: DateTime,
+    action: &str,
+) -> Result<Exit, Failure> {
+    let typed = &args.selection;
+    let selected = context.selected("count", store, typed, now, Purpose::Reading).await?;
+    let selection = context.ranked(action, store, selected.selection.clone()).await?;
+    let counted = store.stats_of(&selection, options).await.doing(action)?;
+    let (stats, Judged { elsewhere, undecided, met, .. }) = counted;
+    let (sessions, namespace) = (stats.all().sessions, store.namespace());
+    // The rows name the collection, and a person is told of which sessions the numbers are.
+    let words = Words::of(typed, now).counted(sessions);
+    context.note("note", format!("these are the numbers of {words}"));
+    context.note_undecided(&selection, &selected.seen, undecided);
+    context.tell_unmatched(typed, &selection, &met)?;
+    let found = (sessions, elsewhere);
+    context.judge_listed(action, store, &selection, &selected.seen, found).await?;
+    print(context, &namespace, Some(&store.layouts().name()), &stats)?;
+    selected.end(&namespace)
 }
 
 fn print(

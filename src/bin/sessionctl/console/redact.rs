@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use sessionctl::payload::mask;
 use sessionctl::session::shorten;
 
+use crate::args::conditions::{Operator, split};
+
 /// The command line without secrets: no connection string, no whole id, no long value of a payload.
 pub fn command_line(
     words: impl IntoIterator<Item = OsString>,
@@ -99,10 +101,18 @@ fn argument(arg: Option<&Arg>, value: &str) -> String {
     match arg.map(|arg| arg.get_id().as_str()) {
         Some("uri") if value != "-" => "(redacted)".to_owned(),
         Some("ids") => short_id(value),
-        Some("payload") => match value.split_once('=') {
-            Some((path, value)) => format!("{}={}", harmless(path), condition(path, value)),
-            None => harmless(value),
-        },
+        Some("except") => short_id(value),
+        Some("payload") => {
+            let (path, operator, operand) = split(value);
+            match operator {
+                Operator::Absent => format!("!{}", harmless(path)),
+                Operator::Present => harmless(path),
+                operator => {
+                    let shown = condition(path, operand);
+                    format!("{}{}{shown}", harmless(path), operator.text())
+                }
+            }
+        }
         _ => harmless(&not_an_id(value)),
     }
 }
@@ -271,5 +281,9 @@ mod tests {
         assert_eq!(shown("cart.total=0"), "cart.total=0");
         assert_eq!(shown("auth.csrfToken=q3J9"), "auth.csrfToken=********");
         assert_eq!(shown("returnTo=/checkout?x=1"), "returnTo=/checkout?x=...");
+        assert_eq!(shown("auth.token~^q3J9"), "auth.token~********");
+        assert_eq!(shown("cart.total>=100"), "cart.total>=100");
+        assert_eq!(shown("ip in 203.0.113.0/24"), "ip in 203.0.113.0/...");
+        assert_eq!((shown("mfa"), shown("!mfa")), ("mfa".to_owned(), "!mfa".to_owned()));
     }
 }

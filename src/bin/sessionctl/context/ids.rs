@@ -72,7 +72,11 @@ pub struct Unknown {
 impl Unknown {
     /// None yet; the list is begun, if one was asked for.
     pub fn new(typed: &SelectionArgs, tells: bool) -> Result<Self, Failure> {
-        let Some(path) = &typed.unmatched else { return Ok(Self { tells, ..Self::default() }) };
+        // Where users were listed, it is they whom the list names.
+        let names_users = !typed.user.is_empty() || typed.users_from.is_some();
+        let Some(path) = typed.unmatched.as_ref().filter(|_| !names_users) else {
+            return Ok(Self { tells, ..Self::default() });
+        };
         let about = path.metadata();
         if about.is_ok_and(|about| !about.is_file()) {
             let path = path.display();

@@ -1,18 +1,20 @@
 //! From the selection that was typed to the one that is meant, and to what the audit file says of it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bson::{DateTime, Document, RawDocument};
 use serde_json::{Map, Value, json};
 use sessionctl::payload::time;
-use sessionctl::query::Needed;
-use sessionctl::store::{Reading, documents};
-use sessionctl::{Error, Filter, Layouts, Query, Selection, State, Store};
+use sessionctl::query::{Needed, ago};
+use sessionctl::store::{Reading, Resolved, documents};
+use sessionctl::{Error, Except, Filter, Keep, Layouts, Query, Selection, State, Store};
 
 use super::ids::{Ids, Unknown};
 use super::users::Seen;
-use super::{Context, Purpose};
-use crate::args::SelectionArgs;
+use super::{Context, Purpose, listed};
+use crate::args::conditions::{Operator, Where};
+use crate::args::{SelectionArgs, Time};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::redact::{condition, short_id};
 use crate::console::text::counted;
@@ -40,7 +42,7 @@ impl Context {
         let action = format!("{action} {}", store.namespace());
         let query = Query {
             touch_slack: touch_slack(typed, store.layouts(), purpose),
-            ..query(typed, now)
+            ..query(typed, now)?
         };
         let mut selection = Selection::new(query, now);
         let mut unknown = Unknown::new(typed, self.global.verbose)?;
@@ -57,12 +59,15 @@ impl Context {
             }
             selection.keys = Some(resolved.keys);
         }
-        check_range(&selection.query)?;
+        selection.except = self.excepted(&action, store, typed).await?;
+        selection.keep = typed.keep.map(Keep::newest);
+        check_range(&selection.query, now)?;
         // What the layout cannot decide is an error before anything is read.
-        selection.filter(store.layouts()).map_err(|error| {
+        let decides = Selection { keep: None, ..selection.clone() }.filter(store.layouts());
+        decides.map_err(|error| {
             let failure = Failure::of(&action, &error);
-            match (&error, typed.idle) {
-                (Error::NoDate { .. }, Some(_)) if store.layouts().derive_touches() => {
+            match &error {
+                Error::NoDate { date: TOUCH, .. } if store.layouts().derive_touches() => {
                     failure.hint(SLACK)
                 }
                 _ => failure,
@@ -70,15 +75,69 @@ impl Context {
         })?;
         self.check_dates(store, &selection, &action).await?;
         let mut seen = Seen::default();
-        if selection.query.user.is_some() || !selection.query.payload.is_empty() {
+        if selection.needs_payload() {
             seen = self.look_for_users(store, selection.now).await.doing(&action)?;
-            self.warn_of_the_unreadable(&selection, &seen);
+            if selection.query.users.is_some() || !selection.query.payload.is_empty() {
+                self.warn_of_the_unreadable(&selection, &seen);
+            }
         }
+        self.check_users(&action, store, &selection, &seen, purpose).await?;
+        self.check_conditions(&action, store, &selection).await?;
         Ok(Selected { selection, unknown, seen })
+    }
+
+    /// The sessions of these ids, or prefixes of them.
+    async fn resolve(
+        &self,
+        action: &str,
+        store: &Store,
+        ids: &[String],
+    ) -> Result<Resolved, Failure> {
+        let resolved = store.resolve(ids).await.doing(action)?;
+        if !resolved.ambiguous.is_empty() {
+            return Err(Failure::of(action, &Error::AmbiguousIds(resolved.ambiguous)));
+        }
+        Ok(resolved)
+    }
+
+    /// What `--except` and its kin name. A session that is to be spared and is not found would be ended
+    /// under its real id, so that is a failure.
+    async fn excepted(
+        &self,
+        action: &str,
+        store: &Store,
+        typed: &SelectionArgs,
+    ) -> Result<Except, Failure> {
+        let list = typed.except_users_from.as_deref();
+        let users = listed::users(&typed.except_user, list)?.unwrap_or_default();
+        if typed.except.is_empty() {
+            return Ok(Except { users, ..Except::default() });
+        }
+        let Resolved { keys, unknown, .. } = self.resolve(action, store, &typed.except).await?;
+        if !unknown.is_empty() {
+            let those = counted(unknown.len() as u64, "id");
+            let ids = unknown.join("..., ");
+            let sentence = format!("could not {action}: {those} of --except not found: {ids}...");
+            return Err(Failure::new(Exit::Failed, sentence)
+                .hint("pass the whole id, or at least its first 8 characters"));
+        }
+        Ok(Except { keys, users })
+    }
+
+    /// The selection with the sessions ranked that `--keep` spares.
+    pub async fn ranked(
+        &self,
+        action: &str,
+        store: &Store,
+        selection: Selection,
+    ) -> Result<Selection, Failure> {
+        store.ranked(selection).await.doing(action)
     }
 
     /// How a command ends where there are no sessions: no id that was typed is known.
     pub fn end_of_nothing(&self, typed: &SelectionArgs, namespace: &str) -> Result<Exit, Failure> {
+        listed::users(&typed.user, typed.users_from.as_deref())?;
+        listed::users(&typed.except_user, typed.except_users_from.as_deref())?;
         let (mut ids, mut unknown) =
             (Ids::new(&typed.ids), Unknown::new(typed, self.global.verbose)?);
         while let Some(some) = ids.next()? {
@@ -105,11 +164,12 @@ impl Context {
             if undated == 0 {
                 continue;
             }
+            let is_idle = needed.is_touch() && layouts.derive_touches();
             let Needed { condition, date, fields, .. } = needed;
-            let is_idle = condition == "idle" && layouts.derive_touches();
             if is_idle && selection.query.judges_touches() {
                 let derived = touched(store, lacks, selection.cutoff).await.doing(action)?;
-                self.check_derived(undated, derived, (store, has, fields), action).await?;
+                let needed = (condition, fields);
+                self.check_derived(undated, derived, (store, has, needed), action).await?;
                 continue;
             }
             let one = Reading { limit: 1, ..Reading::default() };
@@ -148,7 +208,7 @@ impl Context {
         &self,
         without: u64,
         derived: u64,
-        (store, has, fields): (&Store, Document, Vec<String>),
+        (store, has, (condition, fields)): (&Store, Document, (&str, Vec<String>)),
         action: &str,
     ) -> Result<(), Failure> {
         let one = Reading { limit: 1, ..Reading::default() };
@@ -156,7 +216,7 @@ impl Context {
             && store.read(has, &one).await.doing(action)?.next().await.doing(action)?.is_none()
         {
             let sentence = format!(
-                "could not {action}: --idle requires a last touch, which no session of {} has",
+                "could not {action}: --{condition} requires a last touch, which no session of {} has",
                 store.namespace()
             );
             let fields = fields.join(", ");
@@ -173,7 +233,7 @@ impl Context {
                 _ => ("have", "do not match"),
             };
             let those = counted(undated, "session");
-            self.note("note", format!("{those} {verb} no last touch and {matches} --idle"));
+            self.note("note", format!("{those} {verb} no last touch and {matches} --{condition}"));
         }
         Ok(())
     }
@@ -196,6 +256,20 @@ impl Context {
 }
 
 impl Selected {
+    /// What was selected, for the audit file; with how many users the lists had.
+    pub fn written(&self, typed: &SelectionArgs) -> Value {
+        let mut shown = written(typed, self.selection.now);
+        let users = self.selection.query.users.as_ref().filter(|_| typed.users_from.is_some());
+        let except = Some(&self.selection.except.users);
+        let except = except.filter(|_| typed.except_users_from.is_some());
+        for (name, users) in [("users_listed", users), ("except_users_listed", except)] {
+            if let (Some(users), Some(shown)) = (users, shown.as_object_mut()) {
+                shown.insert(name.to_owned(), json!(users.len()));
+            }
+        }
+        shown
+    }
+
     /// How a command ends that did what it was told to the sessions that were found.
     pub fn end(&self, namespace: &str) -> Result<Exit, Failure> {
         let others = self.selection.keys.as_ref().is_some_and(|keys| !keys.is_empty());
@@ -204,15 +278,35 @@ impl Selected {
 }
 
 /// No instant is both at or after one time and before an earlier one.
-fn check_range(query: &Query) -> Result<(), Failure> {
-    match (query.expires_after, query.expires_before) {
-        (Some(after), Some(before)) if after >= before => {
-            let sentence = "--expires-after is not before --expires-before, so no session matches";
-            Err(Failure::new(Exit::Usage, sentence).hint("swap the two times"))
+fn check_range(query: &Query, now: DateTime) -> Result<(), Failure> {
+    let of = |name, time: Option<DateTime>| time.map(|time| (name, time));
+    let ago = |name, time: Option<Duration>| of(name, time.map(|time| ago(now, time)));
+    let touched_after = [of("touched-after", query.touched_after), ago("active", query.active)];
+    let touched_before = [of("touched-before", query.touched_before), ago("idle", query.idle)];
+    let created_before = [of("created-before", query.created_before), ago("older", query.older)];
+    let latest = |some: [Option<(&'static str, DateTime)>; 2]| {
+        some.into_iter().flatten().max_by_key(|(_, time)| *time)
+    };
+    let earliest = |some: [Option<(&'static str, DateTime)>; 2]| {
+        some.into_iter().flatten().min_by_key(|(_, time)| *time)
+    };
+    let ranges = [
+        (of("expires-after", query.expires_after), of("expires-before", query.expires_before)),
+        (latest(touched_after), earliest(touched_before)),
+        (of("created-after", query.created_after), earliest(created_before)),
+    ];
+    for (after, before) in ranges {
+        let (Some((after, from)), Some((before, to))) = (after, before) else { continue };
+        if from >= to {
+            let sentence = format!("--{after} is not before --{before}, so no session matches");
+            return Err(Failure::new(Exit::Usage, sentence).hint("swap the two times"));
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
+
+/// What [`Needed::date`] and the error call the last touch.
+const TOUCH: &str = "a last touch";
 
 /// How to have touches judged that the store has not stored.
 const SLACK: &str = "--touch-slack DURATION derives the last touch from the expiry; DURATION is the \
@@ -223,7 +317,9 @@ const SLACK: &str = "--touch-slack DURATION derives the last touch from the expi
 fn touch_slack(typed: &SelectionArgs, layouts: &Layouts, purpose: Purpose) -> Option<Duration> {
     let reads = purpose == Purpose::Reading && layouts.derive_touches();
     let slack = typed.touch_slack.or_else(|| reads.then_some(Duration::ZERO));
-    slack.filter(|_| typed.idle.is_some())
+    let asks = typed.idle.or(typed.active).is_some()
+        || typed.touched_before.or(typed.touched_after).is_some();
+    slack.filter(|_| asks)
 }
 
 /// How many of the sessions that match have a last touch, stored or derived.
@@ -240,23 +336,30 @@ async fn touched(store: &Store, filters: Vec<Filter>, cutoff: DateTime) -> sessi
     Ok(touched)
 }
 
-fn query(typed: &SelectionArgs, now: DateTime) -> Query {
+fn query(typed: &SelectionArgs, now: DateTime) -> Result<Query, Failure> {
     let states = [
         (typed.expired, State::Expired),
         (typed.live, State::Live),
         (typed.endless, State::Endless),
         (typed.malformed, State::Malformed),
     ];
-    Query {
+    let at = |time: Option<Time>| time.map(|time| time.resolve(now));
+    Ok(Query {
         state: states.into_iter().find(|(asked, _)| *asked).map(|(_, state)| state),
-        user: typed.user.clone(),
-        payload: typed.payload.clone(),
-        expires_before: typed.expires_before.map(|time| time.resolve(now)),
-        expires_after: typed.expires_after.map(|time| time.resolve(now)),
+        users: listed::users(&typed.user, typed.users_from.as_deref())?,
+        anonymous: typed.anonymous,
+        payload: typed.payload.iter().map(|condition| condition.resolve(now)).collect(),
+        expires_before: at(typed.expires_before),
+        expires_after: at(typed.expires_after),
+        touched_before: at(typed.touched_before),
+        touched_after: at(typed.touched_after),
+        created_before: at(typed.created_before),
+        created_after: at(typed.created_after),
         idle: typed.idle,
+        active: typed.active,
         touch_slack: None,
         older: typed.older,
-    }
+    })
 }
 
 /// What was selected, with the times made absolute. An empty object where nothing was.
@@ -269,12 +372,23 @@ pub fn written(typed: &SelectionArgs, now: DateTime) -> Value {
         endless,
         malformed,
         user,
+        users_from,
+        anonymous,
         payload,
         expires_before,
         expires_after,
+        touched_before,
+        touched_after,
+        created_before,
+        created_after,
         idle,
+        active,
         touch_slack,
         older,
+        except,
+        except_user,
+        except_users_from,
+        keep,
         unmatched: _,
         all,
     } = typed;
@@ -283,28 +397,63 @@ pub fn written(typed: &SelectionArgs, now: DateTime) -> Value {
         shown.extend(value.map(|value| (name.to_owned(), value)));
     };
     let some = |is: bool, value: Value| is.then_some(value);
-    let ids: Vec<_> = ids.iter().map(|id| short_id(id)).collect();
-    put("ids", some(!ids.is_empty(), json!(ids)));
+    let short_ids = |ids: &[String]| -> Option<Value> {
+        let ids: Vec<_> = ids.iter().map(|id| short_id(id)).collect();
+        some(!ids.is_empty(), json!(ids))
+    };
+    let file = |file: &Option<PathBuf>| file.as_deref().map(|file| json!(listed::name(file)));
+    let instant = |at: &Option<Time>| at.map(|at| json!(time(at.resolve(now))));
+    let seconds = |time: &Option<Duration>| time.map(|time| json!(time.as_secs_f64()));
+    put("ids", short_ids(ids));
     let states =
         [(expired, "expired"), (live, "live"), (endless, "endless"), (malformed, "malformed")];
     put("state", states.iter().find(|(is, _)| **is).map(|(_, name)| json!(name)));
-    put("user", user.as_ref().map(|user| json!(user)));
+    match user.as_slice() {
+        [] => {}
+        [one] => put("user", Some(json!(one))),
+        users => put("users", Some(json!(users))),
+    }
+    put("users_from", file(users_from));
+    put("anonymous", some(*anonymous, json!(true)));
     let payload: Vec<_> =
-        payload.iter().map(|(path, value)| json!({ path: condition(path, value) })).collect();
+        payload.iter().map(|one| json!({ &one.path: shown_test(one, now) })).collect();
     put("where", some(!payload.is_empty(), json!(payload)));
-    put("expires_before", expires_before.map(|at| json!(time(at.resolve(now)))));
-    put("expires_after", expires_after.map(|at| json!(time(at.resolve(now)))));
-    put("idle_seconds", idle.map(|idle| json!(idle.as_secs_f64())));
-    put("touch_slack_seconds", touch_slack.map(|slack| json!(slack.as_secs_f64())));
-    put("older_seconds", older.map(|older| json!(older.as_secs_f64())));
+    put("expires_before", instant(expires_before));
+    put("expires_after", instant(expires_after));
+    put("touched_before", instant(touched_before));
+    put("touched_after", instant(touched_after));
+    put("created_before", instant(created_before));
+    put("created_after", instant(created_after));
+    put("idle_seconds", seconds(idle));
+    put("active_seconds", seconds(active));
+    put("touch_slack_seconds", seconds(touch_slack));
+    put("older_seconds", seconds(older));
+    put("except", short_ids(except));
+    put("except_users", some(!except_user.is_empty(), json!(except_user)));
+    put("except_users_from", file(except_users_from));
+    put("keep", keep.map(|newest| json!(newest)));
     put("all", some(*all, json!(true)));
     Value::Object(shown)
+}
+
+/// What must be at the path of a condition: the value that is equal, or the operator with its operand.
+fn shown_test(one: &Where, now: DateTime) -> Value {
+    let operand = match one.instant(now) {
+        Some(at) => json!(time(at)),
+        None => json!(condition(&one.path, &one.operand)),
+    };
+    match one.operator {
+        Operator::Equals => operand,
+        Operator::Present => json!({ "present": true }),
+        Operator::Absent => json!({ "present": false }),
+        operator => json!({ operator.text().trim(): operand }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::Time;
+    use crate::args::conditions;
 
     const ID: &str = "7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN";
 
@@ -313,8 +462,11 @@ mod tests {
         let typed = SelectionArgs {
             ids: vec![ID.into(), "-".into()],
             live: true,
-            user: Some("42".into()),
-            payload: vec![("otp".into(), "123456".into()), ("plan".into(), "free".into())],
+            user: vec!["42".into()],
+            payload: ["otp=123456", "plan=free", "n>=5"]
+                .map(|text| conditions::condition(text).unwrap())
+                .into(),
+            except_users_from: Some("staff.txt".into()),
             expires_before: Some(Time::FromNow(-1000)),
             idle: Some(Duration::from_millis(1500)),
             touch_slack: Some(Duration::from_secs(60)),
@@ -327,10 +479,11 @@ mod tests {
                 "ids": ["7ZQOhQlxWzrh...", "-"],
                 "state": "live",
                 "user": "42",
-                "where": [{ "otp": "********" }, { "plan": "free" }],
+                "where": [{ "otp": "********" }, { "plan": "free" }, { "n": { ">=": "5" } }],
                 "expires_before": "2026-11-23T09:59:59.000Z",
                 "idle_seconds": 1.5,
                 "touch_slack_seconds": 60.0,
+                "except_users_from": "staff.txt",
             })
         );
         let all = SelectionArgs { all: true, ..SelectionArgs::default() };

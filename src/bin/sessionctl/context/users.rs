@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use bson::{DateTime, RawDocument};
 use sessionctl::layout::UserPlace;
 use sessionctl::purge::Counted;
-use sessionctl::query::{Elsewhere, Verdict};
+use sessionctl::query::{Elsewhere, Met, Verdict};
 use sessionctl::store::{Reading, documents};
-use sessionctl::{Layouts, Query, Selection, Store};
+use sessionctl::{Layouts, Query, Selection, Store, Users};
 
-use super::Context;
+use super::{Context, listed};
+use crate::args::SelectionArgs;
 use crate::console::failure::{Exit, Failure};
 use crate::console::text::{counted, grouped, neutral, sessions};
 
@@ -124,7 +125,8 @@ impl Context {
         seen: &Seen,
         (printed, elsewhere): (u64, Elsewhere),
     ) -> Result<(), Failure> {
-        let Some(user) = &selection.query.user else { return Ok(()) };
+        let Some(users) = &selection.query.users else { return Ok(()) };
+        let user = one_of(users);
         let mut elsewhere = elsewhere;
         if self.global.user_path.is_empty()
             && let Some(others) = selection.of_any_user(store.layouts())
@@ -141,16 +143,14 @@ impl Context {
                 self.note(
                     "note",
                     format!(
-                        "only the first {looked_at} sessions were searched for {} at other places; \
-                         expire and purge search all",
-                        neutral(user)
+                        "only the first {looked_at} sessions were searched for {user} at other \
+                         places; expire and purge search all"
                     ),
                 );
             }
         }
         if self.global.user_path.is_empty() && !elsewhere.is_empty() {
             let (have, places) = (have(elsewhere.sessions), places(&elsewhere));
-            let user = neutral(user);
             self.note(
                 "warning",
                 format!("{have} {user} at {places}, where --user does not look; --user-path states where"),
@@ -172,7 +172,7 @@ impl Context {
         seen: &Seen,
         counted: &Counted,
     ) -> Result<(), Failure> {
-        let (Some(user), elsewhere) = (&selection.query.user, &counted.elsewhere) else {
+        let (Some(users), elsewhere) = (&selection.query.users, &counted.elsewhere) else {
             return Ok(());
         };
         if !elsewhere.is_empty() {
@@ -180,7 +180,7 @@ impl Context {
             let sentence = format!(
                 "could not {action}: {have} {} at {places}, where --user does not look; nothing was \
                  changed",
-                neutral(user)
+                one_of(users)
             );
             let (place, _) = elsewhere.by_sessions()[0];
             return Err(Failure::new(Exit::Failed, sentence).hint(format!(
@@ -196,7 +196,7 @@ impl Context {
     }
 
     /// That nobody was found is an answer only if some session has a user where it was looked for.
-    async fn judge_none(
+    pub(super) async fn judge_none(
         &self,
         action: &str,
         store: &Store,
@@ -257,6 +257,49 @@ impl Seen {
                      session's payload"
                 .to_owned(),
         }
+    }
+}
+
+impl Context {
+    /// Says how many sessions match neither the selection nor its opposite, unless a look at some of
+    /// them has said so already.
+    pub fn note_undecided(&self, selection: &Selection, seen: &Seen, undecided: u64) {
+        let warns = selection.query.users.is_some() || !selection.query.payload.is_empty();
+        let is_said = warns && seen.undecoded > 0;
+        if undecided > 0 && !is_said {
+            let those = sessions(undecided);
+            let text = format!("{those} cannot be judged, since the payload cannot be decoded");
+            self.note("note", format!("{text}: not selected"));
+        }
+    }
+
+    /// Says how many of the users have no session that matches, and writes them down where that was asked
+    /// for.
+    pub fn tell_unmatched(
+        &self,
+        typed: &SelectionArgs,
+        selection: &Selection,
+        met: &Met,
+    ) -> Result<(), Failure> {
+        let Some(users) = &selection.query.users else { return Ok(()) };
+        let missing: Vec<_> = met.missing(users).collect();
+        if !missing.is_empty() && users.only().is_none() {
+            let (none, all) = (grouped(missing.len() as u64), grouped(users.len() as u64));
+            let have = if missing.len() == 1 { "has" } else { "have" };
+            self.note("note", format!("{none} of {all} users {have} no matching session"));
+        }
+        match &typed.unmatched {
+            Some(file) => listed::write(file, &missing),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The user, or that it is one of many.
+fn one_of(users: &Users) -> String {
+    match users.only() {
+        Some(user) => neutral(user).into_owned(),
+        None => format!("one of the {} users", grouped(users.len() as u64)),
     }
 }
 

@@ -1,9 +1,14 @@
 //! A selection in words, for questions and reports: "94 live sessions of user 42".
 
-use bson::DateTime;
-use sessionctl::payload::time;
+use std::path::Path;
+use std::time::Duration;
 
-use crate::args::SelectionArgs;
+use bson::DateTime;
+use sessionctl::payload::time as rfc3339;
+
+use super::listed;
+use crate::args::conditions::{Operator, Where};
+use crate::args::{SelectionArgs, Time};
 use crate::console::redact::{condition, short_id};
 use crate::console::text::{exact_duration, grouped, neutral};
 
@@ -35,13 +40,24 @@ impl Words {
             endless,
             malformed,
             user,
+            users_from,
+            anonymous,
             payload,
             expires_before,
             expires_after,
+            touched_before,
+            touched_after,
+            created_before,
+            created_after,
             idle,
+            active,
             // A margin of the answer, not a part of the question.
             touch_slack: _,
             older,
+            except,
+            except_user,
+            except_users_from,
+            keep,
             // Where they are told, not which they are.
             unmatched: _,
             all: _,
@@ -49,19 +65,39 @@ impl Words {
         let kinds =
             [(expired, "expired"), (live, "live"), (endless, "endless"), (malformed, "malformed")];
         let kind = kinds.iter().find(|(is, _)| **is).map_or("", |(_, kind)| *kind);
-        let instant = |at: DateTime| time(at).unwrap_or_default();
-        let payload = payload.iter().map(|(path, value)| {
-            format!("with {} at {}", neutral(&condition(path, value)), neutral(path))
-        });
+        let instant = |what: &str, time: &Option<Time>| {
+            let at = rfc3339(time.as_ref()?.resolve(now)).unwrap_or_default();
+            Some(format!("{what} {at}"))
+        };
+        let lasting = |time: &Option<Duration>| time.as_ref().map(|time| exact_duration(*time));
+        let of_users = of_users(user, users_from.as_deref());
+        let spared = [
+            named(except).map(|ids| format!("those {ids}")),
+            self::of_users(except_user, except_users_from.as_deref())
+                .map(|of| format!("those {of}")),
+            keep.map(|newest| match newest {
+                1 => "the most recent of each user".to_owned(),
+                newest => format!("the {newest} most recent of each user"),
+            }),
+        ];
+        let spared: Vec<_> = spared.into_iter().flatten().collect();
+        let payload = payload.iter().map(|one| fulfilling(one, now));
         let parts = [
             named(ids),
-            user.as_ref().map(|user| format!("of user {}", neutral(user))),
-            idle.map(|idle| format!("idle for at least {}", exact_duration(idle))),
-            older.map(|older| format!("created at least {} ago", exact_duration(older))),
-            expires_after.map(|at| format!("expiring at or after {}", instant(at.resolve(now)))),
-            expires_before.map(|at| format!("expiring before {}", instant(at.resolve(now)))),
+            of_users,
+            anonymous.then(|| "without a user".to_owned()),
+            lasting(idle).map(|idle| format!("idle for at least {idle}")),
+            lasting(active).map(|active| format!("touched within the last {active}")),
+            lasting(older).map(|older| format!("created at least {older} ago")),
+            instant("expiring at or after", expires_after),
+            instant("expiring before", expires_before),
+            instant("last touched at or after", touched_after),
+            instant("last touched before", touched_before),
+            instant("created at or after", created_after),
+            instant("created before", created_before),
         ];
-        let parts: Vec<_> = parts.into_iter().flatten().chain(payload).collect();
+        let except = (!spared.is_empty()).then(|| format!("except {}", spared.join(" and ")));
+        let parts: Vec<_> = parts.into_iter().flatten().chain(payload).chain(except).collect();
         let rest = if parts.is_empty() { String::new() } else { format!(" {}", parts.join(", ")) };
         Self { kind, rest }
     }
@@ -96,22 +132,89 @@ fn named(ids: &[String]) -> Option<String> {
     }
 }
 
+/// `of user 42`, `of users 42 and 43`, `of the users in leaked.txt`.
+fn of_users(typed: &[String], list: Option<&Path>) -> Option<String> {
+    let list = list.map(|list| match listed::name(list).as_str() {
+        "stdin" => "the users from stdin".to_owned(),
+        file => format!("the users in {}", neutral(file)),
+    });
+    let users = match (typed, list) {
+        ([], None) => return None,
+        ([], Some(listed)) => listed,
+        ([one], None) => format!("user {}", neutral(one)),
+        (some, None) if some.len() <= NAMED => {
+            let some: Vec<_> = some.iter().map(|user| neutral(user)).collect();
+            format!("users {}", some.join(", "))
+        }
+        (many, None) => format!("{} users", grouped(many.len() as u64)),
+        (more, Some(listed)) => format!("{listed} and {} more", grouped(more.len() as u64)),
+    };
+    Some(format!("of {users}"))
+}
+
+/// A condition of `--where`: `with admin at role`.
+fn fulfilling(one: &Where, now: DateTime) -> String {
+    let path = neutral(&one.path);
+    let operand = match one.instant(now) {
+        Some(at) => rfc3339(at).unwrap_or_default(),
+        None => neutral(&condition(&one.path, &one.operand)).into_owned(),
+    };
+    let is_time = one.instant(now).is_some();
+    let compared = |of_times: &str, of_numbers: &str| {
+        format!("with {} {operand} at {path}", if is_time { of_times } else { of_numbers })
+    };
+    match one.operator {
+        Operator::Equals => format!("with {operand} at {path}"),
+        Operator::Differs => format!("without {operand} at {path}"),
+        Operator::Matches => format!("with a match of {operand} at {path}"),
+        Operator::Less => compared("a time before", "less than"),
+        Operator::LessOrEqual => compared("a time no later than", "at most"),
+        Operator::Greater => compared("a time after", "more than"),
+        Operator::GreaterOrEqual => compared("a time no earlier than", "at least"),
+        Operator::In => format!("with an address in {operand} at {path}"),
+        Operator::Present => format!("with a value at {path}"),
+        Operator::Absent => format!("without a value at {path}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::args::Time;
+    use crate::args::conditions;
 
     #[test]
     fn a_selection_is_named_as_it_was_typed() {
         let now = DateTime::from_millis(1_795_428_000_000);
         let counted = |typed: SelectionArgs| Words::of(&typed, now).counted(1234);
         assert_eq!(counted(SelectionArgs::default()), "1,234 sessions");
-        let live = SelectionArgs { live: true, user: Some("u1".into()), ..Default::default() };
-        assert_eq!(counted(live), "1,234 live sessions of user u1");
+        let live = SelectionArgs { live: true, user: vec!["u1".into()], ..Default::default() };
+        assert_eq!(counted(live.clone()), "1,234 live sessions of user u1");
+        let spared = SelectionArgs {
+            except: vec!["7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN".into()],
+            except_users_from: Some("staff.txt".into()),
+            keep: Some(3),
+            ..live
+        };
+        assert_eq!(
+            counted(spared),
+            "1,234 live sessions of user u1, except those with the id 7ZQOhQlxWzrh... and those of \
+             the users in staff.txt and the 3 most recent of each user"
+        );
+        let listed = SelectionArgs { users_from: Some("leaked.txt".into()), ..Default::default() };
+        assert_eq!(counted(listed), "1,234 sessions of the users in leaked.txt");
+        let of = |text| {
+            let payload = vec![conditions::condition(text).unwrap()];
+            counted(SelectionArgs { payload, ..Default::default() })
+        };
+        assert_eq!(of("ip in 10.0.0.0/8"), "1,234 sessions with an address in 10.0.0.0/8 at ip");
+        assert_eq!(of("n>=5"), "1,234 sessions with at least 5 at n");
+        assert_eq!(
+            of("at<-1d"),
+            "1,234 sessions with a time before 2026-11-22T10:00:00.000Z at at"
+        );
+        assert_eq!(of("!mfa"), "1,234 sessions without a value at mfa");
         let idle = Some(Duration::from_secs(90 * 86_400));
-        let secret = vec![("otp".into(), "123456".into())];
+        let secret = vec![conditions::condition("otp=123456").unwrap()];
         let many = SelectionArgs {
             expired: true,
             idle,
@@ -139,7 +242,7 @@ mod tests {
         assert_eq!(words(&["12345678", id]), "1 session with the ids 1234..., 7ZQOhQlxWzrh...");
         assert_eq!(words(&["-"]), "1 session with the given ids");
         assert_eq!(words(&[id, id, id, id]), "1 session with the given ids");
-        let user = Some("a\u{1b}[2J".to_owned());
+        let user = vec!["a\u{1b}[2J".to_owned()];
         let typed = SelectionArgs { user, ..Default::default() };
         assert_eq!(Words::of(&typed, now).none(), "no sessions of user a\\u001b[2J");
     }

@@ -68,8 +68,9 @@ async fn sample(
         while let Some(batch) = batches.next().await? {
             for document in documents(&batch) {
                 read += 1;
-                if rows.len() < SAMPLE && selection.admits(layouts, document) {
-                    let session = layouts.of(document).glance(document, selection.cutoff);
+                if rows.len() < SAMPLE
+                    && let Some(session) = selection.session(layouts, document)
+                {
                     rows.push(list::row(session, context.global.full_ids));
                 }
             }

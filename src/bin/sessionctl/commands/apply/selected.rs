@@ -14,7 +14,6 @@ use crate::args::{SelectionArgs, Time, duration, time};
 use crate::console::confirm::Question;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::text::counted;
-use crate::context::selected::written;
 use crate::context::words::Words;
 use crate::context::{Context, Purpose};
 
@@ -59,6 +58,7 @@ pub async fn run(
         archive,
         verify: args.verify.clone(),
         stdin_gives_ids: args.selection.reads_stdin(),
+        selection: Some(&args.selection),
     };
     typed.run(context, prepare(context, args, &typed, action)).await
 }
@@ -85,15 +85,15 @@ async fn prepare(
     let selected =
         context.selected(&doing, &store, &args.selection, now, Purpose::Changing).await?;
     let end = selected.end(&store.namespace());
+    let written = selected.written(&args.selection);
     let selection = sessionctl::Selection { cutoff, ..selected.selection };
+    let selection = context.ranked(&full_action, &store, selection).await?;
     let purge = Purge::new(selection, action);
     // Says at once where ending a session cannot work.
     store
         .purge(purge.clone(), context.signals.asked.clone())
         .map_err(|error| cannot(verb, &full_action, &error))?;
-    let mut job = typed
-        .job(context, store, purge, written(&args.selection, now), full_action, &selected.seen)
-        .await?;
+    let mut job = typed.job(context, store, purge, written, full_action, &selected.seen).await?;
     job.end = end;
     job.report.words = Words::of(&args.selection, now);
     let spared = job.store.count_spared(&job.purge).await.doing(&job.action)?;
@@ -102,11 +102,16 @@ async fn prepare(
         let how = format!("left alone; {} them by their ids", verb.name);
         context.note("note", format!("{those} of programs, not logins, {how}"));
     }
-    Ok(Prepared::Ready { question: question(args, &job), job: Box::new(job) })
+    let mut text = job.report.question();
+    if args.selection.anonymous {
+        let Job { store, purge, action, .. } = &job;
+        let keys = context.payload_keys(action, store, &purge.selection).await?;
+        text = format!("Their payloads have {keys} at the root. {text}");
+    }
+    Ok(Prepared::Ready { question: question(args, &job, text), job: Box::new(job) })
 }
 
-fn question(args: &Args, job: &Job) -> Question {
-    let text = job.report.question();
+fn question(args: &Args, job: &Job, text: String) -> Question {
     match args.selection.all {
         true => Question::TypeNamespace(text, job.store.namespace()),
         false => Question::YesNo(text),

@@ -35,7 +35,7 @@ impl VerifyArgs {
 
     /// It remembers the ids of what was ended, so it is for people, not for a million sessions.
     pub fn check(&self, selection: &SelectionArgs) -> Result<(), Failure> {
-        if self.is_wanted() && selection.user.is_none() && selection.ids.is_empty() {
+        if self.is_wanted() && !selection.names_users() && selection.ids.is_empty() {
             let sentence = "--verify requires session ids or a user";
             return Err(
                 Failure::new(Exit::Usage, sentence).hint("select sessions by id or with --user")

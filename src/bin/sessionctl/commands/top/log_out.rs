@@ -46,12 +46,13 @@ impl LogOut {
         check_layout(store, self.named).await.doing(&action)?;
         let now = store.connection().primary_now().await.doing(&action)?;
         let user = line.session.user.clone();
-        let query = Query { user: user.clone(), ..Query::default() };
+        let query = Query { users: user.clone().map(Into::into), ..Query::default() };
         let selection = Selection::new(query, now);
         let selection = Selection { keys: Some(vec![line.key.clone()]), ..selection };
         let purge = Purge::new(selection, store.way_out(now));
         let is_deleted = purge.action == Action::Delete;
         let ids = vec![line.session.id.full()];
+        let user = user.into_iter().collect();
         let typed = SelectionArgs { ids, user, ..SelectionArgs::default() };
         let mut job = Job::new(store.clone(), purge, written(&typed, now), action.clone());
         job.report.matched = Some(1);

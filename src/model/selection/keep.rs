@@ -1,0 +1,241 @@
+//! Each user's most recent sessions: how sessions are ranked, and which of them a rank spares.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use bson::RawDocument;
+use bson::raw::RawBsonRef;
+
+use crate::model::session::{Session, State};
+
+/// Spares each user's most recent sessions that can still log in, and every session without a known
+/// user. [`Store::ranked`](crate::Store::ranked) finds out which these are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Keep {
+    /// How many of each user.
+    pub newest: u32,
+    /// The ranks, once they are known.
+    pub(super) ranks: Option<Arc<Ranks>>,
+}
+
+impl Keep {
+    /// The most recent `newest` of each user, not ranked yet.
+    pub fn newest(newest: u32) -> Self {
+        Self { newest, ranks: None }
+    }
+
+    /// Whether it is known which sessions these are.
+    pub fn is_ranked(&self) -> bool {
+        self.ranks.is_some()
+    }
+
+    /// The same, with what the passes over the collection found.
+    pub(crate) fn ranked(&self, ranks: Ranks) -> Self {
+        Self { ranks: Some(Arc::new(ranks)), ..*self }
+    }
+
+    /// Whether a session of the selection is spared.
+    pub(super) fn spares(&self, document: &RawDocument, session: &Session) -> bool {
+        let Some(user) = &session.user else { return true };
+        let last = self.ranks.as_ref().and_then(|ranks| ranks.0.get(&key(user)));
+        logs_in(session) && last.is_none_or(|last| Rank::of(document, session) >= *last)
+    }
+}
+
+/// Whether the session is one that counts as kept. One that never expires logs in, too.
+fn logs_in(session: &Session) -> bool {
+    matches!(session.state, State::Live | State::Endless)
+}
+
+/// The order of sessions: by last touch, creation, expiry, and `_id`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    touched: i64,
+    created: i64,
+    expires: i64,
+    key: Box<[u8]>,
+}
+
+impl Rank {
+    fn of(document: &RawDocument, session: &Session) -> Self {
+        let millis =
+            |date: Option<bson::DateTime>| date.map_or(i64::MIN, |at| at.timestamp_millis());
+        Self {
+            touched: millis(session.touched),
+            created: millis(session.created),
+            expires: millis(session.expires),
+            key: key_bytes(document),
+        }
+    }
+}
+
+/// The `_id` as bytes that compare as the server compares text and `ObjectId`s.
+fn key_bytes(document: &RawDocument) -> Box<[u8]> {
+    match document.get("_id") {
+        Ok(Some(RawBsonRef::String(text))) => text.as_bytes().into(),
+        Ok(Some(RawBsonRef::ObjectId(id))) => id.bytes().into(),
+        Ok(Some(RawBsonRef::Binary(binary))) => binary.bytes.into(),
+        Ok(Some(RawBsonRef::Int32(number))) => ordered(number.into()),
+        Ok(Some(RawBsonRef::Int64(number))) => ordered(number),
+        Ok(Some(other)) => format!("{other:?}").into_bytes().into(),
+        _ => Box::default(),
+    }
+}
+
+fn ordered(number: i64) -> Box<[u8]> {
+    (number.cast_unsigned() ^ (1 << 63)).to_be_bytes().into()
+}
+
+/// Stands for a user: of two users both hashes are never the same.
+fn key(user: &str) -> u128 {
+    let hash = |salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        (salt, user).hash(&mut hasher);
+        u128::from(hasher.finish())
+    };
+    (hash(0) << 64) | hash(1)
+}
+
+/// A session that may be kept: its user, and its rank.
+#[derive(Debug, Clone)]
+pub(crate) struct Ranked(u128, Rank);
+
+impl Ranked {
+    pub(crate) fn of(document: &RawDocument, session: &Session) -> Option<Self> {
+        let user = session.user.as_ref().filter(|_| logs_in(session))?;
+        Some(Self(key(user), Rank::of(document, session)))
+    }
+}
+
+/// For each user with more sessions than are kept, the rank of the last that is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Ranks(HashMap<u128, Rank>);
+
+impl Ranks {
+    pub(crate) fn join(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+}
+
+/// One pass over the sessions of a selection, for the users of one of so many parts.
+#[derive(Debug)]
+pub(crate) struct Ranking {
+    newest: usize,
+    /// Which part of the users, of how many.
+    part: (u64, u64),
+    users: HashMap<u128, Best>,
+    bytes: usize,
+}
+
+/// The best sessions of a user so far.
+#[derive(Debug, Default)]
+struct Best {
+    ranks: BinaryHeap<Reverse<Rank>>,
+    has_more: bool,
+}
+
+/// About what a user and a rank take beside the `_id`, with what the allocator adds.
+const USER: usize = 96;
+const RANK: usize = 64;
+
+impl Ranking {
+    pub(crate) fn new(keep: &Keep, part: (u64, u64)) -> Self {
+        let newest = usize::try_from(keep.newest).unwrap_or(usize::MAX);
+        Self { newest, part, users: HashMap::new(), bytes: 0 }
+    }
+
+    /// Takes in a session of the selection.
+    pub(crate) fn add(&mut self, Ranked(user, rank): Ranked) {
+        let (part, parts) = self.part;
+        if (user >> 64) as u64 % parts != part {
+            return;
+        }
+        let best = self.users.entry(user).or_insert_with(|| {
+            self.bytes += USER;
+            Best::default()
+        });
+        self.bytes += RANK + rank.key.len();
+        best.ranks.push(Reverse(rank));
+        if best.ranks.len() > self.newest.max(1) {
+            let last = best.ranks.pop();
+            self.bytes -= last.map_or(0, |Reverse(last)| RANK + last.key.len());
+            best.has_more = true;
+        }
+    }
+
+    /// About how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn ranks(self) -> Ranks {
+        let last = |(user, best): (u128, Best)| {
+            let Reverse(last) = best.ranks.into_iter().max().filter(|_| best.has_more)?;
+            Some((user, last))
+        };
+        Ranks(self.users.into_iter().filter_map(last).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::raw::RawDocumentBuf;
+    use bson::{DateTime, doc};
+
+    use super::*;
+    use crate::model::session::SessionId;
+
+    fn session(id: &str, user: Option<&str>, touched: i64) -> (RawDocumentBuf, Session) {
+        let session = Session {
+            id: SessionId::from(id),
+            state: State::Live,
+            expires: None,
+            touched: Some(DateTime::from_millis(touched)),
+            created: None,
+            user: user.map(str::to_owned),
+            bytes: 0,
+        };
+        (RawDocumentBuf::try_from(&doc! { "_id": id }).unwrap(), session)
+    }
+
+    #[test]
+    fn the_most_recent_of_each_user_are_spared_whatever_the_number_of_passes() {
+        let sessions = [
+            session("a", Some("asa"), 3),
+            session("b", Some("asa"), 1),
+            session("c", Some("asa"), 2),
+            // The same instant: the greater `_id` is the later one.
+            session("d", Some("asa"), 2),
+            session("e", Some("bo"), 1),
+            session("f", None, 1),
+        ];
+        for parts in [1, 7] {
+            let keep = Keep::newest(2);
+            let mut ranks = Ranks::default();
+            for part in 0..parts {
+                let mut ranking = Ranking::new(&keep, (part, parts));
+                let ranked =
+                    |(document, session): &(RawDocumentBuf, _)| Ranked::of(document, session);
+                sessions.iter().filter_map(ranked).for_each(|ranked| ranking.add(ranked));
+                ranks.join(ranking.ranks());
+            }
+            let keep = keep.ranked(ranks);
+            let left =
+                sessions.iter().filter(|(document, session)| !keep.spares(document, session));
+            assert_eq!(left.map(|(_, one)| one.id.full()).collect::<Vec<_>>(), ["b", "c"]);
+            let (document, mut dead) = session("g", Some("bo"), 9);
+            dead.state = State::Expired;
+            assert!(!keep.spares(&document, &dead));
+        }
+    }
+
+    #[test]
+    fn ids_are_ranked_as_the_server_orders_them() {
+        let of =
+            |id: bson::Bson| key_bytes(&RawDocumentBuf::try_from(&doc! { "_id": id }).unwrap());
+        assert!(of((-1).into()) < of(0_i64.into()) && of(9.into()) < of(10.into()));
+        assert!(of("9".into()) > of("10".into()));
+    }
+}
