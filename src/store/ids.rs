@@ -2,13 +2,15 @@
 //! has. A prefix is a range of strings or of `ObjectId`s, never a regular expression.
 
 use std::collections::{BTreeMap, HashSet};
+use std::pin::pin;
 
 use bson::{Bson, Document, doc, oid::ObjectId};
+use futures_util::StreamExt as _;
 
 use super::collection::Store;
 use super::prefixes::Longest;
 use super::read::Batches;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::filter::{all, escaped};
 use crate::model::key::Key;
 use crate::model::layout::{BsonType, Layout};
@@ -19,8 +21,9 @@ use crate::server::reply::documents;
 pub(super) const LEAST_PREFIX: usize = 8;
 /// The longest id of bytes that is found by a prefix.
 const LONGEST_BINARY: usize = 64;
-/// Ids asked for in one query.
+/// Ids asked for in one query, and how many queries are under way at a time.
 const AT_ONCE: usize = 1000;
+const IN_FLIGHT: usize = 4;
 /// From so many ids on, of which none is whole, they are looked for together.
 const MANY: usize = 16;
 /// Ambiguous ids that are named.
@@ -78,8 +81,14 @@ impl Resolver<'_> {
     /// # Errors
     /// What the connection meets.
     pub async fn look_up(&mut self, typed: &[String], mut unknown: impl FnMut(&str)) -> Result<()> {
-        for chunk in typed.chunks(AT_ONCE) {
-            let exact = self.store.exact(chunk).await?;
+        let store = self.store;
+        let look_up = |chunk| async move { Ok::<_, Error>((chunk, store.exact(chunk).await?)) };
+        // The server looks for some while answers to others are read.
+        let mut looked_up = pin!(
+            futures_util::stream::iter(typed.chunks(AT_ONCE).map(look_up)).buffered(IN_FLIGHT)
+        );
+        while let Some(looked_up) = looked_up.next().await {
+            let (chunk, exact) = looked_up?;
             let mut rest = Vec::new();
             for text in chunk {
                 match exact.get(text) {
