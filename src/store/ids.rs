@@ -8,7 +8,7 @@ use bson::{Bson, Document, doc, oid::ObjectId};
 use futures_util::StreamExt as _;
 
 use super::collection::Store;
-use super::prefixes::Longest;
+use super::prefixes::{LEAST_PREFIX, Longest, is_short, object_id_range};
 use super::read::Batches;
 use crate::error::{Error, Result};
 use crate::model::filter::{all, escaped};
@@ -17,8 +17,6 @@ use crate::model::layout::{BsonType, Layout};
 use crate::model::session::{SessionId, shorten};
 use crate::server::reply::documents;
 
-/// The least that can be typed of an id whose short form is longer.
-pub(super) const LEAST_PREFIX: usize = 8;
 /// The longest id of bytes that is found by a prefix.
 const LONGEST_BINARY: usize = 64;
 /// Ids asked for in one query, and how many queries are under way at a time.
@@ -221,13 +219,6 @@ impl Store {
     }
 }
 
-/// Whether an id has at most so many characters after its prefix.
-pub(super) fn is_short(layout: &Layout, longest: usize) -> Document {
-    let longest = longest + layout.id.prefix.chars().count();
-    let id = doc! { "$convert": { "input": format!("${}", layout.id.path), "to": "string", "onError": "", "onNull": "" } };
-    doc! { "$expr": { "$lte": [{ "$strLenCP": id }, longest as i64] } }
-}
-
 /// The values that `text` can stand for, one for each type that the layout's ids have.
 fn values_of(layout: &Layout, text: &str) -> Vec<Bson> {
     let prefix = &layout.id.prefix;
@@ -312,14 +303,6 @@ fn range(path: &str, text: &str) -> Option<Document> {
         }
     }
     None
-}
-
-pub(super) fn object_id_range(path: &str, text: &str) -> Option<Document> {
-    let edge = |fill: char| {
-        let digits: String = text.chars().chain(std::iter::repeat(fill)).take(24).collect();
-        ObjectId::parse_str(digits).ok()
-    };
-    Some(doc! { path: { "$gte": edge('0')?, "$lte": edge('f')? } })
 }
 
 /// The bytes that begin with `text`. The server compares lengths first, so each has its own range.
