@@ -227,6 +227,28 @@ fn shape(body: &[u8], most: usize) -> Option<RawDocumentBuf> {
     Some(shape_of_all.done())
 }
 
+/// How many values a document has, those in its documents and arrays included; at least `most` where
+/// there are more.
+pub(crate) fn count_values(body: &[u8], most: usize) -> Option<usize> {
+    let mut rest = body.get(4..)?;
+    let mut count = 0;
+    while count < most {
+        let (kind, after) = rest.split_first()?;
+        if *kind == 0 {
+            break;
+        }
+        let name = after.iter().position(|byte| *byte == 0)?;
+        let value = &after[name + 1..];
+        let size = size(*kind, value)?;
+        count += 1;
+        if matches!(*kind, DOCUMENT | ARRAY) {
+            count += count_values(value.get(..size)?, most - count)?;
+        }
+        rest = value.get(size..)?;
+    }
+    Some(count)
+}
+
 /// A document that is put together from raw values, which a `Document` cannot hold.
 #[derive(Debug)]
 pub(crate) struct Raw(Vec<u8>);
@@ -258,11 +280,16 @@ impl Raw {
         name: &str,
         values: impl IntoIterator<Item = (u8, &'a [u8])>,
     ) {
-        let mut array = Self::new();
+        self.put(name, ARRAY, &[]);
+        // In place: documents may be large, and each copy would be, too.
+        let start = self.0.len();
+        self.0.extend([0; 4]);
         for (at, (kind, value)) in values.into_iter().enumerate() {
-            array.put(&at.to_string(), kind, value);
+            self.put(&at.to_string(), kind, value);
         }
-        self.put(name, ARRAY, array.done().as_bytes());
+        self.0.push(0);
+        let length = i32::try_from(self.0.len() - start).unwrap_or(i32::MAX);
+        self.0[start..start + 4].copy_from_slice(&length.to_le_bytes());
     }
 
     pub(crate) fn documents<'a>(
@@ -406,6 +433,8 @@ mod tests {
         assert_eq!(shape.get_array("array").unwrap().len(), SHAPE_ELEMENTS);
         assert_eq!(shape.get_str("text").unwrap().len(), SHAPE);
         assert_eq!(shape.get("expires"), document.get("expires"));
+        assert_eq!(count_values(raw.as_bytes(), usize::MAX), Some(5 + 2 + (1 << 16)));
+        assert_eq!(count_values(raw.as_bytes(), 100), Some(100));
         let small = RawDocumentBuf::try_from(&doc! { "a": 1 }).unwrap();
         assert_eq!(shape_of(&small), small);
     }

@@ -185,6 +185,16 @@ fn what_an_archive_of_text_cannot_hold_is_kept_named_and_exit_1() {
     run.says("kept 1 session").says("(bad\u{FFFD}id-of-").says(".bson");
     assert_eq!(db.count("sessions", doc! {}), 1);
     assert_eq!(Reader::open(archive.as_ref()).unwrap().count(), 1);
+    // Nor so many values that a line of them would take hundreds of MB to read.
+    let values = doc! { "cookie": {}, "values": vec![1; 100_000] };
+    let wide = doc! { "_id": "wide-id-of-a-session-000", "expires": at(-60), "session": values };
+    db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
+    db.insert("sessions", [wide]);
+    for (name, code, left) in [("b.ndjson", 1, 1), ("c.bson", 0, 0)] {
+        let archive = folder.path().join(name);
+        db.sessionctl(&["purge", "--expired", "--archive", archive.to_str().unwrap()]).exits(code);
+        assert_eq!(db.count("sessions", doc! {}), left, "{name}");
+    }
 }
 
 #[test]
