@@ -135,12 +135,13 @@ impl Writer {
                 };
             let is_of_documents =
                 !each.is_empty() && each.iter().all(|(_, error)| error.is_of_document());
-            if is_of_documents && !self.apart.swap(true, Ordering::Relaxed) && each_is_many(work) {
+            if is_of_documents && is_of_many(work) {
+                self.apart.store(true, Ordering::Relaxed);
                 // What such a statement did before it met the document is not counted.
                 written.exact = false;
                 continue;
             }
-            if is_of_documents && !each_is_many(work) && self.may_refuse(each.len()) {
+            if is_of_documents && self.may_refuse(each.len()) {
                 let statements = self.updates.len().max(1);
                 let refused = each
                     .into_iter()
@@ -291,10 +292,10 @@ impl Writer {
     /// that, which no index of a collection with a collation can.
     fn this(&self, key: &Key) -> Result<(RawDocumentBuf, bool)> {
         let is_text = self.collated && key.is_text();
-        match key.bson().filter(|_| is_text) {
-            Some(text @ Bson::String(_)) => Ok((raw_document(&exactly("_id", &text))?, false)),
-            _ => Ok((compared("_id", &[("$eq", key)]), is_text)),
+        if is_text && let Some(text @ Bson::String(_)) = key.bson() {
+            return Ok((raw_document(&exactly("_id", &text))?, false));
         }
+        Ok((compared("_id", &[("$eq", key)]), is_text))
     }
 
     /// The statements of the command for these documents, as long as the predicate still holds: one
@@ -332,7 +333,7 @@ impl Writer {
 }
 
 /// Whether one statement is for many sessions.
-fn each_is_many(work: &Work<'_>) -> bool {
+fn is_of_many(work: &Work<'_>) -> bool {
     matches!(work, Work::Keys(_) | Work::Window { .. })
 }
 
