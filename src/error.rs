@@ -64,6 +64,8 @@ pub enum Need {
 pub enum Fate {
     /// It does not exist any more.
     Dropped,
+    /// It does not exist under its name any more, and the login may not list the others.
+    Gone,
     /// It was dropped, or renamed out of sight, and there is another one of its name.
     Replaced,
     /// It has this name now, `database.collection`.
@@ -164,6 +166,7 @@ pub enum Error {
     /// The collection is not the one any more that the operation began with.
     #[error("{namespace} {}", match .fate {
         Fate::Dropped => "was dropped meanwhile".to_owned(),
+        Fate::Gone => "was dropped or renamed meanwhile".to_owned(),
         Fate::Replaced => "was replaced by another collection of that name meanwhile".to_owned(),
         Fate::Renamed(name) => format!("was renamed to {name} meanwhile"),
     })]

@@ -2,6 +2,7 @@
 //! that is not UTF-8, a document with a field twice, old binary data of a wrong length. Only its own
 //! bytes address such a document.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bson::raw::{RawBsonRef, RawDocumentBuf};
@@ -166,6 +167,88 @@ fn size(kind: u8, bytes: &[u8]) -> Option<usize> {
     })
 }
 
+/// The most that is kept of each value where only the shape of a document counts, in bytes.
+const SHAPE: usize = 64 << 10;
+/// The elements that are kept of an array there.
+const SHAPE_ELEMENTS: usize = 100;
+
+/// The document with long texts and bytes cut in their middle, and long arrays at their end: its fields
+/// and their types are the same.
+pub(crate) fn shape_of(document: &RawDocument) -> RawDocumentBuf {
+    if document.as_bytes().len() <= SHAPE {
+        return document.to_owned();
+    }
+    shape(document.as_bytes(), usize::MAX).unwrap_or_else(|| document.to_owned())
+}
+
+fn shape(body: &[u8], most: usize) -> Option<RawDocumentBuf> {
+    let mut shape_of_all = Raw::new();
+    let mut rest = body.get(4..)?;
+    for _ in 0..most {
+        let (kind, after) = rest.split_first()?;
+        if *kind == 0 {
+            break;
+        }
+        let end = after.iter().position(|byte| *byte == 0)?;
+        let (name, value) = (&after[..end], &after[end + 1..]);
+        let size = size(*kind, value)?;
+        let (value, left) = value.split_at_checked(size)?;
+        let cut: Cow<'_, [u8]> = match *kind {
+            _ if size <= SHAPE => value.into(),
+            DOCUMENT => shape(value, usize::MAX)?.into_bytes().into(),
+            ARRAY => shape(value, SHAPE_ELEMENTS)?.into_bytes().into(),
+            STRING => {
+                let text = value.get(4..size - 1)?;
+                let cut = match std::str::from_utf8(text) {
+                    Ok(text) => {
+                        let is_whole = |at: &usize| text.is_char_boundary(*at);
+                        let head = (0..=SHAPE / 2).rev().find(is_whole)?;
+                        let tail = (text.len() - SHAPE / 2..=text.len()).find(is_whole)?;
+                        [&text.as_bytes()[..head], &text.as_bytes()[tail..]].concat()
+                    }
+                    Err(_) => text[..SHAPE].to_vec(),
+                };
+                let length = i32::try_from(cut.len() + 1).ok()?;
+                [&length.to_le_bytes()[..], &cut, &[0]].concat().into()
+            }
+            // Without its length, which is what is written anew; the subtype stays.
+            0x05 if value[4] != 0x02 => {
+                let length = i32::try_from(SHAPE).ok()?;
+                [&length.to_le_bytes()[..], &value[4..5 + SHAPE]].concat().into()
+            }
+            _ => value.into(),
+        };
+        shape_of_all.0.push(*kind);
+        shape_of_all.0.extend(name);
+        shape_of_all.0.push(0);
+        shape_of_all.0.extend(&*cut);
+        rest = left;
+    }
+    Some(shape_of_all.done())
+}
+
+/// How many values a document has, those in its documents and arrays included; at least `most` where
+/// there are more.
+pub(crate) fn count_values(body: &[u8], most: usize) -> Option<usize> {
+    let mut rest = body.get(4..)?;
+    let mut count = 0;
+    while count < most {
+        let (kind, after) = rest.split_first()?;
+        if *kind == 0 {
+            break;
+        }
+        let name = after.iter().position(|byte| *byte == 0)?;
+        let value = &after[name + 1..];
+        let size = size(*kind, value)?;
+        count += 1;
+        if matches!(*kind, DOCUMENT | ARRAY) {
+            count += count_values(value.get(..size)?, most - count)?;
+        }
+        rest = value.get(size..)?;
+    }
+    Some(count)
+}
+
 /// A document that is put together from raw values, which a `Document` cannot hold.
 #[derive(Debug)]
 pub(crate) struct Raw(Vec<u8>);
@@ -197,11 +280,16 @@ impl Raw {
         name: &str,
         values: impl IntoIterator<Item = (u8, &'a [u8])>,
     ) {
-        let mut array = Self::new();
+        self.put(name, ARRAY, &[]);
+        // In place: documents may be large, and each copy would be, too.
+        let start = self.0.len();
+        self.0.extend([0; 4]);
         for (at, (kind, value)) in values.into_iter().enumerate() {
-            array.put(&at.to_string(), kind, value);
+            self.put(&at.to_string(), kind, value);
         }
-        self.put(name, ARRAY, array.done().as_bytes());
+        self.0.push(0);
+        let length = i32::try_from(self.0.len() - start).unwrap_or(i32::MAX);
+        self.0[start..start + 4].copy_from_slice(&length.to_le_bytes());
     }
 
     pub(crate) fn documents<'a>(
@@ -325,6 +413,30 @@ mod tests {
         );
         let document = raw(b"\x02_id\0\x09\0\0\0bad\xff1234\0");
         assert_eq!(Key::of(&document).unwrap().short(), "bad\u{FFFD}");
+    }
+
+    #[test]
+    fn the_shape_of_a_document_has_its_fields_and_types_and_is_small() {
+        let long = "ä".repeat(1 << 20);
+        let bytes =
+            bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![1; 1 << 20] };
+        let document = doc! {
+            "_id": "a", "text": &long, "inner": { "bytes": bytes, "last": 1 },
+            "array": vec![1; 1 << 16], "expires": bson::DateTime::from_millis(1),
+        };
+        let raw = RawDocumentBuf::try_from(&document).unwrap();
+        let shape = Document::try_from(&*shape_of(&raw)).unwrap();
+        assert!(shape.keys().eq(document.keys()));
+        let inner = shape.get_document("inner").unwrap();
+        assert_eq!(inner.get_binary_generic("bytes").unwrap().len(), SHAPE);
+        assert_eq!(inner.get_i32("last").unwrap(), 1);
+        assert_eq!(shape.get_array("array").unwrap().len(), SHAPE_ELEMENTS);
+        assert_eq!(shape.get_str("text").unwrap().len(), SHAPE);
+        assert_eq!(shape.get("expires"), document.get("expires"));
+        assert_eq!(count_values(raw.as_bytes(), usize::MAX), Some(5 + 2 + (1 << 16)));
+        assert_eq!(count_values(raw.as_bytes(), 100), Some(100));
+        let small = RawDocumentBuf::try_from(&doc! { "a": 1 }).unwrap();
+        assert_eq!(shape_of(&small), small);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What a database holds: which collections are of sessions, and in which layout.
 
 use bson::raw::RawDocumentBuf;
-use bson::{Bson, Document, doc};
+use bson::{Bson, Document, RawDocument, doc};
 
 use mongodb::options::Hint;
 
 use crate::error::{Certainty, Error, Result};
 use crate::model::index_spec::IndexSpec;
+use crate::model::key::shape_of;
 use crate::model::layout::detect::{Sample, Verdict, detect};
 use crate::model::layout::{Layout, Layouts};
 use crate::ops::index::{self, TtlState};
@@ -39,7 +40,7 @@ impl Connection {
         let Some(indexes) = self.indexes(collection).await? else {
             return Err(self.no_collection(collection).await);
         };
-        let mut sample = self.sample_with(collection, indexes, purpose, size).await?;
+        let mut sample = self.sample_shapes(collection, indexes, purpose, size).await?;
         let is_all = (sample.documents.len() as i64) < size;
         if purpose == Purpose::Reading && !is_all {
             // The newest may be of another store than the oldest.
@@ -51,7 +52,7 @@ impl Connection {
                 return Ok(sample);
             };
             while let Ok(true) = cursor.advance().await {
-                let document = cursor.current().to_owned();
+                let document = shape_of(cursor.current());
                 if !sample.documents.contains(&document) {
                     sample.documents.push(document);
                 }
@@ -93,12 +94,34 @@ impl Connection {
         }
     }
 
+    /// The same for what looks only at fields and their types: a hundred sessions of 16 MB are no
+    /// more than they must be.
+    async fn sample_shapes(
+        &self,
+        collection: &str,
+        indexes: Vec<IndexSpec>,
+        purpose: Purpose,
+        size: i64,
+    ) -> Result<Sample> {
+        self.sample_of(collection, indexes, (purpose, size), shape_of).await
+    }
+
     pub(crate) async fn sample_with(
         &self,
         collection: &str,
         indexes: Vec<IndexSpec>,
         purpose: Purpose,
         size: i64,
+    ) -> Result<Sample> {
+        self.sample_of(collection, indexes, (purpose, size), RawDocument::to_owned).await
+    }
+
+    async fn sample_of(
+        &self,
+        collection: &str,
+        indexes: Vec<IndexSpec>,
+        (purpose, size): (Purpose, i64),
+        part: fn(&RawDocument) -> RawDocumentBuf,
     ) -> Result<Sample> {
         let pick = match purpose {
             Purpose::Reading => doc! { "$limit": size },
@@ -114,7 +137,7 @@ impl Connection {
             .map_err(failed)?;
         let mut documents = Vec::new();
         while cursor.advance().await.map_err(failed)? {
-            documents.push(cursor.current().to_owned());
+            documents.push(part(cursor.current()));
         }
         Ok(Sample { namespace, documents, indexes })
     }

@@ -238,10 +238,11 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
         let is_new = |document: &&RawDocumentBuf| {
             taken.is_empty() || Key::of(document).is_none_or(|key| !taken.contains(&key))
         };
-        let mut parts = Raw::new();
+        let mut command = Raw::new();
+        command.extend(&rawdoc! { "insert": &*self.collection });
         // Raw, because an archive in BSON may hold text that is not UTF-8.
-        parts.documents("documents", batch.iter().filter(is_new).map(|document| &**document));
-        let mut command = joined(&rawdoc! { "insert": &*self.collection }, &parts.done());
+        command.documents("documents", batch.iter().filter(is_new).map(|document| &**document));
+        let mut command = command.done();
         // A taken id must not keep the rest of the batch out.
         command.append(cstr!("ordered"), false);
         command.append(cstr!("maxTimeMS"), BATCH_MAX_MS);

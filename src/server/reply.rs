@@ -33,14 +33,30 @@ pub(crate) fn refusal(reply: &Document) -> Option<Error> {
     // A write concern error means that the write was made but not confirmed by a majority, so a
     // failover can roll it back.
     let error = write_error.or_else(|| reply.get_document("writeConcernError").ok())?;
+    Some(error_of(error))
+}
+
+/// What the server says of single statements of a write, by their places in it. Nothing if it has more
+/// to say than that.
+pub(crate) fn write_errors(reply: &Document) -> Vec<(usize, Error)> {
+    let errors = reply.get_array("writeErrors").ok();
+    let errors = errors.filter(|_| !reply.contains_key("writeConcernError")).into_iter().flatten();
+    let each = errors.filter_map(Bson::as_document).map(|error| {
+        let place = usize::try_from(affected(error, "index")).unwrap_or(usize::MAX);
+        (place, error_of(error))
+    });
+    each.collect()
+}
+
+fn error_of(error: &Document) -> Error {
     let code = error.get_i32("code").unwrap_or_default();
-    Some(Error::Server {
+    Error::Server {
         code,
         name: error.get_str("codeName").unwrap_or("WriteError").to_owned(),
         // A duplicate key error repeats the key, which may be a session id.
         message: without_values(error.get_str("errmsg").unwrap_or_default()),
         source: None,
-    })
+    }
 }
 
 /// A number in a reply, which may have either integer type.

@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use crate::error::{Error, Fate, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::{Layout, Layouts};
+use crate::server::backoff::may_pass;
 use crate::server::connection::Connection;
 use crate::server::reply::{Reply, first_batch, refusal};
 
@@ -138,16 +139,13 @@ impl Store {
                 None => Identity::Absent,
                 Some(found) => uuid(found).map_or(Identity::There, Identity::Known),
             }),
+            Err(error) if may_pass(&error) => Err(error),
             // Whoever may not list collections may look at the indexes of this one.
-            Err(error) if error.is_refusal() || error.code().is_some() => {
-                let indexes = self.connection.indexes(&self.collection).await;
-                Ok(match indexes {
-                    Ok(None) => Identity::Absent,
-                    Err(error) if !error.is_refusal() => return Err(error),
-                    Ok(Some(_)) | Err(_) => Identity::There,
-                })
-            }
-            Err(error) => Err(error),
+            Err(_) => match self.connection.indexes(&self.collection).await {
+                Ok(None) => Ok(Identity::Absent),
+                Err(error) if may_pass(&error) => Err(error),
+                Ok(Some(_)) | Err(_) => Ok(Identity::There),
+            },
         }
     }
 
@@ -158,14 +156,12 @@ impl Store {
     /// [`Error::CollectionChanged`], and what the connection meets.
     pub(crate) async fn still_is(&self, before: &Identity) -> Result<()> {
         let now = self.identity().await?;
-        if now == *before || *before == Identity::Absent {
-            return Ok(());
-        }
-        let Identity::Known(uuid) = before else {
-            return match now {
-                Identity::Absent => Err(self.changed(Fate::Dropped)),
-                _ => Ok(()),
-            };
+        let uuid = match (before, &now) {
+            (Identity::Absent, _) | (_, Identity::There) => return Ok(()),
+            (before, now) if before == now => return Ok(()),
+            (Identity::There, Identity::Known(_)) => return Ok(()),
+            (Identity::There, Identity::Absent) => return Err(self.changed(Fate::Gone)),
+            (Identity::Known(uuid), _) => uuid,
         };
         let elsewhere = self.listed(doc! { "info.uuid": uuid }).await?;
         Err(self.changed(match elsewhere.first().and_then(|found| found.get_str("name").ok()) {

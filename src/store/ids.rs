@@ -2,25 +2,26 @@
 //! has. A prefix is a range of strings or of `ObjectId`s, never a regular expression.
 
 use std::collections::{BTreeMap, HashSet};
+use std::pin::pin;
 
 use bson::{Bson, Document, doc, oid::ObjectId};
+use futures_util::StreamExt as _;
 
 use super::collection::Store;
-use super::prefixes::Longest;
+use super::prefixes::{LEAST_PREFIX, Longest, is_short, object_id_range};
 use super::read::Batches;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::filter::{all, escaped};
 use crate::model::key::Key;
 use crate::model::layout::{BsonType, Layout};
 use crate::model::session::{SessionId, shorten};
 use crate::server::reply::documents;
 
-/// The shortest prefix that can be typed of an id whose short form is longer.
-pub(super) const LEAST_PREFIX: usize = 8;
 /// The longest id of bytes that is found by a prefix.
 const LONGEST_BINARY: usize = 64;
-/// Ids asked for in one query.
+/// Ids asked for in one query, and how many queries are under way at a time.
 const AT_ONCE: usize = 1000;
+const IN_FLIGHT: usize = 4;
 /// From so many ids on, of which none is whole, they are looked for together.
 const MANY: usize = 16;
 /// Ambiguous ids that are named.
@@ -78,8 +79,14 @@ impl Resolver<'_> {
     /// # Errors
     /// What the connection meets.
     pub async fn look_up(&mut self, typed: &[String], mut unknown: impl FnMut(&str)) -> Result<()> {
-        for chunk in typed.chunks(AT_ONCE) {
-            let exact = self.store.exact(chunk).await?;
+        let store = self.store;
+        let look_up = |chunk| async move { Ok::<_, Error>((chunk, store.exact(chunk).await?)) };
+        // The server looks for some while answers to others are read.
+        let mut looked_up = pin!(
+            futures_util::stream::iter(typed.chunks(AT_ONCE).map(look_up)).buffered(IN_FLIGHT)
+        );
+        while let Some(looked_up) = looked_up.next().await {
+            let (chunk, exact) = looked_up?;
             let mut rest = Vec::new();
             for text in chunk {
                 match exact.get(text) {
@@ -212,13 +219,6 @@ impl Store {
     }
 }
 
-/// Whether an id has at most this many characters after its prefix.
-pub(super) fn is_short(layout: &Layout, longest: usize) -> Document {
-    let longest = longest + layout.id.prefix.chars().count();
-    let id = doc! { "$convert": { "input": format!("${}", layout.id.path), "to": "string", "onError": "", "onNull": "" } };
-    doc! { "$expr": { "$lte": [{ "$strLenCP": id }, longest as i64] } }
-}
-
 /// The values that `text` can stand for, one for each type that the layout's ids have.
 fn values_of(layout: &Layout, text: &str) -> Vec<Bson> {
     let prefix = &layout.id.prefix;
@@ -303,14 +303,6 @@ fn range(path: &str, text: &str) -> Option<Document> {
         }
     }
     None
-}
-
-pub(super) fn object_id_range(path: &str, text: &str) -> Option<Document> {
-    let edge = |fill: char| {
-        let digits: String = text.chars().chain(std::iter::repeat(fill)).take(24).collect();
-        ObjectId::parse_str(digits).ok()
-    };
-    Some(doc! { path: { "$gte": edge('0')?, "$lte": edge('f')? } })
 }
 
 /// The bytes that begin with `text`. The server compares lengths first, so each has its own range.

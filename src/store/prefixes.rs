@@ -2,16 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use bson::{Bson, Document, Regex, doc};
+use bson::{Bson, Document, Regex, doc, oid::ObjectId};
 
 use super::collection::Store;
-use super::ids::{LEAST_PREFIX, is_short, object_id_range};
 use crate::error::Result;
 use crate::model::filter::{all, any, escaped};
 use crate::model::key::Key;
-use crate::model::layout::BsonType;
+use crate::model::layout::{BsonType, Layout};
 use crate::server::reply::documents;
 
+/// The least that can be typed of an id whose short form is longer.
+pub(super) const LEAST_PREFIX: usize = 8;
 /// Prefixes in one query. Each is a range of the index, and an expression for the server to compile
 /// (measured on mongod 6.0.5: 20 microseconds).
 const AT_ONCE: usize = 500;
@@ -157,4 +158,19 @@ impl Store {
 fn expression(pattern: String) -> Option<Bson> {
     let options = bson::raw::CString::try_from(String::new()).ok()?;
     Some(Bson::RegularExpression(Regex { pattern: pattern.try_into().ok()?, options }))
+}
+
+/// Whether an id has at most so many characters after its prefix.
+pub(super) fn is_short(layout: &Layout, longest: usize) -> Document {
+    let longest = longest + layout.id.prefix.chars().count();
+    let id = doc! { "$convert": { "input": format!("${}", layout.id.path), "to": "string", "onError": "", "onNull": "" } };
+    doc! { "$expr": { "$lte": [{ "$strLenCP": id }, longest as i64] } }
+}
+
+pub(super) fn object_id_range(path: &str, text: &str) -> Option<Document> {
+    let edge = |fill: char| {
+        let digits: String = text.chars().chain(std::iter::repeat(fill)).take(24).collect();
+        ObjectId::parse_str(digits).ok()
+    };
+    Some(doc! { path: { "$gte": edge('0')?, "$lte": edge('f')? } })
 }

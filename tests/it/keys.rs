@@ -47,7 +47,7 @@ fn odd(db: &Db, expires: i64) -> u64 {
     ];
     let count = ids.len() as u64;
     for (at_place, (id, patch)) in ids.into_iter().enumerate() {
-        let sid = long_id(&format!("s{at_place}"));
+        let sid = long_id(&format!("s{at_place}-"));
         let document = session("express-mongodb-legacy", &sid, at(expires + at_place as i64));
         insert_patched(db, &with(doc! { "_id": id }, document), patch);
     }
@@ -185,6 +185,16 @@ fn what_an_archive_of_text_cannot_hold_is_kept_named_and_exit_1() {
     run.says("kept 1 session").says("(bad\u{FFFD}id-of-").says(".bson");
     assert_eq!(db.count("sessions", doc! {}), 1);
     assert_eq!(Reader::open(archive.as_ref()).unwrap().count(), 1);
+    // Nor so many values that a line of them would take hundreds of MB to read.
+    let values = doc! { "cookie": {}, "values": vec![1; 100_000] };
+    let wide = doc! { "_id": "wide-id-of-a-session-000", "expires": at(-60), "session": values };
+    db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
+    db.insert("sessions", [wide]);
+    for (name, code, left) in [("b.ndjson", 1, 1), ("c.bson", 0, 0)] {
+        let archive = folder.path().join(name);
+        db.sessionctl(&["purge", "--expired", "--archive", archive.to_str().unwrap()]).exits(code);
+        assert_eq!(db.count("sessions", doc! {}), left, "{name}");
+    }
 }
 
 #[test]
@@ -291,4 +301,42 @@ fn an_id_that_begins_like_an_option_is_nowhere_repeated() {
     db.insert("sessions", [connect_mongo(&id, at(600))]);
     db.sessionctl(&["purge", "--yes", "--", &id]).exits(0).never_shows(&id[..14]);
     assert_eq!(db.ids("sessions"), ["live"]);
+}
+
+/// The most memory that a program had at a time, in MB, while it ran to this end.
+fn peak(mut running: crate::support::Running, code: i32) -> u64 {
+    let path = format!("/proc/{}/status", running.child().id());
+    let mut most = 0;
+    while !running.has_ended() {
+        let status = fs::read_to_string(&path).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        most = most.max(peak.unwrap_or(0) / 1024);
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    running.wait().exits(code);
+    most
+}
+
+#[test]
+fn large_sessions_are_archived_and_restored_in_little_memory() {
+    let db = Db::new();
+    let text = format!("{{\"cookie\":{{}},\"userId\":42,\"big\":\"{}\"}}", "x".repeat(8 << 20));
+    for number in 0..24 {
+        let id = long_id(&format!("large-{number}-"));
+        db.insert("sessions", [doc! { "_id": id, "expires": at(600), "session": &text }]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let ids: String = db.ids("sessions").join("\n");
+    for (name, arguments) in [("a.bson", &["--live"][..]), ("b.ndjson", &["-"])] {
+        let archive = folder.path().join(name);
+        let archive = archive.to_str().unwrap();
+        let arguments = [&["purge", "--yes", "--archive", archive], arguments].concat();
+        let most = peak(db.command(&arguments).stdin(ids.clone()).start(), 0);
+        assert!(most < 150, "{name}: {most} MB");
+        assert_eq!(db.count("sessions", doc! {}), 0);
+        let most = peak(db.command(&["restore", archive, "--yes"]).start(), 0);
+        assert!(most < 150, "{name}: {most} MB");
+        assert_eq!(db.count("sessions", doc! {}), 24);
+    }
 }

@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 
 use bson::doc;
-use sessionctl::Error;
 use sessionctl::archive::Archive;
 use sessionctl::error::Fate;
 use sessionctl::purge::{Purge, Step, Strategy};
+use sessionctl::{Error, Key};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -48,12 +48,15 @@ struct Outcome {
 }
 
 /// Purges in batches of 100, one at a time; `change` comes after the fifth.
-fn purge_while(db: &Db, strategy: Strategy, change: &dyn Fn(&Db)) -> Outcome {
+fn purge_while(db: &Db, (strategy, named): (Strategy, bool), change: &dyn Fn(&Db)) -> Outcome {
     fill(db);
-    let place = arrange(db, strategy);
+    let place = if named { None } else { arrange(db, strategy) };
     let store = db.store("connect-mongo-json");
     let mut purge = Purge::expired(at(0), at(0));
     (purge.batch_size, purge.jobs, purge.archive) = (Some(100), Some(1), place.is_some());
+    // The last are missing, which is no fault of the collection.
+    let keys = (0..DEAD + 10).map(|n| Key::from(&*format!("dead-{n:05}")));
+    purge.selection.keys = named.then(|| keys.collect());
     let plan = db.runtime.block_on(store.plan(&purge)).unwrap();
     assert_eq!(plan.strategy, strategy);
     let mut purging = store.purge(purge, CancellationToken::new()).unwrap();
@@ -84,7 +87,13 @@ fn rename(db: &Db, from: &str, to: &str) {
     db.admin(doc! { "renameCollection": name(from), "to": name(to) });
 }
 
-const STRATEGIES: [Strategy; 3] = [Strategy::ExpiryWindows, Strategy::IdWindows, Strategy::Ids];
+/// Each way in which sessions are found; the last has their ids already.
+const WAYS: [(Strategy, bool); 4] = [
+    (Strategy::ExpiryWindows, false),
+    (Strategy::IdWindows, false),
+    (Strategy::Ids, false),
+    (Strategy::Ids, true),
+];
 
 #[test]
 fn a_collection_that_is_renamed_dropped_or_replaced_ends_a_purge_and_renews_nothing() {
@@ -108,11 +117,11 @@ fn a_collection_that_is_renamed_dropped_or_replaced_ends_a_purge_and_renews_noth
             |_| Fate::Replaced,
         ),
     ];
-    for strategy in STRATEGIES {
+    for way in WAYS {
         for (what, change, fate) in &changes {
-            let case = format!("{strategy}, {what}");
+            let case = format!("{way:?}, {what}");
             let db = Db::new();
-            let outcome = purge_while(&db, strategy, &|db| change(db));
+            let outcome = purge_while(&db, way, &|db| change(db));
             assert_eq!(outcome.spared, 0, "{case}");
             match outcome.ended {
                 Err(Error::CollectionChanged { namespace, fate: found }) => {
@@ -144,7 +153,7 @@ fn a_purge_whose_index_is_dropped_or_hidden_goes_on_without_it() {
     ];
     for (what, change) in changes {
         let db = Db::new();
-        let outcome = purge_while(&db, Strategy::ExpiryWindows, &change);
+        let outcome = purge_while(&db, WAYS[0], &change);
         assert!(outcome.ended.is_ok(), "{what}: {:?}", outcome.ended);
         assert!(outcome.lost_index, "{what}");
         assert_eq!((outcome.done, outcome.spared), (DEAD as u64, 0), "{what}");

@@ -4,9 +4,13 @@ use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument};
 
 use super::bson_check::{Checked, LARGEST, check};
+use crate::model::key::count_values;
 
 /// The longest line, in bytes: twice the largest document. Longer lines are too expensive to parse.
 pub(super) const LONGEST: usize = 32 << 20;
+
+/// The most values that a document may have to be a line: decoded, each takes some hundred bytes.
+const MOST_VALUES: usize = 100_000;
 
 /// Why a line cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,15 +22,18 @@ pub(super) enum Unread {
 }
 
 /// The document as a line, including the newline. `None` if reading it back would not give the same
-/// bytes: text that is not UTF-8, duplicate field names, a field that looks like Extended JSON, ...
+/// bytes: text that is not UTF-8, duplicate field names, a field that looks like Extended JSON, ...; or if
+/// it has too many values.
 pub(super) fn line(document: &RawDocument) -> Option<Vec<u8>> {
-    if check(document.as_bytes()) != Checked::Whole {
+    let bytes = document.as_bytes();
+    if check(bytes) != Checked::Whole || count_values(bytes, MOST_VALUES)? >= MOST_VALUES {
         return None;
     }
     // A `Document` keeps only one of two fields with the same name. The comparison below detects
     // that.
     let decoded = Document::try_from(document).ok()?;
-    let mut line = serde_json::to_vec(&Bson::Document(decoded).into_canonical_extjson()).ok()?;
+    let mut line = Vec::with_capacity(bytes.len() + bytes.len() / 8);
+    serde_json::to_writer(&mut line, &Bson::Document(decoded).into_canonical_extjson()).ok()?;
     if line.len() > LONGEST || parse(&line).ok()?.as_bytes() != document.as_bytes() {
         return None;
     }

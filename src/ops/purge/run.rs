@@ -142,6 +142,7 @@ impl Purging {
             overload,
             cancel: cancel.clone(),
             refused: Arc::default(),
+            apart: Arc::default(),
         };
         Self {
             store,

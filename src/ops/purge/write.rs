@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bson::raw::{RawBson, RawDocumentBuf, cstr};
@@ -17,15 +17,13 @@ use crate::model::filter::exactly;
 use crate::model::key::{Key, Raw, all_raw, among, compared};
 use crate::model::selection::chunks;
 use crate::server::backoff::Retries;
-use crate::server::reply::{affected, documents};
+use crate::server::reply::{affected, documents, write_errors};
 use crate::store::{Store, joined, raw_document};
 
 /// Statements that go into one command where each session has its own.
 const STATEMENTS: usize = 200;
 /// How many bytes of them, unless a single one is larger: a command holds 16 MB.
 const STATEMENT_BYTES: usize = 8 << 20;
-/// How many sessions of a window are written by their ids at a time, if one of them is in the way.
-const STATEMENT_IDS: u32 = 1000;
 /// How long the server may work on one batch, in milliseconds.
 const BATCH_MAX_MS: i64 = 60_000;
 /// How many sessions the server may refuse to change before the purge gives up: then it is no matter
@@ -59,24 +57,41 @@ pub(super) struct Writer {
     pub(super) cancel: CancellationToken,
     /// How many sessions the server refused to change so far.
     pub(super) refused: Arc<AtomicU64>,
+    /// Whether it refused any, so that each is written by itself.
+    pub(super) apart: Arc<AtomicBool>,
 }
 
 /// What goes into one command.
 enum Work<'a> {
-    Keys(Cow<'a, [Key]>),
+    /// In one statement.
+    Keys(&'a [Key]),
+    /// In a statement each.
+    Apart(Cow<'a, [Key]>),
     Each(&'a [Bound]),
-    Window { range: &'a RawDocument, hint: &'a Bson },
+    Window {
+        range: &'a RawDocument,
+        hint: &'a Bson,
+    },
 }
 
 impl Work<'_> {
-    /// The key of the session that it is, if it is a single one.
-    fn single(&self) -> Option<&Key> {
+    /// The session that this statement is for; `None` where it is for many.
+    fn key_of(&self, statement: usize) -> Option<&Key> {
         match self {
-            Self::Keys(keys) => keys.first().filter(|_| keys.len() == 1),
-            Self::Each(each) => each.first().filter(|_| each.len() == 1).map(|one| &one.key),
-            Self::Window { .. } => None,
+            Self::Keys(_) | Self::Window { .. } => None,
+            Self::Apart(keys) => keys.get(statement),
+            Self::Each(each) => each.get(statement).map(|one| &one.key),
         }
     }
+}
+
+/// Why a command failed.
+struct Failed {
+    error: Error,
+    /// Whether it was counted what it did.
+    counted: bool,
+    /// What the server says of single statements.
+    each: Vec<(usize, Error)>,
 }
 
 impl Writer {
@@ -101,31 +116,39 @@ impl Writer {
         let mut left = self.work(&candidates.scope, filter.as_bytes().len());
         let mut retries = Retries::default();
         while let Some(work) = left.front() {
+            if self.apart.load(Ordering::Relaxed)
+                && let Some(parts) = self.apart(work, &filter).await?
+            {
+                left.pop_front();
+                parts.into_iter().rev().for_each(|part| left.push_front(part));
+                continue;
+            }
             let statements = self.statements(work, &filter)?;
-            let (error, counted) = match self.run(&statements, &mut written.done).await {
-                Ok(()) => {
-                    self.overload.eased();
-                    left.pop_front();
-                    continue;
-                }
-                Err(failed) => failed,
-            };
-            if counted && error.is_of_document() {
-                match work.single() {
-                    // One document is in the way of others; what was done before it stays so.
-                    None => {
-                        let parts = self.split(work, &filter).await?;
-                        left.pop_front();
-                        parts.into_iter().rev().for_each(|part| left.push_front(part));
-                        continue;
-                    }
-                    Some(key) if self.may_refuse() => {
-                        written.refused.push((key.clone(), error));
+            let Failed { error, counted, each } =
+                match self.run(&statements, &mut written.done).await {
+                    Ok(()) => {
+                        self.overload.eased();
                         left.pop_front();
                         continue;
                     }
-                    Some(_) => {}
-                }
+                    Err(failed) => failed,
+                };
+            let is_of_documents =
+                !each.is_empty() && each.iter().all(|(_, error)| error.is_of_document());
+            if is_of_documents && is_of_many(work) {
+                self.apart.store(true, Ordering::Relaxed);
+                // What such a statement did before it met the document is not counted.
+                written.exact = false;
+                continue;
+            }
+            if is_of_documents && self.may_refuse(each.len()) {
+                let statements = self.updates.len().max(1);
+                let refused = each
+                    .into_iter()
+                    .filter_map(|(at, error)| Some((work.key_of(at / statements)?.clone(), error)));
+                written.refused.extend(refused);
+                left.pop_front();
+                continue;
             }
             // It may have been carried out, in whole or in part. A retry is safe, because it
             // repeats the predicate.
@@ -135,36 +158,38 @@ impl Writer {
         Ok(())
     }
 
-    /// The same work in smaller parts.
-    async fn split<'a>(&self, work: &Work<'a>, filter: &RawDocument) -> Result<Vec<Work<'a>>> {
-        let halves = |keys: &[Key]| {
-            let (first, rest) = keys.split_at(keys.len() / 2);
-            [first, rest].map(|half| Work::Keys(half.to_vec().into())).into()
-        };
-        Ok(match work {
-            Work::Keys(keys) => halves(keys),
-            Work::Each(each) => {
-                let (first, rest) = each.split_at(each.len() / 2);
-                vec![Work::Each(first), Work::Each(rest)]
-            }
+    /// The same work with a statement for each session; `None` if that is so already.
+    async fn apart<'a>(
+        &self,
+        work: &Work<'a>,
+        filter: &RawDocument,
+    ) -> Result<Option<Vec<Work<'a>>>> {
+        Ok(Some(match work {
+            Work::Apart(_) | Work::Each(_) => return Ok(None),
+            Work::Keys(keys) => chunks(keys, STATEMENTS, STATEMENT_BYTES)
+                .map(|some| Work::Apart(some.into()))
+                .collect(),
             Work::Window { range, .. } => {
                 let mut parts = Raw::new();
                 parts.document("filter", &all_raw([*range, filter]));
                 let mut find = joined(&rawdoc! { "find": self.store.name() }, &parts.done());
                 find.append(cstr!("projection"), rawdoc! { "_id": 1 });
-                let mut batches = self.store.read_raw("find", find, STATEMENT_IDS).await?;
+                let size = STATEMENTS as u32;
+                find.append(cstr!("batchSize"), i64::from(size));
+                let mut batches = self.store.read_raw("find", find, size).await?;
                 let mut parts = Vec::new();
                 while let Some(batch) = batches.next().await? {
                     let keys: Vec<_> = documents(&batch).filter_map(Key::of).collect();
-                    parts.push(Work::Keys(keys.into()));
+                    parts.push(Work::Apart(keys.into()));
                 }
                 parts
             }
-        })
+        }))
     }
 
-    fn may_refuse(&self) -> bool {
-        self.refused.fetch_add(1, Ordering::Relaxed) < MOST_REFUSED
+    fn may_refuse(&self, sessions: usize) -> bool {
+        let sessions = sessions as u64;
+        self.refused.fetch_add(sessions, Ordering::Relaxed) + sessions <= MOST_REFUSED
     }
 
     /// Waits until a retry may help. Otherwise returns the error, or nothing if it was cancelled while no
@@ -180,12 +205,8 @@ impl Writer {
         }
     }
 
-    /// One command. Adds what it did to `done`; an error says whether it was counted.
-    async fn run(
-        &self,
-        statements: &[RawDocumentBuf],
-        done: &mut u64,
-    ) -> Result<(), (Error, bool)> {
+    /// One command. Adds what it did to `done`.
+    async fn run(&self, statements: &[RawDocumentBuf], done: &mut u64) -> Result<(), Failed> {
         let collection = self.store.name();
         let (name, list, count, mut command) = match self.updates.is_empty() {
             true => ("delete", "deletes", "n", rawdoc! { "delete": collection }),
@@ -199,9 +220,11 @@ impl Writer {
         command.append(cstr!("comment"), self.store.comment());
         // A delete that a failover rolls back would resurrect a dead session.
         command.append(cstr!("writeConcern"), rawdoc! { "w": "majority" });
-        let reply = self.store.reply(name, command).await.map_err(|error| (error, false))?;
+        let reply = self.store.reply(name, command).await;
+        let reply = reply.map_err(|error| Failed { error, counted: false, each: Vec::new() })?;
         *done += affected(&reply.document, count);
-        reply.refusal.map_or(Ok(()), |error| Err((error, true)))
+        let each = || write_errors(&reply.document);
+        reply.refusal.map_or(Ok(()), |error| Err(Failed { error, counted: true, each: each() }))
     }
 
     /// What each command writes, so that none is too large.
@@ -210,7 +233,7 @@ impl Writer {
             Scope::Keys(keys) => {
                 // Each text is a statement of its own where others may be equal to it.
                 let most = if self.collated { STATEMENTS } else { usize::MAX };
-                chunks(keys, most, STATEMENT_BYTES).map(|keys| Work::Keys(keys.into())).collect()
+                chunks(keys, most, STATEMENT_BYTES).map(Work::Keys).collect()
             }
             Scope::Each(each) => {
                 let size = |one: &Bound| one.key.size() + one.as_read.as_bytes().len() + filter;
@@ -245,6 +268,12 @@ impl Writer {
                     statements.extend(self.of(&[&which, filter], &by_id(), simply)?);
                 }
             }
+            Work::Apart(keys) => {
+                for key in keys.iter() {
+                    let (which, simply) = self.this(key)?;
+                    statements.extend(self.of(&[&which, filter], &by_id(), simply)?);
+                }
+            }
             Work::Each(each) => {
                 for one in *each {
                     let (which, simply) = self.this(&one.key)?;
@@ -263,10 +292,10 @@ impl Writer {
     /// that, which no index of a collection with a collation can.
     fn this(&self, key: &Key) -> Result<(RawDocumentBuf, bool)> {
         let is_text = self.collated && key.is_text();
-        match key.bson().filter(|_| is_text) {
-            Some(text @ Bson::String(_)) => Ok((raw_document(&exactly("_id", &text))?, false)),
-            _ => Ok((compared("_id", &[("$eq", key)]), is_text)),
+        if is_text && let Some(text @ Bson::String(_)) = key.bson() {
+            return Ok((raw_document(&exactly("_id", &text))?, false));
         }
+        Ok((compared("_id", &[("$eq", key)]), is_text))
     }
 
     /// The statements of the command for these documents, as long as the predicate still holds: one
@@ -301,6 +330,11 @@ impl Writer {
         };
         self.updates.iter().map(update).collect()
     }
+}
+
+/// Whether one statement is for many sessions.
+fn is_of_many(work: &Work<'_>) -> bool {
+    matches!(work, Work::Keys(_) | Work::Window { .. })
 }
 
 fn raw_value(value: &Bson) -> Result<RawBson> {

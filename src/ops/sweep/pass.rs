@@ -40,7 +40,9 @@ impl SweepState {
     pub(super) fn may_pass(&self, error: &Error) -> bool {
         // A full disk may get space again. A folder that never existed is a mistake.
         let archive = matches!(error, Error::Archive { .. }) && self.archive.worked;
-        archive || may_pass(error)
+        // The next pass works on the collection that there is then.
+        let changed = matches!(error, Error::CollectionChanged { .. });
+        archive || changed || may_pass(error)
     }
 
     /// Whether there is nothing to sweep, yet or at the moment.

@@ -16,7 +16,7 @@ use crate::console::report::say;
 use crate::console::text::{counted, grouped, neutral};
 
 /// How many ids are looked up at a time.
-const AT_ONCE: usize = 1000;
+const AT_ONCE: usize = 8000;
 /// How many unknown ids are named in the failure.
 const NAMED: usize = 5;
 
