@@ -71,7 +71,7 @@ impl Selection {
     }
 
     /// The filter for the server. It decides everything, or all but what only a decoded payload
-    /// tells: see [`Selection::admits`].
+    /// tells: see [`Selection::session`].
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) where a layout cannot decide a condition.
