@@ -138,13 +138,24 @@ created\t''
 user\t''
 bytes\t''
 layout\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read)' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l where -d 'Sessions whose payload has VALUE at PATH; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-after -d 'Sessions expiring at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l touched-before -d 'Sessions last touched before TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l touched-after -d 'Sessions last touched at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l created-before -d 'Sessions created before TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l created-after -d 'Sessions created at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l active -d 'Sessions touched within the last DURATION' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l older -d 'Sessions created at least DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except -d 'Spare the session ID; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except-user -d 'Spare the sessions of USER; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l unmatched -d 'Write the users that have no matching session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -229,6 +240,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expired -
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l live -d 'Sessions whose expiry is in the future'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l endless -d 'Sessions that the store keeps forever'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l malformed -d 'Sessions with an unusable expiry'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l anonymous -d 'Sessions without a user'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l all -d 'All sessions of the collection'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
@@ -328,13 +340,24 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l run-tim
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l cutoff -d 'Evaluate expiry as of TIME, such as the cutoff of an earlier report' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after DURATION, and end sessions that were written back' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read)' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l where -d 'Sessions whose payload has VALUE at PATH; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-after -d 'Sessions expiring at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l touched-before -d 'Sessions last touched before TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l touched-after -d 'Sessions last touched at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l created-before -d 'Sessions created before TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l created-after -d 'Sessions created at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l active -d 'Sessions touched within the last DURATION' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l older -d 'Sessions created at least DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except -d 'Spare the session ID; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except-user -d 'Spare the sessions of USER; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l unmatched -d 'Write the users that have no matching session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -420,6 +443,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expired
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l live -d 'Sessions whose expiry is in the future'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l endless -d 'Sessions that the store keeps forever'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l malformed -d 'Sessions with an unusable expiry'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l anonymous -d 'Sessions without a user'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l all -d 'All sessions of the collection'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
@@ -435,13 +459,24 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l run-time
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l cutoff -d 'Evaluate expiry as of TIME, such as the cutoff of an earlier report' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after DURATION, and end sessions that were written back' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read)' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l where -d 'Sessions whose payload has VALUE at PATH; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-after -d 'Sessions expiring at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l touched-before -d 'Sessions last touched before TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l touched-after -d 'Sessions last touched at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l created-before -d 'Sessions created before TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l created-after -d 'Sessions created at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l active -d 'Sessions touched within the last DURATION' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l older -d 'Sessions created at least DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except -d 'Spare the session ID; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except-user -d 'Spare the sessions of USER; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l unmatched -d 'Write the users that have no matching session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive -d 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
@@ -528,6 +563,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expired 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l live -d 'Sessions whose expiry is in the future'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l endless -d 'Sessions that the store keeps forever'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l malformed -d 'Sessions with an unusable expiry'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l anonymous -d 'Sessions without a user'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l all -d 'All sessions of the collection'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive-append -d 'Append to FILE if it exists'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
@@ -1513,6 +1549,24 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_se
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l sample -d 'Count a random sample of N sessions, for a collection too large to read whole' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l top -d 'List the N users with the most sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l expires-after -d 'Sessions expiring at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l touched-before -d 'Sessions last touched before TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l touched-after -d 'Sessions last touched at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l created-before -d 'Sessions created before TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l created-after -d 'Sessions created at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l active -d 'Sessions touched within the last DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l older -d 'Sessions created at least DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except -d 'Spare the session ID; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except-user -d 'Spare the sessions of USER; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l unmatched -d 'Write the users that have no matching session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -1591,6 +1645,12 @@ csv\t'A header and lines of comma-separated values'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l expired -d 'Sessions whose expiry is in the past'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l live -d 'Sessions whose expiry is in the future'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l endless -d 'Sessions that the store keeps forever'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l malformed -d 'Sessions with an unusable expiry'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l anonymous -d 'Sessions without a user'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l all -d 'All sessions of the collection'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'

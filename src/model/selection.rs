@@ -71,7 +71,7 @@ impl Selection {
     }
 
     /// The filters for the server: one, or several where many sessions are named. They decide
-    /// everything, or all but what only a decoded payload tells: see [`Selection::admits`].
+    /// everything, or all but what only a decoded payload tells: see [`Selection::session`].
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) where a layout cannot decide a condition.
