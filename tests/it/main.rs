@@ -35,6 +35,7 @@ mod layouts;
 mod lease;
 mod list;
 mod mongod;
+mod oracle;
 mod output;
 mod packages;
 mod purge;
