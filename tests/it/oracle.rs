@@ -22,8 +22,10 @@ use tokio_util::sync::CancellationToken;
 use crate::stores::quiet_uri;
 use crate::support::{Db, now};
 
+mod bombs;
 mod generator;
 mod number;
+mod program;
 mod rule;
 mod value;
 
@@ -79,7 +81,7 @@ fn run(seed: u64, wanted: usize, limit: Duration) -> (usize, Vec<String>) {
     all.iter_mut().for_each(|rules| rules.given = Some(LIFETIME));
     let (began, mut documents, mut found) = (Instant::now(), 0, Vec::new());
     let mut round = 0_u64;
-    while documents < wanted && began.elapsed() < limit && found.len() < 200 {
+    while documents < wanted && began.elapsed() < limit && found.len() < 2000 {
         for (at, rules) in all.iter().enumerate() {
             let seed = seed.wrapping_add(round << 16).wrapping_add(at as u64);
             let (looked_at, disagreements) = one(&db, rules, seed, round);
@@ -106,6 +108,7 @@ fn one(db: &Db, rules: &Rules, seed: u64, round: u64) -> (usize, Vec<String>) {
         cutoff: cutoff.timestamp_millis(),
         lifetime: LIFETIME,
         number: seed << 20,
+        with_large: is_long(),
     };
     let documents: Vec<Fields> = (0..ROUND).map(|_| generator.document()).collect();
     let connection = db.runtime.block_on(Connection::open(&db.uri, Some(&db.name))).unwrap();
@@ -173,9 +176,8 @@ impl Run<'_> {
 
     /// The states that `list`, its filters, `stats` and a dry run tell.
     fn states(&mut self, all: &Collection) {
-        let count = |state: Option<State>| {
-            all.values().filter(|known| known.state == state).count() as u64
-        };
+        let count =
+            |state: Option<State>| all.values().filter(|known| known.state == state).count() as u64;
         match self.db.runtime.block_on(self.store.stats(&Options::default(), self.cutoff)) {
             Ok(stats) => {
                 for state in State::ALL {
@@ -186,7 +188,11 @@ impl Run<'_> {
                     }
                 }
                 if stats.foreign.sessions != count(None) {
-                    self.disagrees(format!("stats says {} foreign, not {}", stats.foreign.sessions, count(None)));
+                    self.disagrees(format!(
+                        "stats says {} foreign, not {}",
+                        stats.foreign.sessions,
+                        count(None)
+                    ));
                 }
             }
             Err(error) => self.disagrees(format!("stats: {error}")),
@@ -207,12 +213,15 @@ impl Run<'_> {
                 missed.remove(&key);
                 if known.state != Some(state) {
                     self.disagrees(format!(
-                        "--{state} selects what is {:?}:{}", known.state, shown(&known.document)
+                        "--{state} selects what is {:?}:{}",
+                        known.state,
+                        shown(&known.document)
                     ));
                 } else if selection.session(&layouts, &row).map(|row| row.state) != Some(state) {
                     let session = selection.session(&layouts, &row);
                     self.disagrees(format!(
-                        "the row of --{state} says {session:?}:{}", shown(&known.document)
+                        "the row of --{state} says {session:?}:{}",
+                        shown(&known.document)
                     ));
                 }
             }
@@ -224,7 +233,9 @@ impl Run<'_> {
             let wanted = count(Some(state));
             match counted {
                 Ok(counted) if counted == wanted || layouts.credentials().is_some() => {}
-                counted => self.disagrees(format!("a dry run of {state}: {counted:?}, not {wanted}")),
+                counted => {
+                    self.disagrees(format!("a dry run of {state}: {counted:?}, not {wanted}"))
+                }
             }
         }
         let foreign = self.read(doc! { "$nor": [layouts.membership()] });
@@ -239,14 +250,19 @@ impl Run<'_> {
         }
     }
 
-    fn read(&self, filter: bson::Document) -> Vec<RawDocumentBuf> {
+    #[track_caller]
+    fn read(&mut self, filter: bson::Document) -> Vec<RawDocumentBuf> {
         let mut rows = Vec::new();
-        self.db.runtime.block_on(async {
-            let mut batches = self.store.read(filter, &Reading::default()).await.unwrap();
-            while let Some(batch) = batches.next().await.unwrap() {
+        let read = self.db.runtime.block_on(async {
+            let mut batches = self.store.read(filter, &Reading::default()).await?;
+            while let Some(batch) = batches.next().await? {
                 rows.extend(documents(&batch).map(ToOwned::to_owned));
             }
+            Ok::<_, sessionctl::Error>(())
         });
+        if let Err(error) = read {
+            self.disagrees(format!("list: {error}"));
+        }
         rows
     }
 
@@ -345,12 +361,16 @@ impl Run<'_> {
             if changed.state != Some(State::Expired) {
                 self.disagrees(format!(
                     "expire left {:?}:{}\n  now{}",
-                    changed.state, shown(&known.document), shown(&changed.document)
+                    changed.state,
+                    shown(&known.document),
+                    shown(&changed.document)
                 ));
             }
             if bytes_of(&rest(&changed.document)) != bytes_of(&rest(&known.document)) {
                 self.disagrees(format!(
-                    "expire changed more of{}\n  now{}", shown(&known.document), shown(&changed.document)
+                    "expire changed more of{}\n  now{}",
+                    shown(&known.document),
+                    shown(&changed.document)
                 ));
             }
         }
@@ -377,7 +397,8 @@ impl Run<'_> {
         let Ok(mendings) = mendings else { return };
         self.replace(documents);
         let before = self.collection();
-        let fixes = Purge::new(Selection::new(Query::default(), self.cutoff), Action::Fix(mendings));
+        let fixes =
+            Purge::new(Selection::new(Query::default(), self.cutoff), Action::Fix(mendings));
         let unclear = before.values().filter(|known| {
             known.state.is_some() && self.rules.mended(&known.document) == Some(None)
         });
@@ -398,7 +419,9 @@ impl Run<'_> {
             self.compare("fix expiry", &before, |known| {
                 let mut document = known.document.clone();
                 let is_spared = spared.contains(&key_of(&document));
-                if let Some(Some(date)) = rules.mended(&document).filter(|_| known.state.is_some() && !is_spared) {
+                if let Some(Some(date)) =
+                    rules.mended(&document).filter(|_| known.state.is_some() && !is_spared)
+                {
                     let field = document.iter_mut().find(|(name, _)| *name == path).unwrap();
                     field.1 = Value::Date(date);
                 }
@@ -414,7 +437,8 @@ impl Run<'_> {
         let Ok(mendings) = self.store.layouts().mendings(fault, self.cutoff) else { return };
         self.replace(documents);
         let before = self.collection();
-        let fixes = Purge::new(Selection::new(Query::default(), self.cutoff), Action::Fix(mendings));
+        let fixes =
+            Purge::new(Selection::new(Query::default(), self.cutoff), Action::Fix(mendings));
         if !self.carry_out("fix endless", fixes, None) {
             return;
         }
@@ -430,7 +454,9 @@ impl Run<'_> {
             if is_endless && !is_spared && !ends && changed.bytes != known.bytes {
                 self.disagrees(format!(
                     "fix endless left {:?}:{}\n  now{}",
-                    changed.state, shown(&known.document), shown(&changed.document)
+                    changed.state,
+                    shown(&known.document),
+                    shown(&changed.document)
                 ));
             }
         }
@@ -438,16 +464,25 @@ impl Run<'_> {
 
     /// What is in the collection now is what the oracle makes of what was there before.
     #[track_caller]
-    fn compare(&mut self, what: &str, before: &Collection, wanted: impl Fn(&Known) -> Option<Vec<u8>>) {
+    fn compare(
+        &mut self,
+        what: &str,
+        before: &Collection,
+        wanted: impl Fn(&Known) -> Option<Vec<u8>>,
+    ) {
         let mut after = self.collection();
         for (key, known) in before {
             let found = after.remove(key).map(|found| found.bytes);
             let wanted = wanted(known);
             if found != wanted {
-                let (found, wanted) = (found.map(|one| shown(&fields_of(&one))), wanted.map(|one| shown(&fields_of(&one))));
+                let (found, wanted) = (
+                    found.map(|one| shown(&fields_of(&one))),
+                    wanted.map(|one| shown(&fields_of(&one))),
+                );
                 self.disagrees(format!(
                     "{what} made of {:?}{}\n  this {found:?}\n  rather than {wanted:?}",
-                    known.state, shown(&known.document)
+                    known.state,
+                    shown(&known.document)
                 ));
             }
         }
@@ -509,7 +544,15 @@ fn every_state_and_every_write_is_what_an_independent_reading_of_the_record_says
         "oracle: seed {seed}, {documents} documents of all layouts in {:.0} s",
         began.elapsed().as_secs_f64()
     ));
-    let shown: Vec<_> = found.iter().take(20).map(String::as_str).collect();
+    // One of each kind.
+    let mut kinds = BTreeMap::new();
+    for one in &found {
+        let line = one.split_once("(line ").map_or("", |(_, rest)| rest);
+        let layout = one.split(' ').next().unwrap();
+        let kind: String = line.chars().take(30).collect();
+        kinds.entry((layout, kind)).or_insert_with(|| (0, one)).0 += 1;
+    }
+    let shown: Vec<_> = kinds.values().map(|(count, one)| format!("{count} x {one}")).collect();
     assert!(found.is_empty(), "seed {seed}: {} disagreements\n{}", found.len(), shown.join("\n"));
 }
 

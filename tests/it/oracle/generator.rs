@@ -51,12 +51,15 @@ pub struct Generator<'a> {
     /// The lifetime that is added to last touches, in seconds.
     pub lifetime: i64,
     pub number: u64,
+    /// Whether some documents are as large as the server takes them.
+    pub with_large: bool,
 }
 
 /// Every document that the store of a layout wrote.
 pub fn originals(layout: &str) -> Vec<Fields> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(layout);
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let read = |path: &std::path::PathBuf| -> Vec<Fields> {
         let file: serde_json::Value =
@@ -97,6 +100,11 @@ impl Generator<'_> {
         for _ in 0..faults {
             self.fault(&mut document);
         }
+        if self.with_large && self.random.once_in(2000) {
+            let size = self.random.below(16_000_000);
+            let at = self.random.below(document.len() + 1).max(1);
+            document.insert(at, (b"large".to_vec(), Value::Binary(0, vec![7; size])));
+        }
         document
     }
 
@@ -104,7 +112,8 @@ impl Generator<'_> {
     fn renamed(&mut self, document: &mut Fields) {
         let number = self.number;
         for path in ["_id", self.id] {
-            let Some((_, value)) = document.iter_mut().find(|(name, _)| name == path.as_bytes()) else {
+            let Some((_, value)) = document.iter_mut().find(|(name, _)| name == path.as_bytes())
+            else {
                 continue;
             };
             match value {
@@ -240,8 +249,17 @@ impl Generator<'_> {
     }
 
     fn name(&mut self) -> Vec<u8> {
-        let names: [&[u8]; 9] =
-            [b"", b"\xFF", b"a\xC3", b"$x", b"a.b", b"\xED\xA0\x80", b"0", "Ü".as_bytes(), b"expires"];
+        let names: [&[u8]; 9] = [
+            b"",
+            b"\xFF",
+            b"a\xC3",
+            b"$x",
+            b"a.b",
+            b"\xED\xA0\x80",
+            b"0",
+            "Ü".as_bytes(),
+            b"expires",
+        ];
         self.random.of(&names).to_vec()
     }
 
@@ -270,17 +288,48 @@ impl Generator<'_> {
         let at = self.cutoff + off;
         match self.random.below(30) {
             0 => Value::Double(*self.random.of(&[
-                f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 0.5, -1.5, 1e300, -1e300, 5e-324,
-                9.3e18, 1e15, -1e15, 9_007_199_254_740_993.0,
+                f64::NAN,
+                f64::INFINITY,
+                f64::NEG_INFINITY,
+                0.0,
+                -0.0,
+                0.5,
+                -1.5,
+                1e300,
+                -1e300,
+                5e-324,
+                9.3e18,
+                1e15,
+                -1e15,
+                9_007_199_254_740_993.0,
             ])),
             1 => Value::decimal(self.random.of::<&str>(&[
-                "NaN", "Infinity", "-Infinity", "9E+400", "-9E+400", "1E-6100", "0", "-0", "1.5",
-                "9999999999999999999999999999999999E+6111", "1E+3", "1000000000000000.5", "-1E+15",
-                "1767323045.678", "1767323045000",
+                "NaN",
+                "Infinity",
+                "-Infinity",
+                "9E+400",
+                "-9E+400",
+                "1E-6100",
+                "0",
+                "-0",
+                "1.5",
+                "9999999999999999999999999999999999E+6111",
+                "1E+3",
+                "1000000000000000.5",
+                "-1E+15",
+                "1767323045.678",
+                "1767323045000",
             ])),
             2 | 3 => self.number_near(at),
             4 => Value::Long(*self.random.of(&[
-                i64::MIN, i64::MAX, 0, -1, 1, 1_767_323_045, 1_767_323_045_000_000, 10_000_000_000,
+                i64::MIN,
+                i64::MAX,
+                0,
+                -1,
+                1,
+                1_767_323_045,
+                1_767_323_045_000_000,
+                10_000_000_000,
             ])),
             5 | 6 => Value::Date(at),
             7 => Value::Date(*self.random.of(&[i64::MIN, i64::MAX, 0, -1, 1 << 53])),
@@ -289,20 +338,40 @@ impl Generator<'_> {
             11 => Value::Bool(self.random.once_in(2)),
             12..=14 => self.said(at),
             15 => self.bad_text(),
-            16 => Value::Binary(2, self.random.of(&[
-                &b""[..], b"\x03", b"\x04\0\0\0abcd", b"\xFF\xFF\xFF\x7Fabcd", b"\x09\0\0\0abc",
-            ]).to_vec()),
-            17 => Value::Binary(*self.random.of(&[0, 1, 3, 4, 5, 6, 7, 8, 128, 255]), self.random.bytes::<16>().to_vec()),
+            16 => Value::Binary(
+                2,
+                self.random
+                    .of(&[
+                        &b""[..],
+                        b"\x03",
+                        b"\x04\0\0\0abcd",
+                        b"\xFF\xFF\xFF\x7Fabcd",
+                        b"\x09\0\0\0abc",
+                    ])
+                    .to_vec(),
+            ),
+            17 => Value::Binary(
+                *self.random.of(&[0, 1, 3, 4, 5, 6, 7, 8, 128, 255]),
+                self.random.bytes::<16>().to_vec(),
+            ),
             18 => Value::ObjectId(self.random.bytes()),
             19 => Value::Regex(self.random.of(&[&b"a"[..], b"\xFF"]).to_vec(), b"i".to_vec()),
-            20 => Value::Pointer(self.random.of(&[&b"a.b"[..], b"\xFF"]).to_vec(), self.random.bytes()),
+            20 => Value::Pointer(
+                self.random.of(&[&b"a.b"[..], b"\xFF"]).to_vec(),
+                self.random.bytes(),
+            ),
             21 => Value::Code(self.random.of(&[&b"1"[..], b"\xFF\xC3"]).to_vec()),
             22 => Value::Symbol(self.random.of(&[&b"abc"[..], b"\xFF", b""]).to_vec()),
             23 => Value::Scoped(
                 self.random.of(&[&b"1"[..], b"\xFF\xC3"]).to_vec(),
                 vec![(self.name(), Value::Null)],
             ),
-            24 => Value::Timestamp(*self.random.of(&[1, 1_767_323_045 << 32, u64::MAX, (1 << 32) | 5])),
+            24 => Value::Timestamp(*self.random.of(&[
+                1,
+                1_767_323_045 << 32,
+                u64::MAX,
+                (1 << 32) | 5,
+            ])),
             25 => self.random.of(&[Value::MinKey, Value::MaxKey]).clone(),
             26 => self.wrapped(at),
             _ if depth == 0 => Value::Null,
@@ -343,16 +412,40 @@ impl Generator<'_> {
             7 => format!("{{\"id\":\"ö\",\"expiry\":\"{rfc}\",\"data\":{{}}}}"),
             8 => format!("{{\"id\":\"x\",\"expiry\":\"{rfc}"),
             9 => time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string(),
-            10 => time.strftime("%a %b %d %Y %H:%M:%S GMT+0000 (Mitteleuropäische Zeit)").to_string(),
+            10 => {
+                time.strftime("%a %b %d %Y %H:%M:%S GMT+0000 (Mitteleuropäische Zeit)").to_string()
+            }
             11 => "{\"id\":\"x\",\"expiry\":null}".to_owned(),
             _ => (*self.random.of(&[
-                "", "-", "+5", "007", "-0", "1e3", "60", "-1", "99999999999999999999",
-                "9223372036854775807", "-9223372036854775808", "2026-02-30T00:00:00Z",
-                "2024-02-29T23:59:59Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:60Z",
-                "2026-01-01T00:00:00", "2026-01-01T00:00:00+15:00", "2026-01-01T00:00:00Z\n",
-                "Mon, 23 Nov 2026 13:20:00 GMT", "Tue, 23 Nov 2026 13:20:00 GMT", "Åsa", "１",
-                "never", "01/02/2026", "\u{202E}\u{1b}[31m\u{9b}2J\r\n", "sess:x", "a:session",
-            ])).to_owned(),
+                "",
+                "-",
+                "+5",
+                "007",
+                "-0",
+                "1e3",
+                "60",
+                "-1",
+                "99999999999999999999",
+                "9223372036854775807",
+                "-9223372036854775808",
+                "2026-02-30T00:00:00Z",
+                "2024-02-29T23:59:59Z",
+                "2026-01-01T24:00:00Z",
+                "2026-01-01T00:00:60Z",
+                "2026-01-01T00:00:00",
+                "2026-01-01T00:00:00+15:00",
+                "2026-01-01T00:00:00Z\n",
+                "Mon, 23 Nov 2026 13:20:00 GMT",
+                "Tue, 23 Nov 2026 13:20:00 GMT",
+                "Åsa",
+                "１",
+                "never",
+                "01/02/2026",
+                "\u{202E}\u{1b}[31m\u{9b}2J\r\n",
+                "sess:x",
+                "a:session",
+            ]))
+            .to_owned(),
         };
         Value::text(&text)
     }

@@ -62,8 +62,10 @@ impl Rules {
             return None;
         }
         let rules = self.record["expiry"].as_array().unwrap();
-        let words: Vec<Word> =
-            rules.iter().map(|rule| self.word(rule.as_table().unwrap(), document, cutoff)).collect();
+        let words: Vec<Word> = rules
+            .iter()
+            .map(|rule| self.word(rule.as_table().unwrap(), document, cutoff))
+            .collect();
         Some(if words.contains(&Word::Over) || words[0] == Word::Expired {
             State::Expired
         } else if words.contains(&Word::Dated) {
@@ -85,7 +87,12 @@ impl Rules {
                 let kind = if value.kind() == "symbol" { "string" } else { value.kind() };
                 types.contains(&kind)
             };
-            whole(&found).iter().any(fits) || each(&found).iter().any(fits)
+            // What others are read from is no array of documents.
+            let outer = format!("{path}.");
+            match self.dated_paths().iter().any(|inner| inner.starts_with(&outer)) {
+                true => matches!(found, Found::Direct(value) if fits(&value)),
+                false => whole(&found).iter().any(fits) || each(&found).iter().any(fits),
+            }
         };
         let forbids = detect.get("forbid").and_then(Toml::as_array).into_iter().flatten();
         let id = self.record["id"].as_table().unwrap();
@@ -102,6 +109,14 @@ impl Rules {
         detect["require"].as_table().unwrap().iter().all(requires)
             && forbids.map(text).all(|path| matches!(look(document, path), Found::Missing))
             && fits
+    }
+
+    /// The paths of expiries and dates.
+    fn dated_paths(&self) -> Vec<&str> {
+        let list = |key: &str| self.record.get(key).and_then(Toml::as_array).into_iter().flatten();
+        let rules = list("expiry").chain(list("touched")).chain(list("created"));
+        let paths = rules.filter_map(|rule| rule.get("path")).map(text);
+        paths.chain(self.ended()).collect()
     }
 
     /// Seconds that are added to the value of a rule; `None` where nobody knows them.
@@ -232,7 +247,9 @@ impl Rules {
         for rule in self.record["expiry"].as_array().unwrap() {
             // What decides is tried most.
             for _ in 0..3 {
-                paths.extend(["path", "lifetime_path"].iter().filter_map(|key| rule.get(key)).map(text));
+                paths.extend(
+                    ["path", "lifetime_path"].iter().filter_map(|key| rule.get(key)).map(text),
+                );
             }
         }
         let detect = self.record["detect"].as_table().unwrap();
@@ -489,7 +506,8 @@ fn dated_text(said: &[u8]) -> Option<i64> {
     if let Some(parts) = captured(cookie, said) {
         return on_weekday(parts[0], [parts[3], parts[2], parts[1]], parts[4], "Z");
     }
-    let printed = r"^(\w{3}) (\w{3}) (\d\d) (\d{4}) (\d\d:\d\d:\d\d) GMT([+-]\d\d:?\d\d)(?: \([^()]*\))?$";
+    let printed =
+        r"^(\w{3}) (\w{3}) (\d\d) (\d{4}) (\d\d:\d\d:\d\d) GMT([+-]\d\d:?\d\d)(?: \([^()]*\))?$";
     let parts = captured(printed, said)?;
     on_weekday(parts[0], [parts[3], parts[1], parts[2]], parts[4], parts[5])
 }
