@@ -100,10 +100,12 @@ impl Decimal {
         const MANTISSA: u32 = 52;
         let bits = double.to_bits();
         let power = i32::try_from((bits >> MANTISSA) & 0x7FF).ok()? - 1075;
-        if !double.is_normal() || !(-24..=60).contains(&power) {
+        let own = i128::from((bits & ((1 << MANTISSA) - 1)) | (1 << MANTISSA));
+        let zeros = own.trailing_zeros();
+        let (own, power) = (own >> zeros, power + i32::try_from(zeros).ok()?);
+        if !double.is_normal() || !(-31..=60).contains(&power) {
             return (double == 0.0).then_some(Self::from(0));
         }
-        let own = i128::from((bits & ((1 << MANTISSA) - 1)) | (1 << MANTISSA));
         let own = if double < 0.0 { -own } else { own };
         // A half is five tenths.
         Some(match power < 0 {

@@ -9,7 +9,9 @@ use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::dates;
-use super::expressions::{code, is_missing, is_text, is_usable, millis, of_digits, over_or_not};
+use super::expressions::{
+    code, is_missing, is_text, is_usable, millis, of_digits, of_known, over_or_not,
+};
 use super::rule::{Clock, Kind, Meaning, Outcome, Rule, clause, digits};
 use crate::model::document::{Found, Unit};
 use crate::model::number::millis_of;
@@ -37,7 +39,9 @@ impl Rule {
     fn value_of_text(&self) -> Bson {
         let read: Bson = match self.unit {
             None => doc! { "$toLong": dates::rfc3339("$$text") }.into(),
-            Some(unit) => of_digits("$$text", |number| millis(number, Some(unit)).into()),
+            Some(unit) => {
+                of_digits("$$text", |number| of_known(number, millis(number, Some(unit))).into())
+            }
         };
         let said = doc! { "$let": { "vars": { "text": self.said() }, "in": read } };
         doc! { "$cond": [is_text(&self.field()), said, Bson::Null] }.into()

@@ -91,6 +91,11 @@ pub(super) fn outer_paths(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('.').map(|(at, _)| &path[..at])
 }
 
+/// This, where the value is there, or null: `$max` and `$min` pass over a null.
+pub(super) fn of_known(value: &str, this: Document) -> Document {
+    doc! { "$cond": [{ "$gt": [value, Bson::Null] }, this, Bson::Null] }
+}
+
 /// Beyond this there are no milliseconds of a date.
 const FURTHEST: f64 = 9.3e18;
 
@@ -119,7 +124,7 @@ pub(super) fn instant(path: &str, unit: Option<Unit>) -> Bson {
     let field = format!("${path}");
     let of_array = doc! { "$let": {
         "vars": { "least": least(path, is_usable("$$this", unit)) },
-        "in": millis("$$least", unit),
+        "in": of_known("$$least", millis("$$least", unit)),
     } };
     let unusual = doc! { "$cond": [{ "$isArray": &field }, of_array, Bson::Null] };
     doc! { "$cond": [is_usable(&field, unit), millis(&field, unit), unusual] }.into()

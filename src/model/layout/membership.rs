@@ -6,6 +6,7 @@ use bson::raw::RawBsonRef;
 use bson::{Bson, Document, RawDocument, doc};
 
 use super::definition::{BsonType, Layout};
+use super::expressions::is_missing;
 use crate::model::document::{FieldPath, Found, each, find};
 use crate::model::filter::all;
 
@@ -44,9 +45,7 @@ impl Layout {
                 true => doc! { "$in": [{ "$type": format!("${path}") }, aliases(types)] },
                 false => has_type_fact(path, types),
             });
-        let forbidden = self.detect.forbid.iter().map(|path| {
-            doc! { "$in": [{ "$type": format!("${path}") }, ["missing"]] }
-        });
+        let forbidden = self.detect.forbid.iter().map(|path| is_missing(path));
         let facts: Vec<Document> = required.chain(forbidden).chain(self.has_affixes()).collect();
         doc! { "$and": facts }.into()
     }
@@ -74,14 +73,15 @@ impl Layout {
         id.ends_with(&self.id.suffix) && (!self.detect.prefixed || id.starts_with(&self.id.prefix))
     }
 
-    /// Whether fields inside this one are read or set. Then it must be a document itself: through an
+    /// Whether fields inside this one are read, looked for or set. Then it must be a document itself: through an
     /// array of documents nothing can be set, and a field would have several values.
     fn reads_within(&self, path: &FieldPath) -> bool {
         let of_rules =
             self.expiry.iter().flat_map(|rule| [&rule.path, &rule.lifetime_path]).flatten();
         let set = self.end.iter().map(|(path, _)| path);
         let dates = self.touched.iter().chain(&self.created).map(|at| &at.path);
-        let mut read = of_rules.chain(set).chain(dates);
+        let others = self.detect.forbid.iter().chain(self.detect.require.keys());
+        let mut read = of_rules.chain(set).chain(dates).chain(others);
         let is_array = |kind: &BsonType| *kind == BsonType::Array;
         let may_be_array =
             self.detect.require.get(path).is_some_and(|types| types.iter().any(is_array));

@@ -89,7 +89,7 @@ impl Rules {
             };
             // What others are read from is no array of documents.
             let outer = format!("{path}.");
-            match self.dated_paths().iter().any(|inner| inner.starts_with(&outer)) {
+            match self.inner_paths().iter().any(|inner| inner.starts_with(&outer)) {
                 true => matches!(found, Found::Direct(value) if fits(&value)),
                 false => whole(&found).iter().any(fits) || each(&found).iter().any(fits),
             }
@@ -111,12 +111,15 @@ impl Rules {
             && fits
     }
 
-    /// The paths of expiries and dates.
-    fn dated_paths(&self) -> Vec<&str> {
+    /// The paths of expiries and dates, and those that must be there or must not.
+    fn inner_paths(&self) -> Vec<&str> {
         let list = |key: &str| self.record.get(key).and_then(Toml::as_array).into_iter().flatten();
         let rules = list("expiry").chain(list("touched")).chain(list("created"));
         let paths = rules.filter_map(|rule| rule.get("path")).map(text);
-        paths.chain(self.ended()).collect()
+        let detect = self.record["detect"].as_table().unwrap();
+        let forbidden = detect.get("forbid").and_then(Toml::as_array).into_iter().flatten();
+        let required = detect["require"].as_table().unwrap().keys().map(String::as_str);
+        paths.chain(self.ended()).chain(forbidden.map(text)).chain(required).collect()
     }
 
     /// Seconds that are added to the value of a rule; `None` where nobody knows them.
@@ -218,7 +221,10 @@ impl Rules {
     /// without one meaning, `None` where there is nothing to mend.
     pub fn mended(&self, document: &Fields) -> Option<Option<i64>> {
         let Found::Direct(value) = look(document, self.path()) else { return None };
-        let date = dated(value);
+        // One of two is not mended: the server would set both, or end.
+        let is_single =
+            document.iter().filter(|(name, _)| name == self.path().as_bytes()).count() == 1;
+        let date = dated(value).filter(|_| is_single);
         let is_plain = value.kind() == "string" || NUMBERS.contains(&value.kind());
         (is_plain || date.is_some()).then_some(date)
     }
