@@ -59,6 +59,17 @@ pub enum Need {
     IdleLimit,
 }
 
+/// What became of a collection while it was worked on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It does not exist any more.
+    Dropped,
+    /// It was dropped, or renamed out of sight, and there is another one of its name.
+    Replaced,
+    /// It has this name now, `database.collection`.
+    Renamed(String),
+}
+
 /// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -149,6 +160,18 @@ pub enum Error {
         namespace: String,
         /// The namespaces on this server that hold sessions.
         session_collections: Vec<String>,
+    },
+    /// The collection is not the one any more that the operation began with.
+    #[error("{namespace} {}", match .fate {
+        Fate::Dropped => "was dropped meanwhile".to_owned(),
+        Fate::Replaced => "was replaced by another collection of that name meanwhile".to_owned(),
+        Fate::Renamed(name) => format!("was renamed to {name} meanwhile"),
+    })]
+    CollectionChanged {
+        /// `database.collection`.
+        namespace: String,
+        /// What became of it.
+        fate: Fate,
     },
     /// The server is a secondary, and the connection is direct.
     #[error("{address} is a secondary: deletes and the server's clock require the primary")]
@@ -280,6 +303,21 @@ impl Error {
         }
     }
 
+    /// Whether the index is gone, or hidden, that a command was to go along.
+    pub(crate) fn is_of_lost_index(&self) -> bool {
+        match self {
+            Self::Server { code: BAD_VALUE, message, .. } => message.contains(NO_SUCH_HINT),
+            Self::Server { code: QUERY_PLAN_KILLED, message, .. } => message.contains("index '"),
+            _ => false,
+        }
+    }
+
+    /// Whether the server refused to write one document for what the document is: it would become too
+    /// large, a validator forbids it, a field is in the way, or a unique index has its value.
+    pub(crate) fn is_of_document(&self) -> bool {
+        matches!(self, Self::Server { code, .. } if OF_DOCUMENTS.contains(code))
+    }
+
     /// Whether it is certain that no part of the command was carried out: it was never sent, or the
     /// server rejected it before it began.
     pub(crate) fn is_refusal(&self) -> bool {
@@ -332,11 +370,22 @@ const REFUSALS: [i32; 2] = [10107, 13435];
 const OVERLOADS: [i32; 5] = [50, 64, 262, 462, 16500];
 
 /// The retryable codes of the drivers' "retryable writes" and "retryable reads" specifications, and
-/// `MaxTimeMSExpired` (50), `CursorNotFound` (43), `CursorKilled` (237) and `Interrupted` (11601).
-const TRANSIENT_CODES: [i32; 20] = [
-    6, 7, 43, 50, 64, 89, 91, 134, 189, 237, 262, 462, 9001, 10107, 11600, 11601, 11602, 13435,
-    13436, 16500,
+/// `MaxTimeMSExpired` (50), `CursorNotFound` (43), `CursorKilled` (237), `Interrupted` (11601) and
+/// `QueryPlanKilled` (175): an index or a collection was dropped under a cursor, and a new one finds
+/// what there is.
+const TRANSIENT_CODES: [i32; 21] = [
+    6, 7, 43, 50, 64, 89, 91, 134, 175, 189, 237, 262, 462, 9001, 10107, 11600, 11601, 11602,
+    13435, 13436, 16500,
 ];
+
+const BAD_VALUE: i32 = 2;
+const QUERY_PLAN_KILLED: i32 = 175;
+/// What the server says of a hint that names no index that it may use.
+const NO_SUCH_HINT: &str = "hint provided does not correspond to an existing index";
+
+/// `TypeMismatch`, `PathNotViable`, `DocumentValidationFailure`, `BSONObjectTooLarge` in its three
+/// forms, `KeyTooLong` and `DuplicateKey`.
+const OF_DOCUMENTS: [i32; 8] = [14, 28, 121, 10334, 17419, 17420, 17280, 11000];
 
 fn is_transient(error: &mongodb::error::Error) -> bool {
     match error.kind.as_ref() {

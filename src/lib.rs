@@ -90,6 +90,8 @@ pub use app::builder::StoreBuilder;
 pub use connection::Connection;
 pub use error::{Error, Result};
 pub use layout::{Layout, Layouts};
+pub use model::filter::Filter;
+pub use model::key::Key;
 pub use model::selection::Selection;
 pub use query::Query;
 pub use session::{Session, SessionId, ShortId, State};

@@ -6,6 +6,7 @@ mod elements;
 pub(crate) mod filter;
 pub mod humanize;
 pub(crate) mod index_spec;
+pub(crate) mod key;
 pub mod layout;
 mod number;
 pub mod payload;

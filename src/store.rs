@@ -5,12 +5,15 @@ mod collection;
 pub(crate) mod encode;
 mod expiry;
 mod ids;
+mod prefixes;
 mod read;
 pub(crate) mod roundtrip;
 mod sessions;
 
 pub use crate::server::reply::documents;
+pub(crate) use collection::Identity;
 pub use collection::Store;
 pub use expiry::{DEFAULT_LIFETIME, Expiry};
-pub use ids::Resolved;
+pub use ids::{Resolved, Resolver};
 pub use read::{Batches, Reading, SortKey};
+pub(crate) use read::{joined, raw_document};

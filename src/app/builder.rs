@@ -80,9 +80,9 @@ impl StoreBuilder {
         self
     }
 
-    /// How long a session lives after its last touch, for layouts whose documents do not say so: the
+    /// How long a session lives after its last touch, for layouts whose documents do not store it: the
     /// lifetime is in the TTL index, as for `session-mongoose-ttl`, or in the settings of the
-    /// application. Default: as the index on the server says. Other layouts ignore it.
+    /// application. Default: the lifetime in the index on the server. Other layouts ignore it.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);

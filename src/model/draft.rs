@@ -26,8 +26,8 @@ use record::Record;
 const FEW: usize = 20;
 
 impl Sample {
-    /// The text of a record for these documents, which [`Layout::from_toml`] takes as it is. `now` tells
-    /// what is past.
+    /// The text of a record for these documents, which [`Layout::from_toml`] accepts as it is. An
+    /// expiry before `now` is past.
     ///
     /// # Errors
     /// [`Error::Unsupported`] where there are no documents, and [`Error::Accounts`] where they are

@@ -1,6 +1,52 @@
 //! Putting filters together.
 
+use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, doc};
+
+use crate::model::key::{Key, all_raw, among};
+
+/// What documents are looked for by: a condition, and perhaps the values that the field at a path may
+/// have, which are sent as the bytes that they are.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    keys: Option<(String, Vec<Key>)>,
+    rest: Document,
+}
+
+impl Filter {
+    /// The documents with one of these keys at `path` that fulfil `rest`.
+    pub(crate) fn keyed(path: &str, keys: Vec<Key>, rest: Document) -> Self {
+        Self { keys: Some((path.to_owned(), keys)), rest }
+    }
+
+    /// Whether every document matches.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.keys.is_none() && self.rest.is_empty()
+    }
+
+    /// The condition, if it names no keys.
+    pub(crate) fn plain(self) -> Result<Document, Self> {
+        match self.keys {
+            None => Ok(self.rest),
+            Some(_) => Err(self),
+        }
+    }
+
+    /// As the server gets it. `None` if the name of a field has a zero in it.
+    pub(crate) fn raw(&self) -> Option<RawDocumentBuf> {
+        let rest = RawDocumentBuf::try_from(&self.rest).ok()?;
+        Some(match &self.keys {
+            None => rest,
+            Some((path, keys)) => all_raw([&*among(path, keys), &*rest]),
+        })
+    }
+}
+
+impl From<Document> for Filter {
+    fn from(rest: Document) -> Self {
+        Self { keys: None, rest }
+    }
+}
 
 /// All of these clauses.
 pub(crate) fn all(mut clauses: Vec<Document>) -> Document {

@@ -3,7 +3,7 @@
 //! filters. Nothing here waits, reads a clock or talks to a server.
 //!
 //! `record` reads the TOML and compiles it into the [`Layout`] of `definition`; `known` has those
-//! that are built in. [`detect`] tells which layout a collection has, and
+//! that are built in. [`detect`] finds the layout of a collection, and
 //! `membership` which documents are sessions of it; `layouts` puts those of a mixed collection together. By a layout `read` finds the
 //! session in a document, and `states` the sessions of a collection that are over, by the rules of
 //! `expiry` and `derived`; `aggregation` says the same as expressions, and `mend` what puts an expiry right.

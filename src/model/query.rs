@@ -1,5 +1,5 @@
-//! Which sessions are meant: a plain value that becomes a filter for the server and, where only the
-//! decoded payload can tell, a test for each candidate.
+//! Which sessions are selected: a plain value that becomes a filter for the server and, where only
+//! the decoded payload decides, a test for each candidate.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ mod search;
 
 pub use elsewhere::Elsewhere;
 
-/// A selection of sessions. All conditions must hold; the default has none and means every session.
+/// A selection of sessions. All conditions must hold; the default has none and selects every session.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
     /// In this state.
@@ -53,12 +53,12 @@ impl Query {
         self.state == Some(State::Expired)
     }
 
-    /// Whether a candidate's payload must be decoded to know whether it is meant.
+    /// Whether a candidate's payload must be decoded to know whether it matches.
     pub fn needs_payload(&self) -> bool {
         self.user.is_some() || !self.payload.is_empty() || self.judges_touches()
     }
 
-    /// Whether touches that follow from the expiry are compared, too. The server cannot tell them.
+    /// Whether touches that follow from the expiry are compared, too. The server cannot compute them.
     pub fn judges_touches(&self) -> bool {
         self.idle.is_some() && self.touch_slack.is_some()
     }
@@ -207,8 +207,8 @@ impl Query {
         layouts.iter().all(sends)
     }
 
-    /// The session in `document`, which matched the filter, if it is meant; as it stands at
-    /// `cutoff`, and with no more of the payload decoded than must be.
+    /// The session in `document`, which matched the filter, if it is selected, with its
+    /// state at `cutoff`. Decodes only as much of the payload as necessary.
     pub(super) fn admit(
         &self,
         layout: &Layout,
@@ -248,7 +248,7 @@ impl Query {
         self.user.is_none() || session.user == self.user
     }
 
-    /// The session in `document`, if its payload has what is looked for, whoever its user is; with
+    /// The session in `document`, if its payload has the value, whoever its user is; with
     /// the payload, if it was decoded.
     fn read<'a>(
         &self,

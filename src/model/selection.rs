@@ -1,10 +1,11 @@
 //! Which sessions a command works on, in one value: it becomes one filter for the server, and one
 //! test of each document that the server found with it.
 
-use bson::{Bson, DateTime, Document, RawDocument, doc};
+use bson::{DateTime, Document, RawDocument, doc};
 
 use crate::error::Result;
-use crate::model::filter::all;
+use crate::model::filter::{Filter, all};
+use crate::model::key::Key;
 use crate::model::layout::Layouts;
 use crate::model::query::{Needed, Query, Verdict};
 use crate::model::session::{Session, State};
@@ -15,7 +16,7 @@ pub struct Selection {
     /// The conditions that must hold.
     pub query: Query,
     /// The `_id`s it is limited to, if sessions were named.
-    pub keys: Option<Vec<Bson>>,
+    pub keys: Option<Vec<Key>>,
     /// The server's clock: ages count back from it.
     pub now: DateTime,
     /// Sessions that expire before this instant are expired.
@@ -36,23 +37,29 @@ impl Selection {
         Self { cutoff, ..Self::new(Query::state(State::Expired), now) }
     }
 
-    /// The filter for the server. It decides everything, or all but what only a decoded payload
-    /// tells: see [`Selection::admits`].
+    /// The filters for the server: one, or several where many sessions are named. They decide
+    /// everything, or all but what only a decoded payload tells: see [`Selection::admits`].
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) where a layout cannot decide a condition.
-    pub fn filter(&self, layouts: &Layouts) -> Result<Document> {
-        Ok(all(vec![self.keyed(), self.predicate(layouts)?]))
+    pub fn filter(&self, layouts: &Layouts) -> Result<Vec<Filter>> {
+        Ok(self.keyed(&self.predicate(layouts)?))
     }
 
-    /// The part of the filter that the `_id`s are.
-    pub(crate) fn keyed(&self) -> Document {
-        let keys = self.keys.as_ref();
-        keys.map_or_else(Document::new, |keys| doc! { "_id": { "$in": keys } })
+    /// `condition` of the sessions that were named, if any were: one filter, or several that are for
+    /// the server one after the other, where one would be too large.
+    pub(crate) fn keyed(&self, condition: &Document) -> Vec<Filter> {
+        let Some(keys) = &self.keys else { return vec![condition.clone().into()] };
+        chunks(keys, MOST_KEYS, MOST_BYTES)
+            .map(|keys| Filter::keyed("_id", keys.to_vec(), condition.clone()))
+            .collect()
     }
 
-    /// The filter without the `_id`s: what a write repeats that names them itself.
-    pub(crate) fn predicate(&self, layouts: &Layouts) -> Result<Document> {
+    /// The condition without the `_id`s: what a write repeats that names them itself.
+    ///
+    /// # Errors
+    /// As for [`Selection::filter`].
+    pub fn predicate(&self, layouts: &Layouts) -> Result<Document> {
         let query = self.query.filter(layouts, self.now, self.cutoff)?;
         Ok(all(vec![query, self.invariant(layouts)]))
     }
@@ -70,9 +77,10 @@ impl Selection {
     /// # Errors
     /// As for [`Selection::filter`].
     pub fn left_out(&self, layouts: &Layouts) -> Result<Option<Document>> {
+        // Whoever is named by an `_id` is meant, even a credential.
         let Some(spared) = self.spared(layouts) else { return Ok(None) };
         let all_that_match = Self { spares_credentials: false, ..self.clone() };
-        Ok(Some(all(vec![all_that_match.filter(layouts)?, spared])))
+        Ok(Some(all(vec![all_that_match.predicate(layouts)?, spared])))
     }
 
     fn spared(&self, layouts: &Layouts) -> Option<Document> {
@@ -83,19 +91,19 @@ impl Selection {
 
     /// The dates that the conditions compare with. For each, the filter of all sessions that have it,
     /// and the filter of those that lack it although they match the other conditions that the server
-    /// can judge: nothing can be said of them, so they are not selected.
+    /// can judge: they cannot be decided, so they are not selected.
     ///
     /// # Errors
     /// As for [`Selection::filter`].
-    pub fn needed_dates(&self, layouts: &Layouts) -> Result<Vec<(Needed, Document, Document)>> {
+    pub fn needed_dates(&self, layouts: &Layouts) -> Result<Vec<(Needed, Document, Vec<Filter>)>> {
         let needed = self.query.needed_dates(layouts).into_iter();
         let filters = needed.map(|date| {
-            let everybody = Self::new(Query::default(), self.now).filter(layouts)?;
+            let everybody = Self::new(Query::default(), self.now).predicate(layouts)?;
             let query = Query { state: self.query.state, ..Query::default() };
-            let others = Self { query, keys: self.keys.clone(), ..*self }.filter(layouts)?;
+            let others = Self { query, keys: self.keys.clone(), ..*self };
             let has = all(vec![everybody, date.there.clone()]);
-            let lacks = all(vec![others, doc! { "$nor": [&date.there] }]);
-            Ok((date, has, lacks))
+            let lacks = all(vec![others.predicate(layouts)?, doc! { "$nor": [&date.there] }]);
+            Ok((date, has, others.keyed(&lacks)))
         });
         filters.collect()
     }
@@ -115,8 +123,8 @@ impl Selection {
         !self.needs_payload() || self.session(layouts, document).is_some()
     }
 
-    /// The session in a document that matched the filter, if it is selected, as it stands at the
-    /// cutoff. No more of the payload is decoded than must be.
+    /// The session in a document that matched the filter, if it is selected, with its state at the
+    /// cutoff. Decodes only as much of the payload as necessary.
     pub fn session(&self, layouts: &Layouts, document: &RawDocument) -> Option<Session> {
         self.query.admit(layouts.of(document), document, (self.now, self.cutoff))
     }
@@ -135,6 +143,26 @@ impl Selection {
     }
 }
 
+/// How many keys go into one filter, and how many bytes of them: it has room for 16 MB.
+pub(crate) const MOST_KEYS: usize = 10_000;
+pub(crate) const MOST_BYTES: usize = 4 << 20;
+
+/// `keys` in order, at most so many and of so many bytes at a time, or a single one.
+pub(crate) fn chunks(keys: &[Key], most: usize, bytes: usize) -> impl Iterator<Item = &[Key]> {
+    let mut rest = keys;
+    std::iter::from_fn(move || {
+        let mut size = 0;
+        let fits = |key: &&Key| {
+            size += key.size();
+            size <= bytes
+        };
+        let fit = rest.iter().take(most.max(1)).take_while(fits).count().max(1);
+        let (chunk, left) = rest.split_at(fit.min(rest.len()));
+        rest = left;
+        (!chunk.is_empty()).then_some(chunk)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,13 +178,13 @@ mod tests {
         let mut selection = Selection::new(Query::state(State::Live), at(0));
         let credentials = layouts.credentials().unwrap();
         let spares = |selection: &Selection| {
-            let filter = selection.filter(layouts).unwrap().to_string();
+            let filter = selection.predicate(layouts).unwrap().to_string();
             assert!(filter.contains(&layouts.membership().to_string()[1..20]), "{filter}");
             filter.contains(&doc! { "$nor": [&credentials] }.to_string())
         };
         assert!(!spares(&selection));
         assert_eq!(selection.left_out(layouts).unwrap(), None);
-        let everybody = selection.filter(layouts).unwrap();
+        let everybody = selection.predicate(layouts).unwrap();
         selection.spares_credentials = true;
         assert!(spares(&selection));
         let left_out = all(vec![everybody, credentials.clone()]);

@@ -4,14 +4,14 @@ use std::fmt;
 
 use bson::{Bson, DateTime, oid::ObjectId, spec::BinarySubtype};
 
-/// Whether a session still logs somebody in.
+/// Whether a session can still log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
     /// Its expiry is before the cutoff.
     Expired,
     /// Its expiry is usable and not before the cutoff.
     Live,
-    /// The store keeps it for ever.
+    /// The store keeps it forever.
     Endless,
     /// Neither the store nor a TTL index can act on its expiry: it never goes away by itself.
     Malformed,
@@ -86,7 +86,7 @@ impl SessionId {
         }
     }
 
-    /// Twelve characters after the store's fixed prefix, never more than half of what is there.
+    /// Twelve characters after the store's fixed prefix, never more than half of the rest.
     /// Enough to name a session with, not enough to be one.
     pub fn short(&self) -> String {
         if let Bson::String(text) = &self.value {
@@ -136,8 +136,8 @@ impl ShortId {
         &self.text[self.start..self.start + self.shown]
     }
 
-    /// Shows more of each id that begins like another one among `ids`, until it is told from all of
-    /// them; at most what may be shown. Gives back the bytes of the longest that was lengthened.
+    /// Lengthens each id that begins like another one among `ids` until it is unique, at most to what
+    /// may be shown. Returns the bytes of the longest that was lengthened.
     pub fn tell_apart(mut ids: Vec<&mut Self>) -> Option<usize> {
         ids.sort_unstable_by(|one, other| one.own().cmp(other.own()));
         let (mut with_last, mut longest) = (0, None);
@@ -153,7 +153,7 @@ impl ShortId {
         longest
     }
 
-    /// Shows at least so many bytes, as of an id that had to be lengthened.
+    /// Shows at least `bytes`, such as those of an id that had to be lengthened.
     pub fn show_as_much(&mut self, bytes: usize) {
         let own = self.own();
         let bytes = (0..=bytes.min(own.len())).rfind(|at| own.is_char_boundary(*at)).unwrap_or(0);
@@ -172,7 +172,7 @@ impl ShortId {
     }
 }
 
-/// How many bytes the first so many characters of `text` take.
+/// How many bytes the first `characters` characters of `text` take.
 fn width_of(text: &str, characters: usize) -> usize {
     if text.is_ascii() {
         return characters.min(text.len());
@@ -239,7 +239,7 @@ impl From<ObjectId> for SessionId {
     }
 }
 
-/// What can be said of one session without its payload.
+/// What is known of one session without its payload.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Session {

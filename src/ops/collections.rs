@@ -29,7 +29,7 @@ pub struct Surveyed {
     pub documents: Option<u64>,
     /// Their size in bytes, uncompressed.
     pub bytes: Option<u64>,
-    /// The state of the TTL index that the likeliest layout wants.
+    /// The state of the TTL index that the likeliest layout needs.
     pub ttl: Option<TtlState>,
 }
 
@@ -64,7 +64,8 @@ impl Connection {
     /// what the built-in layouts say of these.
     ///
     /// # Errors
-    /// [`Error::NoCollection`], what [`Sample::draft`] says, and what the connection meets.
+    /// [`Error::NoCollection`], the errors of [`Sample::draft`], or if the server refuses the command or
+    /// cannot be reached.
     pub async fn draft_layout(&self, collection: &str) -> Result<(String, Verdict)> {
         let Some(indexes) = self.indexes(collection).await? else {
             return Err(self.no_collection(collection).await);
@@ -121,9 +122,9 @@ impl Connection {
     /// The namespaces of this database whose documents are sessions.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn session_collections(&self) -> Result<Vec<String>> {
-        // Enough to tell a layout, little enough for a database of a thousand collections: this only
+        // Enough to detect a layout, few enough for a database of a thousand collections: this only
         // decorates an error.
         const LOOK: i64 = 5;
         let mut found = Vec::new();
@@ -183,7 +184,7 @@ impl Connection {
     /// What fits the layouts `own` is said to have them, rather than a built-in one.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn survey(
         &self,
         all_databases: bool,

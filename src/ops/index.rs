@@ -1,4 +1,4 @@
-//! The TTL index that a layout's documents want, and what stands in its place.
+//! The TTL index that a layout's documents need, and any other index in its place.
 //!
 //! Rules of the server that shape this (mongod 6.0.5): the same key with other options or another
 //! name is refused (85, 86); `collMod` turns a plain index into a TTL index in place and would as

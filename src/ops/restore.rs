@@ -1,18 +1,23 @@
 //! Putting the documents of an archive back, in batches that the caller pulls. An id that exists is
 //! skipped, so it can be done again at any time, after whatever stopped it.
 
-use bson::raw::{RawArrayBuf, RawDocumentBuf};
-use bson::{Bson, Document, doc, rawdoc};
+use std::collections::HashSet;
+
+use bson::raw::{RawDocumentBuf, cstr};
+use bson::{Document, rawdoc};
+use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
+use crate::model::key::{Key, Raw, among};
 use crate::server::backoff::{Retries, may_pass};
 use crate::server::connection::Connection;
-use crate::server::reply::{affected, first_batch, key_of, refusal};
+use crate::server::reply::{affected, documents, first_batch, refusal};
+use crate::store::joined;
 
-/// How many sessions a batch has unless told otherwise.
+/// How many sessions a batch has by default.
 pub const BATCH_SIZE: u32 = 1000;
-/// How many bytes of documents a batch has at the most, unless a single one is larger: a command
+/// The most bytes of documents in a batch, unless a single one is larger: a command
 /// holds 16 MB.
 const BATCH_BYTES: usize = 4 << 20;
 /// How long the server may work on one batch, in milliseconds.
@@ -54,7 +59,7 @@ pub struct Restoring<I> {
     batch_size: u32,
     /// Read, but too large for the batch before.
     held: Option<RawDocumentBuf>,
-    /// What ended the reading, to be told once the documents before it are restored.
+    /// What ended the reading, to be reported once the documents before it are restored.
     broken: Option<Error>,
     total: Restored,
     cancel: CancellationToken,
@@ -88,31 +93,38 @@ impl Connection {
     /// How many of `documents` have an `_id` that is in `collection` already.
     ///
     /// # Errors
-    /// What the connection meets, and the first error among the documents.
+    /// If the server refuses the command or cannot be reached; and the first error among the documents.
     pub async fn count_existing(
         &self,
         collection: &str,
         documents: impl IntoIterator<Item = Result<RawDocumentBuf>>,
     ) -> Result<u64> {
-        let mut documents = documents.into_iter();
         let mut existing = 0;
-        loop {
-            let batch: Vec<_> =
-                documents.by_ref().take(BATCH_SIZE as usize).collect::<Result<_>>()?;
-            if batch.is_empty() {
-                return Ok(existing);
+        let (mut keys, mut bytes) = (Vec::new(), 0);
+        for document in documents {
+            let Some(key) = Key::of(&document?) else { continue };
+            bytes += key.size();
+            keys.push(key);
+            if keys.len() == BATCH_SIZE as usize || bytes > BATCH_BYTES {
+                existing += self.count_keys(collection, &keys).await?;
+                (keys, bytes) = (Vec::new(), 0);
             }
-            let keys: Vec<Bson> = batch.iter().filter_map(|document| key_of(document)).collect();
-            let command = doc! {
-                "aggregate": collection,
-                // Along the index on `_id`; no document is sent.
-                "pipeline": [{ "$match": { "_id": { "$in": keys } } }, { "$count": "n" }],
-                "cursor": {},
-                "comment": COMMENT,
-            };
-            let reply = self.run("aggregate", collection, command).await?;
-            existing += first_batch(&reply).first().map_or(0, |counted| affected(counted, "n"));
         }
+        Ok(existing + self.count_keys(collection, &keys).await?)
+    }
+
+    async fn count_keys(&self, collection: &str, keys: &[Key]) -> Result<u64> {
+        let mut matching = Raw::new();
+        matching.document("$match", &among("_id", keys));
+        let (matching, counting) = (matching.done(), rawdoc! { "$count": "n" });
+        // Along the index on `_id`; no document is sent.
+        let mut parts = Raw::new();
+        parts.documents("pipeline", [&*matching, &*counting]);
+        let mut command = joined(&rawdoc! { "aggregate": collection }, &parts.done());
+        command.append(cstr!("cursor"), rawdoc! {});
+        command.append(cstr!("comment"), COMMENT);
+        let reply = self.run_raw("aggregate", collection, command).await?;
+        Ok(first_batch(&reply).first().map_or(0, |counted| affected(counted, "n")))
     }
 }
 
@@ -158,10 +170,10 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
             let Some(next) = self.held.take().map(Ok).or_else(|| self.documents.next()) else {
                 break;
             };
-            let document = next.and_then(|document| match document.get("_id") {
+            let document = next.and_then(|document| match Key::of(&document) {
                 // The server would give it a new id each time.
-                Ok(None) => Err(Error::Document("it has no _id".into())),
-                _ => Ok(document),
+                None => Err(Error::Document("it has no _id".into())),
+                Some(_) => Ok(document),
             });
             match document {
                 Ok(document) => {
@@ -219,21 +231,50 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
     }
 
     async fn insert(&self, batch: &[RawDocumentBuf]) -> Result<Reply> {
-        let mut documents = RawArrayBuf::new();
-        batch.iter().for_each(|document| documents.push(document.as_ref()));
-        // Raw, because an archive in BSON may hold text that is not UTF-8.
-        let command = rawdoc! {
-            "insert": self.collection.as_str(),
-            "documents": documents,
-            // A taken id must not keep the rest of the batch out.
-            "ordered": false,
-            "maxTimeMS": BATCH_MAX_MS,
-            "comment": COMMENT,
-            // A failover could roll back what was reported as restored.
-            "writeConcern": { "w": "majority" },
+        // The server repeats a taken id in its reply, which the driver could not decode.
+        let odd = batch.iter().filter_map(|document| Key::of(document));
+        let odd: Vec<Key> = odd.filter(|key| key.bson().is_none()).collect();
+        let taken = if odd.is_empty() { HashSet::new() } else { self.taken(&odd).await? };
+        let is_new = |document: &&RawDocumentBuf| {
+            taken.is_empty() || Key::of(document).is_none_or(|key| !taken.contains(&key))
         };
+        let mut parts = Raw::new();
+        // Raw, because an archive in BSON may hold text that is not UTF-8.
+        parts.documents("documents", batch.iter().filter(is_new).map(|document| &**document));
+        let mut command = joined(&rawdoc! { "insert": &*self.collection }, &parts.done());
+        // A taken id must not keep the rest of the batch out.
+        command.append(cstr!("ordered"), false);
+        command.append(cstr!("maxTimeMS"), BATCH_MAX_MS);
+        command.append(cstr!("comment"), COMMENT);
+        // A failover could roll back what was reported as restored.
+        command.append(cstr!("writeConcern"), rawdoc! { "w": "majority" });
+        if batch.iter().filter(is_new).next().is_none() {
+            return Ok(Reply { inserted: 0, skipped: batch.len() as u64, failure: None });
+        }
         let reply = self.connection.run_raw("insert", &self.collection, command).await?;
-        Ok(Reply::of(reply))
+        let mut reply = Reply::of(reply);
+        reply.skipped += taken.len() as u64;
+        Ok(reply)
+    }
+
+    /// Those of `keys` that the collection has.
+    async fn taken(&self, keys: &[Key]) -> Result<HashSet<Key>> {
+        let mut parts = Raw::new();
+        parts.document("filter", &among("_id", keys));
+        let mut find = joined(&rawdoc! { "find": &*self.collection }, &parts.done());
+        find.append(cstr!("projection"), rawdoc! { "_id": 1 });
+        find.append(cstr!("comment"), COMMENT);
+        let more = (BATCH_SIZE, COMMENT);
+        let mut found =
+            self.connection.run_raw_cursor("find", &self.collection, find, more).await?;
+        let mut taken = HashSet::new();
+        while let Some(batch) = found.next().await {
+            let namespace = self.connection.namespace(&self.collection);
+            let batch =
+                batch.map_err(|error| self.connection.scene("find", &namespace).error(error))?;
+            taken.extend(documents(&batch).filter_map(Key::of));
+        }
+        Ok(taken)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::server::connection::Connection;
 
 impl Connection {
     /// The login, and the first of these rights that it lacks on the collection; `None` if it lacks
-    /// none, or if the server does not tell.
+    /// none, or if the server does not report rights.
     pub async fn lacking(
         &self,
         collection: &str,

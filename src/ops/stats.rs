@@ -1,4 +1,4 @@
-//! What is in a collection, in numbers: states, sizes, ages, when sessions expire, who has them.
+//! A collection in numbers: states, sizes, ages, expiries and users.
 //! The server reads every session once and groups; what it sends is a few hundred lines to add up.
 
 use bson::{DateTime, Document, RawDocument, RawDocumentBuf, doc};
@@ -20,10 +20,10 @@ pub use users::Users;
 use aggregation::Aggregation;
 use grid::{Group, Histograms};
 
-/// How many of the first sessions, and of the last, are looked at before the pass.
+/// How many of the first sessions, and of the last, are examined before the pass.
 const LOOK: u64 = 100;
 
-/// What a server before 5.2 says to `$topN`.
+/// The error of a server before 5.2 for `$topN`.
 const UNKNOWN_ACCUMULATOR: i32 = 15952;
 
 /// The sessions of a collection in numbers. Where a date or a user is unknown of every session,
@@ -33,7 +33,7 @@ const UNKNOWN_ACCUMULATOR: i32 = 15952;
 pub struct Stats {
     /// The instant that decides the states, and from which ages and slots count.
     pub now: DateTime,
-    /// How many sessions the collection has, if only a sample of them was looked at.
+    /// How many sessions the collection has, if only a sample of them was examined.
     pub sampled_of: Option<u64>,
     /// In the order of [`State::ALL`].
     pub states: [Share; 4],
@@ -41,9 +41,9 @@ pub struct Stats {
     pub foreign: Share,
     /// The expiries.
     pub expires: Span,
-    /// The expired session that has waited longest to be removed.
+    /// The oldest expiry of an expired session.
     pub oldest_expired: Option<DateTime>,
-    /// The next live session to be over.
+    /// The next expiry of a live session.
     pub next_expiry: Option<DateTime>,
     /// When sessions were made, by [`Stats::created_by`].
     pub created: Span,
@@ -59,12 +59,12 @@ pub struct Stats {
     pub ages: Vec<Slot>,
     /// How many of the sessions were made in each of the last 24 hours, the present one last.
     pub growth: Vec<Slot>,
-    /// Who has them; `None` where the layout does not say.
+    /// The users; `None` if the layout has none.
     pub users: Option<Users>,
 }
 
 impl Stats {
-    /// Of no session at all.
+    /// Of an empty collection.
     pub fn of_nothing(now: DateTime) -> Self {
         Self {
             now,
@@ -91,7 +91,7 @@ impl Stats {
         at.map_or_else(Share::default, |at| self.states[at])
     }
 
-    /// All sessions that were looked at.
+    /// All sessions that were examined.
     pub fn all(&self) -> Share {
         let mut all = Share::default();
         self.states.iter().for_each(|share| all.add(*share));
@@ -136,7 +136,7 @@ impl Store {
     /// What is in the collection, seen from `now`, which is the server's and decides the states.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn stats(&self, options: &Options, now: DateTime) -> Result<Stats> {
         if let Some(user) = self.layouts().user_fact() {
             let users = users::pipeline(self.layouts(), user, options.top);
@@ -190,7 +190,7 @@ impl Store {
         Ok(found)
     }
 
-    /// `None` if it takes the thorough aggregation to tell.
+    /// `None` if only the thorough aggregation decides.
     async fn aggregated(
         &self,
         aggregation: &Aggregation<'_>,

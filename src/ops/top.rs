@@ -1,14 +1,16 @@
-//! A collection as it goes on: what came and went, the newest sessions, who removes what is expired.
+//! A live view of a collection: sessions created and removed, the newest sessions, and what deletes
+//! expired ones.
 //!
 //! A [`Store::snapshot`](crate::Store::snapshot) is short and may be taken every few seconds. A
 //! [`Store::count_states`](crate::Store::count_states) counts every session by its state: take the
-//! next one only after a rest of [`Counts::rest`].
+//! next one only after a pause of [`Counts::rest`].
 
 use std::fmt;
 use std::time::Duration;
 
-use bson::{Bson, DateTime};
+use bson::DateTime;
 
+use crate::model::key::Key;
 use crate::model::session::{Session, State};
 use crate::ops::doctor::{Fact, Monitor, Passes, Sweeper};
 use crate::ops::index::TtlState;
@@ -26,7 +28,7 @@ pub struct Wanted {
     pub state: Option<State>,
     /// Of this user, or with ids that begin so, from [`Wanted::SHORTEST_ID`] characters on.
     pub text: Option<String>,
-    /// At most so many.
+    /// At most this many.
     pub limit: usize,
 }
 
@@ -77,7 +79,7 @@ pub struct Entry {
     /// What is shown of it.
     pub session: Session,
     /// Its `_id`, which may be as good as a password.
-    pub key: Bson,
+    pub key: Key,
 }
 
 impl fmt::Debug for Entry {
@@ -98,9 +100,9 @@ pub struct Counts {
     pub known: u64,
     /// The expired session that waits longest to be removed.
     pub oldest: Option<DateTime>,
-    /// How many were looked at, if the numbers are estimated from a random sample.
+    /// How many were examined, if the numbers are estimated from a random sample.
     pub sample: Option<u64>,
-    /// Whether the collection has the TTL index that its layout wants.
+    /// Whether the collection has the TTL index that its layout needs.
     pub index: TtlState,
     /// How long the counting took.
     pub took: Duration,
@@ -119,7 +121,7 @@ impl Counts {
         (counted + known).saturating_sub(self.known)
     }
 
-    /// How long a server that just worked for so long is to be left in peace.
+    /// How long to pause after a command for which the server worked this long.
     pub fn rest(took: Duration) -> Duration {
         // So watching keeps the server busy for less than a tenth of the time.
         took.saturating_mul(10)

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
 use bson::{DateTime, Document, doc};
+use mongodb::action::{Action as _, RunCursorCommand};
 use mongodb::options::{ClientOptions, SelectionCriteria, ServerAddress};
+use mongodb::raw_batch_cursor::RawBatchCursor;
 use mongodb::{Client, ClientSession, Collection, Database};
 
 use crate::error::{Error, Result};
@@ -265,6 +267,26 @@ impl Connection {
         // PHP and old drivers store text that is not UTF-8, which a `Document` cannot hold.
         let reply = self.database.run_raw_command(command).await;
         reply.map_err(|error| self.scene(name, &namespace).error(error))
+    }
+
+    /// Runs a command that is raw BSON already and answers with a cursor, whose batches are of this
+    /// size. Like other reads, it goes where the connection string says.
+    pub(crate) async fn run_raw_cursor(
+        &self,
+        name: &str,
+        collection: &str,
+        command: RawDocumentBuf,
+        (size, comment): (u32, &str),
+    ) -> Result<RawBatchCursor> {
+        let namespace = self.namespace(collection);
+        let criteria = self.database.selection_criteria().cloned();
+        let command = self
+            .database
+            .run_raw_cursor_command(command)
+            .optional(criteria, RunCursorCommand::selection_criteria)
+            .batch_size(size)
+            .comment(bson::Bson::from(comment));
+        command.batch().await.map_err(|error| self.scene(name, &namespace).error(error))
     }
 
     /// The raw specifications of a collection's indexes. `None` if the collection does not exist.

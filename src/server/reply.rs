@@ -53,11 +53,6 @@ pub(crate) fn affected(reply: &Document, field: &str) -> u64 {
     }
 }
 
-/// The `_id` of a document. Writes address it by `_id`, whichever field its store looks it up by.
-pub(crate) fn key_of(document: &bson::RawDocument) -> Option<Bson> {
-    Bson::try_from(document.get("_id").ok()??).ok()
-}
-
 /// The documents of a batch, up to the first that is not BSON.
 pub fn documents(batch: &RawBatch) -> impl Iterator<Item = &bson::RawDocument> {
     let slices = batch.doc_slices().ok();

@@ -116,6 +116,11 @@ impl Scene<'_> {
 /// may be a session id.
 pub(crate) fn without_values(message: &str) -> String {
     const LONGEST: usize = 200;
+    // A query that cannot be planned is repeated in full, tree and values, before the reason.
+    let message = match message.split_once(" planner returned error :: caused by :: ") {
+        Some((query, reason)) if query.starts_with("error processing query") => reason,
+        _ => message,
+    };
     let end = ["dup key:", "{ ", "{\"", " doc: ", "key: "]
         .iter()
         .filter_map(|start| message.find(start))
@@ -137,6 +142,15 @@ mod tests {
             without_values(message),
             "E11000 duplicate key error collection: test.sessions index: _id_"
         );
+    }
+
+    #[test]
+    fn a_query_that_cannot_be_planned_is_not_repeated() {
+        let message = "error processing query: ns=x.s limit=1 skip=5Tree: expires $lt new \
+                       Date(1)\nSort: { expires: 1 }\nProj: {}\n planner returned error :: caused by \
+                       :: hint provided does not correspond to an existing index";
+        let wanted = "hint provided does not correspond to an existing index";
+        assert_eq!(without_values(message), wanted);
     }
 
     #[test]

@@ -1,17 +1,33 @@
 //! A store: one collection, the layout of its sessions and the connection to them. How they are read, found
-//! by what was typed, and written stands in the files beside this one.
+//! by typed ids, and written is in the files beside this one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bson::{DateTime, Document, doc};
+use bson::raw::RawDocumentBuf;
+use bson::{Bson, DateTime, Document, doc};
 use tokio::sync::OnceCell;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Fate, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::{Layout, Layouts};
 use crate::server::connection::Connection;
-use crate::server::reply::Reply;
+use crate::server::reply::{Reply, first_batch, refusal};
+
+/// Which collection a name stands for: one that is dropped and created anew is another.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Identity {
+    /// The one with this UUID.
+    Known(Bson),
+    /// One, and the server does not say which.
+    There,
+    /// None.
+    Absent,
+}
+
+fn uuid(listed: &Document) -> Option<Bson> {
+    listed.get_document("info").ok()?.get("uuid").cloned()
+}
 
 /// The sessions of one collection, in its layout or, in a mixed collection, its layouts.
 #[derive(Debug, Clone)]
@@ -52,7 +68,7 @@ impl Store {
     }
 
     /// How new sessions are written. Those that are there may have other layouts, too: what reads,
-    /// counts or ends them goes by [`Store::layouts`].
+    /// counts or ends them uses [`Store::layouts`].
     pub fn layout(&self) -> &Layout {
         self.layouts.first()
     }
@@ -97,7 +113,7 @@ impl Store {
     /// The server's clock.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn now(&self) -> Result<DateTime> {
         Ok(self.connection.hello().await?.now)
     }
@@ -106,8 +122,67 @@ impl Store {
         self.connection.run(name, &self.collection, command).await
     }
 
-    pub(crate) async fn reply(&self, name: &str, command: Document) -> Result<Reply> {
-        self.connection.reply(name, &self.collection, command).await
+    /// Runs a command that is raw BSON already. A reply counts even if a part of it failed.
+    pub(crate) async fn reply(&self, name: &str, command: RawDocumentBuf) -> Result<Reply> {
+        let document = self.connection.run_raw(name, &self.collection, command).await?;
+        Ok(Reply { refusal: refusal(&document), document })
+    }
+
+    /// Which collection its name stands for at the moment.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub(crate) async fn identity(&self) -> Result<Identity> {
+        match self.listed(doc! { "name": &self.collection }).await {
+            Ok(found) => Ok(match found.first() {
+                None => Identity::Absent,
+                Some(found) => uuid(found).map_or(Identity::There, Identity::Known),
+            }),
+            // Whoever may not list collections may look at the indexes of this one.
+            Err(error) if error.is_refusal() || error.code().is_some() => {
+                let indexes = self.connection.indexes(&self.collection).await;
+                Ok(match indexes {
+                    Ok(None) => Identity::Absent,
+                    Err(error) if !error.is_refusal() => return Err(error),
+                    Ok(Some(_)) | Err(_) => Identity::There,
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What became of the collection that this was: an error if its name stands for another one now,
+    /// or for none.
+    ///
+    /// # Errors
+    /// [`Error::CollectionChanged`], and what the connection meets.
+    pub(crate) async fn still_is(&self, before: &Identity) -> Result<()> {
+        let now = self.identity().await?;
+        if now == *before || *before == Identity::Absent {
+            return Ok(());
+        }
+        let Identity::Known(uuid) = before else {
+            return match now {
+                Identity::Absent => Err(self.changed(Fate::Dropped)),
+                _ => Ok(()),
+            };
+        };
+        let elsewhere = self.listed(doc! { "info.uuid": uuid }).await?;
+        Err(self.changed(match elsewhere.first().and_then(|found| found.get_str("name").ok()) {
+            Some(name) => Fate::Renamed(self.connection.namespace(name)),
+            None if now == Identity::Absent => Fate::Dropped,
+            None => Fate::Replaced,
+        }))
+    }
+
+    fn changed(&self, fate: Fate) -> Error {
+        Error::CollectionChanged { namespace: self.namespace(), fate }
+    }
+
+    async fn listed(&self, filter: Document) -> Result<Vec<Document>> {
+        let command =
+            doc! { "listCollections": 1, "filter": filter, "cursor": {}, "comment": &self.comment };
+        Ok(first_batch(&self.run("listCollections", command).await?))
     }
 
     pub(crate) async fn indexes(&self) -> Result<Vec<IndexSpec>> {
@@ -139,7 +214,7 @@ impl Store {
     /// after it.
     ///
     /// # Errors
-    /// What the server says, such as a duplicate id.
+    /// If the server refuses the command, such as for a duplicate id, or cannot be reached.
     pub async fn insert_documents(&self, documents: Vec<Document>) -> Result<()> {
         // The server takes up to 100,000 documents and 48 MB in one command; a body holds 16 MB.
         for chunk in documents.chunks(100) {

@@ -19,7 +19,7 @@ pub(crate) mod tower;
 
 use fields::{Changes, is_last_touch, unwritable};
 
-/// A session that is to be written.
+/// A session to write.
 #[derive(Debug)]
 pub(crate) struct Whole<'a> {
     pub(crate) id: &'a str,
@@ -27,18 +27,18 @@ pub(crate) struct Whole<'a> {
     pub(crate) expiry: Expiry,
 }
 
-/// What is to be kept in a session.
+/// The values to store in a session.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// What the layout has a form for.
+    /// A value that still has to be encoded for the layout.
     Value(Value),
-    /// What has that form already.
+    /// A value that is already encoded.
     #[cfg_attr(not(feature = "tower-sessions"), expect(dead_code, reason = "its record alone has"))]
     Encoded(Bson),
 }
 
 impl Whole<'_> {
-    /// Whether the time must be known before it can be written: it goes into the payload, or is
+    /// Whether the time must be known before the write: it becomes part of the payload, or is
     /// written as a number. Otherwise the server puts it in.
     pub(crate) fn needs_now(&self, layout: &Layout) -> bool {
         let in_payload = match self.expiry {
@@ -114,7 +114,7 @@ impl Whole<'_> {
     }
 }
 
-/// A session's other expiry.
+/// A new expiry for a session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Touch(pub(crate) Expiry);
 
@@ -133,7 +133,7 @@ impl Touch {
     }
 
     /// Whether a touch `now` may be left out of a session whose last write is not longer ago than
-    /// `after`. That is told by how far its expiry is from the one that it would get.
+    /// `after`. The distance between its expiry and the one that it would get shows that.
     pub(crate) fn is_needless(
         self,
         layout: &Layout,
@@ -175,7 +175,7 @@ fn lacks_cookie(layout: &Layout, payload: &Content) -> bool {
 
 /// express-session throws on a session without a cookie, so one that lasts as long is put in. By its
 /// `originalMaxAge` express-session renews the session at each request (`session/cookie.js`); where
-/// that is null, the cookie lasts as long as the browser, and the session as long as its store likes.
+/// that is null, the cookie lasts as long as the browser, and the session as long as its store decides.
 fn with_cookie(
     layout: &Layout,
     payload: Value,
@@ -236,7 +236,7 @@ fn document(payload: &Value, over: Option<DateTime>, layout: &Layout) -> Result<
     if let Some(number) = beyond_bson(payload) {
         return Err(refused(format!("{number} is beyond 64 bits with a sign")));
     }
-    // Extended JSON is what it stands for, as it is where the payload is read.
+    // Extended JSON means the value it represents, as where the payload is read.
     let mut bson = Bson::try_from(payload.clone()).map_err(|error| refused(error.to_string()))?;
     if let (Some(over), Some(key), Bson::Document(map)) = (over, &layout.payload.cookie, &mut bson)
         && let Ok(cookie) = map.get_document_mut("cookie")

@@ -19,7 +19,7 @@ pub enum Expiry {
     After(Duration),
     /// At this instant.
     At(DateTime),
-    /// Never, where the layout has a way to say so.
+    /// Never, if the layout can express that.
     Never,
 }
 

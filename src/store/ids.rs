@@ -1,65 +1,146 @@
-//! From what somebody typed to the sessions meant: a whole id, or a prefix that only one session
+//! Resolves typed ids to sessions: a whole id, or a prefix that only one session
 //! has. A prefix is a range of strings or of `ObjectId`s, never a regular expression.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use bson::{Bson, Document, doc, oid::ObjectId};
 
 use super::collection::Store;
+use super::prefixes::Longest;
 use super::read::Batches;
 use crate::error::Result;
 use crate::model::filter::{all, escaped};
+use crate::model::key::Key;
 use crate::model::layout::{BsonType, Layout};
 use crate::model::session::{SessionId, shorten};
-use crate::server::reply::{documents, key_of};
+use crate::server::reply::documents;
 
-/// The least that can be typed of an id whose short form is longer.
-const LEAST_PREFIX: usize = 8;
+/// The shortest prefix that can be typed of an id whose short form is longer.
+pub(super) const LEAST_PREFIX: usize = 8;
 /// The longest id of bytes that is found by a prefix.
 const LONGEST_BINARY: usize = 64;
 /// Ids asked for in one query.
 const AT_ONCE: usize = 1000;
+/// From so many ids on, of which none is whole, they are looked for together.
+const MANY: usize = 16;
+/// Ambiguous ids that are named.
+const NAMED: usize = 10;
 
 /// What typed ids turned out to be.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Resolved {
-    /// The `_id`s of the documents found.
-    pub keys: Vec<Bson>,
+    /// The `_id`s of the documents found, each once.
+    pub keys: Vec<Key>,
     /// What was found nowhere, shortened.
     pub unknown: Vec<String>,
     /// Prefixes that more than one session has.
     pub ambiguous: Vec<String>,
 }
 
-impl Resolved {
-    /// The filter that selects the sessions found.
-    pub fn filter(&self) -> Document {
-        doc! { "_id": { "$in": &self.keys } }
-    }
+/// Looks up ids, any number of them, some at a time: only what is found is kept.
+#[derive(Debug)]
+pub struct Resolver<'a> {
+    pub(super) store: &'a Store,
+    keys: HashSet<Key>,
+    ambiguous: Vec<String>,
+    /// How many ids no session has.
+    unknown: u64,
+    pub(super) longest: Longest,
 }
 
 impl Store {
     /// Finds the sessions that `typed` names: whole ids first, the rest as prefixes.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn resolve(&self, typed: &[String]) -> Result<Resolved> {
-        let mut resolved = Resolved::default();
+        let mut unknown = Vec::new();
+        let mut resolver = self.resolver();
+        resolver.look_up(typed, |text| unknown.push(shorten(text))).await?;
+        Ok(Resolved { unknown, ..resolver.done() })
+    }
+
+    /// Looks up ids, some at a time.
+    pub fn resolver(&self) -> Resolver<'_> {
+        Resolver {
+            store: self,
+            keys: HashSet::new(),
+            ambiguous: Vec::new(),
+            unknown: 0,
+            longest: Longest::default(),
+        }
+    }
+}
+
+impl Resolver<'_> {
+    /// Finds the sessions that `typed` names. `unknown` hears of each id that no session has.
+    ///
+    /// # Errors
+    /// What the connection meets.
+    pub async fn look_up(&mut self, typed: &[String], mut unknown: impl FnMut(&str)) -> Result<()> {
         for chunk in typed.chunks(AT_ONCE) {
-            let exact = self.exact(chunk).await?;
+            let exact = self.store.exact(chunk).await?;
+            let mut rest = Vec::new();
             for text in chunk {
                 match exact.get(text) {
-                    Some(key) => resolved.keys.push(key.clone()),
-                    None => self.by_prefix(text, &mut resolved).await?,
+                    Some(key) => drop(self.keys.insert(key.clone())),
+                    None => rest.push(text.as_str()),
+                }
+            }
+            for (text, matches) in self.by_prefix(&rest).await? {
+                match matches.as_slice() {
+                    [] => {
+                        self.unknown += 1;
+                        unknown(text);
+                    }
+                    [key] => drop(self.keys.insert(key.clone())),
+                    _ if self.ambiguous.len() < NAMED => self.ambiguous.push(shorten_prefix(text)),
+                    _ => {}
                 }
             }
         }
-        dedup(&mut resolved.keys);
-        Ok(resolved)
+        Ok(())
     }
 
+    /// What was found, apart from what was not.
+    pub fn done(self) -> Resolved {
+        let mut keys: Vec<_> = self.keys.into_iter().collect();
+        keys.sort_unstable();
+        Resolved { keys, unknown: Vec::new(), ambiguous: self.ambiguous }
+    }
+
+    /// At most two sessions for each of these texts, whose ids begin so.
+    async fn by_prefix<'t>(&mut self, texts: &[&'t str]) -> Result<Vec<(&'t str, Vec<Key>)>> {
+        let (mut found, mut single) = (Vec::new(), texts.to_vec());
+        if texts.len() >= MANY && self.store.layouts.share_ids() {
+            self.longest.look(self.store, self.unknown).await?;
+            let (possible, too_long): (Vec<_>, Vec<_>) =
+                single.into_iter().partition(|text| self.longest.may_be_prefix(text));
+            found.extend(too_long.into_iter().map(|text| (text, Vec::new())));
+            let together;
+            (together, single) = self.store.by_prefixes(&possible).await?;
+            found.extend(together);
+        }
+        for text in single {
+            let matches = match self.store.prefix_filter(before_invalid(text)).await? {
+                Some(filter) => self.store.some_ids(filter, text).await?,
+                None => Vec::new(),
+            };
+            found.push((text, matches));
+        }
+        Ok(found)
+    }
+}
+
+/// Text that is not UTF-8 is shown with a sign for what cannot be: an id is looked for by what comes
+/// before that.
+fn before_invalid(text: &str) -> &str {
+    text.split('\u{FFFD}').next().unwrap_or_default()
+}
+
+impl Store {
     /// The `_id`s of the sessions whose whole id was typed.
-    async fn exact(&self, typed: &[String]) -> Result<BTreeMap<String, Bson>> {
+    async fn exact(&self, typed: &[String]) -> Result<BTreeMap<String, Key>> {
         let named = self.layouts.each(|layout| {
             let values: Vec<Bson> = typed.iter().flat_map(|text| values_of(layout, text)).collect();
             doc! { &layout.id.path: { "$in": values } }
@@ -69,7 +150,7 @@ impl Store {
         let mut batches = self.read_for_ids(filter).await?;
         while let Some(batch) = batches.next().await? {
             for document in documents(&batch) {
-                let Some(key) = key_of(document) else { continue };
+                let Some(key) = Key::of(document) else { continue };
                 let layout = self.layouts.of(document);
                 let full = layout.id_of(document).full();
                 if let Some(own) = full.strip_prefix(&layout.id.prefix) {
@@ -81,37 +162,24 @@ impl Store {
         Ok(exact)
     }
 
-    /// What tells the ids of the sessions that match: no more of them than that, where their layouts
+    /// What identifies the sessions that match: no more of them than that, where their layouts
     /// agree on the field.
-    async fn read_for_ids(&self, filter: Document) -> Result<Batches> {
+    pub(super) async fn read_for_ids(&self, filter: Document) -> Result<Batches> {
         match self.layouts.share_ids() {
             true => self.read_ids(filter, &[&self.layout().id.path], AT_ONCE as u32).await,
             false => self.read_whole(filter, AT_ONCE as u32).await,
         }
     }
 
-    async fn by_prefix(&self, text: &str, resolved: &mut Resolved) -> Result<()> {
-        let matches = match self.prefix_filter(text).await? {
-            Some(filter) => self.some_ids(filter, text).await?,
-            None => Vec::new(),
-        };
-        match matches.as_slice() {
-            [] => resolved.unknown.push(shorten(text)),
-            [key] => resolved.keys.push(key.clone()),
-            _ => resolved.ambiguous.push(shorten_prefix(text)),
-        }
-        Ok(())
-    }
-
-    /// The sessions whose ids begin so.
+    /// The sessions whose ids begin with it.
     pub(crate) async fn prefix_filter(&self, text: &str) -> Result<Option<Document>> {
         let is_collated = self.is_collated().await?;
         Ok(self.layouts.each_maybe(|layout| prefix_filter(layout, text, is_collated)))
     }
 
-    /// At most two sessions whose ids begin so. Fewer than eight characters are taken only where
+    /// At most two sessions whose ids begin with it. Fewer than eight characters are taken only where
     /// they are at least the whole short form of a short id.
-    async fn some_ids(&self, filter: Document, text: &str) -> Result<Vec<Bson>> {
+    async fn some_ids(&self, filter: Document, text: &str) -> Result<Vec<Key>> {
         let typed = text.chars().count();
         let short = (typed < LEAST_PREFIX)
             .then(|| self.layouts.each(|layout| is_short(layout, 2 * typed + 1)));
@@ -122,11 +190,19 @@ impl Store {
         let mut keys = Vec::new();
         while let Some(batch) = batches.next().await? {
             for document in documents(&batch) {
-                let id: SessionId = self.layouts.of(document).id_of(document);
+                let layout = self.layouts.of(document);
+                let id: SessionId = layout.id_of(document);
                 if typed < LEAST_PREFIX && typed < id.short().chars().count() {
                     continue;
                 }
-                keys.extend(key_of(document));
+                if text.contains('\u{FFFD}') {
+                    let full = id.full();
+                    let own = full.strip_prefix(&layout.id.prefix).unwrap_or(&full);
+                    if !full.starts_with(text) && !own.starts_with(text) {
+                        continue;
+                    }
+                }
+                keys.extend(Key::of(document));
                 if keys.len() > 1 {
                     return Ok(keys);
                 }
@@ -136,8 +212,8 @@ impl Store {
     }
 }
 
-/// Whether an id has at most so many characters after its prefix.
-fn is_short(layout: &Layout, longest: usize) -> Document {
+/// Whether an id has at most this many characters after its prefix.
+pub(super) fn is_short(layout: &Layout, longest: usize) -> Document {
     let longest = longest + layout.id.prefix.chars().count();
     let id = doc! { "$convert": { "input": format!("${}", layout.id.path), "to": "string", "onError": "", "onNull": "" } };
     doc! { "$expr": { "$lte": [{ "$strLenCP": id }, longest as i64] } }
@@ -163,7 +239,7 @@ fn values_of(layout: &Layout, text: &str) -> Vec<Bson> {
     values
 }
 
-/// The sessions of the layout whose ids begin so.
+/// The sessions of the layout whose ids begin with it.
 fn prefix_filter(layout: &Layout, text: &str, is_collated: bool) -> Option<Document> {
     let (path, prefix) = (&layout.id.path, &layout.id.prefix);
     let mut ranges = Vec::new();
@@ -229,7 +305,7 @@ fn range(path: &str, text: &str) -> Option<Document> {
     None
 }
 
-fn object_id_range(path: &str, text: &str) -> Option<Document> {
+pub(super) fn object_id_range(path: &str, text: &str) -> Option<Document> {
     let edge = |fill: char| {
         let digits: String = text.chars().chain(std::iter::repeat(fill)).take(24).collect();
         ObjectId::parse_str(digits).ok()
@@ -247,11 +323,6 @@ fn binary_ranges(path: &str, text: &str) -> impl Iterator<Item = Document> {
     let range =
         move |length| doc! { path: { "$gte": edge(length, 0), "$lte": edge(length, 0xFF) } };
     (text.len()..=LONGEST_BINARY).map(range)
-}
-
-fn dedup(keys: &mut Vec<Bson>) {
-    let mut seen = std::collections::HashSet::new();
-    keys.retain(|key| seen.insert(key.to_string()));
 }
 
 #[cfg(test)]

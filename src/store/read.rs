@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use bson::{Bson, Document, doc};
+use bson::raw::{RawDocumentBuf, cstr};
+use bson::{Bson, Document, doc, rawdoc};
 use futures_util::StreamExt as _;
 use mongodb::action::{Action as _, Aggregate, Find};
 use mongodb::options::Collation;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 
 use super::collection::Store;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::model::filter::Filter;
+use crate::model::key::Raw;
 use crate::server::reply::{affected, documents};
 
 /// Documents a batch of a cursor: large enough to be as fast as the driver's default, small enough
@@ -38,9 +41,9 @@ pub struct Reading {
     pub sort: Option<SortKey>,
     /// The other way round.
     pub reverse: bool,
-    /// At most so many; 0 is all.
+    /// At most this many; 0 is all.
     pub limit: u64,
-    /// The server gives it up after so long; used where nothing is sorted.
+    /// The server aborts after this time; used where nothing is sorted.
     pub within: Option<Duration>,
 }
 
@@ -48,15 +51,15 @@ impl Store {
     /// How many sessions match `filter`.
     ///
     /// # Errors
-    /// What the connection meets.
-    pub async fn count(&self, filter: Document) -> Result<u64> {
+    /// If the server refuses the command or cannot be reached.
+    pub async fn count(&self, filter: impl Into<Filter>) -> Result<u64> {
+        let filter = filter.into();
         // Without a filter the server knows the number; with one it must be counted exactly.
-        if filter.is_empty() {
+        if filter.is_everything() {
             let reply = self.run("count", doc! { "count": &self.collection }).await?;
             return Ok(affected(&reply, "n"));
         }
-        let pipeline = [doc! { "$match": filter }, doc! { "$count": "n" }];
-        let mut counted = self.aggregate(pipeline.into()).await?;
+        let mut counted = self.aggregate_where(filter, vec![doc! { "$count": "n" }]).await?;
         let Some(batch) = counted.next().await? else { return Ok(0) };
         let count = documents(&batch)
             .next()
@@ -67,15 +70,15 @@ impl Store {
     /// The raw documents that match `filter`, in batches as the server sends them.
     ///
     /// # Errors
-    /// What the connection meets.
-    pub async fn read(&self, filter: Document, reading: &Reading) -> Result<Batches> {
+    /// If the server refuses the command or cannot be reached.
+    pub async fn read(&self, filter: impl Into<Filter>, reading: &Reading) -> Result<Batches> {
+        let filter = filter.into();
         let Some(sort) = reading.sort else {
             return self.find(filter, reading, None, READ_BATCH).await;
         };
         const KEY: &str = "__sessionctl_key";
         let direction = if reading.reverse { -1 } else { 1 };
         let mut pipeline = vec![
-            doc! { "$match": filter },
             doc! { "$addFields": { KEY: self.sort_key(sort) } },
             // Sessions without the date come last in either direction.
             doc! { "$addFields": { format!("{KEY}_none"): { "$lte": [format!("${KEY}"), Bson::Null] } } },
@@ -85,40 +88,65 @@ impl Store {
             pipeline.push(doc! { "$limit": i64::try_from(reading.limit).unwrap_or(i64::MAX) });
         }
         pipeline.push(doc! { "$unset": [KEY, format!("{KEY}_none")] });
-        self.aggregate(pipeline).await
+        self.aggregate_where(filter, pipeline).await
+    }
+
+    /// What these stages make of the documents that match `filter`.
+    async fn aggregate_where(&self, filter: Filter, mut stages: Vec<Document>) -> Result<Batches> {
+        let filter = match filter.plain() {
+            Ok(filter) => {
+                stages.insert(0, doc! { "$match": filter });
+                return self.aggregate(stages).await;
+            }
+            Err(keyed) => raw(&keyed)?,
+        };
+        let mut matching = Raw::new();
+        matching.document("$match", &filter);
+        let stages: Vec<_> = stages.iter().map(raw_document).collect::<Result<_>>()?;
+        let stages = std::iter::once(matching.done()).chain(stages).collect::<Vec<_>>();
+        let mut parts = Raw::new();
+        parts.documents("pipeline", stages.iter().map(|stage| &**stage));
+        let mut command = joined(&rawdoc! { "aggregate": &*self.collection }, &parts.done());
+        command.append(cstr!("allowDiskUse"), true);
+        command.append(cstr!("cursor"), rawdoc! {});
+        self.read_raw("aggregate", command, READ_BATCH).await
     }
 
     /// The whole documents that match `filter`, in batches of `size`.
-    pub(crate) async fn read_whole(&self, filter: Document, size: u32) -> Result<Batches> {
-        self.find(filter, &Reading::default(), None, size).await
+    pub(crate) async fn read_whole(&self, filter: impl Into<Filter>, size: u32) -> Result<Batches> {
+        self.find(filter.into(), &Reading::default(), None, size).await
     }
 
     /// The `_id`s that match `filter`, in batches of `size`, with the fields of `also`.
     pub(crate) async fn read_ids(
         &self,
-        filter: Document,
+        filter: impl Into<Filter>,
         also: &[&str],
         size: u32,
     ) -> Result<Batches> {
         let paths = ["_id"].iter().chain(also);
         let projection = paths.map(|path| ((*path).to_owned(), Bson::Int32(1))).collect();
-        self.find(filter, &Reading::default(), Some(projection), size).await
+        self.find(filter.into(), &Reading::default(), Some(projection), size).await
     }
 
-    /// The `_id`s of the last that were stored, the newest first; the server may take so long.
+    /// The `_id`s of the last sessions stored, the newest first, within this time on the server.
     pub(crate) async fn read_newest_ids(&self, limit: u64, within: Duration) -> Result<Batches> {
         let newest = Reading { reverse: true, limit, within: Some(within), sort: None };
-        self.find(Document::new(), &newest, Some(doc! { "_id": 1 }), READ_BATCH).await
+        self.find(Filter::default(), &newest, Some(doc! { "_id": 1 }), READ_BATCH).await
     }
 
     /// Reads as it is stored, which no sort holds up.
     async fn find(
         &self,
-        filter: Document,
+        filter: Filter,
         reading: &Reading,
         projection: Option<Document>,
         size: u32,
     ) -> Result<Batches> {
+        let filter = match filter.plain() {
+            Ok(filter) => filter,
+            Err(keyed) => return self.find_keyed(&keyed, reading, projection.as_ref(), size).await,
+        };
         let collection = self.connection.collection(&self.collection);
         let limit = i64::try_from(reading.limit).ok().filter(|limit| *limit > 0);
         let find = collection
@@ -131,6 +159,53 @@ impl Store {
         let find = if reading.reverse { find.sort(doc! { "$natural": -1 }) } else { find };
         let cursor = find.batch().await.map_err(|error| self.error("find", error))?;
         Ok(Batches { cursor, store: self.clone(), command: "find" })
+    }
+
+    /// The same where documents are named by keys, in which the driver would lose bytes.
+    async fn find_keyed(
+        &self,
+        filter: &Filter,
+        reading: &Reading,
+        projection: Option<&Document>,
+        size: u32,
+    ) -> Result<Batches> {
+        let mut parts = Raw::new();
+        parts.document("filter", &raw(filter)?);
+        if let Some(projection) = projection {
+            parts.document("projection", &raw_document(projection)?);
+        }
+        let command = rawdoc! { "find": &*self.collection };
+        let mut command = joined(&command, &parts.done());
+        if reading.reverse {
+            command.append(cstr!("sort"), rawdoc! { "$natural": -1 });
+        }
+        if let Some(limit) = i64::try_from(reading.limit).ok().filter(|limit| *limit > 0) {
+            command.append(cstr!("limit"), limit);
+        }
+        if let Some(within) = reading.within {
+            let millis = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
+            command.append(cstr!("maxTimeMS"), millis);
+        }
+        command.append(cstr!("batchSize"), i64::from(size));
+        self.read_raw("find", command, size).await
+    }
+
+    /// The documents that this command finds, a `find` or an `aggregate`.
+    pub(crate) async fn read_raw(
+        &self,
+        name: &'static str,
+        mut command: RawDocumentBuf,
+        size: u32,
+    ) -> Result<Batches> {
+        command.append(cstr!("comment"), self.comment.as_str());
+        let more = (size, self.comment.as_str());
+        let run = |command| self.connection.run_raw_cursor(name, &self.collection, command, more);
+        // The driver repeats a read of its own once, but no bare command.
+        let cursor = match run(command.clone()).await {
+            Err(error) if error.is_transient() => run(command).await?,
+            cursor => cursor?,
+        };
+        Ok(Batches { cursor, store: self.clone(), command: name })
     }
 
     /// So many whole documents, taken at random.
@@ -180,6 +255,26 @@ impl Store {
     }
 }
 
+fn raw(filter: &Filter) -> Result<RawDocumentBuf> {
+    filter.raw().ok_or_else(unsendable)
+}
+
+pub(crate) fn raw_document(document: &Document) -> Result<RawDocumentBuf> {
+    RawDocumentBuf::try_from(document).map_err(|_| unsendable())
+}
+
+fn unsendable() -> Error {
+    Error::Unsupported("the name of a field has a zero byte in it".into())
+}
+
+/// One document with the fields of both.
+pub(crate) fn joined(one: &bson::RawDocument, other: &bson::RawDocument) -> RawDocumentBuf {
+    let mut both = Raw::new();
+    both.extend(one);
+    both.extend(other);
+    both.done()
+}
+
 /// Batches of raw documents, as the server sends them.
 pub struct Batches {
     cursor: RawBatchCursor,
@@ -191,7 +286,7 @@ impl Batches {
     /// The next batch that has documents; `None` at the end.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn next(&mut self) -> Result<Option<RawBatch>> {
         while let Some(batch) = self.cursor.next().await {
             let batch = batch.map_err(|error| self.store.error(self.command, error))?;

@@ -1,5 +1,5 @@
 //! The payload as the application that keeps it has it: nothing of it changes when it is read and
-//! written again, which cannot be said of the form that is made to be read by people.
+//! written again, unlike the form that is made for people.
 
 use bson::Bson;
 use bson::raw::RawBsonRef;
@@ -12,7 +12,7 @@ use crate::model::payload::Codec;
 
 /// The payload of the session in `document`. Where the store keeps BSON, what JSON has no form for is
 /// relaxed Extended JSON, such as `{"$oid": ...}` and `{"$date": ...}`, which the types of `bson`
-/// read; and a whole number is an integer, also where JavaScript wrote a double for want of 32 bits.
+/// read; and a whole number is an integer, also where JavaScript wrote a double beyond 32 bits.
 ///
 /// # Errors
 /// [`Error::Document`] where it cannot be decoded.

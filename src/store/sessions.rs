@@ -1,5 +1,5 @@
 //! What a web application does with its sessions: express-session's get, set, touch, destroy, all,
-//! length and clear, with two ways to set that tell apart what is there and what is not.
+//! length and clear, and two ways to set: only if the session exists, or only if it does not.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ const DUPLICATE_KEY: i32 = 11000;
 
 impl Store {
     /// The payload of the session `id`, or `None` if there is none, or it is over, or its expiry is
-    /// none that the store could read. One round trip, along the index on the id: the server sends
+    /// not readable by the store. One round trip, along the index on the id: the server sends
     /// its clock along, and that alone decides.
     ///
     /// The payload is any type that serde reads. Where the store keeps BSON, an `ObjectId`, a date or
@@ -36,7 +36,8 @@ impl Store {
     /// `{"$oid": ...}`, and are what they were when that is set again.
     ///
     /// # Errors
-    /// What the connection meets, and [`Error::Document`] where the payload does not decode into `T`.
+    /// If the server refuses the command or cannot be reached; [`Error::Document`] if the payload does
+    /// not decode into `T`.
     pub async fn get<T: DeserializeOwned>(&self, id: &str) -> Result<Option<T>> {
         let Some((session, _)) = self.find_live(id).await? else { return Ok(None) };
         typed(roundtrip::value(self.layouts.of(&session), &session)?).map(Some)
@@ -78,7 +79,7 @@ impl Store {
         };
         let found = found.map_err(|error| self.error("find", error))?;
         self.connection.give_back(session);
-        // By a collation another id may be equal.
+        // With a collation, another id may be equal.
         let is_other = |row: &RawDocumentBuf| row.get_str("id").is_ok_and(|found| found != id);
         let Some(row) = found.filter(|row| !is_other(row)) else { return Ok(None) };
         let (Ok(session), Ok(now)) = (row.get_document("session"), row.get_datetime("now")) else {
@@ -102,7 +103,7 @@ impl Store {
 
     /// Writes the session `id`, new or not, as the store of this layout would: connect-mongo's `set`
     /// is such an upsert (`src/lib/MongoStore.ts`). A request that was under way when the session was
-    /// destroyed brings it back so; [`Store::set_existing`] does not.
+    /// destroyed resurrects it; [`Store::set_existing`] does not.
     ///
     /// The payload is any type that serde writes, with the types of `bson` among it. Where the store of the layout is
     /// express-session's, the cookie that it cannot do without is added if `payload` has none.
@@ -113,8 +114,8 @@ impl Store {
     /// that Express renews it by the same lifetime.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if the layout cannot be written, cannot keep a session for ever, or has
-    /// no form for this payload; and what the connection meets.
+    /// [`Error::Unsupported`] if the layout cannot be written, cannot keep a session forever, or has no
+    /// form for this payload; or if the server refuses the command or cannot be reached.
     pub async fn set<T: Serialize>(&self, id: &str, payload: &T, expiry: Expiry) -> Result<()> {
         let whole = whole(id, payload, expiry)?;
         let clock = self.clock(whole.needs_now(self.layout())).await?;
@@ -122,8 +123,8 @@ impl Store {
         self.update(self.named(id), update, true).await.map(drop)
     }
 
-    /// Writes the session `id` only if there is one that is not over; `false` says that there was
-    /// none. A session that was destroyed, or is over, meanwhile stays so: nobody who logged out is
+    /// Writes the session `id` only if a session exists that is not over; `false` means that there was
+    /// none. A session that was destroyed, or is over, meanwhile stays so: no logged-out user is
     /// logged in again by a request that was still under way.
     ///
     /// # Errors
@@ -160,7 +161,7 @@ impl Store {
     }
 
     /// Writes the session `id` only if there is none of that id, not even one that is over; `false`
-    /// says that there was one, which is left as it is.
+    /// means that there was one, which is not changed.
     ///
     /// For layouts whose id is not `_id` this is only as certain as the unique index on the id, which
     /// [`StoreBuilder::ttl_index`](crate::StoreBuilder::ttl_index) makes.
@@ -203,15 +204,15 @@ impl Store {
     /// the condition that the session lives, and never inserts.
     ///
     /// With [`Store::touch_after`] the session is read first, and left as it is if it was written
-    /// lately, which is told by the distance of its expiry from the new one, both by the server's
+    /// lately. The distance of its expiry from the new one shows that, both by the server's
     /// clock.
     ///
     /// One round trip, and another where the session is read first and written, or where nothing
-    /// changed, to tell a session that is over from one that was just so already.
+    /// changed, to distinguish a session that is over from one that already had this expiry.
     ///
     /// The payload stays as it is. In tower-sessions' layout it repeats the expiry, as it was when the
-    /// session was saved; nobody goes by that one, neither tower-sessions-mongodb-store 0.11
-    /// (`src/lib.rs`, `load`) nor tower-sessions, which gives the record a new one before it saves it
+    /// session was saved; that copy is not used, neither by tower-sessions-mongodb-store 0.11
+    /// (`src/lib.rs`, `load`) nor by tower-sessions, which gives the record a new one before it saves it
     /// (tower-sessions-core 0.11 and 0.15, `src/session.rs`).
     ///
     /// # Errors
@@ -231,11 +232,11 @@ impl Store {
     }
 
     /// The same store, whose touches write only if the last write is older than `after`: an
-    /// application that touches a session at each request then writes once in a while.
+    /// application that touches a session at each request then writes only now and then.
     /// connect-mongo's `touchAfter` (`src/lib/MongoStore.ts`), which is in seconds there.
     ///
-    /// A session is over up to `after` earlier than its last touch would have it, so `after` is to be
-    /// a small part of the lifetime.
+    /// A session can expire up to `after` earlier than its last touch implies, so choose `after` as a
+    /// small part of the lifetime.
     #[must_use]
     pub fn touch_after(mut self, after: Duration) -> Self {
         self.touch_after = after;
@@ -274,7 +275,7 @@ impl Store {
     /// is rolled back after a failover would log in again.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn destroy(&self, id: &str) -> Result<bool> {
         let query = self.named(id);
         if self.layout().id.path != "_id" {
@@ -294,7 +295,7 @@ impl Store {
     /// [`crate::ops::purge`] is the gentle way.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn clear(&self) -> Result<u64> {
         self.delete_all(self.layouts.membership()).await
     }
@@ -312,7 +313,7 @@ impl Store {
     /// All sessions that are not over, with their ids.
     ///
     /// # Errors
-    /// What the connection meets, or a payload that does not decode into `T`.
+    /// If the server refuses the command or cannot be reached, or if a payload does not decode into `T`.
     pub async fn all<T: DeserializeOwned>(&self) -> Result<Vec<(SessionId, T)>> {
         let now = self.now().await?;
         let mut batches = self.read(self.not_over(now), &Reading::default()).await?;
@@ -331,7 +332,7 @@ impl Store {
     /// How many sessions are not over.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn length(&self) -> Result<u64> {
         let now = self.now().await?;
         self.count(self.not_over(now)).await
@@ -371,7 +372,7 @@ fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|error| Error::Document(mismatch(&error.to_string())))
 }
 
-/// What serde says of a payload of another type, without the value that it quotes.
+/// Serde's error about a payload of another type, without the value that it quotes.
 fn mismatch(said: &str) -> String {
     let expected = said.rfind("expected ").map(|at| &said[at..]);
     let missing = said.starts_with("missing field").then_some(said);

@@ -246,6 +246,10 @@ fn an_unknown_layout_is_refused_before_anything_is_asked() {
     let run = without_server(&["list", "--layout", "connect-mango"], "mongodb://127.0.0.1:1");
     let run = run.exits(1).fails_in_one_sentence();
     run.says("there is no layout named connect-mango").says("sessionctl layouts");
+    // The name of a store is not that of its layouts.
+    let run = without_server(&["list", "--layout", "connect-mongo"], "mongodb://127.0.0.1:1");
+    let run = run.exits(1).fails_in_one_sentence();
+    run.says("did you mean connect-mongo-json or express-session-object");
     Program::new(&["layouts", "show", "nothing"]).run().exits(1).fails_in_one_sentence();
 }
 
@@ -271,7 +275,7 @@ fn a_layout_file_that_is_wrong_is_refused_with_the_key_and_the_line() {
     list("name = ").exits(1).fails_in_one_sentence().says("line 1");
     list("").exits(1).fails_in_one_sentence().says("missing field");
     let no_path = right.replace("kind = \"date\"\npath = \"expires\"", "kind = \"date\"");
-    list(&no_path).exits(1).fails_in_one_sentence().says("wants a path");
+    list(&no_path).exits(1).fails_in_one_sentence().says("requires a path");
     let hostile = right.replace("cookie =", "\"c\\u001b[31m\" =");
     list(&hostile).exits(1).fails_in_one_sentence().shows_nothing_hostile();
 

@@ -110,7 +110,7 @@ fn of_a_healthy_collection_nothing_fails_and_of_each_layout_it_says_what_is_miss
     for (layout, ..) in LAYOUTS {
         let db = Db::new();
         db.insert("sessions", [session(layout, LIVE, at(600))]);
-        let found = finds(&db, "ttl-index", "fail", "grows for ever");
+        let found = finds(&db, "ttl-index", "fail", "grows forever");
         assert_eq!(mend(&db, &found), "sessionctl index install -d DB -c sessions");
         run_mend(&db, &found);
         passes(&db, "ttl-index");

@@ -49,9 +49,7 @@ fn a_report_is_a_sentence_to_a_person_and_all_keys_where_more_is_asked_for() {
     );
     assert_eq!(
         run(&["restore", archive, "--dry-run"]),
-        format!(
-            "would restore 0 of 5 sessions from {archive} into {namespace}; 5 are there already"
-        )
+        format!("would restore 0 of 5 sessions from {archive} into {namespace}; 5 already exist")
     );
     let keys = run(&["purge", "--expired", "-v"]);
     assert!(keys.contains("deleted     5\n") && !keys.contains("deleted 5"), "{keys}");

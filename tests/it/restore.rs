@@ -219,8 +219,8 @@ fn a_tail_that_was_cut_off_is_left_out_and_the_command_fails() {
         // Nobody can tell whether a purge broke off there or the file was truncated.
         db.sessionctl(&["restore", archived.path(), "--yes"])
             .exits(1)
-            .says("warning: the last ")
-            .says("of a batch that was not finished")
+            .says("warning: ignoring the last ")
+            .says("belong to an unfinished batch")
             .says("ends in the middle of a batch");
         // What could still be unpacked of the last batch is no loss.
         assert!((5..=6).contains(&db.count("sessions", doc! {})), "{name}");

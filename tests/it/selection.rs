@@ -27,7 +27,7 @@ fn whom_an_encrypted_session_belongs_to_is_said_to_be_unknown() {
     let kruptein = doc! { "session": kruptein };
     db.insert("sessions", [connect_mongo("open", at(60))]);
     db.insert("sessions", [with(connect_mongo("shut", at(60)), kruptein)]);
-    let blind = "warning: --user and --where cannot see into 1 session of 2 looked at: encrypted";
+    let blind = "warning: --user and --where cannot search 1 session of 2 examined: encrypted";
     for command in [&["list", "--user", "7"][..], &["purge", "--where", "userId=7", "--yes"]] {
         db.sessionctl(command).exits(0).says(blind);
     }

@@ -520,15 +520,22 @@ fn ids_are_taken_whole_with_and_without_what_the_store_puts_around_them() {
     for fixture in Fixture::all() {
         let db = fixture.db();
         let id = &fixture.record().id;
-        for document in &fixture.documents {
-            let whole = fixture.id(document);
-            let without = whole.strip_prefix(&id.prefix).unwrap_or(&whole);
-            let bare = without.strip_suffix(&id.suffix).unwrap_or(without);
-            for typed in [&*whole, without, bare] {
-                let run = fixture.auto(&db, &["inspect", "--full-ids", "-o", "json", "--", typed]);
-                let rows = run.exits(0).json();
-                assert_eq!(rows[0]["id"], whole, "{} {typed}", fixture.name);
-            }
+        let wholes: Vec<_> = fixture.documents.iter().map(|one| fixture.id(one)).collect();
+        let without = |whole: &'_ String| whole.strip_prefix(&id.prefix).unwrap_or(whole).to_owned();
+        let bare = |whole: &String| {
+            let without = without(whole);
+            without.strip_suffix(&id.suffix).unwrap_or(&without).to_owned()
+        };
+        let forms: [Vec<String>; 3] = [
+            wholes.clone(),
+            wholes.iter().map(without).collect(),
+            wholes.iter().map(bare).collect(),
+        ];
+        for typed in forms.into_iter().collect::<BTreeSet<_>>() {
+            let mut arguments = vec!["inspect", "--full-ids", "-o", "json", "--"];
+            arguments.extend(typed.iter().map(String::as_str));
+            let rows = fixture.auto(&db, &arguments).exits(0).json();
+            assert_eq!(ids(rows.as_array().unwrap()), wholes.iter().cloned().collect(), "{} {typed:?}", fixture.name);
         }
     }
 }

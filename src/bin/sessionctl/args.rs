@@ -311,6 +311,10 @@ pub struct SelectionArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
     pub older: Option<Duration>,
 
+    /// Write the ids that match no session to FILE, one per line, as they were given
+    #[arg(long, value_name = "FILE", requires = "ids")]
+    pub unmatched: Option<PathBuf>,
+
     /// All sessions of the collection
     #[arg(long, conflicts_with_all = ["ids", "state", "user", "payload", "expires_before", "expires_after", "idle", "older"])]
     pub all: bool,

@@ -9,7 +9,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use crate::args::{AUTO, Completed, DEFAULT_URI, Global, Uri};
 use crate::commands::{Command, Invocation, help};
 use crate::console::failure::Refusal;
-use crate::console::redact::command_line;
+use crate::console::redact::{command_line, is_like_id, not_an_id, short_id};
 use crate::console::text::without_password;
 use crate::help::{TOPICS, Topic};
 
@@ -41,6 +41,7 @@ pub struct Cli {
 /// Reads the command line and the environment.
 pub fn parse() -> Result<Invocation, Refusal> {
     let mut command = definition();
+    check_hyphens()?;
     let matches = command
         .try_get_matches_from_mut(std::env::args_os())
         .map_err(|error| without_secrets(error, &definition()))?;
@@ -100,6 +101,7 @@ fn check_help(args: &help::Args, definition: &clap::Command) -> Result<(), Refus
             None if args.names.len() == 1 && Topic::named(name).is_some() => {}
             None if depth == 0 => return Err(mistyped::topic(name, definition)),
             None => {
+                let name = not_an_id(name);
                 let sentence = format!("{} has no subcommand {name}", command.get_name());
                 let hint = "`sessionctl help COMMAND` lists the subcommands of a command";
                 return Err(Refusal::Own(sentence, hint));
@@ -123,11 +125,31 @@ fn compact(command: clap::Command) -> clap::Command {
     names.into_iter().fold(command, |command, name| command.mut_subcommand(name, compact))
 }
 
+const HINT: &str =
+    "put a session id that begins with - after --; long options begin with --, such as --uri";
+
+/// An id that begins like an option is not taken for one: it would be the name of a collection, or the
+/// value that an error repeats.
+fn check_hyphens() -> Result<(), Refusal> {
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let is_id = |word: &String| {
+        word.starts_with('-') && !word.starts_with("--") && is_like_id(word.trim_start_matches('-'))
+    };
+    match words.take_while(|word| word != "--").find(is_id) {
+        Some(id) => Err(Refusal::Own(format!("unexpected argument {}", short_id(&id)), HINT)),
+        None => Ok(()),
+    }
+}
+
 /// clap repeats an argument it does not know, which may be a session id or hold a password.
-fn without_secrets(error: clap::Error, definition: &clap::Command) -> Refusal {
+fn without_secrets(mut error: clap::Error, definition: &clap::Command) -> Refusal {
     use clap::error::{ContextKind, ContextValue, ErrorKind};
-    const HINT: &str =
-        "put a session id that begins with - after --, or pass - and write the ids to stdin";
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidSubcommand] {
+        if let Some(ContextValue::String(value)) = error.get(kind) {
+            let value = not_an_id(value);
+            error.insert(kind, ContextValue::String(value));
+        }
+    }
     if error.use_stderr()
         && without_password(&error.render().to_string()) != error.render().to_string()
     {
@@ -164,17 +186,17 @@ fn is_option(argument: &str) -> bool {
     argument.strip_prefix("--").is_some_and(|name| name.bytes().all(small))
 }
 
-/// A flag beats a variable here too.
+/// A flag overrides a variable here too.
 fn choose_layout(global: &mut Global, matches: &ArgMatches) -> Result<(), Refusal> {
     let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
-    // clap forgets what stands before the command's name if something stands behind it.
+    // clap drops the values before the subcommand if there are values after it.
     if typed("layout") && typed_times("--layout", None) > global.layout.len() {
-        let sentence = "--layout stands both before and behind the name of the command".into();
-        return Err(Refusal::Own(sentence, "give every --layout behind it"));
+        let sentence = "--layout given both before and after the subcommand".into();
+        return Err(Refusal::Own(sentence, "give every --layout after the subcommand"));
     }
     if global.layout.len() > 1 && global.layout.iter().any(|name| name == AUTO) {
-        let sentence = "--layout auto was given beside the name of a layout".into();
-        return Err(Refusal::Own(sentence, "leave auto away, or the names"));
+        let sentence = "--layout auto cannot be combined with the name of a layout".into();
+        return Err(Refusal::Own(sentence, "omit auto, or the names"));
     }
     match (typed("layout"), typed("layout_file")) {
         (true, true) => {
@@ -189,11 +211,11 @@ fn choose_layout(global: &mut Global, matches: &ArgMatches) -> Result<(), Refusa
     }
 }
 
-/// Several collections are for those commands that say so.
+/// Only some commands take several collections.
 fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
     let collections = &cli.global.collection;
     let is_typed = matches.value_source("collection") == Some(ValueSource::CommandLine);
-    // clap forgets what stands before the command's name if something stands behind it.
+    // clap drops the values before the subcommand if there are values after it.
     if is_typed && typed_times("--collection", Some("-c")) > collections.len() {
         let sentence = "-c given both before and after the subcommand".into();
         return Err(Refusal::Own(sentence, "give every -c after the subcommand"));
@@ -217,7 +239,7 @@ fn typed_times(long: &str, short: Option<&str>) -> usize {
     args.take_while(|arg| arg != "--").filter(|arg| is_short(arg) || is_long(arg)).count()
 }
 
-/// A flag beats a variable, whichever of the forms it is.
+/// A flag overrides a variable, in any of its forms.
 fn uri(global: &Global, matches: &ArgMatches) -> Result<Uri, Refusal> {
     let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
     let text = global

@@ -19,6 +19,7 @@ use crate::console::signals::{Hangup, Signals};
 use crate::console::text::neutral;
 use crate::input::read_text;
 
+pub mod ids;
 pub mod selected;
 pub mod users;
 pub mod words;
@@ -263,7 +264,7 @@ impl Context {
                 let (strangers, sampled) = (verdict.strangers(), verdict.sampled);
                 self.note(
                     "note",
-                    format!("{strangers} of {sampled} documents looked at are not of this layout"),
+                    format!("{strangers} of {sampled} documents examined do not have this layout"),
                 );
             }
             _ => {}

@@ -23,10 +23,10 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 fn read_within(path: &Path, patience: Duration) -> io::Result<String> {
     let (done, result) = mpsc::channel();
     let path = path.to_owned();
-    // Opening a pipe that nobody writes to blocks for ever, so that must not happen on this thread.
+    // Opening a pipe without a writer blocks forever, so it must not happen on this thread.
     thread::spawn(move || done.send(read(&path)));
     result.recv_timeout(patience).unwrap_or_else(|_| {
-        Err(io::Error::other(format!("nothing came out of it within {} s", patience.as_secs())))
+        Err(io::Error::other(format!("no data within {} s", patience.as_secs())))
     })
 }
 
@@ -55,7 +55,7 @@ mod tests {
             path
         };
         let error = read_within(&pipe("silent"), Duration::from_millis(50)).unwrap_err();
-        assert!(error.to_string().starts_with("nothing came out of it"), "{error}");
+        assert!(error.to_string().starts_with("no data within"), "{error}");
         let path = pipe("written");
         let writer = thread::spawn({
             let path = path.clone();

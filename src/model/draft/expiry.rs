@@ -17,7 +17,7 @@ pub(super) struct ExpiryGuess {
     /// The lines of the rule.
     pub(super) rule: Vec<String>,
     pub(super) reasons: Vec<String>,
-    /// Other readings, which stand in the record as comments.
+    /// Other readings, which become comments in the record.
     pub(super) others: Vec<String>,
     /// The field that decides, and the types it has.
     pub(super) path: Option<String>,
@@ -350,7 +350,7 @@ fn without_index(
                     .to_owned(),
             );
             guess.others.push(
-                "Other reading: kind = \"none\", if the store keeps sessions for ever.".to_owned(),
+                "Other reading: kind = \"none\", if the store keeps sessions forever.".to_owned(),
             );
         }
         None => {
@@ -424,7 +424,7 @@ fn note_unused(guess: &mut ExpiryGuess, survey: &Survey<'_>, ttl: Option<(&Index
     }
 }
 
-/// The TTL index that would delete what is over, if a date alone decides.
+/// The TTL index that would delete expired sessions, if a date alone decides.
 fn wanted_index(guess: &ExpiryGuess, indexes: &[IndexSpec]) -> Option<TtlGuess> {
     let key = guess.path.clone()?;
     let is_date = guess.rule.first().is_some_and(|kind| kind == "kind = \"date\"");

@@ -24,7 +24,7 @@ pub(super) struct Field<'a> {
     pub(super) values: Vec<RawBsonRef<'a>>,
 }
 
-/// All fields of a sample, in the order in which they stand in the documents.
+/// All fields of a sample, in the order of the documents.
 #[derive(Debug)]
 pub(super) struct Survey<'a> {
     pub(super) total: usize,
@@ -130,7 +130,7 @@ impl Field<'_> {
         self.types.iter().copied().filter(|kind| of(kind) || *kind == BsonType::Null).collect()
     }
 
-    /// The instants in milliseconds since 1970, as far as values say them in this way.
+    /// The instants in milliseconds since 1970, as far as the values hold them in this form.
     pub(super) fn millis(&self, time: Time) -> Vec<i64> {
         let one = |value: &RawBsonRef<'_>| match value {
             RawBsonRef::DateTime(date) => Some(date.timestamp_millis()),

@@ -38,7 +38,7 @@ impl Record {
         Self { collection: collection.to_owned(), head, ..Self::default() }
     }
 
-    /// Decides what tells its documents from others.
+    /// Decides what distinguishes its documents from others.
     pub(super) fn require(&mut self, survey: &Survey<'_>) {
         let instants = self.expiry.touched.iter().chain(&self.expiry.created).map(|(path, _)| path);
         let payload = self.payload.path.iter();
@@ -126,7 +126,7 @@ impl Record {
             comments(
                 text,
                 &[
-                    "Doubt: where it is null or missing, the session is kept for ever. \"expired\" and \
+                    "Doubt: where it is null or missing, the session is kept forever. \"expired\" and \
                    \"malformed\" are the other readings.",
                 ],
             );
@@ -175,7 +175,7 @@ impl Record {
 }
 
 impl ExpiryGuess {
-    /// Whether a last touch decides, without which nothing can be told of a session.
+    /// Whether a last touch decides, without which the state of a session is unknown.
     fn ends_by_touch(&self) -> bool {
         self.rule.iter().any(|line| line.starts_with("lifetime"))
     }

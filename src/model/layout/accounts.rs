@@ -41,7 +41,7 @@ impl Accounts {
         KNOWN.iter().find(|accounts| accounts.describe(document))
     }
 
-    /// The error of whoever takes the documents of `namespace` for sessions.
+    /// The error of a command that would treat the documents of `namespace` as sessions.
     pub(crate) fn error(&self, namespace: &str) -> Error {
         Error::Accounts {
             namespace: namespace.to_owned(),

@@ -23,7 +23,7 @@ impl Layout {
         }
     }
 
-    /// The fields by which the state is told, as they are.
+    /// The fields that decide the state, unchanged.
     pub(crate) fn expiry_fields(&self) -> Document {
         let paths = self.expiry.iter().flat_map(|rule| {
             [&rule.path, &rule.lifetime_path, &rule.only_null].into_iter().flatten()
@@ -32,9 +32,9 @@ impl Layout {
         paths.map(name).map(|name| (name.clone(), Bson::from(format!("${name}")))).collect()
     }
 
-    /// Whether a session lives by the server's clock. It is said as shortly as can be, because the
-    /// server reads it anew with every write: of an array that holds more than dates, what is least
-    /// counts, and that is no date.
+    /// Whether a session is live by the server's clock. The expression is as short as possible, because
+    /// the server parses it with every write: of an array with values other than dates, the least value
+    /// counts, and that is not a date.
     pub(crate) fn lives(&self) -> Document {
         let Some(rule) = self.rule_that_decides().filter(|rule| rule.only_null.is_none()) else {
             // 2 is live and 1 is endless.
@@ -42,7 +42,7 @@ impl Layout {
         };
         let field = rule.field();
         // A date, or the least of a list as in an index. What is of a later type comes after all dates,
-        // so that the two comparisons tell the type as well.
+        // so that the two comparisons check the type as well.
         let dated = doc! { "$and": [
             { "$gte": [{ "$min": &field }, Clock::Server.limit(rule)] },
             { "$lte": [{ "$min": &field }, DateTime::MAX] },
@@ -77,7 +77,7 @@ impl Layout {
     }
 
     /// The field whose date alone decides, and the date before which it means that the session is
-    /// over `now`; `None` where it takes more to tell.
+    /// over at `now`; `None` if more than one field decides.
     pub(crate) fn date_that_decides(&self, now: DateTime) -> Option<(String, DateTime)> {
         let rule = self.rule_that_decides()?;
         Some((rule.field(), DateTime::from_millis(rule.limit_millis(now))))
@@ -106,8 +106,8 @@ impl Layout {
         [self.expiry[0].missing, self.expiry[0].null].map(code)
     }
 
-    /// The value that is the user, or null; `None` where the server cannot tell, as it finds
-    /// neither what is encoded nor a name that varies.
+    /// The value that is the user, or null; `None` if the server cannot read it: it cannot
+    /// decode a payload, nor match a name that varies.
     pub(crate) fn user_fact(&self) -> Option<Bson> {
         let fields: Option<Vec<UserField>> =
             self.user.iter().map(|place| self.user_field(place)).collect();
@@ -189,7 +189,7 @@ impl Rule {
     fn fact(&self, cutoff: Clock, first: bool) -> Bson {
         let code = |meaning| if first { code(meaning) } else { 0 };
         if self.kind == Kind::None || (self.kind != Kind::Flag && !self.is_bounded()) {
-            // A bare number would tell `$project` to keep a field.
+            // `$project` reads a bare number as an instruction to keep the field.
             return doc! { "$literal": code(Meaning::Endless) }.into();
         }
         if self.is_derived() {

@@ -22,7 +22,7 @@ pub struct Layout {
     pub name: String,
     /// The packages, with versions, that write so.
     pub stores: Vec<String>,
-    /// The names that those packages give their collection unless told otherwise.
+    /// The names that those packages give their collection by default.
     pub collections: Vec<String>,
     /// Whether the store itself refuses an expired session when it reads one.
     pub checks_expiry_on_read: bool,
@@ -50,9 +50,9 @@ pub struct Layout {
     pub expiry: Vec<Rule>,
     /// What makes the store refuse a session from now on. Empty: only deleting ends a session.
     pub(super) end: Vec<(FieldPath, SetTo)>,
-    /// The TTL index that its documents want, as the store itself would make it.
+    /// The TTL index that its documents need, as the store itself would create it.
     pub ttl_index: Option<TtlIndex>,
-    /// What tells its documents from others.
+    /// What distinguishes its documents from others.
     pub detect: Detect,
 }
 
@@ -87,7 +87,7 @@ pub struct Instant {
     pub written: bool,
 }
 
-/// How the last touch follows from the expiry: the store sets the expiry anew at each touch, to the
+/// How the last touch follows from the expiry: the store sets the expiry again at each touch, to the
 /// touch plus a lifetime that the payload has.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -198,7 +198,7 @@ impl TtlIndex {
     }
 }
 
-/// What tells the documents of a layout from others.
+/// What distinguishes the documents of a layout from others.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detect {
@@ -219,7 +219,7 @@ pub struct Detect {
     /// Fields that no document has.
     #[serde(default)]
     pub forbid: Vec<FieldPath>,
-    /// Whether the prefix of the id is what tells sessions from other documents of the collection.
+    /// Whether the prefix of the id distinguishes sessions from other documents of the collection.
     #[serde(default)]
     pub prefixed: bool,
     /// Fields that the store indexes besides the TTL index's; they speak for an empty collection.
@@ -240,7 +240,7 @@ pub enum Weak {
     Always,
 }
 
-/// The BSON types that layouts tell apart, by the server's own aliases.
+/// The BSON types that layouts distinguish, by the server's own aliases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "these are the server's names")]
@@ -281,7 +281,7 @@ impl Layout {
         });
         for rule in &mut self.expiry {
             if let Some(from) = rule.lifetime_from {
-                // Where nobody else says it, the server still deletes by the index that is there.
+                // If the lifetime is stored nowhere else, the server still deletes by the existing index.
                 let counts = from == LifetimeFrom::Index
                     || rule.lifetime.is_none() && rule.path.as_ref() == key.as_ref();
                 let of_index = of_index.filter(|_| counts);
@@ -296,7 +296,7 @@ impl Layout {
         self
     }
 
-    /// Whether it can be told what is over.
+    /// Whether the state of a session can be decided.
     ///
     /// # Errors
     /// [`Error::Needs`] where only the application knows how long a session lives after its last touch,
@@ -312,12 +312,12 @@ impl Layout {
         }
     }
 
-    /// Whether how long a session lives is still unknown, wherever it is said.
+    /// Whether the lifetime of a session is still unknown.
     pub(crate) fn lacks_lifetime(&self) -> bool {
         self.expiry.iter().any(|rule| rule.lifetime_from.is_some() && rule.lifetime.is_none())
     }
 
-    /// The error of whoever must know how long a session lives, and does not.
+    /// The error of a command that needs the lifetime of a session, which is unknown.
     pub(crate) fn needs_lifetime(&self) -> Error {
         Error::Needs {
             what: format!(
@@ -359,7 +359,7 @@ impl Layout {
         self
     }
 
-    /// Whether the TTL index is what says how long a session lives, or where nobody else does, may.
+    /// Whether the TTL index holds the lifetime of a session, or may hold it if nothing else does.
     pub(crate) fn lifetime_from_index(&self) -> bool {
         let key = self.ttl_index.as_ref().map(|ttl| &ttl.key);
         self.expiry.iter().any(|rule| match rule.lifetime_from {

@@ -2,8 +2,8 @@
 //! text inside a text, and numbers that mean "never".
 //!
 //! Each is one value in milliseconds, as an expression for the server and as a reading here; every
-//! filter and every fact compares that one value, so that they cannot differ. No index leads to
-//! an expression: where the field itself can be compared too, the filter of what is over does.
+//! filter and every fact compares that one value, so that they cannot differ. No index serves
+//! an expression: if the field itself can be compared too, the filter for expired sessions does so.
 
 use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, Document, doc};
@@ -77,15 +77,16 @@ impl Rule {
         Some(doc! { "$cond": [is_text(&self.field()), { "$lt": [place, 0] }, false] })
     }
 
-    fn with_value(&self, tell: Document) -> Document {
-        doc! { "$let": { "vars": { "at": self.value() }, "in": tell } }
+    fn with_value(&self, expression: Document) -> Document {
+        doc! { "$let": { "vars": { "at": self.value() }, "in": expression } }
     }
 
     /// The documents whose instant is before `time`.
     pub(super) fn derived_before(&self, time: DateTime) -> Document {
         let below = doc! { "$lt": ["$$at", self.limit_millis(time)] };
-        let told = self.with_value(doc! { "$and": [{ "$gt": ["$$at", self.floor()] }, below] });
-        let mut filter = doc! { "$expr": told };
+        let expression =
+            self.with_value(doc! { "$and": [{ "$gt": ["$$at", self.floor()] }, below] });
+        let mut filter = doc! { "$expr": expression };
         if !self.text {
             filter.insert(self.path(), doc! { "$lt": self.limit(time) });
         }
@@ -95,11 +96,11 @@ impl Rule {
     /// The documents whose instant is not before `time`.
     pub(super) fn derived_live(&self, time: DateTime) -> Document {
         let above = doc! { "$gte": ["$$at", self.limit_millis(time)] };
-        let told = doc! { "$and": [{ "$gt": ["$$at", self.floor()] }, above] };
-        doc! { "$expr": self.with_value(told) }
+        let expression = doc! { "$and": [{ "$gt": ["$$at", self.floor()] }, above] };
+        doc! { "$expr": self.with_value(expression) }
     }
 
-    /// The documents with a value that says neither: that it never ends, or nothing at all.
+    /// The documents with a value that is no instant: "never", or none at all.
     pub(super) fn derived_means(&self, meaning: Meaning) -> Vec<Document> {
         let never = doc! { "$and": [
             { "$gt": ["$$at", Bson::Null] },
@@ -117,8 +118,8 @@ impl Rule {
     /// The instant in milliseconds, or null.
     pub(super) fn derived_instant(&self) -> Bson {
         let at = doc! { "$add": ["$$at", self.lifetime_millis()] };
-        let told = doc! { "$cond": [{ "$gt": ["$$at", self.floor()] }, at, Bson::Null] };
-        self.with_value(told).into()
+        let expression = doc! { "$cond": [{ "$gt": ["$$at", self.floor()] }, at, Bson::Null] };
+        self.with_value(expression).into()
     }
 
     /// The state as a number; see `aggregation`.

@@ -1,6 +1,6 @@
 //! Which layout documents and indexes have, how sure that is, and why. Pure.
 //!
-//! Reading may go on with the likeliest layout; deleting wants a certain one, or the operator's word.
+//! Reading may continue with the likeliest layout; a write requires a certain or a named one.
 
 use std::fmt;
 
@@ -46,7 +46,7 @@ pub struct Candidate {
 pub struct Verdict {
     /// `database.collection`.
     pub namespace: String,
-    /// How many documents were looked at.
+    /// How many documents were examined.
     pub sampled: usize,
     /// How sure it is.
     pub certainty: Certainty,
@@ -81,7 +81,7 @@ impl Verdict {
         &self.candidates[..self.together.min(self.candidates.len())]
     }
 
-    /// Whether these are sessions, as far as anybody can tell without being told.
+    /// Whether these are sessions, as far as the documents themselves show.
     pub fn is_sessions(&self) -> bool {
         matches!(
             self.certainty,
@@ -148,7 +148,7 @@ impl fmt::Display for Verdict {
 }
 
 impl Sample {
-    /// Whether `layouts` can be right: somebody named them, but no document may look like any of them.
+    /// Whether `layouts` can be right: they were named, but perhaps no document looks like any of them.
     ///
     /// # Errors
     /// [`Error::Misnamed`]. By the wrong layout every session can be expired or malformed.

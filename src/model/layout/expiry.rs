@@ -61,7 +61,7 @@ impl Rule {
 
     /// The documents whose date plus the lifetime beside it compares so with `time`.
     fn with_own_lifetime(&self, lifetime: &str, operator: &str, time: DateTime) -> Document {
-        // No index leads to a sum of two fields, so only layouts that cannot do without pay for `$expr`.
+        // No index serves a sum of two fields, so only layouts that need the sum pay for `$expr`.
         let compared = doc! { operator: [self.field(), self.own_limit(lifetime, time)] };
         doc! { "$expr": { "$cond": [self.has_own_lifetime(lifetime), compared, false] } }
     }

@@ -98,7 +98,7 @@ impl Layouts {
         }
     }
 
-    /// Whether it can be told which of their sessions are over.
+    /// Whether the states of their sessions can be decided.
     ///
     /// # Errors
     /// [`Error::Needs`]; see [`Layout::tells_states`].
@@ -136,9 +136,9 @@ impl Layouts {
         all([common, vec![own]].concat())
     }
 
-    /// The filter of the sessions of each, in order. A document that two of them describe, as one with
-    /// an array of texts and documents where one wants a text and the other a document, belongs to the
-    /// first of the two.
+    /// The filter of the sessions of each, in order. A document that two of them describe, such as one
+    /// with an array of texts and documents where one requires a text and the other a document, belongs
+    /// to the first of the two.
     pub(crate) fn members(&self) -> Vec<Document> {
         let own: Vec<_> = self.iter().map(Layout::membership).collect();
         let without = |(at, member): (usize, &Document)| match at {
@@ -249,8 +249,8 @@ impl Layouts {
         self.fact(|layout| Layout::instant_fact(dates(layout)))
     }
 
-    /// The value that is the user, or null; `None` where the server cannot tell, and where each layout
-    /// has its own way to tell.
+    /// The value that is the user, or null; `None` if the server cannot read it, or if the layouts
+    /// read it differently.
     pub(crate) fn user_fact(&self) -> Option<Bson> {
         let fact = self.first.user_fact()?;
         let is_same = |other: &Layout| {
@@ -320,17 +320,17 @@ impl Layouts {
     /// The layout whose TTL index is right for the sessions of all.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where they want different indexes.
+    /// [`Error::Unsupported`] if they need different indexes.
     pub(crate) fn of_index(&self) -> Result<&Layout> {
-        let wants = |layout: &Layout| {
+        let needed = |layout: &Layout| {
             layout.ttl_index.clone().map(|ttl| (ttl.key, ttl.seconds, ttl.sparse, ttl.only_null))
         };
         match self.are_one_family()
-            && self.others.iter().all(|other| wants(other) == wants(&self.first))
+            && self.others.iter().all(|other| needed(other) == needed(&self.first))
         {
             true => Ok(&self.first),
             false => Err(Error::Unsupported(format!(
-                "the layouts {} do not want the same TTL index; name the one whose index it is to be",
+                "the layouts {} need different TTL indexes; name the layout whose index is meant",
                 self.name()
             ))),
         }

@@ -147,7 +147,7 @@ fn type_is(value: RawBsonRef<'_>, types: &[BsonType]) -> bool {
     type_of(value).is_some_and(|found| types.contains(&found))
 }
 
-/// The type of a value, if it is one that layouts tell apart.
+/// The type of a value, if it is one that layouts distinguish.
 pub(crate) fn type_of(value: RawBsonRef<'_>) -> Option<BsonType> {
     Some(match value {
         RawBsonRef::Double(_) => BsonType::Double,

@@ -20,10 +20,10 @@ use crate::model::session::State;
 /// A fault of sessions that can be mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The expiry is a text or a number where the store wants a date.
+    /// The expiry is a text or a number where the store requires a date.
     ExpiryType,
-    /// The session never ends. It is to end this long after its last touch; where it tells none
-    /// after its creation, and where it tells neither after the server's now.
+    /// The session never ends. It shall expire this long after its last touch; if that is unknown,
+    /// after its creation; if both are unknown, after the server's now.
     Endless(Duration),
 }
 

@@ -12,7 +12,7 @@ use crate::model::payload::{self, Partial, Payload};
 use crate::model::session::{Session, SessionId};
 
 impl Layout {
-    /// The session in `document`, as it stands at `cutoff`, with the user that `payload` tells.
+    /// The session in `document`, with its state at `cutoff`, and the user in `payload`.
     pub fn session(&self, document: &RawDocument, payload: &Payload, cutoff: DateTime) -> Session {
         let partial = Partial::whole(Cow::Borrowed(payload));
         let fields = Fields::of(document);
@@ -20,8 +20,8 @@ impl Layout {
         self.session_of(document, &fields, touched, Some(&partial), cutoff)
     }
 
-    /// The session in `document`, as it stands at `cutoff`. No more of the payload is decoded than
-    /// tells the user.
+    /// The session in `document`, with its state at `cutoff`. Decodes only as much of the payload as
+    /// the user requires.
     pub fn glance(&self, document: &RawDocument, cutoff: DateTime) -> Session {
         self.look(document, cutoff).0
     }

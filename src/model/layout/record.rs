@@ -80,7 +80,7 @@ impl From<Scalar> for Bson {
 )]
 enum SetRecord {
     Plain(Scalar),
-    /// As it stands: on its own, a text other than "past" is a mistake.
+    /// Unchanged: a text other than "past" is a mistake.
     Text {
         text: String,
     },
@@ -193,18 +193,18 @@ impl Record {
 fn fault_of_rule(rule: &Rule) -> Option<(&'static str, &'static str)> {
     match rule.kind {
         Kind::None => None,
-        _ if rule.path.is_none() => Some(("path", "wants a path")),
+        _ if rule.path.is_none() => Some(("path", "requires a path")),
         Kind::Number if rule.unit.is_none() => {
-            Some(("unit", "wants a unit: \"s\", \"ms\" or \"ns\""))
+            Some(("unit", "requires a unit: \"s\", \"ms\" or \"ns\""))
         }
         Kind::Date if rule.unit.is_some() => Some(("unit", "has a unit, but dates have none")),
         Kind::Number if rule.lifetime_path.is_some() => {
             Some(("lifetime_path", "has a lifetime_path, which only dates have"))
         }
         _ if rule.lifetime_path.is_some() != rule.lifetime_unit.is_some() => {
-            Some(("lifetime_path", "wants lifetime_path and lifetime_unit together"))
+            Some(("lifetime_path", "requires lifetime_path and lifetime_unit together"))
         }
-        Kind::Flag if rule.over.is_none() => Some(("over", "wants over = true or over = false")),
+        Kind::Flag if rule.over.is_none() => Some(("over", "requires over = true or over = false")),
         Kind::Flag if rule.text || rule.never_up_to.is_some() => {
             Some(("kind", "is a boolean, which has no text and no never_up_to"))
         }
@@ -291,7 +291,7 @@ fn has_type(value: &Bson, types: &[BsonType]) -> bool {
 fn unreadable(text: &str, mut error: toml::de::Error) -> Error {
     let line = error.span().map_or(1, |span| line_at(text, span.start));
     let message = error.message().replace('\n', ", ");
-    // Without the text before it, the error tells the key where it came up.
+    // Without the text before it, the error names the key where it occurred.
     error.set_input(None);
     let said = error.to_string();
     let key = said.rsplit_once("\nin `").and_then(|(_, key)| key.trim_end().strip_suffix('`'));

@@ -69,7 +69,7 @@ pub enum Kind {
 pub enum LifetimeFrom {
     /// `expireAfterSeconds` of the TTL index, or the operator.
     Index,
-    /// The application's settings: only the operator can tell.
+    /// The application's settings, which only the operator knows.
     Operator,
 }
 
@@ -77,7 +77,7 @@ pub enum LifetimeFrom {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Meaning {
-    /// It keeps the session for ever.
+    /// It keeps the session forever.
     #[default]
     Endless,
     /// It treats the session as over.
@@ -86,7 +86,7 @@ pub enum Meaning {
     Malformed,
 }
 
-/// By which clock an expression decides what is over.
+/// The clock by which an expression decides what is expired.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Clock {
     /// At an instant that is known.
@@ -147,7 +147,7 @@ impl Outcome {
 }
 
 impl Rule {
-    /// Over so many seconds after the date at `path`; never without one.
+    /// Over this many seconds after the date at `path`; never without one.
     pub(crate) fn after(path: &FieldPath, seconds: u64) -> Self {
         Self {
             kind: Kind::Date,
@@ -185,7 +185,7 @@ impl Rule {
         format!("${}", self.path())
     }
 
-    /// Whether there is an instant to compare with: a lifetime nobody knows never ends.
+    /// Whether there is an instant to compare with: an unknown lifetime never ends.
     pub(super) fn is_bounded(&self) -> bool {
         matches!(self.kind, Kind::Date | Kind::Number)
             && (self.lifetime_from.is_none() || self.lifetime.is_some())

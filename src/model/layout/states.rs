@@ -1,5 +1,5 @@
 //! Which sessions are in a state at a cutoff: as filters for the server, and of one document. The two must
-//! agree for every document, whatever stands in its fields.
+//! agree for every document, whatever its fields contain.
 
 use bson::{Bson, DateTime, Document, RawDocument, doc};
 
@@ -28,7 +28,7 @@ impl Layout {
             (State::Live, _) => doc! { "$nor": expired(), "$and": [dated()] },
             (State::Endless, [_]) => endless(),
             (State::Endless, _) => doc! { "$nor": [any(expired()), dated()], "$and": [endless()] },
-            // Whatever the others leave, so that the four add up whatever stands in the fields.
+            // Whatever the others leave, so that the four add up whatever the fields contain.
             (State::Malformed, _) => doc! { "$nor": [any(expired()), dated(), endless()] },
         }
     }

@@ -123,7 +123,7 @@ fn every_fixture_has_dates_and_users_where_its_store_writes_them() {
         let file = fixture.file.display();
         let bounded =
             layout.expiry.iter().any(|rule| rule.kind != Kind::None && rule.kind != Kind::Flag);
-        // Beaker writes null, express-session-mongo and Ruby's stores nothing, unless told.
+        // Beaker writes null, express-session-mongo and Ruby's stores nothing, by default.
         let never = [
             "beaker",
             "express-session-mongo",

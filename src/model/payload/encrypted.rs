@@ -58,7 +58,7 @@ pub fn encryption(bytes: &[u8]) -> Option<&'static str> {
 
 /// Whether bytes are as different from each other as random ones, which those of no encoding are.
 pub fn looks_random(bytes: &[u8]) -> bool {
-    // Of fewer nothing can be told.
+    // Fewer bytes prove nothing.
     const ENOUGH: usize = 64;
     if bytes.len() < ENOUGH || std::str::from_utf8(bytes).is_ok() {
         return false;
@@ -68,7 +68,7 @@ pub fn looks_random(bytes: &[u8]) -> bool {
     let mut seen = [false; 256];
     bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
     let distinct = seen.into_iter().filter(|seen| *seen).count();
-    // What is expected of so many random bytes, less what chance may take away.
+    // The distinct values expected among as many random bytes, less a margin for chance.
     let expected = 256.0 * (1.0 - (255.0_f64 / 256.0).powf(bytes.len() as f64));
     distinct as f64 > expected * 0.8
 }

@@ -135,7 +135,7 @@ struct Member<'a> {
     inner: OnceCell<Option<Members<'a>>>,
 }
 
-/// A value that a path leads to.
+/// The value at a path.
 #[derive(Clone, Copy)]
 struct At<'m, 'a> {
     text: &'a str,

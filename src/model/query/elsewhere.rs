@@ -24,13 +24,13 @@ pub struct Elsewhere {
     /// How many sessions.
     pub sessions: u64,
     /// How many of them have it at each place; a place in the document itself begins with `/`. Only
-    /// the first 1,000 places are told apart.
+    /// the first 1,000 places are counted separately.
     pub places: BTreeMap<String, u64>,
     /// Whether there were more places than that.
     pub has_more: bool,
 }
 
-/// How many places are told apart: payloads with a name of their own in each session, such as
+/// How many places are counted separately: payloads with a name of their own in each session, such as
 /// `users.<uuid>.name`, would fill the memory otherwise.
 const MOST: usize = 1000;
 
@@ -79,8 +79,8 @@ impl Layout {
         search(self, document, payload, Some(Wanted::new(user)))
     }
 
-    /// Whether `user` is nowhere in a session. It is told without decoding, as nearly all the sessions
-    /// of a collection are somebody else's; false where the payload is not plain to see.
+    /// Whether `user` is nowhere in a session. Decides without decoding, since nearly all sessions
+    /// of a collection belong to other users; false if the payload is encoded.
     pub(super) fn never_mentions(&self, user: &str, document: &RawDocument) -> bool {
         let is_plain =
             |codec: &Codec| matches!(codec, Codec::Document | Codec::Flat | Codec::Absent);

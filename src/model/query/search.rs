@@ -9,7 +9,7 @@ use super::elsewhere::names_a_user;
 use crate::model::layout::{Layout, UserPlace};
 use crate::model::payload::Codec;
 
-/// Candidates for the sessions of `user`; `None` where the server cannot tell.
+/// Candidates for the sessions of `user`; `None` if the server cannot search the payload.
 pub(super) fn user(layout: &Layout, user: &str) -> Option<Document> {
     let values = values(&format!("{}{user}", layout.user_prefix), user);
     let mut clauses = Vec::new();

@@ -100,7 +100,7 @@ impl Reader {
         is_regular(path)?;
         let failed = |error: io::Error| unusable(path, "could not be opened", &error);
         let file = File::open(path).map_err(failed)?;
-        // On file systems without locks, nobody holds one.
+        // File systems without locks have no lock to wait for.
         if let Err(fs4::TryLockError::WouldBlock) = fs4::FileExt::try_lock_shared(&file) {
             return Err(in_use(path));
         }

@@ -13,7 +13,7 @@ const SAMPLE: i64 = 100;
 /// And how many where they are not all of one layout.
 const LARGE_SAMPLE: i64 = 1000;
 
-/// What is to be done with the sessions.
+/// What a command does with the sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Read: a likely layout will do, judged by the first hundred documents and the last.
@@ -52,13 +52,13 @@ impl Choice {
             return Self::Named { layouts: resolved(named.clone()), misnamed };
         }
         let verdict = detect(sample, Layout::known());
-        // Where several stores make the same indexes, nothing but documents tells them apart.
+        // If several stores create the same indexes, only documents distinguish them.
         let is_clear = verdict.certainty != Certainty::Empty || verdict.candidates.len() == 1;
         let layouts = verdict.layouts().filter(|_| is_clear).map(resolved);
         Self::Detected { layouts, verdict }
     }
 
-    /// The layouts, or the likeliest; none where nothing tells which store writes here.
+    /// The layouts, or the likeliest; none if nothing shows which store writes here.
     pub fn layouts(&self) -> Option<&Layouts> {
         match self {
             Self::Named { layouts, .. } => Some(layouts),
@@ -82,7 +82,7 @@ impl Choice {
         }
     }
 
-    /// Whether one layout does not describe all documents that were looked at.
+    /// Whether one layout does not describe all examined documents.
     fn is_of_more(&self) -> bool {
         match self {
             Self::Named { .. } => false,

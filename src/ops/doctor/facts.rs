@@ -49,7 +49,7 @@ pub struct Facts {
     pub passes: Fact<Passes>,
     /// Whoever sweeps under a lease; the lease may have run out.
     pub sweeper: Fact<Option<Sweeper>>,
-    /// Some documents, looked at one by one.
+    /// Some documents, examined one by one.
     pub looked: Fact<Looked>,
     /// All of the documents, or a sample of them, counted by the server.
     pub survey: Fact<Survey>,
@@ -77,7 +77,7 @@ impl Facts {
         format!("{}.{}", self.database, self.collection)
     }
 
-    /// What kind of collection it is. Without the right to list collections `collStats` still tells
+    /// What kind of collection it is. Without the right to list collections, `collStats` still shows
     /// a capped one.
     pub(super) fn place(&self) -> Result<&Place, &Error> {
         match &self.stats {
@@ -195,7 +195,7 @@ impl Stats {
 pub struct Monitor {
     /// Whether it deletes at all.
     pub enabled: bool,
-    /// How long it rests between two passes.
+    /// How long it sleeps between two passes.
     pub sleep: Duration,
 }
 
@@ -209,7 +209,7 @@ impl Monitor {
     }
 }
 
-/// What the server's own deleting has done since it was started, looked at twice.
+/// What the server's TTL monitor has done since the server started, read twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Passes {
     /// For how long the server runs.
@@ -253,7 +253,7 @@ pub struct Sweeper {
     pub fence: i64,
 }
 
-/// Some documents, looked at one by one.
+/// Some documents, examined one by one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Looked {
     /// Which layouts they may have, where the operator named none.
@@ -264,9 +264,9 @@ pub struct Looked {
     pub strangers: u64,
     /// The layout that most of those have, and how many.
     pub other: Option<(Layout, u64)>,
-    /// How many tell a user.
+    /// How many have a user.
     pub known: u64,
-    /// How many can be read and tell none.
+    /// How many can be read and have none.
     pub anonymous: u64,
     /// Unique indexes whose fields none of the layout's sessions has.
     pub null_indexes: Vec<NullIndex>,
@@ -299,7 +299,7 @@ pub struct Clocks {
 pub struct Skew {
     /// How far ahead the clock is.
     pub ahead: i64,
-    /// How unsure that is: the answers took so long.
+    /// How unsure that is: the time that the answers took.
     pub unsure: i64,
 }
 

@@ -57,7 +57,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// `examine` puts in the name of the check, which stands in its table.
+    /// `examine` puts in the name of the check, which is in its table.
     pub(super) fn new(
         outcome: Outcome,
         what: impl Into<String>,

@@ -22,10 +22,10 @@ use crate::server::connection::{Connection, Topology};
 use crate::server::reply::first_batch;
 use crate::store::Store;
 
-/// Up to so many documents all of them are counted; of more, a random sample is, for which the
+/// Up to this many documents are all counted; of more, a random sample is, for which the
 /// server jumps through the collection rather than reading it.
 const FEW: u64 = 100_000;
-/// How large that sample is unless told otherwise.
+/// How large that sample is by default.
 const SAMPLE: u64 = 10_000;
 /// How long the pass over the documents may take: the server itself gives up then, because a future of
 /// the driver must not be dropped.
@@ -40,7 +40,7 @@ pub struct Doctor {
     pub layouts: Option<Layouts>,
     /// The lifetime, where only the application knows it.
     pub lifetime: Option<Duration>,
-    /// Count a random sample of so many documents; by default all of them, up to 100,000.
+    /// Count a random sample of this many documents; by default all of them, up to 100,000.
     pub sample: Option<u64>,
 }
 
@@ -48,7 +48,7 @@ impl Doctor {
     /// Gathers everything. What this login may not know is unknown, and no failure.
     ///
     /// # Errors
-    /// [`Error::NoCollection`], and what the connection meets at its first command.
+    /// [`Error::NoCollection`], or if the server refuses the first command or cannot be reached.
     pub async fn gather(self, connection: &Connection, collection: &str) -> Result<Facts> {
         let Self { layouts, lifetime, sample } = self;
         let hello = connection.run_on_admin("hello", doc! { "hello": 1 }).await?;
@@ -228,7 +228,7 @@ fn look(
 }
 
 /// Unique indexes that take one session only. Where one is on a field of the layout, such as the
-/// user's, the sessions looked at may be those that happen to lack it.
+/// user's, the examined sessions may be those that happen to lack it.
 fn null_indexes(
     layouts: &Layouts,
     indexes: &[IndexSpec],
@@ -278,7 +278,7 @@ async fn survey(
     Ok(Survey::read(&reply, store.layout(), documents))
 }
 
-/// By the index if one leads to it, which takes one step, else as far as the survey has seen.
+/// From the index if there is one, which takes one step, else from what the survey has seen.
 async fn oldest(
     store: &Store,
     indexes: &[IndexSpec],
@@ -291,7 +291,7 @@ async fn oldest(
     }
 }
 
-/// The earliest expiry of all that are expired; `None` where no index leads to it.
+/// The earliest expiry of all expired sessions; `None` if no index holds it.
 pub(crate) async fn oldest_along(
     store: &Store,
     indexes: &[IndexSpec],
@@ -370,7 +370,7 @@ async fn clocks(connection: &Connection, hello: &Document) -> Fact<Clocks> {
     Ok(clocks)
 }
 
-/// How far the clock of a server is ahead of this machine's. The quickest of three answers tells it
+/// How far the clock of a server is ahead of this machine's. The quickest of three answers shows it
 /// best: the first may have opened a connection.
 async fn ask_for_clock(connection: &Connection, member: Option<&str>) -> Fact<Skew> {
     let mut best: Option<Skew> = None;
@@ -378,12 +378,12 @@ async fn ask_for_clock(connection: &Connection, member: Option<&str>) -> Fact<Sk
         let before = local_clock();
         let reply = connection.hello_of(member).await?;
         let after = local_clock();
-        let Ok(told) = reply.get_datetime("localTime") else {
+        let Ok(server) = reply.get_datetime("localTime") else {
             return Err(Error::Unsupported("the server did not report its clock".into()));
         };
         // The server read its clock some time between; taken to be in the middle.
         let unsure = after.saturating_sub(before).saturating_add(1) / 2 + 1;
-        let ahead = told.timestamp_millis().saturating_sub(before.saturating_add(unsure));
+        let ahead = server.timestamp_millis().saturating_sub(before.saturating_add(unsure));
         if best.is_none_or(|best| unsure < best.unsure) {
             best = Some(Skew { ahead, unsure });
         }

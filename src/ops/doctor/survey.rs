@@ -19,9 +19,9 @@ pub(super) const ANCIENT_MS: i64 = 946_684_800_000;
 pub struct Survey {
     /// How many documents the collection has.
     pub documents: u64,
-    /// How many of them were looked at and are sessions.
+    /// How many of them were examined and are sessions.
     pub looked_at: u64,
-    /// How many were looked at and are none.
+    /// How many were examined and are not sessions.
     pub foreign: u64,
     /// How many of those hold a date where the expiry is: a TTL index deletes them like sessions.
     pub foreign_dated: u64,
@@ -43,7 +43,7 @@ pub struct Survey {
     pub oldest: Option<DateTime>,
     /// The minute in which most of the live sessions expire, and how many those are.
     pub busiest: Option<(DateTime, u64)>,
-    /// The sum of the sizes in bytes; `None` where the server cannot tell.
+    /// The sum of the sizes in bytes; `None` if the server does not report it.
     pub bytes: Option<u64>,
     /// The largest session, and its size in bytes.
     pub largest: Option<(SessionId, u64)>,
@@ -60,7 +60,7 @@ impl Survey {
         self.looked_at + self.foreign < self.documents
     }
 
-    /// How many there are of what was found `count` times, as well as that can be told.
+    /// How many there are of what was found `count` times, estimated from the sample.
     pub fn estimate(&self, count: u64) -> u64 {
         match self.looked_at + self.foreign {
             0 => 0,
@@ -82,7 +82,7 @@ impl Survey {
         format!("about {estimate} ({} in a sample of {sampled})", grouped(count))
     }
 
-    /// What holds for all that were looked at.
+    /// The totals of all examined documents.
     pub(super) fn looking(&self, what: &str) -> String {
         if self.is_sample() { format!("{what}, in the sample") } else { what.to_owned() }
     }
@@ -94,7 +94,7 @@ impl Survey {
         sample: Option<u64>,
         tells_sizes: bool,
     ) -> Vec<Document> {
-        // What all of a family have in common is told by one of them.
+        // What the layouts of a family have in common, one of them shows.
         let layout = layouts.first();
         let count = |filter: Document| vec![doc! { "$match": filter }, doc! { "$count": "n" }];
         let at = |millis: i64| DateTime::from_millis(millis);

@@ -1,4 +1,4 @@
-//! The checks on facts that no server here can be brought to tell: replies of other products, of
+//! The checks on facts that no server here can be made to report: replies of other products, of
 //! other versions, and indexes that MongoDB 6.0.5 does not take any more.
 
 use std::time::Duration;
@@ -107,7 +107,7 @@ fn without_any_fact_every_check_is_unknown_and_none_panics() {
         assert_eq!(finding.outcome, Outcome::Unknown, "{finding:#?}");
         assert_eq!(finding.what, "it is not told");
     }
-    // With the layout named, nothing else is told.
+    // With the layout named, nothing else is reported.
     for finding in examine(&Facts { layout: healthy().layout, ..facts }) {
         let by_layout = ["expiry-check", "id-index", "user-index"].contains(&finding.check);
         assert_eq!(finding.outcome == Outcome::Pass, by_layout, "{finding:#?}");
@@ -197,7 +197,7 @@ fn with_seconds(seconds: impl Into<Bson>) -> Facts {
 #[test]
 fn seconds_of_an_odd_type_are_found() {
     let nan = with_seconds(f64::NAN);
-    finds(&nan, "ttl-seconds", Outcome::Fail, "is NaN | the server deletes nothing by it");
+    finds(&nan, "ttl-seconds", Outcome::Fail, "is NaN | the server deletes nothing with");
     let at_once = version(&doc! { "version": "5.0.13" }, &[]);
     let at_once = Facts { version: Ok(at_once), ..nan };
     finds(&at_once, "ttl-seconds", Outcome::Fail, "reads it as 0");
@@ -211,7 +211,7 @@ fn seconds_of_an_odd_type_are_found() {
     finds(&with_seconds(3_000_000_000_i64), "ttl-seconds", Outcome::Fail, "68 years or more");
     finds(&with_seconds("60"), "ttl-seconds", Outcome::Fail, "not a number");
     for facts in [with_seconds(f64::NAN), with_seconds(-1), with_seconds("60")] {
-        let found = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever");
+        let found = finds(&facts, "ttl-index", Outcome::Fail, "grows forever");
         assert_eq!(found.remedy, index(Aim::Replace, false));
     }
 }
@@ -223,7 +223,7 @@ fn a_ttl_on_two_fields_is_found() {
     });
     let found = finds(&facts, "ttl-compound", Outcome::Warn, "both has more than one field");
     assert_eq!(found.remedy, None, "queries may use it");
-    let found = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever");
+    let found = finds(&facts, "ttl-index", Outcome::Fail, "grows forever");
     assert_eq!(found.remedy, index(Aim::Install, false));
 }
 
@@ -238,7 +238,7 @@ fn a_large_backlog_is_drained_before_the_index_is_made() {
         oldest: Ok(Some(DateTime::from_millis(NOW - 86_400_000 * 400))),
         ..healthy()
     };
-    let found = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever");
+    let found = finds(&facts, "ttl-index", Outcome::Fail, "grows forever");
     assert_eq!(found.remedy, index(Aim::Install, true));
     let said =
         "about 50,000,000 sessions (5,000 in a sample of 10,000) expired, the oldest 400 days ago";
@@ -300,7 +300,7 @@ fn a_lease_that_has_run_out_sweeps_nothing() {
         Outcome::Pass,
         "the sweeper ops1:7:ab deletes expired sessions",
     );
-    finds(&facts(NOW), "ttl-index", Outcome::Fail, "grows for ever");
+    finds(&facts(NOW), "ttl-index", Outcome::Fail, "grows forever");
 }
 
 #[test]
@@ -417,7 +417,7 @@ fn where_only_the_application_knows_the_lifetime_no_command_guesses_it() {
             };
             assert!(!found.remedy.as_ref().is_some_and(guesses), "{name}: {found:#?}");
         }
-        let found = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever");
+        let found = finds(&facts, "ttl-index", Outcome::Fail, "grows forever");
         assert_eq!(found.need, Some(Need::Lifetime), "{name}");
         let lifetime = Some(Duration::from_secs(3600));
         let layout = layout.resolved(lifetime, &[]);
@@ -431,7 +431,7 @@ fn where_only_the_application_knows_the_lifetime_no_command_guesses_it() {
 fn an_index_would_delete_what_is_no_session_so_a_sweeper_is_named() {
     let foreign = Survey { foreign: 5, foreign_dated: 2, ..survey(&[(State::Live, 100)]) };
     let facts = Facts { indexes: Ok(Vec::new()), survey: Ok(foreign.clone()), ..healthy() };
-    let found = finds(&facts, "ttl-index", Outcome::Fail, "grows for ever");
+    let found = finds(&facts, "ttl-index", Outcome::Fail, "grows forever");
     assert_eq!(found.remedy, Some(Remedy::sweep(60)));
     finds(&facts, "foreign", Outcome::Pass, "2 documents that are not sessions have a date");
     let facts = Facts { survey: Ok(foreign), ..healthy() };

@@ -1,4 +1,4 @@
-//! How far the server is with building an index.
+//! The progress of an index build on the server.
 
 use bson::{Bson, Document, doc};
 
@@ -9,14 +9,14 @@ use crate::store::Store;
 /// An index build under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Building {
-    /// What the phase has done so far, such as documents read.
+    /// The work done in this phase, such as documents read.
     pub done: u64,
-    /// What there is to do in this phase.
+    /// The total work of this phase.
     pub total: u64,
 }
 
 impl Store {
-    /// How far the server is with an index of this collection, if it builds one and says.
+    /// The progress of an index build of this collection, if there is one and the server reports it.
     ///
     /// # Errors
     /// [`Error::Unauthorized`](crate::Error::Unauthorized) for a login without `inprog`.

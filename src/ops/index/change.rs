@@ -1,5 +1,5 @@
-//! From the indexes that are there to the wanted TTL index, one change at a time. Each follows from
-//! what is there: what was interrupted is gone on with by asking again.
+//! From the existing indexes to the wanted TTL index, one change at a time. Each change follows from
+//! the existing indexes: an interrupted change is continued by asking again.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::error::{Error, Need, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::store::Store;
 
-/// Before server 5.1 `collMod` refuses a plain index so (`InvalidOptions`).
+/// Before server 5.1 `collMod` refuses to convert a plain index (`InvalidOptions`).
 const CANNOT_CONVERT: i32 = 72;
-/// The TTL index that stands in until a plain index has been exchanged, on such a server.
+/// The temporary TTL index that works while a plain index is replaced, on such a server.
 const STAND_IN: &str = "sessionctl_stand_in";
 /// More changes than any way to the wanted index has.
 const MOST_CHANGES: u32 = 8;
 
-/// What the indexes shall come to.
+/// The goal of the changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aim {
-    /// The wanted TTL index is there; one that differs is not touched.
+    /// The wanted TTL index exists; a different index is not changed.
     Install,
-    /// The wanted TTL index is there, in the place of any that differs.
+    /// The wanted TTL index exists, in place of any different index.
     Replace,
 }
 
@@ -47,11 +47,11 @@ pub enum Installed {
     Already,
     /// It was created.
     Created,
-    /// The one in its place was made it.
+    /// The index in its place was converted.
     Converted,
 }
 
-/// Changes under way, pulled one by one: the caller may say what it waits for.
+/// Running changes, pulled one by one: the caller can report what it waits for.
 #[derive(Debug, Clone)]
 pub struct Changing {
     store: Store,
@@ -66,10 +66,10 @@ pub struct Changing {
 }
 
 impl Changing {
-    /// What is to be done next; `None` when the wanted index is there.
+    /// The next step; `None` once the wanted index exists.
     ///
     /// # Errors
-    /// [`Error::IndexDiffers`] if another index stands in its place and is not to be replaced.
+    /// [`Error::IndexDiffers`] if another index is in its place and must not be replaced.
     pub async fn next(&self) -> Result<Option<Change>> {
         if self.changes == MOST_CHANGES {
             let what = "the server accepts changes of the index, and does not carry them out";
@@ -78,7 +78,7 @@ impl Changing {
         self.after(&self.store.indexes().await?)
     }
 
-    /// What the login must be allowed to do for the changes that are to come.
+    /// The rights that the remaining changes require.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -129,7 +129,7 @@ impl Changing {
     /// Carries a change out.
     ///
     /// # Errors
-    /// What the server says.
+    /// If the server refuses the command or cannot be reached.
     pub async fn apply(&mut self, change: &Change) -> Result<()> {
         self.changes += 1;
         match change {
@@ -170,7 +170,7 @@ impl Changing {
     fn in_the_way(&self, found: Option<&IndexSpec>, what: String, need: Option<Need>) -> Error {
         match (found, need) {
             (Some(found), _) => Error::IndexDiffers(format!(
-                "the index {} of {} is not the one that {} wants",
+                "the index {} of {} is not the one that {} needs",
                 found.name(),
                 self.store.namespace(),
                 self.store.layouts().name()
@@ -182,7 +182,7 @@ impl Changing {
 }
 
 impl IndexSpec {
-    /// The same index the other way round, to stand in for it.
+    /// The same index in the other direction, as its temporary replacement.
     fn turned(&self) -> Self {
         let mut spec = self.0.clone();
         if let Ok(key) = spec.get_document_mut("key") {
@@ -194,7 +194,7 @@ impl IndexSpec {
         Self(spec)
     }
 
-    /// Whether it only stands in until another is exchanged.
+    /// Whether it is the temporary index.
     pub(super) fn stands_in(&self) -> bool {
         self.name() == STAND_IN
     }
@@ -204,7 +204,7 @@ impl Store {
     /// The state of the TTL index.
     ///
     /// # Errors
-    /// What reading the indexes meets.
+    /// If the server refuses to list the indexes, or cannot be reached.
     pub async fn index_status(&self, lifetime: Option<Duration>) -> Result<TtlStatus> {
         Ok(status(self.layouts().of_index()?, &self.indexes().await?, lifetime))
     }
@@ -212,7 +212,7 @@ impl Store {
     /// Whether there is an index of this name, or the server is building it.
     ///
     /// # Errors
-    /// What reading the indexes meets.
+    /// If the server refuses to list the indexes, or cannot be reached.
     pub async fn has_index(&self, name: &str) -> Result<bool> {
         Ok(self.indexes().await?.iter().any(|index| index.name() == name))
     }
@@ -227,7 +227,7 @@ impl Store {
     /// deletes expired sessions by itself.
     ///
     /// # Errors
-    /// [`Error::IndexDiffers`] if another index stands in its place: that one is not touched.
+    /// [`Error::IndexDiffers`] if another index is in its place: it is not changed.
     pub async fn index_install(&self, lifetime: Option<Duration>) -> Result<Installed> {
         self.index_change(Aim::Install, lifetime).await
     }
@@ -237,7 +237,7 @@ impl Store {
     /// new one builds the server deletes nothing.
     ///
     /// # Errors
-    /// What the server says.
+    /// If the server refuses the command or cannot be reached.
     pub async fn index_replace(&self, lifetime: Option<Duration>) -> Result<Installed> {
         self.index_change(Aim::Replace, lifetime).await
     }
@@ -253,7 +253,7 @@ impl Store {
     /// Drops the index named `name`.
     ///
     /// # Errors
-    /// What the server says.
+    /// If the server refuses the command or cannot be reached.
     pub async fn index_remove(&self, name: &str) -> Result<()> {
         let command = doc! { "dropIndexes": self.name(), "index": name };
         self.run("dropIndexes", command).await.map(drop)
@@ -261,7 +261,7 @@ impl Store {
 
     async fn build(&self, spec: &IndexSpec) -> Result<()> {
         let mut spec = spec.0.clone();
-        // Older servers list it, and take it from nobody.
+        // Older servers list it, but refuse it in a command.
         spec.remove("ns");
         let command = doc! {
             "createIndexes": self.name(), "indexes": [spec], "comment": self.comment(),

@@ -1,5 +1,5 @@
-//! What the server would delete by an index: reckoned before there is one, or before another takes
-//! its place.
+//! What the server would delete with an index: computed before the index exists, or before it replaces
+//! another.
 
 use super::status::is_null;
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ use crate::model::layout::{Layout, Rule};
 use crate::store::Store;
 
 impl IndexSpec {
-    /// What it deletes, as a rule; none if it is not known to delete anything.
+    /// The sessions that it deletes, as a rule; none if it is not known to delete any.
     fn rule(&self) -> Option<Rule> {
         let key = self.0.get_document("key").ok().filter(|key| key.len() == 1)?;
         let mut rule = Rule::after(&key.keys().next()?.parse().ok()?, self.seconds()?);
@@ -53,7 +53,7 @@ impl Store {
     /// The same sessions, of which those are expired that the server would delete by `index`: to be
     /// counted, and to be purged before the index is made. `None` where it would delete nothing.
     pub fn deleted_by(&self, index: &IndexSpec) -> Option<Self> {
-        // The server does not look whose sessions they are.
+        // The server deletes any document with a date there, session or not.
         let layouts = self.layouts().clone();
         let deleted = layouts.try_map(|layout| layout.deleted_by(index).ok_or(()));
         Some(self.with_layouts(deleted.ok()?))

@@ -1,4 +1,4 @@
-//! The TTL index that a layout wants, compared with those that are there. Pure.
+//! The TTL index that a layout needs, compared with the existing ones. Pure.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::model::index_spec::{IndexSpec, LONGEST_TTL, truthy};
 use crate::model::layout::{Layout, TtlIndex};
 
 impl IndexSpec {
-    /// Whether nothing but `expireAfterSeconds` sets it apart from the wanted index.
+    /// Whether it differs from the wanted index only in `expireAfterSeconds`.
     pub(crate) fn has_shape_of(&self, wanted: &TtlIndex) -> bool {
         // The server ignores these when it compares an index that is asked for with one that is there;
         // everything else makes it refuse with 85.
@@ -36,14 +36,14 @@ pub(super) fn is_null(field: &str) -> Document {
     doc! { field: { "$type": "null" } }
 }
 
-/// Whether a collection has the TTL index that its layout wants.
+/// Whether a collection has the TTL index that its layout needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TtlState {
-    /// It has.
+    /// It exists.
     Installed,
-    /// It has not; a plain index that `install` converts may be there.
+    /// It does not exist; there may be a plain index that `install` converts.
     Missing,
-    /// An index stands in its place that is not the wanted one.
+    /// Another index is in its place.
     Differs,
     /// No TTL index can expire these sessions.
     Unsupported,
@@ -61,22 +61,22 @@ impl TtlState {
     }
 }
 
-/// What is wanted and what is there.
+/// The wanted index and the existing one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TtlStatus {
     /// The outcome of comparing the two.
     pub state: TtlState,
     /// The spec of the wanted index, if the layout has one.
     pub wanted: Option<Document>,
-    /// The index that is there for this field, if any.
+    /// The existing index on this field, if any.
     pub found: Option<IndexSpec>,
-    /// Why no index will do.
+    /// Why no index is possible.
     pub reason: Option<String>,
-    /// What the operator has to say so that one will.
+    /// What the operator has to pass to make one possible.
     pub need: Option<Need>,
 }
 
-/// Compares what `layout` wants with `indexes`. Pure.
+/// Compares the index that `layout` needs with `indexes`. Pure.
 pub fn status(layout: &Layout, indexes: &[IndexSpec], lifetime: Option<Duration>) -> TtlStatus {
     let unsupported = |reason: String, need| TtlStatus {
         state: TtlState::Unsupported,

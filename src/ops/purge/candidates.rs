@@ -1,26 +1,33 @@
-//! The sessions of one batch, judged by what was read of them, and what their write is bound to.
+//! The sessions of one batch, judged by what was read, and the conditions of their write.
 
 use bson::raw::RawDocumentBuf;
-use bson::{Bson, Document, RawDocument, doc};
+use bson::{Bson, Document, RawDocument};
 
 use super::spec::{Action, Purge};
-use crate::model::document::{FieldPath, Found, find, owned};
+use crate::model::document::FieldPath;
+use crate::model::key::{DOCUMENT, Key, Raw, compared};
 use crate::model::layout::{Layout, Layouts};
 use crate::model::payload::Payload;
-use crate::server::reply::key_of;
 
 /// Values up to this size, in bytes, are repeated in the write; a command holds 48 MB in all.
 const REPEATED: usize = 64 << 10;
 
-/// What one write is bound to, besides the predicate that it repeats.
+/// The conditions of one write, besides the predicate that it repeats.
 #[derive(Debug)]
 pub(super) enum Scope {
     /// These `_id`s.
-    Keys(Vec<Bson>),
-    /// Each of these by itself: an `_id`, and what else must be as it was read.
-    Each(Vec<Document>),
+    Keys(Vec<Key>),
+    /// Each of these by itself.
+    Each(Vec<Bound>),
     /// All that is in this range, along the index that `hint` names.
-    Window { range: Document, hint: Bson },
+    Window { range: RawDocumentBuf, hint: Bson },
+}
+
+/// One session, and what must be as it was read when it is written.
+#[derive(Debug)]
+pub(super) struct Bound {
+    pub(super) key: Key,
+    pub(super) as_read: RawDocumentBuf,
 }
 
 /// The sessions of one batch.
@@ -31,35 +38,36 @@ pub(super) struct Candidates {
     pub(super) filter: Document,
     /// How many there are; in a window of the `_id`, how many the server looks at.
     pub(super) count: u64,
-    /// The documents, where they are wanted.
+    /// The documents, if they are needed.
     pub(super) documents: Vec<RawDocumentBuf>,
-    /// What the store looks them up by, where that is wanted.
-    pub(super) ids: Vec<Bson>,
+    /// The ids by which the store finds them, if they are needed.
+    pub(super) ids: Vec<Key>,
 }
 
 impl Candidates {
-    pub(super) fn window(range: Document, hint: Bson, filter: Document, count: u64) -> Self {
+    pub(super) fn window(range: RawDocumentBuf, hint: Bson, filter: Document, count: u64) -> Self {
         let scope = Scope::Window { range, hint };
         Self { scope, filter, count, documents: Vec::new(), ids: Vec::new() }
     }
 
-    /// Keeps the candidates that are marked; how many are not.
-    pub(super) fn retain(&mut self, marked: &[bool]) -> u64 {
-        fn retain<T>(all: &mut Vec<T>, marked: &[bool]) {
+    /// Keeps the candidates that are marked; the `_id`s of the others.
+    pub(super) fn retain(&mut self, marked: &[bool]) -> Vec<Key> {
+        fn retain<T>(all: &mut Vec<T>, marked: &[bool]) -> Vec<T> {
             let mut marks = marked.iter();
-            all.retain(|_| marks.next().copied().unwrap_or(false));
+            all.extract_if(.., |_| !marks.next().copied().unwrap_or(false)).collect()
         }
-        match &mut self.scope {
+        if marked.iter().all(|marked| *marked) {
+            return Vec::new();
+        }
+        let kept = match &mut self.scope {
             Scope::Keys(keys) => retain(keys, marked),
-            Scope::Each(each) => retain(each, marked),
-            Scope::Window { .. } => return 0,
-        }
+            Scope::Each(each) => retain(each, marked).into_iter().map(|bound| bound.key).collect(),
+            Scope::Window { .. } => Vec::new(),
+        };
         if !self.ids.is_empty() {
             retain(&mut self.ids, marked);
         }
-        let left = marked.iter().filter(|marked| **marked).count() as u64;
-        let kept = self.count - left;
-        self.count = left;
+        self.count -= kept.len() as u64;
         kept
     }
 }
@@ -75,7 +83,7 @@ pub(super) fn judged<'a>(
     let (mut keys, mut each) = (Vec::new(), Vec::new());
     let (mut whole, mut ids) = (Vec::new(), Vec::new());
     for document in read {
-        let Some(key) = key_of(document) else { continue };
+        let Some(key) = Key::of(document) else { continue };
         if !purge.selection.admits(layouts, document) {
             continue;
         }
@@ -83,18 +91,21 @@ pub(super) fn judged<'a>(
             whole.push(document.to_owned());
         }
         if purge.tells_ids {
-            ids.push(layouts.of(document).id_of(document).value().clone());
+            let id = Key::at(document, &layouts.of(document).id.path);
+            ids.push(id.unwrap_or_else(|| key.clone()));
         }
         if binds == Binding::Id {
             keys.push(key);
         } else {
-            let mut one = doc! { "_id": key };
             let layout = layouts.of(document);
-            one.extend(as_read(binds, layout, document).unwrap_or_default());
-            if purge.selection.query.judges_touches() {
-                one.extend(expiry_as_read(layout, document));
+            let mut condition = Raw::new();
+            if let Some(as_read) = as_read(binds, layout, document) {
+                condition.extend(&as_read);
             }
-            each.push(one);
+            if purge.selection.query.judges_touches() {
+                expiry_as_read(layout, document, &mut condition);
+            }
+            each.push(Bound { key, as_read: condition.done() });
         }
     }
     let count = (keys.len() + each.len()) as u64;
@@ -102,10 +113,10 @@ pub(super) fn judged<'a>(
     Candidates { scope, filter: filter.clone(), count, documents: whole, ids }
 }
 
-/// What must be as it was read when a session is written.
+/// What must not have changed since the read when a session is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Binding {
-    /// Only the `_id`: the predicate says the rest.
+    /// Only the `_id`: the predicate covers the rest.
     Id,
     /// The payload, by which it was judged.
     Payload,
@@ -115,8 +126,8 @@ pub(super) enum Binding {
 
 impl Purge {
     pub(super) fn binds(&self) -> Binding {
-        // Nobody writes to a dead session but to renew it, and then the predicate fails. One that is
-        // mended stays, with whatever its store writes meanwhile.
+        // Applications write to an expired session only to renew it, and then the predicate fails. A
+        // fixed session stays, with whatever its store writes meanwhile.
         let may_lose =
             !self.selection.query.is_only_expired() && !matches!(self.action, Action::Fix(_));
         match (self.archive && may_lose, self.selection.needs_payload()) {
@@ -127,29 +138,34 @@ impl Purge {
     }
 }
 
-/// The expiry as it was read, as the condition that it is still so: a session whose last touch follows
+/// The condition that the expiry has not changed since the read: a session whose last touch follows
 /// from it was not touched since.
-fn expiry_as_read(layout: &Layout, document: &RawDocument) -> Document {
+fn expiry_as_read(layout: &Layout, document: &RawDocument, condition: &mut Raw) {
     let paths = layout.expiry.iter().filter_map(|rule| rule.path.as_ref());
-    let value = |path: &FieldPath| match find(document, path) {
-        Found::One(value) => Some((path.to_string(), doc! { "$eq": owned(value) }.into())),
-        _ => None,
-    };
-    paths.filter_map(value).collect()
+    for path in paths.map(FieldPath::as_str) {
+        if let Some(value) = Key::at(document, path) {
+            condition.extend(&compared(path, &[("$eq", &value)]));
+        }
+    }
 }
 
-/// What was read of a document as the condition that it is still so. Without one, where it is too large
-/// or cannot be written back (text that is not UTF-8), only the `_id` and the filter bind the write.
-fn as_read(binds: Binding, layout: &Layout, document: &RawDocument) -> Option<Document> {
+/// What was read of a document as the condition that it is still so. Without one, where it is too large,
+/// only the `_id` and the filter bind the write.
+fn as_read(binds: Binding, layout: &Layout, document: &RawDocument) -> Option<RawDocumentBuf> {
     if document.as_bytes().len() > REPEATED {
         return None;
     }
     if binds == Binding::Document {
-        let document = Document::try_from(document).ok()?;
-        return Some(doc! { "$expr": { "$eq": ["$$ROOT", { "$literal": document }] } });
+        let (mut literal, mut equal) = (Raw::new(), Raw::new());
+        literal.document("$literal", document);
+        let root = Key::from("$$ROOT");
+        equal.array("$eq", [(root.kind(), root.value()), (DOCUMENT, literal.done().as_bytes())]);
+        let mut condition = Raw::new();
+        condition.document("$expr", &equal.done());
+        return Some(condition.done());
     }
     let path = layout.payload.path.as_ref()?;
-    let value = document.get(path).ok()??;
+    let value = Key::at(document, path)?;
     let Payload::Value(_) = layout.payload(document) else { return None };
-    Some(doc! { path: { "$eq": Bson::try_from(value).ok()? } })
+    Some(compared(path, &[("$eq", &value)]))
 }

@@ -1,13 +1,17 @@
-//! Looking at the sessions of a purge without doing anything to them: how many they are, how many are
-//! left out, and which came back.
+//! Counts the sessions of a purge without changing them: how many match, how many are spared, and which
+//! came back.
 
-use bson::{Bson, Document, RawDocument, doc};
+use std::collections::HashSet;
+
+use bson::{Document, RawDocument};
 
 use super::spec::{Action, Purge};
 use crate::error::Result;
-use crate::model::filter::all;
+use crate::model::filter::{Filter, all};
+use crate::model::key::Key;
 use crate::model::query::{Elsewhere, Verdict};
-use crate::server::reply::{documents, key_of};
+use crate::model::selection::{MOST_BYTES, MOST_KEYS, chunks};
+use crate::server::reply::documents;
 use crate::store::{Reading, Store};
 
 /// The sessions that a purge is about.
@@ -18,17 +22,14 @@ pub struct Counted {
     /// Sessions that have the user of the selection where the layout does not look.
     pub elsewhere: Elsewhere,
     /// The `_id`s of those that are selected, if they were read and are few: to find them again.
-    pub keys: Option<Vec<Bson>>,
+    pub keys: Option<Vec<Key>>,
 }
 
 /// How many `_id`s are kept, to be found again: more than any user has sessions.
 const FEW: usize = 1000;
 
-/// How many `_id`s go into one filter, which has room for 16 MB.
-const KEYS_AT_ONCE: usize = 10_000;
-
 impl Store {
-    /// To how many sessions a purge has something to do now. Where only their payloads tell, every
+    /// How many sessions a purge matches now. If only their payloads decide, every
     /// candidate is decoded, and `looked_at` hears how many of them at a time.
     ///
     /// # Errors
@@ -39,7 +40,7 @@ impl Store {
     }
 
     /// The same, with the sessions that have the user of the selection at another place than those
-    /// of the layout, and would stay logged in without a word.
+    /// of the layout, and would silently stay logged in.
     ///
     /// The server finds a text anywhere in JSON, but a value in a document only by its path. There
     /// all sessions are read that the rest of the selection admits, and compared as they are: a
@@ -69,14 +70,8 @@ impl Store {
         mut looked_at: impl FnMut(u64),
     ) -> Result<Counted> {
         let (selection, layouts) = (&purge.selection, self.layouts());
-        let keyed = |keys: &[Bson]| doc! { "_id": { "$in": keys } };
-        let parts = match &selection.keys {
-            None => vec![Document::new()],
-            Some(keys) => keys.chunks(KEYS_AT_ONCE).map(keyed).collect(),
-        };
         let (mut counted, mut keys) = (Counted::default(), Some(Vec::new()));
-        for part in parts {
-            let filter = all(vec![part, predicate.clone()]);
+        for filter in selection.keyed(predicate) {
             if !selection.needs_payload() {
                 counted.selected += self.count(filter).await?;
                 keys = None;
@@ -97,7 +92,7 @@ impl Store {
                 looked_at(documents(&batch).count() as u64);
             }
         }
-        // Whoever is named by an `_id` is meant, even a credential.
+        // A session named by its `_id` is selected, even a credential.
         counted.keys = keys.filter(|_| layouts.credentials().is_none());
         Ok(counted)
     }
@@ -105,7 +100,7 @@ impl Store {
     /// How many documents a purge spares because they are credentials rather than logins.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn count_spared(&self, purge: &Purge) -> Result<u64> {
         match purge.selection.left_out(self.layouts())? {
             Some(spared) => self.count(spared).await,
@@ -113,16 +108,16 @@ impl Store {
         }
     }
 
-    /// Of the sessions that a purge would mend, how many are over as soon as they are; and how many
-    /// have the fault in a form that nobody can mend for sure.
+    /// Of the sessions that a purge would fix, how many will be expired once fixed; and how many
+    /// have the fault in a form that has no clear meaning.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn count_mended(&self, purge: &Purge) -> Result<(u64, u64)> {
         let Action::Fix(mendings) = &purge.action else { return Ok((0, 0)) };
         let layouts = self.layouts();
         let over = layouts.either(mendings.iter().map(|mending| mending.over.clone()).collect());
-        let over = all(vec![purge.filter(layouts)?, over]);
+        let over = all(vec![purge.predicate(layouts)?, over]);
         let unclear = mendings.iter().map(|mending| mending.unclear.clone());
         let unclear = match unclear.collect::<Option<Vec<_>>>() {
             Some(unclear) => {
@@ -139,26 +134,39 @@ impl Store {
     ///
     /// # Errors
     /// As for [`Store::purge`].
-    pub async fn reappeared(&self, purge: &Purge, ids: &[Bson]) -> Result<Vec<Bson>> {
+    pub async fn reappeared(&self, purge: &Purge, ids: &[Key]) -> Result<Vec<Key>> {
         let layouts = self.layouts();
         // A store that writes a session back may do so under another `_id`.
         let mut purge = purge.clone();
         (purge.selection.keys, purge.selection.spares_credentials) = (None, false);
         let predicate = purge.predicate(layouts)?;
-        let mut keys = Vec::new();
-        for some in ids.chunks(KEYS_AT_ONCE) {
-            let these = layouts.each(|layout| doc! { &layout.id.path: { "$in": some } });
-            let filter = all(vec![these, predicate.clone()]);
-            let mut batches = self.read(filter, &Reading::default()).await?;
-            while let Some(batch) = batches.next().await? {
-                // A collation may have found others, too.
-                let is_named = |session: &&RawDocument| {
-                    some.contains(layouts.of(session).id_of(session).value())
+        let each = match layouts.share_ids() {
+            true => vec![(&*self.layout().id.path, predicate)],
+            false => {
+                let of = |(layout, member): (_, Document)| {
+                    (layout, all(vec![member, predicate.clone()]))
                 };
-                let back = documents(&batch)
-                    .filter(is_named)
-                    .filter(|session| purge.selection.admits(layouts, session));
-                keys.extend(back.filter_map(key_of));
+                let paths = layouts.iter().map(|layout| &*layout.id.path);
+                paths.zip(layouts.members()).map(of).collect()
+            }
+        };
+        let mut keys = Vec::new();
+        for some in chunks(ids, MOST_KEYS, MOST_BYTES) {
+            let named: HashSet<&Key> = some.iter().collect();
+            // A collation may find others, too.
+            let is_named = |session: &&RawDocument| {
+                let id = Key::at(session, &layouts.of(session).id.path);
+                id.or_else(|| Key::of(session)).is_some_and(|id| named.contains(&id))
+            };
+            for (path, filter) in &each {
+                let these = Filter::keyed(path, some.to_vec(), filter.clone());
+                let mut batches = self.read(these, &Reading::default()).await?;
+                while let Some(batch) = batches.next().await? {
+                    let back = documents(&batch)
+                        .filter(is_named)
+                        .filter(|session| purge.selection.admits(layouts, session));
+                    keys.extend(back.filter_map(Key::of));
+                }
             }
         }
         Ok(keys)
@@ -166,8 +174,8 @@ impl Store {
 }
 
 /// Adds the `_id` of a document, unless there are too many by now.
-fn keep(keys: &mut Option<Vec<Bson>>, document: &RawDocument) {
-    match (keys.as_mut(), key_of(document)) {
+fn keep(keys: &mut Option<Vec<Key>>, document: &RawDocument) {
+    match (keys.as_mut(), Key::of(document)) {
         (Some(kept), Some(key)) if kept.len() < FEW => kept.push(key),
         _ => *keys = None,
     }

@@ -1,4 +1,4 @@
-//! How gently a purge goes: when its next batch may begin.
+//! The throttling of a purge: when its next batch may begin.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,13 +9,13 @@ use crate::error::Result;
 use crate::server::connection::Connection;
 use crate::server::replication::Lag;
 
-/// How gently a purge goes: a plain value. The default holds back only where the server says that
-/// it has too much to do.
+/// The throttling of a purge: a plain value. The default slows down only if the server reports that it
+/// is overloaded.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Pace {
-    /// Sessions a second at the most.
+    /// At most this many sessions per second.
     pub rate: Option<u32>,
-    /// Rest so many times as long as the last batch took.
+    /// Sleep this many times as long as the last batch took.
     pub sleep_factor: f64,
     /// Pause while the slowest data-bearing member is further behind the primary than this.
     pub max_lag: Option<Duration>,
@@ -33,7 +33,7 @@ pub enum Cause {
     Lag(Duration),
     /// [`Pace::max_lag`]: the lag could be read before, and cannot now.
     LagUnknown,
-    /// The server says that it has too much to do.
+    /// The server reports that it is overloaded.
     Overload,
 }
 
@@ -71,7 +71,7 @@ impl std::ops::AddAssign for Throttled {
 /// What a rate may catch up after a slow batch; more would be a burst.
 const SLACK: Duration = Duration::from_millis(250);
 
-/// When the next batch may begin, by the rate and the rests.
+/// When the next batch may begin, by the rate and the pauses.
 #[derive(Debug)]
 pub(super) struct Throttle {
     pace: Pace,
@@ -92,13 +92,13 @@ impl Throttle {
         (!longest.0.is_zero()).then_some(longest)
     }
 
-    /// A batch of about so many sessions begins.
+    /// A batch of about this many sessions begins.
     pub(super) fn begin(&mut self, now: Instant, sessions: u64) {
         let earliest = now.checked_sub(SLACK).unwrap_or(now);
         self.due = self.due.max(earliest) + self.share(sessions);
     }
 
-    /// A batch that began as one of `expected` sessions had `done` and took so long.
+    /// A batch that began as one of `expected` sessions had `done` and took this long.
     pub(super) fn end(&mut self, now: Instant, expected: u64, done: u64, took: Duration) {
         if let Some(too_much) = expected.checked_sub(done) {
             self.due = self.due.checked_sub(self.share(too_much)).unwrap_or(self.due);
@@ -108,17 +108,17 @@ impl Throttle {
         self.rested = now + rest.min(Duration::from_secs(3600));
     }
 
-    /// The time that so many sessions take at the rate.
+    /// The time that this many sessions take at the rate.
     fn share(&self, sessions: u64) -> Duration {
         let seconds = |rate: u32| sessions as f64 / f64::from(rate.max(1));
         self.pace.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(seconds(rate)))
     }
 }
 
-/// The shortest and the longest pause after the server said that it has too much to do.
+/// The shortest and the longest pause after the server reported that it is overloaded.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
-/// What the batches in flight tell the others: that the server has too much to do.
+/// What batches in flight report to the others: that the server is overloaded.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Overload(Arc<Mutex<Option<(Duration, Instant)>>>);
 
@@ -127,7 +127,7 @@ impl Overload {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The server said so: nothing begins for a while, each time for longer.
+    /// The server is overloaded: no batch begins for a while, each time for longer.
     pub(super) fn met(&self, now: Instant) {
         let mut state = self.lock();
         let pause = state.map_or(PAUSES.0, |(pause, _)| (pause * 2).min(PAUSES.1));
@@ -148,15 +148,15 @@ impl Overload {
         until.filter(|wait| !wait.is_zero())
     }
 
-    /// Whether to go on with one batch at a time.
+    /// Whether to continue with one batch at a time.
     pub(super) fn is_near(&self) -> bool {
         self.lock().is_some()
     }
 }
 
-/// While it waits, its caller hears of it this often.
+/// A long wait is reported this often.
 pub(super) const LONG_WAIT: Duration = Duration::from_secs(10);
-/// How often the replication lag is asked for: the question itself costs every member a command.
+/// How often the replication lag is read: each reading costs every member a command.
 const LAG_EVERY: Duration = Duration::from_secs(1);
 
 /// When the next batch may begin.
@@ -167,15 +167,15 @@ pub(super) struct Gate {
     pub(super) throttle: Throttle,
     /// Shared with the batches in flight.
     pub(super) overload: Overload,
-    /// How long it was shut so far.
+    /// How long it has waited so far.
     pub(super) throttled: Throttled,
-    /// When the lag was last asked for, and whether it was ever told.
+    /// When the lag was last read, and whether it was ever known.
     lag_asked: Option<Instant>,
     lag_told: bool,
-    /// What was said to be waited for.
+    /// The cause that was last reported.
     paused: Option<Cause>,
-    /// When its caller last heard that it waits.
-    told: Instant,
+    /// When a wait was last reported.
+    reported: Instant,
     cancel: CancellationToken,
 }
 
@@ -191,7 +191,7 @@ impl Gate {
             lag_asked: None,
             lag_told: false,
             paused: None,
-            told: now,
+            reported: now,
             cancel,
         }
     }
@@ -210,23 +210,23 @@ impl Gate {
         Ok(wait)
     }
 
-    /// Whether the caller is to hear now that it waits: at once where the server is to catch up, and
-    /// then every [`LONG_WAIT`].
+    /// Whether to report the wait now: at once if the server has to catch up, and then every
+    /// [`LONG_WAIT`].
     pub(super) fn is_worth_telling(&mut self, cause: Cause) -> bool {
-        let is_news = self.paused.is_none_or(|told| !is_same(told, cause));
+        let is_news = self.paused.is_none_or(|reported| !is_same(reported, cause));
         let is_news = is_news && !matches!(cause, Cause::Rate | Cause::Rest);
         if is_news {
             self.paused = Some(cause);
         }
-        let tells = is_news || self.told.elapsed() >= LONG_WAIT;
-        if tells {
-            self.told = Instant::now();
+        let reports = is_news || self.reported.elapsed() >= LONG_WAIT;
+        if reports {
+            self.reported = Instant::now();
         }
-        tells
+        reports
     }
 
-    /// Whether the members are too far behind. Whoever may not know it at the start must not begin;
-    /// what cannot be told on the way is waited for.
+    /// Whether the members are too far behind. A lag that cannot be read at the start is an error;
+    /// what cannot be read in the meantime is waited for.
     async fn lag(&mut self, now: Instant) -> Result<Option<(Duration, Cause)>> {
         let Some(most) = self.pace.max_lag else { return Ok(None) };
         let asked_lately =

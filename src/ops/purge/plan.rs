@@ -3,14 +3,16 @@
 
 use std::collections::VecDeque;
 
-use bson::{Bson, Document, doc};
+use bson::raw::cstr;
+use bson::{Bson, Document, doc, rawdoc};
 
 use super::source::{Expiry, Ids, Keys, Part, Walk};
 use super::spec::{Purge, Strategy};
 use crate::error::Result;
-use crate::model::filter::{all, any};
+use crate::model::filter::{Filter, all, any};
 use crate::model::index_spec::IndexSpec;
-use crate::store::Store;
+use crate::model::key::Raw;
+use crate::store::{Store, joined};
 
 /// What a purge would do.
 #[derive(Debug)]
@@ -18,20 +20,20 @@ pub struct Plan {
     /// How most of the sessions are found.
     pub strategy: Strategy,
     /// The plan that the server chooses for the selection, such as `IXSCAN expires_1` or
-    /// `COLLSCAN`; none if it does not say.
+    /// `COLLSCAN`; none if it does not report one.
     pub winning: Option<String>,
-    /// Whether the whole collection is walked for some of its sessions, for want of an index.
+    /// Whether the whole collection is scanned for some of its sessions, because an index is missing.
     pub walks: bool,
     pub(super) parts: VecDeque<Part>,
 }
 
 impl Store {
-    /// How `purge` would go about it.
+    /// How `purge` would proceed.
     ///
     /// # Errors
-    /// What reading the indexes meets.
+    /// If the server refuses to list the indexes, or cannot be reached.
     pub async fn plan(&self, purge: &Purge) -> Result<Plan> {
-        let winning = self.winning_plan(&purge.filter(self.layouts())?).await;
+        let winning = self.winning_plan(purge.few().filter(self.layouts())?.pop()).await;
         let indexes = self.indexes().await?;
         let (mut parts, rest) = self.along_indexes(purge, &indexes)?;
         if let Some(filter) = rest {
@@ -42,7 +44,7 @@ impl Store {
         Ok(Plan { strategy, winning, walks, parts })
     }
 
-    /// The parts of a purge that go along an index of the expiry, and what is left for others.
+    /// The parts of a purge that use an index on the expiry, and the parts that do not.
     fn along_indexes(
         &self,
         purge: &Purge,
@@ -53,7 +55,7 @@ impl Store {
         let Some((ranges, mut rest)) = expired.filter(|_| purge.is_by_expiry_alone()) else {
             return Ok((VecDeque::new(), Some(purge.predicate(self.layouts())?)));
         };
-        // A range is all that the server must look at; an index on the expiry alone decides it.
+        // The server examines only a range; an index on the expiry alone decides it.
         let invariant = purge.selection.invariant(self.layouts());
         let mut parts = VecDeque::new();
         for (path, below) in ranges {
@@ -69,21 +71,27 @@ impl Store {
         Ok((parts, (!rest.is_empty()).then(|| all(vec![any(rest), invariant]))))
     }
 
-    /// How the sessions of `filter` are found where no window of their expiry leads to them.
+    /// How the sessions of `filter` are found if no window of their expiry holds them.
     async fn part(&self, purge: &Purge, filter: Document) -> Part {
         if let Some(keys) = purge.selection.keys.clone() {
             return Part::Keys(Keys::new(keys, filter));
         }
         let walks = !purge.needs_documents()
-            && self.winning_plan(&filter).await.is_some_and(|plan| plan == COLLSCAN);
+            && self
+                .winning_plan(Some(filter.clone().into()))
+                .await
+                .is_some_and(|plan| plan == COLLSCAN);
         if walks { Part::Walk(Walk::new(filter)) } else { Part::Ids(Ids::new(filter)) }
     }
 
-    /// The plan that the server chooses for a filter. Not every server, and not every login, tells.
-    async fn winning_plan(&self, filter: &Document) -> Option<String> {
-        let find = doc! { "find": self.name(), "filter": filter, "comment": self.comment() };
-        let command = doc! { "explain": find, "verbosity": "queryPlanner" };
-        let reply = self.run("explain", command).await.ok()?;
+    /// The plan that the server chooses for a filter. Not every server reports it, nor to every login.
+    async fn winning_plan(&self, filter: Option<Filter>) -> Option<String> {
+        let mut find = Raw::new();
+        find.document("filter", &filter?.raw()?);
+        let mut find = joined(&rawdoc! { "find": self.name() }, &find.done());
+        find.append(cstr!("comment"), self.comment());
+        let command = rawdoc! { "explain": find, "verbosity": "queryPlanner" };
+        let reply = self.connection().run_raw("explain", self.name(), command).await.ok()?;
         let mut stages = Vec::new();
         stages_of(reply.get("queryPlanner")?.as_document()?.get("winningPlan")?, &mut stages);
         stages.dedup();

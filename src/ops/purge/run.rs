@@ -1,5 +1,6 @@
 //! A purge under way: reads the next batch while earlier ones are written, no faster than it may.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bson::{Bson, DateTime, Document, RawDocument};
@@ -14,22 +15,23 @@ use super::source::{By, Source};
 use super::spec::{Action, Purge, Strategy};
 use super::write::{Writer, Written};
 use crate::error::{Error, Result};
+use crate::model::key::Key;
 use crate::ops::archive::Archive;
 use crate::server::backoff::Retries;
 use crate::server::connection::Topology;
-use crate::store::Store;
+use crate::store::{Identity, Store};
 
-/// How often a rate starts batches at the least, in a second: smaller ones, rather than bursts.
+/// At a limited rate, at least this many batches start per second: small ones, rather than bursts.
 const STARTS_A_SECOND: u32 = 4;
 
-/// What came of one batch.
+/// The result of one batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Batch {
     /// Sessions that were deleted, or ended.
     pub done: u64,
-    /// Sessions that were read for it but did not match any more when they were to be written: they
-    /// were renewed or removed meanwhile. None where the sessions were not read.
+    /// Sessions that were read for it but no longer matched at the write: they were renewed or removed
+    /// meanwhile. None if the sessions were not read.
     pub spared: Option<u64>,
     /// Whether `done` is exact; after a connection that broke in mid-write it is "at least".
     pub exact: bool,
@@ -37,8 +39,14 @@ pub struct Batch {
     pub archived: Option<u64>,
     /// Sessions left alone because the archive has no form for them.
     pub kept: u64,
-    /// What their store looks its sessions up by, if the purge tells ids.
-    pub ids: Vec<Bson>,
+    /// Sessions that the server refused to change, because of what they are.
+    pub refused: u64,
+    /// The short ids of some of those that were kept or refused.
+    pub left: Vec<String>,
+    /// Why the first of them was refused.
+    pub why: Option<String>,
+    /// The field by which the store finds its sessions, if the purge reports ids.
+    pub ids: Vec<Key>,
     /// How long its write took.
     pub took: Duration,
 }
@@ -48,16 +56,21 @@ pub struct Batch {
 pub enum Step {
     /// A batch was carried out.
     Batch(Batch),
-    /// It waits: told at once where the server is to catch up, and now and then in any long wait.
-    /// Pulling goes on waiting.
+    /// It waits: reported at once if the server has to catch up, and at intervals during any long wait.
+    /// Reading the stream continues the wait.
     Paused(Cause),
 }
 
-/// A batch that is being written: how many sessions it was expected to have, and what is known of it
-/// before. Those that were read for it count as spared until it is known what was done.
+/// How many of the sessions that a batch left alone are named.
+const NAMED: usize = 3;
+/// How often another way is looked for after an index that led to the sessions was lost.
+const MOST_PLANS: u32 = 5;
+
+/// A batch that is being written: the expected number of sessions, and what is known before the result.
+/// Sessions that were read for it count as spared until the result is known.
 type Flight = JoinHandle<(u64, Batch, Written)>;
 
-/// A purge under way. Dropping it leaves the batches in flight to themselves.
+/// A running purge. If it is dropped, the batches in flight finish unobserved.
 #[derive(Debug)]
 pub struct Purging {
     store: Store,
@@ -75,6 +88,12 @@ pub struct Purging {
     finished: bool,
     failure: Option<Error>,
     exact: bool,
+    /// Which collection it began with.
+    identity: Identity,
+    /// Whether the index is gone that led to the sessions, so that there must be another plan; and how
+    /// many plans there were.
+    lost_index: bool,
+    plans: u32,
     gate: Gate,
     cancel: CancellationToken,
 }
@@ -122,6 +141,7 @@ impl Purging {
             collated: true,
             overload,
             cancel: cancel.clone(),
+            refused: Arc::default(),
         };
         Self {
             store,
@@ -137,6 +157,9 @@ impl Purging {
             finished: false,
             failure: None,
             exact: true,
+            identity: Identity::Absent,
+            lost_index: false,
+            plans: 0,
             gate,
             cancel,
         }
@@ -151,7 +174,7 @@ impl Purging {
         self
     }
 
-    /// Gives the archive back, if there is one that can be written on.
+    /// Returns the archive, if there is one that can still be written.
     pub fn into_archive(self) -> Option<Archive> {
         self.archive
     }
@@ -167,9 +190,15 @@ impl Purging {
         self.finished
     }
 
-    /// Whether no index leads to the sessions, so that the collection is walked.
+    /// Whether no index finds the sessions, so that the collection is scanned.
     pub fn walks(&self) -> bool {
         self.walks
+    }
+
+    /// Whether an index that led to the sessions was dropped or hidden meanwhile, so that they are
+    /// found in another way.
+    pub fn lost_index(&self) -> bool {
+        self.plans > 1
     }
 
     /// How long it waited so far, and for what.
@@ -181,18 +210,25 @@ impl Purging {
     /// in flight are always finished first.
     ///
     /// # Errors
-    /// What is still wrong after several attempts, or at once what trying again cannot mend. The
-    /// batches that were in flight come before it.
+    /// An error that several attempts did not overcome, or at once one that a retry cannot overcome. The
+    /// results of batches in flight come before it.
     pub async fn next(&mut self) -> Result<Option<Step>> {
         loop {
             let stops = self.failure.is_some() || self.cancel.is_cancelled();
-            if stops || self.dry || self.flights.len() >= self.allowed() {
+            let lands = stops || self.dry || self.lost_index;
+            if lands || self.flights.len() >= self.allowed() {
                 match self.flights.next().await {
-                    Some(flight) => match self.landed(flight) {
+                    Some(flight) => match self.landed(flight).await {
                         Some(batch) => return Ok(Some(Step::Batch(batch))),
                         None => continue,
                     },
-                    None if stops => return self.failure.take().map_or(Ok(None), Err),
+                    None if stops => return self.failed().await.map_or(Ok(None), Err),
+                    None if std::mem::take(&mut self.lost_index) => {
+                        // What was done is gone, and a new plan finds the rest.
+                        (self.source, self.dry) = (None, false);
+                        self.failure = self.check_collection().await.err();
+                        continue;
+                    }
                     None => {}
                 }
             }
@@ -215,13 +251,53 @@ impl Purging {
                     Err(error) => self.failure = Some(error),
                 },
                 Ok(None) if self.cancel.is_cancelled() => {}
-                // What is in flight may yet be spared, and then it is looked at once more.
+                // Sessions in flight may yet be spared, and are then examined again.
                 Ok(None) if !self.flights.is_empty() => self.dry = true,
-                Ok(None) => {
-                    self.finished = true;
-                    return Ok(None);
+                Ok(None) => match self.check_collection().await {
+                    Ok(()) => {
+                        self.finished = true;
+                        return Ok(None);
+                    }
+                    Err(error) => self.failure = Some(error),
+                },
+                Err(error) => self.fail(error),
+            }
+        }
+    }
+
+    /// Takes the error down, unless there is another way.
+    fn fail(&mut self, error: Error) {
+        if error.is_of_lost_index() && self.plans < MOST_PLANS {
+            self.lost_index = true;
+        } else {
+            self.failure = self.failure.take().or(Some(error));
+        }
+    }
+
+    /// What it failed with. A collection that is not the same any more is what is behind other errors.
+    async fn failed(&mut self) -> Option<Error> {
+        let error = self.failure.take()?;
+        let is_of_server = error.code().is_some() || matches!(error, Error::NoCollection { .. });
+        match is_of_server && !error.is_refusal() {
+            true => {
+                self.store.still_is(&self.identity).await.err().filter(is_changed).or(Some(error))
+            }
+            false => Some(error),
+        }
+    }
+
+    /// An error if the name of the collection stands for another one by now, or for none: sessions
+    /// that were not found in it were not renewed.
+    fn check_collection(&self) -> impl Future<Output = Result<()>> + use<> {
+        let (store, before, cancel) =
+            (self.store.clone(), self.identity.clone(), self.cancel.clone());
+        async move {
+            let mut retries = Retries::default();
+            loop {
+                match store.still_is(&before).await {
+                    Err(error) if !is_changed(&error) => retries.pause(&cancel, error).await?,
+                    checked => return checked,
                 }
-                Err(error) => self.failure = Some(error),
             }
         }
     }
@@ -231,7 +307,7 @@ impl Purging {
         if self.gate.overload.is_near() { 1 } else { self.jobs }
     }
 
-    /// Waits for as long as another batch must not begin, or until one in flight is done.
+    /// Waits until another batch may begin, or until one in flight is done.
     async fn wait(&mut self, wait: Duration, cause: Cause) -> Option<Step> {
         if self.gate.is_worth_telling(cause) {
             return Some(Step::Paused(cause));
@@ -244,7 +320,7 @@ impl Purging {
             () = cancel.cancelled() => None,
         };
         self.gate.throttled.add(cause, began.elapsed());
-        self.landed(landed?).map(Step::Batch)
+        self.landed(landed?).await.map(Step::Batch)
     }
 
     /// The next candidates, or `None` at the end and when it was cancelled. Reading changes
@@ -261,8 +337,8 @@ impl Purging {
                         self.gate.overload.met(Instant::now());
                     }
                     retries.pause(&cancel, error).await?;
-                    // A lost cursor begins again, and would find what is in flight once more: first
-                    // that lands.
+                    // After a lost cursor, the scan begins again, and would find the sessions in
+                    // flight: it waits for these first.
                     if !self.flights.is_empty() {
                         return Ok(None);
                     }
@@ -274,19 +350,23 @@ impl Purging {
     async fn try_read(&mut self) -> Result<Option<Candidates>> {
         if self.source.is_none() {
             let kind = self.store.connection().hello().await?.kind;
+            if self.plans == 0 {
+                self.identity = self.store.identity().await?;
+            }
             self.writer.collated = self.store.is_collated().await?;
             let plan = self.store.plan(&self.purge).await?;
             self.jobs = self.purge.jobs.map_or_else(|| self.usual_jobs(kind), |jobs| jobs as usize);
             self.walks = plan.walks;
             self.strategy = plan.strategy;
             self.source = Some(Source(plan.parts));
+            self.plans += 1;
         }
         let size = self.batch_size();
         let Some(source) = &mut self.source else { return Ok(None) };
         source.next(By { store: &self.store, purge: &self.purge, size }).await
     }
 
-    /// Two keep a standalone busy; who waits for the majority needs more (measured on mongod 6.0.5).
+    /// Two keep a standalone busy; waiting for the majority requires more (measured on mongod 6.0.5).
     fn usual_jobs(&self, kind: Topology) -> usize {
         match kind {
             _ if self.purge.pace.sleep_factor > 0.0 => 1,
@@ -302,9 +382,9 @@ impl Purging {
     }
 
     /// Puts the candidates into the archive, if there is one. Those that it cannot take are no
-    /// candidates any more; their number comes along.
-    async fn keep(&mut self, mut candidates: Candidates) -> Result<(Candidates, u64)> {
-        let Some(mut archive) = self.archive.take() else { return Ok((candidates, 0)) };
+    /// candidates any more; their keys come along.
+    async fn keep(&mut self, mut candidates: Candidates) -> Result<(Candidates, Vec<Key>)> {
+        let Some(mut archive) = self.archive.take() else { return Ok((candidates, Vec::new())) };
         let documents = std::mem::take(&mut candidates.documents);
         let writing = tokio::task::spawn_blocking(move || {
             let batch: Vec<&RawDocument> = documents.iter().map(|document| &**document).collect();
@@ -317,33 +397,44 @@ impl Purging {
         Ok((candidates, kept))
     }
 
-    fn start(&mut self, mut candidates: Candidates, kept: u64) {
+    fn start(&mut self, mut candidates: Candidates, kept: Vec<Key>) {
         let expected = candidates.count;
         self.gate.throttle.begin(Instant::now(), expected);
         let is_read = !matches!(candidates.scope, Scope::Window { .. });
         let (spared, ids) = (is_read.then_some(expected), std::mem::take(&mut candidates.ids));
-        let batch = Batch { spared, kept, ids, ..Batch::default() };
+        let left = kept.iter().take(NAMED).map(Key::short).collect();
+        let batch = Batch { spared, kept: kept.len() as u64, left, ids, ..Batch::default() };
         let writer = self.writer.clone();
         // A task of its own, because a driver's future must not be dropped.
         self.flights
             .push(tokio::spawn(async move { (expected, batch, writer.write(candidates).await) }));
     }
 
-    /// What a batch came to; nothing, where it failed as a whole.
-    fn landed(&mut self, flight: Result<(u64, Batch, Written), JoinError>) -> Option<Batch> {
+    /// The result of a batch; nothing if it failed as a whole.
+    async fn landed(&mut self, flight: Result<(u64, Batch, Written), JoinError>) -> Option<Batch> {
         let Ok((expected, mut batch, written)) = flight else {
             self.exact = false;
             self.failure = Some(lost());
             return None;
         };
-        let Written { done, exact, took, error } = written;
+        let Written { done, exact, took, refused, error } = written;
         self.gate.throttle.end(Instant::now(), expected, done, took);
         self.exact &= exact;
-        let spared = batch.spared.map(|read| read.saturating_sub(done));
+        batch.refused = refused.len() as u64;
+        batch.why = refused.first().map(|(_, why)| why.to_string());
+        let named = refused.iter().map(|(key, _)| key.short());
+        batch.left.extend(named.take(NAMED.saturating_sub(batch.left.len())));
+        let mut spared = batch.spared.map(|read| read.saturating_sub(done + batch.refused));
+        if error.is_none() && spared > Some(0) {
+            if let Err(error) = self.check_collection().await {
+                spared = Some(0);
+                self.failure = self.failure.take().or(Some(error));
+            }
+        }
         if let (Some(source), Some(spared)) = (&mut self.source, spared) {
             source.spared(spared);
         }
-        // What an earlier attempt may have done was not renewed by anybody.
+        // Sessions that an earlier attempt may have written were not renewed.
         batch.spared = spared.map(|spared| if exact && error.is_none() { spared } else { 0 });
         batch.archived = self.purge.archive.then_some(done);
         (batch.done, batch.exact, batch.took) = (done, exact, took);
@@ -351,9 +442,15 @@ impl Purging {
             self.dry = false;
         }
         let failed = error.is_some();
-        self.failure = self.failure.take().or(error);
+        if let Some(error) = error {
+            self.fail(error);
+        }
         (!failed || done > 0).then_some(batch)
     }
+}
+
+fn is_changed(error: &Error) -> bool {
+    matches!(error, Error::CollectionChanged { .. })
 }
 
 /// A task of ours panicked, and said so itself.

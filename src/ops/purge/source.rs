@@ -1,26 +1,43 @@
-//! Where the sessions of a purge come from: one batch after the other, each as what its write is
-//! bound to.
+//! Where the sessions of a purge come from: one batch after the other, each with the
+//! conditions of its write.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
-use bson::{Bson, Document, RawDocument, doc};
+use bson::raw::{RawDocumentBuf, cstr};
+use bson::{Bson, Document, doc, rawdoc};
 
 use super::candidates::{Binding, Candidates, judged};
 use super::spec::{Purge, Strategy};
-use crate::error::Result;
-use crate::model::filter::all;
-use crate::server::reply::{documents, key_of};
-use crate::store::{Batches, Store};
+use crate::error::{Error, Result};
+use crate::model::filter::{Filter, all};
+use crate::model::key::{Key, Raw, compared};
+use crate::model::selection::{MOST_BYTES, chunks};
+use crate::server::reply::documents;
+use crate::store::{Batches, Store, joined, raw_document};
 
 /// How often sessions that changed while they were judged are judged again.
 const ROUNDS: u32 = 3;
 /// The types of `_id` that windows go through one after the other: `$gte` stays within one type.
 const WINDOWED: [&str; 3] = ["string", "objectId", "binData"];
 /// All others that an `_id` may have.
-const OTHERS: [&str; 9] =
-    ["number", "object", "date", "bool", "timestamp", "null", "symbol", "minKey", "maxKey"];
+const OTHERS: [&str; 14] = [
+    "number",
+    "object",
+    "date",
+    "bool",
+    "timestamp",
+    "null",
+    "symbol",
+    "minKey",
+    "maxKey",
+    "regex",
+    "undefined",
+    "dbPointer",
+    "javascript",
+    "javascriptWithScope",
+];
 
-/// Sessions that are found in the same way, one batch after the other.
+/// Sessions with the same strategy, one batch after the other.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a purge has a few of them")]
 pub(super) enum Part {
@@ -28,7 +45,7 @@ pub(super) enum Part {
     Expiry(Expiry),
     /// Those that match, in the order of `_id`.
     Walk(Walk),
-    /// Those that match, by whatever the server finds best.
+    /// Those that match, with the plan that the server chooses.
     Ids(Ids),
     /// Those with certain `_id`s that match.
     Keys(Keys),
@@ -71,7 +88,7 @@ impl Source {
         Ok(None)
     }
 
-    /// Tells that so many sessions of a batch did not match any more when they were written.
+    /// Reports how many sessions of a batch no longer matched when they were written.
     pub(super) fn spared(&mut self, sessions: u64) {
         if let Some(Part::Ids(ids)) = self.0.front_mut() {
             ids.spared += sessions;
@@ -83,20 +100,21 @@ impl Source {
 #[derive(Debug)]
 pub(super) struct Expiry {
     path: String,
-    below: Bson,
+    below: Key,
     index: String,
-    /// What must hold besides.
+    /// The other conditions.
     filter: Document,
     /// Where the next window begins: `$gte` or `$gt` a value.
-    from: Option<(&'static str, Bson)>,
+    from: Option<(&'static str, Key)>,
     /// Sessions of one instant, more than a batch of them.
-    burst: Option<(Bson, Ids)>,
+    burst: Option<(Key, Ids)>,
     ended: bool,
 }
 
 impl Expiry {
     /// Those whose `path` is below this value, along `index`, and that match.
     pub(super) fn new(path: String, below: Bson, index: String, filter: Document) -> Self {
+        let below = Key::from(&below);
         Self { path, below, index, filter, from: None, burst: None, ended: false }
     }
 
@@ -115,23 +133,23 @@ impl Expiry {
                 return Ok(None);
             }
             let range = self.range("$lt", &self.below);
-            let bound = by.bound(range.clone(), &self.path, &self.index, by.size).await?;
+            let bound = by.bound(&range, &self.path, &self.index, by.size).await?;
             let Some(bound) = bound else {
                 self.ended = true;
                 // Most passes of a sweep find nothing: then nothing is deleted, either.
                 let is_empty = self.from.is_none()
-                    && by.bound(range.clone(), &self.path, &self.index, 0).await?.is_none();
+                    && by.bound(&range, &self.path, &self.index, 0).await?.is_none();
                 return Ok((!is_empty).then(|| self.window(range, by.size)));
             };
             let begins = matches!(&self.from, Some(("$gte", from)) if *from == bound);
-            if !is_scalar(&bound) {
-                // An array stands where one instant should: no window can end there.
+            if !bound.is_scalar() {
+                // An array instead of one instant: no window can end there.
                 self.ended = true;
-                self.burst = Some((bound, self.ids(range)));
+                self.burst = Some((bound, self.ids(range)?));
             } else if begins {
                 // More sessions of one instant than a batch has: no window is narrower.
-                let instant = doc! { &self.path: &bound };
-                self.burst = Some((bound, self.ids(instant)));
+                let instant = compared(&self.path, &[("$eq", &bound)]);
+                self.burst = Some((bound, self.ids(instant)?));
             } else {
                 let window = self.window(self.range("$lt", &bound), by.size);
                 self.from = Some(("$gte", bound));
@@ -141,37 +159,31 @@ impl Expiry {
     }
 
     /// What is not yet done, up to `end`.
-    fn range(&self, operator: &str, end: &Bson) -> Document {
-        let mut range = Document::new();
-        if let Some((from, value)) = &self.from {
-            range.insert(*from, value);
-        }
-        range.insert(operator, end);
-        doc! { &self.path: range }
+    fn range(&self, operator: &str, end: &Key) -> RawDocumentBuf {
+        let from = self.from.iter().map(|(from, value)| (*from, value));
+        let range: Vec<_> = from.chain([(operator, end)]).collect();
+        compared(&self.path, &range)
     }
 
-    fn window(&self, range: Document, size: u32) -> Candidates {
+    fn window(&self, range: RawDocumentBuf, size: u32) -> Candidates {
         let hint = self.index.as_str().into();
         Candidates::window(range, hint, self.filter.clone(), size.into())
     }
 
-    fn ids(&self, range: Document) -> Ids {
-        Ids::new(all(vec![range, self.filter.clone()]))
+    fn ids(&self, range: RawDocumentBuf) -> Result<Ids> {
+        // An instant or a number is decoded without a loss.
+        let range = Document::try_from(&*range);
+        let range = range.map_err(|_| Error::Document("an expiry cannot be decoded".into()))?;
+        Ok(Ids::new(all(vec![range, self.filter.clone()])))
     }
 }
 
-/// An instant or a number, to which a window can reach.
-fn is_scalar(bound: &Bson) -> bool {
-    use bson::Bson::{DateTime, Decimal128, Double, Int32, Int64};
-    matches!(bound, DateTime(_) | Int32(_) | Int64(_) | Double(_) | Decimal128(_))
-}
-
-/// Windows of the `_id`: each is so many documents for the server to look at.
+/// Windows of the `_id`: each is a number of documents for the server to examine.
 #[derive(Debug)]
 pub(super) struct Walk {
     filter: Document,
     types: VecDeque<&'static str>,
-    from: Option<Bson>,
+    from: Option<Key>,
     /// Ids of other types, which are few if there are any.
     others: Option<Ids>,
 }
@@ -184,16 +196,17 @@ impl Walk {
     async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
         while let Some(kind) = self.types.front() {
             if self.from.is_none() {
-                self.from = by.bound(of_type(&[kind]), "_id", "_id_", 0).await?;
+                let all = raw_document(&of_type(&[kind]))?;
+                self.from = by.bound(&all, "_id", "_id_", 0).await?;
             }
             let Some(from) = self.from.take() else {
                 self.types.pop_front();
                 continue;
             };
-            let rest = doc! { "_id": { "$gte": &from } };
-            let range = match by.bound(rest.clone(), "_id", "_id_", by.size).await {
+            let rest = compared("_id", &[("$gte", &from)]);
+            let range = match by.bound(&rest, "_id", "_id_", by.size).await {
                 Ok(Some(end)) => {
-                    let range = doc! { "_id": { "$gte": from, "$lt": &end } };
+                    let range = compared("_id", &[("$gte", &from), ("$lt", &end)]);
                     self.from = Some(end);
                     range
                 }
@@ -218,7 +231,7 @@ fn of_type(types: &[&str]) -> Document {
     doc! { "_id": { "$type": types } }
 }
 
-/// Sessions that are read, and judged where only their payload can tell.
+/// Sessions that are read, and judged here if only their payload decides.
 #[derive(Debug)]
 pub(super) struct Ids {
     filter: Document,
@@ -258,7 +271,7 @@ impl Ids {
                 }
                 Ok(None) => self.reader = None,
                 Err(error) => {
-                    // The cursor is lost; a new one finds what is left.
+                    // The cursor is lost; a new one finds the rest.
                     self.reader = None;
                     self.rounds -= 1;
                     return Err(error);
@@ -269,43 +282,64 @@ impl Ids {
 }
 
 /// Sessions whose `_id`s are known. They are read all the same: one that did not match from the start
-/// was not renewed by anybody.
+/// was not renewed.
 #[derive(Debug)]
 pub(super) struct Keys {
-    keys: Vec<Bson>,
+    keys: Vec<Key>,
+    /// How many of them were read, and those that are being read.
     at: usize,
+    reading: Option<(Batches, usize)>,
     filter: Document,
 }
 
 impl Keys {
-    pub(super) fn new(keys: Vec<Bson>, filter: Document) -> Self {
-        Self { keys, at: 0, filter }
+    pub(super) fn new(keys: Vec<Key>, filter: Document) -> Self {
+        Self { keys, at: 0, reading: None, filter }
     }
 
     async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
-        while let Some(keys) = self.keys[self.at..].chunks(by.size as usize).next() {
-            let these = doc! { "_id": { "$in": keys } };
-            let mut reader = by.candidates(all(vec![these, self.filter.clone()])).await?;
-            let is_collated = by.store.is_collated().await?;
-            let is_named = |document: &&RawDocument| {
-                !is_collated || key_of(document).is_some_and(|key| keys.contains(&key))
+        let is_collated = by.store.is_collated().await?;
+        loop {
+            let Some((reader, count)) = &mut self.reading else {
+                let left = &self.keys[self.at..];
+                let Some(keys) = chunks(left, by.size as usize, MOST_BYTES).next() else {
+                    return Ok(None);
+                };
+                let filter = Filter::keyed("_id", keys.to_vec(), self.filter.clone());
+                self.reading = Some((by.candidates(filter).await?, keys.len()));
+                continue;
             };
-            let mut read = Vec::new();
-            while let Some(batch) = reader.next().await? {
-                read.extend(documents(&batch).filter(is_named).map(RawDocument::to_owned));
-            }
-            let read = read.iter().map(|document| &**document);
-            let candidates = judged(by.store.layouts(), by.purge, read, &self.filter);
-            self.at += keys.len();
-            if candidates.count > 0 {
-                return Ok(Some(candidates));
+            let keys = &self.keys[self.at..self.at + *count];
+            match reader.next().await {
+                Ok(Some(batch)) => {
+                    // By a collation others may be equal to them.
+                    let named: Option<HashSet<&Key>> = is_collated.then(|| keys.iter().collect());
+                    let is_named = |document: &&bson::RawDocument| {
+                        named.as_ref().is_none_or(|named| {
+                            Key::of(document).is_some_and(|key| named.contains(&key))
+                        })
+                    };
+                    let read = documents(&batch).filter(is_named);
+                    let read = judged(by.store.layouts(), by.purge, read, &self.filter);
+                    if read.count > 0 {
+                        return Ok(Some(read));
+                    }
+                }
+                Ok(None) => {
+                    self.at += *count;
+                    self.reading = None;
+                }
+                Err(error) => {
+                    // The cursor is lost; a new one finds what is left.
+                    self.reading = None;
+                    return Err(error);
+                }
             }
         }
-        Ok(None)
     }
 }
 
-/// What the next batch is read by: whose, for what, and how many sessions at the most.
+/// How the next batch is read: of which collection, for which action, and at most how many sessions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct By<'a> {
     pub(super) store: &'a Store,
@@ -315,9 +349,9 @@ pub(super) struct By<'a> {
 
 impl By<'_> {
     /// What must be read of the sessions that match.
-    async fn candidates(self, filter: Document) -> Result<Batches> {
+    async fn candidates(self, filter: impl Into<Filter>) -> Result<Batches> {
         let Self { store, purge, size } = self;
-        // Only a whole document tells in which of several fields its id is.
+        // Only a whole document shows which of several fields holds its id.
         let is_id_unclear = purge.tells_ids && !store.layouts().share_ids();
         if purge.selection.needs_payload() || purge.archive || is_id_unclear {
             return store.read_whole(filter, size).await;
@@ -330,41 +364,33 @@ impl By<'_> {
     /// The value of `path` that is `skip` places further along an index, if there is one.
     async fn bound(
         self,
-        range: Document,
+        range: &bson::RawDocument,
         path: &str,
         index: &str,
         skip: u32,
-    ) -> Result<Option<Bson>> {
+    ) -> Result<Option<Key>> {
         let mut projection = doc! { path: 1 };
         if path != "_id" {
             projection.insert("_id", 0);
         }
-        let command = doc! {
-            "find": self.store.name(),
-            "filter": range,
-            "projection": projection,
-            "sort": { path: 1 },
-            "hint": index,
-            "skip": i64::from(skip),
-            "limit": 1,
-            "singleBatch": true,
-            "comment": self.store.comment(),
-        };
-        let reply = self.store.run("find", command).await?;
-        let batch = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
-        let first = batch.ok().and_then(|batch| batch.first()).and_then(Bson::as_document);
-        Ok(first.and_then(|document| at_path(document, path)))
+        let mut parts = Raw::new();
+        parts.document("filter", range);
+        parts.document("projection", &raw_document(&projection)?);
+        parts.document("sort", &raw_document(&doc! { path: 1 })?);
+        let mut find = joined(&rawdoc! { "find": self.store.name() }, &parts.done());
+        find.append(cstr!("hint"), index);
+        find.append(cstr!("skip"), i64::from(skip));
+        find.append(cstr!("limit"), 1);
+        find.append(cstr!("singleBatch"), true);
+        let mut found = self.store.read_raw("find", find, 1).await?;
+        let Some(batch) = found.next().await? else { return Ok(None) };
+        let first = documents(&batch).next();
+        Ok(first.and_then(|document| Key::at(document, path).or_else(|| outer(document, path))))
     }
 }
 
-/// The value at a dotted path.
-fn at_path(document: &Document, path: &str) -> Option<Bson> {
-    match path.split_once('.') {
-        None => document.get(path).cloned(),
-        Some((first, rest)) => match document.get(first)? {
-            Bson::Document(inner) => at_path(inner, rest),
-            // Not a value that a window can end at.
-            other => Some(other.clone()),
-        },
-    }
+/// The first value on the way along a dotted path, where an array stands on it: none that a window
+/// can end at.
+fn outer(document: &bson::RawDocument, path: &str) -> Option<Key> {
+    path.split_once('.').and_then(|(first, _)| Key::at(document, first))
 }

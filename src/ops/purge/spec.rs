@@ -1,4 +1,4 @@
-//! What is to be done, to which sessions, and how gently: plain values.
+//! The action, the sessions, and the throttling: plain values.
 
 use std::fmt;
 
@@ -6,27 +6,27 @@ use bson::{DateTime, Document, doc};
 
 use super::pace::Pace;
 use crate::error::Result;
-use crate::model::filter::all;
+use crate::model::filter::{Filter, all};
 use crate::model::layout::{Layouts, Mending};
 use crate::model::query::Query;
 use crate::model::selection::Selection;
 use crate::model::session::State;
 
-/// What is done to a session.
+/// What a purge does to a session.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Its document is deleted.
     Delete,
     /// Its expiry is set into the past; the document stays until it is swept.
     Expire,
-    /// What is wrong with its expiry is put right, for each layout of the collection in order; sessions
-    /// without the fault are left alone.
+    /// Its expiry is fixed, for each layout of the collection in order; sessions without the fault do not
+    /// change.
     Fix(Vec<Mending>),
 }
 
 impl Action {
-    /// The filter of the sessions to which it is not done yet. A write repeats it, so that one which
-    /// is tried again after a lost answer changes nothing twice, and counts nothing twice.
+    /// The filter of the sessions that were not written yet. A write repeats it, so that a retry after a
+    /// lost answer changes and counts nothing twice.
     fn pending(&self, layouts: &Layouts, now: DateTime) -> Document {
         match self {
             Self::Delete => Document::new(),
@@ -40,29 +40,29 @@ fn selections(mendings: &[Mending]) -> Vec<Document> {
     mendings.iter().map(|mending| mending.selection.clone()).collect()
 }
 
-/// A selection and what shall happen to it: a plain value.
+/// A selection and the action on it: a plain value.
 #[derive(Debug, Clone)]
 pub struct Purge {
     /// Which sessions.
     pub selection: Selection,
-    /// What is done to them.
+    /// The action.
     pub action: Action,
-    /// Sessions a batch; in a walk over the collection, sessions looked at. Without a number, as
-    /// many as are fast in the way they are found.
+    /// Sessions per batch; in a scan of the collection, sessions examined. Without a number, the
+    /// number that is fast for the strategy.
     pub batch_size: Option<u32>,
-    /// Batches in flight; without a number, as many as are fast on this deployment.
+    /// Batches in flight; without a number, the number that is fast on this deployment.
     pub jobs: Option<u32>,
-    /// How gently.
+    /// The throttling.
     pub pace: Pace,
     /// Whether the documents are kept in an archive, so that they must be read.
     pub archive: bool,
-    /// Whether batches tell the ids of their sessions.
+    /// Whether batches report the ids of their sessions.
     pub tells_ids: bool,
 }
 
 impl Purge {
-    /// Does `action` to the sessions of `selection`, but to credentials of programs only where they
-    /// are named.
+    /// Applies `action` to the sessions of `selection`, but to credentials of programs only if they are
+    /// named.
     pub fn new(selection: Selection, action: Action) -> Self {
         Self {
             selection: Selection { spares_credentials: true, ..selection },
@@ -75,17 +75,29 @@ impl Purge {
         }
     }
 
-    /// Deletes what is expired at `cutoff`.
+    /// Deletes the sessions that are expired at `cutoff`.
     pub fn expired(now: DateTime, cutoff: DateTime) -> Self {
         Self::new(Selection::expired(now, cutoff), Action::Delete)
     }
 
-    /// The filter of the sessions to which something is done.
+    /// The filters of the sessions to which something is done; see [`Selection::filter`].
     ///
     /// # Errors
     /// As for [`Selection::filter`].
-    pub fn filter(&self, layouts: &Layouts) -> Result<Document> {
-        Ok(all(vec![self.selection.keyed(), self.predicate(layouts)?]))
+    pub fn filter(&self, layouts: &Layouts) -> Result<Vec<Filter>> {
+        Ok(self.selection.keyed(&self.predicate(layouts)?))
+    }
+
+    /// The same of no more than a few of the sessions that are named, whose plan is that of all.
+    pub(super) fn few(&self) -> Self {
+        const FEW: usize = 100;
+        let keys = self.selection.keys.as_ref();
+        let keys = keys.map(|keys| keys.iter().take(FEW).cloned().collect());
+        Self {
+            selection: Selection { keys, query: self.selection.query.clone(), ..self.selection },
+            action: self.action.clone(),
+            ..*self
+        }
     }
 
     /// The filter without the `_id`s: what a write repeats that names them itself.
@@ -94,8 +106,8 @@ impl Purge {
         Ok(all(vec![self.selection.predicate(layouts)?, pending]))
     }
 
-    /// Whether it deletes what is expired, and nothing else decides: then ranges of the expiry say it
-    /// all, and no session needs to be read.
+    /// Whether it deletes expired sessions, without any other condition: then ranges of the expiry are
+    /// enough, and no session needs to be read.
     pub(super) fn is_by_expiry_alone(&self) -> bool {
         let Selection { query, keys, .. } = &self.selection;
         *query == Query::state(State::Expired)
@@ -104,7 +116,7 @@ impl Purge {
             && !self.needs_documents()
     }
 
-    /// Whether it is done to every session of the collection.
+    /// Whether it covers every session of the collection.
     pub(super) fn is_of_all(&self) -> bool {
         self.selection.query == Query::default() && !matches!(self.action, Action::Fix(_))
     }
@@ -115,19 +127,19 @@ impl Purge {
     }
 }
 
-/// In which steps a purge goes through its sessions.
+/// The steps in which a purge processes its sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
     /// Windows of the expiry, along its index: nothing but their bounds is read.
     ExpiryWindows,
-    /// Windows of the `_id`, over the whole collection, because no index leads to the sessions.
+    /// Windows of the `_id`, over the whole collection, because no index finds the sessions.
     IdWindows,
     /// The sessions are read, and written by their `_id`.
     Ids,
 }
 
 impl Strategy {
-    /// How many sessions a batch has unless told otherwise. Ids travel to the server and back, so
+    /// How many sessions a batch has by default. Ids travel to the server and back, so
     /// there are fewer of them.
     pub(super) fn batch_size(self) -> u32 {
         match self {

@@ -140,7 +140,7 @@ impl<'a> Aggregation<'a> {
         vec![doc! { "$group": group }]
     }
 
-    /// By the state and the hour of the expiry, whatever stands in the fields.
+    /// By the state and the hour of the expiry, whatever the fields contain.
     fn whole(&self) -> Vec<Document> {
         let facts = doc! {
             "_id": 1,
@@ -161,7 +161,7 @@ impl<'a> Aggregation<'a> {
         vec![doc! { "$project": facts }, doc! { "$group": group }]
     }
 
-    /// `fact` of a session, and `foreign` of any other document: both are told in the one pass, so that
+    /// `fact` of a session, and `foreign` of any other document: one pass counts both, so that
     /// their numbers add up to what it saw.
     fn of_session(&self, fact: Bson, foreign: i64) -> Bson {
         doc! { "$cond": [self.layouts.membership_fact(), fact, foreign] }.into()
@@ -191,7 +191,7 @@ impl<'a> Aggregation<'a> {
         }
     }
 
-    /// The slot of the age, if there is something to tell it by.
+    /// The slot of the age, if the creation time is known.
     fn age(&self, created: impl Into<Bson>, touched: impl Into<Bson>) -> Option<Bson> {
         let made = match self.created_by? {
             CreatedBy::Date => created.into(),
@@ -236,7 +236,7 @@ impl<'a> Aggregation<'a> {
         doc! { "$group": group }
     }
 
-    /// Reads a line; `None` if it takes the thorough pass to tell.
+    /// Reads a line; `None` if only the thorough pass decides.
     pub(super) fn read(&self, line: &RawDocument) -> Option<Group> {
         let value = |key: &str| line.get(key).ok().flatten().unwrap_or(RawBsonRef::Null);
         let count = |key: &str| number(value(key)).unwrap_or(0.0) as u64;

@@ -1,13 +1,13 @@
-//! What is asked for, and what it is told in: shares, spans of dates, where a creation is found.
+//! The options, and the values of the answer: shares, spans of dates, the source of a creation time.
 
 use std::time::Duration;
 
 use bson::DateTime;
 
-/// What is to be found out.
+/// What to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Look at so many sessions, taken at random; `None` is all of them.
+    /// Examine this many sessions, chosen at random; `None` is all of them.
     pub sample: Option<u64>,
     /// How many of the users with the most sessions are named.
     pub top: usize,
@@ -73,9 +73,9 @@ impl Span {
 pub enum CreatedBy {
     /// The store writes it down.
     Date,
-    /// The `_id` is an `ObjectId`, which tells when it was made.
+    /// The `_id` is an `ObjectId`, which contains its creation time.
     Id,
-    /// Nowhere: the last touch has to stand for it.
+    /// Nowhere: the last touch is used instead.
     Touch,
 }
 

@@ -1,4 +1,4 @@
-//! Slots of time: what the server groups by is fine, what is told is as coarse as one can look at.
+//! Slots of time: the server groups by fine ones, and the report shows coarse ones.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::model::session::State;
 pub(super) const HOUR: i64 = 3_600_000;
 /// The first hour of a slot that has no beginning.
 pub(super) const EVER: i64 = -1_000_000_000;
-/// How many hours of growth are told.
+/// How many hours of growth are reported.
 const GROWTH: i64 = 24;
-/// How many slots of what is to come are told at the most, besides the one without an end.
+/// The most slots of future expiries that are reported, besides the one without an end.
 const MOST: i64 = 14;
-/// In how many hours from now one can still be told from the next.
+/// Up to how many hours from now each hour has a slot of its own.
 const HOURLY: i64 = 48;
 
 /// How many sessions fall into a time: from `from` on, and before `to`.
@@ -34,7 +34,7 @@ pub struct Slot {
 pub(super) struct Grid {
     /// First hours of slots below zero, from zero on; what is below them all is [`EVER`].
     below: &'static [i64],
-    /// Up to which hour a slot has so many hours.
+    /// The hour up to which a slot has that many hours.
     even: &'static [(i64, i64)],
     /// First hours of the slots after these; the last has no end.
     above: &'static [i64],
@@ -167,7 +167,7 @@ impl Histograms {
         (0..GROWTH).rev().map(slot).collect()
     }
 
-    /// The past as it is grouped, then even slots as far as sessions go.
+    /// The past as it is grouped, then even slots up to the last session.
     pub(super) fn expiries(&self, now: DateTime) -> Vec<Slot> {
         let (Some((first, _)), Some((last, _))) =
             (self.expiries.first_key_value(), self.expiries.last_key_value())

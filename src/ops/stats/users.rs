@@ -17,31 +17,31 @@ use crate::store::{Reading, Store};
 
 /// How many sessions are decoded where they cannot be all.
 const SAMPLED: u64 = 50_000;
-/// Of a larger part of a collection than one in so many, the server takes no random cursor: it sorts the
+/// For a larger sample than one document in this many, the server uses no random cursor: it sorts the
 /// whole collection.
 const RANDOM_PART: u64 = 20;
 /// The least sample; of fewer sessions, estimates are worth nothing.
 const LEAST: u64 = 10_000;
-/// How many users are told apart at the most, for the memory that their names take.
+/// How many users are counted separately at the most, to limit the memory for their names.
 const MOST_USERS: usize = 2_000_000;
 
-/// The users of the sessions that were looked at for them.
+/// The users of the examined sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Users {
-    /// How many sessions were looked at.
+    /// How many sessions were examined.
     pub looked_at: u64,
     /// How many sessions the counts are of: more where they are estimated.
     pub sessions: u64,
     /// Whether these are a sample: it was asked for, or the payloads have to be decoded and are many.
     pub sampled: bool,
-    /// Whether the counts of sessions are scaled up from those that were looked at.
+    /// Whether the counts of sessions are scaled up from the examined ones.
     pub estimated: bool,
-    /// How many users there are among those that were looked at.
+    /// How many users there are among the examined sessions.
     pub distinct: u64,
     /// How many sessions have no user.
     pub anonymous: u64,
-    /// How many sessions have a payload that cannot be read, so that nobody knows.
+    /// How many sessions have a payload that cannot be read, so that the user is unknown.
     pub unreadable: u64,
     /// Those with the most sessions, and how many each has; names in their order where these are
     /// equal.
@@ -51,7 +51,7 @@ pub struct Users {
 /// Groups the sessions by the expression `user`.
 pub(super) fn pipeline(layouts: &Layouts, user: Bson, top: usize) -> Vec<Document> {
     let is_anonymous = doc! { "$eq": ["$_id", Bson::Null] };
-    // One more, as nobody is among them too.
+    // One more, since "no user" is one of the values.
     let most = i64::try_from(top.saturating_add(1)).unwrap_or(i64::MAX);
     vec![
         doc! { "$match": layouts.membership() },
@@ -115,7 +115,7 @@ impl Users {
         }
         let count = store.count(Document::new()).await?;
         let reading = Reading::default();
-        // With those that are no sessions: it is their number, too, that tells how long it takes.
+        // Foreign documents count here: their number, too, decides how long the pass takes.
         let mut batches = store.read(Document::new(), &reading).await?;
         while let Some(batch) = batches.next().await? {
             tally.add(store, &batch, now);
@@ -147,7 +147,7 @@ impl Users {
         Ok(Self { sampled: true, estimated: true, ..tally.users(options.top) })
     }
 
-    /// The same, with estimates for the whole collection, which has so many sessions.
+    /// The same, with estimates for the whole collection, which has `sessions` sessions.
     pub(super) fn scaled(self, sessions: u64) -> Self {
         if !self.estimated || self.looked_at == 0 {
             return self;

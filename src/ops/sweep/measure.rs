@@ -38,7 +38,7 @@ impl Store {
     /// seconds.
     pub async fn backlog(&self, cutoff: DateTime) -> Result<Backlog> {
         let layouts = self.layouts();
-        let expired = Selection::expired(cutoff, cutoff).filter(layouts)?;
+        let expired = Selection::expired(cutoff, cutoff).predicate(layouts)?;
         let mut pipeline = vec![doc! { "$match": expired }];
         if layouts.are_one_family()
             && let Some(path) = layouts.first().expiry_path()

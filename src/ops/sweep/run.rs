@@ -230,7 +230,7 @@ impl ClearInterval {
         let task = tokio::spawn(async move {
             loop {
                 match sweep.run(&target, &control, &mut on_event).await {
-                    // In an application, nobody would restart it.
+                    // In an application, nothing would restart it.
                     Err(error) if !sweep.once && !control.cancel.is_cancelled() => {
                         let pause = sweep.interval.max(FIRST_PAUSE);
                         on_event(Event::Failed { error, pause });
@@ -246,7 +246,7 @@ impl ClearInterval {
     /// Stops the sweep, and waits until the current batch is finished.
     ///
     /// # Errors
-    /// The error that ended the sweep, if it was to run only one pass.
+    /// The error that ended the sweep, if it runs only one pass.
     pub async fn stop(mut self) -> Result<()> {
         self.cancel.cancel();
         match self.task.take() {

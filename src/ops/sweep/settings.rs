@@ -81,7 +81,7 @@ pub struct Target {
     pub connection: Connection,
     /// The collection.
     pub collection: String,
-    /// The layouts. If `None`, they are detected anew in each pass.
+    /// The layouts. If `None`, they are detected again in each pass.
     pub layouts: Option<Layouts>,
     /// How long a session lives after its last touch, for layouts where only the operator knows it.
     pub lifetime: Option<Duration>,

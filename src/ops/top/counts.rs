@@ -22,14 +22,15 @@ use crate::store::Store;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// More than these are not counted one by one without an index.
 const MANY: u64 = 2_000_000;
-/// How many of those are looked at.
+/// How many of those are examined.
 const SAMPLE: u64 = 10_000;
 
 impl Store {
     /// Counts every session by its state.
     ///
     /// # Errors
-    /// What the connection meets, and where this login may not.
+    /// If the server refuses the command, for example because this login lacks a right, or cannot be
+    /// reached.
     pub async fn count_states(&self) -> Result<Counts> {
         let began = Instant::now();
         let at = self.connection().hello().await?.now;
@@ -49,14 +50,14 @@ impl Store {
         Ok(Counts { at, states, known, oldest, sample, index, took: began.elapsed() })
     }
 
-    /// `None` where no index leads to the states.
+    /// `None` if no index serves the states.
     async fn along(
         &self,
         indexes: &[IndexSpec],
         at: DateTime,
         sessions: u64,
     ) -> Option<Fact<Parts>> {
-        // An index on one expiry does not tell which of several rules decides.
+        // An index on one expiry does not show which of several rules decides.
         if self.layout().expiry.len() > 1 || !self.layouts().are_one_family() {
             return None;
         }
@@ -72,7 +73,7 @@ impl Store {
     ) -> Fact<Parts> {
         let (mut states, mut counted) = ([0; 4], 0);
         for (state, count) in State::ALL.into_iter().zip(&mut states) {
-            // Nobody but a whole walk tells the malformed ones apart; most collections have none.
+            // Only a scan of the whole collection finds the malformed ones; most collections have none.
             if state == State::Malformed && counted == sessions {
                 break;
             }
@@ -83,12 +84,12 @@ impl Store {
     }
 
     async fn count_in(&self, state: State, at: DateTime) -> Fact<u64> {
-        let filter = Selection::new(Query::state(state), at).filter(self.layouts())?;
+        let filter = Selection::new(Query::state(state), at).predicate(self.layouts())?;
         let found = self.counting(vec![doc! { "$match": filter }, doc! { "$count": "n" }]).await?;
         Ok(found.first().map_or(0, |found| affected(found, "n")))
     }
 
-    /// In one pass, or from a sample of so many.
+    /// In one pass, or from a sample of that many.
     async fn grouped(&self, at: DateTime, sample_of: Option<u64>) -> Fact<Parts> {
         let mut pipeline = Vec::new();
         if sample_of.is_some() {
@@ -133,7 +134,7 @@ impl Store {
     }
 }
 
-/// The states, the oldest expired one, and how many were looked at of a sample.
+/// The states, the oldest expired one, and how many of a sample were examined.
 type Parts = ([u64; 4], Option<DateTime>, Option<u64>);
 
 /// A number that the server made, whatever its type became.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use bson::DateTime;
 
+use crate::model::key::Key;
+
 /// How far back what came and went is added up.
 const WINDOW_MS: i64 = 10_000;
 /// How many of the newest sessions are remembered.
@@ -20,7 +22,7 @@ pub struct Rates {
     pub removed: u64,
     /// Since when.
     pub over: Duration,
-    /// Whether there were so many new ones at once that some were not seen.
+    /// Whether some were missed because too many were new at once.
     pub at_least: bool,
 }
 
@@ -34,7 +36,7 @@ impl Rates {
 /// What earlier snapshots saw, for the next one to compare with.
 #[derive(Clone, Default)]
 pub struct Memory {
-    newest: HashSet<String>,
+    newest: HashSet<Key>,
     marks: VecDeque<Mark>,
     /// What the server reported about itself at the first snapshot.
     pub(super) status: Option<bson::Document>,
@@ -53,18 +55,18 @@ struct Mark {
 /// The newest sessions that a snapshot saw.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Newest {
-    /// Their `_id`s as text, the newest first, up to one that was known before.
-    pub(super) keys: Vec<String>,
-    /// Whether they go as far as one that was known.
+    /// Their `_id`s, the newest first, up to one that was known before.
+    pub(super) keys: Vec<Key>,
+    /// Whether they reach back to a session that was known.
     pub(super) met: bool,
 }
 
 impl Memory {
-    pub(super) fn knows(&self, key: &str) -> bool {
+    pub(super) fn knows(&self, key: &Key) -> bool {
         self.newest.contains(key)
     }
 
-    /// Whether so many of the newest sessions are fewer than it remembers, and it knows none.
+    /// Whether these newest sessions are fewer than it remembers, and it knows none of them.
     pub(super) fn is_filled_by(&self, keys: usize) -> bool {
         self.newest.is_empty() && keys >= MARKS
     }
@@ -74,7 +76,7 @@ impl Memory {
         let at = now.timestamp_millis();
         let fresh = newest.keys.iter().take_while(|key| !self.knows(key)).count() as u64;
         let last = self.marks.back().copied();
-        // Where nothing known was met, the number of all may tell more.
+        // If no known session was found, the number of all sessions may show more.
         let was_empty = last.is_some_and(|last| last.sessions == 0);
         let at_least = !newest.met && !was_empty && !self.newest.is_empty();
         let grown = last.map_or(0, |last| sessions.saturating_sub(last.sessions));
@@ -102,7 +104,7 @@ mod tests {
     use super::*;
 
     fn newest(keys: &[&str], met: bool) -> Newest {
-        Newest { keys: keys.iter().map(|key| (*key).to_owned()).collect(), met }
+        Newest { keys: keys.iter().map(|key| Key::from(*key)).collect(), met }
     }
 
     fn at(seconds: i64) -> DateTime {

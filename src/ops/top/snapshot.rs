@@ -7,19 +7,20 @@ use bson::{DateTime, Document, RawDocumentBuf, doc};
 use super::rates::Newest;
 use super::{Entry, Found, Memory, Snapshot, Wanted};
 use crate::error::{Error, Result};
-use crate::model::filter::exactly;
+use crate::model::filter::Filter;
+use crate::model::key::Key;
 use crate::model::query::Query;
 use crate::model::selection::Selection;
 use crate::ops::doctor::{self, Fact, Passes};
 use crate::server::connection::{Hello, Topology};
-use crate::server::reply::{affected, documents, key_of};
+use crate::server::reply::{affected, documents};
 use crate::store::{Reading, Store};
 
 /// How long the server may search for the rows.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How many new sessions one snapshot sees at the most.
+/// The most new sessions that one snapshot sees.
 const FLOOD: u64 = 5000;
-/// How many candidates are decoded here, where the server cannot tell the user.
+/// How many candidates are decoded here if the server cannot read the user.
 const DECODED: usize = 20_000;
 /// `MaxTimeMSExpired`.
 pub(super) const TOO_LONG: i32 = 50;
@@ -50,7 +51,7 @@ impl Store {
         let rates = match (&sessions, newest) {
             // Each shard has an order of its own.
             _ if kind == Topology::Sharded => {
-                let what = "a sharded cluster does not tell which sessions are the newest";
+                let what = "a sharded cluster does not report which sessions are the newest";
                 Err(Error::Unsupported(what.into()))
             }
             (Ok(sessions), Ok(newest)) => Ok(memory.take(now, *sessions, &newest)),
@@ -58,7 +59,7 @@ impl Store {
             (_, Err(error)) => Err(error),
         };
         let passes = status.and_then(|status| {
-            // A server that was started anew counts from nothing.
+            // A restarted server counts from zero.
             let uptime = |status: &Document| affected(status, "uptime");
             let before = memory.status.take().filter(|before| uptime(before) <= uptime(&status));
             Passes::read(memory.status.insert(before.unwrap_or_else(|| status.clone())), &status)
@@ -69,13 +70,19 @@ impl Store {
     /// The session whose `_id` this is, whole.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the server refuses the command or cannot be reached.
     pub async fn reread(&self, entry: &Entry) -> Result<Option<RawDocumentBuf>> {
-        let reading = Reading { limit: 1, within: Some(PATIENCE), ..Reading::default() };
-        let this = exactly("_id", &entry.key);
+        let reading = Reading { within: Some(PATIENCE), ..Reading::default() };
+        let this = Filter::keyed("_id", vec![entry.key.clone()], Document::new());
+        // By a collation others may be equal.
         let mut batches = self.read(this, &reading).await?;
-        let batch = batches.next().await?;
-        Ok(batch.and_then(|batch| documents(&batch).next().map(ToOwned::to_owned)))
+        while let Some(batch) = batches.next().await? {
+            let is_it = |one: &&bson::RawDocument| Key::of(one).as_ref() == Some(&entry.key);
+            if let Some(document) = documents(&batch).find(is_it) {
+                return Ok(Some(document.to_owned()));
+            }
+        }
+        Ok(None)
     }
 
     /// How many documents there are, without a look at them.
@@ -92,8 +99,7 @@ impl Store {
         let mut newest = Newest::default();
         let mut batches = self.read_newest_ids(FLOOD, PATIENCE).await?;
         while let Some(batch) = batches.next().await? {
-            for key in documents(&batch).filter_map(key_of) {
-                let key = key.to_string();
+            for key in documents(&batch).filter_map(Key::of) {
                 newest.met |= memory.knows(&key);
                 newest.keys.push(key);
             }
@@ -120,7 +126,8 @@ impl Store {
             found = self.search(&query(None), Some(range), wanted.limit, now).await?;
         } else if self.layouts().iter().any(|layout| layout.user.is_empty()) {
             let name = self.layouts().name();
-            let what = format!("the layout {name} tells no user; type 8 characters of an id");
+            let what =
+                format!("the layout {name} has no user; type at least 8 characters of an id");
             return Err(Error::Unsupported(what));
         }
         if self.layouts().iter().all(|layout| !layout.user.is_empty())
@@ -144,8 +151,8 @@ impl Store {
         now: DateTime,
     ) -> Fact<Found> {
         let selection = Selection::new(query.clone(), now);
-        let filter = selection.filter(self.layouts())?;
-        // An index that leads to a user or an id is better than the order.
+        let filter = selection.predicate(self.layouts())?;
+        // An index on the user or the id is better than the order.
         let reverse = range.is_none() && query.user.is_none();
         let filter =
             crate::model::filter::all([range.into_iter().collect(), vec![filter]].concat());
@@ -176,7 +183,7 @@ impl Store {
             for document in documents(&batch) {
                 seen += 1;
                 let session = selection.session(self.layouts(), document);
-                if let (Some(session), Some(key)) = (session, key_of(document)) {
+                if let (Some(session), Some(key)) = (session, Key::of(document)) {
                     found.entries.push(Entry { session, key });
                 }
             }

@@ -11,7 +11,7 @@ use crate::model::payload::msgpack;
 use crate::store::roundtrip;
 
 /// The data of the session in `document`, and the nanoseconds since 1970 of its expiry where the
-/// payload says them.
+/// payload names them.
 pub(crate) fn data(
     layout: &Layout,
     document: &bson::RawDocument,

@@ -101,7 +101,7 @@ fn documents_that_a_ttl_index_deletes_although_they_are_no_sessions_are_found() 
     };
     db.insert("sessions", tokens(at(-60)).chain(tokens(at(600))));
     // A sweeper asks; an index would not.
-    let found = finds(&db, "ttl-index", "fail", "grows for ever");
+    let found = finds(&db, "ttl-index", "fail", "grows forever");
     assert_eq!(mend(&db, &found), "sessionctl sweep -d DB -c sessions --interval 60");
     assert_eq!(finding(&db, "foreign")["outcome"], "pass");
     ttl(&db, doc! {});

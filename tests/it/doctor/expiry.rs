@@ -18,7 +18,7 @@ fn a_string_as_expiry_is_found() {
     let text = at(600).try_to_rfc3339_string().unwrap();
     db.insert("sessions", [connect_mongo(OTHER, text)]);
     let found =
-        finds(&db, "expiry-type", "fail", "1 session with expires of type string, not date");
+        finds(&db, "expiry-type", "fail", "1 session with expires of type string instead of date");
     assert_eq!(mend(&db, &found), "sessionctl fix expiry -d DB -c sessions");
     run_mend(&db, &found);
     passes(&db, "expiry-type");

@@ -48,7 +48,7 @@ fn seconds_that_never_come_are_found() {
         db.insert("sessions", [connect_mongo(LIVE, at(600))]);
         ttl(&db, doc! { "expireAfterSeconds": seconds });
         let found = finds(&db, "ttl-seconds", "fail", "2147483647, which is 68 years");
-        finds(&db, "ttl-index", "fail", "grows for ever");
+        finds(&db, "ttl-index", "fail", "grows forever");
         run_mend(&db, &found);
         passes(&db, "ttl-seconds");
         passes(&db, "ttl-index");
@@ -109,7 +109,7 @@ fn a_partial_index_that_leaves_sessions_out_is_found() {
     let db = Db::new();
     db.insert("sessions", [connect_mongo(LIVE, at(600))]);
     ttl(&db, doc! { "partialFilterExpression": { "user": { "$exists": true } } });
-    let found = finds(&db, "ttl-partial", "fail", "leaves sessions out");
+    let found = finds(&db, "ttl-partial", "fail", "skips sessions");
     assert_eq!(mend(&db, &found), "sessionctl index replace -d DB -c sessions");
     run_mend(&db, &found);
     passes(&db, "ttl-partial");
@@ -254,7 +254,7 @@ fn an_index_that_goes_another_way_is_in_nobodys_way() {
         db.insert("sessions", [connect_mongo(LIVE, at(600))]);
         db.create_index("sessions", doc! { "key": key, "name": "mine" });
         passes(&db, "ttl-options");
-        let found = finds(&db, "ttl-index", "fail", "grows for ever");
+        let found = finds(&db, "ttl-index", "fail", "grows forever");
         assert_eq!(mend(&db, &found), "sessionctl index install -d DB -c sessions");
         run_mend(&db, &found);
         let names = db.indexes("sessions");

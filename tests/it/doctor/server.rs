@@ -29,7 +29,7 @@ fn a_monitor_that_is_off_or_slow_is_found() {
     let server = own_server(Options { parameters, ..Options::default() });
     let db = Db::on(&server.uri());
     healthy(&db);
-    let found = finds(&db, "ttl-monitor", "fail", "deletes by no TTL index");
+    let found = finds(&db, "ttl-monitor", "fail", "no TTL index of any collection works");
     let wanted = "db.adminCommand({setParameter: 1, ttlMonitorEnabled: true})";
     assert_eq!(script(&db, &found), wanted);
     db.admin(doc! { "setParameter": 1, "ttlMonitorEnabled": true });

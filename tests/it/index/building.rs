@@ -37,7 +37,7 @@ fn a_signal_leaves_the_build_to_the_server() {
     let mut running = db.command(&["index", "install"]).start();
     eventually("the index was being built", || is_building(&db));
     running.signal("INT");
-    running.wait().exits(130).soon().says("the server goes on building the index");
+    running.wait().exits(130).soon().says("the server continues to build the index");
     assert!(is_building(&db));
     // Whoever asks again waits for it.
     let mut again = db.command(&["index", "install"]).start();
@@ -71,7 +71,7 @@ fn a_signal_ends_it_soon_though_the_server_answers_nothing() {
     let mut running = db.command(&["index", "install"]).start();
     held.wait(1);
     running.signal("TERM");
-    running.wait().exits(143).soon().says("the server may yet change the indexes");
+    running.wait().exits(143).soon().says("the server may still change the indexes");
     drop(held);
     server.pause().unwrap();
     let mut running = db.command(&["index", "install"]).start();

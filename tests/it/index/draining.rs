@@ -101,7 +101,7 @@ fn a_drain_goes_at_its_pace_and_an_interrupted_one_makes_no_index() {
     becomes("it had begun", || db.count("sessions", doc! {}), |left| *left < 20_000);
     running.signal("TERM");
     let run = running.wait().exits(143);
-    run.prints("deleted ").prints("; interrupted with ").says("the index was not made");
+    run.prints("deleted ").prints("; interrupted with ").says("the index was not created");
     assert!(db.count("sessions", doc! {}) > 1000);
     assert!(db.indexes("sessions").is_empty());
     db.sessionctl(&["index", "install", "--drain"]).exits(0);

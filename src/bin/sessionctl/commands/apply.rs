@@ -178,7 +178,7 @@ impl Typed<'_> {
         // Where every candidate is decoded, that is shown on a terminal.
         let decodes = purge.selection.needs_payload();
         let progress =
-            decodes.then(|| Progress::new("sessions looked at", None, context.global.quiet));
+            decodes.then(|| Progress::new("sessions examined", None, context.global.quiet));
         let looked_at = |sessions| progress.iter().for_each(|shown| shown.advance(sessions));
         // Whoever names the places of users decides.
         if purge.selection.query.user.is_some() && context.global.user_path.is_empty() {

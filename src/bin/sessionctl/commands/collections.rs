@@ -24,7 +24,7 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let surveyed = connection.survey(all, own.as_ref()).await.doing("look for collections")?;
     let mut rows = context.rows(Shape::Many, HEADER);
     if surveyed.is_empty() {
-        context.note("note", "no collection here holds sessions of a layout that sessionctl knows");
+        context.note("note", "no collection here holds sessions of a known layout");
     }
     for collection in surveyed {
         rows.row(row(&collection))?;

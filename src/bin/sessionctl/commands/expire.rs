@@ -9,7 +9,8 @@ use crate::context::Context;
 /// End sessions now and keep their documents
 ///
 /// The store refuses the sessions from now on. Their documents stay until they are swept. Sessions that
-/// are already expired are not changed. If the store does not check the expiry when it reads a session,
+/// are already expired are not changed. The new expiry is a day in the past, so that list shows such a
+/// session as expired 24h ago. If the store does not check the expiry when it reads a session,
 /// expire fails and changes nothing: use purge instead.
 ///
 /// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, midnight UTC), or a

@@ -66,8 +66,8 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         Command::Expiry(fixing) => (Fault::ExpiryType, fixing),
         Command::Endless(fixing) => {
             let lifetime = context.global.lifetime.ok_or_else(|| {
-                Failure::new(Exit::Usage, "fix endless wants to know how long a session lives")
-                    .hint("say it with --lifetime DURATION, such as 14d")
+                Failure::new(Exit::Usage, "fix endless requires a lifetime")
+                    .hint("pass --lifetime DURATION, such as 14d")
             })?;
             (Fault::Endless(lifetime), fixing)
         }
@@ -92,7 +92,7 @@ async fn prepare(context: &Context, typed: &Typed<'_>, fault: Fault) -> Result<P
     let action = format!("{action} {}", store.namespace());
     let now = store.connection().primary_now().await.doing(&action)?;
     let mendings = store.layouts().mendings(fault, now).map_err(|error| {
-        Failure::of(&action, &error).hint("`sessionctl doctor` says what else can be done")
+        Failure::of(&action, &error).hint("`sessionctl doctor` lists what else can be done")
     })?;
     let selection = Selection::new(Query::default(), now);
     let purge = Purge::new(selection, Action::Fix(mendings));
@@ -101,8 +101,8 @@ async fn prepare(context: &Context, typed: &Typed<'_>, fault: Fault) -> Result<P
     let (over, unclear) = job.store.count_mended(&job.purge).await.doing(&job.action)?;
     if over > 0 {
         let text = match over {
-            1 => "1 of them is over as soon as it has a date".to_owned(),
-            over => format!("{} of them are over as soon as they have a date", grouped(over)),
+            1 => "1 session will be expired once it is fixed".to_owned(),
+            over => format!("{} sessions will be expired once they are fixed", grouped(over)),
         };
         context.note("note", text);
     }

@@ -68,7 +68,7 @@ enum Command {
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let (verb, purpose, which) = match &args.command {
-        Command::Status { which, .. } => ("look at the indexes of", Purpose::Reading, which),
+        Command::Status { which, .. } => ("read the indexes of", Purpose::Reading, which),
         Command::Install(change) => {
             ("install the TTL index of", Purpose::Changing, &change.confirming.which)
         }

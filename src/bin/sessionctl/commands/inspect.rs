@@ -61,31 +61,33 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if args.raw {
         context.note(
             "warning",
-            "--raw masks nothing: whoever sees this may be able to log in with it",
+            "--raw masks nothing: anyone who sees the output may be able to log in with it",
         );
     }
-    let filter = selected.selection.filter(store.layouts()).doing(&action)?;
-    let mut batches = store.read(filter, &Reading::default()).await.doing(&action)?;
+    let filters = selected.selection.filter(store.layouts()).doing(&action)?;
     let shape = match context.global.format {
         Format::Table => Shape::One,
         _ => Shape::Many,
     };
     let mut rows = context.rows(shape, HEADER).now(now);
     let mut raw = Vec::new();
-    while let Some(batch) = batches.next().await.doing(&action)? {
-        for document in documents(&batch) {
-            if args.raw {
-                raw.push(canonical(document));
-                continue;
+    for filter in filters {
+        let mut batches = store.read(filter, &Reading::default()).await.doing(&action)?;
+        while let Some(batch) = batches.next().await.doing(&action)? {
+            for document in documents(&batch) {
+                if args.raw {
+                    raw.push(canonical(document));
+                    continue;
+                }
+                let layout = store.layouts().of(document);
+                let payload = layout.payload(document);
+                let session = layout.session(document, &payload, now);
+                if shape == Shape::One && rows.printed() > 0 {
+                    rows.gap()?;
+                }
+                let whole = Whole { session, payload, layout, namespace: store.namespace() };
+                rows.row(row(context.global.full_ids, args.reveal, whole))?;
             }
-            let layout = store.layouts().of(document);
-            let payload = layout.payload(document);
-            let session = layout.session(document, &payload, now);
-            if shape == Shape::One && rows.printed() > 0 {
-                rows.gap()?;
-            }
-            let whole = Whole { session, payload, layout, namespace: store.namespace() };
-            rows.row(row(context.global.full_ids, args.reveal, whole))?;
         }
     }
     if args.raw {

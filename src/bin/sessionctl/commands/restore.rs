@@ -15,6 +15,7 @@ use crate::console::confirm::{Confirmed, Question, Yes, ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row};
 use crate::console::progress::Progress;
+use crate::console::redact::{is_like_id, short_id};
 use crate::console::text::{counted, elapsed, grouped, sessions};
 use crate::context::Context;
 
@@ -77,8 +78,8 @@ impl Report {
             let (new, all) = (grouped(read.saturating_sub(*skipped)), sessions(*read));
             let there = match skipped {
                 0 => String::new(),
-                1 => "; 1 is there already".to_owned(),
-                there => format!("; {} are there already", grouped(*there)),
+                1 => "; 1 already exists".to_owned(),
+                there => format!("; {} already exist", grouped(*there)),
             };
             return match read {
                 0 => format!("no sessions in {file}"),
@@ -95,8 +96,8 @@ impl Report {
         }
         match skipped {
             0 => {}
-            1 => parts.push("1 session was there already".to_owned()),
-            there => parts.push(format!("{} were there already", sessions(*there))),
+            1 => parts.push("1 session already existed".to_owned()),
+            there => parts.push(format!("{} already existed", sessions(*there))),
         }
         parts.extend(self.stopped.map(|why| stopped(why, self.left)));
         parts.join("; ")
@@ -193,9 +194,9 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if let (Ok(Exit::Done), Some(damage)) = (&outcome, &contents.damage) {
         (report.stopped, report.left) = (Some("error"), None);
         outcome = Err(Failure::of(&action, damage).hint(if args.dry_run {
-            "what comes before that can be restored"
+            "the sessions before the damage can be restored"
         } else {
-            "what comes before that is restored"
+            "the sessions before the damage are restored"
         }));
     }
     if let (Ok(Exit::Done), true) = (&outcome, contents.torn > 0 && contents.damage.is_none()) {
@@ -220,6 +221,11 @@ struct Prepared {
 
 async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
     let started = Instant::now();
+    let name = args.file.to_string_lossy();
+    if is_like_id(&name) {
+        let sentence = format!("restore takes an archive, not a session id: {}", short_id(&name));
+        return Err(Failure::new(Exit::Usage, sentence).hint("pass the FILE that --archive wrote"));
+    }
     // A name or a file that cannot be right is said before a server is asked.
     let action = format!("restore {}", args.file.display());
     let source = args.source().doing(&action)?;
@@ -234,9 +240,7 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
         let bytes = counted(contents.torn, "byte");
         context.note(
             "warning",
-            format!(
-                "the last {bytes} of {file} are of a batch that was not finished, and left out"
-            ),
+            format!("ignoring the last {bytes} of {file}: they belong to an unfinished batch"),
         );
     }
     if let Some(damage) = &contents.damage {
@@ -266,11 +270,11 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
 
 /// Reads the archive through, beside the runtime that hears the signals.
 async fn look_through(context: &Context, source: &Source) -> sessionctl::Result<Contents> {
-    let progress = Progress::new("sessions looked at", None, context.global.quiet);
+    let progress = Progress::new("sessions examined", None, context.global.quiet);
     let (seen, reader) = (progress.cleared(), source.open()?);
     let looking = tokio::task::spawn_blocking(move || Contents::read(reader, || seen.advance(1)));
     looking.await.map_err(|_| {
-        let what = "could not be read through".to_owned();
+        let what = "could not be read completely".to_owned();
         Error::Archive { path: source.name().into(), what }
     })
 }

@@ -49,10 +49,8 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let stats = store.stats(&options, now).await.doing(&action)?;
     if let Some(all) = stats.sampled_of {
         let looked_at = sessions(stats.all().sessions);
-        context.note(
-            "note",
-            format!("these are numbers of a sample: {looked_at} of {}", grouped(all)),
-        );
+        context
+            .note("note", format!("counted in a random sample: {looked_at} of {}", grouped(all)));
     }
     if stats.users.as_ref().is_some_and(Users::nobody_is_known) {
         let seen = context.look_for_users(&store, now).await.doing(&action)?;

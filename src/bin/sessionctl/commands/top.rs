@@ -214,8 +214,8 @@ impl<'a> Live<'a> {
 
     fn learn(&mut self, update: Update) {
         match update {
-            Update::Store(store) => {
-                self.view.found(&store.layouts().name());
+            Update::Store(store, refusal) => {
+                self.view.found(&store.layouts().name(), refusal);
                 self.store = Some(*store);
             }
             Update::Began => self.began = Some(Instant::now()),

@@ -4,9 +4,11 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use sessionctl::Error;
 use sessionctl::error::{Certainty, Need, reason};
 use sessionctl::sweep::LEASES;
+use sessionctl::{Error, Layout};
+
+use super::redact::not_an_id;
 
 mod connecting;
 
@@ -132,6 +134,8 @@ impl<T> Doing<T> for sessionctl::Result<T> {
 fn why(error: &Error) -> String {
     match error {
         Error::NoDate { .. } => format!("--{error}"),
+        // An id that stands in the place of a name is not repeated.
+        Error::UnknownLayout(name) => Error::UnknownLayout(not_an_id(name)).to_string(),
         Error::Needs { what, need } => needing(what, Some(*need)),
         error => error.to_string(),
     }
@@ -146,6 +150,22 @@ pub fn needing(what: &str, need: Option<Need>) -> String {
         None => return what.to_owned(),
     };
     format!("{what}; set it with {option}")
+}
+
+/// The layouts that `name` may mean, such as those of the store with this name.
+fn like(name: &str) -> String {
+    const LIST: &str = "`sessionctl layouts` lists the built-in layouts";
+    let name = name.to_lowercase();
+    let fits = |text: &str| text.to_lowercase().contains(&name);
+    let known = Layout::known().iter().filter(|_| name.len() >= 3);
+    let alike =
+        known.filter(|layout| fits(&layout.name) || layout.stores.iter().any(|store| fits(store)));
+    match alike.map(|layout| layout.name.as_str()).collect::<Vec<_>>().as_slice() {
+        names @ ([_] | [_, _] | [_, _, _]) => {
+            format!("did you mean {}? {LIST}", names.join(" or "))
+        }
+        _ => LIST.to_owned(),
+    }
 }
 
 fn hint(error: &Error) -> Option<String> {
@@ -173,7 +193,7 @@ fn hint(error: &Error) -> Option<String> {
             "`sessionctl help rights` lists what each command needs, as createRole commands".to_owned()
         }
         Error::NoCollection { session_collections, .. } if session_collections.is_empty() => {
-            "choose the database with -d and the collection with -c".to_owned()
+            "`sessionctl collections` finds session collections; choose one with -d and -c".to_owned()
         }
         Error::NoCollection { session_collections, .. } => {
             format!("these hold sessions: {}", session_collections.join(", "))
@@ -181,7 +201,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::NotPrimary { .. } => {
             "connect to the replica set, or to its primary".to_owned()
         }
-        Error::UnknownLayout(_) => "`sessionctl layouts` lists the built-in layouts".to_owned(),
+        Error::UnknownLayout(name) => like(name),
         Error::LayoutFile(_) => {
             "`sessionctl layouts show NAME` prints a valid example".to_owned()
         }

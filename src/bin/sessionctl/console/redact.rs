@@ -103,12 +103,31 @@ fn argument(arg: Option<&Arg>, value: &str) -> String {
             Some((path, value)) => format!("{}={}", harmless(path), condition(path, value)),
             None => harmless(value),
         },
-        _ => harmless(value),
+        _ => harmless(&not_an_id(value)),
     }
 }
 
 pub fn short_id(id: &str) -> String {
     if id == "-" { id.to_owned() } else { format!("{}...", harmless(&shorten(id))) }
+}
+
+/// Whether a word that stands where something else is expected is hardly anything but a session id, as
+/// stores make them: long, without a dot or a slash, and with letters of both cases and digits mixed.
+pub fn is_like_id(word: &str) -> bool {
+    const SHORTEST: usize = 20;
+    let has = |is: fn(&u8) -> bool| word.bytes().any(|letter| is(&letter));
+    word.len() >= SHORTEST
+        && word
+            .bytes()
+            .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_'))
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit)
+}
+
+/// Such a word in its short form; any other as it is.
+pub fn not_an_id(word: &str) -> String {
+    if is_like_id(word) { short_id(word) } else { word.to_owned() }
 }
 
 /// What a payload is asked for: nothing of what looks like a secret, of anything else so much that
@@ -222,6 +241,23 @@ mod tests {
         assert_eq!(shown(&nested), nested);
         // The value of an option is no command, and a command's name may be an id's beginning.
         assert_eq!(shown(&["sessionctl", "-d", "purge", "purge", "purge"])[4], "pu...");
+    }
+
+    #[test]
+    fn an_id_is_shortened_also_where_an_option_takes_it_for_its_value() {
+        for line in [vec![format!("-c{ID}")], vec!["-c".into(), ID.into()], vec![format!("-o{ID}")]]
+        {
+            let line: Vec<&str> = ["sessionctl", "purge"]
+                .into_iter()
+                .chain(line.iter().map(String::as_str))
+                .collect();
+            let shown = shown(&line).join(" ");
+            assert!(!shown.contains(&ID[..13]), "{shown}");
+        }
+        for kept in ["production_sessions_2026", "MyApplicationSessions", "2026-11-30T08:30:00Z"] {
+            assert_eq!(not_an_id(kept), kept);
+        }
+        assert_eq!(not_an_id(ID), "7ZQOhQlxWzrh...");
     }
 
     #[test]

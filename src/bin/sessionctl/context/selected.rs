@@ -1,17 +1,15 @@
 //! From the selection that was typed to the one that is meant, and to what the audit file says of it.
 
-use std::io;
 use std::time::Duration;
 
 use bson::{DateTime, Document, RawDocument};
 use serde_json::{Map, Value, json};
-use sessionctl::error::reason;
 use sessionctl::payload::time;
 use sessionctl::query::Needed;
-use sessionctl::session::shorten;
 use sessionctl::store::{Reading, documents};
-use sessionctl::{Error, Layouts, Query, Selection, State, Store};
+use sessionctl::{Error, Filter, Layouts, Query, Selection, State, Store};
 
+use super::ids::{Ids, Unknown};
 use super::users::Seen;
 use super::{Context, Purpose};
 use crate::args::SelectionArgs;
@@ -20,11 +18,11 @@ use crate::console::redact::{condition, short_id};
 use crate::console::text::counted;
 
 /// What is meant by a selection that was typed.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Selected {
     pub selection: Selection,
-    /// Ids that were typed and that no session has, shortened.
-    unknown: Vec<String>,
+    /// What is known of the ids that no session has.
+    unknown: Unknown,
     /// What a look at some sessions told, where payloads are judged.
     pub seen: Seen,
 }
@@ -45,13 +43,19 @@ impl Context {
             ..query(typed, now)
         };
         let mut selection = Selection::new(query, now);
-        let mut unknown = Vec::new();
+        let mut unknown = Unknown::new(typed, self.global.verbose)?;
         if !typed.ids.is_empty() {
-            let resolved = store.resolve(&typed_ids(&typed.ids)?).await.doing(&action)?;
+            let mut ids = Ids::new(&typed.ids);
+            let mut resolver = store.resolver();
+            while let Some(some) = ids.next()? {
+                resolver.look_up(&some, |id| unknown.add(id)).await.doing(&action)?;
+            }
+            let resolved = resolver.done();
+            unknown.finish(ids.count)?;
             if !resolved.ambiguous.is_empty() {
                 return Err(Failure::of(&action, &Error::AmbiguousIds(resolved.ambiguous)));
             }
-            (selection.keys, unknown) = (Some(resolved.keys), resolved.unknown);
+            selection.keys = Some(resolved.keys);
         }
         check_range(&selection.query)?;
         // What the layout cannot decide is an error before anything is read.
@@ -75,9 +79,13 @@ impl Context {
 
     /// How a command ends where there are no sessions: no id that was typed is known.
     pub fn end_of_nothing(&self, typed: &SelectionArgs, namespace: &str) -> Result<Exit, Failure> {
-        let typed = typed_ids(&typed.ids)?;
-        let unknown: Vec<_> = typed.iter().map(|id| shorten(id)).collect();
-        end(&unknown, false, namespace)
+        let (mut ids, mut unknown) =
+            (Ids::new(&typed.ids), Unknown::new(typed, self.global.verbose)?);
+        while let Some(some) = ids.next()? {
+            some.iter().for_each(|id| unknown.add(id));
+        }
+        unknown.finish(ids.count)?;
+        unknown.end(false, namespace)
     }
 
     /// A condition on a date that no session has cannot be decided. Where only some lack it, they are
@@ -90,7 +98,10 @@ impl Context {
     ) -> Result<(), Failure> {
         let layouts = store.layouts();
         for (needed, has, lacks) in selection.needed_dates(layouts).doing(action)? {
-            let undated = store.count(lacks.clone()).await.doing(action)?;
+            let mut undated = 0;
+            for some in &lacks {
+                undated += store.count(some.clone()).await.doing(action)?;
+            }
             if undated == 0 {
                 continue;
             }
@@ -178,9 +189,7 @@ impl Context {
             let (blind, sampled) = (counted(blind, "session"), seen.sessions);
             self.note(
                 "warning",
-                format!(
-                    "--user and --where cannot see into {blind} of {sampled} looked at: {reason}"
-                ),
+                format!("--user and --where cannot search {blind} of {sampled} examined: {reason}"),
             );
         }
     }
@@ -190,21 +199,8 @@ impl Selected {
     /// How a command ends that did what it was told to the sessions that were found.
     pub fn end(&self, namespace: &str) -> Result<Exit, Failure> {
         let others = self.selection.keys.as_ref().is_some_and(|keys| !keys.is_empty());
-        end(&self.unknown, others, namespace)
+        self.unknown.end(others, namespace)
     }
-}
-
-/// Names the ids that were not found; then the command fails, having done the others.
-fn end(unknown: &[String], others: bool, namespace: &str) -> Result<Exit, Failure> {
-    if unknown.is_empty() {
-        return Ok(Exit::Done);
-    }
-    let those = counted(unknown.len() as u64, "id");
-    let sentence = format!("could not find {those} in {namespace}: {}...", unknown.join("..., "));
-    Err(Failure::new(Exit::Failed, sentence).hint(match others {
-        true => "the other sessions that were named are done",
-        false => "give the whole id, or at least its first 8 characters",
-    }))
 }
 
 /// No instant is both at or after one time and before an earlier one.
@@ -212,7 +208,7 @@ fn check_range(query: &Query) -> Result<(), Failure> {
     match (query.expires_after, query.expires_before) {
         (Some(after), Some(before)) if after >= before => {
             let sentence = "--expires-after is not before --expires-before, so no session matches";
-            Err(Failure::new(Exit::Usage, sentence).hint("exchange the two times"))
+            Err(Failure::new(Exit::Usage, sentence).hint("swap the two times"))
         }
         _ => Ok(()),
     }
@@ -231,13 +227,15 @@ fn touch_slack(typed: &SelectionArgs, layouts: &Layouts, purpose: Purpose) -> Op
 }
 
 /// How many of the sessions that match have a last touch, stored or derived.
-async fn touched(store: &Store, filter: Document, cutoff: DateTime) -> sessionctl::Result<u64> {
+async fn touched(store: &Store, filters: Vec<Filter>, cutoff: DateTime) -> sessionctl::Result<u64> {
     let mut touched = 0;
-    let mut batches = store.read(filter, &Reading::default()).await?;
-    while let Some(batch) = batches.next().await? {
-        let is_touched =
-            |one: &&RawDocument| store.layouts().of(one).glance(one, cutoff).touched.is_some();
-        touched += documents(&batch).filter(is_touched).count() as u64;
+    for filter in filters {
+        let mut batches = store.read(filter, &Reading::default()).await?;
+        while let Some(batch) = batches.next().await? {
+            let is_touched =
+                |one: &&RawDocument| store.layouts().of(one).glance(one, cutoff).touched.is_some();
+            touched += documents(&batch).filter(is_touched).count() as u64;
+        }
     }
     Ok(touched)
 }
@@ -261,23 +259,6 @@ fn query(typed: &SelectionArgs, now: DateTime) -> Query {
     }
 }
 
-/// The ids that were typed, and those that stdin gives if one of them is `-`.
-fn typed_ids(ids: &[String]) -> Result<Vec<String>, Failure> {
-    let mut typed: Vec<String> = ids.iter().filter(|id| *id != "-").cloned().collect();
-    if typed.len() < ids.len() {
-        for line in io::stdin().lines() {
-            let line = line.map_err(|error| {
-                Failure::new(
-                    Exit::Failed,
-                    format!("could not read ids from stdin: {}", reason(&error)),
-                )
-            })?;
-            typed.extend(Some(line.trim().to_owned()).filter(|line| !line.is_empty()));
-        }
-    }
-    Ok(typed)
-}
-
 /// What was selected, with the times made absolute. An empty object where nothing was.
 pub fn written(typed: &SelectionArgs, now: DateTime) -> Value {
     // Whoever adds a way to select is told to write it down here.
@@ -294,6 +275,7 @@ pub fn written(typed: &SelectionArgs, now: DateTime) -> Value {
         idle,
         touch_slack,
         older,
+        unmatched: _,
         all,
     } = typed;
     let mut shown = Map::new();

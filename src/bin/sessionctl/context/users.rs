@@ -243,7 +243,7 @@ impl Seen {
         if !self.likely.is_empty() {
             let of = sessions(self.sessions);
             text =
-                format!("{text}; of {of} looked at, users seem to be at {}", places(&self.likely));
+                format!("{text}; of {of} examined, users seem to be at {}", places(&self.likely));
         }
         text
     }
@@ -290,7 +290,7 @@ async fn for_some(
     mut look: impl FnMut(&RawDocument),
 ) -> sessionctl::Result<()> {
     let reading = Reading { limit: LOOKED_AT, ..Reading::default() };
-    let filter = Selection::new(Query::default(), now).filter(store.layouts())?;
+    let filter = Selection::new(Query::default(), now).predicate(store.layouts())?;
     let mut batches = store.read(filter, &reading).await?;
     while let Some(batch) = batches.next().await? {
         documents(&batch).for_each(&mut look);
@@ -300,7 +300,7 @@ async fn for_some(
 
 /// Whether any session of the collection has a user.
 async fn any_user(store: &Store, now: DateTime) -> sessionctl::Result<bool> {
-    let filter = Selection::new(Query::default(), now).filter(store.layouts())?;
+    let filter = Selection::new(Query::default(), now).predicate(store.layouts())?;
     let mut batches = store.read(filter, &Reading::default()).await?;
     while let Some(batch) = batches.next().await? {
         if documents(&batch).any(|one| store.layouts().of(one).glance(one, now).user.is_some()) {
@@ -328,7 +328,7 @@ async fn find_elsewhere(
 ) -> sessionctl::Result<Found> {
     let began = Instant::now();
     let mut found = Found { places: Elsewhere::default(), looked_at: 0, is_whole: true };
-    let mut batches = store.read(others.filter(store.layouts())?, &Reading::default()).await?;
+    let mut batches = store.read(others.predicate(store.layouts())?, &Reading::default()).await?;
     while let Some(batch) = batches.next().await? {
         if within.is_some_and(|within| began.elapsed() > within) {
             found.is_whole = false;

@@ -42,6 +42,8 @@ impl Words {
             // A margin of the answer, not a part of the question.
             touch_slack: _,
             older,
+            // Where they are told, not which they are.
+            unmatched: _,
             all: _,
         } = typed;
         let kinds =

@@ -32,7 +32,7 @@ pub(super) fn login(facts: &Facts) -> Result<Finding, Unknown> {
             let meaning = "most checks stay unknown: add a user to the connection string";
             return Ok(Finding::warn(what, meaning));
         }
-        let what = "the server requires no login: every client may do everything";
+        let what = "the server requires no login: every client has all rights";
         return Ok(Finding::pass(what));
     };
     let on_collection = |action: &&&str| may(rights, action, facts);
@@ -94,7 +94,7 @@ pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
         && let Ok(looked) = looked
         && looked.at > 0
     {
-        let what = format!("no known layout fits the {} documents looked at", looked.at);
+        let what = format!("no known layout fits the {} documents examined", looked.at);
         let meaning = "no other check of sessions is possible, and no command reads or changes a \
                        document here";
         return Ok(Finding::warn(what, meaning).needs(Need::Layout));
@@ -121,15 +121,15 @@ pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
                 );
                 Finding::warn(verdict.to_string(), meaning).remedy(Remedy::NameLayout)
             }
-            _ => Finding::pass(format!("all documents looked at have the layout {name}")),
+            _ => Finding::pass(format!("all documents examined have the layout {name}")),
         });
     }
     if strangers == at {
-        let what = format!("none of the {at} documents looked at has the layout {name}");
+        let what = format!("none of the {at} documents examined has the layout {name}");
         let meaning = "no finding about sessions applies to these documents";
         return Ok(Finding::fail(what, meaning).remedy(Remedy::DetectLayout));
     }
-    let what = format!("{strangers} of {at} documents looked at do not have the layout {name}");
+    let what = format!("{strangers} of {at} documents examined do not have the layout {name}");
     Ok(match looked.other.as_ref().filter(|(other, _)| other.name != *name) {
         Some((other, count)) => {
             let what = format!("{what}; {count} of them look like {}", other.name);
@@ -149,14 +149,14 @@ pub(super) fn id_index(facts: &Facts) -> Result<Finding, Unknown> {
     let layout = facts.known_layout()?;
     let path = &layout.id.path;
     if path == "_id" {
-        return Ok(Finding::pass("the store looks sessions up by _id"));
+        return Ok(Finding::pass("the store finds a session by _id"));
     }
     if facts.usable_indexes()?.iter().any(|index| index.leads_along(path)) {
         return Ok(Finding::pass(format!(
-            "the store looks sessions up by {path}, which has an index"
+            "the store finds a session by {path}, which has an index"
         )));
     }
-    let what = format!("the store looks sessions up by {path}, which has no index");
+    let what = format!("the store finds a session by {path}, which has no index");
     let meaning =
         "every request scans the whole collection: the site slows down with every session";
     // An id is given to one session only, and those stores that make this index make it so. Of other

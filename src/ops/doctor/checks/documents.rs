@@ -13,10 +13,10 @@ use crate::server::connection::Topology;
 const LIMIT: u64 = 16 << 20;
 /// So little reusable space is not worth a thought: any file of `WiredTiger` has some.
 const LITTLE: u64 = 16 << 20;
-/// From so many documents on their share means something.
+/// The number of documents from which their share is significant.
 const ENOUGH: u64 = 20;
 
-/// What is no session is nobody's to change, but a TTL index does not ask whose a document is.
+/// No command changes a foreign document, but a TTL index deletes any document.
 pub(super) fn foreign(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, survey) = facts.surveyed()?;
     if survey.foreign == 0 {
@@ -91,7 +91,7 @@ pub(super) fn read_check(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(facts.by_lifetime(finding, layout, remedy))
 }
 
-/// Sessions of nobody: bots, and `saveUninitialized`.
+/// Sessions without a user: bots, and `saveUninitialized`.
 pub(super) fn anonymous(facts: &Facts) -> Result<Finding, Unknown> {
     let layout = facts.known_layout()?;
     let looked = facts.looked.as_ref()?;
@@ -103,7 +103,7 @@ pub(super) fn anonymous(facts: &Facts) -> Result<Finding, Unknown> {
     if own > 0 && readable == 0 {
         return Err(Unknown::because("the payloads cannot be read"));
     }
-    let what = format!("{} of {readable} sessions looked at have no user", looked.anonymous);
+    let what = format!("{} of {readable} sessions examined have no user", looked.anonymous);
     if readable < ENOUGH || looked.anonymous * 2 < readable {
         return Ok(Finding::pass(what));
     }

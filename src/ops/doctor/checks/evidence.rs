@@ -71,7 +71,7 @@ impl Facts {
         (sweeper.until > self.now).then_some(sweeper)
     }
 
-    /// The state of the TTL index that the layout wants.
+    /// The state of the TTL index that the layout needs.
     pub(super) fn index_status(&self, layout: &Layout) -> TtlStatus {
         status(layout, self.indexes.as_deref().unwrap_or_default(), self.lifetime)
     }
@@ -96,7 +96,7 @@ impl Facts {
         Some(Remedy::Index { aim: Aim::Install, drain: backlog > MUCH })
     }
 
-    /// Whether how long a session lives is known to nobody but the operator, who has not said it. The
+    /// Whether only the operator knows the lifetime of a session, and did not pass it. The
     /// store's default is no answer: by a lifetime that is too short, sessions in use are expired.
     pub(super) fn lacks_lifetime(&self, layout: &Layout) -> bool {
         let said_by_index = || {
@@ -114,7 +114,7 @@ impl Facts {
             })
     }
 
-    /// A remedy that acts on what is expired, unless that depends on a lifetime that nobody has said.
+    /// A remedy that acts on expired sessions, unless these depend on a lifetime that is unknown.
     pub(super) fn by_lifetime(
         &self,
         finding: Finding,

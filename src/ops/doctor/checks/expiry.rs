@@ -22,7 +22,7 @@ const FIXABLE: [&str; 5] = ["string", "int", "long", "double", "decimal"];
 const WRAPPED: [&str; 3] = ["array", "object", "timestamp"];
 /// So many sessions in one minute are a burst,
 const BURST: u64 = 100;
-/// if they are one of so many of those that are alive.
+/// if they are at least this share of the live ones.
 const BURST_SHARE: u64 = 4;
 
 fn kind(layout: &Layout) -> Kind {
@@ -65,12 +65,11 @@ pub(super) fn wrong_type(facts: &Facts) -> Result<Finding, Unknown> {
         return Ok(Finding::pass(survey.looking("no expiry has a wrong type")));
     }
     let what = format!(
-        "{} with {path} of type {}, not {wanted}",
+        "{} with {path} of type {} instead of {wanted}",
         survey.about(count, "session"),
         names.join(" or ")
     );
-    let never =
-        "neither the store nor the server can tell when they expire: they are never deleted";
+    let never = "neither the store nor a TTL index can read this expiry: they are never deleted";
     Ok(if kind(layout) == Kind::Date && survey.mendable > 0 {
         Finding::fail(what, never).remedy(Remedy::FixExpiry)
     } else {
@@ -147,7 +146,7 @@ pub(super) fn arrays(facts: &Facts) -> Result<Finding, Unknown> {
     )))
 }
 
-/// Sessions that the store keeps for ever.
+/// Sessions that the store keeps forever.
 pub(super) fn endless(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, survey) = facts.surveyed()?;
     let count = survey.count(State::Endless);
@@ -176,10 +175,12 @@ pub(super) fn endless(facts: &Facts) -> Result<Finding, Unknown> {
     let finding = match count == survey.looked_at {
         true => Finding::fail(
             what,
-            "every login lasts for ever, and the collection grows for ever: set a lifetime in the \
+            "every login lasts forever, and the collection grows forever: set a lifetime in the \
              application too",
         ),
-        false => Finding::warn(what, "they log in for ever, and stay on the disk for ever"),
+        false => {
+            Finding::warn(what, "these logins last forever, and the documents stay on disk forever")
+        }
     };
     Ok(match layout.mending(Fault::Endless(Duration::ZERO), facts.now) {
         Ok(_) if facts.lifetime.is_some() => finding.remedy(Remedy::FixEndless),

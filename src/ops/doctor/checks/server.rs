@@ -224,15 +224,15 @@ pub(super) fn lag(facts: &Facts) -> Result<Finding, Unknown> {
         |members: &[Member]| members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if !followers.absent.is_empty() {
         let what = format!("members that do not replicate: {}", names(&followers.absent));
-        let meaning = "writes wait for a majority of the members: if one more is lost, they wait for \
-                       ever";
+        let meaning = "writes wait for a majority of the members: if one more is lost, they wait \
+                       forever";
         return Ok(Finding::warn(what, meaning));
     }
     Ok(match &followers.slowest {
         Some(slowest) if followers.behind > BEHIND => {
             let what = format!("{slowest} is {} behind", lasting(followers.behind));
             let meaning = "applications that read from it still see deleted sessions, and users that \
-                           are logged out: throttle what writes much, such as `purge`, by its lag";
+                           are logged out: throttle heavy writers, such as `purge`, by its lag";
             Finding::warn(what, meaning)
         }
         _ => Finding::pass("all members keep up"),

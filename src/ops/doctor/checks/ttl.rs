@@ -9,7 +9,7 @@ use crate::ops::doctor::facts::{Facts, Passes, Place, between};
 use crate::ops::doctor::finding::{Finding, Outcome, Unknown};
 use crate::ops::doctor::remedy::{Remedy, Task};
 
-/// What has been expired for so long is late: the TTL monitor passes every minute, but one pass over a
+/// A session that has been expired for longer is late: the TTL monitor runs every minute, but one pass over a
 /// large backlog takes several.
 const LATE: Duration = Duration::from_secs(600);
 
@@ -41,8 +41,7 @@ pub(super) fn index(facts: &Facts) -> Result<Finding, Unknown> {
         Ok(_) => String::new(),
         Err(error) => format!(" (unless a sweeper does, which is unknown: {error})"),
     };
-    let meaning =
-        format!("nothing deletes expired sessions{unsure}: the collection grows for ever");
+    let meaning = format!("nothing deletes expired sessions{unsure}: the collection grows forever");
     // `listIndexes` shows an index from the start of its build on.
     let building = facts.stats.as_ref().is_ok_and(|stats| {
         let wanted = layout.ttl_index.as_ref();
@@ -68,8 +67,8 @@ pub(super) fn monitor(facts: &Facts) -> Result<Finding, Unknown> {
         return Ok(Finding::pass("the TTL monitor is on"));
     }
     let what = "the TTL monitor is off (ttlMonitorEnabled: false)";
-    let meaning = "this server deletes by no TTL index of any collection: all expired documents stay \
-                   on the disk";
+    let meaning = "no TTL index of any collection works on this server: all expired documents stay \
+                   on disk";
     Ok(Finding::fail(what, meaning).remedy(set_parameter("ttlMonitorEnabled: true")))
 }
 
@@ -96,7 +95,7 @@ pub(super) fn deleting(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, survey) = facts.surveyed()?;
     let expired = survey.count(State::Expired);
     let amount = survey.about(expired, "session");
-    // An index leads to the very oldest, which a sample need not hold.
+    // An index finds the oldest, which a sample may lack.
     let oldest = facts.oldest.as_ref().ok().copied().flatten().or(survey.oldest);
     let age = oldest.map(|oldest| between(oldest, facts.now));
     if expired == 0 && age.is_none() {
@@ -121,7 +120,7 @@ pub(super) fn deleting(facts: &Facts) -> Result<Finding, Unknown> {
             (Outcome::Warn, format!("the sweeper does not keep up; {logs_in}"))
         }
         (_, false) => (Outcome::Fail, format!("nothing deletes them; {logs_in}")),
-        // Of what age they are cannot be told.
+        // Their age is unknown.
         (_, true) if age.is_none() => return Ok(Finding::pass(what)),
         // Only a primary runs the TTL monitor; a secondary may be behind it.
         _ if !facts.writable => (Outcome::Warn, "the primary has not deleted them yet".to_owned()),

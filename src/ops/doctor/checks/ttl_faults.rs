@@ -63,12 +63,12 @@ fn fault(facts: &Facts, layout: &Layout, index: &IndexSpec) -> Option<Finding> {
         let what = format!("the index {name} deletes 0 s after {key}, which is {is}");
         let meaning = "every session is deleted within a minute of its last touch: users are logged \
                        out all the time";
-        // Without the index nobody is logged out; with another lifetime some may be.
+        // Without the index no user is logged out; with another lifetime some may be.
         let replace = facts.deleting_remedy(layout).filter(|_| ttl.is_some());
         return Some(Finding::fail(what, meaning).remedy(replace.or_else(drop)));
     }
     let Some(ttl) = ttl else {
-        // A limit on idleness, for some of the sessions: somebody thought of it.
+        // A limit on idleness, for some of the sessions: probably intended.
         if index.0.contains_key("partialFilterExpression") && is_touch(layout, key) {
             return None;
         }
@@ -81,7 +81,7 @@ fn fault(facts: &Facts, layout: &Layout, index: &IndexSpec) -> Option<Finding> {
     let wanted =
         ttl.seconds.filter(|wanted| *wanted != seconds && !layout.lifetime_from_index())?;
     let stay = match layout.checks_expiry_on_read {
-        true => "expired sessions stay on the disk that long, and log nobody in",
+        true => "expired sessions stay on disk that long, but log nobody in",
         false => "expired sessions stay that long, and still log in",
     };
     if let Some(option) = ttl.option.as_ref().filter(|_| seconds > 0 && index.has_shape_of(ttl)) {
@@ -122,10 +122,10 @@ fn after(seconds: u64) -> String {
     }
 }
 
-/// A value that is no whole number of seconds which the server acts on, and what comes of it. 6.0
+/// A value that is not a whole number of seconds that the server acts on, and its effect. 6.0
 /// refuses or rounds such a value when an index is made, and lists one that an older server stored.
 fn odd(value: &Bson, facts: &Facts) -> Option<(Outcome, String, &'static str)> {
-    const NEVER: &str = "the server deletes nothing by it: the collection grows for ever";
+    const NEVER: &str = "the server deletes nothing with this index: the collection grows forever";
     let number = match value {
         Bson::Int32(number) => f64::from(*number),
         Bson::Int64(number) => *number as f64,
@@ -180,12 +180,12 @@ pub(super) fn partial(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(match partial.as_slice() {
         [index, ..] if whole.is_empty() => {
             let name = index.name();
-            let what = format!("the TTL index {name} is partial, and leaves sessions out");
-            let meaning = "the server never deletes sessions that its filter leaves out";
+            let what = format!("the TTL index {name} is partial, and skips sessions");
+            let meaning = "the server never deletes sessions that its filter does not match";
             let finding = Finding::fail(what, meaning);
             facts.by_lifetime(finding, layout, facts.deleting_remedy(layout))
         }
-        _ => Finding::pass("no TTL index leaves expired sessions out"),
+        _ => Finding::pass("no TTL index skips expired sessions"),
     })
 }
 
@@ -262,6 +262,6 @@ pub(super) fn build(facts: &Facts) -> Result<Finding, Unknown> {
         return Ok(Finding::pass("no index is being built"));
     }
     let what = format!("indexes are still being built: {}", stats.builds.join(", "));
-    let meaning = "they find and delete nothing until the build is complete, which takes load";
+    let meaning = "queries and the TTL monitor cannot use them until the build is complete; it loads the server";
     Ok(Finding::warn(what, meaning))
 }

@@ -4,10 +4,9 @@
 use std::mem::discriminant;
 use std::time::{Duration, Instant};
 
-use bson::Bson;
-use sessionctl::Store;
 use sessionctl::archive::Archive;
 use sessionctl::purge::{Cause, Purge, Step};
+use sessionctl::{Key, Store};
 use tokio_util::sync::CancellationToken;
 
 use super::report::Report;
@@ -18,10 +17,19 @@ use crate::console::failure::Exit;
 use crate::console::progress::Progress;
 use crate::console::report::say;
 use crate::console::signals::Signals;
-use crate::console::text::sessions;
 
 /// Said where there is no index.
 pub const WALK: &str = "no usable index: scanning the whole collection once";
+
+/// How sessions are found that no index leads to, or none any more.
+fn walk((lost_index, walks): (bool, bool)) -> String {
+    let lost = "the index that led to these sessions was dropped or hidden meanwhile";
+    match (lost_index, walks) {
+        (false, _) => WALK.to_owned(),
+        (true, true) => format!("{lost}: {WALK}"),
+        (true, false) => format!("{lost}: finding them in another way"),
+    }
+}
 
 /// Whoever interrupts a command does not wait longer than this for a number.
 const MOMENT: Duration = Duration::from_millis(500);
@@ -56,7 +64,7 @@ pub struct Ran {
     /// What the command exits with, where work may be left.
     pub stopped: Option<Exit>,
     /// What the sessions are looked up by, if that was asked for.
-    pub ids: Vec<Bson>,
+    pub ids: Vec<Key>,
 }
 
 impl Batches<'_> {
@@ -83,7 +91,7 @@ impl Batches<'_> {
             purging = purging.archive_to(archive);
         }
         let mut ids = Vec::new();
-        let (mut kept, mut warned, mut paused) = (0, false, None);
+        let (mut warned, mut paused) = (None, None);
         let outcome = loop {
             match purging.next().await {
                 Ok(None) => break Ok(()),
@@ -96,26 +104,22 @@ impl Batches<'_> {
                 Ok(Some(Step::Batch(batch))) => {
                     paused = None;
                     report.add(&batch);
-                    kept += batch.kept;
                     ids.extend(batch.ids);
                     progress.advance(batch.done);
                 }
                 Err(error) => break Err(error),
             }
-            if !warned && purging.walks() {
-                warned = true;
-                note("warning", WALK);
+            let how = (purging.lost_index(), purging.walks());
+            if how != (false, false) && warned != Some(how) {
+                warned = Some(how);
+                note("warning", &walk(how));
             }
         };
         progress.finish();
         report.took += started.elapsed();
         report.exact = Some(purging.is_exact());
         report.done = Some(report.done.unwrap_or(0));
-        report.kept = kept;
-        if kept > 0 {
-            let those = sessions(kept);
-            say("warning", format!("kept {those}, which the archive format cannot represent"));
-        }
+        let left_alone = report.kept + report.refused;
         if let Err(error) = outcome {
             report.stopped = Some("error");
             return Err(error);
@@ -128,11 +132,12 @@ impl Batches<'_> {
         if stopped.is_none() && report.renewed.is_none() && purging.is_exact() {
             // Nobody read them one by one, but what was counted and not deleted lives or was gone.
             let done = report.done.unwrap_or(0);
-            report.renewed = report.matched.map(|matched| matched.saturating_sub(done + kept));
+            report.renewed =
+                report.matched.map(|matched| matched.saturating_sub(done + left_alone));
         }
         report.stopped = stopped.as_ref().map(|(why, _)| *why);
         if stopped.is_some() {
-            report.left = left(store, &purge, report, kept).await;
+            report.left = left(store, &purge, report, left_alone).await;
         }
         Ok(Ran { stopped: stopped.map(|(_, exit)| exit), ids })
     }

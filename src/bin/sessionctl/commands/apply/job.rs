@@ -65,8 +65,9 @@ impl Job {
         let mut batches = Batches { store, means, report };
         let outcome = match batches.run(purge.clone(), archive, confirmed).await.doing(&action) {
             Ok(Ran { stopped: None, ids }) => {
+                let left_alone = batches.report.failure(&action);
                 let again = verify.look_again(&mut batches, purge, ids, &action, confirmed);
-                again.await.and(end)
+                again.await.and(left_alone.map_or(end, Err))
             }
             Ok(Ran { stopped: Some(exit), .. }) => Ok(exit),
             Err(failure) => Err(failure),

@@ -62,18 +62,20 @@ async fn sample(
     let limit = if selection.needs_payload() { 0 } else { TIMED };
     let began = Instant::now();
     let reading = Reading { limit, ..Reading::default() };
-    let mut batches = store.read(purge.filter(layouts)?, &reading).await?;
     let (mut rows, mut read) = (Vec::new(), 0_u32);
-    while let Some(batch) = batches.next().await? {
-        for document in documents(&batch) {
-            read += 1;
-            if rows.len() < SAMPLE && selection.admits(layouts, document) {
-                let session = layouts.of(document).glance(document, selection.cutoff);
-                rows.push(list::row(session, context.global.full_ids));
+    'reading: for filter in purge.filter(layouts)? {
+        let mut batches = store.read(filter, &reading).await?;
+        while let Some(batch) = batches.next().await? {
+            for document in documents(&batch) {
+                read += 1;
+                if rows.len() < SAMPLE && selection.admits(layouts, document) {
+                    let session = layouts.of(document).glance(document, selection.cutoff);
+                    rows.push(list::row(session, context.global.full_ids));
+                }
             }
-        }
-        if u64::from(read) >= TIMED && rows.len() == SAMPLE {
-            break;
+            if u64::from(read) >= TIMED && rows.len() == SAMPLE {
+                break 'reading;
+            }
         }
     }
     Ok((rows, began.elapsed().div_f64(f64::from(read.max(1)))))

@@ -7,11 +7,14 @@ use bson::DateTime;
 use sessionctl::Store;
 use sessionctl::purge::{Action, Batch};
 
-use crate::console::failure::{Doing as _, Failure};
+use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row};
-use crate::console::text::{elapsed, grouped, sessions};
+use crate::console::text::{elapsed, grouped, neutral, sessions};
 use crate::context::Context;
 use crate::context::words::Words;
+
+/// How many of the sessions that were left alone are named.
+const NAMED: usize = 3;
 
 /// The keys of a report's row.
 pub const HEADER: &[&str] = &[
@@ -102,6 +105,11 @@ pub struct Report {
     pub archive: Option<PathBuf>,
     /// How many the archive cannot represent, so that they were not deleted.
     pub kept: u64,
+    /// How many the server refused to change, and why the first of them.
+    pub refused: u64,
+    pub why_refused: Option<String>,
+    /// The short ids of some of those.
+    pub left_alone: Vec<String>,
     /// How many were left when it was stopped.
     pub left: Option<u64>,
 }
@@ -126,6 +134,9 @@ impl Report {
             words: Words::default(),
             archive: None,
             kept: 0,
+            refused: 0,
+            why_refused: None,
+            left_alone: Vec::new(),
             left: None,
         }
     }
@@ -159,6 +170,11 @@ impl Report {
         self.done = add(self.done, Some(batch.done));
         self.renewed = add(self.renewed, batch.spared);
         self.archived = add(self.archived, batch.archived);
+        self.kept += batch.kept;
+        self.refused += batch.refused;
+        self.why_refused = self.why_refused.take().or_else(|| batch.why.clone());
+        let room = NAMED.saturating_sub(self.left_alone.len());
+        self.left_alone.extend(batch.left.iter().take(room).cloned());
         self.exact = Some(self.exact.unwrap_or(true) && batch.exact);
         self.batches += 1;
     }
@@ -168,6 +184,7 @@ impl Report {
         self.done = Some(self.done.unwrap_or(0) + earlier.done.unwrap_or(0));
         self.exact = Some(self.exact != Some(false) && earlier.exact != Some(false));
         self.renewed = self.renewed.or(earlier.renewed);
+        self.refused += earlier.refused;
         self.batches += earlier.batches;
         self.took += earlier.took;
     }
@@ -213,6 +230,10 @@ impl Report {
     }
 
     fn nothing(&self) -> String {
+        // `fix expiry` selects by the fault alone: "no sessions" would be wrong.
+        if self.verb == Verb::FIX && self.words == Words::default() {
+            return format!("no expiry to fix in {}", self.namespace);
+        }
         format!("{} in {}", self.words.none(), self.namespace)
     }
 
@@ -233,6 +254,26 @@ impl Report {
         [vec![main], remarks].concat().join("; ")
     }
 
+    /// The failure that sessions were left alone, if some were.
+    pub fn failure(&self, action: &str) -> Option<Failure> {
+        let named = self.left_alone.iter().map(|id| format!("{}...", neutral(id)));
+        let named = named.collect::<Vec<_>>().join(", ");
+        if self.refused > 0 {
+            let (those, place) = (sessions(self.refused), &self.namespace);
+            let why = self.why_refused.as_deref().unwrap_or("no reason given");
+            let sentence = format!("could not {action}: {place} refused {those} ({named}): {why}");
+            return Some(Failure::new(Exit::Failed, sentence).hint("the others are done"));
+        }
+        if self.kept == 0 {
+            return None;
+        }
+        let those = sessions(self.kept);
+        let sentence = format!(
+            "could not {action}: kept {those}, which the archive format cannot represent ({named})"
+        );
+        Some(Failure::new(Exit::Failed, sentence).hint("a .bson archive takes every session"))
+    }
+
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if let (Some(archived @ 1..), Some(archive)) = (self.archived, &self.archive) {
@@ -244,6 +285,9 @@ impl Report {
         }
         if self.kept > 0 {
             remarks.push(format!("kept {}, which cannot be archived", sessions(self.kept)));
+        }
+        if self.refused > 0 {
+            remarks.push(format!("{} could not be changed", sessions(self.refused)));
         }
         if let Some(renewed @ 1..) = self.renewed {
             // The counts do not show which of the two happened.
@@ -305,6 +349,7 @@ mod tests {
             "fixed the expiry of 1,234 sessions in shop.sessions in 0.4 s"
         );
         assert_eq!(done(Verb::PURGE, "expired", 0), "no expired sessions in shop.sessions");
+        assert_eq!(done(Verb::FIX, "", 0), "no expiry to fix in shop.sessions");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bson::Bson;
 use clap::builder::Resettable::Reset;
+use sessionctl::Key;
 use sessionctl::purge::Purge;
 
 use super::batches::Batches;
@@ -50,7 +50,7 @@ impl VerifyArgs {
         &self,
         batches: &mut Batches<'_>,
         mut purge: Purge,
-        mut ids: Vec<Bson>,
+        mut ids: Vec<Key>,
         action: &str,
         confirmed: &Confirmed,
     ) -> Result<(), Failure> {

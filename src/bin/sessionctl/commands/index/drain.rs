@@ -104,7 +104,7 @@ impl DrainArgs {
         }
         let stopped = Some(outcome?).filter(|exit| *exit != Exit::Done);
         if stopped.is_some() {
-            context.note("note", "the index was not made; run it again to go on");
+            context.note("note", "the index was not created; run the command again to continue");
         }
         Ok(stopped)
     }

@@ -67,10 +67,10 @@ pub async fn look(
 ) -> Result<Looked, Failure> {
     let Some(store) = context.store_of_any_lifetime(verb, purpose).await? else {
         let sentence = format!(
-            "could not {verb} {}: it is empty, so nothing says which store writes it",
+            "could not {verb} {}: the collection is empty, so its layout is unknown",
             context.collection()
         );
-        return Err(Failure::new(Exit::Failed, sentence).hint("say which it is with --layout NAME"));
+        return Err(Failure::new(Exit::Failed, sentence).hint("choose one with --layout NAME"));
     };
     let action = format!("{verb} {}", store.namespace());
     let (store, lifetime) = match which.idle {

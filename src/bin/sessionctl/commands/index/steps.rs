@@ -93,11 +93,11 @@ enum Left {
 fn leave(context: &Context, store: &Store, left: Left) -> Exit {
     let namespace = store.namespace();
     let what = match left {
-        Left::Building => format!("the server goes on building the index of {namespace}"),
-        Left::Unknown => format!("the server may yet change the indexes of {namespace}"),
+        Left::Building => format!("the server continues to build the index of {namespace}"),
+        Left::Unknown => format!("the server may still change the indexes of {namespace}"),
     };
     context.note("note", what);
-    context.note("note", "run it again to wait for that, and to go on");
+    context.note("note", "run the command again to wait for the server and continue");
     context.signals.exit()
 }
 

@@ -27,7 +27,7 @@ struct Bar {
     label: String,
     sessions: u64,
     color: Option<Color>,
-    /// What stands behind it.
+    /// What follows it.
     more: String,
 }
 
@@ -47,7 +47,7 @@ pub fn page(stats: &Stats, title: &Title<'_>, chart: Chart) -> String {
     if !stats.expiries.is_empty() {
         let bars: Vec<_> = stats.expiries.iter().map(|slot| expiry(slot, stats.now)).collect();
         section(&mut text, "EXPIRES", &bars, most(&bars), chart);
-        hours(&mut text, "next 48 hours", &stats.coming, chart);
+        hours(&mut text, "expiring per hour, next 48 hours", &stats.coming, chart);
     }
     if !stats.ages.is_empty() {
         let bars: Vec<_> = stats.ages.iter().map(|slot| age(slot, stats.now)).collect();
@@ -56,7 +56,7 @@ pub fn page(stats: &Stats, title: &Title<'_>, chart: Chart) -> String {
             _ => "CREATED",
         };
         section(&mut text, name, &bars, most(&bars), chart);
-        hours(&mut text, "last 24 hours", &stats.growth, chart);
+        hours(&mut text, "created per hour, last 24 hours", &stats.growth, chart);
     }
     if let Some(users) = &stats.users {
         whose(&mut text, users, all.sessions, chart);
@@ -129,7 +129,7 @@ fn hours(text: &mut String, name: &str, slots: &[Slot], chart: Chart) {
     let curve = chart.sparkline(&numbers);
     let rate = if mean < 10.0 { format!("{mean:.1}") } else { grouped(mean.round() as u64) };
     // A narrow terminal has the letters of the curve, and the words on a line of their own.
-    let words = format!("{rate} an hour, at most {}", grouped(most));
+    let words = format!("{rate} on average, {} at the peak", grouped(most));
     let whole = format!("{name} |{curve}| {words}");
     if measure_text_width(&whole) <= chart.width {
         line(text, &whole);
@@ -142,7 +142,7 @@ fn hours(text: &mut String, name: &str, slots: &[Slot], chart: Chart) {
 fn whose(text: &mut String, users: &Users, all: u64, chart: Chart) {
     if users.nobody_is_known() {
         text.push('\n');
-        line(text, "users are unknown: no session has one where the layout looks");
+        line(text, "users are unknown: no session has a user where the layout reads it");
         return;
     }
     let known = users.sessions.saturating_sub(users.anonymous + users.unreadable);
@@ -172,12 +172,10 @@ fn whose(text: &mut String, users: &Users, all: u64, chart: Chart) {
     if users.estimated {
         line(
             text,
-            &format!(
-                "scaled up from a sample of {looked_at}, as all would take too long to decode"
-            ),
+            &format!("scaled up from a sample of {looked_at}, because decoding all takes too long"),
         );
     } else if users.looked_at < all {
-        line(text, &format!("in a sample of {looked_at}, as payloads have to be decoded"));
+        line(text, &format!("in a sample of {looked_at}, because payloads must be decoded"));
     }
 }
 

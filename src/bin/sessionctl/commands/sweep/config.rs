@@ -130,7 +130,7 @@ fn check(sweep: &Sweep) -> Result<(), (String, &'static str)> {
     if let Some(pattern) = &sweep.archive {
         archive_path(pattern, DateTime::from_millis(0))
             .and_then(|path| archive::Format::of(&path))
-            .map_err(|error| (error.to_string(), "such as app.sessions-%Y-%m-%d.bson.zst"))?;
+            .map_err(|error| (error.to_string(), "for example app.sessions-%Y-%m-%d.bson.zst"))?;
     }
     let batches = sweep.batch_size.is_none_or(|size| (1..=100_000).contains(&size));
     let jobs = sweep.jobs.is_none_or(|jobs| (1..=MOST_JOBS).contains(&jobs));

@@ -38,12 +38,12 @@ pub fn name(line: &Entry) -> String {
 }
 
 impl LogOut {
-    /// What is to be told of it.
+    /// The sentence that reports it.
     pub async fn carry_out(self, confirmed: Confirmed) -> Result<String, Failure> {
         let Self { store, line, .. } = &self;
         let name = name(line);
         let action = format!("log out {name}");
-        self.check_layout().await.doing(&action)?;
+        check_layout(store, self.named).await.doing(&action)?;
         let now = store.connection().primary_now().await.doing(&action)?;
         let user = line.session.user.clone();
         let query = Query { user: user.clone(), ..Query::default() };
@@ -72,21 +72,39 @@ impl LogOut {
             )),
         }
     }
+}
 
-    /// What changes anything wants a layout that is certain, or the operator's word.
-    async fn check_layout(&self) -> Result<(), Error> {
-        let store = &self.store;
-        let named = self.named.then(|| store.layouts());
-        let connection = store.connection();
-        let choice =
-            connection.choose_layouts(store.name(), named, None, Purpose::Changing).await?;
-        let certain = choice.certain()?;
-        match &choice {
-            // The documents may be of another store by now.
-            Choice::Detected { verdict, .. } if certain.name() != store.layouts().name() => {
-                Err(verdict.clone().into())
-            }
-            _ => Ok(()),
+/// Why no session of `store` can be logged out. Found before the question, so that nobody confirms
+/// what must fail. A server that cannot be asked now is no reason.
+pub async fn refusal(store: &Store, named: bool) -> Option<Failure> {
+    let action = format!("log out sessions of {}", store.namespace());
+    match check_layout(store, named).await {
+        Err(error) if !error.is_transient() => return Some(Failure::of(&action, &error)),
+        _ => {}
+    }
+    let now = store.now().await.ok()?;
+    let right = match store.way_out(now) {
+        Action::Delete => "remove",
+        Action::Expire | Action::Fix(_) => "update",
+    };
+    let (login, right) = store.connection().lacking(store.name(), &[right]).await?;
+    let namespace = store.namespace();
+    let sentence =
+        format!("could not {action}: the login {login} lacks the right {right} on {namespace}");
+    Some(Failure::new(Exit::Failed, sentence))
+}
+
+/// A write requires a layout that is certain, or one that the operator named.
+async fn check_layout(store: &Store, named: bool) -> Result<(), Error> {
+    let named = named.then(|| store.layouts());
+    let connection = store.connection();
+    let choice = connection.choose_layouts(store.name(), named, None, Purpose::Changing).await?;
+    let certain = choice.certain()?;
+    match &choice {
+        // Another store may have written the documents since.
+        Choice::Detected { verdict, .. } if certain.name() != store.layouts().name() => {
+            Err(verdict.clone().into())
         }
+        _ => Ok(()),
     }
 }

@@ -10,6 +10,7 @@ use sessionctl::top::{Counts, Entry, Memory, Snapshot, Wanted};
 use sessionctl::{Error, Layouts, Store};
 use tokio::sync::{mpsc, watch};
 
+use super::log_out::refusal;
 use crate::commands::inspect as whole;
 use crate::console::json::pretty_text;
 use crate::console::output::Cell;
@@ -29,8 +30,8 @@ pub struct Asking {
 
 /// What was read.
 pub enum Update {
-    /// It is known by now which store writes here.
-    Store(Box<Store>),
+    /// The store that writes here, and why none of its sessions can be logged out.
+    Store(Box<Store>, Option<String>),
     /// A snapshot is under way.
     Began,
     Snapshot(Box<Snapshot>, Wanted),
@@ -68,7 +69,9 @@ impl Poller {
                 return;
             }
         };
-        if updates.send(Update::Store(Box::new(store.clone()))).await.is_err() {
+        let refusal = refusal(&store, self.named.is_some()).await;
+        let refusal = refusal.map(|failure| failure.in_one_line());
+        if updates.send(Update::Store(Box::new(store.clone()), refusal)).await.is_err() {
             return;
         }
         tokio::join!(

@@ -44,6 +44,8 @@ pub struct View {
     /// Whether the question fits on the screen.
     pub is_question_whole: bool,
     way_out: Option<Action>,
+    /// Why no session can be logged out.
+    refusal: Option<String>,
 }
 
 /// What the keys are for.
@@ -98,6 +100,7 @@ impl View {
             has_moved: false,
             is_question_whole: false,
             way_out: None,
+            refusal: None,
         }
     }
 
@@ -118,8 +121,9 @@ impl View {
         found.map_or(&[], |found| found.entries.as_slice())
     }
 
-    pub fn found(&mut self, layout: &str) {
-        self.layout = Some(layout.to_owned());
+    /// Takes in the layout, and why none of its sessions can be logged out.
+    pub fn found(&mut self, layout: &str, refusal: Option<String>) {
+        (self.layout, self.refusal) = (Some(layout.to_owned()), refusal);
     }
 
     /// Takes in what was seen. The selection stays with its session.
@@ -282,6 +286,10 @@ impl View {
         else {
             return;
         };
+        if let Some(refusal) = &self.refusal {
+            self.notice = Some(refusal.clone());
+            return;
+        }
         if self.is_ending {
             self.notice = Some("another log-out is still running".to_owned());
             return;

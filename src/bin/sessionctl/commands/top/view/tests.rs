@@ -1,4 +1,4 @@
-use bson::Bson;
+use sessionctl::Key;
 use sessionctl::Layout;
 use sessionctl::doctor::{Monitor, Passes};
 use sessionctl::index::TtlState;
@@ -19,7 +19,7 @@ fn line(id: &str) -> Entry {
     let raw = bson::RawDocumentBuf::try_from(&document).unwrap();
     let layout = Layout::named("connect-mongo-json").unwrap();
     let session = layout.glance(&raw, DateTime::from_millis(NOW));
-    Entry { session, key: Bson::String(id.to_owned()) }
+    Entry { session, key: Key::from(id) }
 }
 
 const NOW: i64 = 1_795_428_000_000;
@@ -52,7 +52,7 @@ fn look(ids: &[&str]) -> Snapshot {
 /// A view that has seen three sessions.
 pub fn view() -> View {
     let mut view = View::new("shop.sessions".to_owned(), false, Duration::from_secs(2));
-    view.found("connect-mongo-json");
+    view.found("connect-mongo-json", None);
     view.take_snapshot(look(&IDS), &Wanted::default(), Some(Action::Expire));
     view.take_counts(Ok(Counts {
         at: DateTime::from_millis(NOW - 4000),
@@ -97,7 +97,7 @@ fn the_selection_stays_with_its_session_and_among_the_rows() {
     assert_eq!(view.selected, 2);
     typed(&mut view, "k");
     view.take_snapshot(look(&["new", IDS[0], IDS[1], IDS[2]]), &Wanted::default(), None);
-    assert_eq!((view.selected, &view.entries()[2].key), (2, &Bson::String(IDS[1].to_owned())));
+    assert_eq!((view.selected, &view.entries()[2].key), (2, &Key::from(IDS[1])));
     view.take_snapshot(look(&["new"]), &Wanted::default(), None);
     assert_eq!(view.selected, 0);
     view.take_snapshot(look(&[]), &Wanted::default(), None);
@@ -135,7 +135,7 @@ fn a_yes_counts_only_when_its_question_was_seen_and_whole() {
     // Another row is where it was.
     seen.take_snapshot(look(&["new", IDS[2]]), &Wanted::default(), Some(Action::Expire));
     match typed(&mut seen, "y") {
-        Act::LogOut(line, _) => assert_eq!(line.key, Bson::String(IDS[1].to_owned())),
+        Act::LogOut(line, _) => assert_eq!(line.key, Key::from(IDS[1])),
         other => panic!("{other:?}"),
     }
 }

@@ -1,0 +1,141 @@
+//! The ids that were given, on the command line and on stdin, some at a time: a list of a million needs
+//! no more memory than a short one. What no session has is counted, and listed where that was asked for.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+
+use sessionctl::error::reason;
+use sessionctl::session::shorten;
+
+use crate::args::SelectionArgs;
+use crate::console::failure::{Exit, Failure};
+use crate::console::redact::short_id;
+use crate::console::report::say;
+use crate::console::text::{counted, grouped, neutral};
+
+/// How many ids are looked up at a time.
+const AT_ONCE: usize = 1000;
+/// How many unknown ids are named in the failure.
+const NAMED: usize = 5;
+
+/// Ids as they come.
+pub struct Ids<'a> {
+    typed: std::slice::Iter<'a, String>,
+    stdin: Option<io::Lines<io::StdinLock<'static>>>,
+    /// How many there were so far.
+    pub count: u64,
+}
+
+impl<'a> Ids<'a> {
+    /// Those that were typed, and those that stdin gives if one of them is `-`.
+    pub fn new(typed: &'a [String]) -> Self {
+        let reads = typed.iter().any(|id| id == "-");
+        Self { typed: typed.iter(), stdin: reads.then(|| io::stdin().lines()), count: 0 }
+    }
+
+    /// The next of them; `None` at the end.
+    pub fn next(&mut self) -> Result<Option<Vec<String>>, Failure> {
+        let typed = self.typed.by_ref().filter(|id| *id != "-");
+        let mut ids: Vec<String> = typed.take(AT_ONCE).cloned().collect();
+        while let Some(lines) = self.stdin.as_mut().filter(|_| ids.len() < AT_ONCE) {
+            let Some(line) = lines.next() else {
+                self.stdin = None;
+                break;
+            };
+            let line = line.map_err(|error| {
+                let sentence = format!("could not read ids from stdin: {}", reason(&error));
+                Failure::new(Exit::Failed, sentence)
+            })?;
+            ids.extend(Some(line.trim().to_owned()).filter(|line| !line.is_empty()));
+        }
+        self.count += ids.len() as u64;
+        Ok(Some(ids).filter(|ids| !ids.is_empty()))
+    }
+}
+
+/// The ids that no session has.
+#[derive(Debug, Default)]
+pub struct Unknown {
+    count: u64,
+    /// Of so many.
+    of: u64,
+    /// The first of them, shortened.
+    named: Vec<String>,
+    /// Whether each is told as it is met.
+    tells: bool,
+    list: Option<(PathBuf, BufWriter<File>)>,
+    failure: Option<io::Error>,
+}
+
+impl Unknown {
+    /// None yet; the list is begun, if one was asked for.
+    pub fn new(typed: &SelectionArgs, tells: bool) -> Result<Self, Failure> {
+        let Some(path) = &typed.unmatched else { return Ok(Self { tells, ..Self::default() }) };
+        let about = path.metadata();
+        if about.is_ok_and(|about| !about.is_file()) {
+            let path = path.display();
+            let sentence = format!("could not write {path}: it is not a regular file");
+            return Err(Failure::new(Exit::Failed, sentence));
+        }
+        // Ids may be secrets in another collection.
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+        let file = file.map_err(|error| unwritable(path, &error))?;
+        let list = Some((path.clone(), BufWriter::new(file)));
+        Ok(Self { tells, list, ..Self::default() })
+    }
+
+    /// One more.
+    pub fn add(&mut self, id: &str) {
+        self.count += 1;
+        if self.named.len() < NAMED {
+            self.named.push(shorten(id));
+        }
+        if self.tells {
+            say("note", format!("no session has the id {}", neutral(&short_id(id))));
+        }
+        if let Some((_, list)) = &mut self.list
+            && let Err(error) = writeln!(list, "{id}")
+        {
+            self.failure.get_or_insert(error);
+        }
+    }
+
+    /// Those were all, of so many.
+    pub fn finish(&mut self, of: u64) -> Result<(), Failure> {
+        self.of = of;
+        let Some((path, mut list)) = self.list.take() else { return Ok(()) };
+        let written = list.flush();
+        match self.failure.take().map_or(written, Err) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(unwritable(&path, &error)),
+        }
+    }
+
+    /// How a command ends that did what it was told to the `others`: it fails if some were not found.
+    pub fn end(&self, others: bool, namespace: &str) -> Result<Exit, Failure> {
+        let Self { count, of, named, .. } = self;
+        if *count == 0 {
+            return Ok(Exit::Done);
+        }
+        if *count > named.len() as u64 {
+            let (count, of) = (grouped(*count), counted(*of, "id"));
+            let sentence = format!("{count} of {of} match no session of {namespace}");
+            return Err(Failure::new(Exit::Failed, sentence)
+                .hint("-v names them, and --unmatched FILE writes them to a file"));
+        }
+        let those = counted(*count, "id");
+        let sentence = format!("could not find {those} in {namespace}: {}...", named.join("..., "));
+        Err(Failure::new(Exit::Failed, sentence).hint(match others {
+            true => "the sessions with the other ids are done",
+            false => "pass the whole id, or at least its first 8 characters; a deleted session cannot be found",
+        }))
+    }
+}
+
+fn unwritable(path: &std::path::Path, error: &io::Error) -> Failure {
+    let sentence = format!("could not write {}: {}", path.display(), reason(error));
+    Failure::new(Exit::Failed, sentence)
+}

@@ -1,0 +1,344 @@
+//! A value of a document as the bytes that it consists of. Not every `_id` survives decoding: text
+//! that is not UTF-8, a document with a field twice, old binary data of a wrong length. Only its own
+//! bytes address such a document.
+
+use std::fmt;
+
+use bson::raw::{RawBsonRef, RawDocumentBuf};
+use bson::{Bson, Document, RawDocument};
+
+use crate::model::session::{SessionId, shorten};
+
+/// The element types that are told apart here.
+const DOUBLE: u8 = 0x01;
+const STRING: u8 = 0x02;
+pub(crate) const DOCUMENT: u8 = 0x03;
+const ARRAY: u8 = 0x04;
+const DATE: u8 = 0x09;
+const SYMBOL: u8 = 0x0E;
+const INT32: u8 = 0x10;
+const INT64: u8 = 0x12;
+const DECIMAL: u8 = 0x13;
+
+/// A value as its bytes: the `_id` of a document, or what its store looks it up by. It may be as good
+/// as a password, so `Debug` shows only its short form.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(Box<[u8]>);
+
+impl Key {
+    /// The `_id` of a document. Writes address it by `_id`, whichever field its store looks it up by.
+    pub fn of(document: &RawDocument) -> Option<Self> {
+        Self::at(document, "_id")
+    }
+
+    /// What stands at the dotted `path` of `document`; `None` where the path leads through an array.
+    pub fn at(document: &RawDocument, path: &str) -> Option<Self> {
+        let mut body = document.as_bytes();
+        let mut names = path.split('.').peekable();
+        while let Some(name) = names.next() {
+            let (kind, value) = element(body, name)?;
+            if names.peek().is_none() {
+                return Some(Self::new(kind, value));
+            }
+            body = Some(value).filter(|_| kind == DOCUMENT)?;
+        }
+        None
+    }
+
+    fn new(kind: u8, value: &[u8]) -> Self {
+        Self([&[kind], value].concat().into())
+    }
+
+    /// The type of the element.
+    pub(crate) fn kind(&self) -> u8 {
+        self.0[0]
+    }
+
+    /// The bytes after the element's name.
+    pub(crate) fn value(&self) -> &[u8] {
+        &self.0[1..]
+    }
+
+    /// How many bytes it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it is text, valid or not, which a collation may compare as equal to other text.
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.kind(), STRING | SYMBOL)
+    }
+
+    /// Whether it is an instant or a number.
+    pub(crate) fn is_scalar(&self) -> bool {
+        matches!(self.kind(), DOUBLE | DATE | INT32 | INT64 | DECIMAL)
+    }
+
+    /// The value as the driver decodes it; `None` where that would not be the same value any more.
+    pub fn bson(&self) -> Option<Bson> {
+        let mut alone = Raw::new();
+        alone.key("", self);
+        let alone = alone.done();
+        let decoded = Document::try_from(&*alone).ok()?;
+        let again = RawDocumentBuf::try_from(&decoded).ok()?;
+        (again == alone).then(|| decoded.into_iter().next()).flatten().map(|(_, value)| value)
+    }
+
+    /// Its short form, in which no id is whole.
+    pub fn short(&self) -> String {
+        if let Some(value) = self.bson() {
+            return SessionId::new(value, "").short();
+        }
+        let text = match self.kind() {
+            // Without the length and the zero at the end.
+            STRING | SYMBOL => self.value().get(4..self.value().len().saturating_sub(1)),
+            _ => None,
+        };
+        match text {
+            Some(text) => shorten(&String::from_utf8_lossy(text)),
+            None => {
+                shorten(&self.value().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+            }
+        }
+    }
+}
+
+impl From<&Bson> for Key {
+    fn from(value: &Bson) -> Self {
+        let mut alone = bson::raw::RawDocumentBuf::new();
+        match bson::raw::RawBson::try_from(value.clone()) {
+            Ok(value) => alone.append(bson::raw::cstr!("a"), value),
+            // Only a field's name with a zero in it has no bytes.
+            Err(_) => alone.append(bson::raw::cstr!("a"), RawBsonRef::Null),
+        }
+        Self::at(&alone, "a").unwrap_or_else(|| Self::new(0x0A, &[]))
+    }
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Self::from(&Bson::from(text))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({}...)", self.short())
+    }
+}
+
+/// The type and the value of the first element called `name` in the bytes of a document, whatever the
+/// names and values before it are.
+fn element<'a>(document: &'a [u8], name: &str) -> Option<(u8, &'a [u8])> {
+    let mut rest = document.get(4..)?;
+    loop {
+        let (kind, after) = rest.split_first()?;
+        let end = after.iter().position(|byte| *byte == 0)?;
+        let (found, value) = (&after[..end], &after[end + 1..]);
+        let size = size(*kind, value)?;
+        if found == name.as_bytes() {
+            return Some((*kind, value.get(..size)?));
+        }
+        rest = value.get(size..)?;
+    }
+}
+
+/// How many bytes a value takes at the front of `bytes`.
+fn size(kind: u8, bytes: &[u8]) -> Option<usize> {
+    let length = || usize::try_from(i32::from_le_bytes(*bytes.first_chunk()?)).ok();
+    let text = |bytes: &[u8]| bytes.iter().position(|byte| *byte == 0).map(|end| end + 1);
+    Some(match kind {
+        0x06 | 0x0A | 0x7F | 0xFF => 0,
+        0x08 => 1,
+        INT32 => 4,
+        DOUBLE | DATE | 0x11 | INT64 => 8,
+        0x07 => 12,
+        DECIMAL => 16,
+        STRING | 0x0D | SYMBOL => length()?.checked_add(4)?,
+        DOCUMENT | ARRAY | 0x0F => length()?,
+        0x05 => length()?.checked_add(5)?,
+        0x0C => length()?.checked_add(16)?,
+        0x0B => {
+            let pattern = text(bytes)?;
+            pattern + text(bytes.get(pattern..)?)?
+        }
+        _ => return None,
+    })
+}
+
+/// A document that is put together from raw values, which a `Document` cannot hold.
+#[derive(Debug)]
+pub(crate) struct Raw(Vec<u8>);
+
+impl Raw {
+    pub(crate) fn new() -> Self {
+        Self(vec![0; 4])
+    }
+
+    /// Adds an element. `name` has no zero in it.
+    fn put(&mut self, name: &str, kind: u8, value: &[u8]) {
+        self.0.push(kind);
+        self.0.extend(name.as_bytes());
+        self.0.push(0);
+        self.0.extend(value);
+    }
+
+    pub(crate) fn key(&mut self, name: &str, key: &Key) {
+        self.put(name, key.kind(), key.value());
+    }
+
+    pub(crate) fn document(&mut self, name: &str, document: &RawDocument) {
+        self.put(name, DOCUMENT, document.as_bytes());
+    }
+
+    /// Adds an array of these values, each with its type.
+    pub(crate) fn array<'a>(
+        &mut self,
+        name: &str,
+        values: impl IntoIterator<Item = (u8, &'a [u8])>,
+    ) {
+        let mut array = Self::new();
+        for (at, (kind, value)) in values.into_iter().enumerate() {
+            array.put(&at.to_string(), kind, value);
+        }
+        self.put(name, ARRAY, array.done().as_bytes());
+    }
+
+    pub(crate) fn documents<'a>(
+        &mut self,
+        name: &str,
+        documents: impl IntoIterator<Item = &'a RawDocument>,
+    ) {
+        self.array(name, documents.into_iter().map(|document| (DOCUMENT, document.as_bytes())));
+    }
+
+    pub(crate) fn keys<'a>(&mut self, name: &str, keys: impl IntoIterator<Item = &'a Key>) {
+        self.array(name, keys.into_iter().map(|key| (key.kind(), key.value())));
+    }
+
+    /// Adds the fields of another document.
+    pub(crate) fn extend(&mut self, document: &RawDocument) {
+        let bytes = document.as_bytes();
+        self.0.extend(&bytes[4..bytes.len() - 1]);
+    }
+
+    pub(crate) fn done(mut self) -> RawDocumentBuf {
+        self.0.push(0);
+        let length = i32::try_from(self.0.len()).unwrap_or(i32::MAX);
+        self.0[..4].copy_from_slice(&length.to_le_bytes());
+        // Its length and its end were just written, which is all that is looked at.
+        RawDocumentBuf::from_bytes(self.0).unwrap_or_default()
+    }
+}
+
+/// `{name: {operator: value}, ...}`, as a range or a comparison with one value.
+pub(crate) fn compared(path: &str, with: &[(&str, &Key)]) -> RawDocumentBuf {
+    let (mut conditions, mut filter) = (Raw::new(), Raw::new());
+    with.iter().for_each(|(operator, key)| conditions.key(operator, key));
+    filter.document(path, &conditions.done());
+    filter.done()
+}
+
+/// `{path: {$in: keys}}`.
+pub(crate) fn among<'a>(path: &str, keys: impl IntoIterator<Item = &'a Key>) -> RawDocumentBuf {
+    let (mut conditions, mut filter) = (Raw::new(), Raw::new());
+    conditions.keys("$in", keys);
+    filter.document(path, &conditions.done());
+    filter.done()
+}
+
+/// All of these clauses.
+pub(crate) fn all_raw<'a>(clauses: impl IntoIterator<Item = &'a RawDocument>) -> RawDocumentBuf {
+    let clauses: Vec<_> =
+        clauses.into_iter().filter(|clause| clause.as_bytes().len() > 5).collect();
+    match clauses.as_slice() {
+        [] => RawDocumentBuf::new(),
+        [one] => (*one).to_owned(),
+        _ => {
+            let mut filter = Raw::new();
+            filter.documents("$and", clauses);
+            filter.done()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+
+    use super::*;
+
+    fn raw(bytes: &[u8]) -> RawDocumentBuf {
+        let mut raw = Raw::new();
+        raw.0.extend(bytes);
+        raw.done()
+    }
+
+    #[test]
+    fn the_bytes_of_an_id_are_found_behind_whatever_is_not_utf8_and_are_kept_as_they_are() {
+        // {"\xff": "\xff", _id: {a: 1, a: 2}}
+        let id = doc! { "a": 1 };
+        let mut twice = Raw::new();
+        let one = RawDocumentBuf::try_from(&id).unwrap();
+        twice.extend(&one);
+        twice.extend(&one);
+        let twice = twice.done();
+        let mut bytes = b"\x02\xff\0\x02\0\0\0\xff\0\x03_id\0".to_vec();
+        bytes.extend(twice.as_bytes());
+        let document = raw(&bytes);
+        let key = Key::of(&document).unwrap();
+        assert_eq!((key.kind(), key.value()), (DOCUMENT, twice.as_bytes()));
+        assert_eq!(key.bson(), None);
+        assert_eq!(Key::at(&document, "_id.a"), Some(Key::from(&Bson::from(1))));
+    }
+
+    #[test]
+    fn every_type_of_a_value_has_its_length() {
+        let scope = bson::JavaScriptCodeWithScope { code: "f()".into(), scope: doc! { "a": 1 } };
+        let document = doc! {
+            "double": 1.5, "text": "a", "document": { "a": 1 }, "array": [1, 2],
+            "binary": bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![1, 2] },
+            "oid": bson::oid::ObjectId::from_bytes([7; 12]), "bool": true,
+            "date": bson::DateTime::from_millis(1), "null": null,
+            "regex": Bson::RegularExpression(bson::Regex { pattern: bson::raw::cstr!("a").into(), options: bson::raw::cstr!("i").into() }),
+            "code": Bson::JavaScriptCode("f()".into()), "scope": scope,
+            "symbol": Bson::Symbol("s".into()), "int": 1, "long": 1_i64,
+            "timestamp": Bson::Timestamp(bson::Timestamp { time: 1, increment: 1 }),
+            "decimal": "1.5".parse::<bson::Decimal128>().unwrap(), "min": Bson::MinKey,
+            "max": Bson::MaxKey, "undefined": Bson::Undefined, "_id": 1,
+        };
+        let raw = RawDocumentBuf::try_from(&document).unwrap();
+        for (name, value) in &document {
+            let key = Key::at(&raw, name).unwrap();
+            assert_eq!(key.bson().as_ref(), Some(value), "{name}");
+            assert_eq!(Key::from(value), key, "{name}");
+        }
+        assert_eq!(Key::at(&raw, "array.0"), None);
+        assert_eq!(Key::at(&raw, "nowhere"), None);
+    }
+
+    #[test]
+    fn no_key_is_shown_whole() {
+        assert_eq!(
+            format!("{:?}", Key::from("7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN")),
+            "Key(7ZQOhQlxWzrh...)"
+        );
+        let document = raw(b"\x02_id\0\x09\0\0\0bad\xff1234\0");
+        assert_eq!(Key::of(&document).unwrap().short(), "bad\u{FFFD}");
+    }
+
+    #[test]
+    fn clauses_are_put_together_raw() {
+        let empty = RawDocumentBuf::new();
+        let one = among("_id", [&Key::from("a")]);
+        let rest = RawDocumentBuf::try_from(&doc! { "x": 1 }).unwrap();
+        let both = all_raw([&*one, &empty, &rest]);
+        let wanted = doc! { "$and": [{ "_id": { "$in": ["a"] } }, { "x": 1 }] };
+        assert_eq!(Document::try_from(&*both).unwrap(), wanted);
+        let range = compared("_id", &[("$gte", &Key::from("a")), ("$lt", &Key::from("b"))]);
+        assert_eq!(
+            Document::try_from(&*range).unwrap(),
+            doc! { "_id": { "$gte": "a", "$lt": "b" } }
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! A collection or an index that goes away in the middle of a purge: it is noticed, said, and never
+//! counted as sessions that were renewed.
+
+use std::path::PathBuf;
+
+use bson::doc;
+use sessionctl::Error;
+use sessionctl::archive::Archive;
+use sessionctl::error::Fate;
+use sessionctl::purge::{Purge, Step, Strategy};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{Db, at, becomes, connect_mongo, now};
+
+const DEAD: usize = 3000;
+
+fn fill(db: &Db) {
+    db.insert(
+        "sessions",
+        (0..DEAD).map(|n| connect_mongo(&format!("dead-{n:05}"), at(-60 - n as i64))),
+    );
+    db.insert("sessions", (0..50).map(|n| connect_mongo(&format!("live-{n:05}"), at(3600))));
+}
+
+fn index(db: &Db) {
+    db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });
+}
+
+/// What makes a purge go this way; the archive, if that needs one.
+fn arrange(db: &Db, strategy: Strategy) -> Option<(TempDir, PathBuf)> {
+    if strategy == Strategy::ExpiryWindows {
+        index(db);
+    }
+    (strategy == Strategy::Ids).then(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bson");
+        (folder, path)
+    })
+}
+
+/// What a purge came to.
+struct Outcome {
+    done: u64,
+    spared: u64,
+    lost_index: bool,
+    ended: Result<(), Error>,
+}
+
+/// Purges in batches of 100, one at a time; `change` comes after the fifth.
+fn purge_while(db: &Db, strategy: Strategy, change: &dyn Fn(&Db)) -> Outcome {
+    fill(db);
+    let place = arrange(db, strategy);
+    let store = db.store("connect-mongo-json");
+    let mut purge = Purge::expired(at(0), at(0));
+    (purge.batch_size, purge.jobs, purge.archive) = (Some(100), Some(1), place.is_some());
+    let plan = db.runtime.block_on(store.plan(&purge)).unwrap();
+    assert_eq!(plan.strategy, strategy);
+    let mut purging = store.purge(purge, CancellationToken::new()).unwrap();
+    if let Some((_, path)) = &place {
+        purging = purging.archive_to(Archive::create(path).unwrap());
+    }
+    let (mut done, mut spared, mut batches) = (0, 0, 0);
+    let ended = loop {
+        match db.runtime.block_on(purging.next()) {
+            Ok(None) => break Ok(()),
+            Ok(Some(Step::Batch(batch))) => {
+                done += batch.done;
+                spared += batch.spared.unwrap_or(0);
+                batches += 1;
+                if batches == 5 {
+                    change(db);
+                }
+            }
+            Ok(Some(Step::Paused(_))) => {}
+            Err(error) => break Err(error),
+        }
+    };
+    Outcome { done, spared, lost_index: purging.lost_index(), ended }
+}
+
+fn rename(db: &Db, from: &str, to: &str) {
+    let name = |collection: &str| format!("{}.{collection}", db.name);
+    db.admin(doc! { "renameCollection": name(from), "to": name(to) });
+}
+
+const STRATEGIES: [Strategy; 3] = [Strategy::ExpiryWindows, Strategy::IdWindows, Strategy::Ids];
+
+#[test]
+fn a_collection_that_is_renamed_dropped_or_replaced_ends_a_purge_and_renews_nothing() {
+    type Change = (&'static str, fn(&Db), fn(&str) -> Fate);
+    let changes: [Change; 3] = [
+        (
+            "renamed",
+            |db| rename(db, "sessions", "old"),
+            |name| Fate::Renamed(format!("{name}.old")),
+        ),
+        ("dropped", |db| drop(db.run(doc! { "drop": "sessions" })), |_| Fate::Dropped),
+        (
+            "replaced",
+            |db| {
+                db.run(doc! { "drop": "sessions" });
+                db.insert(
+                    "sessions",
+                    (0..300).map(|n| connect_mongo(&format!("new-{n}"), at(3600))),
+                );
+            },
+            |_| Fate::Replaced,
+        ),
+    ];
+    for strategy in STRATEGIES {
+        for (what, change, fate) in &changes {
+            let case = format!("{strategy}, {what}");
+            let db = Db::new();
+            let outcome = purge_while(&db, strategy, &|db| change(db));
+            assert_eq!(outcome.spared, 0, "{case}");
+            match outcome.ended {
+                Err(Error::CollectionChanged { namespace, fate: found }) => {
+                    assert_eq!(namespace, format!("{}.sessions", db.name), "{case}");
+                    assert_eq!(found, fate(&db.name), "{case}");
+                }
+                other => panic!("{case}: {other:?}"),
+            }
+            if *what == "renamed" {
+                let left = db.count("old", doc! { "expires": { "$lt": now() } });
+                assert_eq!(outcome.done + left, DEAD as u64, "{case}");
+            }
+            if *what == "replaced" {
+                assert_eq!(db.count("sessions", doc! {}), 300, "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_purge_whose_index_is_dropped_or_hidden_goes_on_without_it() {
+    type Change = (&'static str, fn(&Db));
+    let changes: [Change; 2] = [
+        ("dropped", |db| drop(db.run(doc! { "dropIndexes": "sessions", "index": "expires_1" }))),
+        ("hidden", |db| {
+            let hidden = doc! { "name": "expires_1", "hidden": true };
+            db.run(doc! { "collMod": "sessions", "index": hidden });
+        }),
+    ];
+    for (what, change) in changes {
+        let db = Db::new();
+        let outcome = purge_while(&db, Strategy::ExpiryWindows, &change);
+        assert!(outcome.ended.is_ok(), "{what}: {:?}", outcome.ended);
+        assert!(outcome.lost_index, "{what}");
+        assert_eq!((outcome.done, outcome.spared), (DEAD as u64, 0), "{what}");
+        assert_eq!(db.count("sessions", doc! {}), 50, "{what}");
+    }
+}
+
+#[test]
+fn the_program_says_what_became_of_a_collection_or_an_index_in_one_sentence() {
+    for (change, code, said) in [
+        ("rename", 1, " was renamed to "),
+        ("index", 0, "the index that led to these sessions was dropped or hidden meanwhile"),
+    ] {
+        let db = Db::new();
+        fill(&db);
+        index(&db);
+        let gently = [
+            "purge",
+            "--expired",
+            "-o",
+            "json",
+            "--batch-size",
+            "20",
+            "--rate",
+            "1000",
+            "--jobs",
+            "1",
+        ];
+        let purge = db.command(&gently).start();
+        let dead = || db.count("sessions", doc! { "expires": { "$lt": now() } });
+        becomes("a tenth was gone", dead, |left| *left < DEAD as u64 * 9 / 10);
+        match change {
+            "rename" => rename(&db, "sessions", "old"),
+            _ => drop(db.run(doc! { "dropIndexes": "sessions", "index": "expires_1" })),
+        }
+        let run = purge.wait().exits(code).says(said).never_shows("Tree:").never_shows("Proj:");
+        let report = run.json();
+        assert_eq!(report["renewed"].as_u64().unwrap_or(0), 0, "{report}");
+        let place = if change == "rename" { "old" } else { "sessions" };
+        let left = db.count(place, doc! { "expires": { "$lt": now() } });
+        assert_eq!(report["deleted"].as_u64().unwrap() + left, DEAD as u64, "{report}");
+    }
+}
