@@ -202,7 +202,7 @@ impl Run<'_> {
         let layouts = self.store.layouts().clone();
         for state in State::ALL {
             let selection = self.selection(state);
-            let filter = selection.filter(&layouts).unwrap();
+            let filter = selection.filter(&layouts).unwrap().remove(0);
             let rows = self.read(filter);
             let mut missed: BTreeSet<&Vec<u8>> = all
                 .iter()
@@ -253,7 +253,7 @@ impl Run<'_> {
     }
 
     #[track_caller]
-    fn read(&mut self, filter: bson::Document) -> Vec<RawDocumentBuf> {
+    fn read(&mut self, filter: impl Into<sessionctl::Filter>) -> Vec<RawDocumentBuf> {
         let mut rows = Vec::new();
         let read = self.db.runtime.block_on(async {
             let mut batches = self.store.read(filter, &Reading::default()).await?;
