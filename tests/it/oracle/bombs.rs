@@ -157,6 +157,29 @@ fn ten_megabytes_of_any_payload_are_read_in_less_than_150_mb() {
             highest = highest.max((most, text));
         }
     }
+    // As many as there may be: what is read ahead is bounded by bytes, too.
+    db.run(bson::doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
+    for number in 0..if is_long() { 30 } else { 6 } {
+        let mut document: Fields = originals("connect-mongo-json").remove(0);
+        for (name, value) in &mut document {
+            match &name[..] {
+                b"_id" => *value = Value::text(&format!("{number:032}")),
+                b"session" => *value = Value::Text(filled(b"{\"user\":\"x\",\"a\":\"", b"x")),
+                _ => {}
+            }
+        }
+        insert(&db, "sessions", &[document]);
+    }
+    for command in ["list", "stats"] {
+        let with = ["--layout", "connect-mongo-json", "-o", "json"];
+        let (run, most) = measured(&db, &[&[command], &with[..]].concat());
+        run.exits(0).json();
+        let text = format!("{} MB: {command} of many large sessions", most / 1000);
+        if most > MOST {
+            beyond.push(text.clone());
+        }
+        highest = highest.max((most, text));
+    }
     tell(&format!("bombs: highest memory {}", highest.1));
     assert!(beyond.is_empty(), "{beyond:#?}");
 }
