@@ -153,9 +153,7 @@ impl Run<'_> {
     /// Makes these the documents of the collection, but for those that the server refuses.
     fn replace(&self, documents: &[Fields]) {
         self.db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
-        for some in documents.chunks(500) {
-            insert(self.db, "sessions", some);
-        }
+        insert(self.db, "sessions", documents);
     }
 
     fn collection(&self) -> Collection {
@@ -506,7 +504,25 @@ fn is_or_holds(value: &Value, wanted: &toml::Value) -> bool {
 
 /// Inserts documents as they are; those that the server refuses are left out.
 fn insert(db: &Db, collection: &str, documents: &[Fields]) {
-    let documents = documents.iter().cloned().map(Value::Document).collect();
+    // A command holds 16 MB.
+    const MOST: usize = 15_000_000;
+    let (mut some, mut size) = (Vec::new(), 0);
+    for document in documents {
+        let own = bytes_of(document).len();
+        if size + own > MOST {
+            insert_some(db, collection, std::mem::take(&mut some));
+            size = 0;
+        }
+        size += own;
+        some.push(Value::Document(document.clone()));
+    }
+    insert_some(db, collection, some);
+}
+
+fn insert_some(db: &Db, collection: &str, documents: Vec<Value>) {
+    if documents.is_empty() {
+        return;
+    }
     let command = vec![
         (b"insert".to_vec(), Value::text(collection)),
         (b"ordered".to_vec(), Value::Bool(false)),

@@ -101,7 +101,7 @@ impl Generator<'_> {
             self.fault(&mut document);
         }
         if self.with_large && self.random.once_in(2000) {
-            let size = self.random.below(16_000_000);
+            let size = self.random.below(15_900_000);
             let at = self.random.below(document.len() + 1).max(1);
             document.insert(at, (b"large".to_vec(), Value::Binary(0, vec![7; size])));
         }
