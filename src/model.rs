@@ -2,11 +2,13 @@
 
 pub(crate) mod document;
 mod draft;
+mod elements;
 pub(crate) mod filter;
 pub mod humanize;
 pub(crate) mod index_spec;
 pub(crate) mod key;
 pub mod layout;
+mod number;
 pub mod payload;
 pub mod query;
 pub mod selection;

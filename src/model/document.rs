@@ -4,9 +4,14 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
-use bson::raw::{RawArray, RawBson, RawBsonRef, RawElement};
+use bson::raw::{RawArray, RawBsonRef};
 use bson::{Bson, DateTime, RawDocument};
 use serde::Deserialize;
+
+use super::elements::{Element, Elements, REPLACED};
+pub use super::number::Unit;
+use super::number::millis_of;
+pub(crate) use super::number::number;
 
 /// A dotted path into documents, as the server takes it: no name of it is empty or begins with `$`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -101,60 +106,58 @@ pub(crate) enum Found<'a> {
 /// The fields of a document, found once: a row asks for many of them, and each search would go
 /// through the document from its start.
 #[derive(Clone)]
-pub(crate) struct Fields<'a>(Vec<RawElement<'a>>);
+pub(crate) struct Fields<'a>(Vec<Element<'a>>);
 
 impl<'a> Fields<'a> {
     pub(crate) fn of(document: &'a RawDocument) -> Self {
-        Self(document.iter_elements().map_while(Result::ok).collect())
+        Self(Elements::of(document).collect())
     }
 
     /// What stands at the dotted `path`.
     pub(crate) fn find(&self, path: &str) -> Found<'a> {
-        let (key, rest) = split(path);
-        let element = self.0.iter().find(|element| element.key().as_str() == key);
+        let (name, rest) = split(path);
+        let element = self.0.iter().find(|element| element.is_named(name));
         element.map_or(Found::Missing, |element| value(element, rest))
     }
 }
 
-/// What stands at the dotted `path` of `document`.
+/// What stands at the dotted `path` of `document`. Of fields of the same name the first counts, as it
+/// does for the server.
 pub(crate) fn find<'a>(document: &'a RawDocument, path: &str) -> Found<'a> {
-    let (key, rest) = split(path);
-    let mut elements = document.iter_elements().map_while(Result::ok);
-    let element = elements.find(|element| element.key().as_str() == key);
+    let (name, rest) = split(path);
+    let element = Elements::of(document).find(|element| element.is_named(name));
     element.map_or(Found::Missing, |element| value(&element, rest))
 }
 
 fn split(path: &str) -> (&str, Option<&str>) {
-    path.split_once('.').map_or((path, None), |(key, rest)| (key, Some(rest)))
+    path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)))
 }
 
-/// The value of `element`, or the value at `rest` in it.
-fn value<'a>(element: &RawElement<'a>, rest: Option<&str>) -> Found<'a> {
-    let Ok(value) = element.value() else { return not_utf8(element) };
-    match (rest, value) {
-        (None, value) => Found::One(value),
-        (Some(rest), RawBsonRef::Document(inner)) => find(inner, rest),
-        (Some(rest), RawBsonRef::Array(array)) => through(array, rest),
-        _ => Found::Missing,
-    }
-}
-
-fn not_utf8(element: &RawElement<'_>) -> Found<'static> {
-    match element.value_utf8_lossy() {
-        Ok(RawBson::String(text) | RawBson::Symbol(text)) => Found::NotUtf8(text),
+/// The value of `element`, or what stands at `rest` of it.
+fn value<'a>(element: &Element<'a>, rest: Option<&str>) -> Found<'a> {
+    let Some(rest) = rest else {
+        return match element.text_that_is_not_utf8() {
+            Some(text) => Found::NotUtf8(text),
+            None => Found::One(element.value()),
+        };
+    };
+    match element.value() {
+        RawBsonRef::Document(inner) => find(inner, rest),
+        RawBsonRef::Array(array) => through(array, rest),
         _ => Found::Missing,
     }
 }
 
 fn through<'a>(array: &'a RawArray, rest: &str) -> Found<'a> {
     let mut values = Vec::new();
-    for element in array {
+    for element in Elements::of_array(array) {
         // Like the server, through one array only: of an array in an array it finds nothing by name.
-        if let Ok(RawBsonRef::Document(inner)) = element {
+        if let RawBsonRef::Document(inner) = element.value() {
             match find(inner, rest) {
                 Found::One(value) => values.push(value),
                 Found::Several(several) => values.extend(several),
-                Found::Missing | Found::NotUtf8(_) => {}
+                Found::NotUtf8(_) => values.push(RawBsonRef::String(REPLACED)),
+                Found::Missing => {}
             }
         }
     }
@@ -165,7 +168,7 @@ fn through<'a>(array: &'a RawArray, rest: &str) -> Found<'a> {
 pub(crate) fn instant(found: Found<'_>, unit: Option<Unit>) -> Option<DateTime> {
     let one = |value: RawBsonRef<'_>| match (value, unit) {
         (RawBsonRef::DateTime(date), None) => Some(date),
-        (value, Some(unit)) => unit.instant(number(value)?),
+        (value, Some(unit)) => Some(DateTime::from_millis(millis_of(value, unit)?)),
         _ => None,
     };
     each(found).into_iter().filter_map(one).min()
@@ -174,26 +177,16 @@ pub(crate) fn instant(found: Found<'_>, unit: Option<Unit>) -> Option<DateTime> 
 /// The values that the server compares one by one: those of an array, or the one.
 pub(crate) fn each(found: Found<'_>) -> Vec<RawBsonRef<'_>> {
     let elements = |value| match value {
-        RawBsonRef::Array(array) => array.into_iter().map_while(Result::ok).collect(),
+        RawBsonRef::Array(array) => {
+            Elements::of_array(array).map(|element| element.value()).collect()
+        }
         value => vec![value],
     };
     match found {
-        Found::Missing | Found::NotUtf8(_) => Vec::new(),
+        Found::Missing => Vec::new(),
+        Found::NotUtf8(_) => vec![RawBsonRef::String(REPLACED)],
         Found::One(value) => elements(value),
         Found::Several(values) => values.into_iter().flat_map(elements).collect(),
-    }
-}
-
-/// The value of any numeric type.
-pub(crate) fn number(value: RawBsonRef<'_>) -> Option<f64> {
-    match value {
-        RawBsonRef::Int32(number) => Some(f64::from(number)),
-        RawBsonRef::Int64(number) => Some(number as f64),
-        RawBsonRef::Double(number) => Some(number).filter(|number| !number.is_nan()),
-        RawBsonRef::Decimal128(number) => {
-            number.to_string().parse().ok().filter(|number: &f64| !number.is_nan())
-        }
-        _ => None,
     }
 }
 
@@ -216,43 +209,4 @@ pub(crate) fn text_of(value: RawBsonRef<'_>) -> Option<String> {
 /// The value as its own; text that is not UTF-8 inside it is lost to null.
 pub(crate) fn owned(value: RawBsonRef<'_>) -> Bson {
     Bson::try_from(value).unwrap_or(Bson::Null)
-}
-
-/// The unit of a number that counts from 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Unit {
-    /// Seconds.
-    S,
-    /// Milliseconds.
-    Ms,
-    /// Nanoseconds.
-    Ns,
-}
-
-impl Unit {
-    /// The number that `millis` since 1970 is, as the type that compares exactly with integers.
-    pub fn number(self, millis: i64) -> Bson {
-        match self {
-            Self::S if millis % 1000 == 0 => Bson::Int64(millis / 1000),
-            Self::S => Bson::Double(millis as f64 / 1000.0),
-            Self::Ms => Bson::Int64(millis),
-            Self::Ns => Bson::Int64(millis.saturating_mul(1_000_000)),
-        }
-    }
-
-    /// Milliseconds in one of it.
-    pub(crate) fn millis(self) -> f64 {
-        match self {
-            Self::S => 1000.0,
-            Self::Ms => 1.0,
-            Self::Ns => 1e-6,
-        }
-    }
-
-    /// The instant that `number` is, to the millisecond; infinity is the last there is.
-    pub fn instant(self, number: f64) -> Option<DateTime> {
-        let millis = number * self.millis();
-        (!millis.is_nan()).then(|| DateTime::from_millis(millis.floor() as i64))
-    }
 }

@@ -3,7 +3,7 @@
 
 use bson::{DateTime, Document, RawDocument, RawDocumentBuf, doc};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::session::State;
 use crate::server::reply::documents;
 use crate::store::{Reading, Store};
@@ -169,7 +169,9 @@ impl Store {
             Some(stats) => Some(stats),
             None => self.aggregated(&quick.thoroughly(), options, now, users).await?,
         };
-        let mut stats = stats.unwrap_or_else(|| Stats::of_nothing(now));
+        let mut stats = stats.ok_or_else(|| {
+            Error::Unsupported("the server sent numbers of sessions that cannot be read".to_owned())
+        })?;
         if options.sample.is_some() {
             stats.sampled_of = Some(self.count(doc! {}).await?);
         }

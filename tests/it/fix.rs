@@ -356,3 +356,26 @@ fn an_expiry_in_seconds_is_written_as_its_store_writes_it() {
     let states: Vec<_> = states.as_array().unwrap().iter().map(|one| &one["state"]).collect();
     assert_eq!(states, ["live", "live"]);
 }
+
+#[test]
+fn a_text_that_is_not_utf8_or_an_expiry_that_is_there_twice_blocks_no_other_session() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo("text", "2026-01-02T03:04:05Z")]);
+    db.insert_broken("sessions", connect_mongo("bad", "2026-01-02T03:04:05Z?"));
+    db.insert_broken("sessions", connect_mongo("worse", "?"));
+    // An update by a pipeline would set both, and mongod 6.0.5 would end.
+    let fields = [("expires", Bson::from("1767323045")), ("more", 1.into()), ("again", 2.into())];
+    let mut twice = connect_mongo("twice", Bson::Null);
+    twice.remove("expires");
+    twice.extend(fields.map(|(name, value)| (name.to_owned(), value)));
+    db.insert_renamed("sessions", &twice, "again", "expires");
+    let before = db.one("sessions", "_id", "twice");
+
+    let fix = ["fix", "expiry", "--yes", "--layout", "connect-mongo-json"];
+    db.sessionctl(&fix).exits(1).says("3 texts or numbers");
+    assert_eq!(expiry(&db, "text"), DateTime::from_millis(FRIDAY).into());
+    assert_eq!(db.one("sessions", "_id", "twice"), before);
+    // Documents that are no sessions are none of its business.
+    db.insert("sessions", [doc! { "_id": 7, "expires": "never" }]);
+    db.sessionctl(&fix).exits(1).says("3 texts or numbers");
+}

@@ -37,6 +37,7 @@ mod layouts;
 mod lease;
 mod list;
 mod mongod;
+mod oracle;
 mod output;
 mod packages;
 mod purge;

@@ -322,3 +322,25 @@ fn a_terminal_sees_blocks_where_it_has_them_and_nothing_hostile() {
     let ascii = screen(&[("LANG", "C")], 80);
     assert!(ascii.is_ascii() && ascii.contains("####"), "{ascii}");
 }
+
+#[test]
+fn numbers_beyond_all_dates_are_counted_with_the_others() {
+    let db = Db::new();
+    let decimal = |text: &str| Bson::Decimal128(text.parse().unwrap());
+    let expiries = [
+        decimal("Infinity"),
+        decimal("9E+400"),
+        decimal("-9E+400"),
+        decimal("NaN"),
+        Bson::Double(f64::INFINITY),
+        Bson::Int64(i64::MAX),
+        Bson::Int64(1),
+    ];
+    let session = |(at, expires): (usize, Bson)| {
+        doc! { "_id": long_id(&at.to_string()), "session": "{}", "expires": expires }
+    };
+    db.insert("sessions", expiries.into_iter().enumerate().map(session));
+    let row = numbers(&db, &["--layout", "connect-mongodb"]);
+    let states = ["expired", "live", "endless", "malformed"].map(|key| row[key].as_u64().unwrap());
+    assert_eq!(states, [2, 4, 0, 1], "{row}");
+}

@@ -6,7 +6,7 @@ use std::borrow::Borrow;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::definition::{Instant, Layout, UserPlace};
-use super::expressions::{code, instant, is_usable, least, millis, over_or_not};
+use super::expressions::{code, instant, is_missing, is_usable, items, least, millis, over_or_not};
 use super::rule::{Clock, Kind, Meaning, Rule};
 use crate::model::document::FieldPath;
 use crate::model::payload::Codec;
@@ -201,10 +201,9 @@ impl Rule {
             let then = code(Meaning::Endless);
             branches.push(doc! { "case": self.never_ends(lifetime, never), "then": then });
         }
-        let absent = [("missing", self.missing), ("null", self.null)];
-        branches.extend(absent.map(|(kind, meaning)| {
-            doc! { "case": { "$eq": [{ "$type": &field }, kind] }, "then": code(meaning) }
-        }));
+        let null = doc! { "$eq": [{ "$type": &field }, "null"] };
+        let absent = [(is_missing(self.path()), self.missing), (null, self.null)];
+        branches.extend(absent.map(|(case, meaning)| doc! { "case": case, "then": code(meaning) }));
         if self.lifetime_path.is_none() {
             let array = self.fact_of_array(cutoff, first);
             branches.push(doc! { "case": { "$isArray": &field }, "then": array });
@@ -235,15 +234,14 @@ impl Rule {
     }
 
     fn fact_of_array(&self, cutoff: Clock, first: bool) -> Document {
-        let field = self.field();
         if self.kind == Kind::Flag {
-            let over = self.over();
-            let other = doc! { "$cond": [{ "$in": [!over, &field] }, i32::from(first), 0] };
-            return doc! { "$cond": [{ "$in": [over, &field] }, 3, other] };
+            let (over, items) = (self.over(), items(self.path()));
+            let other = doc! { "$cond": [{ "$in": [!over, &items] }, i32::from(first), 0] };
+            return doc! { "$cond": [{ "$in": [over, items] }, 3, other] };
         }
         let over = over_or_not(doc! { "$lt": ["$$least", cutoff.limit(self)] });
         doc! { "$let": {
-            "vars": { "least": least(&field, self.is_usable("$$this")) },
+            "vars": { "least": least(self.path(), self.is_usable("$$this")) },
             "in": { "$cond": [{ "$lte": ["$$least", Bson::Null] }, 0, over] },
         } }
     }

@@ -5,9 +5,13 @@
 
 use bson::{Bson, DateTime, Document, doc};
 
+use super::expressions::{has_only, number_of_text};
+
 /// A form of text, and which of its groups are what.
 struct Form {
     pattern: &'static str,
+    /// The letters that such a text has.
+    letters: &'static str,
     year: usize,
     month: Month,
     day: usize,
@@ -40,6 +44,9 @@ macro_rules! offset {
     };
 }
 
+/// Those of names, numbers and what stands between them.
+const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ,:+-";
+
 /// The forms that say which day they mean, and in which time zone. Texts without a zone, and dates
 /// as `01/02/2026`, have two meanings.
 const FORMS: [Form; 3] = [
@@ -52,6 +59,7 @@ const FORMS: [Form; 3] = [
             offset!(),
             r")\z"
         ),
+        letters: "0123456789-T :.Z+",
         year: 0,
         month: Month::Number(1),
         day: 2,
@@ -68,6 +76,7 @@ const FORMS: [Form; 3] = [
             time!(),
             r" GMT\z"
         ),
+        letters: LETTERS,
         year: 3,
         month: Month::Name(2),
         day: 1,
@@ -84,8 +93,9 @@ const FORMS: [Form; 3] = [
             time!(),
             " GMT(",
             offset!(),
-            r")(?: \([^()]*\))?\z"
+            r")\z"
         ),
+        letters: LETTERS,
         year: 3,
         month: Month::Name(1),
         day: 2,
@@ -159,17 +169,12 @@ fn minutes_from_utc(zone: &str) -> Option<i64> {
 /// The date that `value` means, or null.
 pub(super) fn read(value: &str) -> Document {
     let is_number = doc! { "$in": [{ "$type": value }, ["int", "long", "double", "decimal"]] };
-    let digits = doc! { "$regexMatch": { "input": value, "regex": r"^[1-9](?:\d{9}|\d{12}|\d{15}|\d{18})\z" } };
-    let of_digits = doc! { "$convert": { "input": value, "to": "long", "onError": Bson::Null } };
-    let mut text: Bson = doc! { "$cond": [
-        digits,
-        { "$let": { "vars": { "number": of_digits }, "in": of_number("$$number") } },
-        Bson::Null,
-    ] }
-    .into();
+    const DIGITS: &str = r"^[1-9](?:\d{9}|\d{12}|\d{15}|\d{18})\z";
+    let mut text: Bson = number_of_text(value, DIGITS, |number| of_number(number).into()).into();
     for form in FORMS.iter().rev() {
-        text = form.read(value, text).into();
+        text = form.read("$$text", text).into();
     }
+    let text = doc! { "$let": { "vars": { "text": without_comment(value) }, "in": text } };
     doc! { "$switch": {
         "branches": [
             { "case": is_number, "then": of_number(value) },
@@ -216,8 +221,8 @@ fn in_document(value: &str) -> Document {
             { "$eq": [{ "$arrayElemAt": [format!("{pairs}.k"), 0] }, { "$literal": key }] },
         ] }
     };
-    let digits = doc! { "$regexMatch": { "input": "$$long", "regex": r"^-?\d{1,15}\z" } };
-    let of_long = doc! { "$cond": [digits, { "$toDate": { "$toLong": "$$long" } }, Bson::Null] };
+    let to_date = |number: &str| doc! { "$toDate": number }.into();
+    let of_long = number_of_text("$$long", r"^-?\d{1,15}\z", to_date);
     let is_text = |value: &str| doc! { "$eq": [{ "$type": value }, "string"] };
     let in_long = doc! { "$let": {
         "vars": { "long": { "$arrayElemAt": ["$$inner.v", 0] } },
@@ -229,7 +234,9 @@ fn in_document(value: &str) -> Document {
     } };
     let is_number = doc! { "$and": [
         { "$in": [{ "$type": "$$date" }, ["int", "long", "double"]] },
-        { "$lt": [{ "$abs": "$$date" }, 1e15] },
+        // Not by `$abs`, which fails of the least long. NaN is below all numbers.
+        { "$lt": ["$$date", 1e15] },
+        { "$gt": ["$$date", -1e15] },
     ] };
     let of_date = doc! { "$switch": {
         "branches": [
@@ -268,6 +275,7 @@ impl Form {
     /// The date of `value` if it has this form, else what `others` make of it.
     fn read(&self, value: &str, others: Bson) -> Document {
         let find = doc! { "$regexFind": { "input": value, "regex": self.pattern } };
+        let find = doc! { "$cond": [has_only(value, self.letters), find, Bson::Null] };
         let number = |at: usize| doc! { "$toInt": group(at) };
         let month = match self.month {
             Month::Number(at) => number(at),
@@ -306,6 +314,24 @@ impl Form {
             "in": { "$cond": [{ "$eq": ["$$found", Bson::Null] }, others, zoned] },
         } }
     }
+}
+
+/// A text without the name of a time zone in parentheses at its end, which has any letters.
+fn without_comment(value: &str) -> Document {
+    let part = |at: i64| doc! { "$arrayElemAt": ["$$parts", at] };
+    let is_comment = doc! { "$and": [
+        { "$eq": [{ "$size": "$$parts" }, 2] },
+        // The one parenthesis is the last letter.
+        { "$eq": [{ "$indexOfBytes": [part(1), "("] }, -1] },
+        { "$eq": [
+            { "$indexOfBytes": [part(1), ")"] },
+            { "$subtract": [{ "$strLenBytes": part(1) }, 1] },
+        ] },
+    ] };
+    doc! { "$let": {
+        "vars": { "parts": { "$split": [value, " ("] } },
+        "in": { "$cond": [is_comment, part(0), value] },
+    } }
 }
 
 /// A group of the text that was found.

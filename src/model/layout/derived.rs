@@ -9,9 +9,12 @@ use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::dates;
-use super::expressions::{code, is_text, is_usable, millis, of_digits, over_or_not};
+use super::expressions::{
+    code, is_missing, is_text, is_usable, millis, of_digits, of_known, over_or_not,
+};
 use super::rule::{Clock, Kind, Meaning, Outcome, Rule, clause, digits};
-use crate::model::document::{Found, Unit, number};
+use crate::model::document::{Found, Unit};
+use crate::model::number::millis_of;
 use crate::model::payload;
 
 impl Rule {
@@ -36,7 +39,9 @@ impl Rule {
     fn value_of_text(&self) -> Bson {
         let read: Bson = match self.unit {
             None => doc! { "$toLong": dates::rfc3339("$$text") }.into(),
-            Some(unit) => of_digits("$$text", |number| millis(number, Some(unit)).into()),
+            Some(unit) => {
+                of_digits("$$text", |number| of_known(number, millis(number, Some(unit))).into())
+            }
         };
         let said = doc! { "$let": { "vars": { "text": self.said() }, "in": read } };
         doc! { "$cond": [is_text(&self.field()), said, Bson::Null] }.into()
@@ -46,12 +51,21 @@ impl Rule {
     fn said(&self) -> Bson {
         let field = self.field();
         let Some(mark) = &self.after else { return field.into() };
-        let from = doc! { "$add": ["$$mark", mark.len() as i64] };
-        let rest = doc! { "$substrBytes": [&field, from, -1] };
-        let said = doc! { "$arrayElemAt": [{ "$split": [rest, "\""] }, 0] };
+        // Not by `$substrBytes`, which fails in front of what is not UTF-8. Where the mark comes again
+        // before any quotation mark, what stands between the two is more than an instant.
+        let said = doc! { "$arrayElemAt": [{ "$split": ["$$rest", "\""] }, 0] };
+        let is_said = doc! { "$or": [
+            mark.starts_with('"'),
+            { "$eq": [{ "$size": "$$parts" }, 2] },
+            { "$gte": [{ "$indexOfBytes": ["$$rest", "\""] }, 0] },
+        ] };
+        let after = doc! { "$let": {
+            "vars": { "rest": { "$arrayElemAt": ["$$parts", 1] } },
+            "in": { "$cond": [is_said, said, ""] },
+        } };
         doc! { "$let": {
-            "vars": { "mark": { "$indexOfBytes": [field, mark] } },
-            "in": { "$cond": [{ "$lt": ["$$mark", 0] }, "", said] },
+            "vars": { "parts": { "$split": [field, mark] } },
+            "in": { "$cond": [{ "$lt": [{ "$size": "$$parts" }, 2] }, "", after] },
         } }
         .into()
     }
@@ -123,8 +137,8 @@ impl Rule {
             let never = code(Meaning::Endless);
             branches.push(doc! { "case": { "$gt": ["$$at", Bson::Null] }, "then": never });
         }
-        for (kind, meaning) in [("missing", self.missing), ("null", self.null)] {
-            let is_it = doc! { "$eq": [{ "$type": self.field() }, kind] };
+        let null = doc! { "$eq": [{ "$type": self.field() }, "null"] };
+        for (is_it, meaning) in [(is_missing(self.path()), self.missing), (null, self.null)] {
             branches.push(doc! { "case": is_it, "then": code(meaning) });
         }
         if let Some(lacks) = self.lacks_mark() {
@@ -135,17 +149,21 @@ impl Rule {
 
     /// What the value found at the path says.
     pub(super) fn derived(&self, found: &Found<'_>, cutoff: DateTime) -> Outcome {
-        let value = match found {
-            Found::One(RawBsonRef::String(text)) if self.text => match self.said_in(text) {
+        let text = match found {
+            Found::One(RawBsonRef::String(text)) if self.text => Some(*text),
+            // The instant may be whole beside what is not UTF-8.
+            Found::NotUtf8(text) if self.text => Some(text.as_str()),
+            _ => None,
+        };
+        let value = match (found, text) {
+            (_, Some(text)) => match self.said_in(text) {
                 None => return Outcome::absent(self.missing),
                 Some(said) => self.instant_in(said),
             },
-            Found::One(RawBsonRef::DateTime(date)) if self.kind == Kind::Date => {
+            (Found::One(RawBsonRef::DateTime(date)), None) if self.kind == Kind::Date => {
                 Some(date.timestamp_millis())
             }
-            Found::One(value) => {
-                self.unit.and_then(|_| number(*value)).map(|number| self.in_millis(number))
-            }
+            (Found::One(value), None) => self.unit.and_then(|unit| millis_of(*value, unit)),
             _ => None,
         };
         match (value, self.never_up_to) {

@@ -7,9 +7,10 @@
 use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, Document, doc};
 
-use super::expressions::{is_number, is_text, of_digits};
+use super::expressions::{is_number, is_text, of_digits, outer_paths};
 use super::rule::{Kind, Meaning, Outcome, Rule, clause, digits};
 use crate::model::document::{FieldPath, Fields, Found, Unit, each, number};
+use crate::model::number::{Decimal, is_less};
 
 /// A lifetime beyond this is taken for nonsense; with it a date would overflow.
 const LONGEST: f64 = 1e15;
@@ -123,7 +124,11 @@ impl Rule {
             _ => {}
         }
         // `{path: null}` would match missing and `[null]` too.
-        let null = doc! { path: { "$type": 10, "$not": { "$type": 4 } } };
+        let mut null = doc! { path: { "$type": 10, "$not": { "$type": 4 } } };
+        null.extend(
+            outer_paths(path)
+                .map(|outer| (outer.to_owned(), doc! { "$not": { "$type": 4 } }.into())),
+        );
         let missing = doc! { path: { "$exists": false } };
         let mut clauses = clause(self.null == meaning, null);
         clauses.extend(clause(self.missing == meaning, missing));
@@ -180,20 +185,18 @@ impl Rule {
         else {
             return Outcome::absent(Meaning::Malformed);
         };
-        let lifetime = match lifetime {
-            RawBsonRef::String(text) if self.lifetime_text => {
-                digits(text).map(|number| number as f64)
-            }
-            lifetime => number(lifetime),
+        let text = match lifetime {
+            RawBsonRef::String(text) if self.lifetime_text => digits(text).map(RawBsonRef::Int64),
+            lifetime => Some(lifetime),
         };
-        let Some(lifetime) = lifetime.filter(|number| number.abs() < LONGEST) else {
+        let unit = self.lifetime_unit.unwrap_or(Unit::Ms);
+        let Some(lifetime) = text.and_then(|value| Lifetime::of(value, unit)) else {
             return Outcome::absent(Meaning::Malformed);
         };
-        if self.never_up_to.is_some_and(|never| lifetime <= never as f64) {
+        if self.never_up_to.is_some_and(|never| lifetime.is_at_most(never)) {
             return Outcome::absent(Meaning::Endless);
         }
-        let millis = (lifetime * self.lifetime_unit.map_or(1.0, Unit::millis)).trunc();
-        let at = DateTime::from_millis(date.timestamp_millis().saturating_add(millis as i64));
+        let at = DateTime::from_millis(date.timestamp_millis().saturating_add(lifetime.millis()));
         Outcome { at: Some(at), over: at < cutoff, meaning: None }
     }
 
@@ -226,20 +229,43 @@ impl Rule {
     }
 }
 
-/// Whether a number is less than the limit, as exactly as the server compares: nanoseconds since
-/// 1970 are beyond the integers that a double can represent.
-fn is_less(value: RawBsonRef<'_>, limit: &Bson) -> bool {
-    match (value, limit) {
-        (RawBsonRef::Int64(number), Bson::Int64(limit)) => number < *limit,
-        (value, Bson::Int64(limit)) => {
-            number(value).is_some_and(|number| (number.floor() as i64) < *limit)
-        }
-        (value, Bson::Double(limit)) => number(value).is_some_and(|number| number < *limit),
-        _ => false,
-    }
-}
-
 fn with_null(mut filter: Document, field: Option<&str>) -> Document {
     filter.extend(field.map(|field| (field.to_owned(), doc! { "$type": "null" }.into())));
     filter
+}
+
+/// How long a session lives, as the document itself says.
+#[derive(Clone, Copy)]
+enum Lifetime {
+    Double(f64, Unit),
+    Decimal(Decimal, Unit),
+}
+
+impl Lifetime {
+    /// `None` for what is no number, and for nonsense.
+    fn of(value: RawBsonRef<'_>, unit: Unit) -> Option<Self> {
+        if let RawBsonRef::Decimal128(decimal) = value {
+            let decimal = Decimal::of(decimal)?;
+            let most = Decimal::from(LONGEST as i64);
+            let least = Decimal::from(-LONGEST as i64);
+            let is_within = decimal.compare(most).is_lt() && decimal.compare(least).is_gt();
+            return is_within.then_some(Self::Decimal(decimal, unit));
+        }
+        let lifetime = number(value).filter(|number| number.abs() < LONGEST)?;
+        Some(Self::Double(lifetime, unit))
+    }
+
+    fn is_at_most(self, number: i64) -> bool {
+        match self {
+            Self::Double(own, _) => own <= number as f64,
+            Self::Decimal(own, _) => own.compare(number.into()).is_le(),
+        }
+    }
+
+    fn millis(self) -> i64 {
+        match self {
+            Self::Double(own, unit) => (own * unit.millis()).trunc() as i64,
+            Self::Decimal(own, unit) => own.in_millis(unit).truncated(),
+        }
+    }
 }

@@ -47,38 +47,114 @@ pub(super) fn is_usable(value: &str, unit: Option<Unit>) -> Document {
     }
 }
 
-pub(super) fn least(field: &str, usable: Document) -> Document {
-    doc! { "$min": { "$filter": { "input": field, "as": "this", "cond": usable } } }
+/// The least usable of the values in the array at a path.
+pub(super) fn least(path: &str, usable: Document) -> Document {
+    doc! { "$min": { "$filter": { "input": items(path), "as": "this", "cond": usable } } }
 }
 
-pub(super) fn millis(value: &str, unit: Option<Unit>) -> Document {
-    match unit {
-        None => doc! { "$toLong": value },
-        Some(Unit::Ms) => doc! { "$floor": value },
-        Some(unit) => doc! { "$floor": { "$multiply": [value, unit.millis()] } },
+/// The values in the array at a path. Where the path leads through an array, there is an array of what
+/// each of its documents has, and in that again arrays, whose values count as they do for a filter.
+pub(super) fn items(path: &str) -> Bson {
+    let field = format!("${path}");
+    let Some(through) = leads_through_array(path) else { return field.into() };
+    let each = doc! { "$cond": [{ "$isArray": "$$this" }, "$$this", ["$$this"]] };
+    let flat = doc! { "$reduce": {
+        "input": &field,
+        "initialValue": [],
+        "in": { "$concatArrays": ["$$value", each] },
+    } };
+    doc! { "$cond": [through, flat, field] }.into()
+}
+
+/// Whether nothing stands at a path.
+pub(super) fn is_missing(path: &str) -> Document {
+    let field = format!("${path}");
+    let missing = doc! { "$eq": [{ "$type": &field }, "missing"] };
+    match leads_through_array(path) {
+        None => missing,
+        Some(through) => {
+            let none = doc! { "$and": [through, { "$eq": [field, []] }] };
+            doc! { "$or": [missing, none] }
+        }
     }
+}
+
+/// Whether a path of several names leads through an array.
+fn leads_through_array(path: &str) -> Option<Document> {
+    let outer = outer_paths(path).map(|outer| doc! { "$isArray": format!("${outer}") });
+    let outer: Vec<Document> = outer.collect();
+    (!outer.is_empty()).then(|| doc! { "$or": outer })
+}
+
+/// The paths that a path leads along.
+pub(super) fn outer_paths(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('.').map(|(at, _)| &path[..at])
+}
+
+/// This, where the value is there, or null: `$max` and `$min` pass over a null.
+pub(super) fn of_known(value: &str, this: Document) -> Document {
+    doc! { "$cond": [{ "$gt": [value, Bson::Null] }, this, Bson::Null] }
+}
+
+/// Beyond this there are no milliseconds of a date.
+const FURTHEST: f64 = 9.3e18;
+
+pub(super) fn millis(value: &str, unit: Option<Unit>) -> Document {
+    let number: Bson = match unit {
+        None => return doc! { "$toLong": value },
+        Some(Unit::Ms) => value.into(),
+        Some(unit) => doc! { "$multiply": [value, unit.millis()] }.into(),
+    };
+    // Of an infinite or very large decimal `$floor` makes NaN.
+    within(-FURTHEST, number, FURTHEST, |number| doc! { "$floor": number })
+}
+
+/// What `make` makes of a number that is not below the first and not above the last.
+pub(super) fn within(
+    first: impl Into<Bson>,
+    number: impl Into<Bson>,
+    last: impl Into<Bson>,
+    make: impl FnOnce(Document) -> Document,
+) -> Document {
+    make(doc! { "$max": [first.into(), { "$min": [number.into(), last.into()] }] })
 }
 
 /// The instant at `path` in milliseconds since 1970, or null; of an array the earliest.
 pub(super) fn instant(path: &str, unit: Option<Unit>) -> Bson {
     let field = format!("${path}");
     let of_array = doc! { "$let": {
-        "vars": { "least": least(&field, is_usable("$$this", unit)) },
-        "in": millis("$$least", unit),
+        "vars": { "least": least(path, is_usable("$$this", unit)) },
+        "in": of_known("$$least", millis("$$least", unit)),
     } };
     let unusual = doc! { "$cond": [{ "$isArray": &field }, of_array, Bson::Null] };
     doc! { "$cond": [is_usable(&field, unit), millis(&field, unit), unusual] }.into()
 }
 
-/// `convert` applied to the number in the text `value`, or to null.
-pub(super) fn of_digits(value: &str, convert: impl Fn(&str) -> Bson) -> Bson {
+/// What `tell` makes of the number that the text `value` is, or null.
+pub(super) fn of_digits(value: &str, tell: impl Fn(&str) -> Bson) -> Bson {
+    let of_digits = number_of_text(value, DIGITS, |number| number.into());
+    doc! { "$let": { "vars": { "number": of_digits }, "in": tell("$$number") } }.into()
+}
+
+/// What `tell` makes of the whole number that the text `value` is, if it matches, or null.
+pub(super) fn number_of_text(value: &str, regex: &str, tell: impl Fn(&str) -> Bson) -> Document {
     let number = doc! { "$convert": { "input": value, "to": "long", "onError": Bson::Null } };
-    let are_digits = doc! { "$regexMatch": { "input": value, "regex": DIGITS } };
+    let matches = doc! { "$regexMatch": { "input": value, "regex": regex } };
     doc! { "$let": {
-        "vars": { "number": { "$cond": [are_digits, number, Bson::Null] } },
-        "in": convert("$$number"),
+        "vars": { "whole": number },
+        // A regular expression fails on what is not UTF-8, and no number is that.
+        "in": { "$cond": [
+            { "$eq": ["$$whole", Bson::Null] },
+            Bson::Null,
+            { "$cond": [matches, tell("$$whole"), Bson::Null] },
+        ] },
     } }
-    .into()
+}
+
+/// Whether a text has no other letters than these, of which a regular expression can be sure: it fails
+/// on what is not UTF-8.
+pub(super) fn has_only(value: impl Into<Bson>, letters: &str) -> Document {
+    doc! { "$eq": [{ "$trim": { "input": value.into(), "chars": letters } }, ""] }
 }
 
 pub(super) fn is_text(value: &str) -> Document {

@@ -6,8 +6,9 @@ use bson::raw::RawBsonRef;
 use bson::{Bson, Document, RawDocument, doc};
 
 use super::definition::{BsonType, Layout};
+use super::expressions::is_missing;
 use crate::model::document::{FieldPath, Found, each, find};
-use crate::model::filter::{all, escaped};
+use crate::model::filter::all;
 
 impl Layout {
     /// The filter of its sessions, whatever their state. It is part of every filter by which sessions
@@ -30,41 +31,41 @@ impl Layout {
             .iter()
             .map(|(path, types)| doc! { path: neutral(doc! { "$type": aliases(types) }) })
             .collect();
+        let outer = detect.require.keys().filter(|path| self.reads_within(path));
+        clauses.extend(outer.map(|path| doc! { path: { "$not": { "$type": "array" } } }));
         clauses.extend(detect.forbid.iter().map(|path| doc! { path: { "$exists": false } }));
-        clauses.extend(
-            self.affixes().map(|regex| doc! { &self.id.path: neutral(doc! { "$regex": regex }) }),
-        );
+        clauses.extend(self.has_affixes().map(|has| doc! { "$expr": has }));
         clauses
     }
 
     /// Whether a document is one of its sessions, as an expression.
     pub(crate) fn membership_fact(&self) -> Bson {
-        let required = self.detect.require.iter().map(|(path, types)| has_type_fact(path, types));
-        let forbidden = self.detect.forbid.iter().map(|path| {
-            doc! { "$in": [{ "$type": format!("${path}") }, ["missing"]] }
-        });
-        let id = format!("${}", self.id.path);
-        let affixes = self.affixes().map(|regex| {
-            let is_text = doc! { "$eq": [{ "$type": &id }, "string"] };
-            let matches = doc! { "$regexMatch": { "input": &id, "regex": regex } };
-            doc! { "$cond": [is_text, matches, false] }
-        });
-        let facts: Vec<Document> = required.chain(forbidden).chain(affixes).collect();
+        let required =
+            self.detect.require.iter().map(|(path, types)| match self.reads_within(path) {
+                true => doc! { "$in": [{ "$type": format!("${path}") }, aliases(types)] },
+                false => has_type_fact(path, types),
+            });
+        let forbidden = self.detect.forbid.iter().map(|path| is_missing(path));
+        let facts: Vec<Document> = required.chain(forbidden).chain(self.has_affixes()).collect();
         doc! { "$and": facts }.into()
     }
 
     /// Whether `document` is one of its sessions.
     pub fn describes(&self, document: &RawDocument) -> bool {
         let detect = &self.detect;
-        let id_is = |is: &dyn Fn(&str) -> bool| {
-            each(find(document, &self.id.path))
-                .into_iter()
-                .any(|value| matches!(value, RawBsonRef::String(id) if is(id)))
+        let has_affixes = || match find(document, &self.id.path) {
+            Found::One(RawBsonRef::String(id)) => self.may_be_id(id),
+            // What the store puts around the id is UTF-8, whatever the id is.
+            Found::NotUtf8(id) => self.may_be_id(&id),
+            _ => false,
         };
-        detect.require.iter().all(|(path, types)| has_type(document, path, types))
+        let has_type = |(path, types): (&FieldPath, &Vec<BsonType>)| match self.reads_within(path) {
+            true => matches!(find(document, path), Found::One(value) if type_is(value, types)),
+            false => has_type(document, path, types),
+        };
+        detect.require.iter().all(has_type)
             && !detect.forbid.iter().any(|path| !matches!(find(document, path), Found::Missing))
-            && (self.id.suffix.is_empty() || id_is(&|id| id.ends_with(&self.id.suffix)))
-            && (!detect.prefixed || id_is(&|id| id.starts_with(&self.id.prefix)))
+            && (!self.has_affixed_ids() || has_affixes())
     }
 
     /// Whether a session can have this id.
@@ -72,12 +73,49 @@ impl Layout {
         id.ends_with(&self.id.suffix) && (!self.detect.prefixed || id.starts_with(&self.id.prefix))
     }
 
-    /// What the ids of its sessions begin and end with, as regular expressions.
-    fn affixes(&self) -> impl Iterator<Item = String> {
-        let prefix = self.detect.prefixed.then(|| format!("^{}", escaped(&self.id.prefix)));
-        // A `$` would match before a line break at the end, too.
+    /// Whether fields inside this one are read, looked for or set. Then it must be a document itself: through an
+    /// array of documents nothing can be set, and a field would have several values.
+    fn reads_within(&self, path: &FieldPath) -> bool {
+        let of_rules =
+            self.expiry.iter().flat_map(|rule| [&rule.path, &rule.lifetime_path]).flatten();
+        let set = self.end.iter().map(|(path, _)| path);
+        let dates = self.touched.iter().chain(&self.created).map(|at| &at.path);
+        let others = self.detect.forbid.iter().chain(self.detect.require.keys());
+        let mut read = of_rules.chain(set).chain(dates).chain(others);
+        let is_array = |kind: &BsonType| *kind == BsonType::Array;
+        let may_be_array =
+            self.detect.require.get(path).is_some_and(|types| types.iter().any(is_array));
+        !may_be_array
+            && read.any(|inner| {
+                inner.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            })
+    }
+
+    fn has_affixed_ids(&self) -> bool {
+        self.detect.prefixed || !self.id.suffix.is_empty()
+    }
+
+    /// Whether the id is a text that begins and ends as those of its sessions do, as an expression, if
+    /// they do. It compares bytes: a regular expression finds nothing in a text that is not UTF-8, and
+    /// in an expression it fails.
+    fn has_affixes(&self) -> Option<Document> {
+        let id = format!("${}", self.id.path);
+        let prefix = self.detect.prefixed.then_some(&self.id.prefix);
+        let begins = prefix.map(|prefix| doc! { "$eq": [{ "$indexOfBytes": [&id, prefix] }, 0] });
         let suffix = Some(&self.id.suffix).filter(|suffix| !suffix.is_empty());
-        prefix.into_iter().chain(suffix.map(|suffix| format!("{}\\z", escaped(suffix))))
+        let ends = suffix.map(|suffix| {
+            let start = doc! { "$subtract": [{ "$strLenBytes": &id }, suffix.len() as i64] };
+            let from = doc! { "$max": [0, &start] };
+            doc! { "$and": [
+                { "$gte": [&start, 0] },
+                { "$eq": [{ "$indexOfBytes": [&id, suffix, from] }, &start] },
+            ] }
+        });
+        let mut has: Vec<Document> = begins.into_iter().chain(ends).collect();
+        self.has_affixed_ids().then(|| {
+            has.insert(0, doc! { "$eq": [{ "$type": id }, "string"] });
+            doc! { "$and": has }
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::definition::Layout;
+use super::expressions::within;
 use super::rule::{Kind, Rule};
 use super::{dates, derived};
 use crate::error::{Error, Result};
@@ -66,18 +67,22 @@ impl Layout {
             )));
         }
         let date = dates::read(&rule.field());
+        let is_clear = doc! { "$and": [
+            is_single(rule.path()),
+            { "$ne": [&date, Bson::Null] },
+        ] };
         // `$type` in a filter looks into arrays.
-        let of_type = |types: &[&str]| doc! { "$in": [{ "$type": rule.field() }, types] };
-        let of_clear = |types: &[&str], clear: &str| {
-            let compared = doc! { "$and": [of_type(types), { clear: [&date, Bson::Null] }] };
-            all(vec![doc! { rule.path(): { "$type": types } }, doc! { "$expr": compared }])
+        let which = |types: &[&str], clear: Document| {
+            let of_type = doc! { "$in": [{ "$type": rule.field() }, types] };
+            let told = doc! { "$expr": { "$and": [of_type, clear] } };
+            all(vec![doc! { rule.path(): { "$type": types } }, told])
         };
         let limit = DateTime::from_millis(rule.limit_millis(now));
         let is_over = doc! { "$lt": [&date, limit] };
         Ok(Mending {
-            selection: of_clear(&[&CONVERTED[..], &WRAPPED[..]].concat(), "$ne"),
+            unclear: Some(which(&CONVERTED, doc! { "$not": [&is_clear] })),
+            selection: which(&[&CONVERTED[..], &WRAPPED[..]].concat(), is_clear),
             over: doc! { "$expr": is_over },
-            unclear: Some(of_clear(&CONVERTED, "$eq")),
             update: vec![doc! { "$set": { rule.path(): date } }],
         })
     }
@@ -97,12 +102,19 @@ impl Layout {
         let instants: Vec<_> = self.touched.iter().chain(&self.created).collect();
         let touched = Self::instant_fact(&instants);
         let since = doc! { "$ifNull": [touched, now.timestamp_millis()] };
+        // Touches may be anything; the sum is one that a date, or a number of nanoseconds, can be.
+        let furthest = if rule.unit == Some(Unit::Ns) { 9e12 } else { 9e15 };
+        let since = within(-furthest, since, furthest, |since| since);
         let millis = i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
         let value = millis.saturating_sub(rule.lifetime_millis());
         let at = doc! { "$add": [&since, value] };
         let is_over = doc! { "$lt": [{ "$add": [since, millis] }, now.timestamp_millis()] };
         Ok(Mending {
-            selection: all(vec![self.filter(State::Endless, now), within_documents(rule)]),
+            selection: all(vec![
+                self.filter(State::Endless, now),
+                within_documents(rule),
+                doc! { "$expr": is_single(rule.path()) },
+            ]),
             over: doc! { "$expr": is_over },
             unclear: None,
             update: vec![doc! { "$set": { rule.path(): written(rule, at) } }],
@@ -120,6 +132,26 @@ fn written(rule: &Rule, millis: Document) -> Document {
         Some(Unit::S) => doc! { "$divide": [millis, 1000] },
         Some(Unit::Ns) => doc! { "$toLong": { "$multiply": [millis, 1_000_000_i64] } },
     }
+}
+
+/// Whether no field on the way is there twice, as an expression. An update by a pipeline would set both;
+/// with another field between the two mongod 6.0.5 ends (an invariant of `DocumentSubDiffNode`).
+fn is_single(path: &str) -> Document {
+    let mut outer = "$$ROOT".to_owned();
+    let mut singles = Vec::new();
+    for name in path.split('.') {
+        let is_named = doc! { "$eq": ["$$this.k", { "$literal": name }] };
+        let fields = doc! { "$objectToArray": &outer };
+        let named = doc! { "$filter": { "input": fields, "cond": is_named } };
+        let is_document = doc! { "$eq": [{ "$type": &outer }, "object"] };
+        let is_single = doc! { "$lte": [{ "$size": named }, 1] };
+        singles.push(doc! { "$cond": [is_document, is_single, true] });
+        outer = match outer.as_str() {
+            "$$ROOT" => format!("${name}"),
+            outer => format!("{outer}.{name}"),
+        };
+    }
+    doc! { "$and": singles }
 }
 
 /// Where the expiry is in a document of its own: nothing that is not one is replaced by one.

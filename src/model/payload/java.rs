@@ -293,6 +293,8 @@ impl<'a> Decoder<'a> {
             let count = u16::from_be_bytes(reader.array()?);
             let mut fields = Vec::new();
             for _ in 0..count {
+                // Fields and interfaces are no part of the value, but of the memory.
+                reader.value()?;
                 let kind = reader.byte()?;
                 let name = self::name(reader)?;
                 if matches!(kind, b'L' | b'[') {
@@ -309,6 +311,7 @@ impl<'a> Decoder<'a> {
         self.described(reader, |_, reader| {
             let mut interfaces = Vec::new();
             for _ in 0..length(reader)? {
+                reader.value()?;
                 interfaces.push(name(reader)?);
             }
             Ok(Class::proxy(&interfaces))
@@ -322,6 +325,7 @@ impl<'a> Decoder<'a> {
         reader: &mut Reader<'a>,
         read: impl FnOnce(&mut Self, &mut Reader<'a>) -> Decoded<Class>,
     ) -> Decoded<Rc<Class>> {
+        reader.value()?;
         let index = self.handles.len();
         self.handles.push(Handle::Class(None));
         let mut class = read(self, reader)?;

@@ -135,7 +135,10 @@ impl Store {
         let over = all(vec![purge.predicate(layouts)?, over]);
         let unclear = mendings.iter().map(|mending| mending.unclear.clone());
         let unclear = match unclear.collect::<Option<Vec<_>>>() {
-            Some(unclear) => self.count(layouts.either(unclear)).await?,
+            Some(unclear) => {
+                let invariant = purge.selection.invariant(layouts);
+                self.count(all(vec![invariant, layouts.either(unclear)])).await?
+            }
             None => 0,
         };
         Ok((self.count(over).await?, unclear))

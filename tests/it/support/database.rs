@@ -96,6 +96,23 @@ impl Db {
         assert_eq!(reply.get("n"), Some(&Bson::Int32(1)), "{reply}");
     }
 
+    /// Inserts a document in which a field has another name, which may be there already: a document
+    /// that a driver makes has each name once.
+    pub fn insert_renamed(&self, collection: &str, document: &Document, from: &str, to: &str) {
+        let mut bytes = Vec::new();
+        for (name, value) in document {
+            let name = if name == from { to } else { name };
+            let one = RawDocumentBuf::try_from(&doc! { name: value.clone() }).unwrap().into_bytes();
+            bytes.extend(&one[4..one.len() - 1]);
+        }
+        bytes.push(0);
+        let length = i32::try_from(bytes.len() + 4).unwrap();
+        bytes.splice(0..0, length.to_le_bytes());
+        let document = RawDocumentBuf::from_bytes(bytes).unwrap();
+        let collection = self.client.database(&self.name).collection::<RawDocumentBuf>(collection);
+        self.runtime.block_on(collection.insert_one(document).into_future()).unwrap();
+    }
+
     pub fn count(&self, collection: &str, filter: Document) -> u64 {
         let collection = self.collection(collection);
         self.runtime.block_on(collection.count_documents(filter).into_future()).unwrap()

@@ -51,6 +51,8 @@ pub fn read_definition(reader: &mut Reader, types: &mut Types, id: i64, end: usi
 
 /// Go's `wireType`: a struct of which one of seven fields is set, depending on the kind of type.
 pub fn define(reader: &mut Reader, types: &mut Types, id: i64) -> Decoded<()> {
+    // What a type takes is no part of the value, but of the memory.
+    reader.value()?;
     let id = id.checked_neg().filter(|id| *id >= FIRST_DEFINED && !types.contains_key(id));
     let id = id.ok_or_else(|| reader.error("a type is defined twice or has a reserved id"))?;
     let mut kind = None;
@@ -72,6 +74,7 @@ fn read_type(reader: &mut Reader, kind: usize) -> Decoded<Type> {
             (_, 0) => name = read_type_name(reader)?,
             (2, 1) => {
                 for _ in 0..read_count(reader)? {
+                    reader.value()?;
                     fields.push(read_field(reader)?);
                 }
             }

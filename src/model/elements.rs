@@ -1,0 +1,255 @@
+//! The elements of raw documents, also where one of them cannot be read: names and texts that are not
+//! UTF-8, old binaries and code that contradict themselves. The server stores and compares such elements,
+//! so what stands beside and behind them counts here as it does there.
+
+use bson::oid::ObjectId;
+use bson::raw::{
+    CStr, RawArray, RawBinaryRef, RawBsonRef, RawJavaScriptCodeWithScopeRef, RawRegexRef,
+};
+use bson::spec::{BinarySubtype, ElementType};
+use bson::{DateTime, Decimal128, RawDocument, Timestamp};
+use serde::Deserialize as _;
+use serde::de::value::{BorrowedBytesDeserializer, Error as Unreadable};
+
+/// An element of a document or an array.
+#[derive(Clone, Copy)]
+pub(crate) struct Element<'a> {
+    kind: ElementType,
+    name: &'a [u8],
+    value: &'a [u8],
+}
+
+/// The elements of a document, up to where its lengths stop making sense.
+#[derive(Clone)]
+pub(crate) struct Elements<'a>(&'a [u8]);
+
+impl<'a> Elements<'a> {
+    pub(crate) fn of(document: &'a RawDocument) -> Self {
+        Self::in_bytes(document.as_bytes())
+    }
+
+    pub(crate) fn of_array(array: &'a RawArray) -> Self {
+        Self::in_bytes(array.as_bytes())
+    }
+
+    /// Behind the length, and before the zero at the end.
+    fn in_bytes(bytes: &'a [u8]) -> Self {
+        Self(bytes.get(4..bytes.len() - 1).unwrap_or_default())
+    }
+
+    fn read(&mut self) -> Option<Element<'a>> {
+        let (kind, rest) = self.0.split_first()?;
+        let kind = ElementType::from(*kind)?;
+        let (name, rest) = c_string(rest)?;
+        let size = size_of(kind, rest)?;
+        let (value, rest) = rest.split_at_checked(size)?;
+        self.0 = rest;
+        Some(Element { kind, name, value })
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Element<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let element = self.read();
+        if element.is_none() {
+            self.0 = &[];
+        }
+        element
+    }
+}
+
+impl<'a> Element<'a> {
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        self.name == name.as_bytes()
+    }
+
+    /// The text, if it is one that is not UTF-8, with what can be read of it.
+    pub(crate) fn text_that_is_not_utf8(&self) -> Option<String> {
+        let text = match self.kind {
+            ElementType::String => text(self.value)?,
+            _ => return None,
+        };
+        std::str::from_utf8(text).is_err().then(|| String::from_utf8_lossy(text).into_owned())
+    }
+
+    /// The value. One that cannot be read is still of its type: a text that is not UTF-8 is a text, and
+    /// whatever no layout tells apart is `Undefined`.
+    pub(crate) fn value(&self) -> RawBsonRef<'a> {
+        self.whole_value().unwrap_or(match self.kind {
+            ElementType::String => RawBsonRef::String(REPLACED),
+            ElementType::Symbol => RawBsonRef::Symbol(REPLACED),
+            _ => RawBsonRef::Undefined,
+        })
+    }
+
+    fn whole_value(&self) -> Option<RawBsonRef<'a>> {
+        let utf8 = |bytes: &'a [u8]| std::str::from_utf8(bytes).ok();
+        Some(match self.kind {
+            ElementType::Double => RawBsonRef::Double(f64::from_le_bytes(self.bytes()?)),
+            ElementType::String => RawBsonRef::String(utf8(text(self.value)?)?),
+            ElementType::Symbol => RawBsonRef::Symbol(utf8(text(self.value)?)?),
+            ElementType::JavaScriptCode => RawBsonRef::JavaScriptCode(utf8(text(self.value)?)?),
+            ElementType::EmbeddedDocument => {
+                RawBsonRef::Document(RawDocument::from_bytes(self.value).ok()?)
+            }
+            ElementType::Array => {
+                // The one way to an array from its bytes.
+                let bytes = BorrowedBytesDeserializer::<Unreadable>::new(self.value);
+                RawBsonRef::Array(<&RawArray>::deserialize(bytes).ok()?)
+            }
+            ElementType::Binary => {
+                let subtype = BinarySubtype::from(*self.value.get(4)?);
+                let bytes = self.value.get(5..)?;
+                let bytes = match subtype {
+                    BinarySubtype::BinaryOld => old_binary(bytes),
+                    _ => bytes,
+                };
+                RawBsonRef::Binary(RawBinaryRef { subtype, bytes })
+            }
+            ElementType::ObjectId => RawBsonRef::ObjectId(ObjectId::from_bytes(self.bytes()?)),
+            ElementType::Boolean => RawBsonRef::Boolean(self.bytes()? != [0]),
+            ElementType::DateTime => {
+                RawBsonRef::DateTime(DateTime::from_millis(i64::from_le_bytes(self.bytes()?)))
+            }
+            ElementType::Null => RawBsonRef::Null,
+            ElementType::RegularExpression => {
+                let (pattern, rest) = c_string(self.value)?;
+                let c_str = |bytes| <&CStr>::try_from(utf8(bytes)?).ok();
+                RawBsonRef::RegularExpression(RawRegexRef {
+                    pattern: c_str(pattern)?,
+                    options: c_str(c_string(rest)?.0)?,
+                })
+            }
+            ElementType::JavaScriptCodeWithScope => {
+                let (code, scope) = self.value.get(4..)?.split_at_checked(size_of(
+                    ElementType::JavaScriptCode,
+                    self.value.get(4..)?,
+                )?)?;
+                RawBsonRef::JavaScriptCodeWithScope(RawJavaScriptCodeWithScopeRef {
+                    code: utf8(text(code)?)?,
+                    scope: RawDocument::from_bytes(scope).ok()?,
+                })
+            }
+            ElementType::Int32 => RawBsonRef::Int32(i32::from_le_bytes(self.bytes()?)),
+            ElementType::Timestamp => {
+                let both = u64::from_le_bytes(self.bytes()?);
+                let (time, increment) = ((both >> 32) as u32, both as u32);
+                RawBsonRef::Timestamp(Timestamp { time, increment })
+            }
+            ElementType::Int64 => RawBsonRef::Int64(i64::from_le_bytes(self.bytes()?)),
+            ElementType::Decimal128 => {
+                RawBsonRef::Decimal128(Decimal128::from_bytes(self.bytes()?))
+            }
+            ElementType::MinKey => RawBsonRef::MinKey,
+            ElementType::MaxKey => RawBsonRef::MaxKey,
+            ElementType::Undefined | ElementType::DbPointer => return None,
+        })
+    }
+
+    fn bytes<const LENGTH: usize>(&self) -> Option<[u8; LENGTH]> {
+        self.value.try_into().ok()
+    }
+}
+
+/// What is shown where a text is not UTF-8.
+pub(super) const REPLACED: &str = "\u{FFFD}";
+
+fn size_of(kind: ElementType, rest: &[u8]) -> Option<usize> {
+    let length = || {
+        let length = i32::from_le_bytes(*rest.first_chunk()?);
+        usize::try_from(length).ok()
+    };
+    Some(match kind {
+        ElementType::Null | ElementType::Undefined | ElementType::MinKey | ElementType::MaxKey => 0,
+        ElementType::Boolean => 1,
+        ElementType::Int32 => 4,
+        ElementType::Double
+        | ElementType::DateTime
+        | ElementType::Timestamp
+        | ElementType::Int64 => 8,
+        ElementType::ObjectId => 12,
+        ElementType::Decimal128 => 16,
+        ElementType::String | ElementType::Symbol | ElementType::JavaScriptCode => {
+            length()?.checked_add(4)?
+        }
+        ElementType::Binary => length()?.checked_add(5)?,
+        ElementType::DbPointer => length()?.checked_add(16)?,
+        ElementType::EmbeddedDocument
+        | ElementType::Array
+        | ElementType::JavaScriptCodeWithScope => length()?,
+        ElementType::RegularExpression => {
+            let (pattern, rest) = c_string(rest)?;
+            let (options, _) = c_string(rest)?;
+            pattern.len() + options.len() + 2
+        }
+    })
+}
+
+/// The bytes up to a zero, and those behind it.
+fn c_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    Some((&bytes[..end], &bytes[end + 1..]))
+}
+
+/// The bytes of a text with its length, without the zero behind it.
+fn text(value: &[u8]) -> Option<&[u8]> {
+    value.get(4..)?.split_last().map(|(_, text)| text)
+}
+
+/// The bytes inside an old binary, which has its length twice; all of them where the second is wrong.
+fn old_binary(bytes: &[u8]) -> &[u8] {
+    match bytes.split_first_chunk() {
+        Some((length, inner))
+            if usize::try_from(i32::from_le_bytes(*length)) == Ok(inner.len()) =>
+        {
+            inner
+        }
+        _ => bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::rawdoc;
+
+    use super::*;
+
+    #[test]
+    fn whatever_bson_can_be_is_read_as_the_crate_reads_it() {
+        let binary = |subtype| bson::Binary { subtype, bytes: vec![1, 2, 3] };
+        let document = rawdoc! {
+            "double": 1.5, "text": "Å", "document": { "a": 1 }, "array": [1, "a", [2]],
+            "binary": binary(BinarySubtype::Generic), "old": binary(BinarySubtype::BinaryOld),
+            "id": ObjectId::from_bytes([7; 12]), "true": true, "false": false,
+            "date": DateTime::from_millis(-5), "null": null, "int": -3, "long": i64::MIN,
+            "time": Timestamp { time: 5, increment: 6 },
+            "decimal": Decimal128::from_bytes([9; 16]),
+            "code": bson::raw::RawBson::JavaScriptCode("x".into()),
+            "symbol": bson::raw::RawBson::Symbol("s".into()),
+            "min": bson::raw::RawBson::MinKey, "max": bson::raw::RawBson::MaxKey,
+        };
+        let elements: Vec<_> = Elements::of(&document).collect();
+        let whole: Vec<_> = document.iter().map(|pair| pair.unwrap()).collect();
+        assert_eq!(elements.len(), whole.len());
+        for (element, (name, value)) in elements.iter().zip(whole) {
+            assert!(element.is_named(name.as_str()));
+            assert_eq!(element.value(), value, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn elements_behind_one_that_cannot_be_read_are_found() {
+        let document = rawdoc! { "?": "?", "text": "?", "then": 7 };
+        let mut bytes = document.into_bytes();
+        bytes.iter_mut().filter(|byte| **byte == b'?').for_each(|byte| *byte = 0xFF);
+        let document = bson::RawDocumentBuf::from_bytes(bytes).unwrap();
+        let elements: Vec<_> = Elements::of(&document).collect();
+        assert_eq!(elements.len(), 3);
+        assert_eq!(elements[1].text_that_is_not_utf8().as_deref(), Some(REPLACED));
+        assert_eq!(elements[1].value(), RawBsonRef::String(REPLACED));
+        assert_eq!(elements[2].value(), RawBsonRef::Int32(7));
+        assert!(elements[2].is_named("then"));
+    }
+}
