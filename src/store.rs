@@ -9,8 +9,9 @@ mod read;
 pub(crate) mod roundtrip;
 mod sessions;
 
+pub use crate::server::cursor::Batches;
 pub use crate::server::reply::documents;
 pub use collection::Store;
 pub use expiry::{DEFAULT_LIFETIME, Expiry};
 pub use ids::Resolved;
-pub use read::{Batches, Reading, SortKey};
+pub use read::{Reading, SortKey};

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use bson::{Bson, Document, doc, oid::ObjectId};
 
 use super::collection::Store;
-use super::read::Batches;
 use crate::error::Result;
 use crate::model::filter::{all, escaped};
 use crate::model::layout::{BsonType, Layout};
 use crate::model::session::{SessionId, shorten};
+use crate::server::cursor::Batches;
 use crate::server::reply::{documents, key_of};
 
 /// The least that can be typed of an id whose short form is longer.
