@@ -1,5 +1,6 @@
 //! A connection to a MongoDB deployment: the server's clock, and commands.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ mod uri;
 
 use clients::Clients;
 pub(crate) use clients::Link;
-use deadline::{Lost, Overdue, Pending};
+use deadline::{Limits, Lost, Pending, Troubles, Undropped, Waits};
 use heartbeats::Heartbeats;
 use logical::Known;
 pub use uri::IgnoredOption;
@@ -46,7 +47,7 @@ pub struct Connection {
     clients: Arc<Clients>,
     asked: Arc<Asked>,
     heartbeats: Heartbeats,
-    overdue: Overdue,
+    waits: Waits,
 }
 
 /// What the connection string requests.
@@ -131,12 +132,14 @@ impl Connection {
     /// [`Error::Uri`] if the string is invalid; the message contains no secrets. [`Error::Driver`]
     /// if the name in a `mongodb+srv` string cannot be looked up.
     pub async fn open(uri: &str, database: Option<&str>) -> Result<Self> {
+        let socket_timeout = uri::socket_timeout(uri).map_err(Error::Uri)?;
         let (readable, mut ignored) = uri::readable(uri);
         let parsed = ClientOptions::parse(&*readable).await;
         let mut options = parsed.map_err(|error| uri::unparsed(&readable, error))?;
         let login = options.credential.as_ref().and_then(|login| login.username.clone());
         uri::corrected(&mut options, &mut ignored)?;
         let within = *options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+        let limits = Limits::new(socket_timeout, within);
         // Operators see this name in `currentOp` and in the server's log.
         let app_name = options.app_name.get_or_insert_with(|| "sessionctl".to_owned()).clone();
         options.max_pool_size.get_or_insert(MOST_IN_FLIGHT + 1);
@@ -159,7 +162,7 @@ impl Connection {
             clients: Arc::new(clients),
             asked: Arc::new(asked),
             heartbeats,
-            overdue: Overdue::default(),
+            waits: Waits { limits, troubles: Troubles::default() },
         })
     }
 
@@ -190,9 +193,21 @@ impl Connection {
     }
 
     /// The command whose reply is overdue for longest, although the server does not work on it, and
-    /// for how long. `None` if all is well. Such a command is given up after a while.
+    /// for how long. Such a command is given up after a while.
     pub fn overdue(&self) -> Option<(String, Duration)> {
-        self.overdue.longest()
+        self.waits.troubles.overdue()
+    }
+
+    /// What is wrong with the connection at the moment: a reply is overdue, or the last command did
+    /// not reach a server or lost its reply. `None` if all is well.
+    pub fn trouble(&self) -> Option<String> {
+        match self.overdue() {
+            Some((command, waited)) => {
+                let (address, waited) = (&self.asked.address, waited.as_secs());
+                Some(format!("{address} has sent no reply to {command} for {waited} s"))
+            }
+            None => self.waits.troubles.failed(),
+        }
     }
 
     /// Sends a command, and waits for its reply: `work` is given a client, and a session if the server
@@ -239,16 +254,13 @@ impl Connection {
     }
 
     /// Waits for what `work` comes to, with the session of this id.
-    pub(crate) async fn await_reply<F>(
+    pub(crate) async fn await_reply<T: Send + 'static>(
         &self,
         asking: Asking<'_>,
         link: &Arc<Link>,
         session: Option<Bson>,
-        work: F,
-    ) -> Result<F::Output>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
         let Asking { command, max_time, servers, .. } = asking;
         let servers = || match servers {
             Servers::These(criteria) => vec![Some(criteria.clone())],
@@ -263,11 +275,13 @@ impl Connection {
             }
         };
         let pending = Pending { command, operation: &operation, max_time, servers: &servers };
-        let reply = deadline::reply(&self.clients, &self.overdue, link, pending, work).await;
-        reply.map_err(|Lost(waited)| Error::NoReply {
-            address: self.asked.address.clone(),
-            command: command.to_owned(),
-            waited,
+        let reply =
+            deadline::reply(&self.clients, &self.waits, link, pending, Undropped::new(work)).await;
+        reply.map_err(|Lost(waited)| {
+            let address = self.asked.address.clone();
+            let error = Error::NoReply { address, command: command.to_owned(), waited };
+            self.waits.troubles.set_failed(Some(&error));
+            error
         })
     }
 
@@ -288,7 +302,7 @@ impl Connection {
         link: &Arc<Link>,
         outcome: mongodb::error::Result<T>,
     ) -> Result<T> {
-        outcome.map_err(|error| {
+        let outcome = outcome.map_err(|error| {
             let namespace = match asking.collection {
                 Some(collection) => self.namespace(collection),
                 None => ADMIN.to_owned(),
@@ -298,7 +312,10 @@ impl Connection {
                 self.clients.replace(link);
             }
             error
-        })
+        });
+        let failure = outcome.as_ref().err().filter(|error| error.code().is_none());
+        self.waits.troubles.set_failed(failure.map(|error| error as &dyn Display));
+        outcome
     }
 
     pub(crate) fn namespace(&self, collection: &str) -> String {

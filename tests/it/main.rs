@@ -10,6 +10,8 @@
 
 #[path = "../rig/patience.rs"]
 mod patience;
+#[path = "../rig/proxy.rs"]
+mod proxy;
 #[path = "../rig/replica.rs"]
 mod rig;
 mod support;
@@ -35,6 +37,7 @@ mod layouts;
 mod lease;
 mod list;
 mod mongod;
+mod network;
 mod output;
 mod packages;
 mod purge;

@@ -29,8 +29,8 @@ impl Link {
 
 /// The current client, and a second one while a reply is overdue.
 pub(super) struct Clients {
-    options: ClientOptions,
-    known: Known,
+    /// Makes another client of the same options.
+    make: Box<dyn Fn() -> mongodb::error::Result<Link> + Send + Sync>,
     current: Mutex<Arc<Link>>,
     /// Shared by all commands that wait, and gone with the last of them.
     second: Mutex<Weak<Link>>,
@@ -38,8 +38,12 @@ pub(super) struct Clients {
 
 impl Clients {
     pub(super) fn new(options: ClientOptions, known: Known) -> mongodb::error::Result<Self> {
-        let current = Mutex::new(Arc::new(link(&options, &known)?));
-        Ok(Self { options, known, current, second: Mutex::default() })
+        let make = Box::new(move || {
+            let client = Client::with_options(options.clone())?;
+            Ok(Link { client, sessions: LogicalSessions::new(known.clone()) })
+        });
+        let current = Mutex::new(Arc::new(make()?));
+        Ok(Self { make, current, second: Mutex::default() })
     }
 
     pub(super) fn current(&self) -> Arc<Link> {
@@ -52,7 +56,7 @@ impl Clients {
         match second.upgrade() {
             Some(link) => Ok(link),
             None => {
-                let link = Arc::new(link(&self.options, &self.known)?);
+                let link = Arc::new((self.make)()?);
                 *second = Arc::downgrade(&link);
                 Ok(link)
             }
@@ -70,19 +74,13 @@ impl Clients {
         let second = lock(&self.second).upgrade();
         let mut current = lock(&self.current);
         if Arc::ptr_eq(&current, old)
-            && let Some(new) =
-                second.or_else(|| link(&self.options, &self.known).ok().map(Arc::new))
+            && let Some(new) = second.or_else(|| (self.make)().ok().map(Arc::new))
         {
             *current = new;
             drop(current);
             self.forget_second();
         }
     }
-}
-
-fn link(options: &ClientOptions, known: &Known) -> mongodb::error::Result<Link> {
-    let client = Client::with_options(options.clone())?;
-    Ok(Link { client, sessions: LogicalSessions::new(known.clone()) })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

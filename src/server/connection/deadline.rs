@@ -5,8 +5,10 @@
 //! another connection whether it works on the command.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -18,24 +20,70 @@ use tokio::time::sleep;
 
 use super::clients::{Clients, Link};
 
-/// How long a reply may take before anybody asks. Short commands never come that far.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long the server may take to say whether it works on a command.
-const ANSWER: Duration = Duration::from_secs(5);
-/// How often it is asked while it does, and while it does not.
-const WORKING: Duration = Duration::from_secs(10);
-const IDLE: Duration = Duration::from_secs(1);
-/// How long a reply may be on its way when the server works on the command no longer, or not yet. A
-/// batch of 16 MB takes that long at 8 Mbit/s.
-const SMALL_TRANSFER: Duration = Duration::from_secs(3);
-const LARGE_TRANSFER: Duration = Duration::from_secs(15);
-/// How long a server may answer nothing at all.
-const NO_ANSWER: Duration = Duration::from_secs(20);
-/// The limit on a server that cannot say what it works on, and by how much it exceeds `maxTimeMS`.
-const BLIND: Duration = Duration::from_secs(300);
+/// How far the limit of a server that cannot say what it works on exceeds `maxTimeMS`.
 const BEYOND_MAX_TIME: Duration = Duration::from_secs(10);
+/// What a connection string may ask for.
+const SHORTEST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// When what is left of a command is dropped for good.
 const ABANDONED: Duration = Duration::from_secs(600);
+
+/// How long replies are waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// How long a reply may take before anybody asks. Short commands never come that far.
+    patience: Duration,
+    /// How long the server may take to say whether it works on a command.
+    answer: Duration,
+    /// How often it is asked while it does, and while it does not.
+    working: Duration,
+    idle: Duration,
+    /// How long a reply may be on its way when the server works on the command no longer, or not
+    /// yet. A batch of 16 MB takes that long at 8 Mbit/s.
+    small_transfer: Duration,
+    large_transfer: Duration,
+    /// How long a server may answer nothing at all.
+    no_answer: Duration,
+    /// The limit of a server that cannot say what it works on.
+    blind: Duration,
+}
+
+impl Limits {
+    /// `socket_timeout` is the first of them. A short one shortens the others. `selection` is how
+    /// long a server may be looked for, which is no concern of these.
+    pub(super) fn new(socket_timeout: Option<Duration>, selection: Duration) -> Self {
+        let socket_timeout = socket_timeout.map(|given| given.clamp(SHORTEST, LONGEST));
+        let seconds = Duration::from_secs;
+        let patience = (selection.saturating_add(seconds(1))).clamp(seconds(5), seconds(10));
+        let patience = socket_timeout.unwrap_or(patience);
+        let at_most = |most, times| seconds(most).min(patience * times);
+        Self {
+            patience,
+            answer: at_most(5, 1),
+            working: at_most(10, 2),
+            idle: at_most(1, 1) / 2,
+            small_transfer: at_most(3, 1),
+            large_transfer: at_most(15, 3),
+            no_answer: at_most(20, 4),
+            blind: socket_timeout.unwrap_or(seconds(300)),
+        }
+    }
+
+    /// Batches of documents may be large, everything else is small.
+    fn transfer(&self, command: &str) -> Duration {
+        match command {
+            "find" | "aggregate" | "getMore" | "insert" => self.large_transfer,
+            _ => self.small_transfer,
+        }
+    }
+}
+
+/// How long the replies of a connection are waited for, and which are overdue.
+#[derive(Debug, Clone)]
+pub(super) struct Waits {
+    pub(super) limits: Limits,
+    pub(super) troubles: Troubles,
+}
 
 /// A command whose reply is waited for. What only a late reply needs is made then.
 #[derive(Clone, Copy)]
@@ -64,19 +112,41 @@ enum Sign {
     Silent,
 }
 
-/// The commands whose replies are overdue: since when, and their names.
+/// What is wrong with a connection at the moment.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Overdue(Arc<Mutex<BTreeMap<Instant, String>>>);
+pub(super) struct Troubles(Arc<Shared>);
 
-impl Overdue {
+#[derive(Debug, Default)]
+struct Shared {
+    /// The commands whose replies are overdue, by the time since when.
+    overdue: Mutex<BTreeMap<Instant, String>>,
+    /// Why the last command failed, if it did not reach a server or got no reply.
+    failed: Mutex<Option<String>>,
+    has_failed: AtomicBool,
+}
+
+impl Troubles {
     /// The command that has waited longest.
-    pub(super) fn longest(&self) -> Option<(String, Duration)> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn overdue(&self) -> Option<(String, Duration)> {
+        let all = lock(&self.0.overdue);
         all.first_key_value().map(|(since, command)| (command.clone(), since.elapsed()))
     }
 
-    fn set(&self, since: Instant, command: Option<&str>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn failed(&self) -> Option<String> {
+        lock(&self.0.failed).clone()
+    }
+
+    /// A command failed, or has its reply.
+    pub(super) fn set_failed(&self, why: Option<&dyn Display>) {
+        // Nearly always there is nothing to change.
+        if why.is_some() || self.0.has_failed.load(Ordering::Relaxed) {
+            *lock(&self.0.failed) = why.map(ToString::to_string);
+            self.0.has_failed.store(why.is_some(), Ordering::Relaxed);
+        }
+    }
+
+    fn set_overdue(&self, since: Instant, command: Option<&str>) {
+        let mut all = lock(&self.0.overdue);
         match command {
             Some(command) => drop(all.insert(since, command.to_owned())),
             None => drop(all.remove(&since)),
@@ -84,12 +154,16 @@ impl Overdue {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A future of the driver. It must not be dropped (RUST-937): where nobody waits for it any more, it
 /// goes on by itself.
-pub(super) struct Undropped<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
+pub(super) struct Undropped<T: Send + 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
 
-impl<F: Future<Output: Send> + Send + 'static> Undropped<F> {
-    pub(super) fn new(future: F) -> Self {
+impl<T: Send + 'static> Undropped<T> {
+    pub(super) fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
         Self(Some(Box::pin(future)))
     }
 
@@ -103,10 +177,10 @@ impl<F: Future<Output: Send> + Send + 'static> Undropped<F> {
     }
 }
 
-impl<F: Future<Output: Send> + Send + 'static> Future for Undropped<F> {
-    type Output = F::Output;
+impl<T: Send + 'static> Future for Undropped<T> {
+    type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let Some(future) = &mut self.0 else { return Poll::Pending };
         let polled = future.as_mut().poll(context);
         if polled.is_ready() {
@@ -116,7 +190,7 @@ impl<F: Future<Output: Send> + Send + 'static> Future for Undropped<F> {
     }
 }
 
-impl<F: Future<Output: Send> + Send + 'static> Drop for Undropped<F> {
+impl<T: Send + 'static> Drop for Undropped<T> {
     fn drop(&mut self) {
         if let (Some(future), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
             runtime.spawn(future);
@@ -126,25 +200,21 @@ impl<F: Future<Output: Send> + Send + 'static> Drop for Undropped<F> {
 
 /// Waits for what `work` comes to, the reply to a command that it sends over `link`. When the reply is
 /// lost, `work` goes on by itself, and `clients` has another client.
-pub(super) async fn reply<F>(
+pub(super) async fn reply<T: Send + 'static>(
     clients: &Clients,
-    overdue: &Overdue,
+    waits: &Waits,
     link: &Arc<Link>,
     pending: Pending<'_>,
-    work: F,
-) -> Result<F::Output, Lost>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
+    mut work: Undropped<T>,
+) -> Result<T, Lost> {
     let began = Instant::now();
-    let mut work = Undropped::new(work);
     tokio::select! {
         biased;
         reply = &mut work => return Ok(reply),
-        () = sleep(PATIENCE) => {}
+        () = sleep(waits.limits.patience) => {}
     }
     // Boxed, so that the way that nearly all go stays small.
-    match Box::pin(late(clients, overdue, pending, began, &mut work)).await {
+    match Box::pin(late(clients, waits, pending, began, &mut work)).await {
         Ok(reply) => Ok(reply),
         Err(lost) => {
             clients.replace(link);
@@ -154,19 +224,17 @@ where
     }
 }
 
-async fn late<F>(
+async fn late<T: Send + 'static>(
     clients: &Clients,
-    overdue: &Overdue,
+    waits: &Waits,
     pending: Pending<'_>,
     began: Instant,
-    work: &mut Undropped<F>,
-) -> Result<F::Output, Lost>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
+    work: &mut Undropped<T>,
+) -> Result<T, Lost> {
+    let Waits { limits, troubles } = waits;
     // Since when nothing was seen of the command.
     let mut since = began;
-    let mut listed = Listed { overdue, since: None };
+    let mut listed = Listed { troubles, since: None };
     let mut second = None;
     loop {
         if second.is_none() {
@@ -174,7 +242,7 @@ where
         }
         let asked = async {
             match second.clone() {
-                Some(second) => sign(second, pending).await,
+                Some(second) => sign(second, pending, limits.answer).await,
                 None => Sign::Silent,
             }
         };
@@ -186,14 +254,14 @@ where
         let limit = match sign {
             Sign::Working => {
                 since = Instant::now();
-                WORKING
+                limits.working
             }
-            Sign::Idle => PATIENCE + transfer(pending.command),
-            Sign::Unable => pending.max_time.map_or(BLIND, |max| max + BEYOND_MAX_TIME),
+            Sign::Idle => limits.patience + limits.transfer(pending.command),
+            Sign::Unable => pending.max_time.map_or(limits.blind, |max| max + BEYOND_MAX_TIME),
             Sign::Silent => {
                 clients.forget_second();
                 second = None;
-                PATIENCE + NO_ANSWER
+                limits.patience + limits.no_answer
             }
         };
         listed.set((sign != Sign::Working).then_some(since), pending.command);
@@ -201,7 +269,7 @@ where
         if left.is_zero() {
             return Err(Lost(since.elapsed()));
         }
-        let pause = if sign == Sign::Working { WORKING } else { left.min(IDLE) };
+        let pause = if sign == Sign::Working { limits.working } else { left.min(limits.idle) };
         tokio::select! {
             biased;
             reply = &mut *work => return Ok(reply),
@@ -212,7 +280,7 @@ where
 
 /// An entry among the overdue, for as long as it is waited for.
 struct Listed<'a> {
-    overdue: &'a Overdue,
+    troubles: &'a Troubles,
     since: Option<Instant>,
 }
 
@@ -220,10 +288,10 @@ impl Listed<'_> {
     fn set(&mut self, since: Option<Instant>, command: &str) {
         if since != self.since {
             if let Some(old) = self.since.take() {
-                self.overdue.set(old, None);
+                self.troubles.set_overdue(old, None);
             }
             if let Some(since) = since {
-                self.overdue.set(since, Some(command));
+                self.troubles.set_overdue(since, Some(command));
             }
             self.since = since;
         }
@@ -236,23 +304,15 @@ impl Drop for Listed<'_> {
     }
 }
 
-/// Batches of documents may be large, everything else is small.
-fn transfer(command: &str) -> Duration {
-    match command {
-        "find" | "aggregate" | "getMore" | "insert" => LARGE_TRANSFER,
-        _ => SMALL_TRANSFER,
-    }
-}
-
 /// Asks the servers that may work on a command whether one does.
-async fn sign(link: Arc<Link>, pending: Pending<'_>) -> Sign {
+async fn sign(link: Arc<Link>, pending: Pending<'_>, within: Duration) -> Sign {
     let mut sign = Sign::Idle;
     for server in (pending.servers)() {
         let operation = (pending.operation)();
         let asking = Undropped::new(is_working(link.clone(), server, operation));
         let answer = tokio::select! {
             answer = asking => answer,
-            () = sleep(ANSWER) => Sign::Silent,
+            () = sleep(within) => Sign::Silent,
         };
         match answer {
             Sign::Working => return Sign::Working,
