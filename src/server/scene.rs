@@ -121,7 +121,13 @@ impl Scene<'_> {
 fn is_malformed(kind: &ErrorKind) -> bool {
     use bson::error::ErrorKind as Fault;
     match kind {
-        ErrorKind::InvalidResponse { .. } | ErrorKind::Custom(_) => true,
+        ErrorKind::InvalidResponse { .. }
+        | ErrorKind::BsonDeserialization(_)
+        | ErrorKind::Custom(_) => true,
+        // A length that makes no sense.
+        ErrorKind::InvalidArgument { message, .. } => {
+            message.contains("checked arithmetic") || message.contains("integral type conversion")
+        }
         // What cannot be encoded was never sent.
         ErrorKind::Bson(error) => !matches!(error.kind, Fault::Serialization { .. }),
         _ => false,

@@ -142,7 +142,7 @@ fn an_index_that_is_built_for_long_is_waited_for() {
     let data =
         doc! { "failCommands": ["createIndexes"], "blockConnection": true, "blockTimeMS": 3000 };
     let slow = way.db.fail_commands(doc! { "times": 1 }, data);
-    way.command(&["index", "install", "--yes"]).run().exits(0).says("created the TTL index");
+    way.command(&["index", "install", "--yes"]).run().exits(0).prints("created the TTL index");
     drop(slow);
     assert_eq!(way.db.indexes("sessions").len(), 1);
 }

@@ -1,10 +1,8 @@
 //! One pass: deletes the expired sessions, and those that match the idle rule.
 
-use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bson::DateTime;
-use tokio::time::sleep;
 
 use super::archive_rotation::ArchiveRotation;
 use super::event::{Event, Pass};
@@ -16,12 +14,7 @@ use crate::model::selection::Selection;
 use crate::model::session::State;
 use crate::ops::purge::{Action, Purge, Step};
 use crate::server::backoff::may_pass;
-use crate::server::connection::Connection;
 use crate::store::Store;
-
-/// The longest time between two events of a waiting sweep: a third of the shortest time after which
-/// the program considers it stuck.
-pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// A running sweep.
 pub(super) struct SweepRun<'a, F> {
@@ -74,7 +67,6 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         // Nothing has been written yet, so a cancelled process need not wait for the answer. The
         // driver's future must not be dropped, so it runs in a separate task.
         let begin = tokio::spawn(begin(target.clone()));
-        let begin = while_alive(Box::pin(begin), &target.connection, &mut self.on_event);
         let Some(began) = guard.over.run_until_cancelled(begin).await else { return Ok(None) };
         let began = began.unwrap_or_else(|_| Err(lost()));
         let started = Instant::now();
@@ -106,10 +98,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         // A long pass has metrics from its beginning. Without an index, measuring would cost a full
         // scan.
         if sweep.measure && !self.state.walks {
-            let measured =
-                while_alive(Box::pin(store.measured()), store.connection(), &mut self.on_event)
-                    .await;
-            (self.on_event)(measured);
+            (self.on_event)(store.measured().await);
         }
         for purge in purges {
             // Reported with the pass, because the sessions deleted before the error stay deleted.
@@ -125,10 +114,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         pass.took = started.elapsed();
         self.state.walks = pass.walked;
         if sweep.measure && !stopped {
-            let measured =
-                while_alive(Box::pin(store.measured()), store.connection(), &mut self.on_event)
-                    .await;
-            (self.on_event)(measured);
+            (self.on_event)(store.measured().await);
         }
         Ok(Some(pass))
     }
@@ -146,9 +132,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
             purging = purging.archive_to(self.state.archive.take(pattern, now).await?);
         }
         let outcome = loop {
-            let next =
-                while_alive(Box::pin(purging.next()), store.connection(), &mut self.on_event);
-            match next.await {
+            match purging.next().await {
                 Ok(None) => break Ok(()),
                 Ok(Some(Step::Batch(batch))) => {
                     pass.deleted += batch.done;
@@ -169,25 +153,6 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         pass.throttled += purging.throttled();
         self.state.archive.put_back(purging.into_archive());
         outcome
-    }
-}
-
-/// Waits for `work`, with regular events for as long as nothing is wrong with the connection: a pass
-/// that finds little in a large collection takes long, and that is as it should be.
-async fn while_alive<T>(
-    mut work: Pin<Box<dyn Future<Output = T> + Send + '_>>,
-    connection: &Connection,
-    on_event: &mut impl FnMut(Event),
-) -> T {
-    loop {
-        tokio::select! {
-            biased;
-            done = &mut work => return done,
-            () = sleep(HEARTBEAT) => {}
-        }
-        if connection.trouble().is_none() {
-            on_event(Event::Alive);
-        }
     }
 }
 

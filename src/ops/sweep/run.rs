@@ -1,5 +1,7 @@
 //! The loop: runs passes while the lease lasts, and waits for whatever is missing.
 
+use std::time::Duration;
+
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -7,12 +9,16 @@ use tokio_util::sync::CancellationToken;
 use super::event::Event;
 use super::lease::{Lease, Terms};
 use super::lease_task::{LeaseGuard, LeaseState, LeaseTask};
-use super::pass::{HEARTBEAT, SweepRun, SweepState, lost};
+use super::pass::{SweepRun, SweepState, lost};
 use super::schedule::Schedule;
 use super::settings::{Control, Sweep, Target};
 use crate::error::{Error, Result};
 use crate::server::backoff::{Backoff, FIRST_PAUSE, may_pass};
 use crate::store::Store;
+
+/// The longest time between two events of a waiting sweep: a third of the shortest time after which
+/// the program considers it stuck.
+const HEARTBEAT: Duration = Duration::from_secs(10);
 
 impl Sweep {
     /// Sweeps until it is cancelled, and passes events to `on_event`. When cancelled, it finishes

@@ -203,7 +203,7 @@ fn check(way: &Way, run: &Run, command: &str, archive: &Path, case: &str) {
         "list" if is_well => {
             assert_eq!(report.as_array().unwrap().len() as u64, DEAD + LIVE, "{case}: {run:#?}");
         }
-        "inspect" if is_well => assert_eq!(report[0]["id"], "live-0003", "{case}: {run:#?}"),
+        "inspect" if is_well => assert_eq!(report[0]["state"], "live", "{case}: {run:#?}"),
         "stats" if is_well => {
             let told = (&report["expired"], &report["live"]);
             assert_eq!(told, (&DEAD.into(), &LIVE.into()), "{case}: {run:#?}");

@@ -111,8 +111,7 @@ impl Health {
         self.metrics.describe(namespace, interval);
         // One that takes nobody into account works as if it had the lease.
         self.metrics.lease(namespace, !has_lease);
-        let silence = (interval * 2).clamp(SHORTEST_SILENCE, self.heartbeats.silence);
-        self.heartbeats.beats().insert(namespace.to_owned(), Heartbeat::new(silence));
+        self.heartbeats.beats().insert(namespace.to_owned(), Heartbeat::new());
     }
 
     /// A namespace is not swept any more.
@@ -253,7 +252,6 @@ fn skew(now: DateTime) -> f64 {
 /// Signs of life of the sweeps.
 #[derive(Debug)]
 struct Heartbeats {
-    /// The longest that a sweep may be silent.
     silence: Duration,
     connection: OnceLock<Connection>,
     beats: Mutex<BTreeMap<String, Heartbeat>>,
@@ -262,8 +260,6 @@ struct Heartbeats {
 #[derive(Debug)]
 struct Heartbeat {
     last: Instant,
-    /// How long it may be silent: at most two intervals, if that is not too short to tell anything.
-    silence: Duration,
     /// Why it cannot sweep now.
     trouble: Option<String>,
     /// Whether it sweeps, rather than wait for another to end.
@@ -271,9 +267,9 @@ struct Heartbeat {
 }
 
 impl Heartbeat {
-    fn new(silence: Duration) -> Self {
+    fn new() -> Self {
         let trouble = Some("no server has answered yet".to_owned());
-        Self { last: Instant::now(), silence, trouble, works: false }
+        Self { last: Instant::now(), trouble, works: false }
     }
 }
 
@@ -321,7 +317,7 @@ impl Heartbeats {
 impl Probes for Heartbeats {
     fn live(&self) -> Result<(), String> {
         let beats = self.beats();
-        let silent = beats.iter().find(|(_, beat)| beat.last.elapsed() > beat.silence);
+        let silent = beats.iter().find(|(_, beat)| beat.last.elapsed() > self.silence);
         silent.map_or(Ok(()), |(namespace, beat)| {
             let seconds = beat.last.elapsed().as_secs();
             Err(format!("the sweep of {namespace} has shown no activity for {seconds} s"))
@@ -344,8 +340,7 @@ mod tests {
     use super::*;
 
     fn heartbeats(namespaces: &[&str]) -> Heartbeats {
-        let beats =
-            namespaces.iter().map(|name| ((*name).to_owned(), Heartbeat::new(SILENCE))).collect();
+        let beats = namespaces.iter().map(|name| ((*name).to_owned(), Heartbeat::new())).collect();
         Heartbeats { silence: SILENCE, connection: OnceLock::new(), beats: Mutex::new(beats) }
     }
 
