@@ -155,6 +155,28 @@ pub enum Error {
         #[source]
         source: mongodb::error::Error,
     },
+    /// No reply came, and the server does not work on the command. Whether it did is unknown.
+    #[error("{address} sent no reply to {command} within {} s", .waited.as_secs())]
+    NoReply {
+        /// The hosts of the connection string.
+        address: String,
+        /// The server command, such as `delete`.
+        command: String,
+        /// How long the reply was waited for.
+        waited: Duration,
+    },
+    /// A reply cannot be read, or replies to another command. Whether the server did what the command
+    /// asks for is unknown.
+    #[error("{address} sent a malformed reply to {command}")]
+    MalformedReply {
+        /// The hosts of the connection string.
+        address: String,
+        /// The server command, such as `delete`.
+        command: String,
+        /// The driver's error.
+        #[source]
+        source: mongodb::error::Error,
+    },
     /// The collection does not exist.
     #[error("there is no collection {namespace}")]
     NoCollection {
@@ -281,6 +303,8 @@ impl Error {
             // A daemon survives the reinstallation of a server.
             Self::Unreachable { .. }
             | Self::NoPrimary { .. }
+            | Self::NoReply { .. }
+            | Self::MalformedReply { .. }
             | Self::Tls { .. }
             | Self::OtherSet { .. } => true,
             Self::Driver { source, .. } => is_transient(source),
@@ -321,6 +345,11 @@ impl Error {
         matches!(self, Self::Server { code, .. } if OF_DOCUMENTS.contains(code))
     }
 
+    /// Whether a reply did not arrive, or not as the server sent it.
+    pub(crate) fn is_lost_reply(&self) -> bool {
+        matches!(self, Self::NoReply { .. } | Self::MalformedReply { .. })
+    }
+
     /// Whether it is certain that no part of the command was carried out: it was never sent, or the
     /// server rejected it before it began.
     pub(crate) fn is_refusal(&self) -> bool {
@@ -354,6 +383,7 @@ impl Error {
             | Self::OtherSet { source, .. }
             | Self::Authentication(source)
             | Self::Unauthorized { source, .. }
+            | Self::MalformedReply { source, .. }
             | Self::Driver { source, .. } => Some(source),
             Self::Server { source, .. } => source.as_ref(),
             _ => None,

@@ -2,6 +2,7 @@
 
 pub(crate) mod backoff;
 pub mod connection;
+pub(crate) mod cursor;
 pub mod replication;
 pub(crate) mod reply;
 pub(crate) mod scene;

@@ -10,10 +10,11 @@ mod read;
 pub(crate) mod roundtrip;
 mod sessions;
 
+pub use crate::server::cursor::Batches;
 pub use crate::server::reply::documents;
 pub(crate) use collection::Identity;
 pub use collection::Store;
 pub use expiry::{DEFAULT_LIFETIME, Expiry};
 pub use ids::{Resolved, Resolver};
-pub use read::{Batches, Reading, SortKey};
+pub use read::{Reading, SortKey};
 pub(crate) use read::{joined, raw_document};

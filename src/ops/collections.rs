@@ -3,7 +3,7 @@
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument, doc};
 
-use mongodb::options::Hint;
+use mongodb::options::{AggregateOptions, Hint};
 
 use crate::error::{Certainty, Error, Result};
 use crate::model::index_spec::IndexSpec;
@@ -12,7 +12,8 @@ use crate::model::layout::detect::{Sample, Verdict, detect};
 use crate::model::layout::{Layout, Layouts};
 use crate::ops::index::{self, TtlState};
 use crate::server::connection::Connection;
-use crate::server::reply::{affected, first_batch};
+use crate::server::cursor::Query;
+use crate::server::reply::{affected, documents, first_batch};
 
 mod choice;
 
@@ -44,15 +45,13 @@ impl Connection {
         let is_all = (sample.documents.len() as i64) < size;
         if purpose == Purpose::Reading && !is_all {
             // The newest may be of another store than the oldest.
-            let collection = self.collection(collection);
-            let last = collection.aggregate([doc! { "$limit": size }]);
-            let last = last.hint(Hint::Keys(doc! { "$natural": -1 }));
+            let last = Some(Hint::Keys(doc! { "$natural": -1 }));
             // A view has no order of its own.
-            let Ok(mut cursor) = last.with_type::<RawDocumentBuf>().await else {
+            let Ok(last) = self.picked(collection, doc! { "$limit": size }, last, shape_of).await
+            else {
                 return Ok(sample);
             };
-            while let Ok(true) = cursor.advance().await {
-                let document = shape_of(cursor.current());
+            for document in last {
                 if !sample.documents.contains(&document) {
                     sample.documents.push(document);
                 }
@@ -127,19 +126,25 @@ impl Connection {
             Purpose::Reading => doc! { "$limit": size },
             Purpose::Changing => doc! { "$sample": { "size": size } },
         };
-        let namespace = self.namespace(collection);
-        let failed = |error| self.scene("aggregate", &namespace).error(error);
-        let mut cursor = self
-            .collection(collection)
-            .aggregate([pick])
-            .with_type::<RawDocumentBuf>()
-            .await
-            .map_err(failed)?;
-        let mut documents = Vec::new();
-        while cursor.advance().await.map_err(failed)? {
-            documents.push(part(cursor.current()));
+        let documents = self.picked(collection, pick, None, part).await?;
+        Ok(Sample { namespace: self.namespace(collection), documents, indexes })
+    }
+
+    async fn picked(
+        &self,
+        collection: &str,
+        pick: Document,
+        hint: Option<Hint>,
+        part: fn(&RawDocument) -> RawDocumentBuf,
+    ) -> Result<Vec<RawDocumentBuf>> {
+        let mut options = AggregateOptions::default();
+        options.hint = hint;
+        let mut batches = self.query(collection, Query::Aggregate(vec![pick], options)).await?;
+        let mut picked = Vec::new();
+        while let Some(batch) = batches.next().await? {
+            picked.extend(documents(&batch).map(part));
         }
-        Ok(Sample { namespace, documents, indexes })
+        Ok(picked)
     }
 
     /// The namespaces of this database whose documents are sessions.

@@ -5,13 +5,13 @@ use std::collections::HashSet;
 
 use bson::raw::{RawDocumentBuf, cstr};
 use bson::{Document, rawdoc};
-use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::model::key::{Key, Raw, among};
 use crate::server::backoff::{Retries, may_pass};
 use crate::server::connection::Connection;
+use crate::server::cursor::{Query, RawQuery};
 use crate::server::reply::{affected, documents, first_batch, refusal};
 use crate::store::joined;
 
@@ -265,14 +265,15 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
         let mut find = joined(&rawdoc! { "find": &*self.collection }, &parts.done());
         find.append(cstr!("projection"), rawdoc! { "_id": 1 });
         find.append(cstr!("comment"), COMMENT);
-        let more = (BATCH_SIZE, COMMENT);
-        let mut found =
-            self.connection.run_raw_cursor("find", &self.collection, find, more).await?;
+        let query = Query::Raw(RawQuery {
+            name: "find",
+            command: find,
+            batch_size: BATCH_SIZE,
+            comment: COMMENT.to_owned(),
+        });
+        let mut found = self.connection.query(&self.collection, query).await?;
         let mut taken = HashSet::new();
-        while let Some(batch) = found.next().await {
-            let namespace = self.connection.namespace(&self.collection);
-            let batch =
-                batch.map_err(|error| self.connection.scene("find", &namespace).error(error))?;
+        while let Some(batch) = found.next().await? {
             taken.extend(documents(&batch).filter_map(Key::of));
         }
         Ok(taken)

@@ -1,27 +1,32 @@
 //! A connection to a MongoDB deployment: the server's clock, and commands.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bson::raw::RawDocumentBuf;
-use bson::{DateTime, Document, doc};
-use mongodb::action::{Action as _, RunCursorCommand};
-use mongodb::options::{ClientOptions, SelectionCriteria, ServerAddress};
-use mongodb::raw_batch_cursor::RawBatchCursor;
-use mongodb::{Client, ClientSession, Collection, Database};
+use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
+use bson::{Bson, DateTime, Document, doc};
+use mongodb::action::{Action as _, RunCommand};
+use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerAddress};
+use mongodb::{Client, ClientSession, ServerInfo};
 
 use crate::error::{Error, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::server::reply::{Reply, first_batch, refusal};
 use crate::server::scene::Scene;
 
+mod clients;
+mod deadline;
 mod heartbeats;
 mod logical;
 mod probe;
 mod uri;
 
+use clients::Clients;
+pub(crate) use clients::Link;
+use deadline::{Limits, Lost, Pending, Troubles, Undropped, Waits};
 use heartbeats::Heartbeats;
-use logical::LogicalSessions;
+use logical::Known;
 pub use uri::IgnoredOption;
 
 /// How long a command waits for a server, unless the connection string says otherwise. The driver's
@@ -30,18 +35,19 @@ const SERVER_SELECTION: Duration = Duration::from_secs(5);
 /// How many commands may be in flight at a time. The pool has room for one more, for reads in
 /// between. The driver opens connections only when they are needed.
 pub const MOST_IN_FLIGHT: u32 = 64;
+const ADMIN: &str = "admin";
 /// `NamespaceNotFound`.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
 /// A connection to one database of a MongoDB deployment.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    client: Client,
-    database: Database,
+    database: Arc<str>,
     /// Shared, because every store and every reader has its own connection.
+    clients: Arc<Clients>,
     asked: Arc<Asked>,
-    logical_sessions: LogicalSessions,
     heartbeats: Heartbeats,
+    waits: Waits,
 }
 
 /// What the connection string requests.
@@ -49,9 +55,36 @@ pub struct Connection {
 struct Asked {
     address: String,
     login: Option<String>,
+    app_name: String,
     within: Duration,
+    /// Whether reads may go to other servers than the primary.
+    reads_elsewhere: bool,
     ignored: Vec<IgnoredOption>,
 }
+
+/// A command to send: its name, and what it is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    pub(crate) command: &'a str,
+    /// The collection; `None` for a command on the database `admin`.
+    pub(crate) collection: Option<&'a str>,
+    /// Its `maxTimeMS`.
+    pub(crate) max_time: Option<Duration>,
+    /// The servers that may carry it out.
+    pub(crate) servers: Servers<'a>,
+}
+
+/// The servers that may carry out a command.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Servers<'a> {
+    Primary,
+    /// Those that the read preference of the connection string allows.
+    Readable,
+    These(&'a SelectionCriteria),
+}
+
+/// What a command comes to, and the session that it used and left.
+pub(crate) type Outcome<T> = (mongodb::error::Result<T>, Option<ClientSession>);
 
 /// The kind of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,33 +132,43 @@ impl Connection {
     /// [`Error::Uri`] if the string is invalid; the message contains no secrets. [`Error::Driver`]
     /// if the name in a `mongodb+srv` string cannot be looked up.
     pub async fn open(uri: &str, database: Option<&str>) -> Result<Self> {
+        let socket_timeout = uri::socket_timeout(uri).map_err(Error::Uri)?;
         let (readable, mut ignored) = uri::readable(uri);
         let parsed = ClientOptions::parse(&*readable).await;
         let mut options = parsed.map_err(|error| uri::unparsed(&readable, error))?;
         let login = options.credential.as_ref().and_then(|login| login.username.clone());
         uri::corrected(&mut options, &mut ignored)?;
         let within = *options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+        let limits = Limits::new(socket_timeout, within);
         // Operators see this name in `currentOp` and in the server's log.
-        options.app_name.get_or_insert_with(|| "sessionctl".to_owned());
+        let app_name = options.app_name.get_or_insert_with(|| "sessionctl".to_owned()).clone();
         options.max_pool_size.get_or_insert(MOST_IN_FLIGHT + 1);
         let address = addresses(&options.hosts);
         let database = database
             .map(str::to_owned)
             .or_else(|| options.default_database.clone())
             .unwrap_or_else(|| "test".to_owned());
-        let logical_sessions = LogicalSessions::default();
-        let heartbeats = Heartbeats::listen(&mut options, logical_sessions.known());
+        let reads_elsewhere = options.selection_criteria.as_ref().is_some_and(|criteria| {
+            !matches!(criteria, SelectionCriteria::ReadPreference(ReadPreference::Primary))
+        });
+        let known = Known::default();
+        let heartbeats = Heartbeats::listen(&mut options, known.clone());
         let tls = options.tls.clone();
-        let client = Client::with_options(options)
+        let clients = Clients::new(options, known)
             .map_err(|error| Error::Uri(uri::client_fault(tls.as_ref(), &error)))?;
-        let database = client.database(&database);
-        let asked = Arc::new(Asked { address, login, within, ignored });
-        Ok(Self { client, database, asked, logical_sessions, heartbeats })
+        let asked = Asked { address, login, app_name, within, reads_elsewhere, ignored };
+        Ok(Self {
+            database: database.into(),
+            clients: Arc::new(clients),
+            asked: Arc::new(asked),
+            heartbeats,
+            waits: Waits { limits, troubles: Troubles::default() },
+        })
     }
 
     /// The database.
     pub fn database(&self) -> &str {
-        self.database.name()
+        &self.database
     }
 
     /// The hosts, without any credentials.
@@ -146,20 +189,133 @@ impl Connection {
     /// The same connection, for another database.
     #[must_use]
     pub fn on(&self, database: &str) -> Self {
-        Self { database: self.client.database(database), ..self.clone() }
+        Self { database: database.into(), ..self.clone() }
     }
 
-    pub(crate) fn collection(&self, name: &str) -> Collection<RawDocumentBuf> {
-        self.database.collection(name)
+    /// The command whose reply is overdue for longest, although the server does not work on it, and
+    /// for how long. Such a command is given up after a while.
+    pub fn overdue(&self) -> Option<(String, Duration)> {
+        self.waits.troubles.overdue()
     }
 
-    /// A driver session for one command. Return it with `give_back` if the command succeeded.
-    pub(crate) async fn logical_session(&self) -> Option<ClientSession> {
-        self.logical_sessions.take(&self.client).await
+    /// What is wrong with the connection at the moment: a reply is overdue, or the last command did
+    /// not reach a server or lost its reply. `None` if all is well.
+    pub fn trouble(&self) -> Option<String> {
+        match self.overdue() {
+            Some((command, waited)) => {
+                let (address, waited) = (&self.asked.address, waited.as_secs());
+                Some(format!("{address} has sent no reply to {command} for {waited} s"))
+            }
+            None => self.waits.troubles.failed(),
+        }
     }
 
-    pub(crate) fn give_back(&self, session: Option<ClientSession>) {
-        self.logical_sessions.keep(session);
+    /// Sends a command, and waits for its reply: `work` is given a client, and a session if the server
+    /// knows them. It is never dropped; when it is given up, it is left to itself. Gives the client,
+    /// too, with which a cursor goes on.
+    ///
+    /// # Errors
+    /// As the driver or the server reports it. [`Error::NoReply`] if no reply comes and the server
+    /// does not work on the command, after which the next command uses another client.
+    pub(crate) async fn ask<T, F>(
+        &self,
+        asking: Asking<'_>,
+        work: impl FnOnce(Client, Option<ClientSession>) -> F,
+    ) -> Result<(Arc<Link>, T)>
+    where
+        T: Send + 'static,
+        F: Future<Output = Outcome<T>> + Send + 'static,
+    {
+        let link = self.clients.current();
+        let session = link.session().await;
+        let id = session.as_ref().and_then(session_id);
+        let work = work(link.client.clone(), session);
+        let (outcome, session) = self.await_reply(asking, &link, id, work).await?;
+        // After a failure, the server may still be using it.
+        link.give_back(session.filter(|_| outcome.is_ok()));
+        let value = self.checked(asking, &link, outcome)?;
+        Ok((link, value))
+    }
+
+    /// The same for a read, which is sent once more if its reply is lost.
+    pub(crate) async fn ask_again<T, F>(
+        &self,
+        asking: Asking<'_>,
+        mut work: impl FnMut(Client, Option<ClientSession>) -> F,
+    ) -> Result<(Arc<Link>, T)>
+    where
+        T: Send + 'static,
+        F: Future<Output = Outcome<T>> + Send + 'static,
+    {
+        match self.ask(asking, &mut work).await {
+            Err(error) if error.is_lost_reply() => self.ask(asking, work).await,
+            asked => asked,
+        }
+    }
+
+    /// Waits for what `work` comes to, with the session of this id.
+    pub(crate) async fn await_reply<T: Send + 'static>(
+        &self,
+        asking: Asking<'_>,
+        link: &Arc<Link>,
+        session: Option<Bson>,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
+        let Asking { command, max_time, servers, .. } = asking;
+        let servers = || match servers {
+            Servers::These(criteria) => vec![Some(criteria.clone())],
+            Servers::Readable if self.asked.reads_elsewhere => self.members(),
+            Servers::Primary | Servers::Readable => vec![None],
+        };
+        let operation = || match &session {
+            // No other command under way has this session.
+            Some(id) => doc! { "lsid.id": id },
+            None => {
+                doc! { "appName": &self.asked.app_name, format!("command.{command}"): { "$exists": true } }
+            }
+        };
+        let pending = Pending { command, operation: &operation, max_time, servers: &servers };
+        let reply =
+            deadline::reply(&self.clients, &self.waits, link, pending, Undropped::new(work)).await;
+        reply.map_err(|Lost(waited)| {
+            let address = self.asked.address.clone();
+            let error = Error::NoReply { address, command: command.to_owned(), waited };
+            self.waits.troubles.set_failed(Some(&error));
+            error
+        })
+    }
+
+    /// What selects each of the servers that answer.
+    fn members(&self) -> Vec<Option<SelectionCriteria>> {
+        let is = |address: String| {
+            let is = move |server: &ServerInfo<'_>| server.address().to_string() == address;
+            Some(SelectionCriteria::Predicate(Arc::new(is)))
+        };
+        self.heartbeats.answering().into_iter().map(is).collect()
+    }
+
+    /// A malformed reply may have left its connection in the middle of another: the next command
+    /// uses another client.
+    pub(crate) fn checked<T>(
+        &self,
+        asking: Asking<'_>,
+        link: &Arc<Link>,
+        outcome: mongodb::error::Result<T>,
+    ) -> Result<T> {
+        let outcome = outcome.map_err(|error| {
+            let namespace = match asking.collection {
+                Some(collection) => self.namespace(collection),
+                None => ADMIN.to_owned(),
+            };
+            let error = self.scene(asking.command, &namespace).error(error);
+            if error.is_lost_reply() {
+                self.clients.replace(link);
+            }
+            error
+        });
+        let failure = outcome.as_ref().err().filter(|error| error.code().is_none());
+        self.waits.troubles.set_failed(failure.map(|error| error as &dyn Display));
+        outcome
     }
 
     pub(crate) fn namespace(&self, collection: &str) -> String {
@@ -198,8 +354,7 @@ impl Connection {
     pub(crate) async fn run_on_admin(&self, name: &str, command: Document) -> Result<Document> {
         // The driver sends commands to the primary whatever read preference the connection string
         // has, except over a direct connection.
-        let reply = self.client.database("admin").run_command(command).await;
-        reply.map_err(|error| self.scene(name, "admin").error(error))
+        self.send(Asking::to_admin(name), &command).await
     }
 
     /// Runs a command on the database `admin`, on a server that matches `criteria`.
@@ -209,9 +364,8 @@ impl Connection {
         name: &str,
         command: Document,
     ) -> Result<Document> {
-        let admin = self.client.database("admin");
-        let reply = admin.run_command(command).selection_criteria(criteria).await;
-        reply.map_err(|error| self.scene(name, "admin").error(error))
+        let asking = Asking { servers: Servers::These(&criteria), ..Asking::to_admin(name) };
+        self.send(asking, &command).await
     }
 
     /// The primary's clock, which alone decides what has expired.
@@ -248,11 +402,63 @@ impl Connection {
         collection: &str,
         command: Document,
     ) -> Result<Reply> {
-        let namespace = self.namespace(collection);
-        let reply = self.database.run_command(command).await;
-        let document = reply.map_err(|error| self.scene(name, &namespace).error(error))?;
+        let document = self.send(Asking::to_primary(name, collection), &command).await?;
         // A write can fail inside a reply with `ok: 1`, which `run_command` does not check.
         Ok(Reply { refusal: refusal(&document), document })
+    }
+
+    async fn send(&self, asking: Asking<'_>, command: &Document) -> Result<Document> {
+        match RawDocumentBuf::try_from(command) {
+            Ok(command) => self.send_raw(asking, command).await,
+            Err(error) => Err(Error::Driver {
+                what: format!("the driver failed to encode {}", asking.command),
+                source: error.into(),
+            }),
+        }
+    }
+
+    /// Sends a command. A read is sent once more if its reply is lost.
+    async fn send_raw(&self, mut asking: Asking<'_>, command: RawDocumentBuf) -> Result<Document> {
+        asking.max_time = max_time(&command);
+        let database: Arc<str> = match asking.collection {
+            Some(_) => self.database.clone(),
+            None => ADMIN.into(),
+        };
+        let criteria = match asking.servers {
+            Servers::These(criteria) => Some(criteria.clone()),
+            Servers::Primary | Servers::Readable => None,
+        };
+        let again = READS.contains(&asking.command).then(|| command.clone());
+        let send = |command: RawDocumentBuf| {
+            let (database, criteria) = (database.clone(), criteria.clone());
+            let field = field_of_reply(asking.command);
+            move |client: Client, mut session: Option<ClientSession>| async move {
+                let database = client.database(&database);
+                let run = database
+                    .run_raw_command(command)
+                    .optional(criteria, RunCommand::selection_criteria);
+                let reply = match &mut session {
+                    Some(session) => run.session(session).await,
+                    None => run.await,
+                };
+                let is_other =
+                    |reply: &Document| field.is_some_and(|field| !reply.contains_key(field));
+                let reply = match reply {
+                    Ok(reply) if is_other(&reply) => {
+                        Err(mongodb::error::Error::custom("another reply"))
+                    }
+                    reply => reply,
+                };
+                (reply, session)
+            }
+        };
+        let (_, reply) = match (self.ask(asking, send(command)).await, again) {
+            (Err(error), Some(again)) if error.is_lost_reply() => {
+                self.ask(asking, send(again)).await?
+            }
+            (reply, _) => reply?,
+        };
+        Ok(reply)
     }
 
     /// Runs a command that is raw BSON already, because its documents may not survive decoding. The
@@ -263,30 +469,8 @@ impl Connection {
         collection: &str,
         command: RawDocumentBuf,
     ) -> Result<Document> {
-        let namespace = self.namespace(collection);
         // PHP and old drivers store text that is not UTF-8, which a `Document` cannot hold.
-        let reply = self.database.run_raw_command(command).await;
-        reply.map_err(|error| self.scene(name, &namespace).error(error))
-    }
-
-    /// Runs a command that is raw BSON already and answers with a cursor, whose batches are of this
-    /// size. Like other reads, it goes where the connection string says.
-    pub(crate) async fn run_raw_cursor(
-        &self,
-        name: &str,
-        collection: &str,
-        command: RawDocumentBuf,
-        (size, comment): (u32, &str),
-    ) -> Result<RawBatchCursor> {
-        let namespace = self.namespace(collection);
-        let criteria = self.database.selection_criteria().cloned();
-        let command = self
-            .database
-            .run_raw_cursor_command(command)
-            .optional(criteria, RunCursorCommand::selection_criteria)
-            .batch_size(size)
-            .comment(bson::Bson::from(comment));
-        command.batch().await.map_err(|error| self.scene(name, &namespace).error(error))
+        self.send_raw(Asking::to_primary(name, collection), command).await
     }
 
     /// The raw specifications of a collection's indexes. `None` if the collection does not exist.
@@ -301,6 +485,61 @@ impl Connection {
             Err(error) => Err(error),
         }
     }
+}
+
+impl<'a> Asking<'a> {
+    pub(crate) fn to_primary(command: &'a str, collection: &'a str) -> Self {
+        Self { command, collection: Some(collection), max_time: None, servers: Servers::Primary }
+    }
+
+    fn to_admin(command: &'a str) -> Self {
+        Self { collection: None, ..Self::to_primary(command, "") }
+    }
+}
+
+/// The commands that change nothing, and may be sent again.
+const READS: [&str; 15] = [
+    "aggregate",
+    "buildInfo",
+    "collStats",
+    "connectionStatus",
+    "count",
+    "currentOp",
+    "explain",
+    "find",
+    "getParameter",
+    "hello",
+    "listCollections",
+    "listDatabases",
+    "listIndexes",
+    "replSetGetStatus",
+    "serverStatus",
+];
+
+/// The field that every reply to a command has. The driver does not compare the number of a reply with
+/// that of its request, so a reply that somebody sent twice would be taken for the next one.
+fn field_of_reply(command: &str) -> Option<&'static str> {
+    match command {
+        "aggregate" | "find" | "listCollections" | "listIndexes" => Some("cursor"),
+        "count" | "delete" | "insert" | "update" => Some("n"),
+        "findAndModify" => Some("value"),
+        "hello" => Some("maxWireVersion"),
+        _ => None,
+    }
+}
+
+fn max_time(command: &RawDocument) -> Option<Duration> {
+    let millis = match command.get("maxTimeMS").ok()?? {
+        RawBsonRef::Int32(millis) => i64::from(millis),
+        RawBsonRef::Int64(millis) => millis,
+        _ => return None,
+    };
+    u64::try_from(millis).ok().map(Duration::from_millis)
+}
+
+/// The id of a session, in which no two commands are under way.
+pub(crate) fn session_id(session: &ClientSession) -> Option<Bson> {
+    session.id().get("id").cloned()
 }
 
 fn addresses(hosts: &[ServerAddress]) -> String {

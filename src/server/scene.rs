@@ -74,6 +74,11 @@ impl Scene<'_> {
                 ),
                 source,
             },
+            kind if is_malformed(kind) => Error::MalformedReply {
+                address: self.address.to_owned(),
+                command: self.command.to_owned(),
+                source,
+            },
             _ => {
                 Error::Driver { what: format!("the driver failed to run {}", self.command), source }
             }
@@ -109,6 +114,23 @@ impl Scene<'_> {
                 source: Some(source),
             },
         }
+    }
+}
+
+/// Whether the driver could not read a reply, or it replies to another command.
+fn is_malformed(kind: &ErrorKind) -> bool {
+    use bson::error::ErrorKind as Fault;
+    match kind {
+        ErrorKind::InvalidResponse { .. }
+        | ErrorKind::BsonDeserialization(_)
+        | ErrorKind::Custom(_) => true,
+        // A length that makes no sense.
+        ErrorKind::InvalidArgument { message, .. } => {
+            message.contains("checked arithmetic") || message.contains("integral type conversion")
+        }
+        // What cannot be encoded was never sent.
+        ErrorKind::Bson(error) => !matches!(error.kind, Fault::Serialization { .. }),
+        _ => false,
     }
 }
 

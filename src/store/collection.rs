@@ -223,9 +223,4 @@ impl Store {
         }
         Ok(())
     }
-
-    pub(crate) fn error(&self, command: &str, error: mongodb::error::Error) -> Error {
-        let namespace = self.namespace();
-        self.connection.scene(command, &namespace).error(error)
-    }
 }

@@ -9,12 +9,12 @@ use futures_util::StreamExt as _;
 
 use super::collection::Store;
 use super::prefixes::{LEAST_PREFIX, Longest, is_short, object_id_range};
-use super::read::Batches;
 use crate::error::{Error, Result};
 use crate::model::filter::{all, escaped};
 use crate::model::key::Key;
 use crate::model::layout::{BsonType, Layout};
 use crate::model::session::{SessionId, shorten};
+use crate::server::cursor::Batches;
 use crate::server::reply::documents;
 
 /// The longest id of bytes that is found by a prefix.

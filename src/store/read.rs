@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use bson::raw::{RawDocumentBuf, cstr};
 use bson::{Bson, Document, doc, rawdoc};
-use futures_util::StreamExt as _;
-use mongodb::action::{Action as _, Aggregate, Find};
-use mongodb::options::Collation;
-use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
+use mongodb::options::{AggregateOptions, Collation, FindOptions};
 
 use super::collection::Store;
 use crate::error::{Error, Result};
 use crate::model::filter::Filter;
 use crate::model::key::Raw;
+use crate::server::cursor::{Batches, Query, RawQuery};
 use crate::server::reply::{affected, documents};
 
 /// Documents a batch of a cursor: large enough to be as fast as the driver's default, small enough
@@ -147,18 +145,14 @@ impl Store {
             Ok(filter) => filter,
             Err(keyed) => return self.find_keyed(&keyed, reading, projection.as_ref(), size).await,
         };
-        let collection = self.connection.collection(&self.collection);
-        let limit = i64::try_from(reading.limit).ok().filter(|limit| *limit > 0);
-        let find = collection
-            .find(filter)
-            .optional(projection, Find::projection)
-            .optional(reading.within, Find::max_time)
-            .optional(limit, Find::limit)
-            .comment(self.comment.as_str())
-            .batch_size(size);
-        let find = if reading.reverse { find.sort(doc! { "$natural": -1 }) } else { find };
-        let cursor = find.batch().await.map_err(|error| self.error("find", error))?;
-        Ok(Batches { cursor, store: self.clone(), command: "find" })
+        let mut options = FindOptions::default();
+        options.projection = projection;
+        options.max_time = reading.within;
+        options.limit = i64::try_from(reading.limit).ok().filter(|limit| *limit > 0);
+        options.comment = Some(self.comment.as_str().into());
+        options.batch_size = Some(size);
+        options.sort = reading.reverse.then(|| doc! { "$natural": -1 });
+        self.connection.query(&self.collection, Query::Find(filter, options)).await
     }
 
     /// The same where documents are named by keys, in which the driver would lose bytes.
@@ -198,14 +192,18 @@ impl Store {
         size: u32,
     ) -> Result<Batches> {
         command.append(cstr!("comment"), self.comment.as_str());
-        let more = (size, self.comment.as_str());
-        let run = |command| self.connection.run_raw_cursor(name, &self.collection, command, more);
-        // The driver repeats a read of its own once, but no bare command.
-        let cursor = match run(command.clone()).await {
-            Err(error) if error.is_transient() => run(command).await?,
-            cursor => cursor?,
+        let comment = self.comment.clone();
+        let query = || {
+            let (command, comment) = (command.clone(), comment.clone());
+            Query::Raw(RawQuery { name, command, batch_size: size, comment })
         };
-        Ok(Batches { cursor, store: self.clone(), command: name })
+        // The driver repeats a read of its own once, but no bare command.
+        match self.connection.query(&self.collection, query()).await {
+            Err(error) if error.is_transient() => {
+                self.connection.query(&self.collection, query()).await
+            }
+            batches => batches,
+        }
     }
 
     /// So many whole documents, taken at random.
@@ -242,16 +240,13 @@ impl Store {
         pipeline: Vec<Document>,
         collation: Option<Collation>,
     ) -> Result<Batches> {
-        let collection = self.connection.collection(&self.collection);
-        let aggregate = collection
-            .aggregate(pipeline)
-            // A sort of more than 100 MB fails without it.
-            .allow_disk_use(true)
-            .optional(collation, Aggregate::collation)
-            .comment(self.comment.as_str())
-            .batch_size(READ_BATCH);
-        let cursor = aggregate.batch().await.map_err(|error| self.error("aggregate", error))?;
-        Ok(Batches { cursor, store: self.clone(), command: "aggregate" })
+        let mut options = AggregateOptions::default();
+        // A sort of more than 100 MB fails without it.
+        options.allow_disk_use = Some(true);
+        options.collation = collation;
+        options.comment = Some(self.comment.as_str().into());
+        options.batch_size = Some(READ_BATCH);
+        self.connection.query(&self.collection, Query::Aggregate(pipeline, options)).await
     }
 }
 
@@ -273,34 +268,4 @@ pub(crate) fn joined(one: &bson::RawDocument, other: &bson::RawDocument) -> RawD
     both.extend(one);
     both.extend(other);
     both.done()
-}
-
-/// Batches of raw documents, as the server sends them.
-pub struct Batches {
-    cursor: RawBatchCursor,
-    store: Store,
-    command: &'static str,
-}
-
-impl Batches {
-    /// The next batch that has documents; `None` at the end.
-    ///
-    /// # Errors
-    /// If the server refuses the command or cannot be reached.
-    pub async fn next(&mut self) -> Result<Option<RawBatch>> {
-        while let Some(batch) = self.cursor.next().await {
-            let batch = batch.map_err(|error| self.store.error(self.command, error))?;
-            // Only the cursor's end is the end: the server may send batches that are empty.
-            if documents(&batch).next().is_some() {
-                return Ok(Some(batch));
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl std::fmt::Debug for Batches {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Batches of {}", self.store.namespace())
-    }
 }

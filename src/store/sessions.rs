@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, DateTime, Document, doc};
-use mongodb::action::{Action as _, FindOne};
-use mongodb::options::{ReadPreference, SelectionCriteria, UpdateModifications, WriteConcern};
+use mongodb::options::{
+    FindOneOptions, ReadPreference, SelectionCriteria, UpdateModifications, WriteConcern,
+};
 use mongodb::results::UpdateResult;
+use mongodb::{Client, Collection};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -21,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::model::filter::{all, exactly};
 use crate::model::layout::Clock;
 use crate::model::session::{SessionId, State};
+use crate::server::connection::{Asking, Servers};
 use crate::server::reply::{affected, documents};
 
 /// `DuplicateKey`.
@@ -45,17 +48,17 @@ impl Store {
 
     /// The whole session `id` if it is not over, and the server's clock.
     pub(crate) async fn find_live(&self, id: &str) -> Result<Option<(RawDocumentBuf, DateTime)>> {
-        self.find_of_live(id, "$$ROOT".into(), None).await
+        self.find_of_live(id, "$$ROOT".into(), false).await
     }
 
     /// What `part`, an expression, makes of the session `id` if it is not over, and the server's
-    /// clock. Read where the connection string says, unless it must be elsewhere. The fields of the
+    /// clock. Read where the connection string says, unless it must be the primary. The fields of the
     /// expiry must be among it.
     async fn find_of_live(
         &self,
         id: &str,
         part: Bson,
-        elsewhere: Option<SelectionCriteria>,
+        primary: bool,
     ) -> Result<Option<(RawDocumentBuf, DateTime)>> {
         let path = &self.layout().id.path;
         // The fastest plan is for an `_id` and nothing else.
@@ -64,21 +67,27 @@ impl Store {
         } else {
             self.named(id)
         };
-        let collection = self.connection.collection(&self.collection);
-        let find = collection
-            .find_one(which)
-            .projection(
-                doc! { "_id": 0, "session": part, "now": "$$NOW", "id": format!("${path}") },
-            )
-            .optional(elsewhere, FindOne::selection_criteria)
-            .comment(self.comment.as_str());
-        let mut session = self.connection.logical_session().await;
-        let found = match &mut session {
-            Some(session) => find.session(session).await,
-            None => find.await,
-        };
-        let found = found.map_err(|error| self.error("find", error))?;
-        self.connection.give_back(session);
+        let mut options = FindOneOptions::default();
+        options.projection =
+            Some(doc! { "_id": 0, "session": part, "now": "$$NOW", "id": format!("${path}") });
+        options.selection_criteria =
+            primary.then_some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+        options.comment = Some(self.comment.as_str().into());
+        let servers = if primary { Servers::Primary } else { Servers::Readable };
+        let found =
+            self.connection.ask_again(self.asking("find", servers), |client, mut session| {
+                let collection = self.collection_of(&client);
+                let (which, options) = (which.clone(), options.clone());
+                async move {
+                    let find = collection.find_one(which).with_options(options);
+                    let found = match &mut session {
+                        Some(session) => find.session(session).await,
+                        None => find.await,
+                    };
+                    (found, session)
+                }
+            });
+        let (_, found) = found.await?;
         // With a collation, another id may be equal.
         let is_other = |row: &RawDocumentBuf| row.get_str("id").is_ok_and(|found| found != id);
         let Some(row) = found.filter(|row| !is_other(row)) else { return Ok(None) };
@@ -97,8 +106,7 @@ impl Store {
 
     /// What there is of the expiry of the session `id`, as the primary knows it.
     async fn find_expiry(&self, id: &str) -> Result<Option<(RawDocumentBuf, DateTime)>> {
-        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        self.find_of_live(id, self.layout().expiry_fields().into(), Some(primary)).await
+        self.find_of_live(id, self.layout().expiry_fields().into(), true).await
     }
 
     /// Writes the session `id`, new or not, as the store of this layout would: connect-mongo's `set`
@@ -257,18 +265,30 @@ impl Store {
         update: UpdateModifications,
         upsert: bool,
     ) -> Result<UpdateResult> {
-        let collection = self.connection.collection(&self.collection);
         let comment = Bson::from(self.comment.as_str());
-        // The driver repeats it where a primary is lost, which it does not for a bare command.
-        let update = collection.update_one(query, update).upsert(upsert).comment(comment);
-        let mut session = self.connection.logical_session().await;
-        let done = match &mut session {
-            Some(session) => update.session(session).await,
-            None => update.await,
-        };
-        let done = done.map_err(|error| self.error("update", error))?;
-        self.connection.give_back(session);
-        Ok(done)
+        let done =
+            self.connection.ask(self.asking("update", Servers::Primary), |client, mut session| {
+                let collection = self.collection_of(&client);
+                async move {
+                    // The driver repeats it where a primary is lost, which it does not for a bare command.
+                    let update =
+                        collection.update_one(query, update).upsert(upsert).comment(comment);
+                    let done = match &mut session {
+                        Some(session) => update.session(session).await,
+                        None => update.await,
+                    };
+                    (done, session)
+                }
+            });
+        Ok(done.await?.1)
+    }
+
+    fn asking<'a>(&'a self, command: &'a str, servers: Servers<'a>) -> Asking<'a> {
+        Asking { servers, ..Asking::to_primary(command, &self.collection) }
+    }
+
+    fn collection_of(&self, client: &Client) -> Collection<RawDocumentBuf> {
+        client.database(self.connection.database()).collection(&self.collection)
     }
 
     /// Deletes the session `id`; whether there was one. Waits until a majority has it: a logout that
@@ -282,13 +302,22 @@ impl Store {
             // There may be two where no unique index forbids it.
             return Ok(self.delete_all(query).await? > 0);
         }
-        let collection = self.connection.collection(&self.collection);
-        let delete = collection
-            .delete_one(query)
-            .write_concern(WriteConcern::majority())
-            .comment(Bson::from(self.comment.as_str()));
-        let deleted = delete.await.map_err(|error| self.error("delete", error))?;
-        Ok(deleted.deleted_count > 0)
+        let comment = Bson::from(self.comment.as_str());
+        let deleted =
+            self.connection.ask(self.asking("delete", Servers::Primary), |client, mut session| {
+                let collection = self.collection_of(&client);
+                async move {
+                    let delete =
+                        collection.delete_one(query).write_concern(WriteConcern::majority());
+                    let delete = delete.comment(comment);
+                    let deleted = match &mut session {
+                        Some(session) => delete.session(session).await,
+                        None => delete.await,
+                    };
+                    (deleted, session)
+                }
+            });
+        Ok(deleted.await?.1.deleted_count > 0)
     }
 
     /// Deletes every session, and no document that is none; how many there were. For more than a few thousand sessions

@@ -10,6 +10,8 @@
 
 #[path = "../rig/patience.rs"]
 mod patience;
+#[path = "../rig/proxy.rs"]
+mod proxy;
 #[path = "../rig/replica.rs"]
 mod rig;
 mod support;
@@ -37,6 +39,7 @@ mod layouts;
 mod lease;
 mod list;
 mod mongod;
+mod network;
 mod oracle;
 mod output;
 mod packages;

@@ -14,13 +14,13 @@ use crate::deploy::tool_reading;
 use crate::support::{Db, Program, Running, at, becomes, connect_mongo, eventually, own_server};
 
 /// A port of this machine that nobody uses now.
-fn address() -> String {
+pub fn address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }
 
 /// The status and the body of an answer; nothing, where nobody listens.
-fn get(address: &str, path: &str) -> Option<(u16, String)> {
+pub fn get(address: &str, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
@@ -37,7 +37,7 @@ fn value(metrics: &str, name: &str, labels: &str) -> Option<f64> {
     line.rsplit_once(' ').unwrap().1.parse().ok()
 }
 
-fn metric(address: &str, name: &str, labels: &str) -> Option<f64> {
+pub fn metric(address: &str, name: &str, labels: &str) -> Option<f64> {
     value(&get(address, "/metrics")?.1, name, labels)
 }
 
@@ -48,7 +48,7 @@ fn await_metric(address: &str, name: &str, wanted: f64) {
 }
 
 #[track_caller]
-fn await_status(address: &str, path: &str, wanted: u16) {
+pub fn await_status(address: &str, path: &str, wanted: u16) {
     let what = format!("{path} answered {wanted}");
     becomes(
         &what,

@@ -6,6 +6,8 @@ use std::collections::{HashSet, VecDeque};
 use bson::raw::{RawDocumentBuf, cstr};
 use bson::{Bson, Document, doc, rawdoc};
 
+use futures_util::FutureExt as _;
+
 use super::candidates::{Binding, Candidates, judged};
 use super::spec::{Purge, Strategy};
 use crate::error::{Error, Result};
@@ -81,7 +83,9 @@ impl Source {
     /// The next batch; `None` at the end. After an error the same call may be made again.
     pub(super) async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
         while let Some(part) = self.0.front_mut() {
-            let next = part.next(by).await?;
+            // Boxed, or the compiler looks through all the types of the driver below it, deeper than its
+            // limit, for whoever sends a purge to another thread.
+            let next = part.next(by).boxed().await?;
             // A part may have more once it is known what was spared.
             if next.is_some() || self.0.len() == 1 || by.in_flight {
                 return Ok(next);

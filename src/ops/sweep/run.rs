@@ -142,7 +142,10 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
                 () = sleep(HEARTBEAT) => {}
                 () = self.control.cancel.cancelled() => return Ok(None),
             }
-            (self.on_event)(Event::Alive);
+            // The task that asks for the lease may be waiting for a reply that does not come.
+            if self.target.connection.trouble().is_none() {
+                (self.on_event)(Event::Alive);
+            }
         }
     }
 

@@ -91,6 +91,17 @@ impl Heartbeats {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The servers that answered their last heartbeat.
+    pub(super) fn answering(&self) -> Vec<String> {
+        let seen = self.seen();
+        let answers = |server: &Server| matches!(server, Server::Answered { .. });
+        seen.servers
+            .iter()
+            .filter(|(_, server)| answers(server))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
     fn answered(&self, address: &ServerAddress, hello: &Document) {
         let address = address.to_string();
         let set = hello.get_str("setName").ok().map(str::to_owned);

@@ -12,10 +12,10 @@ use mongodb::{Client, ClientSession};
 /// Servers drop idle sessions after 30 minutes; the lowest possible setting is one minute.
 const KEPT: Duration = Duration::from_secs(20);
 
-/// The sessions that no command is using.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct LogicalSessions {
-    idle: Arc<Mutex<Vec<(Instant, ClientSession)>>>,
+/// The sessions of one client that no command is using.
+#[derive(Debug)]
+pub(super) struct LogicalSessions {
+    idle: Mutex<Vec<(Instant, ClientSession)>>,
     known: Known,
 }
 
@@ -35,13 +35,12 @@ impl Known {
 }
 
 impl LogicalSessions {
-    /// The part for the heartbeat listener to update.
-    pub(super) fn known(&self) -> Known {
-        self.known.clone()
+    pub(super) fn new(known: Known) -> Self {
+        Self { idle: Mutex::default(), known }
     }
 
     /// A session for one command, or `None` if the driver should manage its own.
-    pub(crate) async fn take(&self, client: &Client) -> Option<ClientSession> {
+    pub(super) async fn take(&self, client: &Client) -> Option<ClientSession> {
         if !self.known.0.load(Ordering::Relaxed) {
             return None;
         }
@@ -53,7 +52,7 @@ impl LogicalSessions {
     }
 
     /// Keeps a session whose command succeeded. After a failure, the server may still be using it.
-    pub(crate) fn keep(&self, session: Option<ClientSession>) {
+    pub(super) fn keep(&self, session: Option<ClientSession>) {
         if let Some(session) = session {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             idle.push((Instant::now(), session));

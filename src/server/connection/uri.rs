@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::time::Duration;
 
 use mongodb::error::ErrorKind;
 use mongodb::options::{Acknowledgment, AuthMechanism, ClientOptions, Tls};
@@ -14,23 +15,44 @@ use crate::error::{Error, UriFault, reason};
 mod options;
 
 pub use options::IgnoredOption;
-use options::{HARMLESS, KNOWN, OTHER_NAMES};
+use options::{HARMLESS, KNOWN, OTHER_NAMES, SOCKET_TIMEOUT};
 
-/// The string without the options that have no effect, and those options. A string without such
-/// options is unchanged.
+/// The string without the options that the driver does not accept, and those that have no effect. A
+/// string without such options is unchanged.
 pub(super) fn readable(uri: &str) -> (Cow<'_, str>, Vec<IgnoredOption>) {
     let mut ignored = Vec::new();
     let Some((before, query)) = split(uri) else { return (Cow::Borrowed(uri), ignored) };
     let is_kept = |pair: &&str| {
+        if is_harmless(pair, SOCKET_TIMEOUT.name) {
+            return false;
+        }
         let harmless = HARMLESS.iter().find(|harmless| is_harmless(pair, harmless.option));
         ignored.extend(harmless.copied());
         harmless.is_none()
     };
     let kept: Vec<_> = query.split('&').filter(is_kept).collect();
-    match (ignored.is_empty(), kept.is_empty()) {
+    match (kept.len() == query.split('&').count(), kept.is_empty()) {
         (true, _) => (Cow::Borrowed(uri), ignored),
         (false, true) => (Cow::Owned(before.to_owned()), ignored),
         (false, false) => (Cow::Owned(format!("{before}?{}", kept.join("&"))), ignored),
+    }
+}
+
+/// How long a reply may be late, if the string says. The driver does not know this option.
+pub(super) fn socket_timeout(uri: &str) -> Result<Option<Duration>, UriFault> {
+    let pairs = split(uri).into_iter().flat_map(|(_, query)| query.split('&'));
+    let mut given = pairs.filter(|pair| is_harmless(pair, SOCKET_TIMEOUT.name));
+    let Some((_, value)) = given.next().and_then(|pair| pair.split_once('=')) else {
+        return Ok(None);
+    };
+    if given.next().is_some() {
+        return Err(UriFault::Repeated(SOCKET_TIMEOUT.name));
+    }
+    match (SOCKET_TIMEOUT.fault(value), value.parse()) {
+        (Some(fault), _) => Err(fault),
+        // Other drivers never give up then.
+        (None, Ok(0)) | (None, Err(_)) => Ok(None),
+        (None, Ok(millis)) => Ok(Some(Duration::from_millis(millis))),
     }
 }
 

@@ -22,8 +22,9 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     set_log_format(args.service.log_format);
     args.check_idle()?;
     let plans = args.plans(&context.global)?;
-    let health = Health::open(context, &args.service)?;
+    let mut health = Health::open(context, &args.service)?;
     let connection = context.connect().await?;
+    health.watch(connection.clone());
     let log = Log::new(context, context.rows(Shape::Stream, HEADER), args);
     let mut supervisor = Supervisor::new(context, args, connection, log, health)?;
     supervisor.apply(plans);

@@ -173,6 +173,11 @@ fn hint(error: &Error) -> Option<String> {
         Error::Unreachable { .. } => {
             "check that the server is running and that the address in --uri is right".to_owned()
         }
+        Error::NoReply { .. } | Error::MalformedReply { .. } => {
+            "check the network to the server: a firewall or proxy on the way may cut connections off \
+             or damage them"
+                .to_owned()
+        }
         Error::Uri(fault) => return connecting::uri(fault),
         Error::Tls { fault, .. } => return connecting::tls(fault),
         Error::OtherSet { .. } => {

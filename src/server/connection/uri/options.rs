@@ -84,6 +84,9 @@ pub(super) static KNOWN: &[Known] = &[
     known("wTimeoutMS", Takes::Whole),
 ];
 
+/// Ours: the driver does not accept it.
+pub(super) static SOCKET_TIMEOUT: Known = known("socketTimeoutMS", Takes::Whole);
+
 const READ_PREFERENCES: [&str; 5] =
     ["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"];
 const READ_PREFERENCES_IN_WORDS: &str =
@@ -154,7 +157,6 @@ pub(super) static HARMLESS: &[IgnoredOption] = &[
     harmless("compressors", NO_COMPRESSION),
     harmless("zlibCompressionLevel", NO_COMPRESSION),
     harmless("timeoutMS", OWN_LIMITS),
-    harmless("socketTimeoutMS", OWN_LIMITS),
     harmless("socketTimeout", OWN_LIMITS),
     harmless("maxTimeMS", OWN_LIMITS),
     harmless("j", MAJORITY),

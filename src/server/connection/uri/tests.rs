@@ -268,3 +268,19 @@ fn a_file_that_cannot_be_used_is_named_with_its_option() {
     }
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn a_socket_timeout_is_ours_and_is_kept_from_the_driver() {
+    let uri = "mongodb://h/?socketTimeoutMS=2500&tls=false";
+    assert_eq!(readable(uri), (Cow::Borrowed("mongodb://h/?tls=false"), Vec::new()));
+    assert_eq!(socket_timeout(uri), Ok(Some(Duration::from_millis(2500))));
+    assert_eq!(socket_timeout("mongodb://h/?sockettimeoutms=0"), Ok(None));
+    assert_eq!(socket_timeout("mongodb://h/?tls=true"), Ok(None));
+    for (options, said) in [
+        ("socketTimeoutMS=soon", "option socketTimeoutMS must be a non-negative integer"),
+        ("socketTimeoutMS=1&socketTimeoutMS=2", "option socketTimeoutMS is given more than once"),
+    ] {
+        let fault = socket_timeout(&format!("mongodb://h/?{options}")).unwrap_err();
+        assert!(fault.to_string().contains(said), "{fault}");
+    }
+}

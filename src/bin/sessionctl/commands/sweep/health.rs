@@ -1,16 +1,17 @@
 //! The health of a sweep, for those who watch over it from outside: Prometheus, Kubernetes, systemd.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bson::DateTime;
+use sessionctl::Connection;
 use sessionctl::sweep::{Event, Pass};
 use tokio::task::JoinHandle;
 
 use super::args::ServiceArgs;
 use crate::console::failure::Failure;
-use crate::console::report::{say, warn};
+use crate::console::report::warn;
 use crate::console::text::{counted, sessions, since};
 use crate::context::Context;
 use crate::daemon::http::{self, Probes};
@@ -22,6 +23,8 @@ use crate::daemon::textfile::TextFile;
 const SILENCE: Duration = Duration::from_secs(300);
 /// One that waits gives a sign each ten seconds, so no shorter silence tells anything.
 const SHORTEST_SILENCE: Duration = Duration::from_secs(30);
+/// How often the connection is looked at, which has no events.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What is reported to all of them.
 pub struct Health {
@@ -31,6 +34,9 @@ pub struct Health {
     file: Option<TextFile>,
     is_ready: bool,
     deleted: u64,
+    /// What was said last to systemd, and of a sweep that is stuck.
+    status: String,
+    warned: Option<String>,
     server: Option<JoinHandle<()>>,
 }
 
@@ -40,7 +46,8 @@ impl Health {
         let metrics = Metrics::default();
         let notify = Notify::from_env();
         let silence = notify.watchdog().unwrap_or(SILENCE).max(SHORTEST_SILENCE);
-        let heartbeats = Arc::new(Heartbeats { silence, beats: Mutex::default() });
+        let heartbeats =
+            Arc::new(Heartbeats { silence, connection: OnceLock::new(), beats: Mutex::default() });
         let server = match args.metrics {
             Some(address) => {
                 let listener = http::bind(address)?;
@@ -60,23 +67,43 @@ impl Health {
             file: args.metrics_file.clone().map(TextFile::new).transpose()?,
             is_ready: false,
             deleted: 0,
+            status: String::new(),
+            warned: None,
             server,
         })
+    }
+
+    /// The connection of all sweeps, which knows what is wrong with it before they do.
+    pub fn watch(&mut self, connection: Connection) {
+        let _ = self.heartbeats.connection.set(connection);
     }
 
     /// How often [`Self::check`] wants to be called.
     pub fn every(&self) -> Duration {
         // sd_watchdog_enabled(3) recommends half of the limit; a third leaves room for a busy
         // machine.
-        self.notify.watchdog().map_or(SILENCE, |watchdog| watchdog / 3)
+        self.notify.watchdog().map_or(LOOK, |watchdog| LOOK.min(watchdog / 3))
     }
 
-    /// Tells systemd that the sweeps are alive, if all of them are.
-    pub fn check(&mut self) {
-        match self.heartbeats.live() {
-            Ok(()) => self.notify.alive(),
-            Err(reason) => say("warning", reason),
+    /// Tells systemd that the sweeps are alive, if all of them are, and what they do. Gives what is to
+    /// be logged.
+    pub fn check(&mut self) -> Option<String> {
+        let is_live = self.heartbeats.live();
+        if is_live.is_ok() {
+            self.notify.alive();
         }
+        self.send_status();
+        let overdue = self.heartbeats.overdue();
+        // Each is said once, not as long as it lasts.
+        let subject = match (&is_live, &overdue) {
+            (Err(_), _) => Some("silence".to_owned()),
+            (Ok(()), Some((command, _))) => Some(command.clone()),
+            (Ok(()), None) => None,
+        };
+        let is_new = subject.is_some() && subject != self.warned;
+        self.warned = subject;
+        let text = is_live.err().or(overdue.map(|(_, text)| text));
+        text.filter(|_| is_new)
     }
 
     /// A namespace is swept from now on.
@@ -129,7 +156,9 @@ impl Health {
         let Some(beat) = beats.get_mut(namespace) else { return };
         beat.last = Instant::now();
         match event {
-            Event::Away { error, .. } => beat.trouble = Some(error.to_string()),
+            Event::Away { error, .. } | Event::Passed(Pass { error: Some(error), .. }) => {
+                beat.trouble = Some(error.to_string());
+            }
             // Neither says anything about the server.
             Event::Yields { to: None } | Event::Alive => {}
             _ => beat.trouble = None,
@@ -177,7 +206,10 @@ impl Health {
 
     fn send_status(&mut self) {
         let status = self.heartbeats.status(self.deleted);
-        self.notify.status(&status);
+        if status != self.status {
+            self.notify.status(&status);
+            self.status = status;
+        }
     }
 
     fn write(&mut self) {
@@ -221,6 +253,7 @@ fn skew(now: DateTime) -> f64 {
 #[derive(Debug)]
 struct Heartbeats {
     silence: Duration,
+    connection: OnceLock<Connection>,
     beats: Mutex<BTreeMap<String, Heartbeat>>,
 }
 
@@ -245,6 +278,17 @@ impl Heartbeats {
         self.beats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is wrong with the connection, although no sweep has noticed it yet.
+    fn trouble(&self) -> Option<String> {
+        self.connection.get()?.trouble()
+    }
+
+    /// The command whose reply is overdue, and what to say of it.
+    fn overdue(&self) -> Option<(String, String)> {
+        let connection = self.connection.get()?;
+        Some((connection.overdue()?.0, connection.trouble()?))
+    }
+
     /// One line for `systemctl status`.
     fn status(&self, deleted: u64) -> String {
         let beats = self.beats();
@@ -252,6 +296,9 @@ impl Heartbeats {
             beats.iter().find_map(|(name, beat)| Some((name, beat.trouble.as_ref()?)))
         {
             return format!("waiting to sweep {namespace}: {trouble}");
+        }
+        if let Some(trouble) = self.trouble() {
+            return format!("waiting: {trouble}");
         }
         let works = beats.values().filter(|beat| beat.works).count();
         let what = match (works, beats.len()) {
@@ -280,7 +327,11 @@ impl Probes for Heartbeats {
     fn ready(&self) -> Result<(), String> {
         let beats = self.beats();
         let troubled = beats.iter().find_map(|(name, beat)| Some((name, beat.trouble.as_ref()?)));
-        troubled.map_or(Ok(()), |(namespace, trouble)| Err(format!("{namespace}: {trouble}")))
+        if let Some((namespace, trouble)) = troubled {
+            return Err(format!("{namespace}: {trouble}"));
+        }
+        drop(beats);
+        self.trouble().map_or_else(|| self.live(), Err)
     }
 }
 
@@ -290,7 +341,7 @@ mod tests {
 
     fn heartbeats(namespaces: &[&str]) -> Heartbeats {
         let beats = namespaces.iter().map(|name| ((*name).to_owned(), Heartbeat::new())).collect();
-        Heartbeats { silence: SILENCE, beats: Mutex::new(beats) }
+        Heartbeats { silence: SILENCE, connection: OnceLock::new(), beats: Mutex::new(beats) }
     }
 
     fn set(heartbeats: &Heartbeats, namespace: &str, change: impl FnOnce(&mut Heartbeat)) {

@@ -137,7 +137,11 @@ impl<'a> Supervisor<'a> {
                     stopping = true;
                     self.health.stops();
                 }
-                _ = check.tick() => self.health.check(),
+                _ = check.tick() => {
+                    if let Some(trouble) = self.health.check() {
+                        say("warning", trouble);
+                    }
+                }
                 Some(()) = self.pass_now.recv() => {
                     self.running.values().for_each(|(_, control)| control.wake.notify_one());
                 }

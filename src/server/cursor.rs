@@ -1,0 +1,200 @@
+//! Cursors: documents in batches, as the server sends them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bson::raw::RawDocumentBuf;
+use bson::{Bson, Document};
+use futures_util::StreamExt as _;
+use mongodb::action::{Action as _, RunCursorCommand};
+use mongodb::options::{AggregateOptions, FindOptions};
+use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor, SessionRawBatchCursor};
+use mongodb::{Client, ClientSession};
+
+use crate::error::{Error, Result};
+use crate::server::connection::{Asking, Connection, Link, Servers, session_id};
+use crate::server::reply::documents;
+
+/// How the documents of a collection are read.
+#[derive(Clone)]
+pub(crate) enum Query {
+    Find(Document, FindOptions),
+    Aggregate(Vec<Document>, AggregateOptions),
+    /// A command that is raw BSON already, because its documents may not survive decoding.
+    Raw(RawQuery),
+}
+
+/// A `find` or an `aggregate` as raw BSON, which has its comment; and what its batches have.
+#[derive(Clone)]
+pub(crate) struct RawQuery {
+    pub(crate) name: &'static str,
+    pub(crate) command: RawDocumentBuf,
+    pub(crate) batch_size: u32,
+    pub(crate) comment: String,
+}
+
+/// Batches of raw documents, as the server sends them.
+pub struct Batches {
+    connection: Connection,
+    collection: String,
+    command: &'static str,
+    /// The client that the cursor belongs to.
+    link: Arc<Link>,
+    /// `None` once its end was read, or after an error.
+    cursor: Option<Cursor>,
+    broken: Option<Error>,
+}
+
+/// A cursor of the driver, with the session that its commands use. The driver has its own for a server
+/// that does not know sessions.
+enum Cursor {
+    Plain(RawBatchCursor),
+    WithSession(Box<SessionRawBatchCursor>, ClientSession),
+}
+
+impl Connection {
+    /// Reads documents of a collection.
+    ///
+    /// # Errors
+    /// If the command cannot be sent or the server rejects it.
+    pub(crate) async fn query(&self, collection: &str, query: Query) -> Result<Batches> {
+        let command = match query {
+            Query::Find(..) => "find",
+            Query::Aggregate(..) => "aggregate",
+            Query::Raw(RawQuery { name, .. }) => name,
+        };
+        let asking = asking(command, collection);
+        let open = |client: Client, session| {
+            let (database, collection) = (self.database().to_owned(), collection.to_owned());
+            let query = query.clone();
+            async move {
+                let database = client.database(&database);
+                let opened = open(&database, &collection, query, session).await;
+                (opened, None)
+            }
+        };
+        let (link, cursor) = self.ask_again(asking, open).await?;
+        let (connection, collection) = (self.clone(), collection.to_owned());
+        Ok(Batches { connection, collection, command, link, cursor: Some(cursor), broken: None })
+    }
+}
+
+/// A batch is asked for like its cursor.
+fn asking<'a>(command: &'a str, collection: &'a str) -> Asking<'a> {
+    Asking { servers: Servers::Readable, ..Asking::to_primary(command, collection) }
+}
+
+async fn open(
+    database: &mongodb::Database,
+    collection: &str,
+    query: Query,
+    session: Option<ClientSession>,
+) -> mongodb::error::Result<Cursor> {
+    let collection = database.collection::<RawDocumentBuf>(collection);
+    match (query, session) {
+        (Query::Find(filter, options), None) => {
+            collection.find(filter).with_options(options).batch().await.map(Cursor::Plain)
+        }
+        (Query::Aggregate(pipeline, options), None) => {
+            collection.aggregate(pipeline).with_options(options).batch().await.map(Cursor::Plain)
+        }
+        (Query::Find(filter, options), Some(mut session)) => {
+            let find = collection.find(filter).with_options(options).session(&mut session);
+            let cursor = Box::new(find.batch().await?);
+            Ok(Cursor::WithSession(cursor, session))
+        }
+        (Query::Aggregate(pipeline, options), Some(mut session)) => {
+            let aggregate = collection.aggregate(pipeline).with_options(options);
+            let cursor = Box::new(aggregate.session(&mut session).batch().await?);
+            Ok(Cursor::WithSession(cursor, session))
+        }
+        (Query::Raw(RawQuery { command, batch_size, comment, .. }), session) => {
+            // Like other reads, it goes where the connection string says.
+            let run = database
+                .run_raw_cursor_command(command)
+                .optional(
+                    database.selection_criteria().cloned(),
+                    RunCursorCommand::selection_criteria,
+                )
+                .batch_size(batch_size)
+                .comment(Bson::from(comment));
+            match session {
+                None => run.batch().await.map(Cursor::Plain),
+                Some(mut session) => {
+                    let cursor = Box::new(run.session(&mut session).batch().await?);
+                    Ok(Cursor::WithSession(cursor, session))
+                }
+            }
+        }
+    }
+}
+
+impl Cursor {
+    async fn next(mut self) -> (Self, Option<mongodb::error::Result<RawBatch>>) {
+        let next = match &mut self {
+            Self::Plain(cursor) => cursor.next().await,
+            Self::WithSession(cursor, session) => cursor.stream(session).next().await,
+        };
+        (self, next)
+    }
+
+    fn session(self) -> Option<ClientSession> {
+        match self {
+            Self::Plain(_) => None,
+            Self::WithSession(_, session) => Some(session),
+        }
+    }
+}
+
+impl Batches {
+    /// The next batch that has documents; `None` at the end.
+    ///
+    /// # Errors
+    /// What the connection meets. After an error there is no next batch, but the error again.
+    pub async fn next(&mut self) -> Result<Option<RawBatch>> {
+        loop {
+            let Some(cursor) = self.cursor.take() else {
+                return self.broken.clone().map_or(Ok(None), Err);
+            };
+            // Where this future is dropped, the cursor goes on by itself and does not come back.
+            self.broken = Some(Error::Unsupported(format!("the {} was given up", self.command)));
+            match self.advance(cursor).await {
+                Ok(None) => {
+                    self.broken = None;
+                    return Ok(None);
+                }
+                // Only the cursor's end is the end: the server may send batches that are empty.
+                Ok(Some(batch)) if documents(&batch).next().is_none() => {}
+                Ok(Some(batch)) => return Ok(Some(batch)),
+                Err(error) => {
+                    self.broken = Some(error.clone());
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn advance(&mut self, cursor: Cursor) -> Result<Option<RawBatch>> {
+        let session = match &cursor {
+            Cursor::Plain(_) => None,
+            Cursor::WithSession(_, session) => session_id(session),
+        };
+        let asking = asking("getMore", &self.collection);
+        let next = self.connection.await_reply(asking, &self.link, session, cursor.next());
+        let (cursor, next) = next.await?;
+        let Some(next) = next else {
+            self.link.give_back(cursor.session());
+            return Ok(None);
+        };
+        let next =
+            self.connection.checked(Asking { command: self.command, ..asking }, &self.link, next);
+        self.cursor = Some(cursor);
+        next.map(Some)
+    }
+}
+
+impl fmt::Debug for Batches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Batches of {}", self.connection.namespace(&self.collection))
+    }
+}

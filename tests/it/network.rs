@@ -1,0 +1,252 @@
+//! A network that delays, drops, cuts and garbles: each command ends with one clear error or goes on,
+//! and never reports what did not happen. The server itself is well, and so are its heartbeats.
+
+use std::time::{Duration, Instant};
+
+use bson::{Document, doc};
+
+use crate::patience::limit;
+use crate::proxy::{Direction, Fault, Proxy, Rule};
+use crate::support::{Db, Program, at, becomes, connect_mongo, eventually, now};
+
+mod chance;
+mod server;
+
+/// A database, and a way to it that misbehaves.
+pub struct Way {
+    pub db: Db,
+    pub proxy: Proxy,
+    /// What else the connection string says.
+    options: &'static str,
+}
+
+/// A reply that is lost is given up soon.
+const HASTE: &str = "&socketTimeoutMS=250";
+
+impl Way {
+    pub fn new(options: &'static str) -> Self {
+        Self::to(Db::new(), options)
+    }
+
+    pub fn to(db: Db, options: &'static str) -> Self {
+        let proxy = Proxy::start(db.server.trim_start_matches("mongodb://"));
+        Self { db, proxy, options }
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Program {
+        let way = self.proxy.address().to_string();
+        let server = self.db.server.trim_start_matches("mongodb://");
+        let uri = format!("{}{}", self.db.uri.replace(server, &way), self.options);
+        self.db.command(arguments).env("SESSIONCTL_URI", &uri)
+    }
+
+    fn await_hit(&self) {
+        eventually("a message was hit", || !self.proxy.hits().is_empty());
+    }
+}
+
+/// So many dead sessions and so many live ones.
+fn sessions(dead: usize, live: usize) -> Vec<Document> {
+    let dead = (0..dead).map(|n| connect_mongo(&format!("dead-{n:04}"), at(-60 - n as i64)));
+    dead.chain((0..live).map(|n| connect_mongo(&format!("live-{n:04}"), at(3600)))).collect()
+}
+
+fn dead(db: &Db) -> u64 {
+    db.count("sessions", doc! { "expires": { "$lt": now() } })
+}
+
+fn half_open(command: &'static str) -> Rule {
+    Rule::new(command, Direction::Reply, Fault::HalfOpen)
+}
+
+// No reply
+
+#[test]
+fn a_sweep_goes_on_within_thirty_seconds_after_its_connection_was_cut_off_without_notice() {
+    let way = Way::new("");
+    way.db.insert("sessions", sessions(1, 1));
+    let address = crate::watch::address();
+    let arguments = ["sweep", "--interval", "3", "--no-lease", "--metrics", &address];
+    let mut sweep = way.command(&arguments).start();
+    crate::watch::await_status(&address, "/readyz", 200);
+    way.db.await_count("sessions", doc! {}, 1);
+    way.proxy.rules([half_open("delete")]);
+    way.db.insert("sessions", sessions(1, 0));
+    way.await_hit();
+    let cut = Instant::now();
+    // It was deleted; that nobody said so is the trouble.
+    crate::watch::await_status(&address, "/readyz", 503);
+    assert!(cut.elapsed() < limit(Duration::from_secs(7)), "{:?}", cut.elapsed());
+    assert_eq!(crate::watch::get(&address, "/livez").unwrap().0, 200);
+    sweep.await_said("has sent no reply to delete for");
+    crate::watch::await_status(&address, "/readyz", 200);
+    way.db.insert("sessions", sessions(1, 0));
+    way.db.await_gone("sessions", "dead-0000");
+    assert!(cut.elapsed() < limit(Duration::from_secs(30)), "{:?}", cut.elapsed());
+    sweep.end();
+    assert_eq!(way.db.ids("sessions"), ["live-0000"]);
+}
+
+#[test]
+fn a_command_whose_first_replies_are_lost_reads_again() {
+    for command in ["listIndexes", "aggregate", "find", "count"] {
+        let way = Way::new(HASTE);
+        way.db.insert("sessions", sessions(20, 10));
+        way.proxy.rules([half_open(command)]);
+        let listed = way.command(&["list", "-o", "json"]).run().exits(0);
+        assert_eq!(listed.json().as_array().unwrap().len(), 30, "{command}: {listed:?}");
+    }
+}
+
+#[test]
+fn a_list_whose_cursor_is_cut_off_ends_with_one_error() {
+    let way = Way::new(HASTE);
+    way.db.insert("sessions", sessions(0, 2500));
+    way.proxy.rules([half_open("getMore")]);
+    let listed = way.command(&["list", "-o", "ndjson"]).run().exits(1).fails_in_one_sentence();
+    listed.says("sent no reply to getMore within");
+}
+
+#[test]
+fn a_delete_whose_reply_is_lost_is_repeated_and_its_count_is_at_least() {
+    let way = Way::new(HASTE);
+    way.db.insert("sessions", sessions(300, 10));
+    way.proxy.rules([half_open("delete").skip(1)]);
+    let arguments = ["purge", "--expired", "--batch-size", "50", "--jobs", "1", "-o", "json"];
+    let report = way.command(&arguments).run().exits(0).json();
+    assert_eq!((dead(&way.db), way.db.count("sessions", doc! {})), (0, 10), "{report}");
+    assert_eq!((&report["deleted"], &report["exact"]), (&250.into(), &false.into()), "{report}");
+}
+
+#[test]
+fn what_the_server_works_on_for_long_is_waited_for() {
+    let way = Way::new(HASTE);
+    way.db.insert("sessions", sessions(30, 10));
+    let held = way.db.hold_deletes();
+    let arguments = ["purge", "--expired", "--batch-size", "10", "-o", "json"];
+    let mut purge = way.command(&arguments).start();
+    held.wait_for_a_delete();
+    // Far more than what it takes to give up a reply that nobody works on.
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(!purge.has_ended());
+    drop(held);
+    let report = purge.wait().exits(0).json();
+    assert_eq!((&report["deleted"], &report["exact"]), (&30.into(), &true.into()), "{report}");
+    assert_eq!(dead(&way.db), 0);
+}
+
+#[test]
+fn an_index_that_is_built_for_long_is_waited_for() {
+    let way = Way::new(HASTE);
+    way.db.insert("sessions", sessions(0, 10));
+    let data =
+        doc! { "failCommands": ["createIndexes"], "blockConnection": true, "blockTimeMS": 3000 };
+    let slow = way.db.fail_commands(doc! { "times": 1 }, data);
+    way.command(&["index", "install", "--yes"]).run().exits(0).prints("created the TTL index");
+    drop(slow);
+    assert_eq!(way.db.indexes("sessions").len(), 1);
+}
+
+#[test]
+fn the_store_of_an_application_does_not_wait_for_a_lost_reply_without_end() {
+    let way = Way::new(HASTE);
+    way.db.insert("sessions", sessions(0, 1));
+    let uri = format!("mongodb://{}/?socketTimeoutMS=250", way.proxy.address());
+    let layout = sessionctl::Layout::named("connect-mongo-json").unwrap().clone();
+    way.db.runtime.block_on(async {
+        let connection = sessionctl::Connection::open(&uri, Some(&way.db.name)).await.unwrap();
+        let store = connection.store("sessions", layout);
+        let get = || store.get::<serde_json::Value>("live-0000");
+        assert!(get().await.unwrap().is_some());
+        way.proxy.rules([half_open("find")]);
+        assert!(get().await.unwrap().is_some(), "it was read again");
+        way.proxy.rules([half_open("delete")]);
+        let error = store.destroy("live-0000").await.unwrap_err();
+        assert!(error.to_string().contains("sent no reply to delete"), "{error}");
+        assert!(error.is_transient());
+        assert!(get().await.unwrap().is_none(), "it was destroyed");
+    });
+}
+
+#[test]
+fn a_reply_that_nobody_waits_for_any_more_harms_no_other() {
+    let way = Way::new("");
+    way.db.insert("sessions", sessions(0, 2));
+    let uri = format!("mongodb://{}/?maxPoolSize=1", way.proxy.address());
+    let layout = sessionctl::Layout::named("connect-mongo-json").unwrap().clone();
+    way.db.runtime.block_on(async {
+        let connection = sessionctl::Connection::open(&uri, Some(&way.db.name)).await.unwrap();
+        let store = connection.store("sessions", layout);
+        let get = |id: &'static str| store.get::<serde_json::Value>(id);
+        assert!(get("live-0000").await.unwrap().is_some());
+        let late = Fault::Delay(Duration::from_millis(300));
+        way.proxy.rules([Rule::new("find", Direction::Reply, late)]);
+        // An application drops its request when the browser goes away.
+        tokio::select! {
+            _ = get("live-0001") => panic!("it was late"),
+            () = tokio::time::sleep(Duration::from_millis(50)) => {}
+        }
+        assert!(get("live-0000").await.unwrap().is_some());
+        assert!(get("gone").await.unwrap().is_none());
+    });
+}
+
+// A garbled reply
+
+#[test]
+fn a_garbled_reply_does_not_end_a_sweep() {
+    let way = Way::new(HASTE);
+    way.db.insert("sessions", sessions(1, 1));
+    let arguments = ["sweep", "--interval", "1", "--no-lease"];
+    let sweep = way.command(&arguments).start();
+    way.db.await_ids("sessions", &["live-0000"]);
+    let commands = ["hello", "listIndexes", "aggregate", "find", "delete"];
+    for way_of in 0..8 {
+        let garbled = |command| Rule::new(command, Direction::Reply, Fault::Garble(way_of));
+        way.proxy.rules(commands.map(garbled));
+        way.db.insert("sessions", sessions(1, 0));
+        way.db.await_ids("sessions", &["live-0000"]);
+    }
+    sweep.end();
+}
+
+#[test]
+fn a_garbled_reply_to_a_delete_is_no_count() {
+    for way_of in 0..8 {
+        let way = Way::new(HASTE);
+        way.db.insert("sessions", sessions(100, 10));
+        let garbled = Rule::new("delete", Direction::Reply, Fault::Garble(way_of));
+        way.proxy.rules([garbled]);
+        let arguments = ["purge", "--expired", "--batch-size", "50", "--jobs", "1", "-o", "json"];
+        let report = way.command(&arguments).run().exits(0).json();
+        assert_eq!(dead(&way.db), 0, "{way_of}: {report}");
+        assert_eq!(report["exact"], false, "{way_of}: {report}");
+        assert_eq!(report["deleted"], 50, "{way_of}: {report}");
+    }
+}
+
+#[test]
+fn the_status_of_a_sweep_follows_its_server() {
+    let way = Way::new(HASTE);
+    way.db.insert("sessions", sessions(0, 1));
+    let address = crate::watch::address();
+    let arguments = ["sweep", "--interval", "1", "--no-lease", "--metrics", &address];
+    let sweep = way.command(&arguments).start();
+    crate::watch::await_status(&address, "/readyz", 200);
+    let succeeded = || {
+        let name = "sessionctl_last_success_timestamp_seconds";
+        crate::watch::metric(&address, name, "").unwrap_or_default()
+    };
+    let before = becomes("a pass succeeded", succeeded, |at| *at > 0.0);
+    becomes("another pass succeeded", succeeded, |at| *at > before);
+    // Nothing comes through any more but heartbeats.
+    way.proxy.rules([half_open("").times(u64::MAX)]);
+    crate::watch::await_status(&address, "/readyz", 503);
+    let last = succeeded();
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(succeeded(), last);
+    way.proxy.clear();
+    crate::watch::await_status(&address, "/readyz", 200);
+    becomes("a pass succeeded again", succeeded, |at| *at > last);
+    sweep.end();
+}
