@@ -16,6 +16,10 @@ use crate::console::progress::Progress;
 use crate::console::text::sessions;
 use crate::context::{Context, Purpose};
 
+mod columns;
+
+use columns::More;
+
 /// List sessions
 ///
 /// Without a selection, all sessions are listed, in storage order. A table shows the first 50; the
@@ -44,8 +48,9 @@ pub struct Args {
     #[arg(long)]
     reverse: bool,
 
-    /// Print only these columns, in this order
-    #[arg(long, value_delimiter = ',', value_name = "NAME,...", value_parser = clap::builder::PossibleValuesParser::new(COLUMNS))]
+    /// Print only these columns, in this order. payload.PATH is the value at PATH of the payload, with
+    /// secrets masked; ip and agent are where the layout says
+    #[arg(long, value_delimiter = ',', value_name = "NAME,...", value_parser = columns::Parser)]
     columns: Vec<String>,
 
     /// List foreign documents instead: documents of the collection that are not sessions
@@ -80,11 +85,6 @@ impl From<Sort> for SortKey {
 /// The keys of a session's row.
 pub const HEADER: [&str; 7] = ["id", "state", "expires", "touched", "created", "user", "bytes"];
 
-/// What `--columns` names. The layout of each session is asked for only in mixed collections.
-const COLUMNS: [&str; 8] =
-    ["id", "state", "expires", "touched", "created", "user", "bytes", LAYOUT];
-const LAYOUT: &str = "layout";
-
 /// The row of a session.
 pub fn row(session: Session, full_ids: bool) -> Row {
     let id = match full_ids {
@@ -114,7 +114,6 @@ fn foreign_row(document: &RawDocument, full_ids: bool) -> Row {
         ("created", Cell::Null),
         ("user", Cell::Null),
         ("bytes", Cell::Count(document.as_bytes().len() as u64)),
-        (LAYOUT, Cell::Null),
     ])
 }
 
@@ -131,6 +130,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         return context.end_of_nothing(&args.selection, context.collection());
     };
     let action = format!("list {}", store.namespace());
+    columns::check(context, &args.columns, store.layouts());
     let now = store.now().await.doing(&action)?;
     let selected = context.selected("list", &store, &args.selection, now, Purpose::Reading).await?;
     let selection = &selected.selection;
@@ -181,7 +181,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         selection: (!args.foreign).then(|| selection.clone()),
         limit,
         full_ids: context.global.full_ids,
-        names_layout: args.columns.iter().any(|column| column == LAYOUT),
+        more: More::of(&args.columns),
         rows: rows.now(now),
         progress,
     };
@@ -197,10 +197,15 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     };
     let read = read.await.doing(&action);
     drop(sender);
-    let Printed { rows: printed, more, elsewhere } = printing.await.unwrap_or_else(|error| {
+    let Printed { rows: printed, more, elsewhere, undecoded } = printing.await.unwrap_or_else(|error| {
         Err(Failure::new(Exit::Failed, format!("could not print: {error}")))
     })?;
     read?;
+    if undecoded > 0 {
+        let have = if undecoded == 1 { "has a payload" } else { "have payloads" };
+        let sentence = format!("{} {have} that cannot be decoded", sessions(undecoded));
+        context.note("warning", format!("{sentence}; `sessionctl inspect ID` shows why"));
+    }
     if printed == 0 && context.global.format == Format::Table {
         context.note("note", "no session matches");
     }
@@ -257,8 +262,8 @@ struct Printer {
     selection: Option<Selection>,
     limit: u64,
     full_ids: bool,
-    /// Whether the layout of each session is among the columns.
-    names_layout: bool,
+    /// The columns that only `--columns` asks for.
+    more: More,
     rows: Rows<std::io::Stdout>,
     progress: Progress,
 }
@@ -270,14 +275,14 @@ struct Printed {
     more: bool,
     /// Sessions that have the user where the layout does not look.
     elsewhere: Elsewhere,
+    /// Sessions whose payload was asked for and cannot be decoded.
+    undecoded: u64,
 }
 
 impl Printer {
-    fn row(&self, session: Session, layout: &Layout) -> Row {
+    fn row(&mut self, session: Session, layout: &Layout, document: &RawDocument) -> Row {
         let mut row = row(session, self.full_ids);
-        if self.names_layout {
-            row.0.push((LAYOUT, Cell::Text(layout.name.clone())));
-        }
+        self.more.add(&mut row, layout, document);
         row
     }
 
@@ -290,19 +295,26 @@ impl Printer {
             for document in documents(&batch) {
                 let row = match &self.selection {
                     Some(selection) => match selection.verdict(&layouts, document) {
-                        Verdict::Selected(session) => Some(self.row(session, layouts.of(document))),
+                        Verdict::Selected(session) => {
+                            Some(self.row(session, layouts.of(document), document))
+                        }
                         Verdict::Elsewhere(places) => {
                             elsewhere.add(places);
                             None
                         }
                         Verdict::Other => None,
                     },
-                    None => Some(foreign_row(document, self.full_ids)),
+                    None => {
+                        let mut row = foreign_row(document, self.full_ids);
+                        self.more.add_nothing(&mut row);
+                        Some(row)
+                    }
                 };
                 let Some(row) = row else { continue };
                 if self.limit > 0 && self.rows.printed() == self.limit {
                     self.rows.finish()?;
-                    return Ok(Printed { rows: self.limit, more: true, elsewhere });
+                    let undecoded = self.more.undecoded;
+                    return Ok(Printed { rows: self.limit, more: true, elsewhere, undecoded });
                 }
                 self.rows.row(row)?;
             }
@@ -310,6 +322,6 @@ impl Printer {
         }
         let rows = self.rows.printed();
         self.rows.finish()?;
-        Ok(Printed { rows, more: false, elsewhere })
+        Ok(Printed { rows, more: false, elsewhere, undecoded: self.more.undecoded })
     }
 }
