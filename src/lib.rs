@@ -83,7 +83,7 @@ pub use app::tower_sessions;
 #[doc(hidden)]
 pub use model::humanize;
 pub use model::{layout, payload, query, session};
-pub use ops::{archive, collections, doctor, index, purge, restore, stats, sweep, top};
+pub use ops::{archive, collections, doctor, index, purge, restore, stats, sweep, top, users};
 pub use server::{connection, replication};
 
 pub use app::builder::StoreBuilder;

@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod collections;
+mod decoding;
 pub mod doctor;
 pub mod index;
 pub mod purge;
@@ -10,3 +11,4 @@ mod rights;
 pub mod stats;
 pub mod sweep;
 pub mod top;
+pub mod users;

@@ -33,7 +33,8 @@ pub struct Global {
     #[arg(short, long, global = true, env = "SESSIONCTL_DB", hide_env = true, value_name = "NAME")]
     pub db: Option<String>,
 
-    /// Collection NAME [default: sessions]; repeatable for sweep and deploy
+    /// Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge,
+    /// sweep and deploy
     #[arg(
         short,
         long,

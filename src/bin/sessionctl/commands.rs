@@ -24,14 +24,17 @@ mod layouts;
 mod list;
 mod purge;
 mod restore;
+mod several;
 mod stats;
 mod sweep;
 mod top;
+mod users;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     List(list::Args),
+    Users(users::Args),
     Inspect(inspect::Args),
     Expire(expire::Args),
     Purge(purge::Args),
@@ -53,7 +56,32 @@ pub enum Command {
 impl Command {
     /// Whether it works on more than one collection.
     pub fn takes_collections(&self) -> bool {
-        matches!(self, Self::Sweep(_) | Self::Deploy(_))
+        matches!(self, Self::Sweep(_) | Self::Deploy(_)) || self.is_run_on_each()
+    }
+
+    /// Whether it is carried out on each of several collections by itself.
+    fn is_run_on_each(&self) -> bool {
+        matches!(
+            self,
+            Self::List(_)
+                | Self::Users(_)
+                | Self::Stats(_)
+                | Self::Expire(_)
+                | Self::Purge(_)
+                | Self::Doctor(_)
+        )
+    }
+
+    /// Whether it is for every collection of the database.
+    pub fn every_collection(&self) -> bool {
+        match self {
+            Self::List(args) => args.every.every_collection,
+            Self::Users(args) => args.every.every_collection,
+            Self::Stats(args) => args.every.every_collection,
+            Self::Doctor(args) => args.every.every_collection,
+            Self::Purge(args) => args.every.every_collection,
+            _ => false,
+        }
     }
 
     /// What clap cannot check.
@@ -61,6 +89,7 @@ impl Command {
         match (self, matches.subcommand()) {
             (Self::Sweep(args), Some((_, typed))) => args.check(typed),
             (Self::Deploy(_), Some((_, typed))) => deploy::Args::check(typed),
+            (Self::Purge(args), _) => args.check(),
             _ => Ok(()),
         }
     }
@@ -77,6 +106,7 @@ impl Command {
     pub fn reads_stdin(&self) -> bool {
         match self {
             Self::List(args) => args.selection.reads_stdin(),
+            Self::Users(args) => args.selection.reads_stdin(),
             Self::Inspect(args) => args.ids.iter().any(|id| id == "-"),
             Self::Expire(args) => args.selected.selection.reads_stdin(),
             Self::Restore(args) => args.reads_stdin(),
@@ -115,27 +145,37 @@ pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
     })?;
     let outcome = runtime.block_on(async {
         let context = Context::new(global, uri, command_line, command.hangup())?;
-        match &command {
-            Command::List(args) => reading(&context, list::run(&context, args)).await,
-            Command::Inspect(args) => reading(&context, inspect::run(&context, args)).await,
-            Command::Expire(args) => expire::run(&context, args).await,
-            Command::Purge(args) => purge::run(&context, args).await,
-            Command::Restore(args) => restore::run(&context, args).await,
-            Command::Sweep(args) => sweep::run(&context, args).await,
-            Command::Index(args) => index::run(&context, args).await,
-            Command::Fix(args) => fix::run(&context, args).await,
-            Command::Doctor(args) => reading(&context, doctor::run(&context, args)).await,
-            Command::Stats(args) => reading(&context, stats::run(&context, args)).await,
-            Command::Top(args) => top::run(&context, args).await,
-            Command::Collections(_) => reading(&context, collections::run(&context)).await,
-            Command::Demo(args) => demo::run(&context, args).await,
-            Command::Layouts(_) => reading(&context, layouts::draft(&context)).await,
-            Command::Completions(_) | Command::Deploy(_) | Command::Help(_) => Ok(Exit::Done),
+        let has_several = context.global.collection.len() > 1 && command.is_run_on_each();
+        match has_several || command.every_collection() {
+            true => several::run(&context, &command).await,
+            false => one(&context, &command).await,
         }
     });
     // A prompt or a reader of stdin may still be waiting; nobody wants its answer any more.
     runtime.shutdown_background();
     outcome
+}
+
+/// Carries a command out that needs a runtime.
+async fn one(context: &Context, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::List(args) => reading(context, list::run(context, args)).await,
+        Command::Users(args) => reading(context, users::run(context, args)).await,
+        Command::Inspect(args) => reading(context, inspect::run(context, args)).await,
+        Command::Expire(args) => expire::run(context, args).await,
+        Command::Purge(args) => purge::run(context, args).await,
+        Command::Restore(args) => restore::run(context, args).await,
+        Command::Sweep(args) => sweep::run(context, args).await,
+        Command::Index(args) => index::run(context, args).await,
+        Command::Fix(args) => fix::run(context, args).await,
+        Command::Doctor(args) => reading(context, doctor::run(context, args)).await,
+        Command::Stats(args) => reading(context, stats::run(context, args)).await,
+        Command::Top(args) => top::run(context, args).await,
+        Command::Collections(_) => reading(context, collections::run(context)).await,
+        Command::Demo(args) => demo::run(context, args).await,
+        Command::Layouts(_) => reading(context, layouts::draft(context)).await,
+        Command::Completions(_) | Command::Deploy(_) | Command::Help(_) => Ok(Exit::Done),
+    }
 }
 
 /// Runs what only reads until the first signal: nothing is left half done by leaving it.

@@ -8,6 +8,7 @@ use sessionctl::store::{Reading, SortKey, documents};
 use sessionctl::{Layout, Selection, Session, SessionId, Store};
 use tokio::sync::mpsc;
 
+use super::several::EveryArgs;
 use crate::args::Format;
 use crate::args::SelectionArgs;
 use crate::console::failure::{Doing as _, Exit, Failure};
@@ -59,6 +60,9 @@ pub struct Args {
 
     #[command(flatten)]
     pub selection: SelectionArgs,
+
+    #[command(flatten)]
+    pub every: EveryArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -123,7 +127,8 @@ const TABLE_LIMIT: u64 = 50;
 const AHEAD: usize = 2;
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let rows = context.rows(Shape::Many, &HEADER).columns(&args.columns);
+    let columns = context.columns_of_one(&args.columns, &HEADER);
+    let rows = context.rows(Shape::Many, &HEADER).columns(&columns);
     let Some(store) = context.store("list", Purpose::Reading).await? else {
         context.note("note", format!("{} is empty", context.collection()));
         rows.finish()?;
@@ -131,6 +136,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     };
     let action = format!("list {}", store.namespace());
     columns::check(context, &args.columns, store.layouts());
+    context.begin_table(Some(&store.namespace()))?;
     let now = store.now().await.doing(&action)?;
     let selected = context.selected("list", &store, &args.selection, now, Purpose::Reading).await?;
     let selection = &selected.selection;
@@ -181,7 +187,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         selection: (!args.foreign).then(|| selection.clone()),
         limit,
         full_ids: context.global.full_ids,
-        more: More::of(&args.columns),
+        more: More::of(&columns, store.namespace()),
         rows: rows.now(now),
         progress,
     };

@@ -6,6 +6,7 @@ use sessionctl::State;
 use sessionctl::payload::time;
 use sessionctl::stats::{Options, Slot, Stats, Users};
 
+use super::several::EveryArgs;
 use crate::args::Format;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{self, Cell, Row, Shape};
@@ -33,6 +34,9 @@ pub struct Args {
     /// List the N users with the most sessions
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(..=1000))]
     top: u16,
+
+    #[command(flatten)]
+    pub every: EveryArgs,
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
@@ -69,6 +73,7 @@ fn print(
 ) -> Result<Exit, Failure> {
     if context.global.format == Format::Table {
         let title = render::Title { namespace, layout };
+        context.begin_table(None)?;
         output::text(&render::page(stats, &title, chart::Chart::of(&context.style())))?;
     } else {
         let mut rows = context.rows(Shape::One, &[]);

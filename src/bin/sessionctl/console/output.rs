@@ -2,6 +2,8 @@
 //! is absent is absent in all of them.
 
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bson::DateTime;
 use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement, Table, presets};
@@ -30,6 +32,26 @@ pub enum Shape {
     Stream,
 }
 
+/// Answers that are printed as one: an array in JSON, one header in CSV.
+#[derive(Debug, Default)]
+pub struct Joined(AtomicBool);
+
+impl Joined {
+    /// Whether nothing was printed yet; from now on something was.
+    pub fn begins(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
+    }
+
+    /// Ends the answer.
+    pub fn end(&self, format: Format) -> Result<(), Failure> {
+        match (format, self.begins()) {
+            (Format::Json, true) => text("[]\n"),
+            (Format::Json, false) => text("\n]\n"),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// How rows are printed.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
@@ -49,6 +71,7 @@ pub struct Rows<W: Write> {
     out: BufWriter<W>,
     style: Style,
     shape: Shape,
+    joined: Option<Arc<Joined>>,
     header: &'static [&'static str],
     columns: Vec<String>,
     now: Option<DateTime>,
@@ -75,6 +98,7 @@ impl<W: Write> Rows<W> {
             out,
             style,
             shape,
+            joined: None,
             header,
             columns: Vec::new(),
             now: None,
@@ -84,6 +108,17 @@ impl<W: Write> Rows<W> {
             id_bytes: None,
             shown: None,
         }
+    }
+
+    /// As a part of an answer.
+    pub fn joined(mut self, joined: Option<Arc<Joined>>) -> Self {
+        self.joined = joined;
+        self
+    }
+
+    /// Whether nothing of the answer is printed yet.
+    fn begins(&self) -> bool {
+        self.joined.as_ref().map_or(self.written == 0, |joined| joined.begins())
     }
 
     /// Only these columns.
@@ -141,11 +176,15 @@ impl<W: Write> Rows<W> {
     }
 
     fn write(&mut self, row: &Row) -> io::Result<()> {
-        let first = self.written == 0;
+        let first = self.begins();
         self.written += 1;
         match self.style.format {
             Format::Table => self.vertical(row),
             Format::Json => match self.shape {
+                Shape::One if self.joined.is_some() => {
+                    self.out.write_all(if first { b"[\n" } else { b",\n" })?;
+                    self.out.write_all(pretty_text(&row.json()).trim_end().as_bytes())
+                }
                 Shape::One => self.out.write_all(pretty_text(&row.json()).as_bytes()),
                 Shape::Many => {
                     self.out.write_all(if first { b"[\n" } else { b",\n" })?;
@@ -186,9 +225,10 @@ impl<W: Write> Rows<W> {
             self.flush_chunk()?;
         }
         match (self.style.format, self.shape, self.printed) {
+            (Format::Json, Shape::Many, _) if self.joined.is_some() => {}
             (Format::Json, Shape::Many, 0) => self.out.write_all(b"[]\n")?,
             (Format::Json, Shape::Many, _) => self.out.write_all(b"\n]\n")?,
-            (Format::Csv, Shape::Many | Shape::Stream, 0) => {
+            (Format::Csv, Shape::Many | Shape::Stream, 0) if self.begins() => {
                 let picked = if self.columns.is_empty() {
                     self.header.iter().map(|name| (*name).to_owned()).collect()
                 } else {

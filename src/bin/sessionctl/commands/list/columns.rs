@@ -13,9 +13,19 @@ use sessionctl::{Layout, Layouts};
 use crate::console::output::{Cell, Row};
 use crate::context::Context;
 
-/// The names of columns. The last three are no keys of a row unless they are asked for.
-const NAMES: [&str; 10] = [
-    "id", "state", "expires", "touched", "created", "user", "bytes", "layout", "ip", "agent",
+/// The names of columns. The last four are no keys of a row unless they are asked for.
+const NAMES: [&str; 11] = [
+    "id",
+    "state",
+    "expires",
+    "touched",
+    "created",
+    "user",
+    "bytes",
+    "namespace",
+    "layout",
+    "ip",
+    "agent",
 ];
 /// What a path of the payload begins with.
 const PAYLOAD: &str = "payload.";
@@ -63,6 +73,7 @@ pub fn check(context: &Context, columns: &[String], layouts: &Layouts) {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
+    Namespace,
     Layout,
     Ip,
     Agent,
@@ -73,14 +84,16 @@ enum Column {
 /// The columns that are not keys of every row.
 pub struct More {
     columns: Vec<(&'static str, Column)>,
+    namespace: String,
     /// Sessions whose payload was asked for and cannot be decoded.
     pub undecoded: u64,
 }
 
 impl More {
-    pub fn of(names: &[String]) -> Self {
+    pub fn of(names: &[String], namespace: String) -> Self {
         let column = |name: &String| {
             let column = match name.as_str() {
+                "namespace" => Column::Namespace,
                 "layout" => Column::Layout,
                 "ip" => Column::Ip,
                 "agent" => Column::Agent,
@@ -90,7 +103,7 @@ impl More {
             // Keys of rows live as long as the program, and these are typed once.
             Some((&*name.clone().leak(), column))
         };
-        Self { columns: names.iter().filter_map(column).collect(), undecoded: 0 }
+        Self { columns: names.iter().filter_map(column).collect(), namespace, undecoded: 0 }
     }
 
     /// Adds their cells to the row of the session in `document`.
@@ -110,6 +123,7 @@ impl More {
         };
         row.0.extend(self.columns.iter().map(|(name, column)| {
             let cell = match column {
+                Column::Namespace => Cell::Text(self.namespace.clone()),
                 Column::Layout => Cell::Text(layout.name.clone()),
                 Column::Ip => Cell::maybe(origin.ip.as_ref(), |ip| masked(&layout.ip, ip)),
                 Column::Agent => {
@@ -123,7 +137,10 @@ impl More {
 
     /// The same for a document of which nothing is known.
     pub fn add_nothing(&self, row: &mut Row) {
-        row.0.extend(self.columns.iter().map(|(name, _)| (*name, Cell::Null)));
+        row.0.extend(self.columns.iter().map(|(name, column)| match column {
+            Column::Namespace => (*name, Cell::Text(self.namespace.clone())),
+            _ => (*name, Cell::Null),
+        }));
     }
 }
 
