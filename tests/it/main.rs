@@ -14,6 +14,7 @@ mod patience;
 mod rig;
 mod support;
 
+mod audit;
 mod axum_example;
 mod bad_input;
 mod cases;

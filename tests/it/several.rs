@@ -65,7 +65,7 @@ fn each_collection_is_purged_and_the_exit_code_is_the_worst() {
     let db = two();
     let run = db.sessionctl(&["purge", "--expired", "-c", "a", "-c", "none", "-c", "b", "-o", "json"]);
     // What fails in one does not keep the others from it.
-    let run = run.exits(1).says("none does not exist");
+    let run = run.exits(1).says("there is no collection");
     assert_eq!(namespaces(&run.json()), ["a", "b"]);
     assert_eq!([&run.json()[0]["deleted"], &run.json()[1]["deleted"]], [1, 2]);
     assert_eq!((db.ids("a"), db.ids("b")), (vec![long_id("a2")], vec![long_id("b3")]));

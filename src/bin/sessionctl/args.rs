@@ -336,6 +336,14 @@ impl SelectionArgs {
     }
 }
 
+/// Whether a command is for every collection.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct EveryArgs {
+    /// Every collection of the database that holds sessions, instead of -c
+    #[arg(long)]
+    pub every_collection: bool,
+}
+
 /// A time as typed: absolute, or relative to the server's now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Time {

@@ -10,6 +10,7 @@ use crate::context::Context;
 use sessionctl::error::reason;
 
 mod apply;
+mod audit;
 mod collections;
 pub mod completions;
 mod demo;
@@ -39,6 +40,7 @@ pub enum Command {
     Expire(expire::Args),
     Purge(purge::Args),
     Restore(restore::Args),
+    Audit(audit::Args),
     Sweep(sweep::Args),
     Index(index::Args),
     Doctor(doctor::Args),
@@ -136,6 +138,7 @@ pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
         Command::Completions(args) => return completions::run(args, &mut definition),
         Command::Help(args) => return help::run(args, &global, definition),
         Command::Layouts(args) if !args.needs_server() => return layouts::run(args, &global),
+        Command::Audit(args) => return audit::run(args, &global),
         Command::Deploy(args) => return deploy::run(args, &global, &uri),
         _ => {}
     }
@@ -147,7 +150,10 @@ pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
         let context = Context::new(global, uri, command_line, command.hangup())?;
         let has_several = context.global.collection.len() > 1 && command.is_run_on_each();
         match has_several || command.every_collection() {
-            true => several::run(&context, &command).await,
+            true => {
+                let every = command.every_collection();
+                several::run(&context, every, async |context| one(context, &command).await).await
+            }
             false => one(&context, &command).await,
         }
     });
@@ -174,7 +180,9 @@ async fn one(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Collections(_) => reading(context, collections::run(context)).await,
         Command::Demo(args) => demo::run(context, args).await,
         Command::Layouts(_) => reading(context, layouts::draft(context)).await,
-        Command::Completions(_) | Command::Deploy(_) | Command::Help(_) => Ok(Exit::Done),
+        Command::Audit(_) | Command::Completions(_) | Command::Deploy(_) | Command::Help(_) => {
+            Ok(Exit::Done)
+        }
     }
 }
 

@@ -35,12 +35,14 @@ pub(super) struct Candidates {
     pub(super) documents: Vec<RawDocumentBuf>,
     /// What the store looks them up by, where that is wanted.
     pub(super) ids: Vec<Bson>,
+    /// The user of each of those, where that is wanted.
+    pub(super) users: Vec<Option<String>>,
 }
 
 impl Candidates {
     pub(super) fn window(range: Document, hint: Bson, filter: Document, count: u64) -> Self {
         let scope = Scope::Window { range, hint };
-        Self { scope, filter, count, documents: Vec::new(), ids: Vec::new() }
+        Self { scope, filter, count, documents: Vec::new(), ids: Vec::new(), users: Vec::new() }
     }
 
     /// Keeps the candidates that are marked; how many are not.
@@ -56,6 +58,9 @@ impl Candidates {
         }
         if !self.ids.is_empty() {
             retain(&mut self.ids, marked);
+        }
+        if !self.users.is_empty() {
+            retain(&mut self.users, marked);
         }
         let left = marked.iter().filter(|marked| **marked).count() as u64;
         let kept = self.count - left;
@@ -73,7 +78,7 @@ pub(super) fn judged<'a>(
 ) -> Candidates {
     let binds = purge.binds();
     let (mut keys, mut each) = (Vec::new(), Vec::new());
-    let (mut whole, mut ids) = (Vec::new(), Vec::new());
+    let (mut whole, mut ids, mut users) = (Vec::new(), Vec::new(), Vec::new());
     for document in read {
         let Some(key) = key_of(document) else { continue };
         if !purge.selection.admits(layouts, document) {
@@ -84,6 +89,9 @@ pub(super) fn judged<'a>(
         }
         if purge.tells_ids {
             ids.push(layouts.of(document).id_of(document).value().clone());
+        }
+        if purge.tells_ids && purge.tells_users {
+            users.push(layouts.of(document).glance(document, purge.selection.cutoff).user);
         }
         if binds == Binding::Id {
             keys.push(key);
@@ -99,7 +107,7 @@ pub(super) fn judged<'a>(
     }
     let count = (keys.len() + each.len()) as u64;
     let scope = if binds == Binding::Id { Scope::Keys(keys) } else { Scope::Each(each) };
-    Candidates { scope, filter: filter.clone(), count, documents: whole, ids }
+    Candidates { scope, filter: filter.clone(), count, documents: whole, ids, users }
 }
 
 /// What must be as it was read when a session is written.

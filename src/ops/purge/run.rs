@@ -37,8 +37,13 @@ pub struct Batch {
     pub archived: Option<u64>,
     /// Sessions left alone because the archive has no form for them.
     pub kept: u64,
-    /// What their store looks its sessions up by, if the purge tells ids.
+    /// What their store looks its sessions up by, if the purge tells ids. Those that were spared are
+    /// among them.
     pub ids: Vec<Bson>,
+    /// The user of each of those, if the purge tells users.
+    pub users: Vec<Option<String>>,
+    /// The range of the expiry or of the `_id` that was written, where no sessions were read.
+    pub window: Option<Document>,
     /// How long its write took.
     pub took: Duration,
 }
@@ -320,9 +325,14 @@ impl Purging {
     fn start(&mut self, mut candidates: Candidates, kept: u64) {
         let expected = candidates.count;
         self.gate.throttle.begin(Instant::now(), expected);
-        let is_read = !matches!(candidates.scope, Scope::Window { .. });
-        let (spared, ids) = (is_read.then_some(expected), std::mem::take(&mut candidates.ids));
-        let batch = Batch { spared, kept, ids, ..Batch::default() };
+        let window = match &candidates.scope {
+            Scope::Window { range, .. } => Some(range.clone()),
+            Scope::Keys(_) | Scope::Each(_) => None,
+        };
+        let spared = window.is_none().then_some(expected);
+        let ids = std::mem::take(&mut candidates.ids);
+        let users = std::mem::take(&mut candidates.users);
+        let batch = Batch { spared, kept, ids, users, window, ..Batch::default() };
         let writer = self.writer.clone();
         // A task of its own, because a driver's future must not be dropped.
         self.flights

@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use sessionctl::doctor::{Doctor, Facts, Finding, Outcome, Remedy, examine};
 use sessionctl::error::Need;
 
-use super::several::EveryArgs;
-use crate::args::Format;
+use crate::args::{EveryArgs, Format};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row, Shape, text};
 use crate::console::text::{grouped, neutral};

@@ -8,9 +8,7 @@ use sessionctl::store::{Reading, SortKey, documents};
 use sessionctl::{Layout, Selection, Session, SessionId, Store};
 use tokio::sync::mpsc;
 
-use super::several::EveryArgs;
-use crate::args::Format;
-use crate::args::SelectionArgs;
+use crate::args::{EveryArgs, Format, SelectionArgs};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row, Rows, Shape};
 use crate::console::progress::Progress;

@@ -5,7 +5,7 @@ use serde_json::json;
 use sessionctl::purge::Action;
 
 use super::apply::{ArchiveArgs, selected};
-use super::several::EveryArgs;
+use crate::args::EveryArgs;
 use crate::console::failure::{Exit, Failure, Refusal};
 use crate::context::Context;
 use crate::context::selected::written;

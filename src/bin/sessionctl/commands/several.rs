@@ -2,36 +2,31 @@
 
 use std::sync::Arc;
 
-use super::{Command, one};
 use crate::args::Uri;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::Joined;
 use crate::console::report;
 use crate::context::Context;
 
-/// Whether a command is for every collection.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct EveryArgs {
-    /// Every collection of the database that holds sessions, instead of -c
-    #[arg(long)]
-    pub every_collection: bool,
-}
-
-/// Carries a command out on each of its collections. One that fails does not keep the others from it; the
-/// exit code is the worst.
-pub async fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
+/// Carries a command out on each of its collections, or on every one of the database. One that fails does
+/// not keep the others from it; the exit code is the worst.
+pub async fn run(
+    context: &Context,
+    every_collection: bool,
+    command: impl AsyncFn(&Context) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
     if context.uri == Uri::Stdin {
         // It gives it only once.
         context.read_uri()?;
     }
-    let names = match command.every_collection() {
+    let names = match every_collection {
         true => every(context).await?,
         false => context.global.collection.clone(),
     };
     let joined = Arc::new(Joined::default());
     let mut worst = Exit::Done;
     for name in names {
-        match one(&context.on(&name, &joined), command).await {
+        match command(&context.on(&name, &joined)).await {
             Ok(exit) => worst = worst.worse(exit),
             // Nobody reads on, or it would be the same of each.
             Err(failure) if failure.is_closed_pipe() || failure.exit == Exit::Usage => {

@@ -6,8 +6,7 @@ use sessionctl::State;
 use sessionctl::payload::time;
 use sessionctl::stats::{Options, Slot, Stats, Users};
 
-use super::several::EveryArgs;
-use crate::args::Format;
+use crate::args::{EveryArgs, Format};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{self, Cell, Row, Shape};
 use crate::console::text::{grouped, sessions};

@@ -4,8 +4,7 @@ use bson::DateTime;
 use sessionctl::query::Elsewhere;
 use sessionctl::users::{Options, User, Users};
 
-use super::several::EveryArgs;
-use crate::args::{Format, SelectionArgs};
+use crate::args::{EveryArgs, Format, SelectionArgs};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row, Shape};
 use crate::console::progress::Progress;
@@ -15,7 +14,7 @@ use crate::context::{Context, Purpose};
 /// List who has sessions: one row per user, those with the most sessions first
 ///
 /// All sessions of the selection are read and decoded, so the numbers are exact. A table shows the first
-/// 50 users; the other formats print all of them. first_seen and last_seen are the earliest creation and
+/// 50 users; the other formats print all of them, and keep some 150 bytes of each until then. first_seen and last_seen are the earliest creation and
 /// the latest touch. ips and agents count the addresses and user agents, where the layout says where
 /// these are.
 ///

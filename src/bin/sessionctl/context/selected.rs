@@ -15,6 +15,7 @@ use sessionctl::{Error, Layouts, Query, Selection, State, Store};
 use super::users::Seen;
 use super::{Context, Purpose};
 use crate::args::SelectionArgs;
+use crate::audit::chain::digest_of_lines;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::redact::{condition, short_id};
 use crate::console::text::counted;
@@ -27,6 +28,8 @@ pub struct Selected {
     unknown: Vec<String>,
     /// What a look at some sessions told, where payloads are judged.
     pub seen: Seen,
+    /// How many ids stdin gave, and their digest.
+    from_stdin: Option<Value>,
 }
 
 impl Context {
@@ -45,9 +48,14 @@ impl Context {
             ..query(typed, now)
         };
         let mut selection = Selection::new(query, now);
-        let mut unknown = Vec::new();
+        let (mut unknown, mut from_stdin) = (Vec::new(), None);
         if !typed.ids.is_empty() {
-            let resolved = store.resolve(&typed_ids(&typed.ids)?).await.doing(&action)?;
+            let ids = typed_ids(&typed.ids)?;
+            if typed.reads_stdin() {
+                let named = typed.ids.iter().filter(|id| *id != "-").count();
+                from_stdin = Some(digest_of_lines(&ids[named..]));
+            }
+            let resolved = store.resolve(&ids).await.doing(&action)?;
             if !resolved.ambiguous.is_empty() {
                 return Err(Failure::of(&action, &Error::AmbiguousIds(resolved.ambiguous)));
             }
@@ -70,7 +78,7 @@ impl Context {
             seen = self.look_for_users(store, selection.now).await.doing(&action)?;
             self.warn_of_the_unreadable(&selection, &seen);
         }
-        Ok(Selected { selection, unknown, seen })
+        Ok(Selected { selection, unknown, seen, from_stdin })
     }
 
     /// How a command ends where there are no sessions: no id that was typed is known.
@@ -187,6 +195,15 @@ impl Context {
 }
 
 impl Selected {
+    /// What was selected, for the audit file: as it was typed, and what stdin gave.
+    pub fn written(&self, typed: &SelectionArgs, now: DateTime) -> Value {
+        let mut shown = written(typed, now);
+        if let Some(given) = &self.from_stdin {
+            shown["stdin"] = given.clone();
+        }
+        shown
+    }
+
     /// How a command ends that did what it was told to the sessions that were found.
     pub fn end(&self, namespace: &str) -> Result<Exit, Failure> {
         let others = self.selection.keys.as_ref().is_some_and(|keys| !keys.is_empty());

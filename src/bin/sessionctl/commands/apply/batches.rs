@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::report::Report;
 use super::throttle::pause;
-use crate::audit::Audit;
+use crate::audit::{Audit, Began};
 use crate::console::confirm::Confirmed;
-use crate::console::failure::Exit;
+use crate::console::failure::{Exit, Failure};
 use crate::console::progress::Progress;
 use crate::console::report::say;
 use crate::console::signals::Signals;
@@ -49,6 +49,10 @@ pub struct Batches<'a> {
     pub means: Means<'a>,
     /// What was done so far.
     pub report: Report,
+    /// Where each batch is written down.
+    pub began: &'a Began<'a>,
+    /// Whether the ids are wanted afterwards.
+    pub keeps_ids: bool,
 }
 
 /// How it ended, without a failure.
@@ -57,6 +61,8 @@ pub struct Ran {
     pub stopped: Option<Exit>,
     /// What the sessions are looked up by, if that was asked for.
     pub ids: Vec<Bson>,
+    /// Why a batch that was carried out could not be written down.
+    pub unwritten: Option<Failure>,
 }
 
 impl Batches<'_> {
@@ -68,7 +74,8 @@ impl Batches<'_> {
         _: &Confirmed,
     ) -> sessionctl::Result<Ran> {
         let started = Instant::now();
-        let Self { store, means: Means { signals, quiet, run_time, .. }, report } = self;
+        let Self { store, means: Means { signals, quiet, run_time, .. }, report, began, keeps_ids } =
+            self;
         let progress = Progress::new(report.verb.progress, report.matched, *quiet);
         let note = |label: &str, text: &str| {
             if !*quiet {
@@ -78,11 +85,11 @@ impl Batches<'_> {
         // A signal, or the end of the time.
         let stop = signals.asked.child_token();
         let _timer = run_time.map(|time| Timer::start(time, &stop));
-        let mut purging = store.purge(purge.clone(), stop)?;
+        let mut purging = store.purge(purge.clone(), stop.clone())?;
         if let Some(archive) = archive {
             purging = purging.archive_to(archive);
         }
-        let mut ids = Vec::new();
+        let (mut ids, mut unwritten) = (Vec::new(), None);
         let (mut kept, mut warned, mut paused) = (0, false, None);
         let outcome = loop {
             match purging.next().await {
@@ -97,8 +104,15 @@ impl Batches<'_> {
                     paused = None;
                     report.add(&batch);
                     kept += batch.kept;
-                    ids.extend(batch.ids);
                     progress.advance(batch.done);
+                    if let Err(failure) = began.batch(report.batches, &batch) {
+                        // What is in flight is finished; nothing else is done that is not written down.
+                        stop.cancel();
+                        unwritten = unwritten.or(Some(failure));
+                    }
+                    if *keeps_ids {
+                        ids.extend(batch.ids);
+                    }
                 }
                 Err(error) => break Err(error),
             }
@@ -120,6 +134,11 @@ impl Batches<'_> {
             report.stopped = Some("error");
             return Err(error);
         }
+        if unwritten.is_some() {
+            report.stopped = Some("error");
+            report.left = left(store, &purge, report, kept).await;
+            return Ok(Ran { stopped: None, ids, unwritten });
+        }
         let stopped = match signals.received() {
             Some(signal) => Some(("signal", Exit::Signal(signal))),
             None if purging.is_finished() => None,
@@ -134,7 +153,7 @@ impl Batches<'_> {
         if stopped.is_some() {
             report.left = left(store, &purge, report, kept).await;
         }
-        Ok(Ran { stopped: stopped.map(|(_, exit)| exit), ids })
+        Ok(Ran { stopped: stopped.map(|(_, exit)| exit), ids, unwritten })
     }
 }
 

@@ -14,7 +14,6 @@ use crate::args::{SelectionArgs, Time, duration, time};
 use crate::console::confirm::Question;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::text::counted;
-use crate::context::selected::written;
 use crate::context::words::Words;
 use crate::context::{Context, Purpose};
 
@@ -85,6 +84,7 @@ async fn prepare(
     let selected =
         context.selected(&doing, &store, &args.selection, now, Purpose::Changing).await?;
     let end = selected.end(&store.namespace());
+    let shown = selected.written(&args.selection, now);
     let selection = sessionctl::Selection { cutoff, ..selected.selection };
     let purge = Purge::new(selection, action);
     // Says at once where ending a session cannot work.
@@ -92,7 +92,7 @@ async fn prepare(
         .purge(purge.clone(), context.signals.asked.clone())
         .map_err(|error| cannot(verb, &full_action, &error))?;
     let mut job = typed
-        .job(context, store, purge, written(&args.selection, now), full_action, &selected.seen)
+        .job(context, store, purge, shown, full_action, &selected.seen)
         .await?;
     job.end = end;
     job.report.words = Words::of(&args.selection, now);
