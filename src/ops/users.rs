@@ -83,21 +83,25 @@ impl Store {
             };
             let batches = self.read(filter.clone(), &Reading::default()).await?;
             let mut total = (0, 0, 0);
-            decode(batches, move |batch: &RawBatch| look.at(batch), |part: Part| {
-                looked_at(part.looked_at);
-                total.0 += part.sessions;
-                total.1 += part.anonymous;
-                total.2 += part.unreadable;
-                part.found.into_iter().for_each(|found| tally.add(found));
-                true
-            })
+            decode(
+                batches,
+                move |batch: &RawBatch| look.at(batch),
+                |part: Part| {
+                    looked_at(part.looked_at);
+                    total.0 += part.sessions;
+                    total.1 += part.anonymous;
+                    total.2 += part.unreadable;
+                    part.found.into_iter().for_each(|found| tally.add(found));
+                    true
+                },
+            )
             .await?;
             if users.passes == 0 {
                 (users.sessions, users.anonymous, users.unreadable) = total;
             }
             users.passes += 1;
             let to = tally.to();
-            self.take(&mut users, tally, options);
+            users.take(tally, options);
             if to == u64::MAX {
                 break;
             }
@@ -106,22 +110,22 @@ impl Store {
         users.keep(options.limit);
         Ok(users)
     }
-
-    fn take(&self, users: &mut Users, tally: Tally, options: &Options) {
-        let (ips, agents) = (self.layouts().tell_ips(), self.layouts().tell_agents());
-        for mut user in tally.into_users().filter(|user| user.sessions >= options.min_sessions) {
-            user.ips = user.ips.filter(|_| ips);
-            user.agents = user.agents.filter(|_| agents);
-            users.found += 1;
-            users.users.push(user);
-            if options.limit.is_some_and(|limit| users.users.len() > limit.saturating_mul(2) + 1000) {
-                users.keep(options.limit);
-            }
-        }
-    }
 }
 
 impl Users {
+    /// Adds the users of a pass.
+    fn take(&mut self, tally: Tally, options: &Options) {
+        for user in tally.into_users().filter(|user| user.sessions >= options.min_sessions) {
+            self.found += 1;
+            self.users.push(user);
+            // The others are dropped now and then, not one by one.
+            if options.limit.is_some_and(|limit| self.users.len() > limit.saturating_mul(2) + 1000)
+            {
+                self.keep(options.limit);
+            }
+        }
+    }
+
     fn keep(&mut self, limit: Option<usize>) {
         let order = |one: &User, other: &User| {
             other.sessions.cmp(&one.sessions).then_with(|| one.user.cmp(&other.user))

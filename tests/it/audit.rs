@@ -89,7 +89,9 @@ fn the_audit_file_names_everybody_who_was_logged_out() {
             let user = group["user"].as_str().map(str::to_owned);
             for id in group["ids"].as_array().unwrap() {
                 let number = batch["number"].as_u64().unwrap();
-                seen.entry(id.as_str().unwrap().to_owned()).or_default().insert((user.clone(), number));
+                seen.entry(id.as_str().unwrap().to_owned())
+                    .or_default()
+                    .insert((user.clone(), number));
             }
         }
     }
@@ -187,7 +189,8 @@ fn a_run_that_matched_nothing_leaves_a_line() {
     assert_eq!(file.events(), ["nothing"]);
     db.insert("sessions", [of("bo", "b-", 3600)]);
     // A user is counted first, so nothing is begun.
-    let run = db.sessionctl(&["expire", "--user", "asa", "--yes", "--dry-run", "--audit", file.name()]);
+    let run =
+        db.sessionctl(&["expire", "--user", "asa", "--yes", "--dry-run", "--audit", file.name()]);
     run.exits(0);
     assert_eq!(file.events().len(), 1);
     expire(&["--user", "asa"]).exits(0);

@@ -17,9 +17,8 @@ fn two() -> Db {
 }
 
 fn namespaces(rows: &Value) -> Vec<String> {
-    let name = |row: &Value| {
-        row["namespace"].as_str().unwrap().split_once('.').unwrap().1.to_owned()
-    };
+    let name =
+        |row: &Value| row["namespace"].as_str().unwrap().split_once('.').unwrap().1.to_owned();
     rows.as_array().unwrap().iter().map(name).collect()
 }
 
@@ -37,7 +36,8 @@ fn rows_of_several_collections_are_one_answer_that_says_where_each_is() {
 
     let run = db.sessionctl(&["users", "-c", "a", "-c", "b", "-o", "csv"]).exits(0);
     let (a, b) = (format!("{}.a", db.name), format!("{}.b", db.name));
-    let lines: Vec<_> = run.stdout.lines().map(|line| line.split(',').take(4).collect::<Vec<_>>()).collect();
+    let lines: Vec<_> =
+        run.stdout.lines().map(|line| line.split(',').take(4).collect::<Vec<_>>()).collect();
     let wanted: [Vec<&str>; 3] = [
         vec!["namespace", "user", "sessions", "live"],
         vec![&a, "42", "2", "1"],
@@ -63,7 +63,8 @@ fn rows_of_several_collections_are_one_answer_that_says_where_each_is() {
 #[test]
 fn each_collection_is_purged_and_the_exit_code_is_the_worst() {
     let db = two();
-    let run = db.sessionctl(&["purge", "--expired", "-c", "a", "-c", "none", "-c", "b", "-o", "json"]);
+    let run =
+        db.sessionctl(&["purge", "--expired", "-c", "a", "-c", "none", "-c", "b", "-o", "json"]);
     // What fails in one does not keep the others from it.
     let run = run.exits(1).says("there is no collection");
     assert_eq!(namespaces(&run.json()), ["a", "b"]);

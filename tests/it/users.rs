@@ -57,7 +57,10 @@ fn express((number, session): (usize, &Written)) -> Document {
     object.extend(session.user.as_ref().map(|user| ("userId".to_owned(), json!(user))));
     object.extend(session.ip.as_ref().map(|ip| ("ip".to_owned(), json!(ip))));
     let expires = DateTime::from_millis(session.expires);
-    with(connect_mongo(&long_id(&format!("{number}-")), expires), doc! { "session": payload.to_string() })
+    with(
+        connect_mongo(&long_id(&format!("{number}-")), expires),
+        doc! { "session": payload.to_string() },
+    )
 }
 
 #[derive(Default)]
@@ -94,7 +97,7 @@ fn rows<'a>(sessions: impl Iterator<Item = &'a Written>, now: i64) -> Vec<Value>
         json!({
             "user": user, "sessions": line.sessions, "live": line.live,
             "first_seen": time(line.first), "last_seen": time(line.last),
-            "ips": line.ips.len(), "agents": line.agents.len(),
+            "ips": Some(line.ips.len()).filter(|count| *count > 0), "agents": line.agents.len(),
         })
     };
     lines.into_iter().map(row).collect()
@@ -146,7 +149,7 @@ fn each_user_has_one_row_that_counts_all_sessions_exactly() {
 
     let run = db.sessionctl(&["users"]).exits(0);
     assert_eq!(run.stdout.lines().count(), 51);
-    run.says(&format!("these 50 users of {} have the most; --limit 0 shows all", all.len()));
+    run.says(&format!("showing 50 of {} users; --limit 0 shows all", all.len()));
 }
 
 #[test]
@@ -170,7 +173,8 @@ fn users_that_do_not_fit_into_memory_are_counted_in_several_passes() {
     assert_eq!(whole.sessions, sessions.iter().filter(live).count() as u64);
     assert_eq!((whole.passes, whole.found), (1, whole.users.len() as u64));
     let wanted = rows(sessions.iter().filter(live), now.timestamp_millis());
-    let seen: Vec<_> = whole.users.iter().map(|user| (&*user.user, user.sessions, user.ips)).collect();
+    let seen: Vec<_> =
+        whole.users.iter().map(|user| (&*user.user, user.sessions, user.ips)).collect();
     let wanted: Vec<_> = wanted
         .iter()
         .map(|row| {
@@ -224,9 +228,8 @@ fn a_user_in_a_field_is_seen_from_the_creation_to_the_last_touch() {
         }
     };
     let sessions = [session(-900, -30, "a"), session(-500, -400, "b"), session(-700, -600, "a")];
-    let time = |at: usize, key: &str| {
-        sessionctl::payload::time(*sessions[at].get_datetime(key).unwrap())
-    };
+    let time =
+        |at: usize, key: &str| sessionctl::payload::time(*sessions[at].get_datetime(key).unwrap());
     let (first, last) = (time(0, "createdAt"), time(0, "updatedAt"));
     db.insert("session", sessions.clone());
     let run = db.sessionctl(&["users", "-c", "session", "-o", "json"]).exits(0);

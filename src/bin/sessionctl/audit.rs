@@ -5,7 +5,6 @@
 //! killed. No line holds a connection string, a whole session id or a value that looks secret. Each has
 //! the digest of the line before it.
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -13,11 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use bson::DateTime;
 use bson::oid::ObjectId;
-use bson::{Bson, DateTime, Document};
 use nix::unistd::{Uid, User, gethostname};
 use serde_json::{Value, json};
-use sessionctl::SessionId;
 use sessionctl::error::reason;
 use sessionctl::payload::time;
 use sessionctl::purge::Batch;
@@ -27,9 +25,10 @@ use crate::console::json::json_text;
 use crate::console::output::Row;
 use crate::console::text::without_password;
 
+mod batch;
 pub mod chain;
 
-use chain::{Locked, PREVIOUS, Tail, digest, short_digest, tail};
+use chain::{Locked, PREVIOUS, Tail, digest, tail};
 
 /// Where what is done is written down.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -178,17 +177,10 @@ impl Began<'_> {
     /// Where that cannot be written and synced.
     pub fn batch(&self, number: u64, batch: &Batch) -> Result<(), Failure> {
         let Some(sink) = self.sink else { return Ok(()) };
-        let line = json!({
-            "event": "batch",
-            "run": self.run,
-            "time": time(self.now()),
-            "number": number,
-            "matched": batch.spared.map(|spared| batch.done + spared),
-            "done": batch.done,
-            "exact": batch.exact,
-            "sessions": (!batch.ids.is_empty()).then(|| sessions(batch)),
-            "window": batch.window.as_ref().map(window),
-        });
+        let mut line = batch::line(batch);
+        line["run"] = self.run.as_str().into();
+        line["time"] = time(self.now()).into();
+        line["number"] = number.into();
         sink.append(line).map_err(|error| {
             let hint = "the batches up to this one were carried out, and no other was begun";
             unwritten(&sink.path, &error).hint(hint)
@@ -220,39 +212,6 @@ impl Began<'_> {
             unwritten(&sink.path, &error).hint(hint)
         })
     }
-}
-
-/// The sessions of a batch by their users, as digests of their ids. Without users there is one group.
-fn sessions(batch: &Batch) -> Value {
-    let digest = |id: &Bson| short_digest(&SessionId::new(id.clone(), "").full());
-    let mut groups: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
-    for (at, id) in batch.ids.iter().enumerate() {
-        let user = batch.users.get(at).and_then(Option::as_deref);
-        groups.entry(user).or_default().push(digest(id));
-    }
-    let group = |(user, ids): (Option<&str>, Vec<String>)| match batch.users.is_empty() {
-        true => json!({ "ids": ids }),
-        false => json!({ "user": user, "ids": ids }),
-    };
-    groups.into_iter().map(group).collect()
-}
-
-/// The bounds of a range. Those that are ids are digests.
-fn window(range: &Document) -> Value {
-    let bound = |bound: &Bson| match bound {
-        Bson::DateTime(date) => time(*date).into(),
-        Bson::Int32(number) => (*number).into(),
-        Bson::Int64(number) => (*number).into(),
-        Bson::Double(number) => (*number).into(),
-        id => Value::String(short_digest(&SessionId::new(id.clone(), "").full())),
-    };
-    let bounds = |(path, range): (&String, &Bson)| {
-        let range = range.as_document().into_iter().flatten();
-        let range: serde_json::Map<_, _> =
-            range.map(|(operator, value)| (operator.clone(), bound(value))).collect();
-        (path.clone(), Value::Object(range))
-    };
-    Value::Object(range.iter().map(bounds).collect())
 }
 
 const UNDONE: &str = "nothing was changed; --audit or SESSIONCTL_AUDIT sets this file";

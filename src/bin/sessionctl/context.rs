@@ -88,7 +88,8 @@ impl Context {
 
     /// Begins a table that is one of several: a line says of which collection it is.
     pub fn begin_table(&self, namespace: Option<&str>) -> Result<(), Failure> {
-        let Some(joined) = self.joined.as_ref().filter(|_| self.global.format == Format::Table) else {
+        let Some(joined) = self.joined.as_ref().filter(|_| self.global.format == Format::Table)
+        else {
             return Ok(());
         };
         let gap = if joined.begins() { "" } else { "\n" };

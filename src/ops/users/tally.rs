@@ -19,7 +19,7 @@ pub struct User {
     pub first_seen: Option<DateTime>,
     /// The latest touch; the latest creation of sessions that do not say when they were touched.
     pub last_seen: Option<DateTime>,
-    /// How many addresses the sessions came from; `None` where no layout says where these are.
+    /// How many addresses the sessions came from; `None` where none of them says so.
     pub ips: Option<u64>,
     /// The same of user agents.
     pub agents: Option<u64>,
@@ -51,7 +51,7 @@ struct Record {
 const USER: usize = size_of::<((u64, Box<str>), Record)>() * 3 / 2;
 const PAIR: usize = size_of::<(u64, u64)>() * 3 / 2;
 /// What an allocation takes beside its bytes.
-const ALLOCATED: usize = 16;
+const ALLOCATED: usize = 24;
 
 /// The users whose hashes are in a range, counted.
 pub(super) struct Tally {
@@ -68,7 +68,7 @@ pub(super) struct Tally {
 impl Tally {
     /// Of the users from one hash to another, as long as they take no more than `memory` bytes.
     pub(super) fn new(from: u64, to: u64, memory: usize) -> Self {
-        let (users, ips, agents) = Default::default();
+        let (users, ips, agents) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         Self { from, to, memory, users, ips, agents, names: 0 }
     }
 
@@ -117,14 +117,15 @@ impl Tally {
     }
 
     pub(super) fn into_users(self) -> impl Iterator<Item = User> {
-        self.users.into_iter().map(|((_, user), record)| User {
+        let some = |count: u32| (count > 0).then(|| count.into());
+        self.users.into_iter().map(move |((_, user), record)| User {
             user: user.into_string(),
             sessions: record.sessions,
             live: record.live,
             first_seen: record.first,
             last_seen: record.last,
-            ips: Some(record.ips.into()),
-            agents: Some(record.agents.into()),
+            ips: some(record.ips),
+            agents: some(record.agents),
         })
     }
 }
@@ -152,7 +153,10 @@ mod tests {
         let names: usize = tally.users.keys().map(|(_, name)| name.len() + ALLOCATED).sum();
         assert_eq!((tally.names, tally.ips.len()), (names, 2 * tally.users.len()));
         let users: Vec<_> = tally.into_users().collect();
-        assert_eq!(users.len() as u64, (0..1024).filter(|number| hash(*number) <= to).count() as u64);
+        assert_eq!(
+            users.len() as u64,
+            (0..1024).filter(|number| hash(*number) <= to).count() as u64
+        );
         assert!(users.iter().all(|user| (user.sessions, user.ips) == (3, Some(2))), "{users:?}");
     }
 }

@@ -33,9 +33,8 @@ fn values_of_the_payload_are_columns_and_secrets_in_them_are_masked() {
             with(connect_mongo(&long_id("c"), at(60)), encrypted),
         ],
     );
-    let paths = [
-        "ip", "cart.items.0.sku", "api.calls", "api", "otp", "fields.0.value", "referer", "note",
-    ];
+    let paths =
+        ["ip", "cart.items.0.sku", "api.calls", "api", "otp", "fields.0.value", "referer", "note"];
     let names: Vec<_> = paths.iter().map(|path| format!("payload.{path}")).collect();
     let columns = format!("user,{}", names.join(","));
     let run = db.sessionctl(&["list", "-o", "ndjson", "--sort", "id", "--columns", &columns]);
@@ -45,9 +44,14 @@ fn values_of_the_payload_are_columns_and_secrets_in_them_are_masked() {
     let keys: Vec<_> = seen[0].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(keys.join(","), columns);
     let wanted = [
-        json!("203.0.113.7"), json!("a-1"), json!(3), json!({ "token": "********", "calls": 3 }),
-        json!("********"), json!("********"),
-        json!("https://shop.example/?token=********&page=2"), json!("=cmd()"),
+        json!("203.0.113.7"),
+        json!("a-1"),
+        json!(3),
+        json!({ "token": "********", "calls": 3 }),
+        json!("********"),
+        json!("********"),
+        json!("https://shop.example/?token=********&page=2"),
+        json!("=cmd()"),
     ];
     for (name, wanted) in names.iter().zip(wanted) {
         assert_eq!(seen[0][name], wanted, "{name}");
@@ -62,7 +66,8 @@ fn values_of_the_payload_are_columns_and_secrets_in_them_are_masked() {
     for wrong in ["payload", "payload.", "cart.items", "/session"] {
         db.sessionctl(&["list", "--columns", wrong]).exits(2);
     }
-    let run = db.sessionctl(&["list", "-q", "--sort", "id", "--columns", "user,payload.ip"]).exits(0);
+    let run =
+        db.sessionctl(&["list", "-q", "--sort", "id", "--columns", "user,payload.ip"]).exits(0);
     assert!(run.stdout.starts_with("USER  PAYLOAD.IP\nasa   203.0.113.7\n"), "{run:#?}");
 }
 
@@ -105,8 +110,10 @@ fn the_layout_says_where_a_session_came_from() {
         listed("sessions"),
         [json!({ "ip": "198.51.100.2", "agent": "x" }), json!({ "ip": null, "agent": null })]
     );
-    let authjs = doc! { "sessionToken": long_id("s"), "userId": ObjectId::new(), "expires": at(60) };
+    let authjs =
+        doc! { "sessionToken": long_id("s"), "userId": ObjectId::new(), "expires": at(60) };
     db.insert("authjs", [authjs]);
-    let run = db.sessionctl(&["list", "-c", "authjs", "-o", "csv", "--columns", "user,ip"]).exits(0);
+    let run =
+        db.sessionctl(&["list", "-c", "authjs", "-o", "csv", "--columns", "user,ip"]).exits(0);
     run.says("the layout authjs does not say where the ip is");
 }

@@ -19,7 +19,7 @@ mod verified;
 use runs::{Run, Runs};
 use verified::{Fault, Verified};
 
-/// Read an audit file: who ended which sessions, and whether a line was changed or cut out
+/// Read and verify an audit file: who ended which sessions
 ///
 /// Each line of an audit file has the SHA-256 of the line before it. audit verifies this chain and prints
 /// the digest of the last line, the head. Keep the head elsewhere: only --head can tell that lines were
@@ -58,8 +58,18 @@ fn head(text: &str) -> Result<String, String> {
 }
 
 const RUNS: &[&str] = &[
-    "time", "run", "who", "login", "host", "command", "namespace", "selection", "done", "users",
-    "outcome", "ended",
+    "time",
+    "run",
+    "who",
+    "login",
+    "host",
+    "command",
+    "namespace",
+    "selection",
+    "done",
+    "users",
+    "outcome",
+    "ended",
 ];
 const USERS: &[&str] = &["time", "run", "who", "command", "namespace", "user", "sessions"];
 /// What a table has room for.
@@ -128,7 +138,8 @@ fn print(args: &Args, global: &Global, rows: Vec<Row>, verified: &Verified) -> R
         return report.finish();
     }
     let is_table = global.format == Format::Table;
-    let columns = if is_table && !args.users { TABLE.map(str::to_owned).to_vec() } else { Vec::new() };
+    let columns =
+        if is_table && !args.users { TABLE.map(str::to_owned).to_vec() } else { Vec::new() };
     let mut printed = Rows::stdout(style, Shape::Many, if args.users { USERS } else { RUNS });
     printed = printed.columns(&columns);
     for row in rows {

@@ -201,9 +201,10 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     };
     let read = read.await.doing(&action);
     drop(sender);
-    let Printed { rows: printed, more, elsewhere, undecoded } = printing.await.unwrap_or_else(|error| {
-        Err(Failure::new(Exit::Failed, format!("could not print: {error}")))
-    })?;
+    let Printed { rows: printed, more, elsewhere, undecoded } =
+        printing.await.unwrap_or_else(|error| {
+            Err(Failure::new(Exit::Failed, format!("could not print: {error}")))
+        })?;
     read?;
     if undecoded > 0 {
         let have = if undecoded == 1 { "has a payload" } else { "have payloads" };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::args::Uri;
 use crate::console::failure::{Doing as _, Exit, Failure};
-use crate::console::output::Joined;
+use crate::console::output::{self, Joined};
 use crate::console::report;
 use crate::context::Context;
 
@@ -42,7 +42,7 @@ pub async fn run(
             break;
         }
     }
-    joined.end(context.global.format)?;
+    output::text(joined.end(context.global.format))?;
     Ok(worst)
 }
 

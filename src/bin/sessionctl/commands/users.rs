@@ -15,8 +15,8 @@ use crate::context::{Context, Purpose};
 ///
 /// All sessions of the selection are read and decoded, so the numbers are exact. A table shows the first
 /// 50 users; the other formats print all of them, and keep some 150 bytes of each until then. first_seen and last_seen are the earliest creation and
-/// the latest touch. ips and agents count the addresses and user agents, where the layout says where
-/// these are.
+/// the latest touch. ips and agents count the addresses and user agents that the sessions came from, where
+/// the layout says where these are.
 ///
 /// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, midnight UTC), or a
 /// duration from now (-7d, +1h). A DURATION is a number of seconds, or has units: 90s, 15m, 1d12h.
@@ -41,8 +41,7 @@ pub struct Args {
     pub every: EveryArgs,
 }
 
-const HEADER: [&str; 7] =
-    ["user", "sessions", "live", "first_seen", "last_seen", "ips", "agents"];
+const HEADER: [&str; 7] = ["user", "sessions", "live", "first_seen", "last_seen", "ips", "agents"];
 /// How many users a table shows unless told otherwise.
 const TABLE_LIMIT: usize = 50;
 
@@ -79,8 +78,8 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     context.begin_table(Some(&store.namespace()))?;
     // In a table, a column without a value only takes room.
     let is_told = |name: &&str| match *name {
-        "ips" => store.layouts().tell_ips(),
-        "agents" => store.layouts().tell_agents(),
+        "ips" => users.users.iter().any(|user| user.ips.is_some()),
+        "agents" => users.users.iter().any(|user| user.agents.is_some()),
         _ => true,
     };
     let told: Vec<_> = HEADER.into_iter().filter(is_told).map(str::to_owned).collect();
@@ -94,8 +93,8 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     rows.finish()?;
     if shown < users.found {
         let hint = if is_table { "; --limit 0 shows all" } else { "" };
-        let shown = counted(shown, "user");
-        context.note("note", format!("these {shown} of {} have the most{hint}", grouped(users.found)));
+        let (shown, found) = (grouped(shown), counted(users.found, "user"));
+        context.note("note", format!("showing {shown} of {found}{hint}"));
     }
     say_rest(context, &users);
     selected.end(&store.namespace())

@@ -3,7 +3,6 @@
 
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bson::DateTime;
 use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement, Table, presets};
@@ -15,10 +14,12 @@ use crate::console::failure::Failure;
 use crate::console::json::pretty_text;
 
 mod fit;
+mod joined;
 mod row;
 
 pub use fit::DISPENSABLE;
 use fit::fit;
+pub use joined::Joined;
 pub use row::{Cell, Row, tell_apart};
 
 /// Whether a command answers with any number of rows, with one, or with one now and then.
@@ -30,26 +31,6 @@ pub enum Shape {
     One,
     /// One object a line, in JSON too.
     Stream,
-}
-
-/// Answers that are printed as one: an array in JSON, one header in CSV.
-#[derive(Debug, Default)]
-pub struct Joined(AtomicBool);
-
-impl Joined {
-    /// Whether nothing was printed yet; from now on something was.
-    pub fn begins(&self) -> bool {
-        !self.0.swap(true, Ordering::Relaxed)
-    }
-
-    /// Ends the answer.
-    pub fn end(&self, format: Format) -> Result<(), Failure> {
-        match (format, self.begins()) {
-            (Format::Json, true) => text("[]\n"),
-            (Format::Json, false) => text("\n]\n"),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// How rows are printed.

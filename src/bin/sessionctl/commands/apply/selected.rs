@@ -91,9 +91,7 @@ async fn prepare(
     store
         .purge(purge.clone(), context.signals.asked.clone())
         .map_err(|error| cannot(verb, &full_action, &error))?;
-    let mut job = typed
-        .job(context, store, purge, shown, full_action, &selected.seen)
-        .await?;
+    let mut job = typed.job(context, store, purge, shown, full_action, &selected.seen).await?;
     job.end = end;
     job.report.words = Words::of(&args.selection, now);
     let spared = job.store.count_spared(&job.purge).await.doing(&job.action)?;

@@ -76,7 +76,8 @@ impl Run {
     }
 
     pub fn row(&self) -> Row {
-        let mut cells = self.cells(&["time", "run", "who", "login", "host", "command", "namespace"]);
+        let mut cells =
+            self.cells(&["time", "run", "who", "login", "host", "command", "namespace"]);
         let selection = self.began.get("selection").filter(|selection| !selection.is_null());
         let users = self.names_users.then(|| self.users.len() as u64);
         cells.extend([

@@ -68,7 +68,9 @@ impl Verified {
             Some(Value::Null) if before.is_none() => None,
             Some(Value::Null) => Some("begins a chain of its own, as if the lines before were new"),
             Some(_) if before.is_none() => Some("follows a line that is not in this file"),
-            Some(_) => Some("does not follow the line before it: one was changed, added or cut out"),
+            Some(_) => {
+                Some("does not follow the line before it: one was changed, added or cut out")
+            }
         };
         self.is_chained |= object.contains_key(PREVIOUS);
         if let Some(what) = what {
