@@ -3,6 +3,7 @@
 use bson::oid::ObjectId;
 use bson::{Bson, doc};
 use serde_json::{Value, json};
+use sessionctl::Layout;
 
 use crate::support::{Db, Run, at, connect_mongo, long_id, with};
 
@@ -116,4 +117,28 @@ fn the_layout_says_where_a_session_came_from() {
     let run =
         db.sessionctl(&["list", "-c", "authjs", "-o", "csv", "--columns", "user,ip"]).exits(0);
     run.says("the layout authjs does not say where the ip is");
+}
+
+#[test]
+fn stores_that_write_down_where_a_session_came_from_are_read() {
+    let linux = "Mozilla/5.0 (X11; Linux)";
+    let wanted = [
+        ("accounts-js", Some(linux)),
+        ("better-auth", Some(linux)),
+        ("chat-ui", Some("Mozilla/5.0")),
+        ("graylog", None),
+        ("laravel-database", Some("Mozilla/5.0")),
+        ("laravel-mongodb", Some("Mozilla/5.0")),
+        ("lucia", None),
+    ];
+    for (name, agent) in wanted {
+        let folder = format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+        let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+        let fixture: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let document = Bson::try_from(fixture["documents"][0].clone()).unwrap();
+        let document = bson::RawDocumentBuf::try_from(document.as_document().unwrap()).unwrap();
+        let origin = Layout::named(name).unwrap().origin(&document);
+        assert_eq!(origin.ip.as_deref(), Some("203.0.113.7"), "{name}");
+        assert_eq!(origin.agent.as_deref(), agent, "{name}");
+    }
 }
