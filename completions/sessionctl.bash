@@ -16,6 +16,9 @@ _sessionctl() {
             ",$1")
                 cmd="sessionctl"
                 ;;
+            sessionctl,audit)
+                cmd="sessionctl__subcmd__audit"
+                ;;
             sessionctl,collections)
                 cmd="sessionctl__subcmd__collections"
                 ;;
@@ -67,6 +70,9 @@ _sessionctl() {
             sessionctl,top)
                 cmd="sessionctl__subcmd__top"
                 ;;
+            sessionctl,users)
+                cmd="sessionctl__subcmd__users"
+                ;;
             sessionctl__subcmd__deploy,cron)
                 cmd="sessionctl__subcmd__deploy__subcmd__cron"
                 ;;
@@ -113,12 +119,86 @@ _sessionctl() {
 
     case "${cmd}" in
         sessionctl)
-            opts="-d -c -o -q -v -h -V --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help --version list inspect expire purge restore sweep index doctor fix stats top collections layouts deploy demo completions help"
+            opts="-d -c -o -q -v -h -V --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help --version list users inspect expire purge restore audit sweep index doctor fix stats top collections layouts deploy demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --uri)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uri-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --layout)
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
+                    return 0
+                    ;;
+                --layout-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lifetime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sessionctl__subcmd__audit)
+            opts="-d -c -o -q -v -h --users --user --head --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --head)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --uri)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -921,7 +1001,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__doctor)
-            opts="-d -c -o -q -v -h --sample --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-d -c -o -q -v -h --sample --every-collection --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1431,7 +1511,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__help)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help changes collections completions demo deploy doctor environment expire expiry fix help index inspect layout-file layouts list output purge recipes restore rights safety selection servers speed stats sweep sweep.toml top"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help audit changes collections completions demo deploy doctor environment expire expiry fix help index inspect layout-file layouts list output purge recipes restore rights safety selection servers speed stats sweep sweep.toml top users"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2174,7 +2254,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --columns)
-                    COMPREPLY=($(compgen -W "id state expires touched created user bytes layout" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "id state expires touched created user bytes namespace layout ip agent" -- "${cur}"))
                     return 0
                     ;;
                 --user)
@@ -2844,6 +2924,112 @@ _sessionctl() {
                     return 0
                     ;;
                 --audit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uri)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uri-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --layout)
+                    COMPREPLY=($(compgen -W "auto connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state" -- "${cur}"))
+                    return 0
+                    ;;
+                --layout-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lifetime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sessionctl__subcmd__users)
+            opts="-n -d -c -o -q -v -h --limit --min-sessions --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --touch-slack --older --all --every-collection --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-sessions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --where)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expires-before)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expires-after)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --idle)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --touch-slack)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --older)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

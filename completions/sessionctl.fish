@@ -27,7 +27,7 @@ end
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -108,10 +108,12 @@ complete -c sessionctl -n "__fish_sessionctl_needs_command" -s v -l verbose -d '
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s V -l version -d 'Print version'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "list" -d 'List sessions'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "users" -d 'List who has sessions: one row per user, those with the most sessions first'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "inspect" -d 'Show whole sessions: dates, user, and the decoded payload with secrets masked'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "expire" -d 'End sessions now and keep their documents'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "purge" -d 'Delete sessions, in batches'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "restore" -d 'Restore sessions from an archive'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "audit" -d 'Read and verify an audit file: who ended which sessions'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "sweep" -d 'Purge expired sessions every interval, as a daemon'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "index" -d 'Manage the TTL index, with which the server deletes expired sessions'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "doctor" -d 'Report why sessions do not expire or are slow to find, with the commands that fix it'
@@ -130,7 +132,7 @@ touched\t''
 created\t''
 bytes\t''
 id\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l columns -d 'Print only these columns, in this order' -r -f -a "id\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l columns -d 'Print only these columns, in this order. payload.PATH is the value at PATH of the payload, with secrets masked; ip and agent are where the layout says' -r -f -a "id\t''
 state\t''
 expires\t''
 touched\t''
@@ -159,7 +161,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l unmatched
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -242,14 +244,112 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l endless -
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l malformed -d 'Sessions with an unusable expiry'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l anonymous -d 'Sessions without a user'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l all -d 'All sessions of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l every-collection -d 'Every collection of the database that holds sessions, instead of -c'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s n -l limit -d 'Print at most N users; 0 prints all [default: 50 in a table, else 0]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l min-sessions -d 'Print only users with at least N sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read)' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l where -d 'Sessions whose payload has VALUE at PATH; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l expires-after -d 'Sessions expiring at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l older -d 'Sessions created at least DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+connect-mongo-json\t''
+express-session-object\t''
+better-auth\t''
+authjs\t''
+flask-session\t''
+spring-jdk\t''
+spring-jackson\t''
+symfony\t''
+laravel-mongodb\t''
+laravel-database\t''
+parse-server\t''
+django-db\t''
+django-mongoengine\t''
+django-mongo-sessions\t''
+express-mongodb-1\t''
+express-mongodb-legacy\t''
+koa-session-mongoose\t''
+koa-session-mongo\t''
+koa-generic-session-mongo\t''
+mongoose-session\t''
+express-session-mongo\t''
+lucia\t''
+catbox-mongodb\t''
+shopify\t''
+accounts-js\t''
+tower-sessions\t''
+axum-session\t''
+async-mongodb-session\t''
+actix-session-mongodb\t''
+aiohttp-session-mongo\t''
+sanic-session\t''
+flask-mongoengine\t''
+flask-mongo-sessions\t''
+beaker\t''
+gin-mongostore\t''
+scs\t''
+fiber\t''
+mongo-session-store\t''
+mongoid-session-store\t''
+apache-session\t''
+prisma-session-store\t''
+librechat\t''
+chat-ui\t''
+yii2\t''
+laminas\t''
+laravel4-jenssegers\t''
+laravel-1ff\t''
+jetty\t''
+graylog\t''
+keyv\t''
+session-mongoose\t''
+session-mongoose-ttl\t''
+sessionstore\t''
+lucia-2\t''
+go-session\t''
+foal\t''
+aiohttp-session-mongo-key\t''
+catbox-mongodb-1\t''
+catbox-mongodb-1-key\t''
+oak-sessions\t''
+async-mongodb-session-1\t''
+connect-mongodb\t''
+aspnet-session-state\t''"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l expired -d 'Sessions whose expiry is in the past'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l live -d 'Sessions whose expiry is in the future'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l endless -d 'Sessions that the store keeps forever'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l malformed -d 'Sessions with an unusable expiry'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l all -d 'All sessions of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l every-collection -d 'Every collection of the database that holds sessions, instead of -c'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -361,7 +461,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l unmatch
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -481,7 +581,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -566,6 +666,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l malforme
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l anonymous -d 'Sessions without a user'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l all -d 'All sessions of the collection'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive-append -d 'Append to FILE if it exists'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l every-collection -d 'Every collection of the database that holds sessions, instead of -c'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
@@ -574,7 +675,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l batch-
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -655,6 +756,91 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l full-i
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l user -d 'Print only runs that ended or changed sessions of USER' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l head -d 'Fail unless the file has the line with this digest, or a line that begins with at least 16 digits of it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+connect-mongo-json\t''
+express-session-object\t''
+better-auth\t''
+authjs\t''
+flask-session\t''
+spring-jdk\t''
+spring-jackson\t''
+symfony\t''
+laravel-mongodb\t''
+laravel-database\t''
+parse-server\t''
+django-db\t''
+django-mongoengine\t''
+django-mongo-sessions\t''
+express-mongodb-1\t''
+express-mongodb-legacy\t''
+koa-session-mongoose\t''
+koa-session-mongo\t''
+koa-generic-session-mongo\t''
+mongoose-session\t''
+express-session-mongo\t''
+lucia\t''
+catbox-mongodb\t''
+shopify\t''
+accounts-js\t''
+tower-sessions\t''
+axum-session\t''
+async-mongodb-session\t''
+actix-session-mongodb\t''
+aiohttp-session-mongo\t''
+sanic-session\t''
+flask-mongoengine\t''
+flask-mongo-sessions\t''
+beaker\t''
+gin-mongostore\t''
+scs\t''
+fiber\t''
+mongo-session-store\t''
+mongoid-session-store\t''
+apache-session\t''
+prisma-session-store\t''
+librechat\t''
+chat-ui\t''
+yii2\t''
+laminas\t''
+laravel4-jenssegers\t''
+laravel-1ff\t''
+jetty\t''
+graylog\t''
+keyv\t''
+session-mongoose\t''
+session-mongoose-ttl\t''
+sessionstore\t''
+lucia-2\t''
+go-session\t''
+foal\t''
+aiohttp-session-mongo-key\t''
+catbox-mongodb-1\t''
+catbox-mongodb-1-key\t''
+oak-sessions\t''
+async-mongodb-session-1\t''
+connect-mongodb\t''
+aspnet-session-state\t''"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l users -d 'Print one row for each user of each run instead'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l interval -d 'Start a pass every DURATION [default: 60]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l jitter -d 'Delay each pass by up to DURATION, at random' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
@@ -674,7 +860,7 @@ json\t'One JSON object a line'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -759,7 +945,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s h -l hel
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -846,7 +1032,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -936,7 +1122,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -1028,7 +1214,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -1114,7 +1300,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -1198,7 +1384,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l sample 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -1273,6 +1459,7 @@ csv\t'A header and lines of comma-separated values'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l every-collection -d 'Every collection of the database that holds sessions, instead of -c'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
@@ -1280,7 +1467,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s h -l he
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -1372,7 +1559,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_se
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -1465,7 +1652,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_se
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -1570,7 +1757,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l unmatche
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -1660,7 +1847,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l audit -d '
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -1742,7 +1929,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s h -l help 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -1824,7 +2011,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s h 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -1908,7 +2095,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not _
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -1990,7 +2177,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fis
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -2072,7 +2259,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fis
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -2167,7 +2354,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -2257,7 +2444,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -2351,7 +2538,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -2440,7 +2627,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -2524,7 +2711,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -2607,7 +2794,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l port -d '
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -2691,7 +2878,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s h -l help
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -2773,7 +2960,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s h 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
@@ -2854,4 +3041,4 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s v -l verb
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -f -a "connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -f -a "bash elvish fish powershell zsh"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -f -a "changes collections completions demo deploy doctor environment expire expiry fix help index inspect layout-file layouts list output purge recipes restore rights safety selection servers speed stats sweep sweep.toml top"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -f -a "audit changes collections completions demo deploy doctor environment expire expiry fix help index inspect layout-file layouts list output purge recipes restore rights safety selection servers speed stats sweep sweep.toml top users"

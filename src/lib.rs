@@ -51,9 +51,9 @@
 //! overwrites a session, as the stores of Express do. [`Store::set_existing`] does not resurrect a
 //! logged-out session, and [`Store::set_new`] never overwrites one. [`Store::touch`] never revives
 //! a destroyed or expired session; with [`StoreBuilder::touch_after`] it skips sessions that were
-//! written recently. [`Store::destroy_matching`] logs a user out everywhere, and
-//! [`StoreBuilder::ttl_index`] creates the indexes that the layout needs. `sessionctl help rights`
-//! lists the privileges that each of these requires.
+//! written recently. [`Store::destroy_matching`] logs a user out everywhere, [`Store::users`] lists
+//! who has sessions, and [`StoreBuilder::ttl_index`] creates the indexes that the layout needs.
+//! `sessionctl help rights` lists the privileges that each of these requires.
 //!
 //! With the feature `tower-sessions`, a store also implements the `SessionStore` of tower-sessions:
 //! see `tower_sessions`. With `express-cookie`, users of an Express application are also logged in
@@ -83,7 +83,9 @@ pub use app::tower_sessions;
 #[doc(hidden)]
 pub use model::humanize;
 pub use model::{layout, payload, query, session};
-pub use ops::{archive, collections, doctor, index, purge, restore, select, stats, sweep, top};
+pub use ops::{
+    archive, collections, doctor, index, purge, restore, select, stats, sweep, top, users,
+};
 pub use server::{connection, replication};
 
 pub use app::builder::StoreBuilder;

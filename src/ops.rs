@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod collections;
+mod decoding;
 pub mod doctor;
 pub mod index;
 pub mod purge;
@@ -11,3 +12,4 @@ pub mod select;
 pub mod stats;
 pub mod sweep;
 pub mod top;
+pub mod users;

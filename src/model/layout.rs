@@ -6,7 +6,8 @@
 //! that are built in. [`detect`] finds the layout of a collection, and
 //! `membership` which documents are sessions of it; `layouts` puts those of a mixed collection together. By a layout `read` finds the
 //! session in a document, and `states` the sessions of a collection that are over, by the rules of
-//! `expiry` and `derived`; `aggregation` says the same as expressions, and `mend` what puts an expiry right.
+//! `expiry` and `derived`; `origin` is where one came from. `aggregation` says the same as expressions, and `mend`
+//! what puts an expiry right.
 
 mod accounts;
 mod aggregation;
@@ -21,6 +22,7 @@ mod layouts;
 mod membership;
 mod mend;
 mod nearest;
+mod origin;
 mod read;
 mod record;
 mod rule;
@@ -36,5 +38,6 @@ pub use layouts::Layouts;
 pub(crate) use membership::type_of;
 pub use mend::{Fault, Mending};
 pub use nearest::Nearest;
+pub use origin::Origin;
 pub(crate) use rule::Clock;
 pub use rule::{Kind, LifetimeFrom, Meaning, Rule};

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Db, Run, at, connect_mongo, long_id, with};
 
+mod columns;
+
 /// The whole ids of the rows, in their order.
 #[track_caller]
 fn listed(db: &Db, arguments: &[&str]) -> Vec<String> {

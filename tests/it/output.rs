@@ -9,12 +9,14 @@ use snapbox::{assert_data_eq, file};
 
 use crate::support::{Db, Program, at, connect_mongo, long_id, with};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 19] = [
     "list",
+    "users",
     "inspect",
     "expire",
     "purge",
     "restore",
+    "audit",
     "sweep",
     "index",
     "doctor",

@@ -23,6 +23,9 @@ const ARCHIVE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/rights.bson");
 const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-read", Index::None, &["list"]),
     ("sessionctl-read", Index::None, &["list", "--user", "42", "--sort", "expires"]),
+    ("sessionctl-read", Index::None, &["users", "--live"]),
+    ("sessionctl-read", Index::None, &["users", "--every-collection"]),
+    ("sessionctl-purge", Index::None, &["purge", "--expired", "--every-collection"]),
     ("sessionctl-read", Index::None, &["inspect", "live-00000000"]),
     ("sessionctl-read", Index::None, &["inspect", "--raw", "live-000"]),
     ("sessionctl-read", Index::None, &["stats"]),

@@ -62,7 +62,8 @@ fn no_collection_that_was_typed_is_forgotten() {
     fill(&db, "one");
     fill(&db, "two");
     db.sessionctl(&["-c", "one", "sweep", "-c", "two", "--once"]).exits(2).fails_in_one_sentence();
-    db.sessionctl(&["purge", "--expired", "-c", "one", "-c", "two"])
+    db.sessionctl(&["-c", "one", "purge", "--expired", "-c", "two"]).exits(2);
+    db.sessionctl(&["index", "install", "--drain", "-c", "one", "-c", "two"])
         .exits(2)
         .says("one collection");
     assert_eq!(db.count("one", doc! {}) + db.count("two", doc! {}), 4);

@@ -227,8 +227,9 @@ fn exactly_the_selected_session_is_logged_out_and_only_after_a_yes() {
     let lines = std::fs::read_to_string(audit.path()).unwrap();
     let lines: Vec<serde_json::Value> =
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((lines.len(), &lines[0]["command"]), (2, &"expire".into()), "{lines:?}");
-    assert_eq!(lines[1]["result"]["expired"], 1, "{lines:?}");
+    assert_eq!((lines.len(), &lines[0]["command"]), (3, &"expire".into()), "{lines:?}");
+    assert_eq!(lines[1]["sessions"][0]["user"], "42", "{lines:?}");
+    assert_eq!(lines[2]["result"]["expired"], 1, "{lines:?}");
 
     // What is over is not logged out again.
     view.press(&["x"]);

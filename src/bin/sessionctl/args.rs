@@ -38,7 +38,8 @@ pub struct Global {
     #[arg(short, long, global = true, env = "SESSIONCTL_DB", hide_env = true, value_name = "NAME")]
     pub db: Option<String>,
 
-    /// Collection NAME [default: sessions]; repeatable for sweep and deploy
+    /// Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge,
+    /// sweep and deploy
     #[arg(
         short,
         long,
@@ -277,6 +278,14 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
 /// A place of users, as layout files have it.
 fn user_place(text: &str) -> Result<UserPlace, String> {
     text.to_owned().try_into()
+}
+
+/// Whether a command is for every collection.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct EveryArgs {
+    /// Every collection of the database that holds sessions, instead of -c
+    #[arg(long)]
+    pub every_collection: bool,
 }
 
 #[cfg(test)]

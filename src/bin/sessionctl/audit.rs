@@ -1,12 +1,15 @@
-//! The audit file: a line of JSON before anything is deleted, and one after, with the same run id.
+//! The audit file: a line of JSON before anything is deleted, one for each batch, and one after, with the
+//! same run id. A run that matched nothing leaves one line.
 //!
-//! Who cannot write the first deletes nothing. A first line without a second is a run that was
-//! killed. No line holds a connection string, a whole session id or a value that looks secret.
+//! Who cannot write the first deletes nothing. A first line without a last one is a run that was
+//! killed. No line holds a connection string, a whole session id or a value that looks secret. Each has
+//! the digest of the line before it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use bson::DateTime;
@@ -15,11 +18,17 @@ use nix::unistd::{Uid, User, gethostname};
 use serde_json::{Value, json};
 use sessionctl::error::reason;
 use sessionctl::payload::time;
+use sessionctl::purge::Batch;
 
 use crate::console::failure::{Exit, Failure};
 use crate::console::json::json_text;
 use crate::console::output::Row;
 use crate::console::text::without_password;
+
+mod batch;
+pub mod chain;
+
+use chain::{Locked, PREVIOUS, Tail, digest, tail};
 
 /// Where what is done is written down.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -38,6 +47,10 @@ pub struct Audit(Option<Sink>);
 struct Sink {
     path: PathBuf,
     file: File,
+    /// The same file, where it may be read.
+    reader: Option<File>,
+    /// The digest of the last line of ours, for what cannot be read.
+    last: Mutex<Option<String>>,
     /// Without secrets.
     command_line: Vec<String>,
 }
@@ -90,8 +103,9 @@ impl Audit {
             return Ok(Self(None));
         };
         let file = open(path).map_err(|error| unwritten(path, &error).hint(UNDONE))?;
-        let command_line = command_line.to_vec();
-        Ok(Self(Some(Sink { path: path.clone(), file, command_line })))
+        let (command_line, reader) = (command_line.to_vec(), reader(path, &file));
+        let (path, last) = (path.clone(), Mutex::new(None));
+        Ok(Self(Some(Sink { path, file, reader, last, command_line })))
     }
 
     /// Writes down what is about to be done.
@@ -106,29 +120,73 @@ impl Audit {
             since: Instant::now(),
         };
         if let Some(sink) = &self.0 {
-            let line = json!({
-                "event": "began",
-                "run": intent.run,
-                "time": time(intent.now),
-                "who": who(intent.login),
-                "host": gethostname().ok().map(|name| name.to_string_lossy().into_owned()),
-                "pid": std::process::id(),
-                "argv": sink.command_line,
-                "server": intent.server,
-                "command": intent.command,
-                "namespace": intent.namespace,
-                "layout": intent.layout,
-                "selection": intent.selection,
-                "cutoff": intent.cutoff.and_then(time),
-                "planned": intent.planned,
-            });
-            sink.append(&line).map_err(|error| unwritten(&sink.path, &error).hint(UNDONE))?;
+            let line = intent.line("began", &sink.command_line);
+            sink.append(line).map_err(|error| unwritten(&sink.path, &error).hint(UNDONE))?;
         }
         Ok(began)
+    }
+
+    /// Whether what is done is written down.
+    pub fn is_wanted(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Writes down that nothing matched: that it was looked for may be asked, too.
+    ///
+    /// # Errors
+    /// Where that cannot be written and synced.
+    pub fn nothing(&self, intent: &Intent<'_>, result: &Row) -> Result<(), Failure> {
+        let Some(sink) = &self.0 else { return Ok(()) };
+        let mut line = intent.line("nothing", &sink.command_line);
+        line["result"] = result.json();
+        sink.append(line).map_err(|error| unwritten(&sink.path, &error).hint(UNDONE))
+    }
+}
+
+impl Intent<'_> {
+    fn line(&self, event: &str, command_line: &[String]) -> Value {
+        json!({
+            "event": event,
+            "run": self.run,
+            "time": time(self.now),
+            "who": who(self.login),
+            "host": gethostname().ok().map(|name| name.to_string_lossy().into_owned()),
+            "pid": std::process::id(),
+            "argv": command_line,
+            "server": self.server,
+            "command": self.command,
+            "namespace": self.namespace,
+            "layout": self.layout,
+            "selection": self.selection,
+            "cutoff": self.cutoff.and_then(time),
+            "planned": self.planned,
+        })
     }
 }
 
 impl Began<'_> {
+    /// Now, by the server's clock: it may be away by now, and goes on like ours.
+    fn now(&self) -> DateTime {
+        let took = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        DateTime::from_millis(self.now.timestamp_millis().saturating_add(took))
+    }
+
+    /// Writes down what one batch did: whose sessions, where they were read, else in which range.
+    ///
+    /// # Errors
+    /// Where that cannot be written and synced.
+    pub fn batch(&self, number: u64, batch: &Batch) -> Result<(), Failure> {
+        let Some(sink) = self.sink else { return Ok(()) };
+        let mut line = batch::line(batch);
+        line["run"] = self.run.as_str().into();
+        line["time"] = time(self.now()).into();
+        line["number"] = number.into();
+        sink.append(line).map_err(|error| {
+            let hint = "the batches up to this one were carried out, and no other was begun";
+            unwritten(&sink.path, &error).hint(hint)
+        })
+    }
+
     /// Writes down how it ended: the row of the report, and the failure if it failed.
     ///
     /// # Errors
@@ -137,19 +195,16 @@ impl Began<'_> {
         let Some(sink) = self.sink else {
             return Ok(());
         };
-        // The server may be away by now. Its clock goes on like ours.
-        let took = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let now = DateTime::from_millis(self.now.timestamp_millis().saturating_add(took));
         let result = result.json();
         let line = json!({
             "event": "ended",
             "run": self.run,
-            "time": time(now),
+            "time": time(self.now()),
             "stopped": result.get("stopped").cloned().unwrap_or(Value::Null),
             "error": failure.map(|failure| without_password(&failure.to_string()).into_owned()),
             "result": result,
         });
-        sink.append(&line).map_err(|error| {
+        sink.append(line).map_err(|error| {
             let hint = format!(
                 "the changes were made; only the end record of run {} is missing",
                 self.run
@@ -181,27 +236,33 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Another handle of this file for reading, unless it may only be appended to.
+fn reader(path: &Path, file: &File) -> Option<File> {
+    let about = file.metadata().ok().filter(|about| about.is_file())?;
+    let reader = File::open(path).ok()?;
+    let same = reader.metadata().ok()?;
+    // It may have been rotated meanwhile.
+    ((about.dev(), about.ino()) == (same.dev(), same.ino())).then_some(reader)
+}
+
 impl Sink {
-    /// One line in one write, so that those of several processes do not mix.
-    fn append(&self, line: &Value) -> io::Result<()> {
+    /// One line in one write, after the last that any process wrote.
+    fn append(&self, mut line: Value) -> io::Result<()> {
         let is_file = self.file.metadata()?.is_file();
-        let end_of_torn = if is_file && is_torn(&self.path) { "\n" } else { "" };
-        (&self.file).write_all(format!("{end_of_torn}{}\n", json_text(line)).as_bytes())?;
+        let _locked = is_file.then(|| Locked::new(&self.file)).transpose()?;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match &self.reader {
+            Some(reader) => tail(reader)?,
+            None => Tail { digest: last.clone(), is_torn: false },
+        };
+        line[PREVIOUS] = before.digest.into();
+        let text = json_text(&line);
+        let end_of_torn = if before.is_torn { "\n" } else { "" };
+        (&self.file).write_all(format!("{end_of_torn}{text}\n").as_bytes())?;
+        *last = Some(digest(text.as_bytes()));
         // Pipes and terminals cannot be synced.
         if is_file { self.file.sync_data() } else { Ok(()) }
     }
-}
-
-/// Whether a write before was cut off by a full disk. A file that may only be appended to cannot be
-/// looked at.
-fn is_torn(path: &Path) -> bool {
-    let last = File::open(path).and_then(|mut file| {
-        let mut last = [0];
-        file.seek(SeekFrom::End(-1))?;
-        file.read_exact(&mut last)?;
-        Ok(last[0])
-    });
-    last.is_ok_and(|last| last != b'\n')
 }
 
 /// The user of this machine, as whom the program acts, who called sudo, and the database's user.
@@ -270,7 +331,7 @@ mod tests {
         assert_eq!(lines.len(), 2);
         let keys: Vec<_> = lines[0].as_object().unwrap().keys().map(String::as_str).collect();
         let wanted = "event run time who host pid argv server command namespace layout selection \
-                      cutoff planned";
+                      cutoff planned prev";
         assert_eq!(keys, wanted.split_whitespace().collect::<Vec<_>>());
         assert_eq!(lines[0]["event"], "began");
         assert_eq!(lines[0]["time"], "2026-11-23T10:00:00.000Z");

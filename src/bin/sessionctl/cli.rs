@@ -163,6 +163,11 @@ fn without_secrets(mut error: clap::Error, definition: &clap::Command) -> Refusa
         Some(ContextValue::String(argument)) => argument.clone(),
         _ => return Refusal::Clap(error),
     };
+    if argument == "--every-collection" {
+        let sentence = "--every-collection is for list, users, stats, doctor and purge --expired: user 42 \
+                        of one application is not user 42 of another";
+        return Refusal::Own(sentence.into(), "name each collection that is meant with -c");
+    }
     let deploys = std::env::args_os().any(|word| word == "deploy");
     if error.kind() == ErrorKind::UnknownArgument && deploys {
         let sentence = match is_option(&argument) {
@@ -219,6 +224,19 @@ fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
     if is_typed && typed_times("--collection", Some("-c")) > collections.len() {
         let sentence = "-c given both before and after the subcommand".into();
         return Err(Refusal::Own(sentence, "give every -c after the subcommand"));
+    }
+    if is_typed && cli.command.every_collection() {
+        let sentence = "-c and --every-collection cannot be used together".into();
+        return Err(Refusal::Own(sentence, "pass only one of them"));
+    }
+    let has_several = collections.len() > 1 || cli.command.every_collection();
+    if has_several && cli.command.reads_stdin() {
+        let sentence = "the ids on stdin are those of one collection".into();
+        return Err(Refusal::Own(sentence, "run it once per collection"));
+    }
+    if has_several && matches!(&cli.command, Command::Purge(args) if args.is_archived()) {
+        let sentence = "--archive keeps the sessions of one collection".into();
+        return Err(Refusal::Own(sentence, "run it once per collection, with a file for each"));
     }
     if collections.len() > 1 && !cli.command.takes_collections() {
         let name = matches.subcommand_name().unwrap_or_default();

@@ -10,6 +10,7 @@ use crate::context::Context;
 use sessionctl::error::reason;
 
 mod apply;
+mod audit;
 mod collections;
 pub mod completions;
 mod demo;
@@ -24,18 +25,22 @@ mod layouts;
 mod list;
 mod purge;
 mod restore;
+mod several;
 mod stats;
 mod sweep;
 mod top;
+mod users;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     List(list::Args),
+    Users(users::Args),
     Inspect(inspect::Args),
     Expire(expire::Args),
     Purge(purge::Args),
     Restore(restore::Args),
+    Audit(audit::Args),
     Sweep(sweep::Args),
     Index(index::Args),
     Doctor(doctor::Args),
@@ -53,7 +58,32 @@ pub enum Command {
 impl Command {
     /// Whether it works on more than one collection.
     pub fn takes_collections(&self) -> bool {
-        matches!(self, Self::Sweep(_) | Self::Deploy(_))
+        matches!(self, Self::Sweep(_) | Self::Deploy(_)) || self.is_run_on_each()
+    }
+
+    /// Whether it is carried out on each of several collections by itself.
+    fn is_run_on_each(&self) -> bool {
+        matches!(
+            self,
+            Self::List(_)
+                | Self::Users(_)
+                | Self::Stats(_)
+                | Self::Expire(_)
+                | Self::Purge(_)
+                | Self::Doctor(_)
+        )
+    }
+
+    /// Whether it is for every collection of the database.
+    pub fn every_collection(&self) -> bool {
+        match self {
+            Self::List(args) => args.every.every_collection,
+            Self::Users(args) => args.every.every_collection,
+            Self::Stats(args) => args.every.every_collection,
+            Self::Doctor(args) => args.every.every_collection,
+            Self::Purge(args) => args.every.every_collection,
+            _ => false,
+        }
     }
 
     /// What clap cannot check.
@@ -61,16 +91,24 @@ impl Command {
         match (self, matches.subcommand()) {
             (Self::Sweep(args), Some((_, typed))) => args.check(typed),
             (Self::Deploy(_), Some((_, typed))) => deploy::Args::check(typed),
-            _ => self.selection().map_or(Ok(()), |selection| {
-                selection.check().map_err(|(sentence, hint)| Refusal::Own(sentence, hint))
-            }),
+            _ => self.check_selection(),
         }
+    }
+
+    fn check_selection(&self) -> Result<(), Refusal> {
+        if let Self::Purge(args) = self {
+            args.check()?;
+        }
+        self.selection().map_or(Ok(()), |selection| {
+            selection.check().map_err(|(sentence, hint)| Refusal::Own(sentence, hint))
+        })
     }
 
     /// The sessions that it works on, if it takes a selection.
     fn selection(&self) -> Option<&SelectionArgs> {
         match self {
             Self::List(args) => Some(&args.selection),
+            Self::Users(args) => Some(&args.selection),
             Self::Expire(args) => Some(&args.selected.selection),
             Self::Purge(args) => Some(&args.selected.selection),
             Self::Stats(args) => Some(&args.selection),
@@ -116,6 +154,7 @@ pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
         Command::Completions(args) => return completions::run(args, &mut definition),
         Command::Help(args) => return help::run(args, &global, definition),
         Command::Layouts(args) if !args.needs_server() => return layouts::run(args, &global),
+        Command::Audit(args) => return audit::run(args, &global),
         Command::Deploy(args) => return deploy::run(args, &global, &uri),
         _ => {}
     }
@@ -125,27 +164,42 @@ pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
     })?;
     let outcome = runtime.block_on(async {
         let context = Context::new(global, uri, command_line, command.hangup())?;
-        match &command {
-            Command::List(args) => reading(&context, list::run(&context, args)).await,
-            Command::Inspect(args) => reading(&context, inspect::run(&context, args)).await,
-            Command::Expire(args) => expire::run(&context, args).await,
-            Command::Purge(args) => purge::run(&context, args).await,
-            Command::Restore(args) => restore::run(&context, args).await,
-            Command::Sweep(args) => sweep::run(&context, args).await,
-            Command::Index(args) => index::run(&context, args).await,
-            Command::Fix(args) => fix::run(&context, args).await,
-            Command::Doctor(args) => reading(&context, doctor::run(&context, args)).await,
-            Command::Stats(args) => reading(&context, stats::run(&context, args)).await,
-            Command::Top(args) => top::run(&context, args).await,
-            Command::Collections(_) => reading(&context, collections::run(&context)).await,
-            Command::Demo(args) => demo::run(&context, args).await,
-            Command::Layouts(_) => reading(&context, layouts::draft(&context)).await,
-            Command::Completions(_) | Command::Deploy(_) | Command::Help(_) => Ok(Exit::Done),
+        let has_several = context.global.collection.len() > 1 && command.is_run_on_each();
+        match has_several || command.every_collection() {
+            true => {
+                let every = command.every_collection();
+                several::run(&context, every, async |context| one(context, &command).await).await
+            }
+            false => one(&context, &command).await,
         }
     });
     // A prompt or a reader of stdin may still be waiting; nobody wants its answer any more.
     runtime.shutdown_background();
     outcome
+}
+
+/// Carries a command out that needs a runtime.
+async fn one(context: &Context, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::List(args) => reading(context, list::run(context, args)).await,
+        Command::Users(args) => reading(context, users::run(context, args)).await,
+        Command::Inspect(args) => reading(context, inspect::run(context, args)).await,
+        Command::Expire(args) => expire::run(context, args).await,
+        Command::Purge(args) => purge::run(context, args).await,
+        Command::Restore(args) => restore::run(context, args).await,
+        Command::Sweep(args) => sweep::run(context, args).await,
+        Command::Index(args) => index::run(context, args).await,
+        Command::Fix(args) => fix::run(context, args).await,
+        Command::Doctor(args) => reading(context, doctor::run(context, args)).await,
+        Command::Stats(args) => reading(context, stats::run(context, args)).await,
+        Command::Top(args) => top::run(context, args).await,
+        Command::Collections(_) => reading(context, collections::run(context)).await,
+        Command::Demo(args) => demo::run(context, args).await,
+        Command::Layouts(_) => reading(context, layouts::draft(context)).await,
+        Command::Audit(_) | Command::Completions(_) | Command::Deploy(_) | Command::Help(_) => {
+            Ok(Exit::Done)
+        }
+    }
 }
 
 /// Runs what only reads until the first signal: nothing is left half done by leaving it.

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use sessionctl::collections::Choice;
 pub use sessionctl::collections::Purpose;
@@ -13,7 +14,7 @@ use sessionctl::{Layout, Layouts, Store};
 
 use crate::args::{AUTO, Format, Global, Secret, Uri};
 use crate::console::failure::{Doing as _, Exit, Failure};
-use crate::console::output::{self, Row, Rows, Shape, Style};
+use crate::console::output::{self, Joined, Row, Rows, Shape, Style};
 use crate::console::report::say;
 use crate::console::signals::{Hangup, Signals};
 use crate::console::text::neutral;
@@ -36,6 +37,8 @@ pub struct Context {
     pub signals: Signals,
     /// The command line without secrets, for the audit file.
     pub command_line: Vec<String>,
+    /// Where the command is for several collections: what it prints is a part of one answer.
+    pub joined: Option<Arc<Joined>>,
 }
 
 impl Context {
@@ -50,7 +53,19 @@ impl Context {
         let signals = Signals::listen(hangup).map_err(|error| {
             Failure::new(Exit::Failed, format!("could not listen for signals: {}", reason(&error)))
         })?;
-        Ok(Self { global, uri, read: OnceCell::new(), signals, command_line })
+        Ok(Self { global, uri, read: OnceCell::new(), signals, command_line, joined: None })
+    }
+
+    /// The same for one of several collections.
+    pub fn on(&self, collection: &str, joined: &Arc<Joined>) -> Self {
+        Self {
+            global: Global { collection: vec![collection.to_owned()], ..self.global.clone() },
+            uri: self.uri.clone(),
+            read: self.read.clone(),
+            signals: self.signals.clone(),
+            command_line: self.command_line.clone(),
+            joined: Some(Arc::clone(joined)),
+        }
     }
 
     /// The collection of a command that works on one.
@@ -71,7 +86,27 @@ impl Context {
 
     /// Rows on stdout.
     pub fn rows(&self, shape: Shape, header: &'static [&'static str]) -> Rows<io::Stdout> {
-        Rows::stdout(self.style(), shape, header)
+        Rows::stdout(self.style(), shape, header).joined(self.joined.clone())
+    }
+
+    /// Begins a table that is one of several: a line says of which collection it is.
+    pub fn begin_table(&self, namespace: Option<&str>) -> Result<(), Failure> {
+        let Some(joined) = self.joined.as_ref().filter(|_| self.global.format == Format::Table)
+        else {
+            return Ok(());
+        };
+        let gap = if joined.begins() { "" } else { "\n" };
+        let heading = namespace.map(|name| format!("{}\n", neutral(name))).unwrap_or_default();
+        output::text(&format!("{gap}{heading}"))
+    }
+
+    /// The columns of rows that do not say of which collection they are, where they have to.
+    pub fn columns_of_one(&self, typed: &[String], header: &[&str]) -> Vec<String> {
+        let is_told = self.joined.is_none() || self.global.format == Format::Table;
+        match typed.is_empty() && !is_told {
+            true => ["namespace"].iter().chain(header).map(|name| (*name).to_owned()).collect(),
+            false => typed.to_vec(),
+        }
     }
 
     /// Whether a report is a sentence or two to a person, rather than all of its keys.

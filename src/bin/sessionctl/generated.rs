@@ -198,6 +198,7 @@ fn exit_status(command: &Command) -> Roff {
     let offline = (path.starts_with("layouts") && path != "layouts-draft")
         || path.starts_with("deploy")
         || path == "completions"
+        || path == "audit"
         || path == "help";
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);
@@ -217,6 +218,9 @@ fn exit_status(command: &Command) -> Roff {
     }
     if whole || path == "index" || path == "index-status" {
         entry(&mut roff, "4", "index status --check found the index missing or different.");
+    }
+    if whole || path == "audit" {
+        entry(&mut roff, "4", "audit found a line that was changed or cut out.");
     }
     if whole || path == "doctor" {
         entry(&mut roff, "4", "doctor found a failure.");

@@ -36,6 +36,10 @@ pub struct Layout {
     pub user: Vec<UserPlace>,
     /// The name that the store gives its index on the user, where that is not `path_1`.
     pub user_index: Option<String>,
+    /// Where the address is that the session was made or last used from.
+    pub ip: Vec<UserPlace>,
+    /// Where the user agent is.
+    pub agent: Vec<UserPlace>,
     /// What the store puts before the user's own id, such as `_User$`.
     pub user_prefix: String,
     /// The fields and values of documents that are credentials of a program rather than somebody's
@@ -107,7 +111,7 @@ impl fmt::Display for DerivedTouch {
     }
 }
 
-/// Where a user is named.
+/// Where a user is named, or where the user came from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum UserPlace {
@@ -128,7 +132,7 @@ impl TryFrom<String> for UserPlace {
             }
             Some(path) => path.parse().map(Self::Field),
             None if text.is_empty() => {
-                Err("a place of users is a path of the payload, or / and a field".to_owned())
+                Err("a place is a path of the payload, or / and a field".to_owned())
             }
             None => Ok(Self::Payload(text)),
         }

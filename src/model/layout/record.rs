@@ -33,6 +33,10 @@ struct Record {
     user: Vec<UserPlace>,
     user_index: Option<String>,
     #[serde(default)]
+    ip: Vec<UserPlace>,
+    #[serde(default)]
+    agent: Vec<UserPlace>,
+    #[serde(default)]
     user_prefix: String,
     #[serde(default)]
     credentials: BTreeMap<FieldPath, Scalar>,
@@ -118,15 +122,17 @@ impl Record {
         }
         // A path that could lead nowhere is a field of the document, written as one of the payload.
         let in_payload = |place: &UserPlace| matches!(place, UserPlace::Payload(_));
-        if self.payload.codecs == [Codec::Absent]
-            && let Some(at) = self.user.iter().position(in_payload)
-        {
-            let place = &self.user[at];
-            let what = format!(
-                "`{place}` is a path in the payload, and this layout has none; write a field of the \
-                 document with a leading slash: `/{place}`"
-            );
-            return Err(fault(["user", &at.to_string()], what));
+        for (key, places) in [("user", &self.user), ("ip", &self.ip), ("agent", &self.agent)] {
+            if self.payload.codecs == [Codec::Absent]
+                && let Some(at) = places.iter().position(in_payload)
+            {
+                let place = &places[at];
+                let what = format!(
+                    "`{place}` is a path in the payload, and this layout has none; write a field of the \
+                     document with a leading slash: `/{place}`"
+                );
+                return Err(fault([key, &at.to_string()], what));
+            }
         }
         if let Some(derived) = &self.derived_touch {
             let fault = |what| Err(fault(["derived_touch", "lifetime"], what));
@@ -177,6 +183,8 @@ impl Record {
             created: self.created,
             user: self.user,
             user_index: self.user_index,
+            ip: self.ip,
+            agent: self.agent,
             user_prefix: self.user_prefix,
             credentials: credentials.map(|(path, value)| (path.into(), value.into())).collect(),
             id: self.id,

@@ -43,12 +43,14 @@ pub(super) struct Candidates {
     pub(super) documents: Vec<RawDocumentBuf>,
     /// The ids by which the store finds them, if they are needed.
     pub(super) ids: Vec<Key>,
+    /// The user of each of those, if they are needed.
+    pub(super) users: Vec<Option<String>>,
 }
 
 impl Candidates {
     pub(super) fn window(range: RawDocumentBuf, hint: Bson, filter: Document, count: u64) -> Self {
         let scope = Scope::Window { range, hint };
-        Self { scope, filter, count, documents: Vec::new(), ids: Vec::new() }
+        Self { scope, filter, count, documents: Vec::new(), ids: Vec::new(), users: Vec::new() }
     }
 
     /// Keeps the candidates that are marked; the `_id`s of the others.
@@ -68,6 +70,9 @@ impl Candidates {
         if !self.ids.is_empty() {
             retain(&mut self.ids, marked);
         }
+        if !self.users.is_empty() {
+            retain(&mut self.users, marked);
+        }
         self.count -= kept.len() as u64;
         kept
     }
@@ -82,7 +87,7 @@ pub(super) fn judged<'a>(
 ) -> Candidates {
     let binds = purge.binds();
     let (mut keys, mut each) = (Vec::new(), Vec::new());
-    let (mut whole, mut ids) = (Vec::new(), Vec::new());
+    let (mut whole, mut ids, mut users) = (Vec::new(), Vec::new(), Vec::new());
     for document in read {
         let Some(key) = Key::of(document) else { continue };
         let selection = &purge.selection;
@@ -99,6 +104,9 @@ pub(super) fn judged<'a>(
         if purge.tells_ids {
             let id = Key::at(document, &layouts.of(document).id.path);
             ids.push(id.unwrap_or_else(|| key.clone()));
+        }
+        if purge.tells_ids && purge.tells_users {
+            users.push(layouts.of(document).glance(document, purge.selection.cutoff).user);
         }
         if binds == Binding::Id {
             keys.push(key);
@@ -131,7 +139,7 @@ pub(super) fn judged<'a>(
     }
     let count = (keys.len() + each.len()) as u64;
     let scope = if binds == Binding::Id { Scope::Keys(keys) } else { Scope::Each(each) };
-    Candidates { scope, filter: filter.clone(), count, documents: whole, ids }
+    Candidates { scope, filter: filter.clone(), count, documents: whole, ids, users }
 }
 
 /// What must not have changed since the read when a session is written.

@@ -25,7 +25,7 @@ use crate::store::{Identity, Store};
 const STARTS_A_SECOND: u32 = 4;
 
 /// The result of one batch.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Batch {
     /// Sessions that were deleted, or ended.
@@ -45,14 +45,19 @@ pub struct Batch {
     pub left: Vec<String>,
     /// Why the first of them was refused.
     pub why: Option<String>,
-    /// The field by which the store finds its sessions, if the purge reports ids.
+    /// The ids by which the store finds its sessions, if the purge reports them. Sessions that were
+    /// spared are among them.
     pub ids: Vec<Key>,
+    /// The user of each of those, if the purge reports users.
+    pub users: Vec<Option<String>>,
+    /// The range of the expiry or of the `_id` that was written, if no sessions were read.
+    pub window: Option<bson::RawDocumentBuf>,
     /// How long its write took.
     pub took: Duration,
 }
 
 /// What happens next in a purge.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// A batch was carried out.
     Batch(Batch),
@@ -401,10 +406,16 @@ impl Purging {
     fn start(&mut self, mut candidates: Candidates, kept: Vec<Key>) {
         let expected = candidates.count;
         self.gate.throttle.begin(Instant::now(), expected);
-        let is_read = !matches!(candidates.scope, Scope::Window { .. });
-        let (spared, ids) = (is_read.then_some(expected), std::mem::take(&mut candidates.ids));
+        let window = match &candidates.scope {
+            Scope::Window { range, .. } => Some(range.clone()),
+            Scope::Keys(_) | Scope::Each(_) => None,
+        };
+        let spared = window.is_none().then_some(expected);
+        let ids = std::mem::take(&mut candidates.ids);
+        let users = std::mem::take(&mut candidates.users);
         let left = kept.iter().take(NAMED).map(Key::short).collect();
-        let batch = Batch { spared, kept: kept.len() as u64, left, ids, ..Batch::default() };
+        let batch =
+            Batch { spared, kept: kept.len() as u64, left, ids, users, window, ..Batch::default() };
         let writer = self.writer.clone();
         // A task of its own, because a driver's future must not be dropped.
         self.flights

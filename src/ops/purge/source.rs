@@ -397,7 +397,8 @@ impl By<'_> {
         let Self { store, purge, size, .. } = self;
         // Only a whole document shows which of several fields holds its id.
         let is_id_unclear = purge.tells_ids && !store.layouts().share_ids();
-        if purge.selection.needs_payload() || purge.archive || is_id_unclear {
+        let tells_users = purge.tells_ids && purge.tells_users;
+        if purge.selection.needs_payload() || purge.archive || is_id_unclear || tells_users {
             return store.read_whole(filter, size).await;
         }
         let id = &*store.layout().id.path;

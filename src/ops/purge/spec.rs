@@ -58,6 +58,8 @@ pub struct Purge {
     pub archive: bool,
     /// Whether batches report the ids of their sessions.
     pub tells_ids: bool,
+    /// Whether batches that tell ids tell the users, too, so that whole sessions are read.
+    pub tells_users: bool,
 }
 
 impl Purge {
@@ -72,6 +74,7 @@ impl Purge {
             pace: Pace::default(),
             archive: false,
             tells_ids: false,
+            tells_users: false,
         }
     }
 

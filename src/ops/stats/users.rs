@@ -12,6 +12,7 @@ use super::figures::Options;
 use crate::error::Result;
 use crate::model::document::number;
 use crate::model::layout::{Layout, Layouts};
+use crate::ops::decoding::decode;
 use crate::server::reply::documents;
 use crate::store::{Reading, Store};
 
@@ -104,27 +105,29 @@ impl Users {
         let began = Instant::now();
         let mut tally = Tally::default();
         if let Some(size) = options.sample {
-            let mut batches = store.sample(size).await?;
-            while let Some(batch) = batches.next().await? {
-                tally.add(store, &batch, now);
-                if began.elapsed() > options.decoding {
-                    break;
-                }
-            }
+            let batches = store.sample(size).await?;
+            decode(batches, look(store, now), |part: Tally| {
+                tally.join(part);
+                began.elapsed() <= options.decoding
+            })
+            .await?;
             return Ok(Self { sampled: true, ..tally.users(options.top) });
         }
         let count = store.count(Document::new()).await?;
         let reading = Reading::default();
-        // Foreign documents count here: their number, too, decides how long the pass takes.
-        let mut batches = store.read(Document::new(), &reading).await?;
-        while let Some(batch) = batches.next().await? {
-            tally.add(store, &batch, now);
-            if tally.takes_too_long(began.elapsed(), count, options.decoding) {
-                drop(batches);
-                return Self::estimated(store, now, options, count).await;
-            }
+        // With those that are no sessions: it is their number, too, that tells how long it takes.
+        let batches = store.read(Document::new(), &reading).await?;
+        let mut is_in_time = true;
+        decode(batches, look(store, now), |part: Tally| {
+            tally.join(part);
+            is_in_time = !tally.takes_too_long(began.elapsed(), count, options.decoding);
+            is_in_time
+        })
+        .await?;
+        match is_in_time {
+            true => Ok(tally.users(options.top)),
+            false => Self::estimated(store, now, options, count).await,
         }
-        Ok(tally.users(options.top))
     }
 
     /// From a random sample. The counts are those of the sample yet: see [`Users::scaled`].
@@ -137,13 +140,12 @@ impl Users {
         let began = Instant::now();
         let mut tally = Tally::default();
         let size = SAMPLED.min(count / RANDOM_PART).max(LEAST);
-        let mut batches = store.sample(size).await?;
-        while let Some(batch) = batches.next().await? {
-            tally.add(store, &batch, now);
-            if began.elapsed() > options.decoding && tally.read >= LEAST {
-                break;
-            }
-        }
+        let batches = store.sample(size).await?;
+        decode(batches, look(store, now), |part: Tally| {
+            tally.join(part);
+            began.elapsed() <= options.decoding || tally.read < LEAST
+        })
+        .await?;
         Ok(Self { sampled: true, estimated: true, ..tally.users(options.top) })
     }
 
@@ -162,6 +164,16 @@ impl Users {
             top: top.collect(),
             ..self
         }
+    }
+}
+
+/// How each batch is looked at.
+fn look(store: &Store, now: DateTime) -> impl Fn(&RawBatch) -> Tally + Clone + Send + 'static {
+    let store = store.clone();
+    move |batch| {
+        let mut tally = Tally::default();
+        tally.add(&store, batch, now);
+        tally
     }
 }
 
@@ -194,6 +206,16 @@ impl Tally {
                 None if layout.payload(document).error().is_some() => self.unreadable += 1,
                 None => {}
             }
+        }
+    }
+
+    /// Adds what another one counted of other sessions.
+    fn join(&mut self, part: Self) {
+        self.read += part.read;
+        self.looked_at += part.looked_at;
+        self.unreadable += part.unreadable;
+        for (user, sessions) in part.users {
+            *self.users.entry(user).or_default() += sessions;
         }
     }
 

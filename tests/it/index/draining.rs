@@ -137,6 +137,7 @@ fn a_drain_is_written_down() {
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines[0]["command"], "index");
     assert_eq!(lines[0]["planned"], 20);
-    assert_eq!(lines[1]["result"]["deleted"], 20);
-    assert_eq!(lines[0]["run"], lines[1]["run"]);
+    let last = lines.last().unwrap();
+    assert_eq!((&last["event"], &last["result"]["deleted"]), (&"ended".into(), &20.into()));
+    assert_eq!(lines[0]["run"], last["run"]);
 }

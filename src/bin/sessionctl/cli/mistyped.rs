@@ -33,6 +33,11 @@ const MEANINGS: &[(&[&str], &str)] = &[
     ),
     (&["repair", "mend", "migrate"], "`sessionctl fix` repairs unusable expiries"),
     (&["count", "summary", "info", "stat"], "`sessionctl stats` counts sessions by state and user"),
+    (&["log", "history"], "`sessionctl audit FILE` reads an audit file: who ended which sessions"),
+    (
+        &["who", "whois", "user", "accounts", "logins"],
+        "`sessionctl users` lists who has sessions; `list --user USER` lists those of one user",
+    ),
     (&["watch", "monitor", "tail", "live"], "`sessionctl top` shows a live view"),
     (
         &["daemon", "serve", "run", "start", "cron"],

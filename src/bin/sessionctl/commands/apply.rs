@@ -9,7 +9,7 @@ use sessionctl::purge::{Counted, Purge};
 use sessionctl::query::Elsewhere;
 
 use crate::args::{SelectionArgs, duration};
-use crate::audit::{Audit, AuditArgs};
+use crate::audit::{Audit, AuditArgs, Intent, run_id};
 use crate::console::confirm::{Confirmed, Question, Yes, ask, can_ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::progress::Progress;
@@ -103,6 +103,7 @@ impl Typed<'_> {
         match prepared.unwrap_or(Ok(Prepared::Interrupted))? {
             Prepared::Interrupted => Ok(signals.exit()),
             Prepared::NothingThere { report, end } => {
+                self.write_nothing(context, &report).await?;
                 context.finish(HEADER, report.row(), &report.sentence(), end)
             }
             Prepared::Ready { mut job, question } => {
@@ -116,18 +117,41 @@ impl Typed<'_> {
         }
     }
 
+    /// Writes down that there was nothing, not even a layout.
+    async fn write_nothing(&self, context: &Context, report: &Report) -> Result<(), Failure> {
+        let audit = Audit::open(&self.args.audit, &context.command_line)?;
+        if !audit.is_wanted() || self.args.dry_run {
+            return Ok(());
+        }
+        let connection = context.connect().await?;
+        let intent = Intent {
+            run: &run_id(),
+            now: report.cutoff,
+            server: connection.address(),
+            login: connection.login(),
+            command: report.verb.name,
+            namespace: &report.namespace,
+            layout: None,
+            selection: Value::Null,
+            cutoff: Some(report.cutoff),
+            planned: Some(0),
+        };
+        audit.nothing(&intent, &report.row())
+    }
+
     async fn carry_out(
         &self,
         context: &Context,
         mut job: Job,
         question: Question,
     ) -> Result<Exit, Failure> {
-        if job.report.matched == Some(0) {
-            let report = job.report.nothing_done();
-            return context.finish(HEADER, report.row(), &report.sentence(), job.end);
-        }
         // Whatever can fail fails before the question.
         let audit = Audit::open(&self.args.audit, &context.command_line)?;
+        if job.report.matched == Some(0) {
+            let report = job.report.clone().nothing_done();
+            audit.nothing(&job.intent(&run_id()), &report.row())?;
+            return context.finish(HEADER, report.row(), &report.sentence(), job.end);
+        }
         let archive = self.archive.prepare(context).doing(&job.action)?;
         job.report.archive = self.archive.path();
         let confirmed = self.confirm(context, &job, question).await?;

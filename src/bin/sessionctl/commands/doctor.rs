@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sessionctl::doctor::{Doctor, Facts, Finding, Outcome, Remedy, examine};
 use sessionctl::error::Need;
 
-use crate::args::Format;
+use crate::args::{EveryArgs, Format};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row, Shape, text};
 use crate::console::text::{grouped, neutral};
@@ -31,6 +31,9 @@ pub struct Args {
     /// than 100,000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
+
+    #[command(flatten)]
+    pub every: EveryArgs,
 }
 
 const HEADER: &[&str] = &["namespace", "check", "outcome", "what", "meaning", "mend"];
@@ -84,7 +87,10 @@ const LIFETIME: &str = "; run doctor again with --lifetime DURATION, the session
 
 fn print(context: &Context, facts: &Facts, findings: &[Said]) -> Result<(), Failure> {
     match context.global.format {
-        Format::Table => text(&table(context, facts, findings)),
+        Format::Table => {
+            context.begin_table(None)?;
+            text(&table(context, facts, findings))
+        }
         Format::Json => {
             let mut rows = context.rows(Shape::One, HEADER);
             rows.row(whole(facts, findings))?;

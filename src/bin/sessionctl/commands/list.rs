@@ -8,12 +8,16 @@ use sessionctl::store::{Reading, SortKey, documents};
 use sessionctl::{Key, Layout, Selection, Session, SessionId, Store};
 use tokio::sync::mpsc;
 
-use crate::args::{Format, OTHERS, SelectionArgs};
+use crate::args::{EveryArgs, Format, OTHERS, SelectionArgs};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row, Rows, Shape};
 use crate::console::progress::Progress;
 use crate::console::text::sessions;
 use crate::context::{Context, Purpose};
+
+mod columns;
+
+use columns::More;
 
 /// List sessions
 ///
@@ -43,8 +47,9 @@ pub struct Args {
     #[arg(long)]
     reverse: bool,
 
-    /// Print only these columns, in this order
-    #[arg(long, value_delimiter = ',', value_name = "NAME,...", value_parser = clap::builder::PossibleValuesParser::new(COLUMNS))]
+    /// Print only these columns, in this order. payload.PATH is the value at PATH of the payload, with
+    /// secrets masked; ip and agent are where the layout says
+    #[arg(long, value_delimiter = ',', value_name = "NAME,...", value_parser = columns::Parser)]
     columns: Vec<String>,
 
     /// List foreign documents instead: documents of the collection that are not sessions
@@ -53,6 +58,9 @@ pub struct Args {
 
     #[command(flatten)]
     pub selection: SelectionArgs,
+
+    #[command(flatten)]
+    pub every: EveryArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -78,11 +86,6 @@ impl From<Sort> for SortKey {
 
 /// The keys of a session's row.
 pub const HEADER: [&str; 7] = ["id", "state", "expires", "touched", "created", "user", "bytes"];
-
-/// What `--columns` names. The layout of each session is asked for only in mixed collections.
-const COLUMNS: [&str; 8] =
-    ["id", "state", "expires", "touched", "created", "user", "bytes", LAYOUT];
-const LAYOUT: &str = "layout";
 
 /// The row of a session.
 pub fn row(session: Session, full_ids: bool) -> Row {
@@ -116,7 +119,6 @@ fn foreign_row(document: &RawDocument, full_ids: bool) -> Row {
         ("created", Cell::Null),
         ("user", Cell::Null),
         ("bytes", Cell::Count(document.as_bytes().len() as u64)),
-        (LAYOUT, Cell::Null),
     ])
 }
 
@@ -126,13 +128,16 @@ const TABLE_LIMIT: u64 = 50;
 const AHEAD: usize = 2;
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let rows = context.rows(Shape::Many, &HEADER).columns(&args.columns);
+    let columns = context.columns_of_one(&args.columns, &HEADER);
+    let rows = context.rows(Shape::Many, &HEADER).columns(&columns);
     let Some(store) = context.store("list", Purpose::Reading).await? else {
         context.note("note", format!("{} is empty", context.collection()));
         rows.finish()?;
         return context.end_of_nothing(&args.selection, context.collection());
     };
     let action = format!("list {}", store.namespace());
+    columns::check(context, &args.columns, store.layouts());
+    context.begin_table(Some(&store.namespace()))?;
     let now = store.now().await.doing(&action)?;
     let selected = context.selected("list", &store, &args.selection, now, Purpose::Reading).await?;
     let selection = &context.ranked(&action, &store, selected.selection.clone()).await?;
@@ -188,14 +193,14 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let progress = Progress::new("sessions", total, quiet);
     let _cleared = progress.cleared();
     let full_ids = context.global.full_ids;
-    let names_layout = args.columns.iter().any(|column| column == LAYOUT);
-    let layouts = store.layouts().clone();
-    let take = move |document: &RawDocument, session: Session| {
-        let mut row = row(session, full_ids);
-        if names_layout {
-            row.0.push((LAYOUT, Cell::Text(layouts.of(document).name.clone())));
+    let more_columns = More::of(&columns, store.namespace());
+    let take = {
+        let (layouts, more) = (store.layouts().clone(), more_columns.clone());
+        move |document: &RawDocument, session: Session| {
+            let mut row = row(session, full_ids);
+            more.add(&mut row, layouts.of(document), document);
+            row
         }
-        row
     };
     let printer = Printer { limit, rows: rows.now(now), progress };
     let (sender, receiver) = mpsc::channel(AHEAD);
@@ -205,7 +210,11 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             let foreign = doc! { "$nor": [store.layouts().membership()] };
             let mut batches = store.read(foreign, &reading).await?;
             while let Some(batch) = batches.next().await? {
-                let rows = documents(&batch).map(|document| foreign_row(document, full_ids));
+                let rows = documents(&batch).map(|document| {
+                    let mut row = foreign_row(document, full_ids);
+                    more_columns.add_nothing(&mut row);
+                    row
+                });
                 if sender.send(Judged::of(rows.collect())).await.is_err() {
                     break;
                 }
@@ -235,6 +244,12 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             Err(Failure::new(Exit::Failed, format!("could not print: {error}")))
         })?;
     read?;
+    let undecoded = more_columns.undecoded();
+    if undecoded > 0 {
+        let have = if undecoded == 1 { "has a payload" } else { "have payloads" };
+        let sentence = format!("{} {have} that cannot be decoded", sessions(undecoded));
+        context.note("warning", format!("{sentence}; `sessionctl inspect ID` shows why"));
+    }
     if printed == 0 && context.global.format == Format::Table {
         context.note("note", "no session matches");
     }

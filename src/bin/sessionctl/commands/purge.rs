@@ -1,10 +1,14 @@
 //! `sessionctl purge`
 
+use bson::DateTime;
+use serde_json::json;
 use sessionctl::purge::Action;
 
 use super::apply::{ArchiveArgs, selected};
-use crate::console::failure::{Exit, Failure};
+use crate::args::EveryArgs;
+use crate::console::failure::{Exit, Failure, Refusal};
 use crate::context::Context;
+use crate::context::selected::written;
 
 /// Delete sessions, in batches
 ///
@@ -26,6 +30,30 @@ pub struct Args {
 
     #[command(flatten)]
     archive: ArchiveArgs,
+
+    #[command(flatten)]
+    pub every: EveryArgs,
+}
+
+impl Args {
+    /// Only what is expired is the same in every application.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let selected = written(&self.selected.selection, DateTime::MIN);
+        if self.every.every_collection && selected != json!({ "state": "expired" }) {
+            let sentence = "--every-collection purges with --expired alone: user 42 of one application is \
+                            not user 42 of another";
+            return Err(Refusal::Own(
+                sentence.into(),
+                "name each collection that is meant with -c",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether what is deleted is archived.
+    pub fn is_archived(&self) -> bool {
+        self.archive.is_wanted()
+    }
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {

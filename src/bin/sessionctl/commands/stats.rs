@@ -7,7 +7,7 @@ use sessionctl::select::Judged;
 use sessionctl::stats::{Options, Slot, Stats, Users};
 use sessionctl::{State, Store};
 
-use crate::args::{Format, OTHERS, SelectionArgs};
+use crate::args::{EveryArgs, Format, OTHERS, SelectionArgs};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{self, Cell, Row, Shape};
 use crate::console::text::{grouped, sessions};
@@ -41,6 +41,9 @@ pub struct Args {
 
     #[command(flatten)]
     pub selection: SelectionArgs,
+
+    #[command(flatten)]
+    pub every: EveryArgs,
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
@@ -105,6 +108,7 @@ fn print(
 ) -> Result<Exit, Failure> {
     if context.global.format == Format::Table {
         let title = render::Title { namespace, layout };
+        context.begin_table(None)?;
         output::text(&render::page(stats, &title, chart::Chart::of(&context.style())))?;
     } else {
         let mut rows = context.rows(Shape::One, &[]);

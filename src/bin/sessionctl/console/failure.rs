@@ -45,6 +45,22 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// The worse of two: interrupted, failed, refused, problems found, work left, done.
+    pub fn worse(self, other: Self) -> Self {
+        let rank = |exit: Self| match exit {
+            Self::Done => 0,
+            Self::WorkLeft => 1,
+            Self::Problems => 2,
+            Self::Refused => 3,
+            Self::Failed => 4,
+            Self::Usage => 5,
+            Self::Signal(_) => 6,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         exit.code().into()

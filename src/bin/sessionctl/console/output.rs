@@ -2,6 +2,7 @@
 //! is absent is absent in all of them.
 
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 
 use bson::DateTime;
 use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement, Table, presets};
@@ -13,10 +14,12 @@ use crate::console::failure::Failure;
 use crate::console::json::pretty_text;
 
 mod fit;
+mod joined;
 mod row;
 
 pub use fit::DISPENSABLE;
 use fit::fit;
+pub use joined::Joined;
 pub use row::{Cell, Row, tell_apart};
 
 /// Whether a command answers with any number of rows, with one, or with one now and then.
@@ -49,6 +52,7 @@ pub struct Rows<W: Write> {
     out: BufWriter<W>,
     style: Style,
     shape: Shape,
+    joined: Option<Arc<Joined>>,
     header: &'static [&'static str],
     columns: Vec<String>,
     now: Option<DateTime>,
@@ -75,6 +79,7 @@ impl<W: Write> Rows<W> {
             out,
             style,
             shape,
+            joined: None,
             header,
             columns: Vec::new(),
             now: None,
@@ -84,6 +89,17 @@ impl<W: Write> Rows<W> {
             id_bytes: None,
             shown: None,
         }
+    }
+
+    /// As a part of an answer.
+    pub fn joined(mut self, joined: Option<Arc<Joined>>) -> Self {
+        self.joined = joined;
+        self
+    }
+
+    /// Whether nothing of the answer is printed yet.
+    fn begins(&self) -> bool {
+        self.joined.as_ref().map_or(self.written == 0, |joined| joined.begins())
     }
 
     /// Only these columns.
@@ -141,11 +157,15 @@ impl<W: Write> Rows<W> {
     }
 
     fn write(&mut self, row: &Row) -> io::Result<()> {
-        let first = self.written == 0;
+        let first = self.begins();
         self.written += 1;
         match self.style.format {
             Format::Table => self.vertical(row),
             Format::Json => match self.shape {
+                Shape::One if self.joined.is_some() => {
+                    self.out.write_all(if first { b"[\n" } else { b",\n" })?;
+                    self.out.write_all(pretty_text(&row.json()).trim_end().as_bytes())
+                }
                 Shape::One => self.out.write_all(pretty_text(&row.json()).as_bytes()),
                 Shape::Many => {
                     self.out.write_all(if first { b"[\n" } else { b",\n" })?;
@@ -186,9 +206,10 @@ impl<W: Write> Rows<W> {
             self.flush_chunk()?;
         }
         match (self.style.format, self.shape, self.printed) {
+            (Format::Json, Shape::Many, _) if self.joined.is_some() => {}
             (Format::Json, Shape::Many, 0) => self.out.write_all(b"[]\n")?,
             (Format::Json, Shape::Many, _) => self.out.write_all(b"\n]\n")?,
-            (Format::Csv, Shape::Many | Shape::Stream, 0) => {
+            (Format::Csv, Shape::Many | Shape::Stream, 0) if self.begins() => {
                 let picked = if self.columns.is_empty() {
                     self.header.iter().map(|name| (*name).to_owned()).collect()
                 } else {

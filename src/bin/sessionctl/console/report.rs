@@ -26,9 +26,14 @@ pub fn finish(verbose: bool, outcome: Result<Exit, Failure>) -> ExitCode {
         Err(failure) => failure,
     };
     if !failure.silent {
-        write(&told(&failure, line_format(), Level::Error, verbose, now()));
+        fail(verbose, &failure);
     }
     failure.exit.into()
+}
+
+/// Prints a failure of one of several.
+pub fn fail(verbose: bool, failure: &Failure) {
+    write(&told(failure, line_format(), Level::Error, verbose, now()));
 }
 
 /// Prints what is wrong with the command line, or the help that was asked for.

@@ -6,10 +6,12 @@ use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
+use serde_json::Value;
 use sessionctl::error::reason;
 use sessionctl::session::shorten;
 
 use crate::args::SelectionArgs;
+use crate::audit::chain::Lines;
 use crate::console::failure::{Exit, Failure};
 use crate::console::redact::short_id;
 use crate::console::report::say;
@@ -26,13 +28,25 @@ pub struct Ids<'a> {
     stdin: Option<io::Lines<io::StdinLock<'static>>>,
     /// How many there were so far.
     pub count: u64,
+    /// Those that stdin gave.
+    lines: Option<Lines>,
 }
 
 impl<'a> Ids<'a> {
     /// Those that were typed, and those that stdin gives if one of them is `-`.
     pub fn new(typed: &'a [String]) -> Self {
         let reads = typed.iter().any(|id| id == "-");
-        Self { typed: typed.iter(), stdin: reads.then(|| io::stdin().lines()), count: 0 }
+        Self {
+            typed: typed.iter(),
+            stdin: reads.then(|| io::stdin().lines()),
+            count: 0,
+            lines: reads.then(Lines::default),
+        }
+    }
+
+    /// How many ids stdin gave, and their digest, for the audit file.
+    pub fn from_stdin(self) -> Option<Value> {
+        self.lines.map(Lines::digest)
     }
 
     /// The next of them; `None` at the end.
@@ -48,7 +62,11 @@ impl<'a> Ids<'a> {
                 let sentence = format!("could not read ids from stdin: {}", reason(&error));
                 Failure::new(Exit::Failed, sentence)
             })?;
-            ids.extend(Some(line.trim().to_owned()).filter(|line| !line.is_empty()));
+            let line = line.trim();
+            if !line.is_empty() {
+                ids.push(line.to_owned());
+                self.lines.iter_mut().for_each(|lines| lines.add(line));
+            }
         }
         self.count += ids.len() as u64;
         Ok(Some(ids).filter(|ids| !ids.is_empty()))

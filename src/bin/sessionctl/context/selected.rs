@@ -15,6 +15,7 @@ use super::users::Seen;
 use super::{Context, Purpose, listed};
 use crate::args::conditions::{Operator, Where};
 use crate::args::{SelectionArgs, Time};
+use crate::audit::chain::Lines;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::redact::{condition, short_id};
 use crate::console::text::counted;
@@ -27,6 +28,8 @@ pub struct Selected {
     unknown: Unknown,
     /// What a look at some sessions told, where payloads are judged.
     pub seen: Seen,
+    /// How many ids stdin gave, and their digest.
+    from_stdin: Option<Value>,
 }
 
 impl Context {
@@ -45,7 +48,7 @@ impl Context {
             ..query(typed, now)?
         };
         let mut selection = Selection::new(query, now);
-        let mut unknown = Unknown::new(typed, self.global.verbose)?;
+        let (mut unknown, mut from_stdin) = (Unknown::new(typed, self.global.verbose)?, None);
         if !typed.ids.is_empty() {
             let mut ids = Ids::new(&typed.ids);
             let mut resolver = store.resolver();
@@ -54,6 +57,7 @@ impl Context {
             }
             let resolved = resolver.done();
             unknown.finish(ids.count)?;
+            from_stdin = ids.from_stdin();
             if !resolved.ambiguous.is_empty() {
                 return Err(Failure::of(&action, &Error::AmbiguousIds(resolved.ambiguous)));
             }
@@ -83,7 +87,7 @@ impl Context {
         }
         self.check_users(&action, store, &selection, &seen, purpose).await?;
         self.check_conditions(&action, store, &selection).await?;
-        Ok(Selected { selection, unknown, seen })
+        Ok(Selected { selection, unknown, seen, from_stdin })
     }
 
     /// The sessions of these ids, or prefixes of them.
@@ -256,7 +260,8 @@ impl Context {
 }
 
 impl Selected {
-    /// What was selected, for the audit file; with how many users the lists had.
+    /// What was selected, for the audit file: as it was typed, with the number and the digest of what
+    /// lists and stdin gave.
     pub fn written(&self, typed: &SelectionArgs) -> Value {
         let mut shown = written(typed, self.selection.now);
         let users = self.selection.query.users.as_ref().filter(|_| typed.users_from.is_some());
@@ -264,8 +269,13 @@ impl Selected {
         let except = except.filter(|_| typed.except_users_from.is_some());
         for (name, users) in [("users_listed", users), ("except_users_listed", except)] {
             if let (Some(users), Some(shown)) = (users, shown.as_object_mut()) {
-                shown.insert(name.to_owned(), json!(users.len()));
+                let mut lines = Lines::default();
+                users.iter().for_each(|user| lines.add(user));
+                shown.insert(name.to_owned(), lines.digest());
             }
+        }
+        if let (Some(given), Some(shown)) = (&self.from_stdin, shown.as_object_mut()) {
+            shown.insert("stdin".to_owned(), given.clone());
         }
         shown
     }

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::report::Report;
 use super::throttle::pause;
-use crate::audit::Audit;
+use crate::audit::{Audit, Began};
 use crate::console::confirm::Confirmed;
-use crate::console::failure::Exit;
+use crate::console::failure::{Exit, Failure};
 use crate::console::progress::Progress;
 use crate::console::report::say;
 use crate::console::signals::Signals;
@@ -57,6 +57,10 @@ pub struct Batches<'a> {
     pub means: Means<'a>,
     /// What was done so far.
     pub report: Report,
+    /// Where each batch is written down.
+    pub began: &'a Began<'a>,
+    /// Whether the ids are wanted afterwards.
+    pub keeps_ids: bool,
 }
 
 /// How it ended, without a failure.
@@ -65,6 +69,8 @@ pub struct Ran {
     pub stopped: Option<Exit>,
     /// What the sessions are looked up by, if that was asked for.
     pub ids: Vec<Key>,
+    /// Why a batch that was carried out could not be written down.
+    pub unwritten: Option<Failure>,
 }
 
 impl Batches<'_> {
@@ -76,7 +82,8 @@ impl Batches<'_> {
         _: &Confirmed,
     ) -> sessionctl::Result<Ran> {
         let started = Instant::now();
-        let Self { store, means: Means { signals, quiet, run_time, .. }, report } = self;
+        let Self { store, means: Means { signals, quiet, run_time, .. }, report, began, keeps_ids } =
+            self;
         let progress = Progress::new(report.verb.progress, report.matched, *quiet);
         let note = |label: &str, text: &str| {
             if !*quiet {
@@ -86,11 +93,11 @@ impl Batches<'_> {
         // A signal, or the end of the time.
         let stop = signals.asked.child_token();
         let _timer = run_time.map(|time| Timer::start(time, &stop));
-        let mut purging = store.purge(purge.clone(), stop)?;
+        let mut purging = store.purge(purge.clone(), stop.clone())?;
         if let Some(archive) = archive {
             purging = purging.archive_to(archive);
         }
-        let mut ids = Vec::new();
+        let (mut ids, mut unwritten) = (Vec::new(), None);
         let (mut warned, mut paused) = (None, None);
         let outcome = loop {
             match purging.next().await {
@@ -104,8 +111,15 @@ impl Batches<'_> {
                 Ok(Some(Step::Batch(batch))) => {
                     paused = None;
                     report.add(&batch);
-                    ids.extend(batch.ids);
                     progress.advance(batch.done);
+                    if let Err(failure) = began.batch(report.batches, &batch) {
+                        // What is in flight is finished; nothing else is done that is not written down.
+                        stop.cancel();
+                        unwritten = unwritten.or(Some(failure));
+                    }
+                    if *keeps_ids {
+                        ids.extend(batch.ids);
+                    }
                 }
                 Err(error) => break Err(error),
             }
@@ -124,6 +138,11 @@ impl Batches<'_> {
             report.stopped = Some("error");
             return Err(error);
         }
+        if unwritten.is_some() {
+            report.stopped = Some("error");
+            report.left = left(store, &purge, report, left_alone).await;
+            return Ok(Ran { stopped: None, ids, unwritten });
+        }
         let stopped = match signals.received() {
             Some(signal) => Some(("signal", Exit::Signal(signal))),
             None if purging.is_finished() => None,
@@ -139,7 +158,7 @@ impl Batches<'_> {
         if stopped.is_some() {
             report.left = left(store, &purge, report, left_alone).await;
         }
-        Ok(Ran { stopped: stopped.map(|(_, exit)| exit), ids })
+        Ok(Ran { stopped: stopped.map(|(_, exit)| exit), ids, unwritten })
     }
 }
 

@@ -59,12 +59,18 @@ impl Job {
         let archive = means.archive.take();
         // What cannot be written down is not done: a log-out that nobody can account for is worse than
         // a command that fails.
-        let began = means.audit.before(&self.intent(&run))?;
-        let Self { purge, report, action, end, .. } = self;
+        let audit = means.audit;
+        let began = audit.before(&self.intent(&run))?;
+        let Self { mut purge, report, action, end, .. } = self;
+        let keeps_ids = purge.tells_ids;
+        if audit.is_wanted() && is_read(&purge) {
+            (purge.tells_ids, purge.tells_users) = (true, true);
+        }
         let store = self.store.for_run(&format!("{} {run}", self.run));
-        let mut batches = Batches { store, means, report };
+        let mut batches = Batches { store, means, report, began: &began, keeps_ids };
         let outcome = match batches.run(purge.clone(), archive, confirmed).await.doing(&action) {
-            Ok(Ran { stopped: None, ids }) => {
+            Ok(Ran { unwritten: Some(failure), .. }) => Err(failure),
+            Ok(Ran { stopped: None, ids, .. }) => {
                 let left_alone = batches.report.failure(&action);
                 let again = verify.look_again(&mut batches, purge, ids, &action, confirmed);
                 again.await.and(left_alone.map_or(end, Err))
@@ -85,7 +91,7 @@ impl Job {
         }
     }
 
-    fn intent<'a>(&'a self, run: &'a str) -> Intent<'a> {
+    pub(super) fn intent<'a>(&'a self, run: &'a str) -> Intent<'a> {
         Intent {
             run,
             now: self.purge.selection.now,
@@ -99,4 +105,12 @@ impl Job {
             planned: self.report.matched,
         }
     }
+}
+
+/// Whether sessions are read before they are written. Those that log somebody in are, so that the audit
+/// file says who it was; for what is expired that would cost more than it tells.
+fn is_read(purge: &Purge) -> bool {
+    let selection = &purge.selection;
+    let is_needed = purge.archive || purge.tells_ids || selection.needs_payload();
+    !selection.query.is_only_expired() || selection.keys.is_some() || is_needed
 }

@@ -79,6 +79,9 @@ impl VerifyArgs {
             }
             purge.selection.keys = Some(keys);
             let ran = batches.run(purge.clone(), None, confirmed).await.doing(action)?;
+            if let Some(failure) = ran.unwritten {
+                return Err(failure);
+            }
             if let Some(exit) = ran.stopped {
                 return Err(Failure::new(exit, "stopped before --verify looked again"));
             }

@@ -1,0 +1,149 @@
+//! The chain of an audit file: each line has the SHA-256 of the line before it, so that one which is
+//! changed or cut out is noticed.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+/// The key of the digest of the line before.
+pub const PREVIOUS: &str = "prev";
+/// For how long an append waits for another one, and how often it looks.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(2);
+/// The tail is read in pieces of so many bytes.
+const PIECE: u64 = 64 << 10;
+
+/// The SHA-256 of some bytes, in hexadecimal digits; of a line, without its end.
+pub fn digest(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// So much of the digest of an id that nobody can log in with it, and that it still names one session.
+pub fn short_digest(text: &str) -> String {
+    let mut digest = digest(text.as_bytes());
+    digest.truncate(16);
+    digest
+}
+
+/// The lines that a file or stdin gave, however many.
+#[derive(Debug, Clone, Default)]
+pub struct Lines {
+    count: u64,
+    hash: Sha256,
+}
+
+impl Lines {
+    /// The next one, without its end.
+    pub fn add(&mut self, line: &str) {
+        self.count += 1;
+        self.hash.update(line);
+        self.hash.update("\n");
+    }
+
+    /// How many they were, and the digest that `sha256sum` prints of them.
+    pub fn digest(self) -> Value {
+        json!({ "lines": self.count, "sha256": hexadecimal(&self.hash.finalize()) })
+    }
+}
+
+/// What a line to be appended follows.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// The digest of the last line; `None` in an empty file.
+    pub digest: Option<String>,
+    /// Whether the last line has no end, as where a disk was full.
+    pub is_torn: bool,
+}
+
+/// The end of a file.
+pub fn tail(mut file: &File) -> io::Result<Tail> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let mut end: Vec<u8> = Vec::new();
+    let mut from = length;
+    while from > 0 {
+        let piece = from.min(PIECE);
+        from -= piece;
+        let mut bytes = vec![0; usize::try_from(piece).unwrap_or_default()];
+        file.seek(SeekFrom::Start(from))?;
+        file.read_exact(&mut bytes)?;
+        bytes.extend(end);
+        end = bytes;
+        // Before the last byte: it may end the last line.
+        let before = &end[..end.len() - 1];
+        if let Some(at) = before.iter().rposition(|byte| *byte == b'\n') {
+            end.drain(..=at);
+            break;
+        }
+    }
+    let is_torn = !end.is_empty() && end.pop_if(|byte| *byte == b'\n').is_none();
+    Ok(Tail { digest: (length > 0).then(|| digest(&end)), is_torn })
+}
+
+/// A file that no other process appends to, as long as this is there.
+pub struct Locked<'a>(&'a File);
+
+impl<'a> Locked<'a> {
+    /// Waits until whoever appends is done, which takes a moment; a lock that stays is an error.
+    pub fn new(file: &'a File) -> io::Result<Self> {
+        let since = Instant::now();
+        loop {
+            match fs4::FileExt::try_lock(file) {
+                Ok(()) => return Ok(Self(file)),
+                Err(fs4::TryLockError::Error(error)) => return Err(error),
+                Err(fs4::TryLockError::WouldBlock) if since.elapsed() > PATIENCE => {
+                    return Err(io::Error::other("another process keeps it locked"));
+                }
+                Err(fs4::TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            }
+        }
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let _ = fs4::FileExt::unlock(self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn the_tail_is_the_last_line_however_long_it_is_and_whether_or_not_it_ends() {
+        let long = "x".repeat(200_000);
+        let cases = [
+            ("", None, false),
+            ("a\n", Some("a"), false),
+            ("a", Some("a"), true),
+            ("a\nb\n", Some("b"), false),
+            ("a\nb", Some("b"), true),
+            ("a\n\n", Some(""), false),
+            ("\n", Some(""), false),
+            (&format!("a\n{long}\n"), Some(&*long), false),
+            (&format!("{long}\n{long}b"), Some(&*format!("{long}b")), true),
+        ];
+        for (text, last, is_torn) in cases {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            let digest = last.map(|last| digest(last.as_bytes()));
+            assert_eq!(tail(&file).unwrap(), Tail { digest, is_torn }, "{:.20}", text);
+        }
+    }
+
+    #[test]
+    fn a_digest_is_what_sha256sum_prints() {
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(digest(b"abc"), abc);
+        assert_eq!(short_digest("abc"), abc[..16]);
+    }
+}

@@ -1,0 +1,69 @@
+//! One command on several collections: a report of each, printed as one answer.
+
+use std::sync::Arc;
+
+use crate::args::Uri;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::output::{self, Joined};
+use crate::console::report;
+use crate::context::Context;
+
+/// Carries a command out on each of its collections, or on every one of the database. One that fails does
+/// not keep the others from it; the exit code is the worst.
+pub async fn run(
+    context: &Context,
+    every_collection: bool,
+    command: impl AsyncFn(&Context) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    if context.uri == Uri::Stdin {
+        // It gives it only once.
+        context.read_uri()?;
+    }
+    let names = match every_collection {
+        true => every(context).await?,
+        false => context.global.collection.clone(),
+    };
+    let joined = Arc::new(Joined::default());
+    let mut worst = Exit::Done;
+    for name in names {
+        match command(&context.on(&name, &joined)).await {
+            Ok(exit) => worst = worst.worse(exit),
+            // Nobody reads on, or it would be the same of each.
+            Err(failure) if failure.is_closed_pipe() || failure.exit == Exit::Usage => {
+                return Err(failure);
+            }
+            Err(failure) => {
+                report::fail(context.global.verbose, &failure);
+                worst = worst.worse(failure.exit);
+            }
+        }
+        if context.signals.received().is_some() {
+            worst = worst.worse(context.signals.exit());
+            break;
+        }
+    }
+    output::text(joined.end(context.global.format))?;
+    Ok(worst)
+}
+
+/// The collections of the database that hold sessions.
+async fn every(context: &Context) -> Result<Vec<String>, Failure> {
+    let own = context.named_layouts()?;
+    let connection = context.connect().await?;
+    let database = connection.database();
+    let surveyed = connection.survey(false, own.as_ref()).await;
+    let surveyed = surveyed.doing(&format!("look for sessions in {database}"))?;
+    let names: Vec<_> = surveyed
+        .iter()
+        .filter(|found| found.verdict.is_sessions())
+        .filter_map(|found| found.verdict.namespace.strip_prefix(database)?.strip_prefix('.'))
+        .map(str::to_owned)
+        .collect();
+    match names.is_empty() {
+        true => {
+            let sentence = format!("could not find a collection with sessions in {database}");
+            Err(Failure::new(Exit::Failed, sentence).hint("choose the database with -d"))
+        }
+        false => Ok(names),
+    }
+}

@@ -1,0 +1,219 @@
+//! Who has sessions: one line a user, counted exactly, in memory that does not grow with the collection.
+//!
+//! A pass over the selected sessions keeps what it counts of each user: a hash, the name, two counts and
+//! two instants, and a hash of each address and user agent. Where that would take more than a limit, the
+//! pass goes on with half of the users, by the range of their hashes, and others are counted in passes of
+//! their own.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use bson::RawDocument;
+use mongodb::raw_batch_cursor::RawBatch;
+
+use super::decoding::decode;
+use crate::error::Result;
+use crate::model::query::{Elsewhere, Met, Verdict};
+use crate::model::selection::Selection;
+use crate::model::session::State;
+use crate::server::reply::documents;
+use crate::store::{Reading, Store};
+
+mod tally;
+
+pub use tally::User;
+use tally::{Found, Tally};
+
+/// Which users are told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Those with the most sessions, at most so many; `None` is all.
+    pub limit: Option<usize>,
+    /// Only those with at least so many of the selected sessions.
+    pub min_sessions: u64,
+    /// How many bytes one pass may keep, about. The users that are told of come on top.
+    pub memory: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limit: None, min_sessions: 1, memory: 64 << 20 }
+    }
+}
+
+/// The users of the selected sessions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Users {
+    /// Those with the most sessions first; names in their order where these are equal.
+    pub users: Vec<User>,
+    /// How many there are with enough sessions, whatever the limit.
+    pub found: u64,
+    /// How many sessions were selected.
+    pub sessions: u64,
+    /// How many of them have no user.
+    pub anonymous: u64,
+    /// How many have a payload that cannot be decoded, and no user beside it: nobody knows.
+    pub unreadable: u64,
+    /// Sessions of which nobody can say whether they match, because their payload cannot be decoded.
+    pub undecided: u64,
+    /// Sessions that have a user of the selection where the layout does not look.
+    pub elsewhere: Elsewhere,
+    /// Which of the users of the selection have selected sessions.
+    pub met: Met,
+    /// How often the sessions were read.
+    pub passes: u32,
+}
+
+impl Store {
+    /// The users of the sessions of `selection`. While it reads, `looked_at` is called with the number of
+    /// documents that were looked at since.
+    ///
+    /// # Errors
+    /// As for [`Selection::filter`], and what the connection meets.
+    pub async fn users(
+        &self,
+        selection: &Selection,
+        options: &Options,
+        mut looked_at: impl FnMut(u64),
+    ) -> Result<Users> {
+        let hashes = RandomState::new();
+        let mut users = Users::default();
+        let (mut from, mut width) = (0, u64::MAX);
+        loop {
+            let mut tally = Tally::new(from, from.saturating_add(width), options.memory);
+            let look = Look {
+                store: self.clone(),
+                selection: selection.clone(),
+                hashes: hashes.clone(),
+                hashed: (from, tally.to()),
+            };
+            let mut total = (0, 0, 0);
+            for part in self.parts(selection).await? {
+                for filter in part.filter(self.layouts())? {
+                    let batches = self.read(filter, &Reading::default()).await?;
+                    let look = look.clone();
+                    decode(
+                        batches,
+                        move |batch: &RawBatch| look.at(batch),
+                        |part: Part| {
+                            looked_at(part.looked_at);
+                            total.0 += part.sessions;
+                            total.1 += part.anonymous;
+                            total.2 += part.unreadable;
+                            if users.passes == 0 {
+                                users.undecided += part.undecided;
+                                users.met.join(part.met);
+                                users.elsewhere.join(part.elsewhere);
+                            }
+                            part.found.into_iter().for_each(|found| tally.add(found));
+                            true
+                        },
+                    )
+                    .await?;
+                }
+            }
+            if users.passes == 0 {
+                (users.sessions, users.anonymous, users.unreadable) = total;
+            }
+            users.passes += 1;
+            let to = tally.to();
+            users.take(tally, options);
+            if to == u64::MAX {
+                break;
+            }
+            (from, width) = (to + 1, to - from);
+        }
+        users.keep(options.limit);
+        Ok(users)
+    }
+}
+
+impl Users {
+    /// Adds the users of a pass.
+    fn take(&mut self, tally: Tally, options: &Options) {
+        for user in tally.into_users().filter(|user| user.sessions >= options.min_sessions) {
+            self.found += 1;
+            self.users.push(user);
+            // The others are dropped now and then, not one by one.
+            if options.limit.is_some_and(|limit| self.users.len() > limit.saturating_mul(2) + 1000)
+            {
+                self.keep(options.limit);
+            }
+        }
+    }
+
+    fn keep(&mut self, limit: Option<usize>) {
+        let order = |one: &User, other: &User| {
+            other.sessions.cmp(&one.sessions).then_with(|| one.user.cmp(&other.user))
+        };
+        self.users.sort_unstable_by(order);
+        self.users.truncate(limit.unwrap_or(usize::MAX));
+    }
+}
+
+/// What a batch is looked at by.
+#[derive(Clone)]
+struct Look {
+    store: Store,
+    selection: Selection,
+    hashes: RandomState,
+    /// The users of this pass, by their hashes.
+    hashed: (u64, u64),
+}
+
+/// What one batch holds.
+#[derive(Default)]
+struct Part {
+    looked_at: u64,
+    sessions: u64,
+    anonymous: u64,
+    unreadable: u64,
+    undecided: u64,
+    elsewhere: Elsewhere,
+    met: Met,
+    found: Vec<Found>,
+}
+
+impl Look {
+    fn at(&self, batch: &RawBatch) -> Part {
+        let mut part = Part::default();
+        documents(batch).for_each(|document| self.add(&mut part, document));
+        part
+    }
+
+    fn add(&self, part: &mut Part, document: &RawDocument) {
+        part.looked_at += 1;
+        let layouts = self.store.layouts();
+        let session = match self.selection.verdict(layouts, document) {
+            Verdict::Selected(session) => session,
+            Verdict::Elsewhere(places) => return part.elsewhere.add(places),
+            Verdict::Undecided => return part.undecided += 1,
+            Verdict::Other => return,
+        };
+        if let (Some(users), Some(user)) = (&self.selection.query.users, &session.user) {
+            part.met.add(users, user);
+        }
+        part.sessions += 1;
+        let layout = layouts.of(document);
+        let Some(user) = session.user else {
+            let is_readable = layout.payload(document).error().is_none();
+            let count = if is_readable { &mut part.anonymous } else { &mut part.unreadable };
+            *count += 1;
+            return;
+        };
+        let hash = self.hashes.hash_one(&user);
+        if hash < self.hashed.0 || hash > self.hashed.1 {
+            return;
+        }
+        let origin = layout.origin(document);
+        let hashed = |text: Option<String>| text.map(|text| self.hashes.hash_one((hash, text)));
+        part.found.push(Found {
+            key: (hash, user.into_boxed_str()),
+            is_live: session.state == State::Live,
+            first: session.created.or(session.touched),
+            last: session.touched.or(session.created),
+            ip: hashed(origin.ip),
+            agent: hashed(origin.agent),
+        });
+    }
+}

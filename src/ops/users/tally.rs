@@ -1,0 +1,162 @@
+//! What one pass keeps of its users. Trees rather than hash tables: they grow without being copied, and
+//! those of a range of hashes are split off at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bson::DateTime;
+
+/// A user, and what there is of the user's sessions among those that were selected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct User {
+    /// Who, as [`Session::user`](crate::Session::user).
+    pub user: String,
+    /// How many sessions.
+    pub sessions: u64,
+    /// How many of them are live.
+    pub live: u64,
+    /// The earliest creation; the earliest touch of sessions that do not say when they were created.
+    pub first_seen: Option<DateTime>,
+    /// The latest touch; the latest creation of sessions that do not say when they were touched.
+    pub last_seen: Option<DateTime>,
+    /// How many addresses the sessions came from; `None` where none of them says so.
+    pub ips: Option<u64>,
+    /// The same of user agents.
+    pub agents: Option<u64>,
+}
+
+/// A session of a user, as far as it is counted.
+pub(super) struct Found {
+    /// The hash of the user, and the name.
+    pub(super) key: (u64, Box<str>),
+    pub(super) is_live: bool,
+    pub(super) first: Option<DateTime>,
+    pub(super) last: Option<DateTime>,
+    /// Hashes of the user with the address, and with the user agent.
+    pub(super) ip: Option<u64>,
+    pub(super) agent: Option<u64>,
+}
+
+#[derive(Default)]
+struct Record {
+    sessions: u64,
+    live: u64,
+    first: Option<DateTime>,
+    last: Option<DateTime>,
+    ips: u32,
+    agents: u32,
+}
+
+/// The nodes of a tree are two thirds full.
+const USER: usize = size_of::<((u64, Box<str>), Record)>() * 3 / 2;
+const PAIR: usize = size_of::<(u64, u64)>() * 3 / 2;
+/// What an allocation takes beside its bytes.
+const ALLOCATED: usize = 24;
+
+/// The users whose hashes are in a range, counted.
+pub(super) struct Tally {
+    from: u64,
+    to: u64,
+    memory: usize,
+    users: BTreeMap<(u64, Box<str>), Record>,
+    ips: BTreeSet<(u64, u64)>,
+    agents: BTreeSet<(u64, u64)>,
+    /// Bytes of the names.
+    names: usize,
+}
+
+impl Tally {
+    /// Of the users from one hash to another, as long as they take no more than `memory` bytes.
+    pub(super) fn new(from: u64, to: u64, memory: usize) -> Self {
+        let (users, ips, agents) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self { from, to, memory, users, ips, agents, names: 0 }
+    }
+
+    /// The last hash that is counted.
+    pub(super) fn to(&self) -> u64 {
+        self.to
+    }
+
+    pub(super) fn add(&mut self, found: Found) {
+        let hash = found.key.0;
+        if hash < self.from || hash > self.to {
+            return;
+        }
+        let name = found.key.1.len() + ALLOCATED;
+        let record = self.users.entry(found.key).or_insert_with(|| {
+            self.names += name;
+            Record::default()
+        });
+        record.sessions += 1;
+        record.live += u64::from(found.is_live);
+        record.first = record.first.into_iter().chain(found.first).min();
+        record.last = record.last.into_iter().chain(found.last).max();
+        let is_new = |seen: &mut BTreeSet<_>, text: Option<u64>| {
+            u32::from(text.is_some_and(|text| seen.insert((hash, text))))
+        };
+        record.ips += is_new(&mut self.ips, found.ip);
+        record.agents += is_new(&mut self.agents, found.agent);
+        while self.bytes() > self.memory && self.to > self.from {
+            self.halve();
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let pairs = self.ips.len() + self.agents.len();
+        self.users.len() * USER + self.names + pairs * PAIR
+    }
+
+    /// Leaves the upper half of the hashes to a later pass.
+    fn halve(&mut self) {
+        self.to = self.from + (self.to - self.from) / 2;
+        let above = self.to + 1;
+        drop(self.ips.split_off(&(above, 0)));
+        drop(self.agents.split_off(&(above, 0)));
+        let gone = self.users.split_off(&(above, Box::default()));
+        self.names -= gone.keys().map(|(_, name)| name.len() + ALLOCATED).sum::<usize>();
+    }
+
+    pub(super) fn into_users(self) -> impl Iterator<Item = User> {
+        let some = |count: u32| (count > 0).then(|| count.into());
+        self.users.into_iter().map(move |((_, user), record)| User {
+            user: user.into_string(),
+            sessions: record.sessions,
+            live: record.live,
+            first_seen: record.first,
+            last_seen: record.last,
+            ips: some(record.ips),
+            agents: some(record.agents),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(hash: u64, ip: u64) -> Found {
+        let key = (hash, hash.to_string().into_boxed_str());
+        Found { key, is_live: true, first: None, last: None, ip: Some(ip), agent: None }
+    }
+
+    #[test]
+    fn a_pass_that_needs_too_much_memory_goes_on_with_the_lower_hashes_and_forgets_the_others() {
+        let hash = |number: u64| number << 54;
+        let mut tally = Tally::new(0, u64::MAX, 100 * USER);
+        for ip in [1, 2, 2] {
+            (0..1024).for_each(|number| tally.add(found(hash(number), ip)));
+            assert!(tally.bytes() <= 100 * USER);
+        }
+        // A quarter of the users would still be too many.
+        assert!(tally.to() < hash(1024 / 8));
+        let to = tally.to();
+        let names: usize = tally.users.keys().map(|(_, name)| name.len() + ALLOCATED).sum();
+        assert_eq!((tally.names, tally.ips.len()), (names, 2 * tally.users.len()));
+        let users: Vec<_> = tally.into_users().collect();
+        assert_eq!(
+            users.len() as u64,
+            (0..1024).filter(|number| hash(*number) <= to).count() as u64
+        );
+        assert!(users.iter().all(|user| (user.sessions, user.ips) == (3, Some(2))), "{users:?}");
+    }
+}

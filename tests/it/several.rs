@@ -1,0 +1,125 @@
+//! One command on several collections: `-c` repeated, and `--every-collection`.
+
+use bson::{Document, doc};
+use serde_json::Value;
+
+use crate::support::{Db, at, connect_mongo, long_id, session};
+
+/// Sessions in the collections `a` and `b`, and documents that are none in `users`.
+fn two() -> Db {
+    let db = Db::new();
+    let id = |name: &str| long_id(name);
+    db.insert("a", [connect_mongo(&id("a1"), at(-60)), connect_mongo(&id("a2"), at(3600))]);
+    let object = |name: &str, seconds| session("express-session-object", &id(name), at(seconds));
+    db.insert("b", [object("b1", -60), object("b2", -90), object("b3", 3600)]);
+    db.insert("users", [doc! { "name": "Asa" }, doc! { "name": "Bo" }]);
+    db
+}
+
+fn namespaces(rows: &Value) -> Vec<String> {
+    let name =
+        |row: &Value| row["namespace"].as_str().unwrap().split_once('.').unwrap().1.to_owned();
+    rows.as_array().unwrap().iter().map(name).collect()
+}
+
+#[test]
+fn rows_of_several_collections_are_one_answer_that_says_where_each_is() {
+    let db = two();
+    let run = db.sessionctl(&["list", "-c", "a", "-c", "b", "-o", "json"]).exits(0);
+    assert_eq!(namespaces(&run.json()), ["a", "a", "b", "b", "b"]);
+    assert_eq!(run.json()[0].as_object().unwrap().keys().next().unwrap(), "namespace");
+    // One that holds nothing does not end the array.
+    let run = db.sessionctl(&["list", "-c", "b", "-c", "a", "--expired", "-o", "json"]).exits(0);
+    assert_eq!(namespaces(&run.json()), ["b", "b", "a"]);
+    let run = db.sessionctl(&["list", "-c", "a", "-c", "b", "--user", "7", "-o", "json"]).exits(0);
+    assert_eq!(run.stdout, "[]\n");
+
+    let run = db.sessionctl(&["users", "-c", "a", "-c", "b", "-o", "csv"]).exits(0);
+    let (a, b) = (format!("{}.a", db.name), format!("{}.b", db.name));
+    let lines: Vec<_> =
+        run.stdout.lines().map(|line| line.split(',').take(4).collect::<Vec<_>>()).collect();
+    let wanted: [Vec<&str>; 3] = [
+        vec!["namespace", "user", "sessions", "live"],
+        vec![&a, "42", "2", "1"],
+        vec![&b, "42", "3", "1"],
+    ];
+    assert_eq!(lines, wanted);
+    let run = db.sessionctl(&["list", "-c", "a", "-c", "b", "-o", "csv", "--columns", "user"]);
+    assert_eq!(run.exits(0).stdout, "user\n42\n42\n42\n42\n42\n");
+    let run = db.sessionctl(&["list", "-c", "a", "-o", "csv", "--columns", "namespace,state"]);
+    assert_eq!(run.exits(0).stdout, format!("namespace,state\n{a},expired\n{a},live\n"));
+
+    let run = db.sessionctl(&["users", "-c", "a", "-c", "b"]).exits(0);
+    let heads: Vec<_> = run.stdout.lines().filter(|line| line.starts_with(&db.name)).collect();
+    assert_eq!(heads, [&a, &b]);
+    assert_eq!(run.stdout.lines().filter(|line| line.is_empty()).count(), 1, "{run:#?}");
+    let run = db.sessionctl(&["stats", "-c", "a", "-c", "b", "-o", "json"]).exits(0);
+    assert_eq!(namespaces(&run.json()), ["a", "b"]);
+    assert_eq!([&run.json()[0]["sessions"], &run.json()[1]["sessions"]], [2, 3]);
+    let run = db.sessionctl(&["stats", "-c", "a", "-c", "b", "-o", "csv"]).exits(0);
+    assert_eq!(run.stdout.lines().filter(|line| line.starts_with("namespace,")).count(), 1);
+}
+
+#[test]
+fn each_collection_is_purged_and_the_exit_code_is_the_worst() {
+    let db = two();
+    let run =
+        db.sessionctl(&["purge", "--expired", "-c", "a", "-c", "none", "-c", "b", "-o", "json"]);
+    // What fails in one does not keep the others from it.
+    let run = run.exits(1).says("there is no collection");
+    assert_eq!(namespaces(&run.json()), ["a", "b"]);
+    assert_eq!([&run.json()[0]["deleted"], &run.json()[1]["deleted"]], [1, 2]);
+    assert_eq!((db.ids("a"), db.ids("b")), (vec![long_id("a2")], vec![long_id("b3")]));
+    // Refused is worse than problems found; nobody confirms here.
+    let run = db.sessionctl(&["expire", "--user", "42", "-c", "a", "-c", "b"]).exits(3);
+    run.says(&format!("{}.a", db.name)).says(&format!("{}.b", db.name));
+    let ended = doc! { "expires": { "$lt": at(0) } };
+    assert_eq!(db.count("a", ended.clone()) + db.count("b", ended.clone()), 0);
+    let run = db.sessionctl(&["expire", "--user", "42", "-c", "a", "-c", "b", "--yes"]).exits(0);
+    assert_eq!(run.stdout.lines().count(), 2, "{run:#?}");
+    assert_eq!(db.count("a", ended.clone()) + db.count("b", ended), 2);
+    // Without an index, `doctor` finds a failure in both.
+    let run = db.sessionctl(&["doctor", "-c", "a", "-c", "b", "-o", "json"]).exits(4);
+    assert_eq!(namespaces(&run.json()), ["a", "b"]);
+    db.sessionctl(&["doctor", "-c", "none", "-c", "a", "-q"]).exits(1);
+}
+
+#[test]
+fn every_collection_with_sessions_is_read_and_only_expired_ones_are_purged() {
+    let db = two();
+    let run = db.sessionctl(&["list", "--every-collection", "-o", "json"]).exits(0);
+    assert_eq!(namespaces(&run.json()), ["a", "a", "b", "b", "b"]);
+    for (arguments, code) in [(["users"], 0), (["stats"], 0), (["doctor"], 4)] {
+        let every = [&arguments[..], &["--every-collection", "-o", "json"]].concat();
+        let run = db.sessionctl(&every).exits(code);
+        assert_eq!(namespaces(&run.json()), ["a", "b"], "{arguments:?}");
+    }
+    let why = "user 42 of one application is not user 42 of another";
+    let refused: [&[&str]; 6] = [
+        &["purge", "--every-collection", "--user", "42", "--yes"],
+        &["purge", "--every-collection", "--expired", "--user", "42", "--yes"],
+        &["purge", "--every-collection", "--all", "--yes"],
+        &["purge", "--every-collection", "--live", "--yes"],
+        &["expire", "--every-collection", "--user", "42", "--yes"],
+        &["sweep", "--every-collection", "--once"],
+    ];
+    for arguments in refused {
+        db.sessionctl(arguments).exits(2).says(why);
+    }
+    let usage: [&[&str]; 4] = [
+        &["purge", "--every-collection", "--expired", "-c", "a"],
+        &["purge", "--expired", "-c", "a", "-c", "b", "--archive", "gone.bson"],
+        &["expire", "-", "-c", "a", "-c", "b", "--yes"],
+        &["inspect", "x", "-c", "a", "-c", "b"],
+    ];
+    for arguments in usage {
+        db.sessionctl(arguments).exits(2).fails_in_one_sentence();
+    }
+    assert_eq!((db.ids("a").len(), db.ids("b").len()), (2, 3));
+    let run = db.sessionctl(&["purge", "--expired", "--every-collection", "-o", "json"]).exits(0);
+    assert_eq!(namespaces(&run.json()), ["a", "b"]);
+    assert_eq!((db.ids("a"), db.ids("b")), (vec![long_id("a2")], vec![long_id("b3")]));
+    assert_eq!(db.count("users", Document::new()), 2);
+    let run = db.sessionctl(&["purge", "--expired", "--every-collection", "-d", "nothing_here"]);
+    run.exits(1).says("could not find a collection with sessions in nothing_here");
+}
