@@ -991,7 +991,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__expire)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --touch-slack --older --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --touch-slack --older --unmatched --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1062,6 +1062,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --older)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unmatched)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2111,7 +2115,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__list)
-            opts="-n -d -c -o -q -v -h --limit --sort --reverse --columns --foreign --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --touch-slack --older --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-n -d -c -o -q -v -h --limit --sort --reverse --columns --foreign --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --touch-slack --older --unmatched --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2158,6 +2162,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --older)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unmatched)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2221,7 +2229,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__purge)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --touch-slack --older --all --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --where --expires-before --expires-after --idle --touch-slack --older --unmatched --all --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2292,6 +2300,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --older)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unmatched)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

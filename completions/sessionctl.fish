@@ -145,6 +145,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-a
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l older -d 'Sessions created at least DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l unmatched -d 'Write the ids that match no session to FILE, one per line, as they were given' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -335,6 +336,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l older -d 'Sessions created at least DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l unmatched -d 'Write the ids that match no session to FILE, one per line, as they were given' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -442,6 +444,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l older -d 'Sessions created at least DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l unmatched -d 'Write the ids that match no session to FILE, one per line, as they were given' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive -d 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
