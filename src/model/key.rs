@@ -258,6 +258,11 @@ impl Raw {
         Self(vec![0; 4])
     }
 
+    /// Makes room, so that a large document is not copied as it grows.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        self.0.reserve(bytes);
+    }
+
     /// Adds an element. `name` has no zero in it.
     fn put(&mut self, name: &str, kind: u8, value: &[u8]) {
         self.0.push(kind);

@@ -166,7 +166,9 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
     fn read(&mut self) -> Vec<RawDocumentBuf> {
         let mut batch = Vec::new();
         let mut bytes = 0;
-        while self.broken.is_none() && batch.len() < self.batch_size as usize {
+        // A full batch does not wait for one more document, which may be large.
+        let most = self.batch_size as usize;
+        while self.broken.is_none() && batch.len() < most && bytes < BATCH_BYTES {
             let Some(next) = self.held.take().map(Ok).or_else(|| self.documents.next()) else {
                 break;
             };
@@ -239,6 +241,8 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
             taken.is_empty() || Key::of(document).is_none_or(|key| !taken.contains(&key))
         };
         let mut command = Raw::new();
+        let bytes: usize = batch.iter().map(|document| document.as_bytes().len() + 16).sum();
+        command.reserve(bytes + 1024);
         command.extend(&rawdoc! { "insert": &*self.collection });
         // Raw, because an archive in BSON may hold text that is not UTF-8.
         command.documents("documents", batch.iter().filter(is_new).map(|document| &**document));
