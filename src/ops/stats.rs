@@ -23,6 +23,8 @@ use grid::{Group, Histograms};
 
 /// How many of the first sessions, and of the last, are examined before the pass.
 const LOOK: u64 = 100;
+/// And of how many bytes, but for the last of them.
+const LOOK_BYTES: usize = 4 << 20;
 
 /// The error of a server before 5.2 for `$topN`.
 const UNKNOWN_ACCUMULATOR: i32 = 15952;
@@ -190,8 +192,16 @@ impl Store {
         for reverse in [false, true] {
             let reading = Reading { reverse, limit: LOOK, ..Reading::default() };
             let mut batches = self.read(Document::new(), &reading).await?;
-            while let Some(batch) = batches.next().await? {
-                found.extend(documents(&batch).map(ToOwned::to_owned));
+            let mut bytes = 0;
+            while bytes < LOOK_BYTES
+                && let Some(batch) = batches.next().await?
+            {
+                for document in documents(&batch) {
+                    if bytes < LOOK_BYTES {
+                        bytes += document.as_bytes().len();
+                        found.push(document.to_owned());
+                    }
+                }
             }
         }
         Ok(found)

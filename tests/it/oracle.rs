@@ -37,7 +37,7 @@ use value::{Fields, Value, bytes_of, fields_of, key_of, shown};
 const LIFETIME: i64 = 3600;
 /// Documents of one layout at a time.
 fn round_size() -> usize {
-    if is_long() { 500 } else { 100 }
+    if is_long() { 500 } else { 60 }
 }
 
 pub fn is_long() -> bool {

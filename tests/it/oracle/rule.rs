@@ -504,7 +504,8 @@ fn dated_text(said: &[u8]) -> Option<i64> {
     if let Some(date) = rfc3339(said) {
         return Some(date);
     }
-    let said = std::str::from_utf8(said).ok()?;
+    // Only the name of a time zone may have any letters, also such as are not UTF-8.
+    let said = &*String::from_utf8_lossy(said);
     if captured(r"^([1-9]\d*)$", said).is_some() {
         return dated_number(&Value::Long(said.parse().ok()?));
     }
