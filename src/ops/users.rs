@@ -30,7 +30,8 @@ pub struct Options {
     pub limit: Option<usize>,
     /// Only those with at least so many of the selected sessions.
     pub min_sessions: u64,
-    /// How many bytes one pass may keep, about. The users that are told of come on top.
+    /// How many bytes one pass may keep, about. The users that are told of come on top; and so do the
+    /// addresses of a few users who have very many.
     pub memory: usize,
 }
 
@@ -78,14 +79,14 @@ impl Store {
     ) -> Result<Users> {
         let hashes = RandomState::new();
         let mut users = Users::default();
-        let (mut from, mut width) = (0, u64::MAX);
+        let mut from = 0;
         loop {
-            let mut tally = Tally::new(from, from.saturating_add(width), options.memory);
+            let mut tally = Tally::new(from, options.memory);
             let look = Look {
                 store: self.clone(),
                 selection: selection.clone(),
                 hashes: hashes.clone(),
-                hashed: (from, tally.to()),
+                from,
             };
             let mut total = (0, 0, 0);
             for part in self.parts(selection).await? {
@@ -121,7 +122,7 @@ impl Store {
             if to == u64::MAX {
                 break;
             }
-            (from, width) = (to + 1, to - from);
+            from = to + 1;
         }
         users.keep(options.limit);
         Ok(users)
@@ -157,8 +158,8 @@ struct Look {
     store: Store,
     selection: Selection,
     hashes: RandomState,
-    /// The users of this pass, by their hashes.
-    hashed: (u64, u64),
+    /// The first hash of a user that is not counted yet.
+    from: u64,
 }
 
 /// What one batch holds.
@@ -202,7 +203,7 @@ impl Look {
             return;
         };
         let hash = self.hashes.hash_one(&user);
-        if hash < self.hashed.0 || hash > self.hashed.1 {
+        if hash < self.from {
             return;
         }
         let origin = layout.origin(document);

@@ -53,6 +53,10 @@ const PAIR: usize = size_of::<(u64, u64)>() * 3 / 2;
 /// What an allocation takes beside its bytes.
 const ALLOCATED: usize = 24;
 
+/// So many users are counted in one pass, whatever they take: else one with a million addresses would
+/// need passes without end.
+const FEW: usize = 16;
+
 /// The users whose hashes are in a range, counted.
 pub(super) struct Tally {
     from: u64,
@@ -66,10 +70,10 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Of the users from one hash to another, as long as they take no more than `memory` bytes.
-    pub(super) fn new(from: u64, to: u64, memory: usize) -> Self {
+    /// Of the users from a hash on, as far as they take no more than `memory` bytes.
+    pub(super) fn new(from: u64, memory: usize) -> Self {
         let (users, ips, agents) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        Self { from, to, memory, users, ips, agents, names: 0 }
+        Self { from, to: u64::MAX, memory, users, ips, agents, names: 0 }
     }
 
     /// The last hash that is counted.
@@ -96,7 +100,7 @@ impl Tally {
         };
         record.ips += is_new(&mut self.ips, found.ip);
         record.agents += is_new(&mut self.agents, found.agent);
-        while self.bytes() > self.memory && self.to > self.from {
+        while self.bytes() > self.memory && self.users.len() > FEW && self.from < self.to {
             self.halve();
         }
     }
@@ -142,7 +146,7 @@ mod tests {
     #[test]
     fn a_pass_that_needs_too_much_memory_goes_on_with_the_lower_hashes_and_forgets_the_others() {
         let hash = |number: u64| number << 54;
-        let mut tally = Tally::new(0, u64::MAX, 100 * USER);
+        let mut tally = Tally::new(0, 100 * USER);
         for ip in [1, 2, 2] {
             (0..1024).for_each(|number| tally.add(found(hash(number), ip)));
             assert!(tally.bytes() <= 100 * USER);
@@ -158,5 +162,28 @@ mod tests {
             (0..1024).filter(|number| hash(*number) <= to).count() as u64
         );
         assert!(users.iter().all(|user| (user.sessions, user.ips) == (3, Some(2))), "{users:?}");
+    }
+
+    #[test]
+    fn a_user_with_very_many_addresses_costs_few_passes() {
+        let heavy = |number: u64| if number == 333 { 10_000 } else { 1 };
+        let (mut from, mut passes, mut users) = (0, 0, Vec::new());
+        loop {
+            let mut tally = Tally::new(from, 500 * USER);
+            for number in 0..1024 {
+                (0..heavy(number)).for_each(|ip| tally.add(found(number << 54, ip)));
+            }
+            let to = tally.to();
+            users.extend(tally.into_users());
+            passes += 1;
+            if to == u64::MAX {
+                break;
+            }
+            from = to + 1;
+        }
+        assert!(passes < 10, "{passes}");
+        assert_eq!(users.len(), 1024);
+        let ips = users.iter().map(|user| user.ips.unwrap_or(0));
+        assert_eq!(ips.sum::<u64>(), 1023 + 10_000);
     }
 }

@@ -66,7 +66,7 @@ impl Verified {
             None => Some("has no digest of the line before it"),
             Some(Value::String(previous)) if Some(previous) == before.as_ref() => None,
             Some(Value::Null) if before.is_none() => None,
-            Some(Value::Null) => Some("begins a chain of its own, as if the lines before were new"),
+            Some(Value::Null) => Some("starts a new chain although other lines precede it"),
             Some(_) if before.is_none() => Some("follows a line that is not in this file"),
             Some(_) => {
                 Some("does not follow the line before it: one was changed, added or cut out")
