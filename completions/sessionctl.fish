@@ -139,7 +139,10 @@ touched\t''
 created\t''
 user\t''
 bytes\t''
-layout\t''"
+namespace\t''
+layout\t''
+ip\t''
+agent\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
@@ -157,7 +160,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except -d
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except-user -d 'Spare the sessions of USER; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l unmatched -d 'Write the users that have no matching session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l unmatched -d 'Write the users, or else the ids, that match no session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -251,13 +254,24 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s v -l verb
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s n -l limit -d 'Print at most N users; 0 prints all [default: 50 in a table, else 0]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l min-sessions -d 'Print only users with at least N sessions' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read)' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l where -d 'Sessions whose payload has VALUE at PATH; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l expires-after -d 'Sessions expiring at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l touched-before -d 'Sessions last touched before TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l touched-after -d 'Sessions last touched at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l created-before -d 'Sessions created before TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l created-after -d 'Sessions created at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l active -d 'Sessions touched within the last DURATION' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l older -d 'Sessions created at least DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l except -d 'Spare the session ID; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l except-user -d 'Spare the sessions of USER; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l unmatched -d 'Write the users, or else the ids, that match no session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -340,6 +354,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l expired 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l live -d 'Sessions whose expiry is in the future'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l endless -d 'Sessions that the store keeps forever'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l malformed -d 'Sessions with an unusable expiry'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l anonymous -d 'Sessions without a user'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l all -d 'All sessions of the collection'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l every-collection -d 'Every collection of the database that holds sessions, instead of -c'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
@@ -457,7 +472,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except-user -d 'Spare the sessions of USER; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l unmatched -d 'Write the users that have no matching session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l unmatched -d 'Write the users, or else the ids, that match no session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -576,7 +591,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except -
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except-user -d 'Spare the sessions of USER; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l unmatched -d 'Write the users that have no matching session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l unmatched -d 'Write the users, or else the ids, that match no session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive -d 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
@@ -1753,7 +1768,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except -
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except-user -d 'Spare the sessions of USER; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l unmatched -d 'Write the users that have no matching session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l unmatched -d 'Write the users, or else the ids, that match no session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -1838,6 +1853,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l endless 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l malformed -d 'Sessions with an unusable expiry'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l anonymous -d 'Sessions without a user'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l all -d 'All sessions of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l every-collection -d 'Every collection of the database that holds sessions, instead of -c'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
