@@ -7,6 +7,40 @@ use mongodb::raw_batch_cursor::RawBatch;
 use crate::error::{Error, Result};
 use crate::store::Batches;
 
+/// How many bytes of batches wait to be decoded or are decoded at a time, and one batch more: those of
+/// large sessions have 16 MB each.
+const MOST_BYTES: usize = 16 << 20;
+
+/// Batches that are decoded at a time: one more than there are cores, so that none waits for a batch to
+/// be read, but not more bytes than memory allows.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight {
+    bytes: usize,
+    batches: usize,
+}
+
+impl InFlight {
+    /// Whether another batch may be read.
+    pub(crate) fn has_room(&self) -> bool {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        self.batches <= cores && self.bytes < MOST_BYTES
+    }
+
+    /// One more; how many bytes it has.
+    pub(crate) fn add(&mut self, batch: &RawBatch) -> usize {
+        let bytes = batch.as_raw_document().as_bytes().len();
+        self.batches += 1;
+        self.bytes += bytes;
+        bytes
+    }
+
+    /// One of so many bytes is done.
+    pub(crate) fn remove(&mut self, bytes: usize) {
+        self.batches -= 1;
+        self.bytes -= bytes;
+    }
+}
+
 /// Gives each batch to `look` on a thread of its own, as many at a time as there are cores, and what that
 /// comes to `add`, in any order. Ends early where `add` says that it is enough.
 pub(crate) async fn decode<T: Send + 'static>(
@@ -14,22 +48,22 @@ pub(crate) async fn decode<T: Send + 'static>(
     look: impl Fn(&RawBatch) -> T + Clone + Send + 'static,
     mut add: impl FnMut(T) -> bool,
 ) -> Result<()> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut in_flight = InFlight::default();
     let mut looking = FuturesUnordered::new();
     let mut has_more = true;
     loop {
-        // One more than there are cores, so that none waits for a batch to be read.
-        while has_more && looking.len() <= cores {
+        while has_more && in_flight.has_room() {
             match batches.next().await? {
                 Some(batch) => {
-                    let look = look.clone();
-                    looking.push(tokio::task::spawn_blocking(move || look(&batch)));
+                    let (look, bytes) = (look.clone(), in_flight.add(&batch));
+                    looking.push(tokio::task::spawn_blocking(move || (bytes, look(&batch))));
                 }
                 None => has_more = false,
             }
         }
         match looking.next().await {
-            Some(Ok(found)) => {
+            Some(Ok((bytes, found))) => {
+                in_flight.remove(bytes);
                 if !add(found) {
                     return Ok(());
                 }

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
 use bson::RawDocument;
 use mongodb::raw_batch_cursor::RawBatch;
@@ -16,6 +15,7 @@ use crate::model::layout::Layouts;
 use crate::model::query::{Elsewhere, MOST_USERS, Met, Verdict};
 use crate::model::selection::{Ranked, Ranking, Ranks, Selection};
 use crate::model::session::Session;
+use crate::ops::decoding::InFlight;
 use crate::server::reply::documents;
 use crate::store::{Batches, Reading, Store};
 
@@ -51,7 +51,8 @@ impl<T> Judged<T> {
 pub struct Judging<T> {
     batches: Batches,
     ended: bool,
-    flights: VecDeque<JoinHandle<Judged<T>>>,
+    flights: VecDeque<(usize, JoinHandle<Judged<T>>)>,
+    in_flight: InFlight,
     judge: Arc<dyn Fn(&RawBatch) -> Judged<T> + Send + Sync>,
 }
 
@@ -83,7 +84,13 @@ impl Store {
                 documents(batch).filter(|document| !is_unfiltered || layouts.describes(document));
             judged(&layouts, &selection, members, &take)
         });
-        Ok(Judging { batches, ended: false, flights: VecDeque::new(), judge })
+        Ok(Judging {
+            batches,
+            ended: false,
+            flights: VecDeque::new(),
+            in_flight: InFlight::default(),
+            judge,
+        })
     }
 
     /// The selection in parts that are read one after the other: users who have a field of their own
@@ -164,23 +171,25 @@ impl<T: Send + 'static> Judging<T> {
     /// What the connection meets.
     pub async fn next(&mut self) -> Result<Option<Judged<T>>> {
         // One is read while the others are judged.
-        let most = available_parallelism().map_or(1, usize::from) + 1;
-        while !self.ended && self.flights.len() < most {
-            if self.flights.front().is_some_and(JoinHandle::is_finished) {
+        while !self.ended && self.in_flight.has_room() {
+            if self.flights.front().is_some_and(|(_, flight)| flight.is_finished()) {
                 break;
             }
             match self.batches.next().await? {
                 Some(batch) => {
                     let judge = Arc::clone(&self.judge);
-                    self.flights.push_back(spawn_blocking(move || judge(&batch)));
+                    let bytes = self.in_flight.add(&batch);
+                    self.flights.push_back((bytes, spawn_blocking(move || judge(&batch))));
                 }
                 None => self.ended = true,
             }
         }
-        let Some(flight) = self.flights.pop_front() else { return Ok(None) };
+        let Some((bytes, flight)) = self.flights.pop_front() else { return Ok(None) };
         // A task of ours panicked, and said so itself.
         let lost = |_| Error::Unsupported("an internal task panicked".into());
-        flight.await.map(Some).map_err(lost)
+        let judged = flight.await.map_err(lost)?;
+        self.in_flight.remove(bytes);
+        Ok(Some(judged))
     }
 }
 

@@ -256,7 +256,7 @@ fn a_sample_says_that_it_is_one() {
             (0..500).map(|n| session(layout, &long_id(&format!("{n:03}-")), at(60))),
         );
         let run = db.sessionctl(&["stats", "--sample", "100", "-o", "json"]).exits(0);
-        let row = run.says("a sample: 100 sessions of 500").json();
+        let row = run.says("a random sample: 100 sessions of 500").json();
         let counts = ["sessions", "live", "sampled_of", "users_of"].map(|key| &row[key]);
         assert_eq!(counts, [100, 100, 500, 100], "{row}");
         assert_eq!(row["users_sampled"], true, "{row}");

@@ -123,7 +123,9 @@ fn run(way: &Way, seed: u64, command: &'static str) -> String {
         _ => {}
     }
     // Few messages in some runs, many in others.
-    way.proxy.chance(seed, 20 + random.below(200));
+    // A doctor asks some forty questions, and waits for each that is lost.
+    let (least, most) = if command == "doctor" { (5, 15) } else { (20, 200) };
+    way.proxy.chance(seed, least + random.below(most));
     let batch = (5 + random.below(20)).to_string();
     let json = ["-o", "json"];
     let purge = ["purge", "--expired", "--batch-size", &batch, "-o", "json"];

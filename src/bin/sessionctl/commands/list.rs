@@ -125,7 +125,7 @@ fn foreign_row(document: &RawDocument, full_ids: bool) -> Row {
 /// How many sessions a table shows unless told otherwise.
 const TABLE_LIMIT: u64 = 50;
 /// Batches that wait for the printer at most: memory stays flat.
-const AHEAD: usize = 2;
+const AHEAD: usize = 1;
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let columns = context.columns_of_one(&args.columns, &HEADER);
