@@ -139,7 +139,8 @@ impl Connection {
     ) -> Result<Vec<RawDocumentBuf>> {
         let mut options = AggregateOptions::default();
         options.hint = hint;
-        let mut batches = self.query(collection, Query::Aggregate(vec![pick], options)).await?;
+        let mut batches =
+            self.query(collection, Query::Aggregate(vec![pick], Box::new(options))).await?;
         let mut picked = Vec::new();
         while let Some(batch) = batches.next().await? {
             picked.extend(documents(&batch).map(part));

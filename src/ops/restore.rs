@@ -253,7 +253,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
         command.append(cstr!("comment"), COMMENT);
         // A failover could roll back what was reported as restored.
         command.append(cstr!("writeConcern"), rawdoc! { "w": "majority" });
-        if batch.iter().filter(is_new).next().is_none() {
+        if !batch.iter().any(|document| is_new(&document)) {
             return Ok(Reply { inserted: 0, skipped: batch.len() as u64, failure: None });
         }
         let reply = self.connection.run_raw("insert", &self.collection, command).await?;

@@ -11,9 +11,9 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::error::{Error, Result};
 use crate::model::filter::Filter;
-use crate::model::layout::Layouts;
+use crate::model::layout::{Layout, Layouts};
 use crate::model::query::{Elsewhere, MOST_USERS, Met, Verdict};
-use crate::model::selection::{Ranked, Ranking, Ranks, Selection};
+use crate::model::selection::{Keep, Ranked, Ranking, Ranks, Selection};
 use crate::model::session::Session;
 use crate::ops::decoding::InFlight;
 use crate::server::reply::documents;
@@ -47,13 +47,16 @@ impl<T> Judged<T> {
     }
 }
 
+/// How a batch is judged.
+type Judge<T> = dyn Fn(&RawBatch) -> Judged<T> + Send + Sync;
+
 /// Candidates that are being judged.
 pub struct Judging<T> {
     batches: Batches,
     ended: bool,
     flights: VecDeque<(usize, JoinHandle<Judged<T>>)>,
     in_flight: InFlight,
-    judge: Arc<dyn Fn(&RawBatch) -> Judged<T> + Send + Sync>,
+    judge: Arc<Judge<T>>,
 }
 
 impl<T> fmt::Debug for Judging<T> {
@@ -111,7 +114,7 @@ impl Store {
             Err(error) if error.is_refusal() => return Ok(whole()),
             Err(error) => return Err(error),
         };
-        let mut fields = self.layouts().iter().flat_map(|layout| layout.user_fields());
+        let mut fields = self.layouts().iter().flat_map(Layout::user_fields);
         let is_indexed = fields.all(|path| indexes.iter().any(|index| index.leads_along(path)));
         // Without an index each part would read the whole collection.
         Ok(if is_indexed { selection.divided(MOST_USERS) } else { whole() })
@@ -129,17 +132,25 @@ impl Store {
         };
         let all = Selection { keep: None, ..selection.clone() };
         let mut parts = 1;
-        'again: loop {
-            let mut ranks = Ranks::default();
-            for part in 0..parts {
-                let Some(some) = self.rank(&all, Ranking::new(&keep, (part, parts))).await? else {
-                    parts *= 4;
-                    continue 'again;
-                };
-                ranks.join(some);
+        let ranks = loop {
+            match self.ranks(&all, &keep, parts).await? {
+                Some(ranks) => break ranks,
+                None => parts *= 4,
             }
-            return Ok(Selection { keep: Some(keep.ranked(ranks)), ..selection });
+        };
+        Ok(Selection { keep: Some(keep.ranked(ranks)), ..selection })
+    }
+
+    /// The ranks of all users, in so many passes; `None` where one of them would take too much memory.
+    async fn ranks(&self, all: &Selection, keep: &Keep, parts: u64) -> Result<Option<Ranks>> {
+        let mut ranks = Ranks::default();
+        for part in 0..parts {
+            match self.rank(all, Ranking::new(keep, (part, parts))).await? {
+                Some(some) => ranks.join(some),
+                None => return Ok(None),
+            }
         }
+        Ok(Some(ranks))
     }
 
     /// One pass; `None` where it would take too much memory.

@@ -18,8 +18,8 @@ use crate::server::reply::documents;
 /// How the documents of a collection are read.
 #[derive(Clone)]
 pub(crate) enum Query {
-    Find(Document, FindOptions),
-    Aggregate(Vec<Document>, AggregateOptions),
+    Find(Document, Box<FindOptions>),
+    Aggregate(Vec<Document>, Box<AggregateOptions>),
     /// A command that is raw BSON already, because its documents may not survive decoding.
     Raw(RawQuery),
 }
@@ -48,8 +48,8 @@ pub struct Batches {
 /// A cursor of the driver, with the session that its commands use. The driver has its own for a server
 /// that does not know sessions.
 enum Cursor {
-    Plain(RawBatchCursor),
-    WithSession(Box<SessionRawBatchCursor>, ClientSession),
+    Plain(Box<RawBatchCursor>),
+    WithSession(Box<SessionRawBatchCursor>, Box<ClientSession>),
 }
 
 impl Connection {
@@ -92,21 +92,29 @@ async fn open(
 ) -> mongodb::error::Result<Cursor> {
     let collection = database.collection::<RawDocumentBuf>(collection);
     match (query, session) {
-        (Query::Find(filter, options), None) => {
-            collection.find(filter).with_options(options).batch().await.map(Cursor::Plain)
-        }
-        (Query::Aggregate(pipeline, options), None) => {
-            collection.aggregate(pipeline).with_options(options).batch().await.map(Cursor::Plain)
-        }
+        (Query::Find(filter, options), None) => collection
+            .find(filter)
+            .with_options(*options)
+            .batch()
+            .await
+            .map(Box::new)
+            .map(Cursor::Plain),
+        (Query::Aggregate(pipeline, options), None) => collection
+            .aggregate(pipeline)
+            .with_options(*options)
+            .batch()
+            .await
+            .map(Box::new)
+            .map(Cursor::Plain),
         (Query::Find(filter, options), Some(mut session)) => {
-            let find = collection.find(filter).with_options(options).session(&mut session);
+            let find = collection.find(filter).with_options(*options).session(&mut session);
             let cursor = Box::new(find.batch().await?);
-            Ok(Cursor::WithSession(cursor, session))
+            Ok(Cursor::WithSession(cursor, Box::new(session)))
         }
         (Query::Aggregate(pipeline, options), Some(mut session)) => {
-            let aggregate = collection.aggregate(pipeline).with_options(options);
+            let aggregate = collection.aggregate(pipeline).with_options(*options);
             let cursor = Box::new(aggregate.session(&mut session).batch().await?);
-            Ok(Cursor::WithSession(cursor, session))
+            Ok(Cursor::WithSession(cursor, Box::new(session)))
         }
         (Query::Raw(RawQuery { command, batch_size, comment, .. }), session) => {
             // Like other reads, it goes where the connection string says.
@@ -119,10 +127,10 @@ async fn open(
                 .batch_size(batch_size)
                 .comment(Bson::from(comment));
             match session {
-                None => run.batch().await.map(Cursor::Plain),
+                None => run.batch().await.map(Box::new).map(Cursor::Plain),
                 Some(mut session) => {
                     let cursor = Box::new(run.session(&mut session).batch().await?);
-                    Ok(Cursor::WithSession(cursor, session))
+                    Ok(Cursor::WithSession(cursor, Box::new(session)))
                 }
             }
         }
@@ -141,7 +149,7 @@ impl Cursor {
     fn session(self) -> Option<ClientSession> {
         match self {
             Self::Plain(_) => None,
-            Self::WithSession(_, session) => Some(session),
+            Self::WithSession(_, session) => Some(*session),
         }
     }
 }

@@ -152,7 +152,7 @@ impl Store {
         options.comment = Some(self.comment.as_str().into());
         options.batch_size = Some(size);
         options.sort = reading.reverse.then(|| doc! { "$natural": -1 });
-        self.connection.query(&self.collection, Query::Find(filter, options)).await
+        self.connection.query(&self.collection, Query::Find(filter, Box::new(options))).await
     }
 
     /// The same where documents are named by keys, in which the driver would lose bytes.
@@ -246,7 +246,7 @@ impl Store {
         options.collation = collation;
         options.comment = Some(self.comment.as_str().into());
         options.batch_size = Some(READ_BATCH);
-        self.connection.query(&self.collection, Query::Aggregate(pipeline, options)).await
+        self.connection.query(&self.collection, Query::Aggregate(pipeline, Box::new(options))).await
     }
 }
 

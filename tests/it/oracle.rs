@@ -230,7 +230,7 @@ impl Run<'_> {
             match counted {
                 Ok(counted) if counted == wanted || layouts.credentials().is_some() => {}
                 counted => {
-                    self.disagrees(format!("a dry run of {state}: {counted:?}, not {wanted}"))
+                    self.disagrees(format!("a dry run of {state}: {counted:?}, not {wanted}"));
                 }
             }
         }
@@ -299,7 +299,7 @@ impl Run<'_> {
         }
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("expired.bson");
-        let archives = seed % 2 == 0;
+        let archives = seed.is_multiple_of(2);
         let archive = archives.then(|| Archive::create(&file).unwrap());
         if self.carry_out("purge", Purge::expired(self.cutoff, self.cutoff), archive) {
             self.compare("purge", &before, |known| match known.state {

@@ -238,7 +238,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Another handle of this file for reading, unless it may only be appended to.
 fn reader(path: &Path, file: &File) -> Option<File> {
-    let about = file.metadata().ok().filter(|about| about.is_file())?;
+    let about = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
     let reader = File::open(path).ok()?;
     let same = reader.metadata().ok()?;
     // It may have been rotated meanwhile.

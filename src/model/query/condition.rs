@@ -136,14 +136,15 @@ impl Condition {
     pub fn is_decided_by(&self, payload: &Value) -> bool {
         let value = payload::get(payload, &self.path);
         match (&self.test, value) {
-            (Test::Present | Test::Absent, _) => true,
+            (Test::Present | Test::Absent, _) | (Test::Equals(_) | Test::Differs(_), Some(_)) => {
+                true
+            }
             (_, None) => false,
             (Test::Compares(_, operand), Some(value)) => operand.compare(value).is_some(),
             (Test::In(_), Some(value)) => address(value).is_some(),
             (Test::Matches(_), Some(value)) => {
                 !matches!(value, Value::Null | Value::Array(_) | Value::Object(_))
             }
-            (Test::Equals(_) | Test::Differs(_), Some(_)) => true,
         }
     }
 
@@ -227,7 +228,7 @@ fn instant(value: &Value) -> Option<i64> {
                 let date = text.parse::<civil::Date>().ok().filter(|_| text.len() == 10)?;
                 TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()
             };
-            time.ok().or_else(date).map(|time| time.as_millisecond())
+            time.ok().or_else(date).map(jiff::Timestamp::as_millisecond)
         }
         Value::Number(number) => {
             let number = number.as_f64()?;
@@ -251,7 +252,7 @@ fn address(value: &Value) -> Option<std::net::IpAddr> {
 fn equals(value: &Value, wanted: &str) -> bool {
     match value {
         Value::String(text) if text == wanted => true,
-        value => value.to_string() == wanted,
+        value => format!("{value}") == wanted,
     }
 }
 

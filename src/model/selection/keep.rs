@@ -61,7 +61,7 @@ pub(crate) struct Rank {
 impl Rank {
     fn of(document: &RawDocument, session: &Session) -> Self {
         let millis =
-            |date: Option<bson::DateTime>| date.map_or(i64::MIN, |at| at.timestamp_millis());
+            |date: Option<bson::DateTime>| date.map_or(i64::MIN, bson::DateTime::timestamp_millis);
         Self {
             touched: millis(session.touched),
             created: millis(session.created),

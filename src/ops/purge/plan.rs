@@ -71,7 +71,7 @@ impl Store {
             match indexes.iter().find(|index| index.leads_along(&path)) {
                 Some(index) => {
                     let index = index.name().to_owned();
-                    let expiry = Expiry::new(path, below, index, invariant.clone());
+                    let expiry = Expiry::new(path, &below, index, invariant.clone());
                     parts.push_back(Part::Expiry(expiry));
                 }
                 None => rest.push(doc! { path: { "$lt": below } }),

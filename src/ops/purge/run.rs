@@ -253,7 +253,7 @@ impl Purging {
             }
             match self.read().await {
                 Ok(Some(candidates)) => match self.keep(candidates).await {
-                    Ok((candidates, kept)) => self.start(candidates, kept),
+                    Ok((candidates, kept)) => self.start(candidates, &kept),
                     Err(error) => self.failure = Some(error),
                 },
                 Ok(None) if self.cancel.is_cancelled() => {}
@@ -403,7 +403,7 @@ impl Purging {
         Ok((candidates, kept))
     }
 
-    fn start(&mut self, mut candidates: Candidates, kept: Vec<Key>) {
+    fn start(&mut self, mut candidates: Candidates, kept: &[Key]) {
         let expected = candidates.count;
         self.gate.throttle.begin(Instant::now(), expected);
         let window = match &candidates.scope {
@@ -437,11 +437,12 @@ impl Purging {
         let named = refused.iter().map(|(key, _)| key.short());
         batch.left.extend(named.take(NAMED.saturating_sub(batch.left.len())));
         let mut spared = batch.spared.map(|read| read.saturating_sub(done + batch.refused));
-        if error.is_none() && spared > Some(0) {
-            if let Err(error) = self.check_collection().await {
-                spared = Some(0);
-                self.failure = self.failure.take().or(Some(error));
-            }
+        if error.is_none()
+            && spared > Some(0)
+            && let Err(error) = self.check_collection().await
+        {
+            spared = Some(0);
+            self.failure = self.failure.take().or(Some(error));
         }
         if let (Some(source), Some(spared)) = (&mut self.source, spared) {
             source.spared(spared);

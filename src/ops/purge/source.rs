@@ -4,7 +4,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use bson::raw::{RawDocumentBuf, cstr};
-use bson::{Bson, Document, doc, rawdoc};
+use bson::{Bson, Document, RawDocument, doc, rawdoc};
 
 use futures_util::FutureExt as _;
 
@@ -97,11 +97,9 @@ impl Source {
 
     /// Reports how many sessions of a batch no longer matched when they were written.
     pub(super) fn spared(&mut self, sessions: u64) {
-        match self.0.front_mut() {
-            Some(Part::Ids(ids) | Part::Group(Group { ids: Some(ids), .. })) => {
-                ids.spared += sessions;
-            }
-            _ => {}
+        if let Some(Part::Ids(ids) | Part::Group(Group { ids: Some(ids), .. })) = self.0.front_mut()
+        {
+            ids.spared += sessions;
         }
     }
 }
@@ -123,8 +121,8 @@ pub(super) struct Expiry {
 
 impl Expiry {
     /// Those whose `path` is below this value, along `index`, and that match.
-    pub(super) fn new(path: String, below: Bson, index: String, filter: Document) -> Self {
-        let below = Key::from(&below);
+    pub(super) fn new(path: String, below: &Bson, index: String, filter: Document) -> Self {
+        let below = Key::from(below);
         Self { path, below, index, filter, from: None, burst: None, ended: false }
     }
 
@@ -155,11 +153,11 @@ impl Expiry {
             if !bound.is_scalar() {
                 // An array instead of one instant: no window can end there.
                 self.ended = true;
-                self.burst = Some((bound, self.ids(range)?));
+                self.burst = Some((bound, self.ids(&range)?));
             } else if begins {
                 // More sessions of one instant than a batch has: no window is narrower.
                 let instant = compared(&self.path, &[("$eq", &bound)]);
-                self.burst = Some((bound, self.ids(instant)?));
+                self.burst = Some((bound, self.ids(&instant)?));
             } else {
                 let window = self.window(self.range("$lt", &bound), by.size);
                 self.from = Some(("$gte", bound));
@@ -180,9 +178,9 @@ impl Expiry {
         Candidates::window(range, hint, self.filter.clone(), size.into())
     }
 
-    fn ids(&self, range: RawDocumentBuf) -> Result<Ids> {
+    fn ids(&self, range: &RawDocument) -> Result<Ids> {
         // An instant or a number is decoded without a loss.
-        let range = Document::try_from(&*range);
+        let range = Document::try_from(range);
         let range = range.map_err(|_| Error::Document("an expiry cannot be decoded".into()))?;
         let filter = all(vec![range, self.filter.clone()]);
         Ok(Ids::new(filter.clone(), filter))

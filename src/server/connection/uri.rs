@@ -51,7 +51,7 @@ pub(super) fn socket_timeout(uri: &str) -> Result<Option<Duration>, UriFault> {
     match (SOCKET_TIMEOUT.fault(value), value.parse()) {
         (Some(fault), _) => Err(fault),
         // Other drivers never give up then.
-        (None, Ok(0)) | (None, Err(_)) => Ok(None),
+        (None, Ok(0) | Err(_)) => Ok(None),
         (None, Ok(millis)) => Ok(Some(Duration::from_millis(millis))),
     }
 }

@@ -155,17 +155,17 @@ fn run(way: &Way, seed: u64, command: &'static str) -> String {
         // It goes on, whatever happened.
         db.await_count("sessions", doc! {}, LIVE);
         running.signal("TERM");
-        return ended(running.wait(), &case);
+        return ended(&running.wait(), &case);
     }
     let run = running.wait();
     let hits = way.proxy.hits();
     let case = format!("{case}, {:?}", &hits[hits.len().saturating_sub(6)..]);
     check(way, &run, command, &archive, &case);
-    ended(run, &case)
+    ended(&run, &case)
 }
 
 /// A command that failed says so in one sentence.
-fn ended(run: Run, case: &str) -> String {
+fn ended(run: &Run, case: &str) -> String {
     assert!(run.signal.is_none() && !run.stderr.contains("panicked"), "{case}: {run:#?}");
     let code = run.code.unwrap();
     let errors = run.stderr.lines().filter(|line| line.starts_with("error: ")).count();

@@ -311,7 +311,6 @@ fn look<'a>(document: &'a Fields, path: &str) -> Found<'a> {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let first = document.iter().find(|(own, _)| own == name.as_bytes());
     match (first, rest) {
-        (None, _) => Found::Missing,
         (Some((_, value)), None) => Found::Direct(value),
         (Some((_, Value::Document(inner))), Some(rest)) => look(inner, rest),
         (Some((_, Value::Array(items))), Some(rest)) => {

@@ -1,7 +1,5 @@
 //! The selection as it is typed, the same wherever sessions are chosen.
 
-#![expect(clippy::doc_markdown, reason = "these texts are the help, and not rendered")]
-
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -174,11 +172,11 @@ impl SelectionArgs {
     }
 
     pub fn reads_stdin(&self) -> bool {
-        self.from_stdin().next().is_some()
+        self.given_by_stdin().next().is_some()
     }
 
     /// What stdin gives.
-    fn from_stdin(&self) -> impl Iterator<Item = &'static str> {
+    fn given_by_stdin(&self) -> impl Iterator<Item = &'static str> {
         let is_stdin = |file: &Option<PathBuf>| file.as_deref() == Some(Path::new("-"));
         [
             (self.ids.iter().any(|id| id == "-"), "the ids"),
@@ -191,7 +189,7 @@ impl SelectionArgs {
 
     /// What can be seen to be wrong with it, and clap cannot see: a sentence and a hint.
     pub fn check(&self) -> Result<(), (String, &'static str)> {
-        let mut given = self.from_stdin();
+        let mut given = self.given_by_stdin();
         if let (Some(one), Some(other)) = (given.next(), given.next()) {
             let sentence = format!("stdin cannot provide both {one} and {other}");
             return Err((sentence, "put one of them into a file"));

@@ -136,7 +136,7 @@ mod tests {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(text.as_bytes()).unwrap();
             let digest = last.map(|last| digest(last.as_bytes()));
-            assert_eq!(tail(&file).unwrap(), Tail { digest, is_torn }, "{:.20}", text);
+            assert_eq!(tail(&file).unwrap(), Tail { digest, is_torn }, "{text:.20}");
         }
     }
 

@@ -100,8 +100,7 @@ impl<'a> Typed<'a> {
 fn argument(arg: Option<&Arg>, value: &str) -> String {
     match arg.map(|arg| arg.get_id().as_str()) {
         Some("uri") if value != "-" => "(redacted)".to_owned(),
-        Some("ids") => short_id(value),
-        Some("except") => short_id(value),
+        Some("ids" | "except") => short_id(value),
         Some("payload") => {
             let (path, operator, operand) = split(value);
             match operator {

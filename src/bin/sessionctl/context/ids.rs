@@ -45,7 +45,7 @@ impl<'a> Ids<'a> {
     }
 
     /// How many ids stdin gave, and their digest, for the audit file.
-    pub fn from_stdin(self) -> Option<Value> {
+    pub fn given_by_stdin(self) -> Option<Value> {
         self.lines.map(Lines::digest)
     }
 

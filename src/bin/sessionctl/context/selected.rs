@@ -57,7 +57,7 @@ impl Context {
             }
             let resolved = resolver.done();
             unknown.finish(ids.count)?;
-            from_stdin = ids.from_stdin();
+            from_stdin = ids.given_by_stdin();
             if !resolved.ambiguous.is_empty() {
                 return Err(Failure::of(&action, &Error::AmbiguousIds(resolved.ambiguous)));
             }

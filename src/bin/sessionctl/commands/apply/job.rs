@@ -69,14 +69,13 @@ impl Job {
         let store = self.store.for_run(&format!("{} {run}", self.run));
         let mut batches = Batches { store, means, report, began: &began, keeps_ids };
         let outcome = match batches.run(purge.clone(), archive, confirmed).await.doing(&action) {
-            Ok(Ran { unwritten: Some(failure), .. }) => Err(failure),
-            Ok(Ran { stopped: None, ids, .. }) => {
+            Ok(Ran { stopped: None, ids, unwritten: None }) => {
                 let left_alone = batches.report.failure(&action);
                 let again = verify.look_again(&mut batches, purge, ids, &action, confirmed);
                 again.await.and(left_alone.map_or(end, Err))
             }
-            Ok(Ran { stopped: Some(exit), .. }) => Ok(exit),
-            Err(failure) => Err(failure),
+            Ok(Ran { stopped: Some(exit), unwritten: None, .. }) => Ok(exit),
+            Ok(Ran { unwritten: Some(failure), .. }) | Err(failure) => Err(failure),
         };
         let report = batches.report;
         let written = began.after(&report.row(), outcome.as_ref().err());

@@ -79,7 +79,7 @@ impl Run {
         let mut cells =
             self.cells(&["time", "run", "who", "login", "host", "command", "namespace"]);
         let selection = self.began.get("selection").filter(|selection| !selection.is_null());
-        let users = self.names_users.then(|| self.users.len() as u64);
+        let users = self.names_users.then_some(self.users.len() as u64);
         cells.extend([
             ("selection", Cell::maybe(selection.cloned(), Cell::Json)),
             ("done", Cell::Count(self.done())),
