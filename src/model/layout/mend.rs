@@ -101,6 +101,8 @@ impl Layout {
         }
         let instants: Vec<_> = self.touched.iter().chain(&self.created).collect();
         let touched = Self::instant_fact(&instants);
+        let read = instants.iter().map(|instant| is_single(&instant.path));
+        let single: Vec<_> = std::iter::once(is_single(rule.path())).chain(read).collect();
         let since = doc! { "$ifNull": [touched, now.timestamp_millis()] };
         // Touches may be anything; the sum is one that a date, or a number of nanoseconds, can be.
         let furthest = if rule.unit == Some(Unit::Ns) { 9e12 } else { 9e15 };
@@ -113,7 +115,7 @@ impl Layout {
             selection: all(vec![
                 self.filter(State::Endless, now),
                 within_documents(rule),
-                doc! { "$expr": is_single(rule.path()) },
+                doc! { "$expr": { "$and": single } },
             ]),
             over: doc! { "$expr": is_over },
             unclear: None,
@@ -134,8 +136,9 @@ fn written(rule: &Rule, millis: Document) -> Document {
     }
 }
 
-/// Whether no field on the way is there twice, as an expression. An update by a pipeline would set both;
-/// with another field between the two mongod 6.0.5 ends (an invariant of `DocumentSubDiffNode`).
+/// Whether no field on the way is there twice, as an expression. An update by a pipeline would set both,
+/// even if it only reads the field; with another field between the two mongod 6.0.5 ends (an invariant
+/// of `DocumentSubDiffNode`).
 fn is_single(path: &str) -> Document {
     let mut outer = "$$ROOT".to_owned();
     let mut singles = Vec::new();
