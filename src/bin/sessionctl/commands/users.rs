@@ -65,7 +65,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         min_sessions: args.min_sessions,
         ..Options::default()
     };
-    let progress = Progress::new("sessions looked at", None, context.global.quiet);
+    let progress = Progress::new("sessions examined", None, context.global.quiet);
     let looked_at = |sessions| progress.advance(sessions);
     let selection = &context.ranked(&action, &store, selected.selection.clone()).await?;
     let users = store.users(selection, &options, looked_at).await;
