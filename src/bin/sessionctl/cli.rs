@@ -166,7 +166,7 @@ fn without_secrets(mut error: clap::Error, definition: &clap::Command) -> Refusa
     if argument == "--every-collection" {
         let sentence = "--every-collection is for list, users, stats, doctor and purge --expired: user 42 \
                         of one application is not user 42 of another";
-        return Refusal::Own(sentence.into(), "name each collection that is meant with -c");
+        return Refusal::Own(sentence.into(), "name each collection with -c");
     }
     let deploys = std::env::args_os().any(|word| word == "deploy");
     if error.kind() == ErrorKind::UnknownArgument && deploys {

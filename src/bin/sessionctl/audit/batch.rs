@@ -46,7 +46,7 @@ fn sessions(batch: &Batch) -> Value {
 
 /// The bounds of a range. Those that are ids are digests.
 fn window(range: &RawDocumentBuf) -> Value {
-    // A bound that cannot be decoded is not told: what was done is counted all the same.
+    // A bound that cannot be decoded is omitted; the counts of the batch are complete without it.
     let Ok(range) = Document::try_from(&**range) else { return Value::Null };
     let bound = |bound: &Bson| match bound {
         Bson::DateTime(date) => time(*date).into(),

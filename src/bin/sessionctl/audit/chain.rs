@@ -13,7 +13,7 @@ pub const PREVIOUS: &str = "prev";
 /// For how long an append waits for another one, and how often it looks.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(2);
-/// The tail is read in pieces of so many bytes.
+/// How many bytes of the tail are read at a time.
 const PIECE: u64 = 64 << 10;
 
 /// The SHA-256 of some bytes, in hexadecimal digits; of a line, without its end.
@@ -90,7 +90,7 @@ pub fn tail(mut file: &File) -> io::Result<Tail> {
 pub struct Locked<'a>(&'a File);
 
 impl<'a> Locked<'a> {
-    /// Waits until whoever appends is done, which takes a moment; a lock that stays is an error.
+    /// Waits until another process has appended its line, which takes a moment; a lock that remains is an error.
     pub fn new(file: &'a File) -> io::Result<Self> {
         let since = Instant::now();
         loop {

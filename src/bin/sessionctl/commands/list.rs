@@ -122,7 +122,7 @@ fn foreign_row(document: &RawDocument, full_ids: bool) -> Row {
     ])
 }
 
-/// How many sessions a table shows unless told otherwise.
+/// How many sessions a table shows without --limit.
 const TABLE_LIMIT: u64 = 50;
 /// Batches that wait for the printer at most: memory stays flat.
 const AHEAD: usize = 1;

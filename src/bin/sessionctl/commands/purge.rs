@@ -42,10 +42,7 @@ impl Args {
         if self.every.every_collection && selected != json!({ "state": "expired" }) {
             let sentence = "--every-collection purges with --expired alone: user 42 of one application is \
                             not user 42 of another";
-            return Err(Refusal::Own(
-                sentence.into(),
-                "name each collection that is meant with -c",
-            ));
+            return Err(Refusal::Own(sentence.into(), "name each collection with -c"));
         }
         Ok(())
     }

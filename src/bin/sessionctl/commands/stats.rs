@@ -89,7 +89,7 @@ async fn selected(
     let counted = store.stats_of(&selection, options).await.doing(action)?;
     let (stats, Judged { elsewhere, undecided, met, .. }) = counted;
     let (sessions, namespace) = (stats.all().sessions, store.namespace());
-    // The rows name the collection, and a person is told of which sessions the numbers are.
+    // The rows name the collection, and a heading shows a person which one the numbers belong to.
     let words = Words::of(typed, now).counted(sessions);
     context.note("note", format!("these are the numbers of {words}"));
     context.note_undecided(&selection, &selected.seen, undecided);

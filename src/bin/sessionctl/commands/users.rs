@@ -41,7 +41,7 @@ pub struct Args {
 }
 
 const HEADER: [&str; 7] = ["user", "sessions", "live", "first_seen", "last_seen", "ips", "agents"];
-/// How many users a table shows unless told otherwise.
+/// How many users a table shows without --limit.
 const TABLE_LIMIT: usize = 50;
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {

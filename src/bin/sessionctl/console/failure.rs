@@ -150,7 +150,7 @@ impl<T> Doing<T> for sessionctl::Result<T> {
 fn why(error: &Error) -> String {
     match error {
         Error::NoDate { .. } => format!("--{error}"),
-        // An id that stands in the place of a name is not repeated.
+        // An id in the place of a name is not repeated.
         Error::UnknownLayout(name) => Error::UnknownLayout(not_an_id(name)).to_string(),
         Error::Needs { what, need } => needing(what, Some(*need)),
         error => error.to_string(),

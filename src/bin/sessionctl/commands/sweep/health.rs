@@ -94,7 +94,7 @@ impl Health {
         }
         self.send_status();
         let overdue = self.heartbeats.overdue();
-        // Each is said once, not as long as it lasts.
+        // Each is reported once, not for as long as it lasts.
         let subject = match (&is_live, &overdue) {
             (Err(_), _) => Some("silence".to_owned()),
             (Ok(()), Some((command, _))) => Some(command.clone()),
