@@ -260,10 +260,11 @@ impl Purging {
                 // Sessions in flight may yet be spared, and are then examined again.
                 Ok(None) if !self.flights.is_empty() => self.dry = true,
                 Ok(None) => match self.check_collection().await {
-                    Ok(()) => {
+                    Ok(true) => {
                         self.finished = true;
                         return Ok(None);
                     }
+                    Ok(false) => {}
                     Err(error) => self.failure = Some(error),
                 },
                 Err(error) => self.fail(error),
@@ -293,16 +294,19 @@ impl Purging {
     }
 
     /// An error if the name of the collection stands for another one by now, or for none: sessions
-    /// that were not found in it were not renewed.
-    fn check_collection(&self) -> impl Future<Output = Result<()>> + use<> {
+    /// that were not found in it were not renewed. `false` if it was cancelled before the server answered.
+    fn check_collection(&self) -> impl Future<Output = Result<bool>> + use<> {
         let (store, before, cancel) =
             (self.store.clone(), self.identity.clone(), self.cancel.clone());
         async move {
             let mut retries = Retries::default();
             loop {
-                match store.still_is(&before).await {
-                    Err(error) if !is_changed(&error) => retries.pause(&cancel, error).await?,
-                    checked => return checked,
+                match cancel.run_until_cancelled(store.still_is(&before)).await {
+                    None => return Ok(false),
+                    Some(Err(error)) if !is_changed(&error) => {
+                        retries.pause(&cancel, error).await?
+                    }
+                    Some(checked) => return checked.map(|()| true),
                 }
             }
         }
@@ -437,12 +441,12 @@ impl Purging {
         let named = refused.iter().map(|(key, _)| key.short());
         batch.left.extend(named.take(NAMED.saturating_sub(batch.left.len())));
         let mut spared = batch.spared.map(|read| read.saturating_sub(done + batch.refused));
-        if error.is_none()
-            && spared > Some(0)
-            && let Err(error) = self.check_collection().await
-        {
-            spared = Some(0);
-            self.failure = self.failure.take().or(Some(error));
+        if error.is_none() && spared > Some(0) {
+            let checked = self.check_collection().await;
+            if !matches!(checked, Ok(true)) {
+                spared = Some(0);
+            }
+            self.failure = self.failure.take().or(checked.err());
         }
         if let (Some(source), Some(spared)) = (&mut self.source, spared) {
             source.spared(spared);
