@@ -304,7 +304,7 @@ impl Purging {
                 match cancel.run_until_cancelled(store.still_is(&before)).await {
                     None => return Ok(false),
                     Some(Err(error)) if !is_changed(&error) => {
-                        retries.pause(&cancel, error).await?
+                        retries.pause(&cancel, error).await?;
                     }
                     Some(checked) => return checked.map(|()| true),
                 }
