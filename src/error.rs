@@ -59,14 +59,14 @@ pub enum Need {
     IdleLimit,
 }
 
-/// What became of a collection while it was worked on.
+/// What happened to a collection during an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// It does not exist any more.
+    /// It no longer exists.
     Dropped,
-    /// It does not exist under its name any more, and the login may not list the others.
+    /// It no longer exists under its name, and the login may not list other collections.
     Gone,
-    /// It was dropped, or renamed out of sight, and there is another one of its name.
+    /// It was dropped or renamed, and another collection has its name now.
     Replaced,
     /// It has this name now, `database.collection`.
     Renamed(String),
@@ -155,14 +155,14 @@ pub enum Error {
         #[source]
         source: mongodb::error::Error,
     },
-    /// No reply came, and the server does not work on the command. Whether it did is unknown.
+    /// No reply came, and the server is not running the command. Whether it did is unknown.
     #[error("{address} sent no reply to {command} within {} s", .waited.as_secs())]
     NoReply {
         /// The hosts of the connection string.
         address: String,
         /// The server command, such as `delete`.
         command: String,
-        /// How long the reply was waited for.
+        /// How long the command waited for the reply.
         waited: Duration,
     },
     /// A reply cannot be read, or replies to another command. Whether the server did what the command
@@ -185,7 +185,7 @@ pub enum Error {
         /// The namespaces on this server that hold sessions.
         session_collections: Vec<String>,
     },
-    /// The collection is not the one any more that the operation began with.
+    /// The collection is no longer the one with which the operation began.
     #[error("{namespace} {}", match .fate {
         Fate::Dropped => "was dropped meanwhile".to_owned(),
         Fate::Gone => "was dropped or renamed meanwhile".to_owned(),
@@ -195,7 +195,7 @@ pub enum Error {
     CollectionChanged {
         /// `database.collection`.
         namespace: String,
-        /// What became of it.
+        /// What happened to it.
         fate: Fate,
     },
     /// The server is a secondary, and the connection is direct.
@@ -223,7 +223,7 @@ pub enum Error {
         certainty: Certainty,
         /// Which layouts were considered.
         what: String,
-        /// Those that its sessions have, by name.
+        /// The names of the layouts that its sessions have.
         layouts: Vec<String>,
     },
     /// The documents do not match the layout that was named.
@@ -231,15 +231,15 @@ pub enum Error {
     Misnamed {
         /// `database.collection`.
         namespace: String,
-        /// The layout that was named.
+        /// The named layout.
         layout: String,
         /// How many documents were sampled.
         sampled: usize,
     },
-    /// The documents are accounts, and the sessions are inside of them.
+    /// The documents are accounts, with the sessions inside them.
     #[error(
-        "{namespace} holds accounts, with the sessions of each in the array `{sessions}` as {store} \
-         writes them; sessionctl neither reads nor writes these as sessions"
+        "{namespace} holds accounts, with the sessions of each in the array `{sessions}` as \
+         {store} writes them; sessionctl does not treat these as sessions"
     )]
     Accounts {
         /// `database.collection`.
@@ -330,7 +330,7 @@ impl Error {
         }
     }
 
-    /// Whether the index is gone, or hidden, that a command was to go along.
+    /// Whether the index that a command names as a hint is gone or hidden.
     pub(crate) fn is_of_lost_index(&self) -> bool {
         match self {
             Self::Server { code: BAD_VALUE, message, .. } => message.contains(NO_SUCH_HINT),
@@ -339,13 +339,14 @@ impl Error {
         }
     }
 
-    /// Whether the server refused to write one document for what the document is: it would become too
-    /// large, a validator forbids it, a field is in the way, or a unique index has its value.
+    /// Whether the server refused to write one document because of its content: it would become too
+    /// large, a validator forbids it, a field is in the way, or a unique index already has its
+    /// value.
     pub(crate) fn is_of_document(&self) -> bool {
         matches!(self, Self::Server { code, .. } if OF_DOCUMENTS.contains(code))
     }
 
-    /// Whether a reply did not arrive, or not as the server sent it.
+    /// Whether a reply was lost or damaged.
     pub(crate) fn is_lost_reply(&self) -> bool {
         matches!(self, Self::NoReply { .. } | Self::MalformedReply { .. })
     }
@@ -413,7 +414,7 @@ const TRANSIENT_CODES: [i32; 21] = [
 
 const BAD_VALUE: i32 = 2;
 const QUERY_PLAN_KILLED: i32 = 175;
-/// What the server says of a hint that names no index that it may use.
+/// The server's message about a hint that names no usable index.
 const NO_SUCH_HINT: &str = "hint provided does not correspond to an existing index";
 
 /// `TypeMismatch`, `PathNotViable`, `DocumentValidationFailure`, `BSONObjectTooLarge` in its three

@@ -1,4 +1,4 @@
-//! Looking values up in raw documents by dotted paths, as the server does, and reading them.
+//! Looks up values in raw documents by dotted paths, as the server does, and reads them.
 
 use std::fmt;
 use std::ops::Deref;
@@ -13,13 +13,13 @@ pub use super::number::Unit;
 use super::number::millis_of;
 pub(crate) use super::number::number;
 
-/// A dotted path into documents, as the server takes it: no name of it is empty or begins with `$`.
+/// A dotted path that the server accepts: no name in it is empty or begins with `$`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct FieldPath(String);
 
 impl FieldPath {
-    /// The path as the server takes it.
+    /// The path in the server's form.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -33,7 +33,7 @@ impl TryFrom<String> for FieldPath {
             .split('.')
             .any(|name| name.is_empty() || name.starts_with('$') || name.contains('\0'))
         {
-            return Err(format!("`{path}` is no path of a field, such as `data.expires`"));
+            return Err(format!("`{path}` is not the path of a field, such as `data.expires`"));
         }
         Ok(Self(path))
     }
@@ -91,20 +91,20 @@ impl From<&FieldPath> for String {
     }
 }
 
-/// What stands at a path.
+/// The result of looking up a path.
 #[derive(Debug, Clone)]
 pub(crate) enum Found<'a> {
     Missing,
-    /// One value, an array of values too.
+    /// One value, which may be an array.
     One(RawBsonRef<'a>),
     /// The path leads through an array, to these values.
     Several(Vec<RawBsonRef<'a>>),
-    /// Text that is not UTF-8, as some drivers of old write it.
+    /// Text that is not UTF-8, as some old drivers wrote it.
     NotUtf8(String),
 }
 
-/// The fields of a document, found once: a row asks for many of them, and each search would go
-/// through the document from its start.
+/// The fields of a document, found once. A row needs many of them, and each separate search would
+/// scan the document from its start.
 #[derive(Clone)]
 pub(crate) struct Fields<'a>(Vec<Element<'a>>);
 
@@ -113,7 +113,7 @@ impl<'a> Fields<'a> {
         Self(Elements::of(document).collect())
     }
 
-    /// What stands at the dotted `path`.
+    /// The value at the dotted `path`.
     pub(crate) fn find(&self, path: &str) -> Found<'a> {
         let (name, rest) = split(path);
         let element = self.0.iter().find(|element| element.is_named(name));
@@ -121,8 +121,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What stands at the dotted `path` of `document`. Of fields of the same name the first counts, as it
-/// does for the server.
+/// The value at the dotted `path` of `document`. If fields have the same name, the first counts, as
+/// for the server.
 pub(crate) fn find<'a>(document: &'a RawDocument, path: &str) -> Found<'a> {
     let (name, rest) = split(path);
     let element = Elements::of(document).find(|element| element.is_named(name));
@@ -133,7 +133,7 @@ fn split(path: &str) -> (&str, Option<&str>) {
     path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)))
 }
 
-/// The value of `element`, or what stands at `rest` of it.
+/// The value of `element`, or the value at `rest` inside it.
 fn value<'a>(element: &Element<'a>, rest: Option<&str>) -> Found<'a> {
     let Some(rest) = rest else {
         return match element.text_that_is_not_utf8() {
@@ -151,7 +151,8 @@ fn value<'a>(element: &Element<'a>, rest: Option<&str>) -> Found<'a> {
 fn through<'a>(array: &'a RawArray, rest: &str) -> Found<'a> {
     let mut values = Vec::new();
     for element in Elements::of_array(array) {
-        // Like the server, through one array only: of an array in an array it finds nothing by name.
+        // Like the server, this looks through one array only: it finds no names in an array inside
+        // an array.
         if let RawBsonRef::Document(inner) = element.value() {
             match find(inner, rest) {
                 Found::One(value) => values.push(value),
@@ -164,7 +165,7 @@ fn through<'a>(array: &'a RawArray, rest: &str) -> Found<'a> {
     if values.is_empty() { Found::Missing } else { Found::Several(values) }
 }
 
-/// The instant in a value: a date (the earliest of an array), or a number in `unit` since 1970.
+/// The time in a value: a date (the earliest one of an array), or a number in `unit` since 1970.
 pub(crate) fn instant(found: Found<'_>, unit: Option<Unit>) -> Option<DateTime> {
     let one = |value: RawBsonRef<'_>| match (value, unit) {
         (RawBsonRef::DateTime(date), None) => Some(date),
@@ -174,7 +175,7 @@ pub(crate) fn instant(found: Found<'_>, unit: Option<Unit>) -> Option<DateTime> 
     each(found).into_iter().filter_map(one).min()
 }
 
-/// The values that the server compares one by one: those of an array, or the one.
+/// The values that the server compares one by one: those of an array, or the value itself.
 pub(crate) fn each(found: Found<'_>) -> Vec<RawBsonRef<'_>> {
     let elements = |value| match value {
         RawBsonRef::Array(array) => {
@@ -206,7 +207,7 @@ pub(crate) fn text_of(value: RawBsonRef<'_>) -> Option<String> {
     }
 }
 
-/// The value as its own; text that is not UTF-8 inside it is lost to null.
+/// An owned copy of the value. Text inside it that is not UTF-8 becomes null.
 pub(crate) fn owned(value: RawBsonRef<'_>) -> Bson {
     Bson::try_from(value).unwrap_or(Bson::Null)
 }

@@ -1,8 +1,8 @@
 //! A layout for documents that no layout describes, guessed from a sample: the text of a record, with
 //! the reasons and the doubts beside each guess.
 //!
-//! A wrong guess could end sessions that are live. So where two readings are possible, the one by which
-//! fewer sessions are expired is written as the record, and the other as a comment.
+//! A wrong guess could end sessions that are live. So if a field can be read in two ways, the
+//! record uses the reading that makes fewer sessions expired, and the other becomes a comment.
 
 use bson::{DateTime, RawDocumentBuf};
 
@@ -26,15 +26,14 @@ use record::Record;
 const FEW: usize = 20;
 
 impl Sample {
-    /// The text of a record for these documents, which [`Layout::from_toml`] accepts as it is. An
-    /// expiry before `now` is past.
+    /// The text of a record for these documents, which [`Layout::from_toml`] accepts unchanged. An
+    /// expiry before `now` is in the past.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where there are no documents, and [`Error::Accounts`] where they are
-    /// accounts with sessions inside.
+    /// [`Error::Unsupported`] if there are no documents, and [`Error::Accounts`] if they are accounts with sessions inside.
     pub fn draft(&self, now: DateTime) -> Result<String> {
         if self.documents.is_empty() {
-            let what = format!("{} is empty, so there is nothing to guess by", self.namespace);
+            let what = format!("{} is empty, so no layout can be guessed", self.namespace);
             return Err(Error::Unsupported(what));
         }
         if let Some(accounts) = self.accounts(|_| false) {
@@ -43,7 +42,7 @@ impl Sample {
         let all: Vec<&RawDocumentBuf> = self.documents.iter().collect();
         let whole = Survey::of(&all);
         let place = payload::place(&whole);
-        // What has no payload, where most documents have one, is something else.
+        // If most documents have a payload, one without it is not a session.
         let sessions: Vec<&RawDocumentBuf> = match &place {
             Some(path) => all.iter().copied().filter(|one| fields::has(one, path)).collect(),
             None => all.clone(),
@@ -52,7 +51,7 @@ impl Sample {
         let mut record = Record::new(&self.namespace, all.len(), sessions.len());
         if all.len() < FEW {
             record.head.push(format!(
-                "Doubt: {} documents prove little; draft it again when there are more.",
+                "Doubt: {} documents prove little; run draft again when there are more.",
                 all.len()
             ));
         }

@@ -1,6 +1,6 @@
-//! The elements of raw documents, also where one of them cannot be read: names and texts that are not
-//! UTF-8, old binaries and code that contradict themselves. The server stores and compares such elements,
-//! so what stands beside and behind them counts here as it does there.
+//! The elements of raw documents, including those that the driver cannot read: names and text that
+//! are not UTF-8, old binaries and code with inconsistent lengths. The server stores and compares
+//! such elements, so the elements after them must count here, too.
 
 use bson::oid::ObjectId;
 use bson::raw::{
@@ -19,7 +19,7 @@ pub(crate) struct Element<'a> {
     value: &'a [u8],
 }
 
-/// The elements of a document, up to where its lengths stop making sense.
+/// The elements of a document, up to the first impossible length.
 #[derive(Clone)]
 pub(crate) struct Elements<'a>(&'a [u8]);
 
@@ -32,7 +32,7 @@ impl<'a> Elements<'a> {
         Self::in_bytes(array.as_bytes())
     }
 
-    /// Behind the length, and before the zero at the end.
+    /// Skip the length at the beginning, and the zero at the end.
     fn in_bytes(bytes: &'a [u8]) -> Self {
         Self(bytes.get(4..bytes.len() - 1).unwrap_or_default())
     }
@@ -65,7 +65,7 @@ impl<'a> Element<'a> {
         self.name == name.as_bytes()
     }
 
-    /// The text, if it is one that is not UTF-8, with what can be read of it.
+    /// The text, with replacement characters, if it is text that is not UTF-8.
     pub(crate) fn text_that_is_not_utf8(&self) -> Option<String> {
         let text = match self.kind {
             ElementType::String => text(self.value)?,
@@ -74,8 +74,8 @@ impl<'a> Element<'a> {
         std::str::from_utf8(text).is_err().then(|| String::from_utf8_lossy(text).into_owned())
     }
 
-    /// The value. One that cannot be read is still of its type: a text that is not UTF-8 is a text, and
-    /// whatever no layout tells apart is `Undefined`.
+    /// The value. An unreadable value keeps its type: text that is not UTF-8 is text. Types that no
+    /// layout distinguishes become `Undefined`.
     pub(crate) fn value(&self) -> RawBsonRef<'a> {
         self.whole_value().unwrap_or(match self.kind {
             ElementType::String => RawBsonRef::String(REPLACED),
@@ -95,7 +95,7 @@ impl<'a> Element<'a> {
                 RawBsonRef::Document(RawDocument::from_bytes(self.value).ok()?)
             }
             ElementType::Array => {
-                // The one way to an array from its bytes.
+                // The driver offers no other way to build an array from its bytes.
                 let bytes = BorrowedBytesDeserializer::<Unreadable>::new(self.value);
                 RawBsonRef::Array(<&RawArray>::deserialize(bytes).ok()?)
             }
@@ -153,7 +153,7 @@ impl<'a> Element<'a> {
     }
 }
 
-/// What is shown where a text is not UTF-8.
+/// What is shown for text that is not UTF-8.
 pub(super) const REPLACED: &str = "\u{FFFD}";
 
 fn size_of(kind: ElementType, rest: &[u8]) -> Option<usize> {
@@ -187,18 +187,19 @@ fn size_of(kind: ElementType, rest: &[u8]) -> Option<usize> {
     })
 }
 
-/// The bytes up to a zero, and those behind it.
+/// The bytes up to a zero, and those after it.
 fn c_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = bytes.iter().position(|byte| *byte == 0)?;
     Some((&bytes[..end], &bytes[end + 1..]))
 }
 
-/// The bytes of a text with its length, without the zero behind it.
+/// The bytes of a text, which follow its length, without the zero at the end.
 fn text(value: &[u8]) -> Option<&[u8]> {
     value.get(4..)?.split_last().map(|(_, text)| text)
 }
 
-/// The bytes inside an old binary, which has its length twice; all of them where the second is wrong.
+/// The bytes in an old binary, whose length is stored twice; all of them if the second length is
+/// wrong.
 fn old_binary(bytes: &[u8]) -> &[u8] {
     match bytes.split_first_chunk() {
         Some((length, inner))

@@ -1,12 +1,12 @@
-//! Putting filters together.
+//! Combines filters.
 
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, doc};
 
 use crate::model::key::{Key, all_raw, among};
 
-/// What documents are looked for by: a condition, and perhaps the values that the field at a path may
-/// have, which are sent as the bytes that they are.
+/// A filter: a condition, and optionally the values that the field at a path may have, which are
+/// sent as raw bytes.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     keys: Option<(String, Vec<Key>)>,
@@ -14,7 +14,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The documents with one of these keys at `path` that fulfil `rest`.
+    /// The documents that have one of these keys at `path` and fulfil `rest`.
     pub(crate) fn keyed(path: &str, keys: Vec<Key>, rest: Document) -> Self {
         Self { keys: Some((path.to_owned(), keys)), rest }
     }
@@ -32,7 +32,7 @@ impl Filter {
         }
     }
 
-    /// As the server gets it. `None` if the name of a field has a zero in it.
+    /// The filter as sent to the server. `None` if the name of a field contains a zero byte.
     pub(crate) fn raw(&self) -> Option<RawDocumentBuf> {
         let rest = RawDocumentBuf::try_from(&self.rest).ok()?;
         Some(match &self.keys {
@@ -61,19 +61,19 @@ pub(crate) fn all(mut clauses: Vec<Document>) -> Document {
 /// One of these clauses.
 pub(crate) fn any(mut clauses: Vec<Document>) -> Document {
     match clauses.len() {
-        // An empty `$or` is refused by the server; this matches nothing.
+        // The server refuses an empty `$or`; this matches nothing.
         0 => doc! { "_id": { "$in": [] } },
         1 => clauses.remove(0),
         _ => doc! { "$or": clauses },
     }
 }
 
-/// The longest text that goes into a regular expression, which the server limits to 32 KB.
+/// The longest text for a regular expression, which the server limits to 32 KB.
 const LONGEST: usize = 8192;
 
-/// The documents that have this very value at `path`, in a collection that compares text by a collation
-/// of its own: there "1" may equal "01", and "a" equal "A". Its indexes find what is equal in that
-/// sense, and a regular expression, which knows no collation, decides.
+/// The documents that have exactly this value at `path`, in a collection with a collation: there,
+/// "1" may equal "01", and "a" may equal "A". The indexes find values that are equal in that sense,
+/// and a regular expression, which ignores the collation, decides.
 pub(crate) fn exactly(path: &str, value: &Bson) -> Document {
     match value {
         Bson::String(text) if text.len() <= LONGEST => {
@@ -89,7 +89,7 @@ pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 4);
     for letter in text.chars() {
         if letter == '\0' {
-            // An expression ends there.
+            // A regular expression ends at a zero byte.
             escaped.push_str("\\x00");
             continue;
         }

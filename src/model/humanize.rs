@@ -21,7 +21,7 @@ pub fn grouped(count: u64) -> String {
     grouped
 }
 
-/// A duration in the largest unit that says enough.
+/// A duration in the largest suitable unit.
 pub fn lasting(duration: Duration) -> String {
     const UNITS: [(u64, &str); 4] =
         [(31_536_000, "year"), (86_400, "day"), (3600, "hour"), (60, "minute")];
@@ -34,7 +34,7 @@ pub fn lasting(duration: Duration) -> String {
     counted(seconds / size, name)
 }
 
-/// A size in bytes, in the largest unit that says enough.
+/// A size in bytes, in the largest suitable unit.
 pub fn sized(bytes: u64) -> String {
     const UNITS: [(u64, &str); 4] =
         [(1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB")];

@@ -1,9 +1,9 @@
 //! An index as the server describes it. Specs are read raw, because the driver's own `list_indexes`
-//! drops every option of an index that has one of an odd type (NaN, a double).
+//! drops all options of an index if one of them has an unexpected type (NaN, a double).
 
 use bson::{Bson, Document};
 
-/// The longest `expireAfterSeconds` that the server takes.
+/// The largest `expireAfterSeconds` that the server accepts.
 pub const LONGEST_TTL: u64 = 2_147_483_647;
 
 /// One index as `listIndexes` describes it.
@@ -21,18 +21,18 @@ impl IndexSpec {
         self.0.get_document("key").is_ok_and(|key| key.len() == 1 && key.contains_key(field))
     }
 
-    /// Whether it is the index on `_id` of a collection with a collation of its own, which that index
-    /// has too.
+    /// Whether it is the index on `_id` of a collection with a collation, which that index
+    /// inherits.
     pub fn is_collated_id(&self) -> bool {
         self.name() == "_id_" && self.0.contains_key("collation")
     }
 
-    /// Whether the server deletes by it.
+    /// Whether it is a TTL index.
     pub fn is_ttl(&self) -> bool {
         self.0.contains_key("expireAfterSeconds")
     }
 
-    /// Whether it takes one document only of those that lack its fields.
+    /// Whether only one document may lack its fields: it is unique and not sparse.
     pub(crate) fn takes_one_without(&self) -> bool {
         let has = |option| self.0.get(option).is_some_and(truthy);
         has("unique") && !has("sparse") && !self.0.contains_key("partialFilterExpression")
@@ -43,7 +43,7 @@ impl IndexSpec {
         self.0.get("unique").is_some_and(truthy)
     }
 
-    /// Its `expireAfterSeconds`, if that is a whole number the server acts on.
+    /// Its `expireAfterSeconds`, if it is a whole number that the server uses.
     pub fn seconds(&self) -> Option<u64> {
         let seconds = match self.0.get("expireAfterSeconds")? {
             Bson::Int32(seconds) => u64::try_from(*seconds).ok()?,
@@ -54,8 +54,8 @@ impl IndexSpec {
         (seconds <= LONGEST_TTL).then_some(seconds)
     }
 
-    /// Whether it leads along the values of `field`, for all documents that have one: its first key
-    /// is that field, and the planner may use it.
+    /// Whether queries can use it to find all documents by `field`: its first key is that field, it
+    /// is complete, and the planner may use it.
     pub(crate) fn leads_along(&self, field: &str) -> bool {
         let key = self.0.get_document("key").ok().and_then(|key| key.iter().next());
         let ordered =
@@ -65,12 +65,12 @@ impl IndexSpec {
             && !self.is_hidden()
     }
 
-    /// Whether the planner may not use it; the server deletes by it all the same.
+    /// Whether it is hidden: the planner ignores it, but the TTL monitor does not.
     pub(crate) fn is_hidden(&self) -> bool {
         self.0.get("hidden").is_some_and(truthy)
     }
 
-    /// Whether `field` is a key of this direction.
+    /// Whether `field` is a key in this direction.
     pub(crate) fn goes(&self, field: &str, direction: i32) -> bool {
         let own = self.0.get_document("key").ok().and_then(|key| key.get(field));
         match own {
@@ -82,7 +82,7 @@ impl IndexSpec {
     }
 }
 
-/// Whether the value of an index option turns it on.
+/// Whether this value turns an index option on.
 pub(crate) fn truthy(value: &Bson) -> bool {
     !matches!(value, Bson::Boolean(false) | Bson::Int32(0) | Bson::Int64(0) | Bson::Null)
 }

@@ -1,6 +1,6 @@
-//! A value of a document as the bytes that it consists of. Not every `_id` survives decoding: text
-//! that is not UTF-8, a document with a field twice, old binary data of a wrong length. Only its own
-//! bytes address such a document.
+//! A value of a document as its raw bytes. Not every `_id` survives decoding: text that is not
+//! UTF-8, a document with a field twice, or old binary data of a wrong length. Only its own bytes
+//! address such a document.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use bson::{Bson, Document, RawDocument};
 
 use crate::model::session::{SessionId, shorten};
 
-/// The element types that are told apart here.
+/// The element types that this module distinguishes.
 const DOUBLE: u8 = 0x01;
 const STRING: u8 = 0x02;
 pub(crate) const DOCUMENT: u8 = 0x03;
@@ -21,18 +21,19 @@ const INT32: u8 = 0x10;
 const INT64: u8 = 0x12;
 const DECIMAL: u8 = 0x13;
 
-/// A value as its bytes: the `_id` of a document, or what its store looks it up by. It may be as good
-/// as a password, so `Debug` shows only its short form.
+/// A value as its bytes: the `_id` of a document, or the id by which its store looks it up. It may
+/// be as good as a password, so `Debug` shows only its short form.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(Box<[u8]>);
 
 impl Key {
-    /// The `_id` of a document. Writes address it by `_id`, whichever field its store looks it up by.
+    /// The `_id` of a document. Writes always address a document by `_id`, even if its store uses
+    /// another field.
     pub fn of(document: &RawDocument) -> Option<Self> {
         Self::at(document, "_id")
     }
 
-    /// What stands at the dotted `path` of `document`; `None` where the path leads through an array.
+    /// The value at the dotted `path` of `document`; `None` if an array is on the path.
     pub fn at(document: &RawDocument, path: &str) -> Option<Self> {
         let mut body = document.as_bytes();
         let mut names = path.split('.').peekable();
@@ -60,22 +61,22 @@ impl Key {
         &self.0[1..]
     }
 
-    /// How many bytes it takes.
+    /// Its size in bytes.
     pub(crate) fn size(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether it is text, valid or not, which a collation may compare as equal to other text.
+    /// Whether it is text, valid or not: a collation may treat it as equal to other text.
     pub(crate) fn is_text(&self) -> bool {
         matches!(self.kind(), STRING | SYMBOL)
     }
 
-    /// Whether it is an instant or a number.
+    /// Whether it is a time or a number.
     pub(crate) fn is_scalar(&self) -> bool {
         matches!(self.kind(), DOUBLE | DATE | INT32 | INT64 | DECIMAL)
     }
 
-    /// The value as the driver decodes it; `None` where that would not be the same value any more.
+    /// The value as the driver decodes it; `None` if decoding would change it.
     pub fn bson(&self) -> Option<Bson> {
         let mut alone = Raw::new();
         alone.key("", self);
@@ -85,13 +86,13 @@ impl Key {
         (again == alone).then(|| decoded.into_iter().next()).flatten().map(|(_, value)| value)
     }
 
-    /// Its short form, in which no id is whole.
+    /// Its short form, which never shows a whole id.
     pub fn short(&self) -> String {
         if let Some(value) = self.bson() {
             return SessionId::new(value, "").short();
         }
         let text = match self.kind() {
-            // Without the length and the zero at the end.
+            // Skip the length at the beginning, and the zero at the end.
             STRING | SYMBOL => self.value().get(4..self.value().len().saturating_sub(1)),
             _ => None,
         };
@@ -109,7 +110,7 @@ impl From<&Bson> for Key {
         let mut alone = bson::raw::RawDocumentBuf::new();
         match bson::raw::RawBson::try_from(value.clone()) {
             Ok(value) => alone.append(bson::raw::cstr!("a"), value),
-            // Only a field's name with a zero in it has no bytes.
+            // Only a field name with a zero byte cannot be encoded.
             Err(_) => alone.append(bson::raw::cstr!("a"), RawBsonRef::Null),
         }
         Self::at(&alone, "a").unwrap_or_else(|| Self::new(0x0A, &[]))
@@ -128,8 +129,8 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The type and the value of the first element called `name` in the bytes of a document, whatever the
-/// names and values before it are.
+/// The type and the value of the first element called `name` in the bytes of a document, even if
+/// elements before it cannot be read.
 fn element<'a>(document: &'a [u8], name: &str) -> Option<(u8, &'a [u8])> {
     let mut rest = document.get(4..)?;
     loop {
@@ -144,7 +145,7 @@ fn element<'a>(document: &'a [u8], name: &str) -> Option<(u8, &'a [u8])> {
     }
 }
 
-/// How many bytes a value takes at the front of `bytes`.
+/// The size of the value at the beginning of `bytes`.
 fn size(kind: u8, bytes: &[u8]) -> Option<usize> {
     let length = || usize::try_from(i32::from_le_bytes(*bytes.first_chunk()?)).ok();
     let text = |bytes: &[u8]| bytes.iter().position(|byte| *byte == 0).map(|end| end + 1);
@@ -167,13 +168,13 @@ fn size(kind: u8, bytes: &[u8]) -> Option<usize> {
     })
 }
 
-/// The most that is kept of each value where only the shape of a document counts, in bytes.
+/// The number of bytes kept of each value if only the structure of a document matters.
 const SHAPE: usize = 64 << 10;
-/// The elements that are kept of an array there.
+/// The number of elements kept of each array in that case.
 const SHAPE_ELEMENTS: usize = 100;
 
-/// The document with long texts and bytes cut in their middle, and long arrays at their end: its fields
-/// and their types are the same.
+/// The document with long text and binary data cut in the middle, and long arrays cut at the end.
+/// Its fields and their types stay the same.
 pub(crate) fn shape_of(document: &RawDocument) -> RawDocumentBuf {
     if document.as_bytes().len() <= SHAPE {
         return document.to_owned();
@@ -211,7 +212,7 @@ fn shape(body: &[u8], most: usize) -> Option<RawDocumentBuf> {
                 let length = i32::try_from(cut.len() + 1).ok()?;
                 [&length.to_le_bytes()[..], &cut, &[0]].concat().into()
             }
-            // Without its length, which is what is written anew; the subtype stays.
+            // Skip the length, which is written anew; the subtype stays.
             0x05 if value[4] != 0x02 => {
                 let length = i32::try_from(SHAPE).ok()?;
                 [&length.to_le_bytes()[..], &value[4..5 + SHAPE]].concat().into()
@@ -227,8 +228,7 @@ fn shape(body: &[u8], most: usize) -> Option<RawDocumentBuf> {
     Some(shape_of_all.done())
 }
 
-/// How many values a document has, those in its documents and arrays included; at least `most` where
-/// there are more.
+/// How many values a document has, including nested ones. Counting stops above `most`.
 pub(crate) fn count_values(body: &[u8], most: usize) -> Option<usize> {
     let mut rest = body.get(4..)?;
     let mut count = 0;
@@ -249,7 +249,7 @@ pub(crate) fn count_values(body: &[u8], most: usize) -> Option<usize> {
     Some(count)
 }
 
-/// A document that is put together from raw values, which a `Document` cannot hold.
+/// A document built from raw values, which a `Document` cannot hold.
 #[derive(Debug)]
 pub(crate) struct Raw(Vec<u8>);
 
@@ -258,12 +258,12 @@ impl Raw {
         Self(vec![0; 4])
     }
 
-    /// Makes room, so that a large document is not copied as it grows.
+    /// Reserves space, so that a large document is not copied as it grows.
     pub(crate) fn reserve(&mut self, bytes: usize) {
         self.0.reserve(bytes);
     }
 
-    /// Adds an element. `name` has no zero in it.
+    /// Adds an element. `name` must not contain a zero byte.
     fn put(&mut self, name: &str, kind: u8, value: &[u8]) {
         self.0.push(kind);
         self.0.extend(name.as_bytes());
@@ -286,7 +286,7 @@ impl Raw {
         values: impl IntoIterator<Item = (u8, &'a [u8])>,
     ) {
         self.put(name, ARRAY, &[]);
-        // In place: documents may be large, and each copy would be, too.
+        // Written in place, because copies of large documents would be large, too.
         let start = self.0.len();
         self.0.extend([0; 4]);
         for (at, (kind, value)) in values.into_iter().enumerate() {
@@ -319,12 +319,12 @@ impl Raw {
         self.0.push(0);
         let length = i32::try_from(self.0.len()).unwrap_or(i32::MAX);
         self.0[..4].copy_from_slice(&length.to_le_bytes());
-        // Its length and its end were just written, which is all that is looked at.
+        // Only the length and the end are checked, and both were just written.
         RawDocumentBuf::from_bytes(self.0).unwrap_or_default()
     }
 }
 
-/// `{name: {operator: value}, ...}`, as a range or a comparison with one value.
+/// `{name: {operator: value}, ...}`, for a range or a comparison with one value.
 pub(crate) fn compared(path: &str, with: &[(&str, &Key)]) -> RawDocumentBuf {
     let (mut conditions, mut filter) = (Raw::new(), Raw::new());
     with.iter().for_each(|(operator, key)| conditions.key(operator, key));

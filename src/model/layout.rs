@@ -1,13 +1,13 @@
-//! A layout says how one store writes a session. It is a record, not code: the id, the payload, the
-//! expiry, the dates and the user are paths and rules that documents are read by and that turn into
-//! filters. Nothing here waits, reads a clock or talks to a server.
+//! A layout describes how one store writes a session. It is a record, not code: the id, the
+//! payload, the expiry, the dates and the user are paths and rules, which are used to read
+//! documents and to build filters. Nothing here waits, reads a clock or contacts a server.
 //!
 //! `record` reads the TOML and compiles it into the [`Layout`] of `definition`; `known` has those
-//! that are built in. [`detect`] finds the layout of a collection, and
-//! `membership` which documents are sessions of it; `layouts` puts those of a mixed collection together. By a layout `read` finds the
-//! session in a document, and `states` the sessions of a collection that are over, by the rules of
-//! `expiry` and `derived`; `origin` is where one came from. `aggregation` says the same as expressions, and `mend`
-//! what puts an expiry right.
+//! that are built in. [`detect`] finds the layout of a collection, and `membership` decides which
+//! documents are its sessions; `layouts` combines those of a mixed collection. `read` extracts the
+//! session from a document, `states` builds the filter of each state from the rules of `expiry` and
+//! `derived`, and `origin` finds the client's address and user agent. `aggregation` has the same
+//! logic as expressions for the server, and `mend` repairs expiries.
 
 mod accounts;
 mod aggregation;

@@ -1,5 +1,5 @@
-//! Numbers as exactly as the server compares them: nanoseconds since 1970 are beyond the integers that a
-//! double can tell apart, and a decimal has twice as many digits.
+//! Compares numbers as exactly as the server does: a double cannot represent every nanosecond since
+//! 1970, and a decimal has twice as many digits.
 
 use std::cmp::Ordering;
 
@@ -20,7 +20,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// The number that `millis` since 1970 is, as the type that compares exactly with integers.
+    /// The number for `millis` since 1970, in a type that compares exactly with integers.
     pub fn number(self, millis: i64) -> Bson {
         match self {
             Self::S if millis % 1000 == 0 => Bson::Int64(millis / 1000),
@@ -30,7 +30,7 @@ impl Unit {
         }
     }
 
-    /// Milliseconds in one of it.
+    /// Milliseconds per unit.
     pub(crate) fn millis(self) -> f64 {
         match self {
             Self::S => 1000.0,
@@ -39,7 +39,7 @@ impl Unit {
         }
     }
 
-    /// The instant that `number` is, to the millisecond; infinity is the last there is.
+    /// The time of `number`, to the millisecond; infinity is the last possible time.
     pub fn instant(self, number: f64) -> Option<DateTime> {
         let millis = number * self.millis();
         (!millis.is_nan()).then(|| DateTime::from_millis(millis.floor() as i64))
@@ -73,9 +73,9 @@ impl From<i64> for Decimal {
 }
 
 impl Decimal {
-    /// The number, if it is one; infinity is beyond all others.
+    /// The number, if it is not NaN; infinity is beyond all others.
     pub(crate) fn of(decimal: Decimal128) -> Option<Self> {
-        /// The greatest exponent of a finite one is 6111.
+        /// The largest exponent of a finite decimal is 6111.
         const INFINITE: i32 = 10_000;
         let text = decimal.to_string();
         let whole = match text.as_str() {
@@ -95,7 +95,7 @@ impl Decimal {
         })
     }
 
-    /// The very number that a double is; `None` where it has too many digits.
+    /// The exact value of a double; `None` if it has too many digits.
     fn of_double(double: f64) -> Option<Self> {
         const MANTISSA: u32 = 52;
         let bits = double.to_bits();
@@ -107,7 +107,7 @@ impl Decimal {
             return (double == 0.0).then_some(Self::from(0));
         }
         let own = if double < 0.0 { -own } else { own };
-        // A half is five tenths.
+        // Each halving becomes a multiplication by five and a division by ten.
         Some(match power < 0 {
             true => Self { whole: own * 5_i128.pow(power.unsigned_abs()), exponent: power },
             false => Self { whole: own << power, exponent: 0 },
@@ -124,12 +124,12 @@ impl Decimal {
         Self { exponent: self.exponent + places, ..self }
     }
 
-    /// The whole number below it, or it itself.
+    /// Rounded down to a whole number.
     fn floor(self) -> i64 {
         self.rounded(i128::div_euclid)
     }
 
-    /// Without what is behind the point.
+    /// Without the fraction.
     pub(crate) fn truncated(self) -> i64 {
         self.rounded(|whole, of| whole / of)
     }
@@ -151,7 +151,7 @@ impl Decimal {
         let apart = self.exponent.abs_diff(other.exponent);
         let raised = |whole: i128| {
             let power = 10_i128.checked_pow(apart).unwrap_or(i128::MAX);
-            // What does not fit is further from zero than any other.
+            // A number that does not fit is further from zero than any that does.
             whole.saturating_mul(power)
         };
         match self.exponent >= other.exponent {
@@ -182,7 +182,7 @@ pub(crate) fn is_less(value: RawBsonRef<'_>, limit: &Bson) -> bool {
     }
 }
 
-/// The whole milliseconds that a number of `unit` is.
+/// A number in `unit` as whole milliseconds.
 pub(crate) fn millis_of(value: RawBsonRef<'_>, unit: Unit) -> Option<i64> {
     match value {
         RawBsonRef::Decimal128(decimal) => Some(Decimal::of(decimal)?.in_millis(unit).floor()),
@@ -211,7 +211,7 @@ mod tests {
         assert!(!less("1E-6100", Bson::Int64(0)));
         assert!(less("1E-6100", Bson::Double(0.5)));
         assert!(less("0", Bson::Int64(1)) && !less("0", Bson::Int64(0)));
-        // The double is a little less than what it is written as.
+        // The double is slightly less than its decimal form.
         assert!(!less("1795440000.123", Bson::Double(1_795_440_000.123)));
         assert!(less("1795440000.12299", Bson::Double(1_795_440_000.123)));
     }

@@ -1,9 +1,9 @@
 //! Decodes the payload of a session, in any encoding that stores use. Pure, and from raw BSON,
 //! because PHP and old drivers often wrote text that is not UTF-8.
 //!
-//! Every decoded payload is plain JSON, meant for reading and searching: an `ObjectId` is shown as
-//! its hex digits, a date as RFC 3339 in UTC with milliseconds, a decimal or a number beyond 64
-//! bits as a string, and other bytes as `{"$binary": "<base64>"}`.
+//! Every decoded payload is plain JSON, for reading and searching: an `ObjectId` is shown as its
+//! hex digits, a date as RFC 3339 in UTC with milliseconds, a decimal or a number beyond 64 bits as
+//! a string, and other bytes as `{"$binary": "<base64>"}`.
 
 mod base64;
 mod codec;

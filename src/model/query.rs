@@ -1,5 +1,5 @@
-//! Which sessions are meant: a plain value that becomes a filter for the server and, where only the
-//! decoded payload can tell, a test for each candidate.
+//! A query: a plain value that becomes a filter for the server and, if the decoded payload decides,
+//! a test for each candidate.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -28,27 +28,27 @@ pub(crate) use search::MOST_USERS;
 pub use users::{Met, Users};
 pub use value::Query;
 
-/// A session as its document and its payload tell it.
+/// A session with what its document and payload contain.
 struct Read<'a> {
     session: Session,
     /// The payload, if it was decoded.
     payload: Option<Cow<'a, Payload>>,
-    /// Whether it may have a user in a payload that cannot be decoded.
+    /// Whether it may have a user inside an undecodable payload.
     may_have_user: bool,
 }
 
 impl Query {
-    /// Whether a candidate's payload must be decoded to know whether it is meant.
+    /// Whether a candidate's payload must be decoded to know whether it matches.
     pub fn needs_payload(&self) -> bool {
         self.users.is_some() || self.anonymous || !self.payload.is_empty() || self.judges_touches()
     }
 
-    /// What the server can decide, of each session by its own layout. States are judged by `cutoff`,
-    /// ages by `now`. Whoever reads or writes sessions filters by a
-    /// [`Selection`](super::selection::Selection), which has more in it.
+    /// The filter for what the server can decide, for each session by its own layout. States are
+    /// evaluated at `cutoff`, ages at `now`. Reads and writes use the filter of a
+    /// [`Selection`](super::selection::Selection), which contains more conditions.
     ///
     /// # Errors
-    /// [`Error::NoDate`] where a layout keeps no date that a condition needs.
+    /// [`Error::NoDate`] if a layout does not store a date that a condition needs.
     pub(super) fn filter(
         &self,
         layouts: &Layouts,
@@ -73,12 +73,13 @@ impl Query {
         Ok(all(clauses))
     }
 
-    /// The candidates for the sessions of its users, in one layout; `None` where the server cannot tell.
+    /// The candidates for the sessions of the users, in one layout; `None` if the server cannot
+    /// narrow them down.
     pub(crate) fn candidates(&self, layout: &Layout) -> Option<Document> {
         search::users(layout, self.users.as_ref()?)
     }
 
-    /// Fails where the layout has nothing to decide a condition by.
+    /// Fails if the layout lacks what a condition needs.
     fn check(&self, layout: &Layout) -> Result<()> {
         if let Some(needed) = self.dates_of(layout).into_iter().find(|date| !date.is_stored()) {
             let Needed { condition, date, .. } = needed;
@@ -94,17 +95,18 @@ impl Query {
         Ok(())
     }
 
-    /// Whether the server's filter also sends the sessions that have a user at another place than
-    /// those of the layouts: it finds the text anywhere in JSON, and sends whatever it cannot read.
+    /// Whether the server's filter also returns sessions that have a user in other places than
+    /// those of the layouts: it finds the text anywhere in JSON, and returns everything that it
+    /// cannot read.
     pub(super) fn sends_every_place(&self, layouts: &Layouts) -> bool {
         let Some(users) = &self.users else { return true };
         let sends = |layout| search::users(layout, users).is_none() || search::is_in_text(layout);
         layouts.iter().all(sends)
     }
 
-    /// What `document`, which matched the filter, turns out to be, as it stands at `cutoff`. No more of
-    /// the payload is decoded than must be. Where else a session that is not meant has one of the users
-    /// is found out if that `counts`.
+    /// Checks `document`, which matched the filter, at `cutoff`. Decodes only the necessary part of
+    /// the payload. If `counts`, also finds the other places at which an unselected session has one
+    /// of the users.
     pub(super) fn judge(
         &self,
         layout: &Layout,
@@ -141,7 +143,7 @@ impl Query {
         })
     }
 
-    /// The session in `document`, if its payload has what is looked for, whoever its user is.
+    /// The session in `document`, if its payload fulfils the conditions, regardless of its user.
     fn read<'a>(
         &self,
         layout: &Layout,
@@ -166,10 +168,10 @@ impl Query {
     }
 }
 
-/// Fails where the layout does not say where users are.
+/// Fails if the layout has no places of users.
 pub(super) fn check_users(layout: &Layout) -> Result<()> {
     if layout.user.is_empty() {
-        let what = format!("the layout {} does not say where the user is", layout.name);
+        let what = format!("the layout {} does not define where the user is", layout.name);
         return Err(Error::Unsupported(what));
     }
     Ok(())
@@ -196,20 +198,22 @@ impl From<Unselected> for Verdict {
 /// A session that a query selects.
 pub(super) struct Candidate {
     pub(super) session: Session,
-    /// Whether it may have a user in a payload that cannot be decoded.
+    /// Whether it may have a user inside an undecodable payload.
     pub(super) may_have_user: bool,
 }
 
-/// What a candidate that the server sent turns out to be.
+/// The result of checking a candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// It is selected.
     Selected(Session),
-    /// It is not, but it has one of the users at these places, where the layout does not look.
+    /// It is not selected, but has one of the users at these places, where the layout does not
+    /// look.
     Elsewhere(BTreeSet<String>),
-    /// Nobody can say: its payload cannot be decoded. It matches neither a condition nor its opposite.
+    /// Unknown, because its payload cannot be decoded. It matches neither a condition nor its
+    /// opposite.
     Undecided,
-    /// It is another session.
+    /// It is not selected.
     Other,
 }
 

@@ -1,5 +1,5 @@
-//! Which sessions a command works on, in one value: it becomes one filter for the server, and one
-//! test of each document that the server found with it.
+//! The sessions that a command works on, as one value. It becomes one filter for the server, and
+//! one test for each document that the server returns.
 
 use bson::{DateTime, Document, RawDocument, doc};
 
@@ -15,37 +15,37 @@ mod keep;
 pub use keep::Keep;
 pub(crate) use keep::{Ranked, Ranking, Ranks};
 
-/// The sessions that match a query at an instant, and what is left out of them.
+/// The sessions that match a query at a given time, except those that are spared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
-    /// The conditions that must hold.
+    /// The conditions.
     pub query: Query,
-    /// The `_id`s it is limited to, if sessions were named.
+    /// The `_id`s of the named sessions, if sessions were named.
     pub keys: Option<Vec<Key>>,
     /// The server's clock: ages count back from it.
     pub now: DateTime,
     /// Sessions that expire before this instant are expired.
     pub cutoff: DateTime,
-    /// Whether credentials of programs are left out, as where sessions are ended or changed. A named
-    /// one is selected all the same, and an expired one is dead like any other session.
+    /// Whether credentials of programs are spared, as by commands that write. A named credential is
+    /// still selected, and so is an expired one, which is useless anyway.
     pub spares_credentials: bool,
-    /// What is left out by its id or its user.
+    /// The sessions that are spared by id or user.
     pub except: Except,
-    /// Which of each user's sessions are left out after that.
+    /// The most recent sessions of each user, which are spared after all other conditions.
     pub keep: Option<Keep>,
 }
 
-/// Sessions that are left out of a selection.
+/// Sessions that a selection spares.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Except {
-    /// Those with these `_id`s.
+    /// The sessions with these `_id`s.
     pub keys: Vec<Key>,
-    /// Those of these users: of whom [`Session::user`] says so.
+    /// The sessions of these users, by [`Session::user`].
     pub users: Users,
 }
 
 impl Except {
-    /// Whether nothing is left out.
+    /// Whether nothing is spared.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.users.is_empty()
     }
@@ -70,11 +70,11 @@ impl Selection {
         Self { cutoff, ..Self::new(Query::state(State::Expired), now) }
     }
 
-    /// The filters for the server: one, or several where many sessions are named. They decide
-    /// everything, or all but what only a decoded payload tells: see [`Selection::session`].
+    /// The filters for the server: one, or several if many sessions are named. They decide
+    /// everything except conditions on the decoded payload: see [`Selection::session`].
     ///
     /// # Errors
-    /// [`Error::Unsupported`](crate::Error::Unsupported) where a layout cannot decide a condition.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) if a layout cannot decide a condition.
     pub fn filter(&self, layouts: &Layouts) -> Result<Vec<Filter>> {
         Ok(self.keyed(&self.condition(layouts)?))
     }
@@ -96,8 +96,8 @@ impl Selection {
         Ok(all(vec![query, self.invariant(layouts)]))
     }
 
-    /// `condition` of the sessions that were named, if any were: one filter, or several that are for
-    /// the server one after the other, where one would be too large.
+    /// `condition`, limited to the named sessions, if any: one filter, or several to be sent one
+    /// after the other if one would be too large.
     pub(crate) fn keyed(&self, condition: &Document) -> Vec<Filter> {
         let Some(keys) = &self.keys else { return vec![condition.clone().into()] };
         chunks(keys, MOST_KEYS, MOST_BYTES)
@@ -105,8 +105,8 @@ impl Selection {
             .collect()
     }
 
-    /// The filter without the `_id`s: what a write repeats that names them itself. Of many users none is
-    /// in it: such a write is bound to the user that was read.
+    /// The filter without the `_id`s, which a write by `_id` repeats. It does not contain long
+    /// lists of users: such a write is bound to the user that was read.
     ///
     /// # Errors
     /// As for [`Selection::filter`].
@@ -116,8 +116,8 @@ impl Selection {
         self.of_query(&query, layouts)
     }
 
-    /// What holds for every selected session, whatever the query. A filter that is put together from
-    /// ranges of an index instead of the query has this in it too, so it is added in one place.
+    /// The conditions of every selected session that do not depend on the query. Filters for ranges
+    /// of an index need them as well, so they are added in one place.
     pub(crate) fn invariant(&self, layouts: &Layouts) -> Document {
         let keys = self.except.keys.iter().filter_map(|key| Some(exactly("_id", &key.bson()?)));
         let spared: Vec<Document> = self.spared(layouts).into_iter().chain(keys).collect();
@@ -125,13 +125,12 @@ impl Selection {
         all([layouts.membership()].into_iter().chain(spared).collect())
     }
 
-    /// The filter of the sessions that are left out although they match; `None` where there can be
-    /// none.
+    /// The filter of the credentials that match but are spared; `None` if there cannot be any.
     ///
     /// # Errors
     /// As for [`Selection::filter`].
     pub fn left_out(&self, layouts: &Layouts) -> Result<Option<Document>> {
-        // Whoever is named by an `_id` is meant, even a credential.
+        // A session named by `_id` is selected even if it is a credential.
         let Some(spared) = self.spared(layouts) else { return Ok(None) };
         let all_that_match = Self { spares_credentials: false, ..self.clone() };
         Ok(Some(all(vec![all_that_match.condition(layouts)?, spared])))
@@ -143,9 +142,9 @@ impl Selection {
         layouts.credentials().filter(|_| is_spared)
     }
 
-    /// The dates that the conditions compare with. For each, the filter of all sessions that have it,
-    /// and the filter of those that lack it although they match the other conditions that the server
-    /// can judge: they cannot be decided, so they are not selected.
+    /// The dates that the conditions compare. For each, the filter of all sessions that have the
+    /// date, and the filter of those that lack it but match the other conditions that the server
+    /// can check. These cannot be decided, so they are not selected.
     ///
     /// # Errors
     /// As for [`Selection::filter`].
@@ -162,17 +161,17 @@ impl Selection {
         filters.collect()
     }
 
-    /// Whether the server's filter does not decide, so that candidates must be read whole.
+    /// Whether the server's filter is not sufficient, so that whole candidates must be read.
     pub fn needs_payload(&self) -> bool {
         self.query.needs_payload() || self.judges_users() || self.judges_keys()
     }
 
-    /// Whether an `_id` that is left out has bytes that no filter can hold.
+    /// Whether a spared `_id` has bytes that no filter can contain.
     fn judges_keys(&self) -> bool {
         self.except.keys.iter().any(|key| key.bson().is_none())
     }
 
-    /// Whether the user of a session decides in a way that no filter repeats.
+    /// Whether the selection depends on the user in a way that no filter can express.
     pub(crate) fn judges_users(&self) -> bool {
         let users = self.query.users.as_ref().is_some_and(|users| users.only().is_none());
         users || self.query.anonymous || !self.except.users.is_empty() || self.keep.is_some()
@@ -193,7 +192,7 @@ impl Selection {
         self.judge(layouts, document, false).ok()
     }
 
-    /// The same of any document, with the places where a session that is not selected has the user.
+    /// The same for any document, with the places where an unselected session has the user.
     pub fn verdict(&self, layouts: &Layouts, document: &RawDocument) -> Verdict {
         match self.judge(layouts, document, true) {
             Ok(session) => Verdict::Selected(session),
@@ -201,9 +200,8 @@ impl Selection {
         }
     }
 
-    /// Whether a document is selected, decided here alone, whatever server or file it comes from. A
-    /// last touch that follows from the expiry counts like one that is stored, and credentials are
-    /// sessions like any other.
+    /// Whether a document is selected, without the server, for example for a document from a file.
+    /// Derived touches count like stored ones, and credentials like other sessions.
     pub fn holds(&self, layouts: &Layouts, document: &RawDocument) -> bool {
         let key = Key::of(document);
         let is_among = |keys: &[Key]| key.as_ref().is_some_and(|key| keys.contains(key));
@@ -242,14 +240,14 @@ impl Selection {
         }
     }
 
-    /// The same selection of any user's sessions, where the server would not send those that have
-    /// the user at a place where the layout does not look.
+    /// The same selection for any user, if the server would not return sessions that have the user
+    /// in a place where the layout does not look.
     pub fn of_any_user(&self, layouts: &Layouts) -> Option<Self> {
         let query = Query { users: None, ..self.query.clone() };
         (!self.query.sends_every_place(layouts)).then(|| Self { query, ..self.clone() })
     }
 
-    /// The same selection in parts of so many users.
+    /// The same selection, split into parts of this many users.
     pub(crate) fn divided(&self, most: usize) -> Vec<Self> {
         match &self.query.users {
             Some(users) if users.len() > most => {
@@ -261,11 +259,11 @@ impl Selection {
     }
 }
 
-/// How many keys go into one filter, and how many bytes of them: it has room for 16 MB.
+/// The maximum number of keys in one filter, and their maximum size: a filter is limited to 16 MB.
 pub(crate) const MOST_KEYS: usize = 10_000;
 pub(crate) const MOST_BYTES: usize = 4 << 20;
 
-/// `keys` in order, at most so many and of so many bytes at a time, or a single one.
+/// Splits `keys`, in order, into parts within these limits. A part has at least one key.
 pub(crate) fn chunks(keys: &[Key], most: usize, bytes: usize) -> impl Iterator<Item = &[Key]> {
     let mut rest = keys;
     std::iter::from_fn(move || {

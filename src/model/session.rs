@@ -1,4 +1,4 @@
-//! A session as every store has it: an id, a state, some dates, perhaps a user.
+//! A session, independent of its store: an id, a state, dates, and perhaps a user.
 
 use std::fmt;
 
@@ -13,15 +13,15 @@ pub enum State {
     Live,
     /// The store keeps it forever.
     Endless,
-    /// Neither the store nor a TTL index can act on its expiry: it never goes away by itself.
+    /// Neither the store nor a TTL index can act on its expiry: nothing deletes it automatically.
     Malformed,
 }
 
 impl State {
-    /// All of them, in the order in which they are reported.
+    /// All states, in the order of reports.
     pub const ALL: [Self; 4] = [Self::Expired, Self::Live, Self::Endless, Self::Malformed];
 
-    /// The word for it in rows.
+    /// Its name in rows.
     pub fn name(self) -> &'static str {
         match self {
             Self::Expired => "expired",
@@ -43,19 +43,19 @@ impl fmt::Display for State {
 #[derive(Clone, PartialEq)]
 pub struct SessionId {
     value: Bson,
-    /// Bytes at the front that the store puts before every id, such as `session:`.
+    /// The length of the prefix that the store adds to every id, such as `session:`, in bytes.
     fixed: usize,
 }
 
-/// How many characters of an id are shown.
+/// The number of characters of an id to show.
 const SHOWN: usize = 12;
 
 impl SessionId {
-    /// The id `value` of a store that begins every id with `prefix`.
+    /// The id `value` of a store that adds `prefix` to every id.
     pub fn new(value: Bson, prefix: &str) -> Self {
         let fixed = match &value {
-            // Comparing with the empty text is slow: its pointer is to nowhere, which glibc's
-            // AVX-512 `memcmp` reads from, and the processor has to take the fault back.
+            // Comparing with empty text is slow: glibc's AVX-512 `memcmp` reads from its dangling
+            // pointer, and the processor must suppress the fault.
             _ if prefix.is_empty() => 0,
             Bson::String(text) if text.starts_with(prefix) => prefix.len(),
             Bson::Binary(binary) if binary.bytes.starts_with(prefix.as_bytes()) => prefix.len(),
@@ -69,7 +69,7 @@ impl SessionId {
         &self.value
     }
 
-    /// The whole id: text as it is, an `ObjectId`, UUID or other bytes in hexadecimal digits.
+    /// The whole id: text unchanged; an `ObjectId`, a UUID or other bytes in hexadecimal digits.
     pub fn full(&self) -> String {
         match &self.value {
             Bson::String(text) => text.clone(),
@@ -86,8 +86,8 @@ impl SessionId {
         }
     }
 
-    /// Twelve characters after the store's fixed prefix, never more than half of the rest.
-    /// Enough to name a session with, not enough to be one.
+    /// Twelve characters after the store's fixed prefix, but at most half of the rest: enough to
+    /// identify a session, but not to log in with it.
     pub fn short(&self) -> String {
         if let Bson::String(text) = &self.value {
             return shorten(text.get(self.fixed..).unwrap_or(text));
@@ -96,8 +96,8 @@ impl SessionId {
         shorten(full.get(self.fixed..).unwrap_or(&full))
     }
 
-    /// The short form of a session of `user`, which can be lengthened until it is unique. Where the
-    /// application begins its ids with the user, which is no secret, the twelve characters follow that.
+    /// The short form of the id of a session of `user`, which can be lengthened until it is unique.
+    /// If the id begins with the user, which is not secret, the twelve characters come after it.
     pub fn shortened(self, user: Option<&str>) -> ShortId {
         let (fixed, text) = match self.value {
             Bson::String(text) => (self.fixed, text),
@@ -113,31 +113,31 @@ impl SessionId {
     }
 }
 
-/// The beginning of an id, as rows show it. It knows the rest, so that it can show more; `Debug` and
-/// `Display` do not give that away.
+/// The beginning of an id, as shown in rows. It contains the rest, so that it can be lengthened;
+/// `Debug` and `Display` do not reveal that.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ShortId {
     text: String,
-    /// Where the id begins after what the store puts before every one.
+    /// Where the id begins after the store's prefix.
     start: usize,
-    /// How many bytes are shown.
+    /// The number of bytes shown.
     shown: usize,
-    /// How many may be shown: half of what follows the store's prefix, or the user's.
+    /// The maximum number of bytes shown: half of what follows the prefix, or the user.
     most: usize,
 }
 
-/// How many characters are shown after what an id shares with another one: enough for them to name one
-/// of a billion sessions.
+/// How many characters are shown after the part that an id shares with another one: enough to
+/// identify one of a billion sessions.
 const APART: usize = 8;
 
 impl ShortId {
-    /// What is shown.
+    /// The visible part.
     pub fn as_str(&self) -> &str {
         &self.text[self.start..self.start + self.shown]
     }
 
-    /// Lengthens each id that begins like another one among `ids` until it is unique, at most to what
-    /// may be shown. Returns the bytes of the longest that was lengthened.
+    /// Lengthens ids that begin alike until each is unique, up to its maximum. Returns the length
+    /// of the longest one that was lengthened, in bytes.
     pub fn tell_apart(mut ids: Vec<&mut Self>) -> Option<usize> {
         ids.sort_unstable_by(|one, other| one.own().cmp(other.own()));
         let (mut with_last, mut longest) = (0, None);
@@ -153,7 +153,7 @@ impl ShortId {
         longest
     }
 
-    /// Shows at least `bytes`, such as those of an id that had to be lengthened.
+    /// Shows at least this many bytes, such as the length of another id that had to be lengthened.
     pub fn show_as_much(&mut self, bytes: usize) {
         let own = self.own();
         let bytes = (0..=bytes.min(own.len())).rfind(|at| own.is_char_boundary(*at)).unwrap_or(0);
@@ -172,7 +172,7 @@ impl ShortId {
     }
 }
 
-/// How many bytes the first `characters` characters of `text` take.
+/// The length of the first `characters` characters of `text`, in bytes.
 fn width_of(text: &str, characters: usize) -> usize {
     if text.is_ascii() {
         return characters.min(text.len());
@@ -180,7 +180,7 @@ fn width_of(text: &str, characters: usize) -> usize {
     text.char_indices().nth(characters).map_or(text.len(), |(at, _)| at)
 }
 
-/// How many bytes of whole characters two texts begin with alike.
+/// The length of the common prefix of two texts, in bytes of whole characters.
 fn shared(one: &str, other: &str) -> usize {
     let letters = one.chars().zip(other.chars());
     letters.take_while(|(one, other)| one == other).map(|(letter, _)| letter.len_utf8()).sum()
@@ -239,21 +239,21 @@ impl From<ObjectId> for SessionId {
     }
 }
 
-/// What is known of one session without its payload.
+/// What is known about a session without its payload.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Session {
-    /// What the store looks it up by.
+    /// The id by which the store looks it up.
     pub id: SessionId,
-    /// Its state at the cutoff it was read with.
+    /// Its state at the cutoff.
     pub state: State,
-    /// The instant after which the store treats it as over; the earliest, if there are several.
+    /// The time after which the store treats it as over; the earliest, if there are several.
     pub expires: Option<DateTime>,
     /// When the store last wrote or touched it.
     pub touched: Option<DateTime>,
     /// When the store created it.
     pub created: Option<DateTime>,
-    /// Who is logged in, as text: a string, a number, an `ObjectId` or a UUID in the document.
+    /// The user, as text: a string, a number, an `ObjectId` or a UUID in the document.
     pub user: Option<String>,
     /// BSON size of the document, in bytes.
     pub bytes: u64,

@@ -1,4 +1,4 @@
-//! What a database holds: which collections are of sessions, and in which layout.
+//! Finds the collections of a database that hold sessions, and their layouts.
 
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument, doc};
@@ -19,24 +19,25 @@ mod choice;
 
 pub use choice::{Choice, Purpose};
 
-/// How many documents a layout is drafted from: a field that one session in a hundred has is among them.
+/// How many documents a draft is based on: enough to contain a field that one session in a hundred
+/// has.
 const DRAFT_SAMPLE: i64 = 500;
 
 /// A collection that holds sessions, or accounts with sessions inside.
 #[derive(Debug, Clone)]
 pub struct Surveyed {
-    /// Its layout, or those of a mixed collection, and how sure that is.
+    /// Its layout, or those of a mixed collection, with the certainty.
     pub verdict: Verdict,
-    /// How many documents it has, if this login may know.
+    /// The number of documents, if this login may read it.
     pub documents: Option<u64>,
     /// Their size in bytes, uncompressed.
     pub bytes: Option<u64>,
-    /// The state of the TTL index that the likeliest layout needs.
+    /// The state of the TTL index that the most likely layout needs.
     pub ttl: Option<TtlState>,
 }
 
 impl Connection {
-    /// A look at a collection, to judge its layout by.
+    /// Samples a collection to detect its layout.
     async fn sample(&self, collection: &str, purpose: Purpose, size: i64) -> Result<Sample> {
         let Some(indexes) = self.indexes(collection).await? else {
             return Err(self.no_collection(collection).await);
@@ -44,9 +45,9 @@ impl Connection {
         let mut sample = self.sample_shapes(collection, indexes, purpose, size).await?;
         let is_all = (sample.documents.len() as i64) < size;
         if purpose == Purpose::Reading && !is_all {
-            // The newest may be of another store than the oldest.
+            // The newest documents may be of another store than the oldest.
             let last = Some(Hint::Keys(doc! { "$natural": -1 }));
-            // A view has no order of its own.
+            // A view has no storage order.
             let Ok(last) = self.picked(collection, doc! { "$limit": size }, last, shape_of).await
             else {
                 return Ok(sample);
@@ -60,8 +61,8 @@ impl Connection {
         Ok(sample)
     }
 
-    /// The text of a record for the documents of `collection`, guessed from some hundreds of them, and
-    /// what the built-in layouts say of these.
+    /// A record for the documents of `collection`, guessed from some hundreds of them, and the
+    /// result of detecting a built-in layout.
     ///
     /// # Errors
     /// [`Error::NoCollection`], the errors of [`Sample::draft`], or if the server refuses the command or
@@ -82,10 +83,10 @@ impl Connection {
         }
     }
 
-    /// Whether there is such a collection.
+    /// Checks that the collection exists.
     ///
     /// # Errors
-    /// [`Error::NoCollection`], which names the session collections that there are.
+    /// [`Error::NoCollection`], which names the existing session collections.
     pub(crate) async fn exists(&self, collection: &str) -> Result<()> {
         match self.indexes(collection).await? {
             Some(_) => Ok(()),
@@ -93,8 +94,8 @@ impl Connection {
         }
     }
 
-    /// The same for what looks only at fields and their types: a hundred sessions of 16 MB are no
-    /// more than they must be.
+    /// The same if only fields and their types matter: values are shortened, so that a hundred
+    /// sessions of 16 MB stay small.
     async fn sample_shapes(
         &self,
         collection: &str,
@@ -153,8 +154,8 @@ impl Connection {
     /// # Errors
     /// If the server refuses the command or cannot be reached.
     pub async fn session_collections(&self) -> Result<Vec<String>> {
-        // Enough to detect a layout, few enough for a database of a thousand collections: this only
-        // decorates an error.
+        // Enough to detect a layout, but few enough for a database of a thousand collections,
+        // because this only adds a hint to an error.
         const LOOK: i64 = 5;
         let mut found = Vec::new();
         for name in self.collections().await? {
@@ -167,7 +168,7 @@ impl Connection {
         Ok(found)
     }
 
-    /// By the built-in layouts, and before them by the one of the operator.
+    /// With the operator's layout first, then the built-in ones.
     async fn judge(
         &self,
         collection: &str,
@@ -197,7 +198,7 @@ impl Connection {
         Ok(names)
     }
 
-    /// The databases that this login may see, but the server's own.
+    /// The databases that this login may see, except the server's own.
     async fn databases(&self) -> Result<Vec<String>> {
         let command = doc! { "listDatabases": 1, "nameOnly": true, "authorizedDatabases": true };
         let admin = self.on("admin");
@@ -210,7 +211,7 @@ impl Connection {
     }
 
     /// Every collection that holds sessions: of this database, or of all that this login may see.
-    /// What fits the layouts `own` is said to have them, rather than a built-in one.
+    /// The layouts `own` take precedence over built-in ones.
     ///
     /// # Errors
     /// If the server refuses the command or cannot be reached.
@@ -245,8 +246,8 @@ impl Connection {
         indexes: &[IndexSpec],
         verdict: Verdict,
     ) -> Result<Surveyed> {
-        // Without the right to collStats the sizes stay unknown. Its count is the server's own, and
-        // costs nothing; after a crash it may be off.
+        // Without the right to collStats the sizes stay unknown. The count comes from the server's
+        // metadata, which is free, but may be wrong after a crash.
         let stats = self.run("collStats", collection, doc! { "collStats": collection }).await.ok();
         let number = |field| stats.as_ref().map(|stats| affected(stats, field));
         let layout = verdict.likeliest();

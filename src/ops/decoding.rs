@@ -7,12 +7,12 @@ use mongodb::raw_batch_cursor::RawBatch;
 use crate::error::{Error, Result};
 use crate::store::Batches;
 
-/// How many bytes of batches wait to be decoded or are decoded at a time, and one batch more: those of
-/// large sessions have 16 MB each.
+/// The maximum number of bytes that wait for decoding or are being decoded, plus one batch: a batch
+/// of large sessions has 16 MB.
 const MOST_BYTES: usize = 16 << 20;
 
-/// Batches that are decoded at a time: one more than there are cores, so that none waits for a batch to
-/// be read, but not more bytes than memory allows.
+/// The batches that are decoded at a time: one more than there are cores, so that no core waits for
+/// a read, within the limit of bytes.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     bytes: usize,
@@ -26,7 +26,7 @@ impl InFlight {
         self.batches <= cores && self.bytes < MOST_BYTES
     }
 
-    /// One more; how many bytes it has.
+    /// Adds a batch, and returns its size in bytes.
     pub(crate) fn add(&mut self, batch: &RawBatch) -> usize {
         let bytes = batch.as_raw_document().as_bytes().len();
         self.batches += 1;
@@ -34,15 +34,15 @@ impl InFlight {
         bytes
     }
 
-    /// One of so many bytes is done.
+    /// Removes a finished batch of this many bytes.
     pub(crate) fn remove(&mut self, bytes: usize) {
         self.batches -= 1;
         self.bytes -= bytes;
     }
 }
 
-/// Gives each batch to `look` on a thread of its own, as many at a time as there are cores, and what that
-/// comes to `add`, in any order. Ends early where `add` says that it is enough.
+/// Passes each batch to `look` on its own thread, on all cores, and each result to `add`, in any
+/// order. Ends early if `add` returns `false`.
 pub(crate) async fn decode<T: Send + 'static>(
     mut batches: Batches,
     look: impl Fn(&RawBatch) -> T + Clone + Send + 'static,
@@ -68,7 +68,7 @@ pub(crate) async fn decode<T: Send + 'static>(
                     return Ok(());
                 }
             }
-            // It panicked, and said so itself.
+            // It panicked, and its message was printed.
             Some(Err(_)) => return Err(Error::Unsupported("a batch was lost".into())),
             None => return Ok(()),
         }

@@ -1,8 +1,8 @@
-//! The doctor: every reason why the sessions of a collection will not expire, or will be slow, what
-//! it means, and what mends it.
+//! The doctor: finds the reasons why sessions do not expire or are slow to find, with their impact
+//! and remedy.
 //!
-//! Facts are gathered first, each by itself, so that a missing right makes one of them unknown and
-//! no more. What they mean is decided by checks that are pure: [`examine`].
+//! Facts are gathered first, each separately, so that a missing right makes only one of them
+//! unknown. Pure checks then evaluate them: [`examine`].
 
 mod checks;
 mod facts;

@@ -1,9 +1,9 @@
 //! The TTL index that a layout's documents need, and any other index in its place.
 //!
-//! Rules of the server that shape this (mongod 6.0.5): the same key with other options or another
-//! name is refused (85, 86); `collMod` turns a plain index into a TTL index in place and would as
-//! happily convert one whose name or options the application does not expect; options of an odd
-//! type (NaN, a double) are dropped by the driver's own `list_indexes`, so specs are read raw.
+//! Rules of the server behind this (mongod 6.0.5): the same key with other options or another name
+//! is refused (85, 86). `collMod` converts a plain index to a TTL index in place, even one whose
+//! name or options the application does not expect. The driver's own `list_indexes` drops options
+//! of an unexpected type (NaN, a double), so specs are read raw.
 
 mod build;
 mod change;

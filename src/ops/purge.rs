@@ -1,11 +1,11 @@
-//! Deleting or ending the sessions of a selection, in batches that the caller pulls: the caller owns
-//! progress, limits and interruption, and may stop between any two batches.
+//! Deletes or ends the sessions of a selection, in batches that the caller pulls. The caller
+//! controls progress, limits and interruption, and may stop between any two batches.
 //!
-//! Several batches are in flight at a time. Every write repeats the whole predicate and names the
-//! index that it goes along: a session renewed between the read and the write lives.
+//! Several batches are in flight at a time. Every write repeats the whole predicate, so that a
+//! session renewed between the read and the write survives. It also names its index as a hint.
 //!
-//! A [`Purge`] is a plain value; [`Store::plan`](crate::Store::plan) says how its sessions are found,
-//! and [`Store::purge`](crate::Store::purge) begins it.
+//! A [`Purge`] is a plain value; [`Store::plan`](crate::Store::plan) shows how its sessions are
+//! found, and [`Store::purge`](crate::Store::purge) starts it.
 
 mod candidates;
 mod count;

@@ -1,5 +1,5 @@
-//! Putting the documents of an archive back, in batches that the caller pulls. An id that exists is
-//! skipped, so it can be done again at any time, after whatever stopped it.
+//! Restores the documents of an archive, in batches that the caller pulls. Existing ids are
+//! skipped, so a restore can always be repeated, whatever stopped it.
 
 use std::collections::HashSet;
 
@@ -15,26 +15,26 @@ use crate::server::cursor::{Query, RawQuery};
 use crate::server::reply::{affected, documents, first_batch, refusal};
 use crate::store::joined;
 
-/// How many sessions a batch has by default.
+/// The default number of sessions per batch.
 pub const BATCH_SIZE: u32 = 1000;
-/// The most bytes of documents in a batch, unless a single one is larger: a command
-/// holds 16 MB.
+/// The maximum size of a batch in bytes, unless a single document is larger: a command is limited
+/// to 16 MB.
 const BATCH_BYTES: usize = 4 << 20;
 /// How long the server may work on one batch, in milliseconds.
 const BATCH_MAX_MS: i64 = 60_000;
 /// `DuplicateKey`.
 const DUPLICATE_KEY: i32 = 11000;
 
-/// What came of one batch, or of all so far.
+/// The result of one batch, or of all so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Restored {
-    /// Documents that were taken from the archive.
+    /// Documents that were read from the archive.
     pub read: u64,
-    /// Those that were inserted.
+    /// Documents that were inserted.
     pub inserted: u64,
-    /// Those that were not, because the collection has their id already.
+    /// Documents that were not inserted, because the collection has their id already.
     pub skipped: u64,
-    /// Whether `inserted` is exact; after a connection that broke in mid-write it is "at least", and
+    /// Whether `inserted` is exact. If a connection broke during a write, it is "at least", and
     /// `skipped` is "at most".
     pub exact: bool,
 }
@@ -50,23 +50,23 @@ impl Restored {
     }
 }
 
-/// A restore under way.
+/// A running restore.
 #[derive(Debug)]
 pub struct Restoring<I> {
     connection: Connection,
     collection: String,
     documents: I,
     batch_size: u32,
-    /// Read, but too large for the batch before.
+    /// A document that was read but did not fit the previous batch.
     held: Option<RawDocumentBuf>,
-    /// What ended the reading, to be reported once the documents before it are restored.
+    /// The error that ended the reading, to be reported once the documents before it are restored.
     broken: Option<Error>,
     total: Restored,
     cancel: CancellationToken,
 }
 
 impl Connection {
-    /// Starts putting `documents` back into `collection`, which is created if it does not exist, in
+    /// Starts restoring `documents` into `collection`, which is created if it does not exist, in
     /// batches of `batch_size`. Nothing is read or written before its first batch is pulled.
     pub fn restore<I>(
         &self,
@@ -90,7 +90,7 @@ impl Connection {
         }
     }
 
-    /// How many of `documents` have an `_id` that is in `collection` already.
+    /// How many of `documents` have an `_id` that already exists in `collection`.
     ///
     /// # Errors
     /// If the server refuses the command or cannot be reached; and the first error among the documents.
@@ -117,7 +117,7 @@ impl Connection {
         let mut matching = Raw::new();
         matching.document("$match", &among("_id", keys));
         let (matching, counting) = (matching.done(), rawdoc! { "$count": "n" });
-        // Along the index on `_id`; no document is sent.
+        // From the index on `_id`, without sending documents.
         let mut parts = Raw::new();
         parts.documents("pipeline", [&*matching, &*counting]);
         let mut command = joined(&rawdoc! { "aggregate": collection }, &parts.done());
@@ -128,22 +128,20 @@ impl Connection {
     }
 }
 
-/// What its operations say in `currentOp` and the profiler.
+/// The comment of its operations in `currentOp` and the profiler.
 const COMMENT: &str = concat!("sessionctl ", env!("CARGO_PKG_VERSION"), " restore");
 
 impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
-    /// What was done so far, also of a batch that failed.
+    /// The result so far, including that of a batch that failed.
     pub fn total(&self) -> Restored {
         self.total
     }
 
-    /// Restores the next batch. `None` when nothing is left, or when the token was cancelled: the
-    /// batch under way is always finished first, unless its server is away.
+    /// Restores the next batch. `None` if nothing is left, or if the token was cancelled: a running
+    /// batch is always finished first, unless the server is unreachable.
     ///
     /// # Errors
-    /// What is still wrong after several attempts, or at once what trying again cannot mend, such as
-    /// a document that the collection's validator refuses. An error of the documents' source comes
-    /// after what could be read before it was restored.
+    /// The error that remains after several attempts, or at once an error that a retry cannot overcome, such as a document that the collection's validator refuses. An error of the archive is returned after the documents before it were restored.
     pub async fn next(&mut self) -> Result<Option<Restored>> {
         let mut retries = Retries::default();
         if self.cancel.is_cancelled() || !retries.reach(&self.connection, &self.cancel).await? {
@@ -157,7 +155,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
         let outcome = self.insert_with_retries(&batch, &mut restored).await;
         self.total.add(restored);
         match outcome {
-            // Interrupted while its server was away: a failure is not what ended it.
+            // It was interrupted while the server was unreachable, which is not a failure.
             Err(error) if self.cancel.is_cancelled() && may_pass(&error) => Ok(None),
             outcome => outcome.map(|()| Some(restored)),
         }
@@ -166,14 +164,14 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
     fn read(&mut self) -> Vec<RawDocumentBuf> {
         let mut batch = Vec::new();
         let mut bytes = 0;
-        // A full batch does not wait for one more document, which may be large.
+        // A full batch does not read another document, which may be large.
         let most = self.batch_size as usize;
         while self.broken.is_none() && batch.len() < most && bytes < BATCH_BYTES {
             let Some(next) = self.held.take().map(Ok).or_else(|| self.documents.next()) else {
                 break;
             };
             let document = next.and_then(|document| match Key::of(&document) {
-                // The server would give it a new id each time.
+                // The server would generate a new id in each restore.
                 None => Err(Error::Document("it has no _id".into())),
                 Some(_) => Ok(document),
             });
@@ -201,7 +199,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
         loop {
             let error = match self.insert(batch).await {
                 Ok(reply) => {
-                    // What an earlier attempt inserted is there now.
+                    // Documents of an earlier attempt now exist.
                     restored.inserted = restored.inserted.max(reply.inserted);
                     match reply.failure {
                         None => {
@@ -213,14 +211,14 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
                             return Err(error);
                         }
                         Some(error) => {
-                            // Not confirmed by the majority: a new primary may not have it.
+                            // Without confirmation by a majority, a new primary may not have it.
                             restored.exact = false;
                             error
                         }
                     }
                 }
                 Err(error) => {
-                    // After anything but a refusal, the server may have carried out a part.
+                    // After any error except a refusal, the server may have carried out a part.
                     restored.exact &= error.is_refusal();
                     error
                 }
@@ -233,7 +231,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
     }
 
     async fn insert(&self, batch: &[RawDocumentBuf]) -> Result<Reply> {
-        // The server repeats a taken id in its reply, which the driver could not decode.
+        // The server repeats an existing id in its reply, which the driver may be unable to decode.
         let odd = batch.iter().filter_map(|document| Key::of(document));
         let odd: Vec<Key> = odd.filter(|key| key.bson().is_none()).collect();
         let taken = if odd.is_empty() { HashSet::new() } else { self.taken(&odd).await? };
@@ -244,10 +242,10 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
         let bytes: usize = batch.iter().map(|document| document.as_bytes().len() + 16).sum();
         command.reserve(bytes + 1024);
         command.extend(&rawdoc! { "insert": &*self.collection });
-        // Raw, because an archive in BSON may hold text that is not UTF-8.
+        // Raw, because a BSON archive may contain text that is not UTF-8.
         command.documents("documents", batch.iter().filter(is_new).map(|document| &**document));
         let mut command = command.done();
-        // A taken id must not keep the rest of the batch out.
+        // An existing id must not stop the rest of the batch.
         command.append(cstr!("ordered"), false);
         command.append(cstr!("maxTimeMS"), BATCH_MAX_MS);
         command.append(cstr!("comment"), COMMENT);
@@ -262,7 +260,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
         Ok(reply)
     }
 
-    /// Those of `keys` that the collection has.
+    /// The `keys` that exist in the collection.
     async fn taken(&self, keys: &[Key]) -> Result<HashSet<Key>> {
         let mut parts = Raw::new();
         parts.document("filter", &among("_id", keys));
@@ -284,7 +282,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
     }
 }
 
-/// What the server said of a batch.
+/// The server's reply to a batch.
 struct Reply {
     inserted: u64,
     skipped: u64,
@@ -304,12 +302,12 @@ impl Reply {
     }
 }
 
-/// Whether this write error says that the `_id` is taken: the session is there already. A key that is
-/// taken in another unique index keeps out a session that is not there.
+/// Whether this write error means that the `_id` exists, so that the session is already there. A
+/// duplicate in another unique index prevents restoring a session that is not there.
 fn is_taken_id(error: &Document) -> bool {
     let taken = match error.get_document("keyPattern") {
         Ok(pattern) => pattern.keys().eq(["_id"]),
-        // Some servers leave the pattern out.
+        // Some servers omit the key pattern.
         Err(_) => error.get_str("errmsg").is_ok_and(|message| message.contains(" index: _id_ ")),
     };
     taken && error.get_i32("code").is_ok_and(|code| code == DUPLICATE_KEY)

@@ -1,4 +1,4 @@
-//! What the login may do, asked before a person is asked to confirm it.
+//! The rights of the login, checked before a confirmation.
 
 use bson::doc;
 

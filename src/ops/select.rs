@@ -1,4 +1,4 @@
-//! Reading the sessions of a selection: the server sends candidates, and all cores decide which of
+//! Reads the sessions of a selection: the server sends candidates, and all cores check which of
 //! them are selected.
 
 use std::collections::VecDeque;
@@ -19,23 +19,24 @@ use crate::ops::decoding::InFlight;
 use crate::server::reply::documents;
 use crate::store::{Batches, Reading, Store};
 
-/// What a batch of candidates turned out to be.
+/// The result of checking a batch of candidates.
 #[derive(Debug, Clone)]
 pub struct Judged<T> {
-    /// What was taken of each selected session, in the order in which they were read.
+    /// The values taken from each selected session, in the order of reading.
     pub selected: Vec<T>,
-    /// How many candidates there were.
+    /// The number of candidates.
     pub looked_at: u64,
     /// Sessions that have a user of the selection where the layout does not look.
     pub elsewhere: Elsewhere,
-    /// Sessions of which nobody can say, because their payload cannot be decoded.
+    /// Sessions for which it is unknown whether they match, because their payload cannot be
+    /// decoded.
     pub undecided: u64,
     /// Which of the users of the selection the selected sessions have.
     pub met: Met,
 }
 
 impl<T> Judged<T> {
-    /// What was taken without judging anything.
+    /// A batch whose sessions needed no check.
     pub fn of(selected: Vec<T>) -> Self {
         Self {
             looked_at: selected.len() as u64,
@@ -47,10 +48,10 @@ impl<T> Judged<T> {
     }
 }
 
-/// How a batch is judged.
+/// How to check a batch.
 type Judge<T> = dyn Fn(&RawBatch) -> Judged<T> + Send + Sync;
 
-/// Candidates that are being judged.
+/// Candidates that are being checked.
 pub struct Judging<T> {
     batches: Batches,
     ended: bool,
@@ -66,11 +67,11 @@ impl<T> fmt::Debug for Judging<T> {
 }
 
 impl Store {
-    /// Reads what matches `filter`, and takes something of each session among it that is selected.
-    /// With an empty filter, which sends foreign documents too, membership is decided here.
+    /// Reads the documents that match `filter`, and takes a value from each selected session. With
+    /// an empty filter, which returns foreign documents too, membership is checked here.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the command cannot be sent or the server rejects it.
     pub async fn judge<T: Send + 'static>(
         &self,
         filter: impl Into<Filter>,
@@ -96,11 +97,11 @@ impl Store {
         })
     }
 
-    /// The selection in parts that are read one after the other: users who have a field of their own
-    /// with an index are looked up some thousand at a time, since a filter has room for 16 MB.
+    /// The selection in parts that are read one after the other: users in an indexed field are
+    /// looked up some thousand at a time, because a filter is limited to 16 MB.
     ///
     /// # Errors
-    /// What reading the indexes meets.
+    /// If the indexes cannot be read.
     pub async fn parts(&self, selection: &Selection) -> Result<Vec<Selection>> {
         let whole = || vec![selection.clone()];
         let is_large = selection.query.users.as_ref().is_some_and(|users| users.len() > MOST_USERS);
@@ -110,22 +111,22 @@ impl Store {
         }
         let indexes = match self.indexes().await {
             Ok(indexes) => indexes,
-            // Whoever may not look at the indexes may read the sessions.
+            // A login that may not list the indexes may still read the sessions.
             Err(error) if error.is_refusal() => return Ok(whole()),
             Err(error) => return Err(error),
         };
         let mut fields = self.layouts().iter().flat_map(Layout::user_fields);
         let is_indexed = fields.all(|path| indexes.iter().any(|index| index.leads_along(path)));
-        // Without an index each part would read the whole collection.
+        // Without an index, each part would read the whole collection.
         Ok(if is_indexed { selection.divided(MOST_USERS) } else { whole() })
     }
 
-    /// The selection with its `keep` ranked: which sessions of each user are the most recent is found
-    /// out in one pass, or, where the ranks of all users take more than 64 MB, in several, each over
-    /// the users of one part.
+    /// The selection with its `keep` ranked. One pass finds the most recent sessions of each user.
+    /// If the ranks of all users take more than 64 MB, there are several passes, each for a part of
+    /// the users.
     ///
     /// # Errors
-    /// As for [`Selection::filter`], and what the connection meets.
+    /// As for [`Selection::filter`], and if the command cannot be sent or the server rejects it.
     pub async fn ranked(&self, selection: Selection) -> Result<Selection> {
         let Some(keep) = selection.keep.clone().filter(|keep| !keep.is_ranked()) else {
             return Ok(selection);
@@ -141,7 +142,8 @@ impl Store {
         Ok(Selection { keep: Some(keep.ranked(ranks)), ..selection })
     }
 
-    /// The ranks of all users, in so many passes; `None` where one of them would take too much memory.
+    /// The ranks of all users, in this number of passes; `None` if one of them would take too much
+    /// memory.
     async fn ranks(&self, all: &Selection, keep: &Keep, parts: u64) -> Result<Option<Ranks>> {
         let mut ranks = Ranks::default();
         for part in 0..parts {
@@ -153,7 +155,7 @@ impl Store {
         Ok(Some(ranks))
     }
 
-    /// One pass; `None` where it would take too much memory.
+    /// One pass; `None` if it would take too much memory.
     async fn rank(&self, selection: &Selection, mut ranking: Ranking) -> Result<Option<Ranks>> {
         for part in self.parts(selection).await? {
             for filter in part.filter(self.layouts())? {
@@ -172,16 +174,16 @@ impl Store {
     }
 }
 
-/// What the ranks of a pass may take.
+/// The memory limit for the ranks of a pass.
 const MOST_BYTES: usize = 64 << 20;
 
 impl<T: Send + 'static> Judging<T> {
-    /// The next batch, in the order in which they were read; `None` at the end.
+    /// The next batch, in the order of reading; `None` at the end.
     ///
     /// # Errors
     /// What the connection meets.
     pub async fn next(&mut self) -> Result<Option<Judged<T>>> {
-        // One is read while the others are judged.
+        // One batch is read while the others are checked.
         while !self.ended && self.in_flight.has_room() {
             if self.flights.front().is_some_and(|(_, flight)| flight.is_finished()) {
                 break;
@@ -196,7 +198,7 @@ impl<T: Send + 'static> Judging<T> {
             }
         }
         let Some((bytes, flight)) = self.flights.pop_front() else { return Ok(None) };
-        // A task of ours panicked, and said so itself.
+        // One of our tasks panicked, and its message was printed.
         let lost = |_| Error::Unsupported("an internal task panicked".into());
         let judged = flight.await.map_err(lost)?;
         self.in_flight.remove(bytes);

@@ -1,5 +1,5 @@
-//! A collection in numbers: states, sizes, ages, expiries and users.
-//! The server reads every session once and groups; what it sends is a few hundred lines to add up.
+//! The statistics of a collection: states, sizes, ages, expiries and users. The server reads every
+//! session once and groups them; it returns a few hundred lines to add up.
 
 use bson::{DateTime, Document, RawDocument, RawDocumentBuf, doc};
 
@@ -21,26 +21,26 @@ pub use users::Users;
 use aggregation::Aggregation;
 use grid::{Group, Histograms};
 
-/// How many of the first sessions, and of the last, are examined before the pass.
+/// How many of the first and of the last sessions are examined before the pass.
 const LOOK: u64 = 100;
-/// And of how many bytes, but for the last of them.
+/// The maximum size of these sessions, except the last one.
 const LOOK_BYTES: usize = 4 << 20;
 
 /// The error of a server before 5.2 for `$topN`.
 const UNKNOWN_ACCUMULATOR: i32 = 15952;
 
-/// The sessions of a collection in numbers. Where a date or a user is unknown of every session,
-/// what is made from it is `None` or empty.
+/// The statistics of a collection. If a date or the user is unknown for every session, the values
+/// based on it are `None` or empty.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// The instant that decides the states, and from which ages and slots count.
+    /// The time at which states are evaluated, and from which ages and slots count.
     pub now: DateTime,
     /// How many sessions the collection has, if only a sample of them was examined.
     pub sampled_of: Option<u64>,
-    /// In the order of [`State::ALL`].
+    /// The sessions in each state, in the order of [`State::ALL`].
     pub states: [Share; 4],
-    /// The documents that are no sessions.
+    /// The foreign documents.
     pub foreign: Share,
     /// The expiries.
     pub expires: Span,
@@ -48,26 +48,26 @@ pub struct Stats {
     pub oldest_expired: Option<DateTime>,
     /// The next expiry of a live session.
     pub next_expiry: Option<DateTime>,
-    /// When sessions were made, by [`Stats::created_by`].
+    /// The first and the last creation, by [`Stats::created_by`].
     pub created: Span,
-    /// Where the creation was found; `None` if nowhere.
+    /// The source of the creation time; `None` if there is none.
     pub created_by: Option<CreatedBy>,
-    /// When sessions were last touched.
+    /// The first and the last touch.
     pub touched: Span,
-    /// How many sessions expire in which time from now; from the past on, without gaps.
+    /// How many sessions expire in each time slot, beginning in the past, without gaps.
     pub expiries: Vec<Slot>,
     /// The same for each of the next 48 hours.
     pub coming: Vec<Slot>,
-    /// How old the sessions are, by [`Stats::created_by`]; from the youngest on.
+    /// How many sessions have each age, by [`Stats::created_by`], the youngest first.
     pub ages: Vec<Slot>,
-    /// How many of the sessions were made in each of the last 24 hours, the present one last.
+    /// How many of the sessions were created in each of the last 24 hours, the current one last.
     pub growth: Vec<Slot>,
     /// The users; `None` if the layout has none.
     pub users: Option<Users>,
 }
 
 impl Stats {
-    /// Of an empty collection.
+    /// The statistics of an empty collection.
     pub fn of_nothing(now: DateTime) -> Self {
         Self {
             now,
@@ -136,7 +136,7 @@ impl Stats {
 }
 
 impl Store {
-    /// What is in the collection, seen from `now`, which is the server's and decides the states.
+    /// The statistics of the collection. `now` is the server's time, at which states are evaluated.
     ///
     /// # Errors
     /// If the server refuses the command or cannot be reached.
@@ -164,8 +164,8 @@ impl Store {
         users: Option<&[Document]>,
     ) -> Result<Stats> {
         let looked_at = self.first_and_last().await?;
-        // Most collections have documents of one shape, so the cheap aggregation is enough; where
-        // it was not, the thorough one costs a second reading.
+        // In most collections, all documents have the same fields, so the cheap aggregation is
+        // enough. If not, the thorough one reads the collection a second time.
         let quick = Aggregation::after_a_look(self.layouts(), now, &looked_at);
         let stats = match self.aggregated(&quick, options, now, users).await? {
             Some(stats) => Some(stats),
@@ -180,7 +180,7 @@ impl Store {
         Ok(stats)
     }
 
-    /// Where the creation of sessions is found, by a look at some.
+    /// The source of the creation time, from some sessions.
     async fn created_by(&self, now: DateTime) -> Result<Option<CreatedBy>> {
         let looked_at = self.first_and_last().await?;
         Ok(Aggregation::after_a_look(self.layouts(), now, &looked_at).created_by())
@@ -218,8 +218,7 @@ impl Store {
         let mut pipeline = Vec::new();
         if let Some(size) = options.sample {
             let size = i64::try_from(size).unwrap_or(i64::MAX);
-            // Before everything else, as only a first stage can draw at random instead of sorting
-            // the collection.
+            // This must be the first stage: later, `$sample` would sort the collection.
             pipeline.push(doc! { "$sample": { "size": size } });
         }
         pipeline.extend(aggregation.pipeline(users.map(<[Document]>::to_vec)));

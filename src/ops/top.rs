@@ -26,57 +26,58 @@ pub use rates::{Memory, Rates};
 pub struct Wanted {
     /// In this state.
     pub state: Option<State>,
-    /// Of this user, or with ids that begin so, from [`Wanted::SHORTEST_ID`] characters on.
+    /// Of this user, or with ids that begin with this text, if it has at least
+    /// [`Wanted::SHORTEST_ID`] characters.
     pub text: Option<String>,
     /// At most this many.
     pub limit: usize,
 }
 
 impl Wanted {
-    /// How much of an id must be given for it to be looked for.
+    /// The minimum length of the beginning of an id.
     pub const SHORTEST_ID: usize = 8;
 
-    /// Whether sessions are left out.
+    /// Whether this shows only some of the sessions.
     pub fn is_some(&self) -> bool {
         self.state.is_some() || self.text.is_some()
     }
 }
 
-/// What one snapshot saw. Each piece is there, or says why it is not.
+/// The result of one snapshot. Each part is known, or has the reason why it is not.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The server's clock.
     pub now: DateTime,
-    /// How many sessions there are, as the server has counted all along.
+    /// The number of documents in the server's metadata.
     pub sessions: Fact<u64>,
-    /// How many came and went lately; `None` at the first snapshot.
+    /// How many sessions came and went recently; `None` at the first snapshot.
     pub rates: Fact<Option<Rates>>,
-    /// The newest of the sessions that are wanted.
+    /// The newest of the wanted sessions.
     pub found: Fact<Found>,
-    /// What the TTL monitor of the server has done, in all collections; the first number of deleted
-    /// ones is that of the first snapshot.
+    /// The work of the server's TTL monitor, in all collections. The first number of deleted
+    /// documents is that of the first snapshot.
     pub passes: Fact<Passes>,
-    /// How that is set.
+    /// The settings of the TTL monitor.
     pub monitor: Fact<Monitor>,
-    /// Whoever sweeps under a lease; it may have run out.
+    /// The sweeper that holds a lease, which may have run out.
     pub sweeper: Fact<Option<Sweeper>>,
-    /// How long finding the rows took.
+    /// The time that finding the rows took.
     pub took: Duration,
 }
 
-/// Sessions, the newest first unless they are those of a user.
+/// Sessions, the newest first unless they are filtered by user.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Found {
     /// The sessions.
     pub entries: Vec<Entry>,
-    /// Whether the search was given up before it had seen all that there is.
+    /// Whether the search stopped before it had examined all sessions.
     pub given_up: bool,
 }
 
-/// One of them, and its `_id`, by which it is found again.
+/// A session, and its `_id`, by which it is found again.
 #[derive(Clone, PartialEq)]
 pub struct Entry {
-    /// What is shown of it.
+    /// The session as shown.
     pub session: Session,
     /// Its `_id`, which may be as good as a password.
     pub key: Key,
@@ -93,18 +94,17 @@ impl fmt::Debug for Entry {
 pub struct Counts {
     /// The server's clock, which decides the states.
     pub at: DateTime,
-    /// In the order of [`State::ALL`].
+    /// The sessions in each state, in the order of [`State::ALL`].
     pub states: [u64; 4],
-    /// How many sessions there were, as the server has counted all along: after it was killed that
-    /// may be wrong.
+    /// The number of documents in the server's metadata, which may be wrong after a crash.
     pub known: u64,
-    /// The expired session that waits longest to be removed.
+    /// The oldest expiry of an expired session.
     pub oldest: Option<DateTime>,
-    /// How many were examined, if the numbers are estimated from a random sample.
+    /// How many sessions were examined, if the numbers are estimated from a random sample.
     pub sample: Option<u64>,
     /// Whether the collection has the TTL index that its layout needs.
     pub index: TtlState,
-    /// How long the counting took.
+    /// The time that counting took.
     pub took: Duration,
 }
 
@@ -115,15 +115,15 @@ impl Counts {
         at.map_or(0, |at| self.states[at])
     }
 
-    /// How many sessions there are by now, where the server's own number has become `known`.
+    /// The estimated number of sessions now that the server's metadata has the number `known`.
     pub fn all(&self, known: u64) -> u64 {
         let counted: u64 = self.states.iter().sum();
         (counted + known).saturating_sub(self.known)
     }
 
-    /// How long to pause after a command for which the server worked this long.
+    /// The pause after a command that took the server this long.
     pub fn rest(took: Duration) -> Duration {
-        // So watching keeps the server busy for less than a tenth of the time.
+        // So watching occupies the server for less than a tenth of the time.
         took.saturating_mul(10)
     }
 }

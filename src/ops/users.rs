@@ -1,9 +1,8 @@
-//! Who has sessions: one line a user, counted exactly, in memory that does not grow with the collection.
+//! Counts sessions by user, exactly, in memory that does not grow with the collection.
 //!
-//! A pass over the selected sessions keeps what it counts of each user: a hash, the name, two counts and
-//! two instants, and a hash of each address and user agent. Where that would take more than a limit, the
-//! pass goes on with half of the users, by the range of their hashes, and others are counted in passes of
-//! their own.
+//! A pass over the selected sessions keeps for each user: a hash, the name, two counts, two times,
+//! and a hash of each address and user agent. If that exceeds the memory limit, the pass continues
+//! with half of the users, by the range of their hashes. The others are counted in further passes.
 
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -23,15 +22,15 @@ mod tally;
 pub use tally::User;
 use tally::{Found, Tally};
 
-/// Which users are told of.
+/// Which users to return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Those with the most sessions, at most so many; `None` is all.
+    /// The maximum number, those with the most sessions; `None` is all.
     pub limit: Option<usize>,
-    /// Only those with at least so many of the selected sessions.
+    /// Only users with at least this many of the selected sessions.
     pub min_sessions: u64,
-    /// How many bytes one pass may keep, about. The users that are told of come on top; and so do the
-    /// addresses of a few users who have very many.
+    /// The approximate memory limit of one pass, in bytes. The returned users need memory in
+    /// addition, and so do the addresses of a few users who have very many.
     pub memory: usize,
 }
 
@@ -45,32 +44,33 @@ impl Default for Options {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Users {
-    /// Those with the most sessions first; names in their order where these are equal.
+    /// The users, sorted by number of sessions, the largest first, and name.
     pub users: Vec<User>,
-    /// How many there are with enough sessions, whatever the limit.
+    /// How many users have enough sessions, regardless of the limit.
     pub found: u64,
-    /// How many sessions were selected.
+    /// The number of selected sessions.
     pub sessions: u64,
-    /// How many of them have no user.
+    /// The number of sessions without a user.
     pub anonymous: u64,
-    /// How many have a payload that cannot be decoded, and no user beside it: nobody knows.
+    /// The number of sessions whose user is unknown, because their payload cannot be decoded.
     pub unreadable: u64,
-    /// Sessions of which nobody can say whether they match, because their payload cannot be decoded.
+    /// Sessions for which it is unknown whether they match, because their payload cannot be
+    /// decoded.
     pub undecided: u64,
     /// Sessions that have a user of the selection where the layout does not look.
     pub elsewhere: Elsewhere,
     /// Which of the users of the selection have selected sessions.
     pub met: Met,
-    /// How often the sessions were read.
+    /// The number of passes over the sessions.
     pub passes: u32,
 }
 
 impl Store {
-    /// The users of the sessions of `selection`. While it reads, `looked_at` is called with the number of
-    /// documents that were looked at since.
+    /// The users of the sessions of `selection`. `looked_at` is called with the number of documents
+    /// in each batch.
     ///
     /// # Errors
-    /// As for [`Selection::filter`], and what the connection meets.
+    /// As for [`Selection::filter`], and if the command cannot be sent or the server rejects it.
     pub async fn users(
         &self,
         selection: &Selection,
@@ -135,7 +135,7 @@ impl Users {
         for user in tally.into_users().filter(|user| user.sessions >= options.min_sessions) {
             self.found += 1;
             self.users.push(user);
-            // The others are dropped now and then, not one by one.
+            // The others are dropped from time to time, not one by one.
             if options.limit.is_some_and(|limit| self.users.len() > limit.saturating_mul(2) + 1000)
             {
                 self.keep(options.limit);
@@ -152,17 +152,17 @@ impl Users {
     }
 }
 
-/// What a batch is looked at by.
+/// What counting a batch needs.
 #[derive(Clone)]
 struct Look {
     store: Store,
     selection: Selection,
     hashes: RandomState,
-    /// The first hash of a user that is not counted yet.
+    /// The first hash of the users that are not counted yet.
     from: u64,
 }
 
-/// What one batch holds.
+/// The counts of one batch.
 #[derive(Default)]
 struct Part {
     looked_at: u64,

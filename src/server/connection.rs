@@ -70,20 +70,20 @@ pub(crate) struct Asking<'a> {
     pub(crate) collection: Option<&'a str>,
     /// Its `maxTimeMS`.
     pub(crate) max_time: Option<Duration>,
-    /// The servers that may carry it out.
+    /// The servers that may execute it.
     pub(crate) servers: Servers<'a>,
 }
 
-/// The servers that may carry out a command.
+/// The servers that may execute a command.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Servers<'a> {
     Primary,
-    /// Those that the read preference of the connection string allows.
+    /// The servers that the read preference of the connection string allows.
     Readable,
     These(&'a SelectionCriteria),
 }
 
-/// What a command comes to, and the session that it used and left.
+/// The result of a command, and the session that it used.
 pub(crate) type Outcome<T> = (mongodb::error::Result<T>, Option<ClientSession>);
 
 /// The kind of a deployment.
@@ -192,14 +192,14 @@ impl Connection {
         Self { database: database.into(), ..self.clone() }
     }
 
-    /// The command whose reply is overdue for longest, although the server does not work on it, and
-    /// for how long. Such a command is given up after a while.
+    /// The command whose reply has been overdue the longest, although the server is not running it,
+    /// and for how long. After a while, sessionctl gives up on such a command.
     pub fn overdue(&self) -> Option<(String, Duration)> {
         self.waits.troubles.overdue()
     }
 
-    /// What is wrong with the connection at the moment: a reply is overdue, or the last command did
-    /// not reach a server or lost its reply. `None` if all is well.
+    /// The current trouble with the connection: a reply is overdue, or the last command did not
+    /// reach a server or lost its reply. `None` if there is none.
     pub fn trouble(&self) -> Option<String> {
         match self.overdue() {
             Some((command, waited)) => {
@@ -210,13 +210,12 @@ impl Connection {
         }
     }
 
-    /// Sends a command, and waits for its reply: `work` is given a client, and a session if the server
-    /// knows them. It is never dropped; when it is given up, it is left to itself. Gives the client,
-    /// too, with which a cursor goes on.
+    /// Sends a command, and waits for its reply. `work` gets a client, and a session if the server
+    /// supports them. Its future is never dropped: if the reply is lost, it continues detached.
+    /// Also returns the client, which a cursor needs to continue.
     ///
     /// # Errors
-    /// As the driver or the server reports it. [`Error::NoReply`] if no reply comes and the server
-    /// does not work on the command, after which the next command uses another client.
+    /// As the driver or the server reports it. [`Error::NoReply`] if no reply comes and the server is not running the command. The next command then uses another client.
     pub(crate) async fn ask<T, F>(
         &self,
         asking: Asking<'_>,
@@ -237,7 +236,7 @@ impl Connection {
         Ok((link, value))
     }
 
-    /// The same for a read, which is sent once more if its reply is lost.
+    /// The same for a read, which is sent again once if its reply is lost.
     pub(crate) async fn ask_again<T, F>(
         &self,
         asking: Asking<'_>,
@@ -253,7 +252,7 @@ impl Connection {
         }
     }
 
-    /// Waits for what `work` comes to, with the session of this id.
+    /// Waits for the result of `work`, with the session of this id.
     pub(crate) async fn await_reply<T: Send + 'static>(
         &self,
         asking: Asking<'_>,
@@ -268,7 +267,7 @@ impl Connection {
             Servers::Primary | Servers::Readable => vec![None],
         };
         let operation = || match &session {
-            // No other command under way has this session.
+            // No other running command uses this session.
             Some(id) => doc! { "lsid.id": id },
             None => {
                 doc! { "appName": &self.asked.app_name, format!("command.{command}"): { "$exists": true } }
@@ -285,7 +284,7 @@ impl Connection {
         })
     }
 
-    /// What selects each of the servers that answer.
+    /// The criteria that select each of the answering servers.
     fn members(&self) -> Vec<Option<SelectionCriteria>> {
         let is = |address: String| {
             let is = move |server: &ServerInfo<'_>| server.address().to_string() == address;
@@ -294,8 +293,8 @@ impl Connection {
         self.heartbeats.answering().into_iter().map(is).collect()
     }
 
-    /// A malformed reply may have left its connection in the middle of another: the next command
-    /// uses another client.
+    /// After a malformed reply, the connection may be in the middle of a message, so the next
+    /// command uses another client.
     pub(crate) fn checked<T>(
         &self,
         asking: Asking<'_>,
@@ -417,7 +416,7 @@ impl Connection {
         }
     }
 
-    /// Sends a command. A read is sent once more if its reply is lost.
+    /// Sends a command. A read is sent again once if its reply is lost.
     async fn send_raw(&self, mut asking: Asking<'_>, command: RawDocumentBuf) -> Result<Document> {
         asking.max_time = max_time(&command);
         let database: Arc<str> = match asking.collection {
@@ -497,7 +496,7 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// The commands that change nothing, and may be sent again.
+/// The commands that change nothing, so that they can be repeated.
 const READS: [&str; 15] = [
     "aggregate",
     "buildInfo",
@@ -516,8 +515,8 @@ const READS: [&str; 15] = [
     "serverStatus",
 ];
 
-/// The field that every reply to a command has. The driver does not compare the number of a reply with
-/// that of its request, so a reply that somebody sent twice would be taken for the next one.
+/// A field that every reply to this command has. The driver does not compare the number of a reply
+/// with that of its request, so a duplicated reply would be taken for the next one.
 fn field_of_reply(command: &str) -> Option<&'static str> {
     match command {
         "aggregate" | "find" | "listCollections" | "listIndexes" => Some("cursor"),
@@ -537,7 +536,7 @@ fn max_time(command: &RawDocument) -> Option<Duration> {
     u64::try_from(millis).ok().map(Duration::from_millis)
 }
 
-/// The id of a session, in which no two commands are under way.
+/// The id of a session. No two running commands share one.
 pub(crate) fn session_id(session: &ClientSession) -> Option<Bson> {
     session.id().get("id").cloned()
 }

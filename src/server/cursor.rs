@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::server::connection::{Asking, Connection, Link, Servers, session_id};
 use crate::server::reply::documents;
 
-/// How the documents of a collection are read.
+/// A command that reads documents.
 #[derive(Clone)]
 pub(crate) enum Query {
     Find(Document, Box<FindOptions>),
@@ -24,7 +24,7 @@ pub(crate) enum Query {
     Raw(RawQuery),
 }
 
-/// A `find` or an `aggregate` as raw BSON, which has its comment; and what its batches have.
+/// A `find` or an `aggregate` as raw BSON, with its comment, and the batch size.
 #[derive(Clone)]
 pub(crate) struct RawQuery {
     pub(crate) name: &'static str,
@@ -38,15 +38,15 @@ pub struct Batches {
     connection: Connection,
     collection: String,
     command: &'static str,
-    /// The client that the cursor belongs to.
+    /// The client that opened the cursor.
     link: Arc<Link>,
-    /// `None` once its end was read, or after an error.
+    /// `None` after the end, or after an error.
     cursor: Option<Cursor>,
     broken: Option<Error>,
 }
 
-/// A cursor of the driver, with the session that its commands use. The driver has its own for a server
-/// that does not know sessions.
+/// A cursor of the driver, with the session of its commands. Without a session, the driver manages
+/// its own.
 enum Cursor {
     Plain(Box<RawBatchCursor>),
     WithSession(Box<SessionRawBatchCursor>, Box<ClientSession>),
@@ -79,7 +79,7 @@ impl Connection {
     }
 }
 
-/// A batch is asked for like its cursor.
+/// Reads the next batch under the same limits as the cursor.
 fn asking<'a>(command: &'a str, collection: &'a str) -> Asking<'a> {
     Asking { servers: Servers::Readable, ..Asking::to_primary(command, collection) }
 }
@@ -117,7 +117,7 @@ async fn open(
             Ok(Cursor::WithSession(cursor, Box::new(session)))
         }
         (Query::Raw(RawQuery { command, batch_size, comment, .. }), session) => {
-            // Like other reads, it goes where the connection string says.
+            // Like other reads, it uses the read preference of the connection string.
             let run = database
                 .run_raw_cursor_command(command)
                 .optional(
@@ -158,20 +158,20 @@ impl Batches {
     /// The next batch that has documents; `None` at the end.
     ///
     /// # Errors
-    /// What the connection meets. After an error there is no next batch, but the error again.
+    /// If the command cannot be sent or the server rejects it. After an error, every further call returns the error again.
     pub async fn next(&mut self) -> Result<Option<RawBatch>> {
         loop {
             let Some(cursor) = self.cursor.take() else {
                 return self.broken.clone().map_or(Ok(None), Err);
             };
-            // Where this future is dropped, the cursor goes on by itself and does not come back.
+            // If this future is dropped, the cursor continues detached, and is lost.
             self.broken = Some(Error::Unsupported(format!("the {} was given up", self.command)));
             match self.advance(cursor).await {
                 Ok(None) => {
                     self.broken = None;
                     return Ok(None);
                 }
-                // Only the cursor's end is the end: the server may send batches that are empty.
+                // An empty batch is not the end: the server may send empty batches.
                 Ok(Some(batch)) if documents(&batch).next().is_none() => {}
                 Ok(Some(batch)) => return Ok(Some(batch)),
                 Err(error) => {

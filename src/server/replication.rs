@@ -221,8 +221,8 @@ fn number(document: &Document, field: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    /// Cut down from what MongoDB 6.0.5 said of a set whose second member had been suspended for
-    /// two seconds; the third is delayed by an hour.
+    /// Shortened from the reply of MongoDB 6.0.5 for a set whose second member had been suspended
+    /// for two seconds; the third is delayed by an hour.
     const STATUS: &str = r#"{
         "set": "rig", "date": {"$date": "2026-11-24T20:46:00.140Z"}, "myState": 1, "members": [
         {"_id": 0, "name": "127.0.0.1:38875", "health": 1.0, "state": 1, "stateStr": "PRIMARY",
@@ -269,7 +269,7 @@ mod tests {
         status
     }
 
-    /// As the primary shows a member that has not answered for a while (6.0.5).
+    /// A member that has not answered for a while, as the primary shows it (6.0.5).
     fn unreachable() -> Document {
         let never = bson::DateTime::from_millis(0);
         doc! { "health": 0.0, "state": 8, "stateStr": "(not reachable/healthy)", "optimeDate": never }

@@ -36,8 +36,8 @@ pub(crate) fn refusal(reply: &Document) -> Option<Error> {
     Some(error_of(error))
 }
 
-/// What the server says of single statements of a write, by their places in it. Nothing if it has more
-/// to say than that.
+/// The server's errors about single statements of a write, by index. `None` if the reply contains
+/// other errors, too.
 pub(crate) fn write_errors(reply: &Document) -> Vec<(usize, Error)> {
     let errors = reply.get_array("writeErrors").ok();
     let errors = errors.filter(|_| !reply.contains_key("writeConcernError")).into_iter().flatten();

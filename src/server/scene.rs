@@ -124,11 +124,11 @@ fn is_malformed(kind: &ErrorKind) -> bool {
         ErrorKind::InvalidResponse { .. }
         | ErrorKind::BsonDeserialization(_)
         | ErrorKind::Custom(_) => true,
-        // A length that makes no sense.
+        // An impossible length.
         ErrorKind::InvalidArgument { message, .. } => {
             message.contains("checked arithmetic") || message.contains("integral type conversion")
         }
-        // What cannot be encoded was never sent.
+        // A command that cannot be encoded was never sent.
         ErrorKind::Bson(error) => !matches!(error.kind, Fault::Serialization { .. }),
         _ => false,
     }
@@ -138,7 +138,8 @@ fn is_malformed(kind: &ErrorKind) -> bool {
 /// may be a session id.
 pub(crate) fn without_values(message: &str) -> String {
     const LONGEST: usize = 200;
-    // A query that cannot be planned is repeated in full, tree and values, before the reason.
+    // If a query cannot be planned, the message repeats it completely, with its values, before the
+    // reason.
     let message = match message.split_once(" planner returned error :: caused by :: ") {
         Some((query, reason)) if query.starts_with("error processing query") => reason,
         _ => message,

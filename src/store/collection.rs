@@ -1,5 +1,5 @@
-//! A store: one collection, the layout of its sessions and the connection to them. How they are read, found
-//! by typed ids, and written is in the files beside this one.
+//! A store: one collection, the layout of its sessions and the connection to them. The other files
+//! of this folder read sessions, look up typed ids, and write sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::server::backoff::may_pass;
 use crate::server::connection::Connection;
 use crate::server::reply::{Reply, first_batch, refusal};
 
-/// Which collection a name stands for: one that is dropped and created anew is another.
+/// The identity of a collection: one that is dropped and created again is another one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Identity {
-    /// The one with this UUID.
+    /// The collection with this UUID.
     Known(Bson),
-    /// One, and the server does not say which.
+    /// An existing collection whose UUID the server does not report.
     There,
-    /// None.
+    /// No collection.
     Absent,
 }
 
@@ -37,23 +37,24 @@ pub struct Store {
     pub(super) collection: String,
     pub(super) layouts: Arc<Layouts>,
     pub(super) comment: String,
-    /// Whether its collection compares text by a collation of its own, once that is known.
+    /// Whether its collection has a collation, once that is known.
     collated: Arc<OnceCell<bool>>,
-    /// Touches write nothing in a session that was written lately.
+    /// Touches skip sessions that were written more recently than this.
     pub(super) touch_after: Duration,
-    /// A tower-sessions `save` leaves sessions alone that are over.
+    /// Whether the `save` of tower-sessions skips sessions that are over.
     pub(crate) save_only_live: bool,
 }
 
 impl Connection {
-    /// The store that keeps its sessions in `collection`, written in one layout or in several.
+    /// A store of the sessions in `collection`, in one layout or several.
     pub fn store(&self, collection: &str, layouts: impl Into<Layouts>) -> Store {
         Store::new(self.clone(), collection, layouts)
     }
 }
 
 impl Store {
-    /// The store of these layouts in `collection`. [`Connection::store`] does the same.
+    /// A store of the sessions of these layouts in `collection`. [`Connection::store`] does the
+    /// same.
     pub fn new(connection: Connection, collection: &str, layouts: impl Into<Layouts>) -> Self {
         let comment = format!("sessionctl {}", env!("CARGO_PKG_VERSION"));
         let (collection, layouts) = (collection.to_owned(), Arc::new(layouts.into()));
@@ -68,13 +69,13 @@ impl Store {
         }
     }
 
-    /// How new sessions are written. Those that are there may have other layouts, too: what reads,
-    /// counts or ends them uses [`Store::layouts`].
+    /// The layout of new sessions. Existing sessions may have other layouts: use [`Store::layouts`]
+    /// to read, count or end them.
     pub fn layout(&self) -> &Layout {
         self.layouts.first()
     }
 
-    /// How its sessions are written, those of each layout.
+    /// The layouts of its sessions.
     pub fn layouts(&self) -> &Layouts {
         &self.layouts
     }
@@ -94,19 +95,20 @@ impl Store {
         format!("{}.{}", self.connection.database(), self.collection)
     }
 
-    /// The same store for one run, whose name its operations carry in `currentOp` and the profiler.
+    /// The same store for one run. The comment of its operations in `currentOp` and the profiler
+    /// contains the name of the run.
     #[must_use]
     pub fn for_run(mut self, run: &str) -> Self {
         self.comment = format!("{} {run}", self.comment);
         self
     }
 
-    /// The same store, its documents read by other layouts.
+    /// The same store with other layouts.
     pub(crate) fn with_layouts(&self, layouts: impl Into<Layouts>) -> Self {
         Self { layouts: Arc::new(layouts.into()), ..self.clone() }
     }
 
-    /// What its operations say in `currentOp` and the profiler. No session ids in it.
+    /// The comment of its operations in `currentOp` and the profiler, without session ids.
     pub(crate) fn comment(&self) -> &str {
         &self.comment
     }
@@ -129,10 +131,10 @@ impl Store {
         Ok(Reply { refusal: refusal(&document), document })
     }
 
-    /// Which collection its name stands for at the moment.
+    /// The identity of the collection that currently has its name.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the command cannot be sent or the server rejects it.
     pub(crate) async fn identity(&self) -> Result<Identity> {
         match self.listed(doc! { "name": &self.collection }).await {
             Ok(found) => Ok(match found.first() {
@@ -140,7 +142,7 @@ impl Store {
                 Some(found) => uuid(found).map_or(Identity::There, Identity::Known),
             }),
             Err(error) if may_pass(&error) => Err(error),
-            // Whoever may not list collections may look at the indexes of this one.
+            // A login that may not list collections may still list the indexes of this one.
             Err(_) => match self.connection.indexes(&self.collection).await {
                 Ok(None) => Ok(Identity::Absent),
                 Err(error) if may_pass(&error) => Err(error),
@@ -149,11 +151,10 @@ impl Store {
         }
     }
 
-    /// What became of the collection that this was: an error if its name stands for another one now,
-    /// or for none.
+    /// An error if the collection with this identity was dropped, renamed or replaced.
     ///
     /// # Errors
-    /// [`Error::CollectionChanged`], and what the connection meets.
+    /// [`Error::CollectionChanged`], and if the command cannot be sent or the server rejects it.
     pub(crate) async fn still_is(&self, before: &Identity) -> Result<()> {
         let now = self.identity().await?;
         let uuid = match (before, &now) {
@@ -189,30 +190,30 @@ impl Store {
         })
     }
 
-    /// Whether the collection compares text by a collation of its own, so that two ids may be equal to
-    /// the server that are not the same. It is asked for once: a collection never changes it.
+    /// Whether the collection has a collation, so that the server may treat different ids as equal.
+    /// This is read once, because a collection never changes it.
     pub(crate) async fn is_collated(&self) -> Result<bool> {
         if let Some(known) = self.collated.get() {
             return Ok(*known);
         }
         let is_collated = match self.connection.indexes(&self.collection).await {
             Ok(Some(indexes)) => indexes.iter().any(IndexSpec::is_collated_id),
-            // It may be created with one.
+            // The collection may still be created, with a collation.
             Ok(None) => return Ok(false),
-            // Whoever may not ask is careful.
+            // Without the right to know, assume that there is one.
             Err(error) if error.is_refusal() => true,
             Err(error) => return Err(error),
         };
         Ok(*self.collated.get_or_init(|| std::future::ready(is_collated)).await)
     }
 
-    /// Inserts documents as they are, all of them or, at the first that the server refuses, none
-    /// after it.
+    /// Inserts documents unchanged, and stops at the first that the server refuses.
     ///
     /// # Errors
-    /// If the server refuses the command, such as for a duplicate id, or cannot be reached.
+    /// If the server refuses the command, for example because of a duplicate id, or cannot be reached.
     pub async fn insert_documents(&self, documents: Vec<Document>) -> Result<()> {
-        // The server takes up to 100,000 documents and 48 MB in one command; a body holds 16 MB.
+        // The server accepts up to 100,000 documents and 48 MB in one command; its body is limited
+        // to 16 MB.
         for chunk in documents.chunks(100) {
             let command = doc! {
                 "insert": &self.collection,

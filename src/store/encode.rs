@@ -1,4 +1,4 @@
-//! Writing sessions as the store of a layout would, so that it can read them.
+//! Writes sessions as the store of a layout would, so that it can read them.
 
 use std::time::Duration;
 
@@ -38,19 +38,19 @@ pub(crate) enum Content {
 }
 
 impl Whole<'_> {
-    /// Whether the time must be known before the write: it becomes part of the payload, or is
-    /// written as a number. Otherwise the server puts it in.
+    /// Whether the time must be known before the write, because it becomes part of the payload, or
+    /// is written as a number. Otherwise the server fills it in.
     pub(crate) fn needs_now(&self, layout: &Layout) -> bool {
         let in_payload = match self.expiry {
             Expiry::After(_) => is_tower(layout) || lacks_cookie(layout, &self.payload),
-            // The cookie also says how long that is from now.
+            // The cookie also contains the lifetime from now.
             Expiry::At(_) => lacks_cookie(layout, &self.payload),
             Expiry::Never => false,
         };
         in_payload || writes_numbers(layout)
     }
 
-    /// Whether anything that is written depends on the time.
+    /// Whether a written value depends on the time.
     pub(crate) fn depends_on_now(&self, layout: &Layout) -> bool {
         let rule = &layout.expiry[0];
         self.needs_now(layout)
@@ -59,19 +59,20 @@ impl Whole<'_> {
             || layout.touched.iter().any(|at| at.written)
     }
 
-    /// The update that writes it.
+    /// The update that writes the session.
     pub(crate) fn update(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
         Ok(self.fields(layout, clock)?.update())
     }
 
-    /// The update that writes it if it lives, and else changes nothing. The condition stands here, and
-    /// not in the query, which is answered fastest where it is an `_id` and nothing else.
+    /// The update that writes the session if it is not over, and otherwise changes nothing. The
+    /// condition is in the update rather than in the query, because a query for only an `_id` is
+    /// fastest.
     pub(crate) fn replacement(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
         Ok(self.fields(layout, clock)?.update_if(layout.lives()))
     }
 
-    /// The update that writes it where there is no such session yet, and nothing where there is.
-    /// The time must be known.
+    /// The update that writes the session if it does not exist, and otherwise nothing. The time
+    /// must be known.
     pub(crate) fn insertion(self, layout: &Layout, now: DateTime) -> Result<Document> {
         let fields = self.fields(layout, Clock::At(now))?;
         Ok(doc! { "$setOnInsert": fields.literals() })
@@ -83,7 +84,7 @@ impl Whole<'_> {
         fields.touched(layout, clock);
         let over = self.expiry.instant(clock);
         let path = layout.payload.path.as_ref().ok_or_else(|| unwritable(layout))?;
-        // The server refuses an update of a field and of another inside it (40).
+        // The server refuses to update a field together with another one inside it (40).
         let inside = format!("{path}.");
         if layout
             .expiry
@@ -124,7 +125,7 @@ impl Touch {
         writes_numbers(layout)
     }
 
-    /// The update, which changes nothing in a session that does not live.
+    /// The update, which changes nothing in a session that is over.
     pub(crate) fn update(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
         let mut fields = Changes::default();
         fields.expiry(layout, self.0, clock)?;
@@ -132,8 +133,8 @@ impl Touch {
         Ok(fields.update_if(layout.lives()))
     }
 
-    /// Whether a touch `now` may be left out of a session whose last write is not longer ago than
-    /// `after`. The distance between its expiry and the one that it would get shows that.
+    /// Whether a touch `now` can be skipped, because the last write is at most `after` ago. This
+    /// follows from the difference between the session's expiry and its new one.
     pub(crate) fn is_needless(
         self,
         layout: &Layout,
@@ -147,14 +148,14 @@ impl Touch {
         let new = if is_last_touch(rule) { Some(now) } else { self.0.instant(Clock::At(now)) };
         match (kept.map(DateTime::timestamp_millis), new.map(DateTime::timestamp_millis)) {
             (Some(kept), Some(new)) => kept <= new && new.saturating_sub(kept) < millis(after),
-            // Written as endless once, it need not be written again.
+            // An endless session needs no further write.
             (None, None) => true,
             _ => false,
         }
     }
 }
 
-/// Whether its payload is tower-sessions' record, in which the expiry stands a second time.
+/// Whether the payload is a record of tower-sessions, which repeats the expiry.
 pub(crate) fn is_tower(layout: &Layout) -> bool {
     matches!(layout.payload.codecs.as_slice(), [Codec::MsgpackTower, ..])
 }
@@ -173,9 +174,10 @@ fn lacks_cookie(layout: &Layout, payload: &Content) -> bool {
     }
 }
 
-/// express-session throws on a session without a cookie, so one that lasts as long is put in. By its
-/// `originalMaxAge` express-session renews the session at each request (`session/cookie.js`); where
-/// that is null, the cookie lasts as long as the browser, and the session as long as its store decides.
+/// express-session throws on a session without a cookie, so one with the same lifetime is added.
+/// With its `originalMaxAge`, express-session renews the session at each request
+/// (`session/cookie.js`). If that is null, the cookie lasts until the browser is closed, and the
+/// store decides about the session.
 fn with_cookie(
     layout: &Layout,
     payload: Value,
@@ -202,7 +204,7 @@ fn encode(layout: &Layout, id: &str, payload: &Value, over: Option<DateTime>) ->
             (Codec::Json, payload) => return Ok(Bson::String(payload.to_string())),
             (Codec::Document, Value::Object(_)) => return document(payload, over, layout),
             (Codec::MsgpackTower, Value::Object(map)) => {
-                let what = "tower-sessions' ids are 22 characters of base64url";
+                let what = "an id of tower-sessions has 22 characters of base64url";
                 let number =
                     msgpack::tower_id(id).ok_or_else(|| Error::Unsupported(what.to_owned()))?;
                 let over = over.map_or(i64::MAX, DateTime::timestamp_millis);
@@ -210,7 +212,9 @@ fn encode(layout: &Layout, id: &str, payload: &Value, over: Option<DateTime>) ->
                 return Ok(tower_record(number, map, expiry));
             }
             (Codec::Document | Codec::MsgpackTower, _) => {
-                return Err(Error::Unsupported("a session's payload is an object".to_owned()));
+                return Err(Error::Unsupported(
+                    "the payload of a session must be an object".to_owned(),
+                ));
             }
             _ => {}
         }
@@ -218,7 +222,7 @@ fn encode(layout: &Layout, id: &str, payload: &Value, over: Option<DateTime>) ->
     Err(unwritable(layout))
 }
 
-/// tower-sessions' record as its store keeps it.
+/// The record of tower-sessions, as its store writes it.
 pub(crate) fn tower_record<'a>(
     id: i128,
     data: impl IntoIterator<Item = (&'a String, &'a Value), IntoIter: ExactSizeIterator>,
@@ -230,13 +234,18 @@ pub(crate) fn tower_record<'a>(
     })
 }
 
-/// The payload as BSON, with the cookie's expiry as the date that the store would write.
+/// The payload as BSON, with the cookie's expiry in the type that the store would write.
 fn document(payload: &Value, over: Option<DateTime>, layout: &Layout) -> Result<Bson> {
-    let refused = |why: String| Error::Unsupported(format!("the payload is no BSON: {why}"));
+    let refused = |why: String| {
+        Error::Unsupported(format!(
+            "the payload cannot be stored as BSON: \
+                                                            {why}"
+        ))
+    };
     if let Some(number) = beyond_bson(payload) {
-        return Err(refused(format!("{number} is beyond 64 bits with a sign")));
+        return Err(refused(format!("{number} does not fit into a signed 64-bit integer")));
     }
-    // Extended JSON means the value it represents, as where the payload is read.
+    // Extended JSON stands for the value that it represents, as when the payload is read.
     let mut bson = Bson::try_from(payload.clone()).map_err(|error| refused(error.to_string()))?;
     if let (Some(over), Some(key), Bson::Document(map)) = (over, &layout.payload.cookie, &mut bson)
         && let Ok(cookie) = map.get_document_mut("cookie")
@@ -247,7 +256,7 @@ fn document(payload: &Value, over: Option<DateTime>, layout: &Layout) -> Result<
     Ok(bson)
 }
 
-/// A whole number that BSON could only come near to.
+/// A whole number that BSON could represent only approximately.
 fn beyond_bson(value: &Value) -> Option<&serde_json::Number> {
     match value {
         Value::Number(number) => (number.is_u64() && !number.is_i64()).then_some(number),

@@ -1,4 +1,4 @@
-//! When a session that is written will be over.
+//! The expiry of a written session.
 
 use std::time::Duration;
 
@@ -6,25 +6,25 @@ use bson::DateTime;
 
 use crate::model::layout::Clock;
 
-/// How long a session lives that is set without an expiry, in connect-mongo as here: 14 days.
+/// The lifetime of a session that is set without an expiry: 14 days, as in connect-mongo.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(1_209_600);
 
-/// The longest lifetime that the server's clock is asked to add to: with it a date is still one.
+/// The longest lifetime that can be added to the server's clock without overflowing a date.
 pub(super) const LONGEST_MS: i64 = 250_000_000_000_000;
 
-/// When a session that is set will be over.
+/// The expiry of a session to be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// So long after the server's now.
+    /// This long after the server's current time.
     After(Duration),
-    /// At this instant.
+    /// At this time.
     At(DateTime),
     /// Never, if the layout can express that.
     Never,
 }
 
 impl Expiry {
-    /// Its instant, if there is one and it is known.
+    /// Its time, if there is one and it is known.
     pub(super) fn instant(self, clock: Clock) -> Option<DateTime> {
         match (self, clock) {
             (Self::After(lifetime), Clock::At(now)) => Some(later(now, lifetime)),
@@ -33,7 +33,8 @@ impl Expiry {
         }
     }
 
-    /// How long that is from now, in milliseconds: of an instant in whole seconds, as it was once meant.
+    /// The lifetime from now, in milliseconds. For a fixed time, it is rounded to whole seconds,
+    /// because it was probably computed from a whole lifetime.
     pub(super) fn max_age(self, clock: Clock) -> Option<i64> {
         match (self, clock) {
             (Self::After(lifetime), _) => Some(millis(lifetime).min(LONGEST_MS)),

@@ -17,34 +17,34 @@ use crate::model::session::{SessionId, shorten};
 use crate::server::cursor::Batches;
 use crate::server::reply::documents;
 
-/// The longest id of bytes that is found by a prefix.
+/// The longest binary id that can be found by a prefix.
 const LONGEST_BINARY: usize = 64;
-/// Ids asked for in one query, and how many queries are under way at a time.
+/// The number of ids per query, and of queries in flight.
 const AT_ONCE: usize = 1000;
 const IN_FLIGHT: usize = 4;
-/// From so many ids on, of which none is whole, they are looked for together.
+/// If at least this many ids are not whole ids, they are looked up together.
 const MANY: usize = 16;
-/// Ambiguous ids that are named.
+/// How many ambiguous ids are named.
 const NAMED: usize = 10;
 
-/// What typed ids turned out to be.
+/// The result of resolving typed ids.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Resolved {
-    /// The `_id`s of the documents found, each once.
+    /// The `_id`s of the documents found, without duplicates.
     pub keys: Vec<Key>,
-    /// What was found nowhere, shortened.
+    /// The ids that were not found, shortened.
     pub unknown: Vec<String>,
-    /// Prefixes that more than one session has.
+    /// Prefixes that match more than one session.
     pub ambiguous: Vec<String>,
 }
 
-/// Looks up ids, any number of them, some at a time: only what is found is kept.
+/// Looks up any number of ids, in parts. Only what is found is kept in memory.
 #[derive(Debug)]
 pub struct Resolver<'a> {
     pub(super) store: &'a Store,
     keys: HashSet<Key>,
     ambiguous: Vec<String>,
-    /// How many ids no session has.
+    /// The number of ids that match no session.
     unknown: u64,
     pub(super) longest: Longest,
 }
@@ -61,7 +61,7 @@ impl Store {
         Ok(Resolved { unknown, ..resolver.done() })
     }
 
-    /// Looks up ids, some at a time.
+    /// Looks up ids, in parts.
     pub fn resolver(&self) -> Resolver<'_> {
         Resolver {
             store: self,
@@ -74,14 +74,15 @@ impl Store {
 }
 
 impl Resolver<'_> {
-    /// Finds the sessions that `typed` names. `unknown` hears of each id that no session has.
+    /// Finds the sessions that `typed` names. `unknown` is called for each id that matches no
+    /// session.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the command cannot be sent or the server rejects it.
     pub async fn look_up(&mut self, typed: &[String], mut unknown: impl FnMut(&str)) -> Result<()> {
         let store = self.store;
         let look_up = |chunk| async move { Ok::<_, Error>((chunk, store.exact(chunk).await?)) };
-        // The server looks for some while answers to others are read.
+        // The server searches for some ids while replies about others are read.
         let mut looked_up = pin!(
             futures_util::stream::iter(typed.chunks(AT_ONCE).map(look_up)).buffered(IN_FLIGHT)
         );
@@ -109,14 +110,14 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// What was found, apart from what was not.
+    /// Separates the ids that were found from the others.
     pub fn done(self) -> Resolved {
         let mut keys: Vec<_> = self.keys.into_iter().collect();
         keys.sort_unstable();
         Resolved { keys, unknown: Vec::new(), ambiguous: self.ambiguous }
     }
 
-    /// At most two sessions for each of these texts, whose ids begin so.
+    /// For each of these texts, at most two sessions whose ids begin with it.
     async fn by_prefix<'t>(&mut self, texts: &[&'t str]) -> Result<Vec<(&'t str, Vec<Key>)>> {
         let (mut found, mut single) = (Vec::new(), texts.to_vec());
         if texts.len() >= MANY && self.store.layouts.share_ids() {
@@ -139,14 +140,14 @@ impl Resolver<'_> {
     }
 }
 
-/// Text that is not UTF-8 is shown with a sign for what cannot be: an id is looked for by what comes
-/// before that.
+/// Text that is not UTF-8 is shown with replacement characters, so an id is looked up by the text
+/// before the first one.
 fn before_invalid(text: &str) -> &str {
     text.split('\u{FFFD}').next().unwrap_or_default()
 }
 
 impl Store {
-    /// The `_id`s of the sessions whose whole id was typed.
+    /// The `_id`s of sessions whose whole id was typed.
     async fn exact(&self, typed: &[String]) -> Result<BTreeMap<String, Key>> {
         let named = self.layouts.each(|layout| {
             let values: Vec<Bson> = typed.iter().flat_map(|text| values_of(layout, text)).collect();
@@ -169,8 +170,8 @@ impl Store {
         Ok(exact)
     }
 
-    /// What identifies the sessions that match: no more of them than that, where their layouts
-    /// agree on the field.
+    /// The identities of the matching sessions. If the layouts have the same id field, only that
+    /// field is read.
     pub(super) async fn read_for_ids(&self, filter: Document) -> Result<Batches> {
         match self.layouts.share_ids() {
             true => self.read_ids(filter, &[&self.layout().id.path], AT_ONCE as u32).await,
@@ -178,19 +179,19 @@ impl Store {
         }
     }
 
-    /// The sessions whose ids begin with it.
+    /// The sessions whose ids begin with this prefix.
     pub(crate) async fn prefix_filter(&self, text: &str) -> Result<Option<Document>> {
         let is_collated = self.is_collated().await?;
         Ok(self.layouts.each_maybe(|layout| prefix_filter(layout, text, is_collated)))
     }
 
-    /// At most two sessions whose ids begin with it. Fewer than eight characters are taken only where
-    /// they are at least the whole short form of a short id.
+    /// At most two sessions whose ids begin with this prefix. Fewer than eight characters are
+    /// accepted only if they are at least the short form of a short id.
     async fn some_ids(&self, filter: Document, text: &str) -> Result<Vec<Key>> {
         let typed = text.chars().count();
         let short = (typed < LEAST_PREFIX)
             .then(|| self.layouts.each(|layout| is_short(layout, 2 * typed + 1)));
-        // Where there is no index on the id, the server may judge the lengths of other ids first.
+        // Without an index on the id, the server may evaluate the length of other ids first.
         let filter = short.into_iter().fold(filter, |filter, short| all(vec![filter, short]));
         let filter = all(vec![filter, self.layouts.membership()]);
         let mut batches = self.read_for_ids(filter).await?;
@@ -219,7 +220,7 @@ impl Store {
     }
 }
 
-/// The values that `text` can stand for, one for each type that the layout's ids have.
+/// The values that `text` may represent, one for each type of the layout's ids.
 fn values_of(layout: &Layout, text: &str) -> Vec<Bson> {
     let prefix = &layout.id.prefix;
     let with_prefix = (!prefix.is_empty()).then(|| format!("{prefix}{text}"));
@@ -232,20 +233,20 @@ fn values_of(layout: &Layout, text: &str) -> Vec<Bson> {
             _ => {}
         }
     }
-    // A document without the store's own id field is named by its `_id`.
+    // A document without the id field is identified by its `_id`.
     if layout.id.path == "_id" {
         values.extend(ObjectId::parse_str(text).map(Bson::ObjectId));
     }
     values
 }
 
-/// The sessions of the layout whose ids begin with it.
+/// The sessions of the layout whose ids begin with this prefix.
 fn prefix_filter(layout: &Layout, text: &str, is_collated: bool) -> Option<Document> {
     let (path, prefix) = (&layout.id.path, &layout.id.prefix);
     let mut ranges = Vec::new();
     if layout.id.types.contains(&BsonType::String) && !text.is_empty() {
-        // In the order of a collation, what begins alike need not stand together: "12" comes after
-        // "2", and before "100". There all ids are compared.
+        // In the order of a collation, ids with the same prefix are not necessarily adjacent: "12"
+        // may come after "2", and before "100". So all ids are compared.
         let begins = match is_collated {
             true => |path: &str, text: &str| {
                 Some(doc! { path: { "$regex": format!("\\A{}", escaped(text)) } })
@@ -269,7 +270,8 @@ fn prefix_filter(layout: &Layout, text: &str, is_collated: bool) -> Option<Docum
     (!ranges.is_empty()).then(|| doc! { "$or": ranges })
 }
 
-/// What an error may repeat of a prefix: all of it if it is no longer than a short form.
+/// The part of a prefix that an error may repeat: all of it if it is at most as long as a short
+/// form.
 fn shorten_prefix(text: &str) -> String {
     text.chars().take(12).collect()
 }
@@ -291,7 +293,7 @@ fn binaries(text: &str) -> Vec<Bson> {
     values
 }
 
-/// The strings that begin with `text`: from it to the next string that does not.
+/// The range of strings that begin with `text`.
 fn range(path: &str, text: &str) -> Option<Document> {
     let mut next: Vec<char> = text.chars().collect();
     while let Some(last) = next.pop() {
@@ -305,7 +307,8 @@ fn range(path: &str, text: &str) -> Option<Document> {
     None
 }
 
-/// The bytes that begin with `text`. The server compares lengths first, so each has its own range.
+/// The ranges of binary values that begin with `text`. The server compares lengths first, so each
+/// length has its own range.
 fn binary_ranges(path: &str, text: &str) -> impl Iterator<Item = Document> {
     let edge = |length: usize, fill: u8| {
         let mut bytes = text.as_bytes().to_vec();

@@ -1,4 +1,4 @@
-//! Many prefixes looked for together: a round trip for each would take as long as the list is.
+//! Looks up many prefixes together, because a round trip for each would be slow.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,23 +11,22 @@ use crate::model::key::Key;
 use crate::model::layout::{BsonType, Layout};
 use crate::server::reply::documents;
 
-/// The least that can be typed of an id whose short form is longer.
+/// The minimum length of a typed prefix, if the short form of the id is longer.
 pub(super) const LEAST_PREFIX: usize = 8;
-/// Prefixes in one query. Each is a range of the index, and an expression for the server to compile
-/// (measured on mongod 6.0.5: 20 microseconds).
+/// The number of prefixes per query. Each is a range of the index, and an expression that the
+/// server compiles (measured on mongod 6.0.5: 20 microseconds).
 const AT_ONCE: usize = 500;
-/// The longest text that goes into such an expression.
+/// The longest prefix for such an expression.
 const LONGEST: usize = 1000;
-/// How many sessions are read for each of them before they are looked for one by one: a prefix may be
-/// that of all.
+/// If a query returns more sessions per prefix than this, the prefixes are looked up one by one:
+/// one of them may match all sessions.
 const SESSIONS_EACH: usize = 20;
-/// How many times as long it takes to look for a prefix as to look at a session (measured: 17).
+/// The cost of looking up a prefix, relative to reading a session (measured: 17).
 const SESSIONS_A_PREFIX: u64 = 15;
-/// What stands for the length of an id that cannot be told.
+/// The marker for an id of unknown length.
 const UNKNOWN: i64 = i32::MAX as i64;
 
-/// How long the ids of a collection are: what is at least as long as the longest is the beginning of
-/// none.
+/// The longest id of a collection: a longer text cannot be the prefix of an id.
 #[derive(Debug, Default)]
 pub(super) struct Longest(Option<usize>);
 
@@ -36,7 +35,7 @@ impl Longest {
         self.0.is_none_or(|longest| text.len() < longest)
     }
 
-    /// Looks at all sessions, once so many ids were unknown that it is worth it.
+    /// Reads the ids of all sessions, once enough ids were unknown to make that worthwhile.
     pub(super) async fn look(&mut self, store: &Store, unknown: u64) -> Result<()> {
         if self.0.is_some()
             || unknown == 0
@@ -52,7 +51,7 @@ impl Longest {
                 { "case": is("binData"), "then": { "$binarySize": &id } },
                 { "case": is("symbol"), "then": UNKNOWN },
             ],
-            // As the digits of an `ObjectId`, the longest of the others.
+            // The digits of an `ObjectId`, the longest of the other types.
             "default": 24,
         } };
         let group = doc! { "$group": { "_id": null, "longest": { "$max": length } } };
@@ -69,14 +68,14 @@ impl Longest {
     }
 }
 
-/// Texts with the sessions whose ids begin so, and texts that must be looked for one by one.
+/// Prefixes with their sessions, and prefixes that must be looked up one by one.
 type Sorted<'t> = (Vec<(&'t str, Vec<Key>)>, Vec<&'t str>);
 
 impl Store {
-    /// The sessions whose ids begin with each of these texts, at most two each.
+    /// For each of these texts, at most two sessions whose ids begin with it.
     pub(super) async fn by_prefixes<'t>(&self, texts: &[&'t str]) -> Result<Sorted<'t>> {
         let types = &self.layout().id.types;
-        // Bytes have a range for each length, and by a collation no range is in order.
+        // Binary ids have a range for each length, and with a collation there are no ranges.
         let is_ranged = !types.contains(&BsonType::BinData) && !self.is_collated().await?;
         let is_fit = |text: &&str| {
             is_ranged && !text.is_empty() && text.len() <= LONGEST && !text.contains('\u{FFFD}')
@@ -160,7 +159,7 @@ fn expression(pattern: String) -> Option<Bson> {
     Some(Bson::RegularExpression(Regex { pattern: pattern.try_into().ok()?, options }))
 }
 
-/// Whether an id has at most so many characters after its prefix.
+/// Whether an id has at most this many characters after the store's prefix.
 pub(super) fn is_short(layout: &Layout, longest: usize) -> Document {
     let longest = longest + layout.id.prefix.chars().count();
     let id = doc! { "$convert": { "input": format!("${}", layout.id.path), "to": "string", "onError": "", "onNull": "" } };

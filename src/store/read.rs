@@ -1,4 +1,4 @@
-//! Reading sessions in batches, in the order in which they are stored or a sorted one, and counting them.
+//! Reads sessions in batches, in storage order or sorted, and counts them.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::model::key::Raw;
 use crate::server::cursor::{Batches, Query, RawQuery};
 use crate::server::reply::{affected, documents};
 
-/// Documents a batch of a cursor: large enough to be as fast as the driver's default, small enough
-/// that a million sessions need no more memory than a thousand.
+/// Documents per batch of a cursor: large enough to be as fast as the driver's default, small
+/// enough that a million sessions need no more memory than a thousand.
 const READ_BATCH: u32 = 1000;
 
-/// In which order sessions are read.
+/// The order of reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SortKey {
-    /// By expiry; those without one come last.
+    /// By expiry; sessions without one come last.
     Expires,
     /// By last touch.
     Touched,
@@ -32,27 +32,27 @@ pub enum SortKey {
     Id,
 }
 
-/// How sessions are read.
+/// The options of reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// The order; the natural one is fastest.
+    /// The order; storage order is fastest.
     pub sort: Option<SortKey>,
-    /// The other way round.
+    /// Whether to reverse the order.
     pub reverse: bool,
-    /// At most this many; 0 is all.
+    /// The maximum number of sessions; 0 is all.
     pub limit: u64,
-    /// The server aborts after this time; used where nothing is sorted.
+    /// The time limit on the server; used if nothing is sorted.
     pub within: Option<Duration>,
 }
 
 impl Store {
-    /// How many sessions match `filter`.
+    /// The number of sessions that match `filter`.
     ///
     /// # Errors
     /// If the server refuses the command or cannot be reached.
     pub async fn count(&self, filter: impl Into<Filter>) -> Result<u64> {
         let filter = filter.into();
-        // Without a filter the server knows the number; with one it must be counted exactly.
+        // Without a filter, the server knows the number; with one, it must count.
         if filter.is_everything() {
             let reply = self.run("count", doc! { "count": &self.collection }).await?;
             return Ok(affected(&reply, "n"));
@@ -89,7 +89,7 @@ impl Store {
         self.aggregate_where(filter, pipeline).await
     }
 
-    /// What these stages make of the documents that match `filter`.
+    /// The results of these stages for the documents that match `filter`.
     async fn aggregate_where(&self, filter: Filter, mut stages: Vec<Document>) -> Result<Batches> {
         let filter = match filter.plain() {
             Ok(filter) => {
@@ -133,7 +133,7 @@ impl Store {
         self.find(Filter::default(), &newest, Some(doc! { "_id": 1 }), READ_BATCH).await
     }
 
-    /// Reads as it is stored, which no sort holds up.
+    /// Reads in storage order, without a sort.
     async fn find(
         &self,
         filter: Filter,
@@ -155,7 +155,7 @@ impl Store {
         self.connection.query(&self.collection, Query::Find(filter, Box::new(options))).await
     }
 
-    /// The same where documents are named by keys, in which the driver would lose bytes.
+    /// The same for a filter with keys, whose bytes the driver would change.
     async fn find_keyed(
         &self,
         filter: &Filter,
@@ -197,7 +197,7 @@ impl Store {
             let (command, comment) = (command.clone(), comment.clone());
             Query::Raw(RawQuery { name, command, batch_size: size, comment })
         };
-        // The driver repeats a read of its own once, but no bare command.
+        // The driver repeats its own reads once, but not a bare command.
         match self.connection.query(&self.collection, query()).await {
             Err(error) if error.is_transient() => {
                 self.connection.query(&self.collection, query()).await
@@ -206,9 +206,10 @@ impl Store {
         }
     }
 
-    /// So many whole documents, taken at random.
+    /// This many whole documents, chosen at random.
     pub(crate) async fn sample(&self, size: u64) -> Result<Batches> {
-        // First in its pipeline, where the server takes a random cursor instead of reading everything.
+        // As the first stage, for which the server uses a random cursor instead of reading
+        // everything.
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         self.aggregate(vec![doc! { "$sample": { "size": size } }]).await
     }
@@ -227,8 +228,8 @@ impl Store {
         self.aggregate_with(pipeline, None).await
     }
 
-    /// The same, where text is compared as it is, whatever the collection's collation; no index on text
-    /// is of use then.
+    /// The same, with text compared byte by byte, whatever the collation of the collection. Indexes
+    /// on text cannot be used then.
     pub(crate) async fn aggregate_by_bytes(&self, pipeline: Vec<Document>) -> Result<Batches> {
         let simple = || Collation::builder().locale("simple".to_owned()).build();
         let is_collated = self.is_collated().await?;
@@ -241,7 +242,7 @@ impl Store {
         collation: Option<Collation>,
     ) -> Result<Batches> {
         let mut options = AggregateOptions::default();
-        // A sort of more than 100 MB fails without it.
+        // Without this, a sort of more than 100 MB fails.
         options.allow_disk_use = Some(true);
         options.collation = collation;
         options.comment = Some(self.comment.as_str().into());
@@ -259,10 +260,10 @@ pub(crate) fn raw_document(document: &Document) -> Result<RawDocumentBuf> {
 }
 
 fn unsendable() -> Error {
-    Error::Unsupported("the name of a field has a zero byte in it".into())
+    Error::Unsupported("the name of a field contains a zero byte".into())
 }
 
-/// One document with the fields of both.
+/// The fields of both documents in one.
 pub(crate) fn joined(one: &bson::RawDocument, other: &bson::RawDocument) -> RawDocumentBuf {
     let mut both = Raw::new();
     both.extend(one);

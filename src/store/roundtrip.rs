@@ -1,5 +1,5 @@
-//! The payload as the application that keeps it has it: nothing of it changes when it is read and
-//! written again, unlike the form that is made for people.
+//! The payload in a lossless form, which does not change when it is read and written again, unlike
+//! the form for people.
 
 use bson::Bson;
 use bson::raw::RawBsonRef;
@@ -10,12 +10,13 @@ use crate::model::document::{Found, find};
 use crate::model::layout::Layout;
 use crate::model::payload::Codec;
 
-/// The payload of the session in `document`. Where the store keeps BSON, what JSON has no form for is
-/// relaxed Extended JSON, such as `{"$oid": ...}` and `{"$date": ...}`, which the types of `bson`
-/// read; and a whole number is an integer, also where JavaScript wrote a double beyond 32 bits.
+/// The payload of the session in `document`. If the store keeps BSON, values that JSON cannot
+/// represent are relaxed Extended JSON, such as `{"$oid": ...}` and `{"$date": ...}`, which the
+/// types of `bson` can deserialize. A whole number is an integer, even if JavaScript wrote a double
+/// because it is beyond 32 bits.
 ///
 /// # Errors
-/// [`Error::Document`] where it cannot be decoded.
+/// [`Error::Document`] if it cannot be decoded.
 pub(crate) fn value(layout: &Layout, document: &bson::RawDocument) -> Result<Value> {
     if layout.payload.codecs.contains(&Codec::Document)
         && let Some(path) = &layout.payload.path
@@ -31,7 +32,7 @@ pub(crate) fn value(layout: &Layout, document: &bson::RawDocument) -> Result<Val
     }
 }
 
-/// Up to here a double is exact about whole numbers.
+/// Up to this, doubles represent whole numbers exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 fn whole_numbers(value: Value) -> Value {

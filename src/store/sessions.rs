@@ -1,5 +1,5 @@
-//! What a web application does with its sessions: express-session's get, set, touch, destroy, all,
-//! length and clear, and two ways to set: only if the session exists, or only if it does not.
+//! The operations of a web application: express-session's get, set, touch, destroy, all, length and
+//! clear, and two variants of set: only if the session exists, or only if it does not.
 
 use std::time::Duration;
 
@@ -30,13 +30,13 @@ use crate::server::reply::{affected, documents};
 const DUPLICATE_KEY: i32 = 11000;
 
 impl Store {
-    /// The payload of the session `id`, or `None` if there is none, or it is over, or its expiry is
-    /// not readable by the store. One round trip, along the index on the id: the server sends
-    /// its clock along, and that alone decides.
+    /// The payload of the session `id`, or `None` if it does not exist, is over, or has an expiry
+    /// that the store cannot read. One round trip, with the index on the id: the reply contains the
+    /// server's clock, which alone decides.
     ///
-    /// The payload is any type that serde reads. Where the store keeps BSON, an `ObjectId`, a date or
-    /// bytes come as the types of `bson`; in a [`Value`] they are relaxed Extended JSON, such as
-    /// `{"$oid": ...}`, and are what they were when that is set again.
+    /// The payload is any type that serde can deserialize. If the store keeps BSON, an `ObjectId`,
+    /// a date or bytes are types of `bson`. In a [`Value`], they are relaxed Extended JSON, such as
+    /// `{"$oid": ...}`, and get their type back when the value is set again.
     ///
     /// # Errors
     /// If the server refuses the command or cannot be reached; [`Error::Document`] if the payload does
@@ -51,9 +51,9 @@ impl Store {
         self.find_of_live(id, "$$ROOT".into(), false).await
     }
 
-    /// What `part`, an expression, makes of the session `id` if it is not over, and the server's
-    /// clock. Read where the connection string says, unless it must be the primary. The fields of the
-    /// expiry must be among it.
+    /// The result of the expression `part` for the session `id` if it is not over, and the server's
+    /// clock. `part` must include the fields of the expiry. Uses the read preference of the
+    /// connection string, unless it must be the primary.
     async fn find_of_live(
         &self,
         id: &str,
@@ -61,7 +61,7 @@ impl Store {
         primary: bool,
     ) -> Result<Option<(RawDocumentBuf, DateTime)>> {
         let path = &self.layout().id.path;
-        // The fastest plan is for an `_id` and nothing else.
+        // A query for only an `_id` has the fastest plan.
         let which = if path == "_id" {
             doc! { "_id": id }
         } else {
@@ -98,28 +98,29 @@ impl Store {
         Ok(matches!(state, State::Live | State::Endless).then(|| (session.to_owned(), now)))
     }
 
-    /// The filter of the session `id`. Whether the collection has a collation, by which "1" may equal
-    /// "01", is not asked for first: that would cost a round trip.
+    /// The filter of the session `id`. It does not check first whether the collection has a
+    /// collation, by which "1" may equal "01", because that would cost a round trip.
     fn named(&self, id: &str) -> Document {
         exactly(&self.layout().id.path, &id.into())
     }
 
-    /// What there is of the expiry of the session `id`, as the primary knows it.
+    /// The fields of the expiry of the session `id`, from the primary.
     async fn find_expiry(&self, id: &str) -> Result<Option<(RawDocumentBuf, DateTime)>> {
         self.find_of_live(id, self.layout().expiry_fields().into(), true).await
     }
 
-    /// Writes the session `id`, new or not, as the store of this layout would: connect-mongo's `set`
-    /// is such an upsert (`src/lib/MongoStore.ts`). A request that was under way when the session was
-    /// destroyed resurrects it; [`Store::set_existing`] does not.
+    /// Writes the session `id`, new or not, as the store of this layout would: connect-mongo's
+    /// `set` is such an upsert (`src/lib/MongoStore.ts`). A request that was in flight when the
+    /// session was destroyed resurrects it; [`Store::set_existing`] does not.
     ///
-    /// The payload is any type that serde writes, with the types of `bson` among it. Where the store of the layout is
-    /// express-session's, the cookie that it cannot do without is added if `payload` has none.
+    /// The payload is any type that serde can serialize, including the types of `bson`. If the
+    /// layout is one of express-session's stores and `payload` has no cookie, one is added, because
+    /// express-session requires it.
     ///
-    /// One round trip, or two where the payload holds the expiry ([`Expiry::After`] in tower-sessions'
-    /// layout, and any but [`Expiry::Never`] in express-session's without a cookie): then the server
-    /// is asked for its clock. A cookie that is added says how long the session lives from now, so
-    /// that Express renews it by the same lifetime.
+    /// One round trip, or two if the payload contains the expiry, to read the server's clock first:
+    /// for [`Expiry::After`] in the layout of tower-sessions, and for all but [`Expiry::Never`] in
+    /// those of express-session without a cookie. An added cookie contains the lifetime from now,
+    /// so that Express renews the session by the same lifetime.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the layout cannot be written, cannot keep a session forever, or has no
@@ -131,9 +132,9 @@ impl Store {
         self.update(self.named(id), update, true).await.map(drop)
     }
 
-    /// Writes the session `id` only if a session exists that is not over; `false` means that there was
-    /// none. A session that was destroyed, or is over, meanwhile stays so: no logged-out user is
-    /// logged in again by a request that was still under way.
+    /// Writes the session `id` only if it exists and is not over; returns `false` otherwise. A
+    /// session that was destroyed or expired in the meantime stays so: a request in flight cannot
+    /// log a user in again.
     ///
     /// # Errors
     /// As for [`Store::set`].
@@ -147,7 +148,7 @@ impl Store {
         self.lived(id, &done).await
     }
 
-    /// Writes a session that is there, and, if so asked, only one that is not over.
+    /// Writes an existing session; with `only_live`, only one that is not over.
     pub(crate) async fn replace(&self, whole: Whole<'_>, only_live: bool) -> Result<UpdateResult> {
         let query = self.named(whole.id);
         let clock = self.clock(whole.needs_now(self.layout())).await?;
@@ -158,21 +159,21 @@ impl Store {
         self.update(query, update, false).await
     }
 
-    /// Whether the session lived that an update was to change.
+    /// Whether the session was not over when the update ran.
     async fn lived(&self, id: &str, done: &UpdateResult) -> Result<bool> {
         match (done.matched_count, done.modified_count) {
             (0, _) => Ok(false),
-            // It was over, or just so already.
+            // It was over, or already had these values.
             (_, 0) => Ok(self.find_expiry(id).await?.is_some()),
             _ => Ok(true),
         }
     }
 
-    /// Writes the session `id` only if there is none of that id, not even one that is over; `false`
-    /// means that there was one, which is not changed.
+    /// Writes the session `id` only if no session has that id, not even one that is over; otherwise
+    /// changes nothing and returns `false`.
     ///
-    /// For layouts whose id is not `_id` this is only as certain as the unique index on the id, which
-    /// [`StoreBuilder::ttl_index`](crate::StoreBuilder::ttl_index) makes.
+    /// For layouts whose id is not `_id`, this requires the unique index on the id, which
+    /// [`StoreBuilder::ttl_index`](crate::StoreBuilder::ttl_index) creates.
     ///
     /// # Errors
     /// As for [`Store::set`].
@@ -194,7 +195,7 @@ impl Store {
         let insertion = whole.insertion(self.layout(), now)?;
         match self.update(query, insertion.into(), true).await {
             Ok(done) => Ok(done.upserted_id.is_some()),
-            // Two upserts of one id at the same time: the unique index let the other in.
+            // Of two concurrent upserts of one id, the unique index accepted the other.
             Err(error) if error.code() == Some(DUPLICATE_KEY) => Ok(false),
             Err(error) => Err(error),
         }
@@ -207,20 +208,21 @@ impl Store {
         })
     }
 
-    /// Gives the session `id` a new expiry; `true` if it lives. A session that [`Store::get`] does not
-    /// give, because it is gone, over or malformed, stays so, and that is `false`: the update carries
-    /// the condition that the session lives, and never inserts.
+    /// Gives the session `id` a new expiry, and returns whether it is not over. A session that
+    /// [`Store::get`] does not return, because it is gone, over or malformed, is not changed: the
+    /// update contains the condition that the session is not over, and never inserts.
     ///
-    /// With [`Store::touch_after`] the session is read first, and left as it is if it was written
-    /// lately. The distance of its expiry from the new one shows that, both by the server's
-    /// clock.
+    /// With [`Store::touch_after`], the session is read first, and not changed if it was written
+    /// recently. This follows from the difference between its expiry and the new one, both by the
+    /// server's clock.
     ///
-    /// One round trip, and another where the session is read first and written, or where nothing
-    /// changed, to distinguish a session that is over from one that already had this expiry.
+    /// One round trip. There is a second one if the session is read first and then written, or if
+    /// nothing changed, to distinguish a session that is over from one that already had this
+    /// expiry.
     ///
-    /// The payload stays as it is. In tower-sessions' layout it repeats the expiry, as it was when the
-    /// session was saved; that copy is not used, neither by tower-sessions-mongodb-store 0.11
-    /// (`src/lib.rs`, `load`) nor by tower-sessions, which gives the record a new one before it saves it
+    /// The payload does not change. In the layout of tower-sessions, it repeats the expiry from the
+    /// last save. That copy is not used: tower-sessions-mongodb-store 0.11 ignores it
+    /// (`src/lib.rs`, `load`), and tower-sessions replaces it before it saves the record
     /// (tower-sessions-core 0.11 and 0.15, `src/session.rs`).
     ///
     /// # Errors
@@ -239,9 +241,9 @@ impl Store {
         self.lived(id, &done).await
     }
 
-    /// The same store, whose touches write only if the last write is older than `after`: an
-    /// application that touches a session at each request then writes only now and then.
-    /// connect-mongo's `touchAfter` (`src/lib/MongoStore.ts`), which is in seconds there.
+    /// The same store, whose touches write only if the last write is older than `after`, so that an
+    /// application that touches a session at each request writes rarely. This is connect-mongo's
+    /// `touchAfter` (`src/lib/MongoStore.ts`), which is in seconds there.
     ///
     /// A session can expire up to `after` earlier than its last touch implies, so choose `after` as a
     /// small part of the lifetime.
@@ -251,8 +253,9 @@ impl Store {
         self
     }
 
-    /// The same store, whose tower-sessions `save` writes only sessions that are not over when the
-    /// server carries it out. See [`StoreBuilder::save_only_live`](crate::StoreBuilder::save_only_live).
+    /// The same store, whose `save` of tower-sessions writes only sessions that are not over at the
+    /// time of the write. See
+    /// [`StoreBuilder::save_only_live`](crate::StoreBuilder::save_only_live).
     #[must_use]
     pub fn save_only_live(mut self, only_live: bool) -> Self {
         self.save_only_live = only_live;
@@ -270,7 +273,8 @@ impl Store {
             self.connection.ask(self.asking("update", Servers::Primary), |client, mut session| {
                 let collection = self.collection_of(&client);
                 async move {
-                    // The driver repeats it where a primary is lost, which it does not for a bare command.
+                    // The driver repeats this if a primary is lost, which it does not do for a bare
+                    // command.
                     let update =
                         collection.update_one(query, update).upsert(upsert).comment(comment);
                     let done = match &mut session {
@@ -291,15 +295,15 @@ impl Store {
         client.database(self.connection.database()).collection(&self.collection)
     }
 
-    /// Deletes the session `id`; whether there was one. Waits until a majority has it: a logout that
-    /// is rolled back after a failover would log in again.
+    /// Deletes the session `id`, and returns whether it existed. Waits for a majority: if a
+    /// failover rolled back a logout, the session could log in again.
     ///
     /// # Errors
     /// If the server refuses the command or cannot be reached.
     pub async fn destroy(&self, id: &str) -> Result<bool> {
         let query = self.named(id);
         if self.layout().id.path != "_id" {
-            // There may be two where no unique index forbids it.
+            // Without a unique index, there may be two.
             return Ok(self.delete_all(query).await? > 0);
         }
         let comment = Bson::from(self.comment.as_str());
@@ -320,8 +324,8 @@ impl Store {
         Ok(deleted.await?.1.deleted_count > 0)
     }
 
-    /// Deletes every session, and no document that is none; how many there were. For more than a few thousand sessions
-    /// [`crate::ops::purge`] is the gentle way.
+    /// Deletes all sessions, but no foreign documents, and returns how many there were. For more
+    /// than a few thousand sessions, [`crate::ops::purge`] loads the server less.
     ///
     /// # Errors
     /// If the server refuses the command or cannot be reached.
@@ -358,7 +362,7 @@ impl Store {
         Ok(all)
     }
 
-    /// How many sessions are not over.
+    /// The number of sessions that are not over.
     ///
     /// # Errors
     /// If the server refuses the command or cannot be reached.
@@ -375,15 +379,17 @@ impl Store {
 }
 
 fn whole<'a, T: Serialize>(id: &'a str, payload: &T, expiry: Expiry) -> Result<Whole<'a>> {
-    // By way of BSON, whose types JSON alone would lose; what only JSON holds is taken as such.
+    // Via BSON, because JSON alone would lose its types. Values that only JSON can represent are
+    // serialized as JSON.
     let payload = match bson::serialize_to_bson(payload) {
         Ok(payload) if !is_finite(&payload) => {
-            let what = "a number of the payload is not finite, which no session store keeps";
+            let what = "the payload has a number that is not finite, which no session store \
+                        accepts";
             return Err(Error::Unsupported(what.to_owned()));
         }
         Ok(payload) => payload.into_relaxed_extjson(),
         Err(_) => serde_json::to_value(payload)
-            .map_err(|error| Error::Unsupported(format!("the payload is no JSON: {error}")))?,
+            .map_err(|error| Error::Unsupported(format!("the payload is not JSON: {error}")))?,
     };
     Ok(Whole { id, payload: Content::Value(payload), expiry })
 }
@@ -401,7 +407,7 @@ fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|error| Error::Document(mismatch(&error.to_string())))
 }
 
-/// Serde's error about a payload of another type, without the value that it quotes.
+/// serde's error about a payload of another type, without the value that it quotes.
 fn mismatch(said: &str) -> String {
     let expected = said.rfind("expected ").map(|at| &said[at..]);
     let missing = said.starts_with("missing field").then_some(said);

@@ -117,7 +117,7 @@ fn the_audit_file_names_everybody_who_was_logged_out() {
     assert_eq!((&runs[0]["users"], &runs[0]["done"]), (&json!(users), &json!(users + 2)));
     assert_eq!((&runs[0]["command"], &runs[0]["outcome"]), (&json!("expire"), &json!("done")));
     assert_eq!(runs[0]["selection"], json!({ "state": "live" }));
-    let run = verify(&file, &["--users", "-o", "ndjson"]).exits(0).says("the chain is whole");
+    let run = verify(&file, &["--users", "-o", "ndjson"]).exits(0).says("the chain is intact");
     let named: BTreeMap<String, u64> = run
         .stdout
         .lines()
@@ -132,6 +132,15 @@ fn the_audit_file_names_everybody_who_was_logged_out() {
     let run = verify(&file, &["--user", "gone", "-o", "csv"]).exits(0);
     assert_eq!(run.stdout.lines().count(), 1);
     verify(&file, &[]).exits(0).prints("expire").prints(&format!("head {head}"));
+}
+
+#[test]
+fn a_file_that_is_not_an_audit_file_is_not_called_intact() {
+    let file = File::new();
+    fs::write(&file.path, "some other file\n").unwrap();
+    verify(&file, &[]).exits(1).says("it is not an audit file");
+    fs::write(&file.path, "").unwrap();
+    verify(&file, &[]).exits(0).prints("the file is empty");
 }
 
 #[test]

@@ -242,6 +242,19 @@ fn a_collection_that_is_not_there_is_an_error_that_names_those_that_hold_session
 }
 
 #[test]
+fn text_in_place_of_a_number_is_refused_in_plain_words() {
+    let (number, large) = ("expected a whole number", "the number is too large");
+    for (option, value, why) in [
+        ("--limit", "ten", number),
+        ("--keep", "1,000", number),
+        ("--keep", "99999999999999999999", large),
+    ] {
+        let run = without_server(&["list", "--live", option, value], "mongodb://127.0.0.1:1");
+        run.exits(2).fails_in_one_sentence().says(&format!("'{value}'")).says(why);
+    }
+}
+
+#[test]
 fn an_unknown_layout_is_refused_before_anything_is_asked() {
     let run = without_server(&["list", "--layout", "connect-mango"], "mongodb://127.0.0.1:1");
     let run = run.exits(1).fails_in_one_sentence();
@@ -249,7 +262,7 @@ fn an_unknown_layout_is_refused_before_anything_is_asked() {
     // The name of a store is not that of its layouts.
     let run = without_server(&["list", "--layout", "connect-mongo"], "mongodb://127.0.0.1:1");
     let run = run.exits(1).fails_in_one_sentence();
-    run.says("did you mean connect-mongo-json or express-session-object");
+    run.says("did you mean connect-mongo-json, express-session-object or connect-mongodb?");
     Program::new(&["layouts", "show", "nothing"]).run().exits(1).fails_in_one_sentence();
 }
 

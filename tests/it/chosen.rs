@@ -249,7 +249,7 @@ fn several_users_may_be_named_and_a_list_may_come_through_stdin() {
     run.exits(0).prints("deleted 2 sessions of the users from stdin and 1 more");
     assert_eq!(db.ids("sessions"), [long_id("b"), long_id("c")]);
     let empty = db.command(&["purge", "--users-from", "-", "--yes"]).stdin("\n \n").run().exits(1);
-    empty.fails_in_one_sentence().says("there are no users in stdin");
+    empty.fails_in_one_sentence().says("stdin contains no users");
     let both = db.command(&["purge", "--users-from", "-", "-", "--yes"]).stdin("b").run().exits(2);
     both.says("stdin cannot provide both the ids and the users");
     db.sessionctl(&["list", "--users-from", "/nowhere/leaked.txt"]).exits(1);
@@ -287,7 +287,7 @@ fn everywhere_but_this_session_is_one_command() {
     assert_eq!(live(&db), [here.clone(), long_id("two-one-")]);
     // A session that was to be spared under a wrong name would be ended under its own.
     let run = db.sessionctl(&["purge", "--user", "42", "--except", "one-twi-", "--yes"]).exits(1);
-    run.fails_in_one_sentence().says("1 id of --except not found");
+    run.fails_in_one_sentence().says("1 id of --except matches no session");
     assert_eq!(db.count("sessions", doc! {}), 4);
     let short = db.sessionctl(&["purge", "--user", "42", "--except", &here[..10], "--yes"]);
     short.exits(0);
@@ -499,7 +499,7 @@ fn sessions_without_a_user_are_ended_only_where_it_is_known_where_users_are() {
     let run = db
         .sessionctl(&list)
         .exits(0)
-        .says("1 session cannot be judged, since the payload cannot be decoded");
+        .says("1 session cannot be checked, because the payload cannot be decoded");
     assert_eq!(listed(&run), ["one", "two"].map(long_id).into());
     for command in ["expire", "purge"] {
         let run = db.sessionctl(&[command, "--anonymous", "--yes"]).exits(1);

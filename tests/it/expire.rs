@@ -125,7 +125,7 @@ fn where_the_store_does_not_look_at_the_expiry_only_purge_helps() {
     let layout = file.path().to_str().unwrap();
     db.sessionctl(&["expire", "--live", "--yes", "--layout-file", layout])
         .exits(1)
-        .says("still logs in")
+        .says("can still log in")
         .says("purge");
     assert_eq!(db.find("sessions", doc! {}), before);
     db.sessionctl(&["purge", "--live", "--yes", "--layout-file", layout]).exits(0);

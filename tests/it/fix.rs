@@ -44,7 +44,7 @@ fn become_dates(expiries: &[(Bson, Option<i64>)]) {
     let clear = expiries.len() - unclear;
     assert_eq!((report["matched"].clone(), report["mended"].clone()), (clear.into(), clear.into()));
     if unclear > 0 {
-        run.says(&format!("{unclear} texts or numbers left alone")).says("--malformed");
+        run.says(&format!("{unclear} texts or numbers left unchanged")).says("--malformed");
     }
 }
 
@@ -266,8 +266,8 @@ fn a_layout_without_a_date_says_that_it_cannot() {
         let laravel = ["--layout", "laravel-database", "--yes"];
         db.sessionctl(&[&["fix"], arguments, &laravel].concat()).exits(1).fails_in_one_sentence()
     };
-    fix(&["expiry"]).says("keeps no date as expiry");
-    fix(&["endless", "--lifetime", "1h"]).says("no expiry that could be written");
+    fix(&["expiry"]).says("is not a date");
+    fix(&["endless", "--lifetime", "1h"]).says("no expiry that can be written");
     db.sessionctl(&["fix", "endless", "--yes"]).exits(2).fails_in_one_sentence().says("--lifetime");
 }
 

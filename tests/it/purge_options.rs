@@ -137,7 +137,7 @@ fn a_cutoff_after_the_servers_now_is_refused() {
         purge(&db, &["--cutoff", cutoff])
             .exits(1)
             .fails_in_one_sentence()
-            .says("the cutoff is after the server's now");
+            .says("the cutoff is in the future");
         assert_eq!(db.count("sessions", doc! {}), 3);
     }
 }

@@ -126,7 +126,7 @@ pub struct Global {
     #[arg(long, global = true, env = "SESSIONCTL_COLOR", hide_env = true, hide_possible_values = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
 
-    /// Whether the connection string, or its file, stood on the command line.
+    /// Whether the connection string, or its file, was given on the command line.
     #[arg(skip)]
     pub is_uri_typed: bool,
 
@@ -151,10 +151,10 @@ impl Global {
     }
 }
 
-/// Where the server is unless something else is said.
+/// The connection string if none is given.
 pub const DEFAULT_URI: &str = "mongodb://localhost:27017";
 
-/// The format of what is printed on stdout.
+/// The format of stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people: times relative to now, columns that fit the terminal
@@ -192,8 +192,8 @@ impl Color {
     }
 }
 
-/// Takes any text, while the shells complete these values: what is wrong with a name is said by the
-/// command, which knows more than clap does.
+/// Accepts any text, while the shells complete these values. The command itself reports a wrong
+/// name, because it knows more than clap does.
 #[derive(Clone)]
 pub struct Completed(pub fn() -> Vec<String>);
 
@@ -214,7 +214,7 @@ impl TypedValueParser for Completed {
     }
 }
 
-/// What stands for the name of a layout that is to be found out.
+/// The value of `--layout` that detects the layout.
 pub const AUTO: &str = "auto";
 
 /// The names of the built-in layouts.
@@ -226,7 +226,7 @@ fn auto_and_layouts() -> Vec<String> {
     std::iter::once(AUTO.to_owned()).chain(layouts()).collect()
 }
 
-/// Text that no output may show.
+/// Text that must not appear in any output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -256,7 +256,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where the connection string is to be found.
+/// Where the connection string comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Uri {
     Given(Secret),
@@ -264,23 +264,23 @@ pub enum Uri {
     Stdin,
 }
 
-/// Whether this option stands on the command line, rather than in a variable or nowhere.
+/// Whether this option was given on the command line, rather than in a variable or not at all.
 pub fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     matches.try_contains_id(id).unwrap_or(false)
         && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
-/// Where to listen.
+/// An address to listen on.
 pub fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "expected an address and a port, such as 127.0.0.1:9464".to_owned())
 }
 
-/// A place of users, as layout files have it.
+/// A place of users, in the syntax of layout files.
 fn user_place(text: &str) -> Result<UserPlace, String> {
     text.to_owned().try_into()
 }
 
-/// Whether a command is for every collection.
+/// Whether a command works on every collection.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct EveryArgs {
     /// Every collection of the database that holds sessions, instead of -c

@@ -1,9 +1,9 @@
-//! The audit file: a line of JSON before anything is deleted, one for each batch, and one after, with the
-//! same run id. A run that matched nothing leaves one line.
+//! The audit file: a line of JSON before anything is deleted, one for each batch, and one at the
+//! end, with the same run id. A run that matched nothing leaves one line.
 //!
-//! Who cannot write the first deletes nothing. A first line without a last one is a run that was
-//! killed. No line holds a connection string, a whole session id or a value that looks secret. Each has
-//! the digest of the line before it.
+//! If the first line cannot be written, nothing is deleted. A run without a last line was killed.
+//! No line contains a connection string, a whole session id or a value that looks secret. Each line
+//! has the digest of the line before it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -30,16 +30,16 @@ pub mod chain;
 
 use chain::{Locked, PREVIOUS, Tail, digest, tail};
 
-/// Where what is done is written down.
+/// Where the audit records go.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct AuditArgs {
-    /// Append audit records to FILE: a line of JSON before the first change and one after the last.
-    /// If FILE cannot be written, nothing is changed
+    /// Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl
+    /// help safety). If FILE cannot be written, nothing is changed
     #[arg(long, env = "SESSIONCTL_AUDIT", hide_env = true, value_name = "FILE")]
     pub audit: Option<PathBuf>,
 }
 
-/// The audit file, or nothing where none is wanted.
+/// The audit file, if one was requested.
 #[derive(Debug)]
 pub struct Audit(Option<Sink>);
 
@@ -47,15 +47,15 @@ pub struct Audit(Option<Sink>);
 struct Sink {
     path: PathBuf,
     file: File,
-    /// The same file, where it may be read.
+    /// A handle for reading the same file, if this process may read it.
     reader: Option<File>,
-    /// The digest of the last line of ours, for what cannot be read.
+    /// The digest of the last line that this process wrote, for a file that cannot be read.
     last: Mutex<Option<String>>,
-    /// Without secrets.
+    /// The command line, without secrets.
     command_line: Vec<String>,
 }
 
-/// What is about to be done, in words of its own: it holds no secret.
+/// What a run is about to do. It contains no secrets.
 #[derive(Debug, Clone)]
 pub struct Intent<'a> {
     /// From [`run_id`].
@@ -71,14 +71,14 @@ pub struct Intent<'a> {
     /// `database.collection`.
     pub namespace: &'a str,
     pub layout: Option<&'a str>,
-    /// As it was typed, with times made absolute.
+    /// The selection as it was typed, with absolute times.
     pub selection: Value,
     pub cutoff: Option<DateTime>,
-    /// How many sessions are meant, if that was counted.
+    /// How many sessions match, if they were counted.
     pub planned: Option<u64>,
 }
 
-/// Something that was written down before it was done.
+/// A run whose first line is written.
 #[derive(Debug)]
 #[must_use = "how it ended is to be written down, too"]
 pub struct Began<'a> {
@@ -88,16 +88,16 @@ pub struct Began<'a> {
     since: Instant,
 }
 
-/// A name for a run that says nothing about it.
+/// A random name for a run.
 pub fn run_id() -> String {
     ObjectId::new().to_hex()
 }
 
 impl Audit {
-    /// Opens the file, making it (mode 0600) if there is none.
+    /// Opens the file, and creates it (mode 0600) if it does not exist.
     ///
     /// # Errors
-    /// Where it cannot be appended to.
+    /// If the file cannot be appended to.
     pub fn open(args: &AuditArgs, command_line: &[String]) -> Result<Self, Failure> {
         let Some(path) = &args.audit else {
             return Ok(Self(None));
@@ -108,10 +108,10 @@ impl Audit {
         Ok(Self(Some(Sink { path, file, reader, last, command_line })))
     }
 
-    /// Writes down what is about to be done.
+    /// Writes the first line of a run.
     ///
     /// # Errors
-    /// Where that cannot be written and synced: then it must not be done.
+    /// If the line cannot be written and synced. The run must then change nothing.
     pub fn before(&self, intent: &Intent<'_>) -> Result<Began<'_>, Failure> {
         let began = Began {
             sink: self.0.as_ref(),
@@ -126,15 +126,15 @@ impl Audit {
         Ok(began)
     }
 
-    /// Whether what is done is written down.
+    /// Whether there is an audit file.
     pub fn is_wanted(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Writes down that nothing matched: that it was looked for may be asked, too.
+    /// Writes that nothing matched: an auditor may also ask whether somebody looked.
     ///
     /// # Errors
-    /// Where that cannot be written and synced.
+    /// If the line cannot be written and synced.
     pub fn nothing(&self, intent: &Intent<'_>, result: &Row) -> Result<(), Failure> {
         let Some(sink) = &self.0 else { return Ok(()) };
         let mut line = intent.line("nothing", &sink.command_line);
@@ -165,16 +165,17 @@ impl Intent<'_> {
 }
 
 impl Began<'_> {
-    /// Now, by the server's clock: it may be away by now, and goes on like ours.
+    /// The current time by the server's clock. The server may be unreachable by now, so this adds
+    /// the time elapsed here since its clock was read.
     fn now(&self) -> DateTime {
         let took = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
         DateTime::from_millis(self.now.timestamp_millis().saturating_add(took))
     }
 
-    /// Writes down what one batch did: whose sessions, where they were read, else in which range.
+    /// Writes what one batch did: the users of its sessions if they were read, else their range.
     ///
     /// # Errors
-    /// Where that cannot be written and synced.
+    /// If the line cannot be written and synced.
     pub fn batch(&self, number: u64, batch: &Batch) -> Result<(), Failure> {
         let Some(sink) = self.sink else { return Ok(()) };
         let mut line = batch::line(batch);
@@ -182,15 +183,15 @@ impl Began<'_> {
         line["time"] = time(self.now()).into();
         line["number"] = number.into();
         sink.append(line).map_err(|error| {
-            let hint = "the batches up to this one were carried out, and no other was begun";
+            let hint = "the batches before this point were written, and no other was started";
             unwritten(&sink.path, &error).hint(hint)
         })
     }
 
-    /// Writes down how it ended: the row of the report, and the failure if it failed.
+    /// Writes how the run ended: the row of the report, and the failure if it failed.
     ///
     /// # Errors
-    /// Where that cannot be written and synced.
+    /// If the line cannot be written and synced.
     pub fn after(self, result: &Row, failure: Option<&Failure>) -> Result<(), Failure> {
         let Some(sink) = self.sink else {
             return Ok(());
@@ -206,7 +207,7 @@ impl Began<'_> {
         });
         sink.append(line).map_err(|error| {
             let hint = format!(
-                "the changes were made; only the end record of run {} is missing",
+                "all changes were made; only the end record of run {} is missing",
                 self.run
             );
             unwritten(&sink.path, &error).hint(hint)
@@ -223,11 +224,12 @@ fn unwritten(path: &Path, error: &io::Error) -> Failure {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    // A pipe that nobody reads is an error, and not waited for.
+    // A pipe without a reader is an error instead of blocking forever.
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let file =
         OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
-    // A name that was just made is not lost either, where its folder may be read.
+    // Sync the folder too, so that a crash does not lose a new file's name. This requires reading
+    // the folder, which may be forbidden.
     if let Some(folder) = path.parent() {
         let here = Path::new(".");
         let folder = if folder.as_os_str().is_empty() { here } else { folder };
@@ -236,17 +238,17 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Another handle of this file for reading, unless it may only be appended to.
+/// A second handle of this file for reading, unless it is append-only.
 fn reader(path: &Path, file: &File) -> Option<File> {
     let about = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
     let reader = File::open(path).ok()?;
     let same = reader.metadata().ok()?;
-    // It may have been rotated meanwhile.
+    // The file may have been rotated in the meantime.
     ((about.dev(), about.ino()) == (same.dev(), same.ino())).then_some(reader)
 }
 
 impl Sink {
-    /// One line in one write, after the last that any process wrote.
+    /// Appends one line in a single write, after the last line of any process.
     fn append(&self, mut line: Value) -> io::Result<()> {
         let is_file = self.file.metadata()?.is_file();
         let _locked = is_file.then(|| Locked::new(&self.file)).transpose()?;
@@ -265,7 +267,7 @@ impl Sink {
     }
 }
 
-/// The user of this machine, as whom the program acts, who called sudo, and the database's user.
+/// The user of the operating system, the user who called sudo, and the user of the database.
 fn who(login: Option<&str>) -> Value {
     let name = |uid: Uid| User::from_uid(uid).ok().flatten().map(|user| user.name);
     let (real, effective) = (Uid::current(), Uid::effective());

@@ -1,7 +1,9 @@
-//! The whole command line: its definition, how it is read, and what clap cannot check. Parsing reads
-//! nothing but the command line and the environment.
+//! The whole command line: its definition, its parsing, and the checks that clap cannot do. Parsing
+//! reads only the command line and the environment.
 
 #![expect(clippy::doc_markdown, reason = "these texts are the help, and not rendered")]
+
+use std::num::{IntErrorKind, ParseIntError};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
@@ -76,7 +78,7 @@ pub fn parse() -> Result<Invocation, Refusal> {
 
 /// The one definition, from which help, completions and man pages are made.
 pub fn definition() -> clap::Command {
-    // clap's own help subcommand knows no topics.
+    // clap's own help subcommand does not know topics.
     let program = compact(Cli::command()).disable_help_subcommand(true);
     program.mut_subcommand("help", |help| {
         help.mut_arg("names", |arg| arg.value_parser(Completed(commands_and_topics)))
@@ -91,7 +93,7 @@ fn commands_and_topics() -> Vec<String> {
     names.into_iter().collect()
 }
 
-/// Help is given of commands and topics that there are.
+/// Refuses `help` for names that are neither a command nor a topic.
 fn check_help(args: &help::Args, definition: &clap::Command) -> Result<(), Refusal> {
     let mut command = definition;
     for (depth, name) in args.names.iter().enumerate() {
@@ -128,8 +130,8 @@ fn compact(command: clap::Command) -> clap::Command {
 const HINT: &str =
     "put a session id that begins with - after --; long options begin with --, such as --uri";
 
-/// An id that begins like an option is not taken for one: it would be the name of a collection, or the
-/// value that an error repeats.
+/// Refuses a session id that begins like an option. clap would read `-cXYZ` as the collection
+/// `XYZ`, and would repeat the id in an error.
 fn check_hyphens() -> Result<(), Refusal> {
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     let is_id = |word: &String| {
@@ -139,6 +141,23 @@ fn check_hyphens() -> Result<(), Refusal> {
         Some(id) => Err(Refusal::Own(format!("unexpected argument {}", short_id(&id)), HINT)),
         None => Ok(()),
     }
+}
+
+/// The standard library calls a text that is no number an "invalid digit".
+fn not_a_number(error: &clap::Error) -> Option<Refusal> {
+    use clap::error::{ContextKind, ContextValue};
+    let parsing: &ParseIntError = std::error::Error::source(error)?.downcast_ref()?;
+    let (ContextValue::String(argument), ContextValue::String(value)) =
+        (error.get(ContextKind::InvalidArg)?, error.get(ContextKind::InvalidValue)?)
+    else {
+        return None;
+    };
+    let what = match parsing.kind() {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "the number is too large",
+        _ => "expected a whole number",
+    };
+    let sentence = format!("invalid value '{value}' for '{argument}': {what}");
+    Some(Refusal::Own(sentence, "write it with digits only, such as 1000"))
 }
 
 /// clap repeats an argument it does not know, which may be a session id or hold a password.
@@ -159,6 +178,9 @@ fn without_secrets(mut error: clap::Error, definition: &clap::Command) -> Refusa
     if let Some(refusal) = mistyped::command(&error, definition) {
         return refusal;
     }
+    if let Some(refusal) = not_a_number(&error) {
+        return refusal;
+    }
     let argument = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) => argument.clone(),
         _ => return Refusal::Clap(error),
@@ -172,9 +194,9 @@ fn without_secrets(mut error: clap::Error, definition: &clap::Command) -> Refusa
     if error.kind() == ErrorKind::UnknownArgument && deploys {
         let sentence = match is_option(&argument) {
             true => format!("deploy has no option {argument}"),
-            false => "deploy takes only options".to_owned(),
+            false => "deploy accepts options only".to_owned(),
         };
-        return Refusal::Own(sentence, "put options of sweep after --, as in -- --rate 2000");
+        return Refusal::Own(sentence, "pass options of sweep after --, as in -- --rate 2000");
     }
     if error.kind() == ErrorKind::UnknownArgument && !is_option(&argument) {
         return Refusal::Own(
@@ -185,7 +207,7 @@ fn without_secrets(mut error: clap::Error, definition: &clap::Command) -> Refusa
     Refusal::Clap(error)
 }
 
-/// Whether it can only be meant as a long option: an id hardly has nothing but small letters.
+/// Whether this looks like a mistyped long option: an id rarely consists of lowercase letters only.
 fn is_option(argument: &str) -> bool {
     let small = |letter: u8| letter.is_ascii_lowercase() || letter == b'-';
     argument.strip_prefix("--").is_some_and(|name| name.bytes().all(small))
@@ -231,11 +253,11 @@ fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
     }
     let has_several = collections.len() > 1 || cli.command.every_collection();
     if has_several && cli.command.reads_stdin() {
-        let sentence = "the ids on stdin are those of one collection".into();
+        let sentence = "stdin provides the ids of one collection only".into();
         return Err(Refusal::Own(sentence, "run it once per collection"));
     }
     if has_several && matches!(&cli.command, Command::Purge(args) if args.is_archived()) {
-        let sentence = "--archive keeps the sessions of one collection".into();
+        let sentence = "an archive holds the sessions of one collection only".into();
         return Err(Refusal::Own(sentence, "run it once per collection, with a file for each"));
     }
     if collections.len() > 1 && !cli.command.takes_collections() {
@@ -247,7 +269,7 @@ fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// How many times an option was given, written out as one usually does.
+/// How often an option was given on the command line.
 fn typed_times(long: &str, short: Option<&str>) -> usize {
     let args = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
     let is_short = |arg: &str| short.is_some_and(|short| arg.starts_with(short));

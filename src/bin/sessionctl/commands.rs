@@ -56,12 +56,12 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether it works on more than one collection.
+    /// Whether the command works on more than one collection.
     pub fn takes_collections(&self) -> bool {
         matches!(self, Self::Sweep(_) | Self::Deploy(_)) || self.is_run_on_each()
     }
 
-    /// Whether it is carried out on each of several collections by itself.
+    /// Whether the command runs separately on each collection.
     fn is_run_on_each(&self) -> bool {
         matches!(
             self,
@@ -74,7 +74,7 @@ impl Command {
         )
     }
 
-    /// Whether it is for every collection of the database.
+    /// Whether the command works on every collection of the database.
     pub fn every_collection(&self) -> bool {
         match self {
             Self::List(args) => args.every.every_collection,
@@ -104,7 +104,7 @@ impl Command {
         })
     }
 
-    /// The sessions that it works on, if it takes a selection.
+    /// The selection, if the command takes one.
     fn selection(&self) -> Option<&SelectionArgs> {
         match self {
             Self::List(args) => Some(&args.selection),
@@ -116,7 +116,7 @@ impl Command {
         }
     }
 
-    /// What SIGHUP means to it.
+    /// What SIGHUP means to this command.
     fn hangup(&self) -> Hangup {
         match self {
             Self::Sweep(args) => args.hangup(),
@@ -134,7 +134,7 @@ impl Command {
     }
 }
 
-/// What was typed, checked: what to do, on what.
+/// The checked command line: what to do, and on which collections.
 #[derive(Debug)]
 pub struct Invocation {
     pub command: Command,
@@ -146,7 +146,7 @@ pub struct Invocation {
     pub definition: clap::Command,
 }
 
-/// Carries a command out.
+/// Runs a command.
 pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
     let Invocation { command, global, uri, command_line, mut definition } = invocation;
     // These need neither a server nor a runtime.
@@ -173,12 +173,12 @@ pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
             false => one(&context, &command).await,
         }
     });
-    // A prompt or a reader of stdin may still be waiting; nobody wants its answer any more.
+    // A prompt or a reader of stdin may still be waiting, but its answer is no longer needed.
     runtime.shutdown_background();
     outcome
 }
 
-/// Carries a command out that needs a runtime.
+/// Runs a command that needs a runtime.
 async fn one(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::List(args) => reading(context, list::run(context, args)).await,
@@ -202,7 +202,8 @@ async fn one(context: &Context, command: &Command) -> Result<Exit, Failure> {
     }
 }
 
-/// Runs what only reads until the first signal: nothing is left half done by leaving it.
+/// Runs a command that only reads. The first signal ends it at once, because nothing can be left
+/// half done.
 async fn reading(
     context: &Context,
     command: impl Future<Output = Result<Exit, Failure>>,

@@ -1,4 +1,4 @@
-//! What every command needs, built once: the connection, the layout, and how to answer.
+//! What every command needs, built once: the connection, the layout, and the output.
 
 use std::cell::OnceCell;
 use std::io::{self, IsTerminal as _, Read as _};
@@ -32,12 +32,12 @@ pub mod words;
 pub struct Context {
     pub global: Global,
     pub uri: Uri,
-    /// The connection string that stdin gave: it gives it only once.
+    /// The connection string from stdin, which can be read only once.
     read: OnceCell<Secret>,
     pub signals: Signals,
     /// The command line without secrets, for the audit file.
     pub command_line: Vec<String>,
-    /// Where the command is for several collections: what it prints is a part of one answer.
+    /// With several collections, the document that the output is a part of.
     pub joined: Option<Arc<Joined>>,
 }
 
@@ -56,7 +56,7 @@ impl Context {
         Ok(Self { global, uri, read: OnceCell::new(), signals, command_line, joined: None })
     }
 
-    /// The same for one of several collections.
+    /// The same context, for one of several collections.
     pub fn on(&self, collection: &str, joined: &Arc<Joined>) -> Self {
         Self {
             global: Global { collection: vec![collection.to_owned()], ..self.global.clone() },
@@ -68,12 +68,12 @@ impl Context {
         }
     }
 
-    /// The collection of a command that works on one.
+    /// The collection, for a command that works on one.
     pub fn collection(&self) -> &str {
         self.global.collection.first().map_or("sessions", String::as_str)
     }
 
-    /// How rows are printed.
+    /// The style of rows.
     pub fn style(&self) -> Style {
         let terminal = io::stdout().is_terminal();
         let width = console::Term::stdout().size_checked().map(|(_, columns)| columns);
@@ -89,7 +89,7 @@ impl Context {
         Rows::stdout(self.style(), shape, header).joined(self.joined.clone())
     }
 
-    /// Begins a table that is one of several: a line says of which collection it is.
+    /// Begins one of several tables, with a line that names its collection.
     pub fn begin_table(&self, namespace: Option<&str>) -> Result<(), Failure> {
         let Some(joined) = self.joined.as_ref().filter(|_| self.global.format == Format::Table)
         else {
@@ -100,7 +100,8 @@ impl Context {
         output::text(&format!("{gap}{heading}"))
     }
 
-    /// The columns of rows that do not say of which collection they are, where they have to.
+    /// With several collections, the columns of rows that do not name their collection, with
+    /// `namespace` added.
     pub fn columns_of_one(&self, typed: &[String], header: &[&str]) -> Vec<String> {
         let is_told = self.joined.is_none() || self.global.format == Format::Table;
         match typed.is_empty() && !is_told {
@@ -109,12 +110,12 @@ impl Context {
         }
     }
 
-    /// Whether a report is a sentence or two to a person, rather than all of its keys.
+    /// Whether a report is a sentence or two for people, rather than all of its keys.
     pub fn speaks(&self) -> bool {
         self.global.format == Format::Table && !self.global.verbose
     }
 
-    /// Prints a report: `sentence` to a person, the row where a program or `-v` asks for all of it.
+    /// Prints a report: `sentence` for people, or the row for programs and `-v`.
     pub fn report(
         &self,
         header: &'static [&'static str],
@@ -131,8 +132,8 @@ impl Context {
         rows.row(row).and_then(|()| rows.finish())
     }
 
-    /// Prints the report of a command, whatever the outcome, which it gives back: a report that could
-    /// not be printed is a failure only where nothing else is.
+    /// Prints the report of a command, and returns the outcome. A report that could not be printed
+    /// is a failure only if the command succeeded.
     pub fn finish(
         &self,
         header: &'static [&'static str],
@@ -141,7 +142,7 @@ impl Context {
         outcome: Result<Exit, Failure>,
     ) -> Result<Exit, Failure> {
         if matches!(outcome, Ok(Exit::Signal(_) | Exit::WorkLeft)) && !self.speaks() {
-            // How much is left is no key of the report.
+            // The number of remaining sessions is not a key of the report.
             self.note("note", sentence);
         }
         let printed = self.report(header, row, sentence);
@@ -155,7 +156,7 @@ impl Context {
         }
     }
 
-    /// One step of a report, said when it is done: where the report is sentences it is one of them.
+    /// Reports one finished step, if the report consists of sentences.
     pub fn say_done(&self, sentence: &str) -> Result<(), Failure> {
         if !self.speaks() {
             self.note("note", sentence);
@@ -167,7 +168,7 @@ impl Context {
         output::text(&format!("{}\n", neutral(sentence)))
     }
 
-    /// Says something that is not a failure, unless `-q`.
+    /// Prints a message that is not a failure, unless `-q`.
     pub fn note(&self, label: &str, text: impl std::fmt::Display) {
         if !self.global.quiet {
             say(label, text);
@@ -183,8 +184,8 @@ impl Context {
         Ok(connection)
     }
 
-    /// Says before a question that the login may not do what follows. A server that does not tell is
-    /// no reason to stop: it refuses by itself.
+    /// Reports a missing right before the question. If the server does not report rights, the
+    /// command continues, and the server refuses it if necessary.
     pub async fn check_rights(
         &self,
         connection: &Connection,
@@ -212,7 +213,7 @@ impl Context {
         }
     }
 
-    /// The connection string, from wherever it is given.
+    /// The connection string, from any source.
     pub fn read_uri(&self) -> Result<String, Failure> {
         let unreadable = |what: &str, error: &io::Error| {
             let sentence =
@@ -244,8 +245,8 @@ impl Context {
         Ok(layouts.map(|layouts| self.with_user_paths(layouts)))
     }
 
-    /// The store of the collection, or `None` where the collection is empty and no layout was
-    /// named: then there is nothing to do, and nothing to tell the layout by.
+    /// The store of the collection. `None` if the collection is empty and no layout was named:
+    /// there is nothing to do, and the layout is unknown.
     pub async fn store(&self, action: &str, purpose: Purpose) -> Result<Option<Store>, Failure> {
         let store = self.store_of_any_lifetime(action, purpose).await?;
         if let Some(store) = &store {
@@ -255,7 +256,7 @@ impl Context {
         Ok(store)
     }
 
-    /// The same, of sessions whose states need not be known.
+    /// The same, if the states of sessions are not needed.
     pub async fn store_of_any_lifetime(
         &self,
         action: &str,
@@ -284,9 +285,9 @@ impl Context {
             Choice::Detected { verdict, .. } => verdict,
         };
         match verdict.certainty {
-            // Whoever changes is refused with the same words.
+            // A command that writes fails with the same text.
             Certainty::Mixed if purpose == Purpose::Reading => {
-                self.note("note", format!("{verdict}; reading each session by its own"));
+                self.note("note", format!("{verdict}; reading each session by its own layout"));
             }
             Certainty::Ambiguous if purpose == Purpose::Reading => {
                 let so = match verdict.together == verdict.candidates.len() {
@@ -309,7 +310,7 @@ impl Context {
     }
 }
 
-/// The layout of a file, else those of this name, which are joined with `+`; none for `auto`.
+/// The layout of a file, else those with these names, joined with `+`; `None` for `auto`.
 pub fn layouts(name: &str, file: Option<&Path>) -> Result<Option<Layouts>, Failure> {
     if let Some(path) = file {
         let action = format!("use {}", path.display());

@@ -1,4 +1,4 @@
-//! What a daemon shows to those who watch over it: Prometheus, Kubernetes, systemd.
+//! The interfaces of a daemon to Prometheus, Kubernetes and systemd.
 
 pub mod http;
 pub mod metrics;

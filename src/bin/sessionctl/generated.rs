@@ -1,5 +1,5 @@
-//! completions/ and man/ are what clap would generate, and the unit in the package is what `deploy`
-//! prints. `UPDATE=1 cargo test` renews them.
+//! Checks that completions/ and man/ match clap's output, and the unit in the package that of
+//! `deploy`. `UPDATE=1 cargo test` renews them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -33,7 +33,7 @@ fn the_completions_are_what_the_program_prints() {
 #[test]
 fn the_man_pages_are_what_clap_and_the_topics_generate() {
     let mut command = definition();
-    // Now each command has the global options too.
+    // After building, each command has the global options, too.
     command.build();
     let mut pages = Files::new();
     add_pages(&command, None, &mut pages);
@@ -74,7 +74,7 @@ fn assert_variables(command: &Command, topic: &str) {
     command.get_subcommands().for_each(|subcommand| assert_variables(subcommand, topic));
 }
 
-/// Compares a folder with what it should hold, or makes it so.
+/// Compares a folder with the expected files, or updates it.
 #[track_caller]
 fn assert_committed(folder: &str, wanted: &Files) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
@@ -117,7 +117,7 @@ fn man_page(command: &Command, parent: Option<&Command>) -> Vec<u8> {
         described = described.long_about(description.clone());
     }
     let man = Man::new(described)
-        // Without the quotes an empty date would make the source the date.
+        // Without quotes, an empty date would turn the source into the date.
         .date("\"\"")
         .source(concat!("sessionctl ", env!("CARGO_PKG_VERSION")))
         .manual("sessionctl");
@@ -134,12 +134,12 @@ fn man_page(command: &Command, parent: Option<&Command>) -> Vec<u8> {
     for section in sections.into_iter().chain([see_also(command, parent)]) {
         section.to_writer(&mut page).unwrap();
     }
-    // The preamble that each section repeats is needed once.
+    // Each section repeats the preamble, which is needed only once.
     let text = String::from_utf8(page).unwrap();
     let (preamble, _) = text.split_once(".TH").unwrap();
     let lines = text.replace(preamble, "");
     let lines = lines.lines().map(|line| match line.starts_with(".SH \"GLOBAL OPTIONS") {
-        // What the heading says about variables has a section of its own here.
+        // In a man page, environment variables have a separate section.
         true => ".SH \"GLOBAL OPTIONS\"\n".to_owned(),
         false => format!("{line}\n"),
     });
@@ -169,7 +169,7 @@ fn environment(command: &Command) -> Roff {
     roff
 }
 
-/// What a variable is for: the option that it sets.
+/// The meaning of a variable: the option that it sets.
 fn set_by(arg: &Arg) -> String {
     let option = arg.get_long().unwrap_or_default();
     if arg.get_num_args().is_some_and(|number| number.takes_values()) {

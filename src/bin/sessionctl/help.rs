@@ -46,7 +46,7 @@ impl Topic {
         TOPICS.into_iter().find(|topic| topic.name == name)
     }
 
-    /// What the heading says it is about: `# name: what it is about`.
+    /// The summary in the heading: `# name: summary`.
     pub fn summary(&self) -> &'static str {
         let heading = self.text.lines().next().unwrap_or_default();
         heading.split_once(": ").map_or(heading, |(_, summary)| summary)

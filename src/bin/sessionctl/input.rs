@@ -1,4 +1,4 @@
-//! Small files that the operator names: connection strings, layouts, settings.
+//! Reads small files that the operator names: connection strings, layouts, settings.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The text of a small file, which may be a pipe.
 ///
 /// # Errors
-/// Also where the file is larger than 1 MiB, or a pipe stays silent for 10 seconds.
+/// If the file cannot be read or is larger than 1 MiB, or if a pipe sends nothing for 10 seconds.
 pub fn read_text(path: &Path) -> io::Result<String> {
     read_within(path, PATIENCE)
 }
@@ -23,7 +23,7 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 fn read_within(path: &Path, patience: Duration) -> io::Result<String> {
     let (done, result) = mpsc::channel();
     let path = path.to_owned();
-    // Opening a pipe without a writer blocks forever, so it must not happen on this thread.
+    // Opening a pipe without a writer blocks forever, so another thread does it.
     thread::spawn(move || done.send(read(&path)));
     result.recv_timeout(patience).unwrap_or_else(|_| {
         Err(io::Error::other(format!("no data within {} s", patience.as_secs())))

@@ -1,4 +1,4 @@
-//! sessionctl: web sessions in MongoDB, whoever wrote them.
+//! sessionctl: web sessions in MongoDB, whichever framework wrote them.
 
 mod args;
 mod audit;

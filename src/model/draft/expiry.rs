@@ -1,4 +1,4 @@
-//! When sessions are over: a date, a number, a text, or a last touch and a lifetime.
+//! Guesses when sessions are over: by a date, a number, text, or a last touch and a lifetime.
 
 use bson::DateTime;
 use bson::raw::RawBsonRef;
@@ -19,14 +19,14 @@ pub(super) struct ExpiryGuess {
     pub(super) reasons: Vec<String>,
     /// Other readings, which become comments in the record.
     pub(super) others: Vec<String>,
-    /// The field that decides, and the types it has.
+    /// The field that decides, and its types.
     pub(super) path: Option<String>,
     pub(super) types: Vec<BsonType>,
     pub(super) ttl: Option<TtlGuess>,
     /// Last touches and creations, with the units of numbers.
     pub(super) touched: Vec<(String, Option<Unit>)>,
     pub(super) created: Vec<(String, Option<Unit>)>,
-    /// How the store could be made to refuse a session.
+    /// The value that makes the store refuse a session.
     pub(super) end: Option<String>,
 }
 
@@ -39,12 +39,12 @@ pub(super) struct TtlGuess {
     pub(super) descending: bool,
 }
 
-/// A field that may say when a session is over.
+/// A field that may be the expiry.
 struct Candidate<'a> {
     path: &'a str,
     field: &'a Field<'a>,
     time: Time,
-    /// The middle one of its instants.
+    /// The median of its times.
     middle: i64,
 }
 
@@ -73,15 +73,17 @@ pub(super) fn guess(
     });
     let mut expiries: Vec<&Candidate<'_>> =
         times.iter().filter(|one| names::is_expiry(one.path)).collect();
-    // What an index ends comes first, a field of the document before one of its payload, a date before
-    // a number and a text; of equals the latest, by which the fewest are expired.
+    // A field with a TTL index comes first, then fields of the document before those of the
+    // payload, and dates before numbers and text. Among equals, the latest times win, because they
+    // make the fewest sessions expired.
     expiries.sort_by_key(|one| {
         let is_indexed = ttl.is_some_and(|(_, indexed)| indexed.path == one.path);
         let depth = one.path.matches('.').count();
         (!is_indexed, depth, one.time.rank(), std::cmp::Reverse(one.middle))
     });
     let lifetime = own_lifetime(survey, &times);
-    // What the server deletes by counts more than a date inside a payload, which may be missing there.
+    // The field of a TTL index counts more than a date inside the payload, which some payloads may
+    // lack.
     if ttl.is_some_and(|(index, _)| index.seconds().is_some()) {
         let (own, inner): (Vec<_>, Vec<_>) =
             expiries.into_iter().partition(|one| !one.path.contains('.'));
@@ -110,7 +112,7 @@ pub(super) fn guess(
 }
 
 fn candidate<'a>(path: &'a str, field: &'a Field<'a>) -> Option<Candidate<'a>> {
-    // The cookie's expiry is a copy, which the store does not go by.
+    // The cookie's expiry is a copy that the store ignores.
     let is_cookie = path.split('.').any(|name| name.eq_ignore_ascii_case("cookie"));
     let time = field.time().filter(|_| path != "_id" && !is_cookie)?;
     let mut millis = field.millis(time);
@@ -157,13 +159,13 @@ impl ExpiryGuess {
         let odd = one.field.odd(one.time);
         if odd > 0 {
             self.reasons.push(format!(
-                "Doubt: {odd} of {} hold something else, and are malformed by this.",
+                "Doubt: {odd} of {} hold something else, and count as malformed.",
                 one.field.there
             ));
         }
     }
 
-    /// How many of the sample are over, which a person can check.
+    /// How many sampled sessions are over, so that a person can check the guess.
     fn describe_instants(&mut self, one: &Candidate<'_>, is_expiry: bool, now: DateTime) {
         let millis = one.field.millis(one.time);
         let past = millis.iter().filter(|at| **at < now.timestamp_millis()).count();
@@ -172,7 +174,7 @@ impl ExpiryGuess {
         } else if past < millis.len() {
             let later = millis.len() - past;
             self.reasons.push(format!(
-                "Doubt: {later} of {} are still to come, which a last touch never is.",
+                "Doubt: {later} of {} are in the future, which a last touch never is.",
                 millis.len()
             ));
         }
@@ -189,8 +191,8 @@ fn by_expiry(guess: &mut ExpiryGuess, one: &Candidate<'_>, others: &[&Candidate<
     if one.field.numbers().iter().any(|number| *number <= 0.0) && one.time.unit().is_some() {
         guess.rule.push("never_up_to = 0".to_owned());
         guess.reasons.push(
-            "Doubt: some hold 0 or less, which is read as never. If the store calls such a session \
-             expired, remove never_up_to."
+            "Doubt: some hold 0 or less, which is read as `never`. If the store treats such a \
+             session as expired, remove never_up_to."
                 .to_owned(),
         );
     }
@@ -216,14 +218,14 @@ impl Time {
                     Unit::Ms => "milliseconds",
                     Unit::Ns => "nanoseconds",
                 };
-                format!("a number that is a time near today if it counts {unit} from 1970")
+                format!("a number that is a time near today if it counts {unit} since 1970")
             }
-            Self::Text => "a text that says a date".to_owned(),
+            Self::Text => "a text that contains a date".to_owned(),
         }
     }
 }
 
-/// A last touch, with how long the session lives after it in a field beside it.
+/// A last touch, with the lifetime in another field.
 struct OwnLifetime<'a> {
     touched: &'a Candidate<'a>,
     path: String,
@@ -244,9 +246,9 @@ fn own_lifetime<'a>(survey: &Survey<'_>, times: &'a [Candidate<'a>]) -> Option<O
 }
 
 fn by_own_lifetime(guess: &mut ExpiryGuess, own: Option<OwnLifetime<'_>>) {
-    // Above a year and a bit no session lives.
+    // No session lives for much more than a year.
     const LONGEST_SECONDS: f64 = 400.0 * 86_400.0;
-    // Less than a minute no session lives.
+    // No session lives for less than a minute.
     const SHORTEST_MILLIS: f64 = 60_000.0;
     let Some(OwnLifetime { touched, path, numbers }) = own else { return };
     guess.decide(touched);
@@ -266,8 +268,8 @@ fn by_own_lifetime(guess: &mut ExpiryGuess, own: Option<OwnLifetime<'_>>) {
     ));
     if let Some(other) = other {
         guess.reasons.push(format!(
-            "Doubt: `{path}` is up to {longest}: {} if it counts seconds, {} if milliseconds. Seconds \
-             stand here, by which fewer sessions are expired.",
+            "Doubt: `{path}` is up to {longest}: {} if it counts seconds, {} if milliseconds. \
+             This draft uses seconds, which make fewer sessions expired.",
             lasting(std::time::Duration::from_secs_f64(longest)),
             lasting(std::time::Duration::from_secs_f64(longest / 1000.0)),
         ));
@@ -275,11 +277,11 @@ fn by_own_lifetime(guess: &mut ExpiryGuess, own: Option<OwnLifetime<'_>>) {
     }
     if numbers.iter().any(|number| *number <= 0.0) {
         guess.rule.push("never_up_to = 0".to_owned());
-        guess.reasons.push("Doubt: 0 or less is read as never.".to_owned());
+        guess.reasons.push("Doubt: 0 or less is read as `never`.".to_owned());
     }
 }
 
-/// A last touch, and a TTL index that knows the lifetime.
+/// A last touch, with the lifetime in a TTL index.
 fn by_index(guess: &mut ExpiryGuess, one: &Candidate<'_>, index: &IndexSpec) {
     guess.decide(one);
     let path = one.path;
@@ -314,7 +316,7 @@ fn without_index(
         guess.types.clone_from(&field.types);
         guess.reasons.push(format!(
             "Doubt: `{path}` is named like an expiry and null in every document seen, so that no \
-             session ever ends by it. A number would need kind = \"number\" and a unit."
+             session ever ends by it. For a number, write kind = \"number\" and a unit."
         ));
         return;
     }
@@ -330,7 +332,7 @@ fn without_index(
         return;
     }
     let touch = times.iter().filter(|one| names::is_touch(one.path) && one.time != Time::Text);
-    // The latest, by which the fewest are expired.
+    // The latest, which makes the fewest sessions expired.
     let touch = touch.min_by_key(|one| {
         let depth = one.path.matches('.').count();
         (depth, one.time.rank(), std::cmp::Reverse(one.middle))
@@ -345,8 +347,9 @@ fn without_index(
                 one.time.what()
             ));
             guess.reasons.push(
-                "Doubt: nothing says how long a session lives after it. Pass that with --lifetime, or \
-                 write lifetime = SECONDS here; until then, commands that need a state fail."
+                "Doubt: the documents do not show how long a session lives after it. Pass \
+                 --lifetime, or write lifetime = SECONDS here; until then, commands that need a \
+                 state fail."
                     .to_owned(),
             );
             guess.others.push(
@@ -374,7 +377,8 @@ fn only_nulls<'a, 's>(survey: &'s Survey<'a>) -> Option<(&'s str, &'s Field<'a>)
     survey.top().find(|(name, field)| names::is_expiry(name) && field.is_all(&[BsonType::Null]))
 }
 
-/// The key of the JSON text at `path` that is named like an expiry and says a date, in most documents.
+/// The key in the JSON text at `path` that is named like an expiry and holds a date in most
+/// documents.
 fn expiry_in_text(survey: &Survey<'_>, path: &str) -> Option<(String, String)> {
     let field = survey.get(path)?;
     let texts = || {
@@ -396,7 +400,7 @@ fn expiry_in_text(survey: &Survey<'_>, path: &str) -> Option<(String, String)> {
     (with * 2 > survey.total).then(|| (path.to_owned(), key))
 }
 
-/// What stands beside the guess and contradicts it.
+/// Fields that contradict the guess.
 fn note_unused(guess: &mut ExpiryGuess, survey: &Survey<'_>, ttl: Option<(&IndexSpec, &str)>) {
     if let Some((index, path)) = ttl
         && guess.path.as_deref() == Some(path)
@@ -411,7 +415,9 @@ fn note_unused(guess: &mut ExpiryGuess, survey: &Survey<'_>, ttl: Option<(&Index
     } else if let Some((index, path)) = ttl
         && guess.path.as_deref() != Some(path)
     {
-        guess.others.push(format!("The TTL index {} on `{path}` deletes, too.", index.name()));
+        guess
+            .others
+            .push(format!("The TTL index {} on `{path}` deletes sessions, too.", index.name()));
     }
     for (path, field) in survey.top() {
         if field.is_all(&[BsonType::Bool]) && names::is_flag(path) {
@@ -452,7 +458,8 @@ fn wanted_index(guess: &ExpiryGuess, indexes: &[IndexSpec]) -> Option<TtlGuess> 
             descending: index.goes(&key, -1),
             key,
         },
-        // A plain index is on it already, and the store would be refused it again (85).
+        // There is already a plain index on the field, and the store would fail to create its own
+        // again (85).
         (None, Some(plain)) if plain.goes(&key, 1) => {
             TtlGuess { name: format!("{key}_-1"), seconds: seconds(None), descending: true, key }
         }

@@ -8,9 +8,10 @@ use bson::{RawDocument, RawDocumentBuf};
 use crate::model::document::{Found, find, number};
 use crate::model::layout::{BsonType, FieldPath, Unit, type_of};
 
-/// How deep fields are looked for: an expiry of `data.cookie.expires` is a copy of another.
+/// How deep fields are searched. A deeper expiry, such as `data.cookie.expires`, is a copy of
+/// another one.
 const DEPTH: u8 = 2;
-/// A payload may have one name per product, and a draft does not need them all.
+/// A payload may have a key per product, and a draft does not need all of them.
 const MOST: usize = 2000;
 
 /// One field of the sample.
@@ -18,7 +19,7 @@ const MOST: usize = 2000;
 pub(super) struct Field<'a> {
     /// How many documents have it.
     pub(super) there: usize,
-    /// Its types, in the order in which they were met.
+    /// Its types, in the order of their first occurrence.
     pub(super) types: Vec<BsonType>,
     /// Its values.
     pub(super) values: Vec<RawBsonRef<'a>>,
@@ -32,12 +33,12 @@ pub(super) struct Survey<'a> {
     fields: BTreeMap<String, Field<'a>>,
 }
 
-/// What numbers or dates of a field are, as instants.
+/// How the values of a field represent times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Time {
     Date,
     Number(Unit),
-    /// Text that says a date.
+    /// Text that contains a date.
     Text,
 }
 
@@ -64,7 +65,7 @@ impl<'a> Survey<'a> {
             }
             let field = self.fields.entry(path.clone()).or_default();
             field.there += 1;
-            // Text that is not UTF-8 is text.
+            // Text that is not UTF-8 counts as text.
             let kind = value.map_or(Some(BsonType::String), type_of);
             field.types.extend(kind.filter(|kind| !field.types.contains(kind)));
             field.values.extend(value);
@@ -101,8 +102,8 @@ impl Field<'_> {
         !self.types.is_empty() && self.types.iter().all(|kind| types.contains(kind))
     }
 
-    /// How its values say instants, if four in five do so: in any collection some were written wrongly.
-    /// Null and numbers up to zero say none.
+    /// How its values represent times, if at least 80 % do so in the same way: every collection has
+    /// some wrong values. Null and numbers up to zero do not count.
     pub(super) fn time(&self) -> Option<Time> {
         let kinds: Vec<Option<Time>> =
             self.values.iter().filter(|value| !says_none(value)).map(time_of).collect();
@@ -112,13 +113,13 @@ impl Field<'_> {
         (most * 5 >= kinds.len() * 4).then_some(time)
     }
 
-    /// How many values say an instant in another way than most, or none at all.
+    /// How many values represent a time in another way than most, or no time.
     pub(super) fn odd(&self, time: Time) -> usize {
         let values = self.values.iter().filter(|value| !says_none(value));
         values.filter(|value| time_of(value) != Some(time)).count()
     }
 
-    /// The types of those values that say instants in this way, and null.
+    /// The types of the values that represent times in this way, and null.
     pub(super) fn types_of(&self, time: Time) -> Vec<BsonType> {
         let of = |kind: &BsonType| match time {
             Time::Date => *kind == BsonType::Date,
@@ -130,7 +131,7 @@ impl Field<'_> {
         self.types.iter().copied().filter(|kind| of(kind) || *kind == BsonType::Null).collect()
     }
 
-    /// The instants in milliseconds since 1970, as far as the values hold them in this form.
+    /// The times in milliseconds since 1970, of values in this form.
     pub(super) fn millis(&self, time: Time) -> Vec<i64> {
         let one = |value: &RawBsonRef<'_>| match value {
             RawBsonRef::DateTime(date) => Some(date.timestamp_millis()),
@@ -150,7 +151,7 @@ impl Field<'_> {
     }
 }
 
-/// Whether a value is one that stores write instead of an instant.
+/// Whether stores write this value instead of a time.
 fn says_none(value: &RawBsonRef<'_>) -> bool {
     matches!(value, RawBsonRef::Null) || number(*value).is_some_and(|number| number <= 0.0)
 }
@@ -175,8 +176,8 @@ fn is_rfc3339(text: &str) -> bool {
     text.len() >= 20 && bson::DateTime::parse_rfc3339_str(text).is_ok()
 }
 
-/// Whether a name is a path of one step that a person would give a field. What is not, such as a name
-/// with a dot or a control character in it, no record can name or comment should print.
+/// Whether a name is an ordinary field name. Names with a dot or a control character cannot be used
+/// in a record, and should not be printed in a comment.
 fn is_plain(name: &str) -> bool {
     let is_letter = |letter: char| letter.is_alphanumeric() || "_-@ #+!%".contains(letter);
     !name.is_empty()

@@ -1,4 +1,4 @@
-//! Which field sessions are looked up by.
+//! Guesses the field by which sessions are looked up.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::model::layout::BsonType;
 pub(super) struct IdGuess {
     pub(super) path: String,
     pub(super) types: Vec<BsonType>,
-    /// What every id begins with.
+    /// The common prefix of all ids.
     pub(super) prefix: String,
     pub(super) reasons: Vec<String>,
 }
@@ -33,7 +33,7 @@ pub(super) fn guess(survey: &Survey<'_>, indexes: &[IndexSpec]) -> IdGuess {
         .collect();
     others.sort_unstable();
     let unique = |name: &str| indexes.iter().any(|index| index.is_on(name) && index.is_unique());
-    // An index on it says that sessions are looked up by it.
+    // An index on the field shows that sessions are looked up by it.
     others.sort_by_key(|(_, name)| !unique(name));
     let best = others.first().map(|(_, name)| *name);
     let path = match (own, best) {
@@ -43,15 +43,17 @@ pub(super) fn guess(survey: &Survey<'_>, indexes: &[IndexSpec]) -> IdGuess {
     };
     let mut reasons = Vec::new();
     if path == "_id" && own.is_none() {
-        reasons.push(
-            "Doubt: no field looks like the id of a session, so `_id` stands here.".to_owned(),
-        );
+        reasons
+            .push("Doubt: no field looks like the id of a session, so this is `_id`.".to_owned());
     } else if path == "_id" {
-        reasons.push("`_id` is no ObjectId that the driver made up.".to_owned());
+        reasons.push("`_id` is not an ObjectId that the driver generated.".to_owned());
     } else if unique(path) {
-        reasons.push(format!("A unique index is on `{path}`."));
+        reasons.push(format!("There is a unique index on `{path}`."));
     } else {
-        reasons.push(format!("`{path}` is another text in each document, and named like an id."));
+        reasons.push(format!(
+            "`{path}` holds a different text in each document, and is named like \
+                              an id."
+        ));
     }
     let rest: Vec<_> = others.iter().map(|(_, name)| *name).filter(|name| *name != path).collect();
     if !rest.is_empty() {
@@ -62,7 +64,7 @@ pub(super) fn guess(survey: &Survey<'_>, indexes: &[IndexSpec]) -> IdGuess {
     let prefix = field.map(|field| common_prefix(&field.values)).unwrap_or_default();
     if !prefix.is_empty() {
         reasons.push(
-            "Every id seen begins like this. If other documents of the collection do not, set \
+            "Every sampled id begins like this. If other documents of the collection do not, set \
              prefixed = true in [detect]."
                 .to_owned(),
         );
@@ -83,7 +85,8 @@ fn are_distinct(values: &[RawBsonRef<'_>]) -> bool {
     distinct.len() == values.len()
 }
 
-/// What all ids begin with, up to a sign that ends a prefix: two random ids may begin alike, too.
+/// The common prefix of all ids, up to a separator: even random ids may begin with the same
+/// characters.
 fn common_prefix(values: &[RawBsonRef<'_>]) -> String {
     let mut ids = values.iter().map(|value| bytes(value).unwrap_or_default());
     let Some(mut common) = ids.next() else { return String::new() };

@@ -1,6 +1,6 @@
-//! What the names of fields say of their meaning.
+//! What the names of fields reveal about their meaning.
 
-/// The words of a name in small letters: `expiresAt`, `expire_date`, `_sessionid`.
+/// The words of a name in lowercase: `expiresAt`, `expire_date`, `_sessionid`.
 fn words(path: &str) -> Vec<String> {
     let name = path.rsplit('.').next().unwrap_or(path);
     let mut words = vec![String::new()];
@@ -45,13 +45,13 @@ const LIFETIMES: [&str; 11] = [
     "life", "validity",
 ];
 
-/// Whether an instant of this name is when a session ends.
+/// Whether a time with this name is the end of a session.
 pub(super) fn is_expiry(path: &str) -> bool {
     let runs_together = ["expiresat", "expireat", "expiresin", "validuntil", "goodtill"];
     has(path, &EXPIRIES) || has(path, &runs_together)
 }
 
-/// Whether an instant of this name moves with each request.
+/// Whether a time with this name changes with each request.
 pub(super) fn is_touch(path: &str) -> bool {
     let alone = ["time", "stored", "timestamp", "ts", "mtime", "lastaccess", "lastmodified"];
     (has(path, &TOUCHES) || has(path, &alone) || has(path, &["updatedat", "usedat"]))
@@ -59,17 +59,17 @@ pub(super) fn is_touch(path: &str) -> bool {
         && !is_expiry(path)
 }
 
-/// Whether an instant of this name is when a session began.
+/// Whether a time with this name is the start of a session.
 pub(super) fn is_creation(path: &str) -> bool {
     has(path, &CREATIONS) || has(path, &["createdat", "ctime"])
 }
 
-/// Whether a number of this name says how long a session lives.
+/// Whether a number with this name is the lifetime of a session.
 pub(super) fn is_lifetime(path: &str) -> bool {
     has(path, &LIFETIMES) && !has(path, &["attempts", "count"])
 }
 
-/// The unit that a name says, such as `intervalSeconds` or `accessedMillis`.
+/// The unit in a name, such as `intervalSeconds` or `accessedMillis`.
 pub(super) fn says_seconds(path: &str) -> bool {
     has(path, &["seconds", "secs", "sec", "s"])
 }
@@ -78,7 +78,7 @@ pub(super) fn says_millis(path: &str) -> bool {
     has(path, &["millis", "ms", "milliseconds"])
 }
 
-/// How well a name fits the id of a session; none if it does not.
+/// How well a name fits the id of a session; `None` if it does not.
 pub(super) fn id_rank(path: &str) -> Option<usize> {
     const IDS: [&str; 9] = [
         "sid",
@@ -95,7 +95,7 @@ pub(super) fn id_rank(path: &str) -> Option<usize> {
     IDS.iter().position(|id| *id == name)
 }
 
-/// How well a name fits the payload of a session; none if it says nothing.
+/// How well a name fits the payload of a session; `None` if it does not.
 pub(super) fn payload_rank(path: &str) -> Option<usize> {
     const PAYLOADS: [&str; 18] = [
         "session",
@@ -121,7 +121,7 @@ pub(super) fn payload_rank(path: &str) -> Option<usize> {
     PAYLOADS.iter().position(|payload| *payload == name)
 }
 
-/// Whether a boolean of this name says whether a session is still good.
+/// Whether a boolean with this name marks a session as valid or over.
 pub(super) fn is_flag(path: &str) -> bool {
     has(path, &["valid", "revoked", "expired", "invalidated", "active", "ended", "closed"])
 }

@@ -1,4 +1,4 @@
-//! Where the payload is, and in which encoding.
+//! Guesses the field and the encoding of the payload.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ const CODECS: [&str; 14] = [
 ];
 /// How many documents are decoded for each encoding.
 const TRIED: usize = 50;
-/// A text shorter than this is hardly a payload.
+/// A shorter text is probably not a payload.
 const SHORT: usize = 16;
 
 /// The field of the payload, if there is one.
@@ -71,7 +71,7 @@ pub(super) fn place(survey: &Survey<'_>) -> Option<String> {
             && names::id_rank(name).is_none()
     });
     match (opaque.next(), opaque.next()) {
-        // Express's cookie stands beside the rest of its session.
+        // In Express, the cookie is beside the rest of the session.
         (Some((name, _)), None) if name != "cookie" => Some(name.to_owned()),
         _ => None,
     }
@@ -90,7 +90,7 @@ pub(super) fn guess(
     }
 }
 
-/// Without a field of its own it lies beside the others, or there is none.
+/// Without a field for it, the payload consists of all other fields, or there is none.
 fn beside(survey: &Survey<'_>, id: &str, expiry: &ExpiryGuess) -> PayloadGuess {
     let has_object = survey.top().any(|(_, field)| field.types.contains(&BsonType::Object));
     if !has_object {
@@ -113,7 +113,7 @@ fn beside(survey: &Survey<'_>, id: &str, expiry: &ExpiryGuess) -> PayloadGuess {
         codecs: vec!["flat".to_owned()],
         cookie: ["_expires", "expires"].into_iter().find(cookie),
         reasons: vec![
-            "No single field holds the payload, so it is what stands beside these.".to_owned(),
+            "No single field holds the payload, so it is all fields except these.".to_owned(),
         ],
         ..PayloadGuess::default()
     }
@@ -143,7 +143,7 @@ fn in_field(path: &str, field: &Field<'_>, documents: &[&RawDocumentBuf]) -> Pay
 
 fn by_trial(guess: &mut PayloadGuess, path: &str, documents: &[&RawDocumentBuf]) {
     let mut left: Vec<&RawDocumentBuf> = documents.to_vec();
-    // Documents are read by the codec above.
+    // The codec above reads documents.
     left.retain(|document| {
         let place = place_of(path, &guess.codecs);
         place.is_none_or(|place| decode(&place, document).value().is_none())
@@ -158,7 +158,7 @@ fn by_trial(guess: &mut PayloadGuess, path: &str, documents: &[&RawDocumentBuf])
             };
             left.iter().map(read).collect::<Vec<_>>()
         };
-        // `max_by_key` returns the last of equals; the first takes precedence here.
+        // `max_by_key` returns the last of equal items, but here the first takes precedence.
         let best = CODECS
             .iter()
             .rev()
@@ -175,8 +175,8 @@ fn by_trial(guess: &mut PayloadGuess, path: &str, documents: &[&RawDocumentBuf])
     }
     if !left.is_empty() {
         guess.reasons.push(format!(
-            "Doubt: {} of {tried} are in no encoding that sessionctl knows; they are shown as such, \
-             and no user is found in them.",
+            "Doubt: {} of {tried} are in no encoding that sessionctl knows; they are shown \
+             undecoded, and no user is found in them.",
             left.len()
         ));
     }

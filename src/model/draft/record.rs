@@ -1,4 +1,4 @@
-//! The guesses as the text of a record, each with its reasons above it.
+//! Writes the guesses as a record, each with its reasons above it.
 
 use super::expiry::ExpiryGuess;
 use super::fields::Survey;
@@ -26,7 +26,8 @@ impl Record {
         let (_, collection) = namespace.split_once('.').unwrap_or(("", namespace));
         let mut head = vec![
             format!("A draft for {}, guessed from {all} documents.", printable(namespace)),
-            "Check each line against what the application does before anything is written with it."
+            "Check each line against the application before you write to the collection with this \
+             layout."
                 .to_owned(),
         ];
         if sessions < all {
@@ -38,7 +39,7 @@ impl Record {
         Self { collection: collection.to_owned(), head, ..Self::default() }
     }
 
-    /// Decides what distinguishes its documents from others.
+    /// Chooses the fields that distinguish its documents from others.
     pub(super) fn require(&mut self, survey: &Survey<'_>) {
         let instants = self.expiry.touched.iter().chain(&self.expiry.created).map(|(path, _)| path);
         let payload = self.payload.path.iter();
@@ -68,17 +69,16 @@ impl Record {
         line(&mut text, "collections", &list(std::slice::from_ref(&self.collection)));
         comments(
             &mut text,
-            &[
-                "Doubt: no document says whether the store refuses an expired session. If it does, set \
-               this to true and see [end].",
-            ],
+            &["Doubt: the documents do not show whether the store refuses an expired session. \
+                 If it does, set this to true and see [end]."],
         );
         line(&mut text, "checks_expiry_on_read", "false");
         line(&mut text, "touched", &instants(&self.expiry.touched));
         line(&mut text, "created", &instants(&self.expiry.created));
         let reason = match self.user.as_slice() {
             [] => {
-                "Doubt: nothing looks like a user. A place is a path in the payload, or a field: /user"
+                "Doubt: nothing looks like a user. If there is one, add its path in the payload, \
+                 or its field: /user"
             }
             [_] => "This looks like a user.",
             _ => {
@@ -135,8 +135,7 @@ impl Record {
         }
         comments(text, &expiry.others);
         if let Some(end) = &expiry.end {
-            let how =
-                "If the store refuses a session whose expiry is past, this lets `expire` end one:";
+            let how = "If the store refuses expired sessions, this lets `expire` end one:";
             comments(text, &[how, "[end]", end.as_str()]);
         }
     }
@@ -156,7 +155,8 @@ impl Record {
         text.push_str("\n[detect]\n");
         comments(
             text,
-            &["Fields that every document seen has. A document without one of them is no session."],
+            &["Fields that every sampled document has. A document without one of them is not a \
+               session."],
         );
         let fields = |fields: &[(String, Vec<BsonType>)]| {
             let one = |(path, kinds): &(String, Vec<BsonType>)| {
@@ -175,7 +175,7 @@ impl Record {
 }
 
 impl ExpiryGuess {
-    /// Whether a last touch decides, without which the state of a session is unknown.
+    /// Whether the state of a session depends on its last touch.
     fn ends_by_touch(&self) -> bool {
         self.rule.iter().any(|line| line.starts_with("lifetime"))
     }

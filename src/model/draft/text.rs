@@ -1,4 +1,4 @@
-//! Pieces of a record as TOML has them: texts, lists, lines and comments.
+//! TOML syntax: strings, lists, lines and comments.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ pub(super) fn unit_name(unit: Unit) -> &'static str {
     }
 }
 
-/// A text as TOML has it.
+/// A TOML string.
 pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
@@ -36,7 +36,7 @@ pub(super) fn instants(instants: &[(String, Option<Unit>)]) -> String {
 }
 
 pub(super) fn line(text: &mut String, key: &str, value: &str) {
-    // Writing to a text does not fail.
+    // Writing to a String cannot fail.
     let _ = writeln!(text, "{key} = {value}");
 }
 
@@ -61,7 +61,7 @@ pub(super) fn comments(text: &mut String, sentences: &[impl AsRef<str>]) {
     }
 }
 
-/// A name without what a terminal or a comment would take for something else.
+/// A name without characters that a terminal or a comment would interpret.
 pub(super) fn printable(name: &str) -> String {
     name.chars()
         .map(

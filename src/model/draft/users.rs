@@ -1,4 +1,4 @@
-//! Where the sample names its users.
+//! Guesses the places of users.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use bson::RawDocumentBuf;
 
 use crate::model::layout::{Layout, UserPlace};
 
-/// More places than these are no guess.
+/// A guess with more places would be useless.
 const MOST: usize = 6;
 
-/// The places that look as if they named a user, those of common applications first, then those of the
-/// most sessions. `layout` is the draft without users.
+/// The places that seem to hold a user: those of common applications first, then those of the most
+/// sessions. `layout` is the draft without users.
 pub(super) fn guess(layout: &Layout, documents: &[&RawDocumentBuf]) -> Vec<String> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for document in documents {
@@ -26,11 +26,12 @@ pub(super) fn guess(layout: &Layout, documents: &[&RawDocumentBuf]) -> Vec<Strin
         at.unwrap_or(common.len())
     };
     let mut places: Vec<(String, usize)> = places.into_iter().collect();
-    // A field of the document is there to be searched.
+    // A store adds such a field to the document in order to search by it.
     places.sort_by_key(|(place, count)| {
         (!place.starts_with('/'), rank(place), std::cmp::Reverse(*count))
     });
-    // A place of few sessions is a name in what the application stores, such as an invited friend.
+    // If few sessions have the place, it is another person in the application's data, such as an
+    // invited friend.
     let enough = |(_, count): &(String, usize)| count * 20 >= documents.len();
     places.into_iter().filter(enough).map(|(place, _)| place).take(MOST).collect()
 }

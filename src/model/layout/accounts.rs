@@ -1,5 +1,5 @@
-//! Accounts with their sessions inside: documents that are no sessions, however much an array in them
-//! looks like some. Which applications write them is a record, `accounts.toml`.
+//! Accounts with their sessions inside: such documents are not sessions, although an array in them
+//! looks like sessions. `accounts.toml` lists the applications that write them.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use super::membership::has_type;
 use crate::error::Error;
 use crate::model::document::{FieldPath, Found, find};
 
-/// How one application keeps the sessions of an account in the account itself.
+/// How one application stores the sessions of an account inside the account.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accounts {
@@ -21,12 +21,12 @@ pub struct Accounts {
     pub store: String,
     /// The array that holds the sessions.
     pub sessions: FieldPath,
-    /// Fields that an element of it has, and their types.
+    /// The fields of its elements, and their types.
     each: BTreeMap<String, Vec<BsonType>>,
 }
 
 impl Accounts {
-    /// Those whose form `document` has.
+    /// The application whose accounts look like `document`.
     pub(super) fn of(document: &RawDocument) -> Option<&'static Self> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]

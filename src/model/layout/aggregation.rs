@@ -1,5 +1,5 @@
-//! What a layout says of a document, as expressions: what `$group` counts by. They read a document
-//! as [`Layout::session`] does and as the filters find it.
+//! A layout as expressions for the server, by which `$group` counts. They must agree with
+//! [`Layout::session`] and with the filters.
 
 use std::borrow::Borrow;
 
@@ -12,18 +12,18 @@ use crate::model::document::FieldPath;
 use crate::model::payload::Codec;
 
 impl Layout {
-    /// The state at `cutoff`, as the number that `state_of` takes.
+    /// The state at `cutoff`, as the number that `state_of` accepts.
     pub(crate) fn state_fact(&self, cutoff: impl Into<Clock>) -> Bson {
         let cutoff = cutoff.into();
         let mut facts = self.expiry.iter().enumerate().map(|(at, rule)| rule.fact(cutoff, at == 0));
         match self.expiry.len() {
             1 => facts.next().unwrap_or(Bson::Null),
-            // The numbers are in the order in which one state of a session beats another.
+            // If rules disagree, the state with the higher number wins.
             _ => doc! { "$max": facts.collect::<Vec<_>>() }.into(),
         }
     }
 
-    /// The fields that decide the state, unchanged.
+    /// The fields that decide the state, without changes.
     pub(crate) fn expiry_fields(&self) -> Document {
         let paths = self.expiry.iter().flat_map(|rule| {
             [&rule.path, &rule.lifetime_path, &rule.only_null].into_iter().flatten()
@@ -32,17 +32,17 @@ impl Layout {
         paths.map(name).map(|name| (name.clone(), Bson::from(format!("${name}")))).collect()
     }
 
-    /// Whether a session is live by the server's clock. The expression is as short as possible, because
-    /// the server parses it with every write: of an array with values other than dates, the least value
-    /// counts, and that is not a date.
+    /// Whether a session is live by the server's clock. The expression is as short as possible,
+    /// because the server parses it with every write: in an array with values other than dates, the
+    /// least value counts, which is not a date.
     pub(crate) fn lives(&self) -> Document {
         let Some(rule) = self.rule_that_decides().filter(|rule| rule.only_null.is_none()) else {
             // 2 is live and 1 is endless.
             return doc! { "$in": [self.state_fact(Clock::Server), [1, 2]] };
         };
         let field = rule.field();
-        // A date, or the least of a list as in an index. What is of a later type comes after all dates,
-        // so that the two comparisons check the type as well.
+        // A date, or the least value of an array, as in an index. Values of later BSON types sort
+        // after all dates, so the two comparisons check the type as well.
         let dated = doc! { "$and": [
             { "$gte": [{ "$min": &field }, Clock::Server.limit(rule)] },
             { "$lte": [{ "$min": &field }, DateTime::MAX] },
@@ -62,7 +62,7 @@ impl Layout {
         match facts.len() {
             0 => Bson::Null,
             1 => facts.remove(0),
-            // Nulls do not count in a `$min`.
+            // `$min` ignores nulls.
             _ => doc! { "$min": facts }.into(),
         }
     }
@@ -76,14 +76,14 @@ impl Layout {
         instants.iter().rfold(Bson::Null, |rest, at| or_else(rest, at.borrow()))
     }
 
-    /// The field whose date alone decides, and the date before which it means that the session is
-    /// over at `now`; `None` if more than one field decides.
+    /// If a single date field decides: that field, and the time before which its date means that
+    /// the session is over at `now`. `None` if more than one field decides.
     pub(crate) fn date_that_decides(&self, now: DateTime) -> Option<(String, DateTime)> {
         let rule = self.rule_that_decides()?;
         Some((rule.field(), DateTime::from_millis(rule.limit_millis(now))))
     }
 
-    /// How long after that date a session is over, in milliseconds.
+    /// How long after that date the session is over, in milliseconds.
     pub(crate) fn lifetime_that_decides(&self) -> i64 {
         self.rule_that_decides().map_or(0, Rule::lifetime_millis)
     }
@@ -91,7 +91,7 @@ impl Layout {
     fn rule_that_decides(&self) -> Option<&Rule> {
         match self.expiry.as_slice() {
             [rule] => Some(rule).filter(|rule| {
-                // Along a path the server may meet arrays.
+                // The server may find arrays along a path.
                 let is_plain = !rule.path().contains('.')
                     && rule.lifetime_path.is_none()
                     && !rule.is_derived();
@@ -106,14 +106,14 @@ impl Layout {
         [self.expiry[0].missing, self.expiry[0].null].map(code)
     }
 
-    /// The value that is the user, or null; `None` if the server cannot read it: it cannot
-    /// decode a payload, nor match a name that varies.
+    /// The user, or null. `None` if the server cannot read it: it cannot decode payloads, or match
+    /// names with `*`.
     pub(crate) fn user_fact(&self) -> Option<Bson> {
         let fields: Option<Vec<UserField>> =
             self.user.iter().map(|place| self.user_field(place)).collect();
         let fields = fields.filter(|fields| !fields.is_empty())?;
-        // Most sessions have one or two of the roots: the others are asked for once, not for each
-        // of the places below them.
+        // Most sessions have only one or two of the root fields, so each root is checked once
+        // instead of once per place below it.
         let mut roots: Vec<&str> = Vec::new();
         let mut branches = Vec::new();
         for field in &fields {
@@ -140,7 +140,8 @@ impl Layout {
             (_, [Codec::Document], Some(payload)) => format!("${payload}."),
             _ => return None,
         };
-        // The server takes the number for a name, but it has an operator for the last one.
+        // In a path, the server would read the index as a field name, but it has an operator for
+        // the last item.
         let is_index = |key: &str| key.parse::<usize>().is_ok();
         let (path, index) = match path.rsplit_once('.') {
             Some((array, index)) => match index.parse::<i32>() {
@@ -168,12 +169,12 @@ impl Layout {
 
 /// A place of the user, for the server.
 struct UserField {
-    /// The first field of the way there, in the payload where the user is in one.
+    /// The first field on the path, inside the payload if the user is in the payload.
     root: String,
     value: Bson,
 }
 
-/// Whether `value` can be a user's id, as [`super::text_of`] takes it.
+/// Whether `value` can be a user's id, as in [`super::text_of`].
 fn is_user(value: &Bson) -> Document {
     let kind = doc! { "$type": value };
     doc! { "$or": [
@@ -184,8 +185,7 @@ fn is_user(value: &Bson) -> Document {
 }
 
 impl Rule {
-    /// What this rule makes of a document; where it has nothing to go by, only the `first` has a
-    /// say.
+    /// The state by this rule. If its field is missing or null, only the `first` rule decides.
     fn fact(&self, cutoff: Clock, first: bool) -> Bson {
         let code = |meaning| if first { code(meaning) } else { 0 };
         if self.kind == Kind::None || (self.kind != Kind::Flag && !self.is_bounded()) {
@@ -211,7 +211,8 @@ impl Rule {
         doc! { "$switch": { "branches": branches, "default": 0 } }.into()
     }
 
-    /// The branch of the value that nearly all documents have; asked first, as that is fastest.
+    /// The branch for the type that nearly all documents have. It comes first because that is
+    /// fastest.
     fn usual(&self, cutoff: Clock, first: bool) -> Document {
         let field = self.field();
         match (&self.lifetime_path, self.kind) {
@@ -246,12 +247,12 @@ impl Rule {
         } }
     }
 
-    /// Whether an instant can be read from `value`.
+    /// Whether `value` contains a time.
     fn is_usable(&self, value: &str) -> Document {
         is_usable(value, self.unit)
     }
 
-    /// The instant in milliseconds, or null.
+    /// The time in milliseconds, or null.
     fn instant_fact(&self) -> Option<Bson> {
         if !self.is_bounded() {
             return None;

@@ -1,25 +1,25 @@
-//! Dates from texts and numbers, as an expression for the server: what has one meaning only.
+//! Converts text and numbers with exactly one meaning to dates, as an expression for the server.
 //!
-//! A date is put together from the parts of a text rather than by `$dateFromString`, which takes
-//! the 30th of February for a day in March, and a wrong weekday for a day of the next week.
+//! Dates are built from the parts of the text rather than with `$dateFromString`, which reads the
+//! 30th of February as a day in March, and moves a date with a wrong weekday to the next week.
 
 use bson::{Bson, DateTime, Document, doc};
 
 use super::expressions::{has_only, number_of_text};
 
-/// A form of text, and which of its groups are what.
+/// A form of text, and the meaning of its groups.
 struct Form {
     pattern: &'static str,
-    /// The letters that such a text has.
+    /// The characters that such text consists of.
     letters: &'static str,
     year: usize,
     month: Month,
     day: usize,
     /// The group of the hour; minute and second follow.
     hour: usize,
-    /// Digits of the second behind the point.
+    /// Digits of the second after the decimal point.
     fraction: Option<usize>,
-    /// Hours and minutes from UTC; without it the text is in UTC.
+    /// The offset from UTC in hours and minutes; without it, the text is in UTC.
     zone: Option<usize>,
     weekday: Option<usize>,
 }
@@ -44,11 +44,11 @@ macro_rules! offset {
     };
 }
 
-/// Those of names, numbers and what stands between them.
+/// The forms that consist of names, numbers and separators.
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ,:+-";
 
-/// The forms that say which day they mean, and in which time zone. Texts without a zone, and dates
-/// as `01/02/2026`, have two meanings.
+/// The unambiguous forms. Text without a zone, and dates such as `01/02/2026`, have more than one
+/// meaning.
 const FORMS: [Form; 3] = [
     // RFC 3339, also with a space, as Python writes it: 2026-01-02T03:04:05.678Z
     Form {
@@ -107,8 +107,8 @@ const FORMS: [Form; 3] = [
 ];
 
 /// Numbers of 10, 13, 16 and 19 digits: seconds, milliseconds, microseconds and nanoseconds of the
-/// years 2001 to 2286, which cannot be taken for one another. From, below, and how many of them a
-/// millisecond has; of a second it is a thousandth.
+/// years 2001 to 2286, which cannot be confused with each other. Each row has the lower bound, the
+/// upper bound, and the units per millisecond (0.001 for seconds).
 const UNITS: [(i64, i64, f64); 4] = [
     (1_000_000_000, 10_000_000_000, 0.001),
     (1_000_000_000_000, 10_000_000_000_000, 1.0),
@@ -116,12 +116,12 @@ const UNITS: [(i64, i64, f64); 4] = [
     (1_000_000_000_000_000_000, i64::MAX, 1e6),
 ];
 
-/// The date that the text `value` is in RFC 3339, or null.
+/// The date in the RFC 3339 text `value`, or null.
 pub(super) fn rfc3339(value: &str) -> Document {
     FORMS[0].read(value, Bson::Null)
 }
 
-/// The same here, in milliseconds since 1970.
+/// The same as a function here, in milliseconds since 1970.
 pub(super) fn rfc3339_millis(text: &str) -> Option<i64> {
     let (date, rest) = text.split_at_checked(10)?;
     let (time, rest) = rest.split_at_checked(9)?;
@@ -131,7 +131,7 @@ pub(super) fn rfc3339_millis(text: &str) -> Option<i64> {
         && !date.starts_with('0');
     let (start, time) = time.split_at_checked(1)?;
     let is_time = time.split(':').map(str::len).eq([2, 2, 2]) && time.split(':').all(digits);
-    // A leap second has no millisecond of its own; the hour 24 is another day's.
+    // A leap second cannot be represented, and hour 24 belongs to the next day.
     let is_clock = time.split(':').zip(["23", "59", "59"]).all(|(part, last)| part <= last);
     let (fraction, zone) = match rest.strip_prefix('.') {
         None => ("", rest),
@@ -166,7 +166,7 @@ fn minutes_from_utc(zone: &str) -> Option<i64> {
     (hours <= 14 && minutes <= 59).then_some(sign * (hours * 60 + minutes))
 }
 
-/// The date that `value` means, or null.
+/// The date in `value`, or null.
 pub(super) fn read(value: &str) -> Document {
     let is_number = doc! { "$in": [{ "$type": value }, ["int", "long", "double", "decimal"]] };
     const DIGITS: &str = r"^[1-9](?:\d{9}|\d{12}|\d{15}|\d{18})\z";
@@ -179,7 +179,7 @@ pub(super) fn read(value: &str) -> Document {
         "branches": [
             { "case": is_number, "then": of_number(value) },
             { "case": { "$eq": [{ "$type": value }, "string"] }, "then": text },
-            // The seconds of an oplog time; what counts within one of them is no time.
+            // The seconds of a BSON timestamp. Its second half is a counter, not a time.
             { "case": { "$eq": [{ "$type": value }, "timestamp"] }, "then": { "$toDate": value } },
             { "case": { "$isArray": value }, "then": in_array(value) },
             { "case": { "$eq": [{ "$type": value }, "object"] }, "then": in_document(value) },
@@ -188,7 +188,7 @@ pub(super) fn read(value: &str) -> Document {
     } }
 }
 
-/// The one date or number of an array that holds nothing else but texts: Jackson's default typing
+/// The only date or number of an array in which everything else is text: Jackson's default typing
 /// writes `["java.util.Date", 1767323045000]` (spring-session-data-mongodb issue 53).
 fn in_array(value: &str) -> Document {
     const VALUES: [&str; 5] = ["int", "long", "double", "decimal", "date"];
@@ -211,13 +211,13 @@ fn in_array(value: &str) -> Document {
     } }
 }
 
-/// The date of `{"$date": ...}`, which an import took for a document: text in RFC 3339, or
+/// The date in `{"$date": ...}`, which an import stored as a document: text in RFC 3339, or
 /// milliseconds as a number or as `{"$numberLong": "..."}`.
 fn in_document(value: &str) -> Document {
     let only = |pairs: &str, key: &str| {
         doc! { "$and": [
             { "$eq": [{ "$size": pairs }, 1] },
-            // A field of this name has no path.
+            // A path cannot contain a name with `$`.
             { "$eq": [{ "$arrayElemAt": [format!("{pairs}.k"), 0] }, { "$literal": key }] },
         ] }
     };
@@ -234,7 +234,7 @@ fn in_document(value: &str) -> Document {
     } };
     let is_number = doc! { "$and": [
         { "$in": [{ "$type": "$$date" }, ["int", "long", "double"]] },
-        // Not by `$abs`, which fails of the least long. NaN is below all numbers.
+        // Not with `$abs`, which fails on the smallest 64-bit integer. NaN is below all numbers.
         { "$lt": ["$$date", 1e15] },
         { "$gt": ["$$date", -1e15] },
     ] };
@@ -272,7 +272,7 @@ fn of_number(value: &str) -> Document {
 }
 
 impl Form {
-    /// The date of `value` if it has this form, else what `others` make of it.
+    /// The date in `value` if it has this form, else the result of `others`.
     fn read(&self, value: &str, others: Bson) -> Document {
         let find = doc! { "$regexFind": { "input": value, "regex": self.pattern } };
         let find = doc! { "$cond": [has_only(value, self.letters), find, Bson::Null] };
@@ -316,12 +316,12 @@ impl Form {
     }
 }
 
-/// A text without the name of a time zone in parentheses at its end, which has any letters.
+/// The text without a time zone name in parentheses at its end, which can contain any characters.
 fn without_comment(value: &str) -> Document {
     let part = |at: i64| doc! { "$arrayElemAt": ["$$parts", at] };
     let is_comment = doc! { "$and": [
         { "$eq": [{ "$size": "$$parts" }, 2] },
-        // The one parenthesis is the last letter.
+        // The only closing parenthesis is the last character.
         { "$eq": [{ "$indexOfBytes": [part(1), "("] }, -1] },
         { "$eq": [
             { "$indexOfBytes": [part(1), ")"] },
@@ -334,12 +334,12 @@ fn without_comment(value: &str) -> Document {
     } }
 }
 
-/// A group of the text that was found.
+/// A group of the match.
 fn group(at: usize) -> Document {
     doc! { "$arrayElemAt": ["$$found.captures", at as i64] }
 }
 
-/// Which of the names it is, from 1.
+/// The number of the name, starting at 1.
 fn place(name: Document, names: &[&str]) -> Document {
     doc! { "$add": [{ "$indexOfArray": [names, name] }, 1] }
 }

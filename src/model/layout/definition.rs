@@ -1,5 +1,5 @@
-//! What a layout is once its record is compiled: paths that can be looked up, rules that are whole, and
-//! an end that has the type of its field. Nothing of it is checked or interpreted again.
+//! A compiled layout: its paths, rules and values were checked when the record was loaded, and need
+//! no further checks.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,41 +18,43 @@ use crate::model::payload::PayloadPlace;
 /// operator's own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
-    /// Its name in `--layout` and in rows.
+    /// Its name, as used in rows and on the command line.
     pub name: String,
-    /// The packages, with versions, that write so.
+    /// The packages, with versions, that write this layout.
     pub stores: Vec<String>,
     /// The names that those packages give their collection by default.
     pub collections: Vec<String>,
     /// Whether the store itself refuses an expired session when it reads one.
     pub checks_expiry_on_read: bool,
-    /// Where the last touch is; the first of these that holds a date counts.
+    /// The fields of the last touch; the first one that holds a date counts.
     pub touched: Vec<Instant>,
-    /// How the last touch follows from the expiry, where no field holds it.
+    /// How the last touch follows from the expiry, if no field holds it.
     pub derived_touch: Option<DerivedTouch>,
-    /// Where the creation is; the first of these that holds a date counts.
+    /// The fields of the creation; the first one that holds a date counts.
     pub created: Vec<Instant>,
-    /// Where the user is. The first place that holds a text, a number, an `ObjectId` or a UUID counts.
+    /// The places of the user. The first one that holds text, a number, an `ObjectId` or a UUID
+    /// counts.
     pub user: Vec<UserPlace>,
-    /// The name that the store gives its index on the user, where that is not `path_1`.
+    /// The name that the store gives its index on the user, if it is not `path_1`.
     pub user_index: Option<String>,
-    /// Where the address is that the session was made or last used from.
+    /// The places of the client's address.
     pub ip: Vec<UserPlace>,
-    /// Where the user agent is.
+    /// The places of the user agent.
     pub agent: Vec<UserPlace>,
-    /// What the store puts before the user's own id, such as `_User$`.
+    /// The prefix that the store adds to the user's own id, such as `_User$`.
     pub user_prefix: String,
-    /// The fields and values of documents that are credentials of a program rather than somebody's
-    /// login: only naming their ids ends them.
+    /// The fields and values of documents that are credentials of a program rather than a login.
+    /// Only their ids select them.
     pub(super) credentials: Document,
-    /// What a session is looked up by.
+    /// The id of a session.
     pub id: Id,
-    /// What the session holds.
+    /// The payload of a session.
     pub payload: PayloadPlace,
-    /// When it is over; with more than one rule the earliest instant counts, and what null and
-    /// missing mean is the first rule's word. There is at least one.
+    /// The expiry rules, at least one. With several rules, the earliest expiry counts, and the
+    /// first rule defines the meaning of null and missing.
     pub expiry: Vec<Rule>,
-    /// What makes the store refuse a session from now on. Empty: only deleting ends a session.
+    /// The values that make the store refuse a session from now on. If empty, a session can only be
+    /// ended by deleting it.
     pub(super) end: Vec<(FieldPath, SetTo)>,
     /// The TTL index that its documents need, as the store itself would create it.
     pub ttl_index: Option<TtlIndex>,
@@ -60,25 +62,25 @@ pub struct Layout {
     pub detect: Detect,
 }
 
-/// The id of a session: a field, its types, and what the store puts around the id.
+/// The id of a session: a field, its types, and the prefix and suffix that the store adds.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Id {
     /// The field, `_id` for most stores.
     pub path: FieldPath,
-    /// The BSON types it has.
+    /// Its BSON types.
     pub types: Vec<BsonType>,
-    /// What every id begins with, such as `session:`.
+    /// The prefix of every id, such as `session:`.
     #[serde(default)]
     pub prefix: String,
-    /// What every id ends with, such as `:session`.
+    /// The suffix of every id, such as `:session`.
     #[serde(default)]
     pub suffix: String,
-    /// The name that the store gives its unique index on the id, where that is not `path_1`.
+    /// The name that the store gives its unique index on the id, if it is not `path_1`.
     pub index: Option<String>,
 }
 
-/// A date, or a number that counts from 1970.
+/// The field of a date, or of a number that counts from 1970.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Instant {
@@ -91,8 +93,8 @@ pub struct Instant {
     pub written: bool,
 }
 
-/// How the last touch follows from the expiry: the store sets the expiry again at each touch, to the
-/// touch plus a lifetime that the payload has.
+/// How the last touch follows from the expiry: at each touch, the store sets the expiry to the
+/// touch plus a lifetime, which is in the payload.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DerivedTouch {
@@ -100,7 +102,7 @@ pub struct DerivedTouch {
     pub lifetime: String,
     /// Its unit.
     pub unit: Unit,
-    /// The lifetime of sessions whose payload has none, which only the operator knows.
+    /// The lifetime of sessions whose payload has none, if the operator gave it.
     #[serde(skip)]
     pub given: Option<Duration>,
 }
@@ -111,13 +113,13 @@ impl fmt::Display for DerivedTouch {
     }
 }
 
-/// Where a user is named, or where the user came from.
+/// The place of a user, an address or a user agent.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum UserPlace {
     /// In a field of the document; written `/a.b`.
     Field(FieldPath),
-    /// In the decoded payload; written `a.b`, where `*` ends a name that varies.
+    /// In the decoded payload; written `a.b`. A `*` at the end of a name matches any rest.
     Payload(String),
 }
 
@@ -126,13 +128,13 @@ impl TryFrom<String> for UserPlace {
 
     fn try_from(text: String) -> Result<Self, String> {
         match text.strip_prefix('/') {
-            // The server has no names that vary.
+            // The server cannot match names with `*`.
             Some(path) if path.contains('*') => {
-                Err(format!("`{text}` has a *, which only paths of the payload have"))
+                Err(format!("`{text}` has a *, which is allowed only in paths of the payload"))
             }
             Some(path) => path.parse().map(Self::Field),
             None if text.is_empty() => {
-                Err("a place is a path of the payload, or / and a field".to_owned())
+                Err("a place is a path in the payload, or / and a field".to_owned())
             }
             None => Ok(Self::Payload(text)),
         }
@@ -140,7 +142,7 @@ impl TryFrom<String> for UserPlace {
 }
 
 impl UserPlace {
-    /// The path, wherever it leads.
+    /// The path, in the document or in the payload.
     pub fn path(&self) -> &str {
         match self {
             Self::Field(path) => path,
@@ -164,10 +166,10 @@ impl fmt::Display for UserPlace {
     }
 }
 
-/// What a field is set to so that the store refuses a session.
+/// The value of a field that makes the store refuse a session.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum SetTo {
-    /// An instant in the past, as the rule that decides by the field has it.
+    /// A time in the past, in the form of the rule on this field.
     Past,
     Value(Bson),
 }
@@ -176,22 +178,22 @@ pub(super) enum SetTo {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TtlIndex {
-    /// Its one field, which a rule decides by.
+    /// Its only field, which an expiry rule uses.
     pub key: FieldPath,
-    /// The name that the store itself gives it.
+    /// The name that the store gives it.
     pub name: String,
-    /// `expireAfterSeconds`; without it the operator says it with `--lifetime`.
+    /// `expireAfterSeconds`; if missing, the operator must give the lifetime.
     pub seconds: Option<u64>,
     /// Whether the store makes it sparse.
     #[serde(default)]
     pub sparse: bool,
-    /// Whether it goes along descending values, because the store itself makes a plain ascending
-    /// index whenever it starts, and would be refused where that is the TTL index (85).
+    /// Whether it is descending. The store itself creates a plain ascending index whenever it
+    /// starts, and would fail (85) if that were the TTL index.
     #[serde(default)]
     pub descending: bool,
-    /// A field that must be null in what it deletes.
+    /// A field that must be null in the documents that it deletes.
     pub only_null: Option<FieldPath>,
-    /// The option of a store by which it creates the index with other seconds, in words.
+    /// The store's option that sets other seconds, in words.
     pub option: Option<String>,
 }
 
@@ -208,16 +210,16 @@ impl TtlIndex {
 pub struct Detect {
     /// Fields that every document has, with the types they may have.
     pub require: BTreeMap<FieldPath, Vec<BsonType>>,
-    /// Fields that have one of these types in some document of the sample, or are the key of an
-    /// index: a single session may lack its expiry, a store's whole collection does not.
+    /// Fields that have one of these types in some sampled document, or are the key of an index. A
+    /// single session may lack its expiry, but not all sessions of a store.
     #[serde(default)]
     pub expiry: BTreeMap<FieldPath, Vec<BsonType>>,
-    /// Texts that speak for it as well as an expiry does where no document of the sample has one:
-    /// a field, and what its text contains in every document.
+    /// Text that replaces the evidence of an expiry if no sampled document has one: a field, and a
+    /// text that its value contains in every document.
     #[serde(default)]
     pub otherwise: BTreeMap<FieldPath, String>,
-    /// Fields that have none of these types in any document of the sample, and that no TTL index is
-    /// on: they speak for another store that writes the same fields.
+    /// Fields that have none of these types in any sampled document, and no TTL index: otherwise,
+    /// another store with the same fields wrote the documents.
     #[serde(default)]
     pub refute: BTreeMap<FieldPath, Vec<BsonType>>,
     /// Fields that no document has.
@@ -226,21 +228,21 @@ pub struct Detect {
     /// Whether the prefix of the id distinguishes sessions from other documents of the collection.
     #[serde(default)]
     pub prefixed: bool,
-    /// Fields that the store indexes besides the TTL index's; they speak for an empty collection.
+    /// Other fields that the store indexes. They identify an empty collection.
     #[serde(default)]
     pub indexes: Vec<FieldPath>,
-    /// Whether many other collections look like this too, so that it must be confirmed before
+    /// Whether many other collections look similar, so that the layout must be confirmed before
     /// anything is deleted.
     pub weak: Option<Weak>,
 }
 
-/// When a signature is weak.
+/// When the evidence for a layout is weak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Weak {
-    /// Unless the TTL index of the store is there.
+    /// Unless the TTL index of the store exists.
     UnlessIndexed,
-    /// Whatever is there.
+    /// In any case.
     Always,
 }
 
@@ -270,12 +272,12 @@ impl fmt::Display for BsonType {
     }
 }
 
-/// The index that ends what has been idle for too long; no store makes one.
+/// The name of the index for idle sessions, which no store creates.
 const IDLE_INDEX: &str = "sessionctl_idle";
 
 impl Layout {
-    /// This layout with the lifetime that only the operator or a TTL index knows. Rules that carry
-    /// theirs in the document or in the record are left alone.
+    /// This layout with the lifetime from the operator or a TTL index. Rules whose lifetime is in
+    /// the document or in the record are not changed.
     #[must_use]
     pub fn resolved(mut self, given: Option<Duration>, indexes: &[IndexSpec]) -> Self {
         let key = self.ttl_index.as_ref().map(|ttl| ttl.key.clone());
@@ -303,9 +305,7 @@ impl Layout {
     /// Whether the state of a session can be decided.
     ///
     /// # Errors
-    /// [`Error::Needs`] where only the application knows how long a session lives after its last touch,
-    /// and neither the operator nor an index says it: a session that is neither called live nor endless
-    /// would be one or the other.
+    /// [`Error::Needs`] if only the application knows how long a session lives after its last touch, and neither the operator nor an index gives the lifetime. Calling such sessions live or endless would be a guess.
     pub fn tells_states(&self) -> Result<()> {
         let is_unknown = |rule: &Rule| {
             rule.lifetime_from == Some(LifetimeFrom::Operator) && rule.lifetime.is_none()
@@ -333,9 +333,9 @@ impl Layout {
         }
     }
 
-    /// This layout with another TTL index: the one that ends the sessions that the store keeps for
-    /// ever, because their expiry is null, once they have been idle for long enough. `None` where
-    /// there are none, or nothing says when they were last touched.
+    /// This layout with another TTL index, which ends idle sessions that the store would keep
+    /// forever because their expiry is null. `None` if the store writes no such sessions, or no
+    /// last touch.
     pub fn idle_limited(&self) -> Option<Self> {
         let expiry = self.expiry[0].path.as_ref().filter(|_| self.expiry[0].keeps_null())?;
         let touched = self.touched.iter().find(|touched| touched.written && touched.unit.is_none());
@@ -344,7 +344,8 @@ impl Layout {
             name: IDLE_INDEX.to_owned(),
             seconds: None,
             sparse: false,
-            // The store may make a plain index along the last touch.
+            // The store may create a plain index on the last touch itself, so this one is
+            // descending.
             descending: true,
             only_null: Some(expiry.clone()),
             option: None,
@@ -354,7 +355,8 @@ impl Layout {
         Some(Self { ttl_index: Some(ttl), expiry: vec![idle], ..self.clone() })
     }
 
-    /// This layout with the user at these places instead of its own; with none it is left alone.
+    /// This layout with these places of the user instead of its own; unchanged if `places` is
+    /// empty.
     #[must_use]
     pub fn with_user_places(mut self, places: &[UserPlace]) -> Self {
         if !places.is_empty() {
@@ -363,7 +365,8 @@ impl Layout {
         self
     }
 
-    /// Whether the TTL index holds the lifetime of a session, or may hold it if nothing else does.
+    /// Whether the TTL index holds the lifetime of a session, or may hold it if the lifetime is
+    /// stored nowhere else.
     pub(crate) fn lifetime_from_index(&self) -> bool {
         let key = self.ttl_index.as_ref().map(|ttl| &ttl.key);
         self.expiry.iter().any(|rule| match rule.lifetime_from {
@@ -373,12 +376,12 @@ impl Layout {
         })
     }
 
-    /// The documents that are credentials rather than logins, if this layout has such.
+    /// The filter of credentials that are not logins, if the layout has any.
     pub fn credentials(&self) -> Option<Document> {
         Some(self.credentials.clone()).filter(|credentials| !credentials.is_empty())
     }
 
-    /// Whether something is read from this field: the id, the user, or a time.
+    /// Whether the id, the user or a time is read from this field.
     pub(crate) fn decides_by(&self, field: &str) -> bool {
         let by_user = |place: &UserPlace| matches!(place, UserPlace::Field(path) if *path == field);
         *self.id.path == *field
@@ -387,12 +390,12 @@ impl Layout {
             || self.expiry.iter().any(|rule| rule.path.as_deref() == Some(field))
     }
 
-    /// The field whose date decides, if the first rule has one.
+    /// The field of the first rule, if it is a date.
     pub fn expiry_path(&self) -> Option<&str> {
         self.expiry[0].path.as_deref()
     }
 
-    /// The fields of their own that may have the user.
+    /// The fields of the document that may hold the user.
     pub(crate) fn user_fields(&self) -> impl Iterator<Item = &FieldPath> {
         self.user.iter().filter_map(|place| match place {
             UserPlace::Field(path) => Some(path),
@@ -400,7 +403,7 @@ impl Layout {
         })
     }
 
-    /// Whether a payload must be decoded before the user is known.
+    /// Whether the payload must be decoded to find the user.
     pub fn user_needs_payload(&self) -> bool {
         self.user.iter().any(|place| matches!(place, UserPlace::Payload(_)))
     }

@@ -1,9 +1,9 @@
-//! Expiries that take more than a comparison with the field: text that says a date or a number, a
-//! text inside a text, and numbers that mean "never".
+//! Expiries that need more than a comparison with the field: text that contains a date or a number,
+//! text inside text, and numbers that mean "never".
 //!
-//! Each is one value in milliseconds, as an expression for the server and as a reading here; every
-//! filter and every fact compares that one value, so that they cannot differ. No index serves
-//! an expression: if the field itself can be compared too, the filter for expired sessions does so.
+//! Each becomes one value in milliseconds, as an expression for the server and as a function here.
+//! Every filter and expression compares this value, so that they agree. No index supports an
+//! expression, so the filter for expired sessions also compares the field itself if possible.
 
 use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, Document, doc};
@@ -18,7 +18,7 @@ use crate::model::number::millis_of;
 use crate::model::payload;
 
 impl Rule {
-    /// The value in milliseconds, above which there is an instant. Null is below all numbers.
+    /// The value in milliseconds above which there is a time. Null is below all numbers.
     fn floor(&self) -> Bson {
         let millis = |never: i64| Bson::from(self.in_millis(never as f64));
         self.never_up_to.map_or(Bson::Null, millis)
@@ -47,12 +47,12 @@ impl Rule {
         doc! { "$cond": [is_text(&self.field()), said, Bson::Null] }.into()
     }
 
-    /// The text that says the instant: the one at the path, or what follows the mark in it.
+    /// The text with the time: the one at the path, or what follows the mark in it.
     fn said(&self) -> Bson {
         let field = self.field();
         let Some(mark) = &self.after else { return field.into() };
-        // Not by `$substrBytes`, which fails in front of what is not UTF-8. Where the mark comes again
-        // before any quotation mark, what stands between the two is more than an instant.
+        // Not with `$substrBytes`, which fails before bytes that are not UTF-8. If the mark occurs
+        // again before any quotation mark, the text between the two is more than a time.
         let said = doc! { "$arrayElemAt": [{ "$split": ["$$rest", "\""] }, 0] };
         let is_said = doc! { "$or": [
             mark.starts_with('"'),
@@ -70,7 +70,7 @@ impl Rule {
         .into()
     }
 
-    /// Whether the text at the path lacks the mark, which is as if nothing stood there.
+    /// Whether the text at the path lacks the mark, which counts as missing.
     fn lacks_mark(&self) -> Option<Document> {
         let mark = self.after.as_ref()?;
         let place = doc! { "$indexOfBytes": [self.field(), mark] };
@@ -81,7 +81,7 @@ impl Rule {
         doc! { "$let": { "vars": { "at": self.value() }, "in": expression } }
     }
 
-    /// The documents whose instant is before `time`.
+    /// The documents whose time is before `time`.
     pub(super) fn derived_before(&self, time: DateTime) -> Document {
         let below = doc! { "$lt": ["$$at", self.limit_millis(time)] };
         let expression =
@@ -93,14 +93,14 @@ impl Rule {
         filter
     }
 
-    /// The documents whose instant is not before `time`.
+    /// The documents whose time is not before `time`.
     pub(super) fn derived_live(&self, time: DateTime) -> Document {
         let above = doc! { "$gte": ["$$at", self.limit_millis(time)] };
         let expression = doc! { "$and": [{ "$gt": ["$$at", self.floor()] }, above] };
         doc! { "$expr": self.with_value(expression) }
     }
 
-    /// The documents with a value that is no instant: "never", or none at all.
+    /// The documents without a time: "never", or no value.
     pub(super) fn derived_means(&self, meaning: Meaning) -> Vec<Document> {
         let never = doc! { "$and": [
             { "$gt": ["$$at", Bson::Null] },
@@ -115,7 +115,7 @@ impl Rule {
         clauses
     }
 
-    /// The instant in milliseconds, or null.
+    /// The time in milliseconds, or null.
     pub(super) fn derived_instant(&self) -> Bson {
         let at = doc! { "$add": ["$$at", self.lifetime_millis()] };
         let expression = doc! { "$cond": [{ "$gt": ["$$at", self.floor()] }, at, Bson::Null] };
@@ -147,11 +147,11 @@ impl Rule {
         self.with_value(doc! { "$switch": { "branches": branches, "default": 0 } }).into()
     }
 
-    /// What the value found at the path says.
+    /// What the value at the path means.
     pub(super) fn derived(&self, found: &Found<'_>, cutoff: DateTime) -> Outcome {
         let text = match found {
             Found::One(RawBsonRef::String(text)) if self.text => Some(*text),
-            // The instant may be whole beside what is not UTF-8.
+            // The time may be readable although other parts of the text are not UTF-8.
             Found::NotUtf8(text) if self.text => Some(text.as_str()),
             _ => None,
         };
@@ -192,8 +192,8 @@ impl Rule {
         }
     }
 
-    /// What the field holds, as the store writes it, where the session is over since `time`. Where it is
-    /// the last touch, the lifetime is still added to it.
+    /// The value of the field, as the store writes it, of a session that is over since `time`. If
+    /// the field is the last touch, the lifetime is still added to it.
     pub(super) fn over_since(&self, time: DateTime) -> Bson {
         let value = self.limit(time);
         match (self.kind, value) {
@@ -205,7 +205,7 @@ impl Rule {
     }
 }
 
-/// A number of milliseconds, as an expression, as the text that [`Rule::over_since`] writes.
+/// An expression that formats milliseconds as [`Rule::over_since`] does.
 pub(super) fn text_of_millis(unit: Option<Unit>, millis: Bson) -> Document {
     match unit {
         None => doc! { "$dateToString": {

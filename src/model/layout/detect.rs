@@ -1,6 +1,6 @@
-//! Which layout documents and indexes have, how sure that is, and why. Pure.
+//! Detects the layout of documents and indexes, with its certainty and the reasons. Pure.
 //!
-//! Reading may continue with the likeliest layout; a write requires a certain or a named one.
+//! Reading may continue with the most likely layout; writing requires a certain or a named one.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use crate::model::index_spec::IndexSpec;
 
 pub use crate::error::Certainty;
 
-/// What is known of a collection without its layout.
+/// What is known about a collection before its layout.
 #[derive(Debug, Clone, Default)]
 pub struct Sample {
     /// `database.collection`.
@@ -29,50 +29,51 @@ pub struct Sample {
     pub indexes: Vec<IndexSpec>,
 }
 
-/// A layout that some documents of the sample fit.
+/// A layout that fits some sampled documents.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
     /// The layout.
     pub layout: Layout,
-    /// How many documents of the sample fit it.
+    /// How many sampled documents it fits.
     pub fitting: usize,
-    /// What speaks for it: ten for each field that must be there, four for the key of its TTL index
-    /// being indexed, three for the collection's name.
+    /// The evidence for it: ten points for each required field, four if the key of its TTL index is
+    /// indexed, and three for the name of the collection.
     pub score: usize,
 }
 
-/// Which layouts a collection may have, the likeliest first.
+/// The layouts that a collection may have, the most likely first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// `database.collection`.
     pub namespace: String,
     /// How many documents were examined.
     pub sampled: usize,
-    /// How sure it is.
+    /// How certain the result is.
     pub certainty: Certainty,
-    /// The layouts in question.
+    /// The candidates.
     pub candidates: Vec<Candidate>,
-    /// How many of these, from the first on, its sessions have: one, or several in a mixed collection.
+    /// How many of the candidates, from the first on, its sessions have: one, or several in a mixed
+    /// collection.
     pub together: usize,
-    /// Where no layout fits: the one that comes nearest.
+    /// The nearest layout, if none fits.
     pub nearest: Option<Nearest>,
-    /// Where the documents are accounts with sessions inside: which.
+    /// The kind of accounts, if the documents are accounts with sessions inside.
     pub accounts: Option<&'static Accounts>,
 }
 
 impl Verdict {
-    /// The likeliest layout, good enough to read with.
+    /// The most likely layout, which is good enough for reading.
     pub fn likeliest(&self) -> Option<&Layout> {
         self.candidates.first().map(|candidate| &candidate.layout)
     }
 
-    /// The layouts that its sessions have, or the likeliest, good enough to read with.
+    /// The layouts that its sessions have, or else the most likely one: good enough for reading.
     pub fn layouts(&self) -> Option<Layouts> {
         let layouts = self.members().iter().map(|candidate| candidate.layout.clone());
         Layouts::together(layouts).ok().flatten()
     }
 
-    /// The layouts, if they are certain enough to delete by.
+    /// The layouts, if they are certain enough for writing.
     pub fn certain(&self) -> Option<Layouts> {
         self.layouts().filter(|_| self.certainty == Certainty::Certain)
     }
@@ -81,7 +82,7 @@ impl Verdict {
         &self.candidates[..self.together.min(self.candidates.len())]
     }
 
-    /// Whether these are sessions, as far as the documents themselves show.
+    /// Whether the documents themselves show that they are sessions.
     pub fn is_sessions(&self) -> bool {
         matches!(
             self.certainty,
@@ -89,7 +90,7 @@ impl Verdict {
         )
     }
 
-    /// How many documents of the sample fit none of the layouts that its sessions have.
+    /// How many sampled documents fit none of these layouts.
     pub fn strangers(&self) -> usize {
         let fitting = self.members().iter().map(|member| member.fitting).sum();
         self.sampled.saturating_sub(fitting)
@@ -121,7 +122,7 @@ impl fmt::Display for Verdict {
             Certainty::Certain => write!(f, "{namespace} has the layout {}", names.join(", ")),
             Certainty::Mixed => {
                 let names = names.join(" and ");
-                write!(f, "{namespace} holds sessions of layouts that differ: {names}")
+                write!(f, "{namespace} holds sessions of different layouts: {names}")
             }
             Certainty::Weak => {
                 write!(f, "{namespace} fits the layout {} only weakly", names.join(", "))
@@ -141,18 +142,17 @@ impl fmt::Display for Verdict {
                 .iter()
                 .try_for_each(|accounts| write!(f, "{}", accounts.error(namespace))),
             Certainty::Empty => {
-                write!(f, "{namespace} is empty, so nothing says which store writes it")
+                write!(f, "{namespace} is empty, so its layout is unknown")
             }
         }
     }
 }
 
 impl Sample {
-    /// Whether `layouts` can be right: they were named, but perhaps no document looks like any of them.
+    /// Checks the named `layouts`: at least one document must fit one of them.
     ///
     /// # Errors
-    /// [`Error::Misnamed`]. By the wrong layout every session can be expired or malformed.
-    /// [`Error::Accounts`], where sessions are inside of the documents, whatever the layout.
+    /// [`Error::Misnamed`] if none fits: with a wrong layout, every session could look expired or malformed. [`Error::Accounts`] if the documents are accounts with sessions inside.
     pub fn allows(&self, layouts: &Layouts) -> Result<()> {
         if let Some(accounts) = self.accounts(|document| layouts.describes(document)) {
             return Err(accounts.error(&self.namespace));
@@ -169,8 +169,8 @@ impl Sample {
         })
     }
 
-    /// The accounts that the documents are, unless there are sessions that a layout `describes`, and the few accounts
-    /// among them are foreign to it.
+    /// The kind of accounts, if the documents are accounts. If some documents are sessions that a
+    /// layout `describes`, the few accounts among them are just foreign.
     pub(crate) fn accounts(
         &self,
         describes: impl Fn(&RawDocument) -> bool,
@@ -180,7 +180,7 @@ impl Sample {
         for document in &self.documents {
             let described = describes(document);
             match Accounts::of(document) {
-                // By this layout an account would be taken for a session.
+                // With this layout, an account would look like a session.
                 Some(accounts) if described => return Some(accounts),
                 Some(accounts) => found = found.or(Some(accounts)),
                 None => others += usize::from(described),
@@ -190,16 +190,17 @@ impl Sample {
     }
 }
 
-/// What a field that must be there is worth: more than an index and a name together, which other stores
-/// may have too.
+/// The points of a required field: more than an index and a name together, which other stores may
+/// share.
 const FIELD: usize = 10;
-/// How many of a hundred documents must fit: one that somebody wrote by hand does not make the rest
-/// unknown.
+/// How many of a hundred documents must fit: a single handwritten document must not make the
+/// collection unknown.
 const QUORUM: usize = 90;
 
-/// How many documents must fit each of several layouts: fewer may be anything.
+/// How many documents must fit each of several layouts: fewer could be accidental.
 const EACH: usize = 20;
-/// Fewer documents than this are the whole collection, as no command that writes looks at fewer.
+/// A sample below this size is the whole collection, because commands that write sample at least
+/// this many.
 const WHOLE: usize = 100;
 
 /// Judges `sample` by `layouts`.
@@ -212,8 +213,8 @@ pub fn detect(sample: &Sample, layouts: &[Layout]) -> Verdict {
     }
 }
 
-/// The layouts of which enough documents are left when those of the others are taken away, each of them
-/// certain of its own documents.
+/// The layouts that have enough documents which fit no other, and that are certain for these
+/// documents.
 fn peeled(sample: &Sample, layouts: &[Layout]) -> Vec<Candidate> {
     let least = if sample.documents.len() < WHOLE { 1 } else { EACH };
     let (mut rest, mut layouts) = (sample.clone(), layouts.to_vec());
@@ -238,12 +239,12 @@ fn peeled(sample: &Sample, layouts: &[Layout]) -> Vec<Candidate> {
     found
 }
 
-/// In the order of their names, so that the next sample, of which more fit the other, says the same.
+/// Sorted by name, so that another sample with other proportions gives the same result.
 fn in_order(members: &mut [Candidate]) {
     members.sort_by(|one, other| one.layout.name.cmp(&other.layout.name));
 }
 
-/// The layout that nearly all documents have, with those of its family that some have.
+/// The layout of nearly all documents, with others of its family that some documents have.
 fn with_relatives(sample: &Sample, layouts: &[Layout], mut verdict: Verdict) -> Verdict {
     let Some(best) = verdict.candidates.first().cloned() else { return verdict };
     let relatives = peeled(sample, layouts)
@@ -251,13 +252,13 @@ fn with_relatives(sample: &Sample, layouts: &[Layout], mut verdict: Verdict) -> 
         .filter(|one| one.layout.excludes(&best.layout) && one.layout.is_relative_of(&best.layout));
     let relatives: Vec<_> = relatives.collect();
     verdict.together += relatives.len();
-    // Others that fit as many documents, but demand less of them, come after.
+    // Layouts that fit as many documents, but require fewer fields, come later.
     verdict.candidates.splice(1..1, relatives);
     in_order(&mut verdict.candidates[..verdict.together]);
     verdict
 }
 
-/// Where no layout has nearly all documents, but several together have.
+/// The case that no layout fits nearly all documents, but several together do.
 fn of_several(sample: &Sample, layouts: &[Layout], verdict: Verdict) -> Verdict {
     let found = peeled(sample, layouts);
     let fitting: usize = found.iter().map(|one| one.fitting).sum();
@@ -275,7 +276,7 @@ fn of_several(sample: &Sample, layouts: &[Layout], verdict: Verdict) -> Verdict 
     Verdict { certainty, together: found.len(), candidates: found, ..verdict }
 }
 
-/// Judges which one of `layouts` the documents have.
+/// Decides which one of `layouts` the documents have.
 fn judge(sample: &Sample, layouts: &[Layout]) -> Verdict {
     let sampled = sample.documents.len();
     let verdict = |certainty, candidates| Verdict {
@@ -316,7 +317,7 @@ fn judge(sample: &Sample, layouts: &[Layout]) -> Verdict {
     }
 }
 
-/// Several fit: the one that demands a whole field more than the next is the one.
+/// If several fit, the one that requires at least one more field than the next wins.
 fn verdict_of_several(
     mut whole: Vec<Candidate>,
     verdict: impl Fn(Certainty, Vec<Candidate>) -> Verdict,
@@ -331,7 +332,7 @@ fn verdict_of_several(
     verdict(certainty, whole)
 }
 
-/// A weak signature is made certain by the index that the store makes.
+/// The store's own TTL index makes weak evidence certain.
 fn strength(sample: &Sample, candidate: &Candidate) -> Certainty {
     let ttl = candidate.layout.ttl_index.as_ref();
     let confirmed = ttl.is_some_and(|ttl| {
@@ -354,7 +355,7 @@ fn candidate(sample: &Sample, layout: &Layout) -> Option<Candidate> {
     let is_ttl = |path| sample.indexes.iter().any(|index| index.is_on(path) && index.is_ttl());
     let detect = &layout.detect;
     let is_shown = detect.expiry.iter().all(shown);
-    // Where another store writes the same fields, an index on one of them says nothing.
+    // If another store writes the same fields, an index on one of them proves nothing.
     let is_seen = |(path, types)| indexed(path) || shown((path, types));
     let expires = is_shown
         || (detect.refute.is_empty() && detect.expiry.iter().all(is_seen))
@@ -367,7 +368,7 @@ fn candidate(sample: &Sample, layout: &Layout) -> Option<Candidate> {
     Some(Candidate { fitting: fitting.len(), score, layout: layout.clone() })
 }
 
-/// Whether no document has an expiry, but each a text that this store writes.
+/// Whether no document has an expiry, but each has the text that this store writes.
 fn speaks_otherwise(fitting: &[&RawDocumentBuf], layout: &Layout) -> bool {
     let detect = &layout.detect;
     let contains = |document: &RawDocument, path: &str, part: &str| matches!(find(document, path), Found::One(RawBsonRef::String(text)) if text.contains(part));
@@ -388,15 +389,15 @@ fn score(sample: &Sample, layout: &Layout) -> usize {
         + usize::from(indexed) * 4
 }
 
-/// Where only an index speaks of the expiry, it has been counted as evidence already: another store
-/// may have its expiry in that field, in a type of its own.
+/// An index that is the only evidence of an expiry counts only once: another store may keep an
+/// expiry of another type in that field.
 fn score_without_expiry(sample: &Sample, layout: &Layout) -> usize {
     let collection = sample.namespace.split_once('.').map_or("", |(_, collection)| collection);
     let named = layout.collections.iter().any(|name| name == collection);
     layout.detect.require.len() * FIELD + usize::from(named) * 3
 }
 
-/// The layouts whose own indexes an empty collection has.
+/// The layouts whose indexes an empty collection has.
 fn by_indexes(sample: &Sample, layouts: &[Layout]) -> Vec<Candidate> {
     let has = |layout: &&Layout| {
         let marks = &layout.detect.indexes;

@@ -1,7 +1,7 @@
-//! Expiry rules: when a store treats a session as over, as a reading of one document and as the
-//! filter that finds the same documents on the server.
+//! Expiry rules: when a store treats a session as over, as a function of one document and as a
+//! filter for the server.
 //!
-//! The two must agree for every value: `{$lt: date}` compares dates with dates only, looks into
+//! Both must agree for every value: `{$lt: date}` compares dates with dates only, looks into
 //! arrays, and never matches null, missing or NaN (mongod 6.0.5).
 
 use bson::raw::RawBsonRef;
@@ -12,11 +12,11 @@ use super::rule::{Kind, Meaning, Outcome, Rule, clause, digits};
 use crate::model::document::{FieldPath, Fields, Found, Unit, each, number};
 use crate::model::number::{Decimal, is_less};
 
-/// A lifetime beyond this is taken for nonsense; with it a date would overflow.
+/// A longer lifetime counts as invalid, because a date would overflow with it.
 const LONGEST: f64 = 1e15;
 
 impl Rule {
-    /// The documents whose instant is before `time`.
+    /// The documents whose expiry is before `time`.
     pub(crate) fn before(&self, time: DateTime) -> Option<Document> {
         if self.is_derived() {
             return self.is_bounded().then(|| self.derived_before(time));
@@ -29,22 +29,23 @@ impl Rule {
         })
     }
 
-    /// The path, and the limit below which its value means an instant before `time`, where the
-    /// value alone decides.
+    /// If the value alone decides: the path, and the limit below which the value means an expiry
+    /// before `time`.
     pub(crate) fn range(&self, time: DateTime) -> Option<(String, Bson)> {
-        // Windows along an index need a bare comparison; anything besides would fetch each document.
+        // A range of an index requires a plain comparison; with anything else, the server would
+        // fetch each document.
         let alone = self.lifetime_path.is_none() && self.only_null.is_none() && !self.is_derived();
         let decides = self.is_bounded() && alone;
         decides.then(|| (self.path().to_owned(), self.limit(time)))
     }
 
-    /// The documents whose flag says that they are over.
+    /// The documents with the flag that ends a session.
     pub(crate) fn flagged(&self) -> Option<Document> {
         (self.kind == Kind::Flag).then(|| doc! { self.path(): self.over() })
     }
 
-    /// The documents whose instants are all not before `time`. `[past, future]` matches `$lt` and
-    /// `$gte`, so both are asked.
+    /// The documents of which no expiry is before `time`. An array `[past, future]` matches both
+    /// `$lt` and `$gte`, so both are checked.
     pub(crate) fn live(&self, time: DateTime) -> Option<Document> {
         if self.is_derived() {
             return self.is_bounded().then(|| self.derived_live(time));
@@ -61,19 +62,20 @@ impl Rule {
 
     /// The documents whose date plus the lifetime beside it compares so with `time`.
     fn with_own_lifetime(&self, lifetime: &str, operator: &str, time: DateTime) -> Document {
-        // No index serves a sum of two fields, so only layouts that need the sum pay for `$expr`.
+        // No index supports a sum of two fields, so only layouts that need the sum use the slow
+        // `$expr`.
         let compared = doc! { operator: [self.field(), self.own_limit(lifetime, time)] };
         doc! { "$expr": { "$cond": [self.has_own_lifetime(lifetime), compared, false] } }
     }
 
-    /// Whether there are a date and a lifetime beside it. Other types are kept from `$subtract`,
-    /// which fails on them.
+    /// Whether there are a date and a lifetime. Other types must not reach `$subtract`, which fails
+    /// on them.
     pub(super) fn has_own_lifetime(&self, lifetime: &str) -> Document {
         let shortest = self.never_up_to.map_or(-LONGEST, |never| (never as f64).max(-LONGEST));
         self.has_lifetime_within(lifetime, shortest, LONGEST)
     }
 
-    /// Whether there are a date and a number between these beside it.
+    /// Whether there are a date and a lifetime between these limits.
     fn has_lifetime_within(&self, lifetime: &str, above: f64, below: f64) -> Document {
         let lifetime = self.own_number(lifetime);
         doc! { "$and": [
@@ -84,7 +86,7 @@ impl Rule {
         ] }
     }
 
-    /// Whether the lifetime beside the date says that there is none.
+    /// Whether the lifetime means "never".
     pub(super) fn never_ends(&self, lifetime: &str, never: i64) -> Document {
         doc! { "$and": [
             self.has_lifetime_within(lifetime, -LONGEST, LONGEST),
@@ -92,7 +94,7 @@ impl Rule {
         ] }
     }
 
-    /// The lifetime beside the date as a number, if it is one or its digits.
+    /// The lifetime as a number, if it is a number or digits.
     fn own_number(&self, lifetime: &str) -> Bson {
         let field = format!("${lifetime}");
         if !self.lifetime_text {
@@ -102,8 +104,8 @@ impl Rule {
         doc! { "$cond": [is_text(&field), number, field] }.into()
     }
 
-    /// What the date is compared with. The lifetime is taken from `time` rather than added to the
-    /// date, which may be one that then overflows.
+    /// The value that the date is compared with. The lifetime is subtracted from `time` rather than
+    /// added to the date, which could overflow.
     pub(super) fn own_limit(&self, lifetime: &str, time: DateTime) -> Document {
         doc! { "$subtract": [time, self.own_millis(lifetime)] }
     }
@@ -113,7 +115,7 @@ impl Rule {
         doc! { "$trunc": { "$multiply": [self.own_number(lifetime), millis] } }
     }
 
-    /// The documents without an instant whose lack of one means `meaning`.
+    /// The documents without an expiry, if its absence means `meaning`.
     pub(crate) fn means(&self, meaning: Meaning) -> Vec<Document> {
         let path = self.path();
         match self.kind {
@@ -146,7 +148,7 @@ impl Rule {
         clauses
     }
 
-    /// What `document` says, with `cutoff` deciding.
+    /// What the rule finds in `document` at `cutoff`.
     pub(crate) fn read(&self, document: &Fields<'_>, cutoff: DateTime) -> Outcome {
         match self.kind {
             Kind::None => return Outcome::absent(Meaning::Endless),
@@ -201,7 +203,8 @@ impl Rule {
     }
 
     fn date(&self, values: &[RawBsonRef<'_>], cutoff: DateTime) -> Outcome {
-        // `$lt` matches an array if any value in it does, and so does a TTL index: the earliest counts.
+        // `$lt` matches an array if any value in it matches, and so does a TTL index: the earliest
+        // counts.
         let earliest = values.iter().filter_map(|value| value.as_datetime()).min();
         let Some(date) = earliest else { return Outcome::absent(Meaning::Malformed) };
         let over = date.timestamp_millis() < self.limit_millis(cutoff);
@@ -212,7 +215,7 @@ impl Rule {
         let least = values.iter().copied().filter_map(number).min_by(f64::total_cmp);
         let Some(least) = least else { return Outcome::absent(Meaning::Malformed) };
         let limit = self.limit(cutoff);
-        // By the numbers themselves: their instants are rounded to a millisecond.
+        // Compare the numbers themselves, because their times are rounded to a millisecond.
         let over = values.iter().any(|value| is_less(*value, &limit));
         let at = self.unit.and_then(|unit| unit.instant(least)).map(|at| self.expiry(at));
         Outcome { at, over, meaning: None }
@@ -221,7 +224,7 @@ impl Rule {
     fn flag(&self, values: &[RawBsonRef<'_>]) -> Outcome {
         let over = self.over();
         let flags: Vec<bool> = values.iter().filter_map(|value| value.as_bool()).collect();
-        // `{path: over}` matches an array that holds it, whatever else is in there.
+        // `{path: over}` matches an array that contains the value, whatever else it contains.
         if flags.contains(&over) {
             return Outcome { over: true, ..Outcome::default() };
         }
@@ -234,7 +237,7 @@ fn with_null(mut filter: Document, field: Option<&str>) -> Document {
     filter
 }
 
-/// How long a session lives, as the document itself says.
+/// The lifetime that the document itself holds.
 #[derive(Clone, Copy)]
 enum Lifetime {
     Double(f64, Unit),
@@ -242,7 +245,7 @@ enum Lifetime {
 }
 
 impl Lifetime {
-    /// `None` for what is no number, and for nonsense.
+    /// `None` for values that are not numbers or not plausible.
     fn of(value: RawBsonRef<'_>, unit: Unit) -> Option<Self> {
         if let RawBsonRef::Decimal128(decimal) = value {
             let decimal = Decimal::of(decimal)?;

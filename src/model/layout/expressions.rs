@@ -1,4 +1,4 @@
-//! Expressions for the server that rules are put together from.
+//! Building blocks for the expressions of rules.
 
 use bson::{Bson, Document, doc};
 
@@ -6,7 +6,7 @@ use super::rule::Meaning;
 use crate::model::document::Unit;
 use crate::model::session::State;
 
-/// The state that a number of [`Layout::state_fact`] is: the highest that a rule gives counts.
+/// The state for a number of [`Layout::state_fact`]. The highest number that a rule gives wins.
 pub(crate) fn state_of(fact: i64) -> State {
     match fact {
         3.. => State::Expired,
@@ -16,7 +16,7 @@ pub(crate) fn state_of(fact: i64) -> State {
     }
 }
 
-/// The number of a state that the lack of an expiry means.
+/// The number of the state that a missing expiry means.
 pub(super) fn code(meaning: Meaning) -> i32 {
     match meaning {
         Meaning::Expired => 3,
@@ -25,7 +25,7 @@ pub(super) fn code(meaning: Meaning) -> i32 {
     }
 }
 
-/// Digits, as many as a long may have.
+/// Digits, up to the length of a 64-bit integer.
 const DIGITS: &str = r"^-?\d{1,19}\z";
 
 pub(super) fn is_number(value: impl Into<Bson>) -> Document {
@@ -41,19 +41,19 @@ pub(super) fn is_usable(value: &str, unit: Option<Unit>) -> Document {
         None => doc! { "$eq": [{ "$type": value }, "date"] },
         Some(_) => doc! { "$and": [
             is_number(value),
-            // NaN is the least of all numbers, and no instant.
+            // NaN sorts below all numbers, and is not a time.
             { "$gt": [value, f64::NAN] },
         ] },
     }
 }
 
-/// The least usable of the values in the array at a path.
+/// The least usable value in the array at a path.
 pub(super) fn least(path: &str, usable: Document) -> Document {
     doc! { "$min": { "$filter": { "input": items(path), "as": "this", "cond": usable } } }
 }
 
-/// The values in the array at a path. Where the path leads through an array, there is an array of what
-/// each of its documents has, and in that again arrays, whose values count as they do for a filter.
+/// The values in the array at a path. If an array is on the path, the result is an array with the
+/// value of each of its documents; arrays inside it are flattened, as in a filter.
 pub(super) fn items(path: &str) -> Bson {
     let field = format!("${path}");
     let Some(through) = leads_through_array(path) else { return field.into() };
@@ -66,7 +66,7 @@ pub(super) fn items(path: &str) -> Bson {
     doc! { "$cond": [through, flat, field] }.into()
 }
 
-/// Whether nothing stands at a path.
+/// Whether the field at a path is missing.
 pub(super) fn is_missing(path: &str) -> Document {
     let field = format!("${path}");
     let missing = doc! { "$eq": [{ "$type": &field }, "missing"] };
@@ -79,24 +79,24 @@ pub(super) fn is_missing(path: &str) -> Document {
     }
 }
 
-/// Whether a path of several names leads through an array.
+/// Whether an array is on a path of several names.
 fn leads_through_array(path: &str) -> Option<Document> {
     let outer = outer_paths(path).map(|outer| doc! { "$isArray": format!("${outer}") });
     let outer: Vec<Document> = outer.collect();
     (!outer.is_empty()).then(|| doc! { "$or": outer })
 }
 
-/// The paths that a path leads along.
+/// The prefixes of a path.
 pub(super) fn outer_paths(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('.').map(|(at, _)| &path[..at])
 }
 
-/// This, where the value is there, or null: `$max` and `$min` pass over a null.
+/// This value if the field exists, else null, which `$max` and `$min` ignore.
 pub(super) fn of_known(value: &str, this: Document) -> Document {
     doc! { "$cond": [{ "$gt": [value, Bson::Null] }, this, Bson::Null] }
 }
 
-/// Beyond this there are no milliseconds of a date.
+/// The limit of a date in milliseconds.
 const FURTHEST: f64 = 9.3e18;
 
 pub(super) fn millis(value: &str, unit: Option<Unit>) -> Document {
@@ -105,11 +105,11 @@ pub(super) fn millis(value: &str, unit: Option<Unit>) -> Document {
         Some(Unit::Ms) => value.into(),
         Some(unit) => doc! { "$multiply": [value, unit.millis()] }.into(),
     };
-    // Of an infinite or very large decimal `$floor` makes NaN.
+    // `$floor` turns an infinite or very large decimal into NaN.
     within(-FURTHEST, number, FURTHEST, |number| doc! { "$floor": number })
 }
 
-/// What `make` makes of a number that is not below the first and not above the last.
+/// The result of `make` for a number between the limits, else null.
 pub(super) fn within(
     first: impl Into<Bson>,
     number: impl Into<Bson>,
@@ -119,7 +119,7 @@ pub(super) fn within(
     make(doc! { "$max": [first.into(), { "$min": [number.into(), last.into()] }] })
 }
 
-/// The instant at `path` in milliseconds since 1970, or null; of an array the earliest.
+/// The time at `path` in milliseconds since 1970, or null; in an array, the earliest.
 pub(super) fn instant(path: &str, unit: Option<Unit>) -> Bson {
     let field = format!("${path}");
     let of_array = doc! { "$let": {
@@ -130,19 +130,19 @@ pub(super) fn instant(path: &str, unit: Option<Unit>) -> Bson {
     doc! { "$cond": [is_usable(&field, unit), millis(&field, unit), unusual] }.into()
 }
 
-/// What `tell` makes of the number that the text `value` is, or null.
+/// The result of `tell` for the number in the text `value`, or null.
 pub(super) fn of_digits(value: &str, tell: impl Fn(&str) -> Bson) -> Bson {
     let of_digits = number_of_text(value, DIGITS, |number| number.into());
     doc! { "$let": { "vars": { "number": of_digits }, "in": tell("$$number") } }.into()
 }
 
-/// What `tell` makes of the whole number that the text `value` is, if it matches, or null.
+/// The result of `tell` for the whole number in the text `value` if it matches, else null.
 pub(super) fn number_of_text(value: &str, regex: &str, tell: impl Fn(&str) -> Bson) -> Document {
     let number = doc! { "$convert": { "input": value, "to": "long", "onError": Bson::Null } };
     let matches = doc! { "$regexMatch": { "input": value, "regex": regex } };
     doc! { "$let": {
         "vars": { "whole": number },
-        // A regular expression fails on what is not UTF-8, and no number is that.
+        // A regular expression fails on text that is not UTF-8, which no number is.
         "in": { "$cond": [
             { "$eq": ["$$whole", Bson::Null] },
             Bson::Null,
@@ -151,8 +151,8 @@ pub(super) fn number_of_text(value: &str, regex: &str, tell: impl Fn(&str) -> Bs
     } }
 }
 
-/// Whether a text has no other letters than these, of which a regular expression can be sure: it fails
-/// on what is not UTF-8.
+/// Whether a text consists of these characters only, so that a regular expression does not fail on
+/// it: that fails on text that is not UTF-8.
 pub(super) fn has_only(value: impl Into<Bson>, letters: &str) -> Document {
     doc! { "$eq": [{ "$trim": { "input": value.into(), "chars": letters } }, ""] }
 }

@@ -1,4 +1,4 @@
-//! The records that are compiled in, one file of `known/` each.
+//! The built-in records, one file in `known/` each.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ macro_rules! known {
     };
 }
 
-/// The records that are compiled in, commonest first.
+/// The built-in records, the most common first.
 pub(super) const KNOWN: [(&str, &str); 63] = known![
     "connect-mongo-json",
     "express-session-object",
@@ -79,7 +79,7 @@ pub(super) const KNOWN: [(&str, &str); 63] = known![
 ];
 
 impl Layout {
-    /// Every layout that is built in, commonest first.
+    /// All built-in layouts, the most common first.
     pub fn known() -> &'static [Self] {
         static LAYOUTS: LazyLock<Vec<Layout>> = LazyLock::new(|| {
             let parse = |(name, text): &(&str, &str)| match Layout::from_toml(text) {
@@ -102,7 +102,7 @@ impl Layout {
             .ok_or_else(|| Error::UnknownLayout(name.to_owned()))
     }
 
-    /// The text of a built-in record, ready to be changed and given to [`Layout::from_toml`].
+    /// The text of a built-in record, which can be edited and passed to [`Layout::from_toml`].
     ///
     /// # Errors
     /// [`Error::UnknownLayout`].

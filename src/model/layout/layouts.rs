@@ -1,5 +1,6 @@
-//! The layouts of a collection: one, or several where more than one store wrote into it, or a store in
-//! more than one form. Each session belongs to exactly one of them, and is read and filtered by it.
+//! The layouts of a collection: one, or several if more than one store wrote to it, or one store in
+//! several forms. Each session belongs to exactly one of them, which decides how it is read and
+//! filtered.
 
 use bson::{Bson, DateTime, Document, RawDocument, doc};
 
@@ -25,10 +26,10 @@ impl From<Layout> for Layouts {
 }
 
 impl Layouts {
-    /// These layouts together; `None` where there is none.
+    /// These layouts together; `None` if there are none.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where a document could belong to two of them.
+    /// [`Error::Unsupported`] if a document could belong to two of them.
     pub fn together(layouts: impl IntoIterator<Item = Layout>) -> Result<Option<Self>> {
         let mut together: Option<Self> = None;
         for layout in layouts {
@@ -51,17 +52,17 @@ impl Layouts {
         Ok(())
     }
 
-    /// The first, in which new sessions are written.
+    /// The first layout, in which new sessions are written.
     pub fn first(&self) -> &Layout {
         &self.first
     }
 
-    /// Each of them, the first one first.
+    /// All layouts, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Layout> + Clone {
         std::iter::once(&self.first).chain(&self.others)
     }
 
-    /// How many they are.
+    /// The number of layouts.
     #[expect(clippy::len_without_is_empty, reason = "there is always one")]
     pub fn len(&self) -> usize {
         1 + self.others.len()
@@ -72,26 +73,26 @@ impl Layouts {
         self.iter().map(|layout| layout.name.as_str()).collect::<Vec<_>>().join("+")
     }
 
-    /// Whether all are of one family: their ids and their expiries are in the same fields, in the same
-    /// types, so that one condition on the expiry, and one TTL index, is right for every session.
+    /// Whether all belong to one family: their ids and expiries have the same fields and types, so
+    /// that one condition on the expiry, and one TTL index, fits every session.
     pub fn are_one_family(&self) -> bool {
         self.others.iter().all(|other| other.is_relative_of(&self.first))
     }
 
-    /// The first, with those of its family.
+    /// The first layout, and the others of its family.
     #[must_use]
     pub(crate) fn family(mut self) -> Self {
         self.others.retain(|other| other.is_relative_of(&self.first));
         self
     }
 
-    /// The layout of `document`; the first where it has none of them.
+    /// The layout of `document`; the first if it has none of them.
     pub fn of(&self, document: &RawDocument) -> &Layout {
         self.place_of(document).and_then(|at| self.iter().nth(at)).unwrap_or(&self.first)
     }
 
     fn place_of(&self, document: &RawDocument) -> Option<usize> {
-        // Nearly all collections have one layout, and pay nothing for those that have more.
+        // Nearly all collections have one layout, for which this check is free.
         match self.others.is_empty() {
             true => Some(0),
             false => self.iter().position(|layout| layout.describes(document)),
@@ -106,7 +107,7 @@ impl Layouts {
         self.iter().try_for_each(Layout::tells_states)
     }
 
-    /// Whether the last touch of some sessions follows from their expiry.
+    /// Whether the last touch of some sessions is derived from their expiry.
     pub fn derive_touches(&self) -> bool {
         self.iter().any(|layout| layout.derived_touch.is_some())
     }
@@ -121,7 +122,7 @@ impl Layouts {
         if self.others.is_empty() {
             return self.first.membership();
         }
-        // What all of them demand is judged once.
+        // Conditions that all layouts share are checked once.
         let mut demands: Vec<Vec<Document>> = self.iter().map(Layout::demands).collect();
         let (common, _): (Vec<_>, Vec<_>) = std::mem::take(&mut demands[0])
             .into_iter()
@@ -136,9 +137,9 @@ impl Layouts {
         all([common, vec![own]].concat())
     }
 
-    /// The filter of the sessions of each, in order. A document that two of them describe, such as one
-    /// with an array of texts and documents where one requires a text and the other a document, belongs
-    /// to the first of the two.
+    /// The filter of the sessions of each, in order. A document can fit two of them, for example
+    /// with an array of text and documents where one requires text and the other a document. It
+    /// belongs to the first.
     pub(crate) fn members(&self) -> Vec<Document> {
         let own: Vec<_> = self.iter().map(Layout::membership).collect();
         let without = |(at, member): (usize, &Document)| match at {
@@ -148,13 +149,13 @@ impl Layouts {
         own.iter().enumerate().map(without).collect()
     }
 
-    /// What `say` says of the sessions of each, as one filter; stated once where it is the same of all,
-    /// so that an index can lead along it. It is to stand beside [`Layouts::membership`].
+    /// The filter of `say` for each layout, combined into one. If all are equal, it appears only
+    /// once, so that an index can be used. Combine it with [`Layouts::membership`].
     pub(crate) fn each(&self, say: impl Fn(&Layout) -> Document) -> Document {
         self.either(self.iter().map(say).collect())
     }
 
-    /// The same of filters that are there already, one for each layout in order.
+    /// The same for existing filters, one for each layout in order.
     pub(crate) fn either(&self, mut filters: Vec<Document>) -> Document {
         if filters.iter().all(|one| *one == filters[0]) {
             return filters.swap_remove(0);
@@ -163,8 +164,8 @@ impl Layouts {
         any(members.map(|(member, filter)| all(vec![member, filter])).collect())
     }
 
-    /// These updates, one for each layout in order: each with the filter of the sessions that it is
-    /// for. Where all are the same, there is one, for every session.
+    /// These updates, one for each layout in order, each with the filter of its sessions. If all
+    /// are equal, there is one update for all sessions.
     pub(crate) fn apart(&self, mut updates: Vec<Bson>) -> Vec<(Document, Bson)> {
         match updates.iter().all(|update| *update == updates[0]) {
             true => updates.pop().map(|update| (Document::new(), update)).into_iter().collect(),
@@ -172,8 +173,8 @@ impl Layouts {
         }
     }
 
-    /// The same where `say` has nothing to say of some: none of their sessions matches then. `None`
-    /// where it has nothing to say of any.
+    /// The same if `say` returns `None` for some layouts: none of their sessions match. `None` if
+    /// it returns `None` for all.
     pub(crate) fn each_maybe(&self, say: impl Fn(&Layout) -> Option<Document>) -> Option<Document> {
         let said: Vec<_> = self.iter().map(&say).collect();
         said.iter().any(Option::is_some).then(|| {
@@ -182,14 +183,14 @@ impl Layouts {
         })
     }
 
-    /// What `say` makes of a session of each, as an expression.
+    /// The expression of `say` for each layout, combined into one.
     pub(crate) fn fact(&self, say: impl Fn(&Layout) -> Bson) -> Bson {
         let first = say(&self.first);
         let others: Vec<_> = self.others.iter().map(say).collect();
         if others.iter().all(|other| *other == first) {
             return first;
         }
-        // The last need not be asked for: what is none of them is no session.
+        // The last layout needs no condition: a document of no layout is not a session.
         let mut facts = std::iter::once(first).chain(others).collect::<Vec<_>>();
         let last = facts.pop();
         let branches = self
@@ -216,19 +217,19 @@ impl Layouts {
         self.each(|layout| layout.filter(state, cutoff))
     }
 
-    /// The sessions whose expiry is an instant before `time`.
+    /// The sessions whose expiry is a time before `time`.
     pub fn expires_before(&self, time: DateTime) -> Document {
         self.each(|layout| layout.expires_before(time))
     }
 
-    /// What the expired sessions are made up of, where that is the same in all layouts; see
+    /// The parts of the expired sessions, if they are the same in all layouts; see
     /// [`Layout::expired_parts`].
     pub(crate) fn expired_parts(&self, cutoff: DateTime) -> Option<ExpiredParts> {
         let parts = self.first.expired_parts(cutoff);
         self.others.iter().all(|other| other.expired_parts(cutoff) == parts).then_some(parts)
     }
 
-    /// The documents that are credentials rather than logins, if any layout has such.
+    /// The filter of credentials that are not logins, if any layout has them.
     pub fn credentials(&self) -> Option<Document> {
         self.each_maybe(Layout::credentials)
     }
@@ -244,13 +245,13 @@ impl Layouts {
         self.fact(Layout::expiry_fact)
     }
 
-    /// The first of the dates that `dates` gives of a layout, in milliseconds since 1970, or null.
+    /// The first of the dates in the fields of `dates`, in milliseconds since 1970, or null.
     pub(crate) fn instant_fact(&self, dates: impl Fn(&Layout) -> &[Instant]) -> Bson {
         self.fact(|layout| Layout::instant_fact(dates(layout)))
     }
 
-    /// The value that is the user, or null; `None` if the server cannot read it, or if the layouts
-    /// read it differently.
+    /// The user, or null; `None` if the server cannot read it, or if the layouts read it
+    /// differently.
     pub(crate) fn user_fact(&self) -> Option<Bson> {
         let fact = self.first.user_fact()?;
         let is_same = |other: &Layout| {
@@ -259,7 +260,7 @@ impl Layouts {
         self.others.iter().all(is_same).then_some(fact)
     }
 
-    /// The field whose date alone decides, where that and the dates beside it are the same in all; see
+    /// The single date field that decides, if it is the same in all layouts; see
     /// [`Layout::date_that_decides`].
     pub(crate) fn date_that_decides(&self, now: DateTime) -> Option<(String, DateTime)> {
         let decides = |layout: &Layout| {
@@ -270,7 +271,7 @@ impl Layouts {
         self.others.iter().all(|other| decides(other).as_ref() == Some(&first)).then_some(first.0)
     }
 
-    /// The places of a date that `of` gives of each, each once.
+    /// The fields that `of` returns for the layouts, without duplicates.
     pub(crate) fn instants(&self, of: impl Fn(&Layout) -> &[Instant]) -> Vec<&Instant> {
         let mut all: Vec<&Instant> = Vec::new();
         for instant in self.iter().flat_map(of) {
@@ -281,7 +282,7 @@ impl Layouts {
         all
     }
 
-    /// Whether a session of any is looked up by the same field, with the same text around the id.
+    /// Whether all layouts have the same id field, with the same prefix and suffix.
     pub(crate) fn share_ids(&self) -> bool {
         self.others.iter().all(|other| other.id == self.first.id)
     }
@@ -291,7 +292,7 @@ impl Layouts {
         self.iter().any(Layout::user_needs_payload)
     }
 
-    /// The same layouts with the user at these places instead of their own; see
+    /// The same layouts with these places of the user instead of their own; see
     /// [`Layout::with_user_places`].
     #[must_use]
     pub fn with_user_places(self, places: &[UserPlace]) -> Self {
@@ -308,7 +309,7 @@ impl Layouts {
     /// The same layouts, each changed.
     ///
     /// # Errors
-    /// That of the first that cannot be changed.
+    /// The error of the first layout that cannot be changed.
     pub(crate) fn try_map<E>(
         self,
         change: impl Fn(Layout) -> Result<Layout, E>,
@@ -317,7 +318,7 @@ impl Layouts {
         Ok(Self { first, others: self.others.into_iter().map(change).collect::<Result<_, E>>()? })
     }
 
-    /// The layout whose TTL index is right for the sessions of all.
+    /// The layout whose TTL index fits all sessions.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if they need different indexes.
@@ -330,14 +331,14 @@ impl Layouts {
         {
             true => Ok(&self.first),
             false => Err(Error::Unsupported(format!(
-                "the layouts {} need different TTL indexes; name the layout whose index is meant",
+                "the layouts {} need different TTL indexes; name only one of them",
                 self.name()
             ))),
         }
     }
 
-    /// The update of each that makes its store refuse a session from now on; none where any of the
-    /// stores does not look at the expiry when it reads.
+    /// The updates that make each store refuse a session from now on. An error if any of the stores
+    /// does not check the expiry when it reads a session.
     ///
     /// # Errors
     /// [`Error::Unsupported`], which names the layout.
@@ -345,8 +346,8 @@ impl Layouts {
         let ending = |layout: &Layout| {
             layout.ending(now).filter(|_| layout.checks_expiry_on_read).ok_or_else(|| {
                 Error::Unsupported(format!(
-                    "the store of layout {} does not look at the expiry when it reads, so an expired \
-                     session still logs in until it is deleted",
+                    "the store of layout {} does not check the expiry when it reads a session, so \
+                     an expired session can still log in until it is deleted",
                     layout.name
                 ))
             })
@@ -354,7 +355,7 @@ impl Layouts {
         self.iter().map(ending).collect()
     }
 
-    /// How `fault` is mended in the documents of each.
+    /// How to repair `fault` in the sessions of each layout.
     ///
     /// # Errors
     /// As for [`Layout::mending`].
@@ -364,8 +365,8 @@ impl Layouts {
 }
 
 impl Layout {
-    /// Whether its ids and expiries are in the same fields as those of `other`, in the same types, and
-    /// mean the same. What an expiry means that is not there may differ.
+    /// Whether ids and expiries have the same fields, types and meaning as in `other`. The meaning
+    /// of a missing expiry may differ.
     pub(crate) fn is_relative_of(&self, other: &Self) -> bool {
         let rules = |layout: &Self| -> Vec<Rule> {
             let dated = |rule: &Rule| Rule {
@@ -380,7 +381,7 @@ impl Layout {
             && rules(self) == rules(other)
     }
 
-    /// Whether no document can belong to both, but for arrays that hold values of several types.
+    /// Whether no document can belong to both, apart from arrays with values of several types.
     pub(crate) fn excludes(&self, other: &Self) -> bool {
         self.demands_what_excludes(other) || other.demands_what_excludes(self)
     }

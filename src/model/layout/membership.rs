@@ -1,6 +1,6 @@
-//! Which documents are sessions of a layout: what every one of them has, and what none has. As a filter,
-//! as an expression, and of one document; the three agree for every document, because what one of them
-//! calls a session another must not call foreign.
+//! Decides which documents are sessions of a layout, by fields that they must have or must not
+//! have. There are three forms: a filter, an expression, and a function of one document. They must
+//! agree for every document: what one calls a session, another must not call foreign.
 
 use bson::raw::RawBsonRef;
 use bson::{Bson, Document, RawDocument, doc};
@@ -14,15 +14,12 @@ impl Layout {
     /// The filter of its sessions, whatever their state. It is part of every filter by which sessions
     /// are read, counted or written: see [`Selection`](crate::model::selection::Selection).
     ///
-    /// It leaves the choice of an index to the rest of the filter. `{_id: {$type: "string"}}` would send
-    /// every find along the index on `_id`, in another order than the documents are stored in, and ten
-    /// times slower than a scan; for a `$type` inside two `$not` the planner considers no index (mongod
-    /// 4.4.2 and 6.0.5).
+    /// It must not influence the choice of an index. With `{_id: {$type: "string"}}`, the planner would use the index on `_id`, which is ten times slower than a scan in storage order. For a `$type` inside two `$not`, the planner considers no index (mongod 4.4.2 and 6.0.5).
     pub fn membership(&self) -> Document {
         all(self.demands())
     }
 
-    /// What each of its sessions fulfils: together they are the filter.
+    /// The clauses of the filter, which every session fulfils.
     pub(super) fn demands(&self) -> Vec<Document> {
         let detect = &self.detect;
         let neutral = |condition: Document| doc! { "$not": { "$not": condition } };
@@ -55,7 +52,7 @@ impl Layout {
         let detect = &self.detect;
         let has_affixes = || match find(document, &self.id.path) {
             Found::One(RawBsonRef::String(id)) => self.may_be_id(id),
-            // What the store puts around the id is UTF-8, whatever the id is.
+            // The prefix and the suffix are UTF-8, even if the id is not.
             Found::NotUtf8(id) => self.may_be_id(&id),
             _ => false,
         };
@@ -73,8 +70,8 @@ impl Layout {
         id.ends_with(&self.id.suffix) && (!self.detect.prefixed || id.starts_with(&self.id.prefix))
     }
 
-    /// Whether fields inside this one are read, looked for or set. Then it must be a document itself: through an
-    /// array of documents nothing can be set, and a field would have several values.
+    /// Whether fields inside this one are read or written. Then it must be a document: in an array
+    /// of documents, a field could not be set, and would have several values.
     fn reads_within(&self, path: &FieldPath) -> bool {
         let of_rules =
             self.expiry.iter().flat_map(|rule| [&rule.path, &rule.lifetime_path]).flatten();
@@ -95,9 +92,8 @@ impl Layout {
         self.detect.prefixed || !self.id.suffix.is_empty()
     }
 
-    /// Whether the id is a text that begins and ends as those of its sessions do, as an expression, if
-    /// they do. It compares bytes: a regular expression finds nothing in a text that is not UTF-8, and
-    /// in an expression it fails.
+    /// An expression for whether the id has the layout's prefix and suffix, if there are any. It
+    /// compares bytes, because a regular expression fails on text that is not UTF-8.
     fn has_affixes(&self) -> Option<Document> {
         let id = format!("${}", self.id.path);
         let prefix = self.detect.prefixed.then_some(&self.id.prefix);
@@ -119,7 +115,7 @@ impl Layout {
     }
 }
 
-/// Whether the value at `path`, or one of those in its array, has one of these types.
+/// Whether the value at `path`, or one in the array there, has one of these types.
 pub(super) fn has_type(document: &RawDocument, path: &str, types: &[BsonType]) -> bool {
     match find(document, path) {
         Found::Missing => false,
@@ -137,7 +133,7 @@ fn has_type_fact(path: &FieldPath, types: &[BsonType]) -> Document {
     doc! { "$or": [of(&field), { "$cond": [{ "$isArray": &field }, among, false] }] }
 }
 
-/// The server's aliases. It calls a symbol by a name of its own, and drivers read it as text.
+/// The server's aliases. It has its own name for a symbol, which drivers read as text.
 fn aliases(types: &[BsonType]) -> Vec<String> {
     let symbol = types.contains(&BsonType::String).then(|| "symbol".to_owned());
     types.iter().map(ToString::to_string).chain(symbol).collect()
@@ -147,7 +143,7 @@ fn type_is(value: RawBsonRef<'_>, types: &[BsonType]) -> bool {
     type_of(value).is_some_and(|found| types.contains(&found))
 }
 
-/// The type of a value, if it is one that layouts distinguish.
+/// The type of a value, if layouts distinguish it.
 pub(crate) fn type_of(value: RawBsonRef<'_>) -> Option<BsonType> {
     Some(match value {
         RawBsonRef::Double(_) => BsonType::Double,

@@ -1,8 +1,8 @@
-//! What is wrong with the expiries of sessions and can be put right on the server: which documents
-//! these are, and the update that mends each from what it says itself.
+//! Faults of expiries that the server can repair: the filter of the documents, and the update that
+//! repairs each from its own values.
 //!
-//! The update reads the document as it is when it is written, so that a session which its store
-//! wrote meanwhile is left alone: the selection does not match it any more.
+//! The update repeats the selection, so a session that its store wrote in the meantime no longer
+//! matches, and is left alone.
 
 use std::time::Duration;
 
@@ -17,40 +17,40 @@ use crate::model::document::Unit;
 use crate::model::filter::all;
 use crate::model::session::State;
 
-/// A fault of sessions that can be mended.
+/// A fault that can be repaired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The expiry is a text or a number where the store requires a date.
+    /// The expiry is text or a number, but the store requires a date.
     ExpiryType,
-    /// The session never ends. It shall expire this long after its last touch; if that is unknown,
-    /// after its creation; if both are unknown, after the server's now.
+    /// The session never ends. It gets an expiry this long after its last touch, else after its
+    /// creation, or else after the server's current time.
     Endless(Duration),
 }
 
-/// How a fault is mended, as filters and an update for the server.
+/// The filters and the update that repair a fault.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mending {
-    /// The sessions that can be mended.
+    /// The sessions that can be repaired.
     pub(crate) selection: Document,
     /// The update, as a pipeline.
     pub(crate) update: Vec<Document>,
-    /// Those of the selection that are over as soon as they are mended.
+    /// The sessions that are expired once they are repaired.
     pub(crate) over: Document,
-    /// The sessions with the fault that cannot be mended; `None` where there can be none.
+    /// The sessions that have the fault but cannot be repaired; `None` if there cannot be any.
     pub(crate) unclear: Option<Document>,
 }
 
-/// Types that can be turned into dates.
+/// Types that can be converted to dates.
 const CONVERTED: [&str; 5] = ["string", "int", "long", "double", "decimal"];
 
-/// Types that a date may be wrapped in. Most of these hold none, and are no dates gone wrong.
+/// Types that may contain a date. Most values of these types do not.
 const WRAPPED: [&str; 3] = ["array", "object", "timestamp"];
 
 impl Layout {
-    /// How `fault` is mended in documents of this layout, at the server's `now`.
+    /// How to repair `fault` in documents of this layout, at the server's `now`.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where the expiry of the layout is not kept in a way that allows it.
+    /// [`Error::Unsupported`] if the expiry of the layout does not allow it.
     pub fn mending(&self, fault: Fault, now: DateTime) -> Result<Mending> {
         match fault {
             Fault::ExpiryType => self.to_dates(now),
@@ -62,7 +62,7 @@ impl Layout {
         let rule = &self.expiry[0];
         if rule.kind != Kind::Date || rule.text {
             return Err(Error::Unsupported(format!(
-                "the layout {} keeps no date as expiry, so texts and numbers are not turned into dates",
+                "the expiry of the layout {} is not a date, so text and numbers cannot be fixed",
                 self.name
             )));
         }
@@ -95,7 +95,7 @@ impl Layout {
             && rule.after.is_none();
         if !is_written {
             return Err(Error::Unsupported(format!(
-                "the layout {} keeps no expiry that could be written",
+                "the layout {} has no expiry that can be written",
                 self.name
             )));
         }
@@ -104,7 +104,8 @@ impl Layout {
         let read = instants.iter().map(|instant| is_single(&instant.path));
         let single: Vec<_> = std::iter::once(is_single(rule.path())).chain(read).collect();
         let since = doc! { "$ifNull": [touched, now.timestamp_millis()] };
-        // Touches may be anything; the sum is one that a date, or a number of nanoseconds, can be.
+        // Touches may have any value, so the sum is limited to what a date, or a number of
+        // nanoseconds, can hold.
         let furthest = if rule.unit == Some(Unit::Ns) { 9e12 } else { 9e15 };
         let since = within(-furthest, since, furthest, |since| since);
         let millis = i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
@@ -136,9 +137,9 @@ fn written(rule: &Rule, millis: Document) -> Document {
     }
 }
 
-/// Whether no field on the way is there twice, as an expression. An update by a pipeline would set both,
-/// even if it only reads the field; with another field between the two mongod 6.0.5 ends (an invariant
-/// of `DocumentSubDiffNode`).
+/// An expression for whether no field on the path occurs twice. An update with a pipeline would set
+/// both occurrences, even if it only reads the field. With another field between the two, mongod
+/// 6.0.5 crashes (an invariant of `DocumentSubDiffNode`).
 fn is_single(path: &str) -> Document {
     let mut outer = "$$ROOT".to_owned();
     let mut singles = Vec::new();
@@ -157,7 +158,7 @@ fn is_single(path: &str) -> Document {
     doc! { "$and": singles }
 }
 
-/// Where the expiry is in a document of its own: nothing that is not one is replaced by one.
+/// If the expiry is nested, its parent must be a document. A value of another type is not replaced.
 fn within_documents(rule: &Rule) -> Document {
     let Some((outer, _)) = rule.path().rsplit_once('.') else { return Document::new() };
     doc! { "$expr": { "$in": [{ "$type": format!("${outer}") }, ["object", "missing"]] } }

@@ -1,4 +1,4 @@
-//! Of documents that no layout describes: which one comes nearest, and what of it they lack.
+//! For documents that no layout describes: the nearest layout, and how they differ from it.
 
 use std::fmt;
 
@@ -9,24 +9,24 @@ use super::definition::{BsonType, Layout};
 use super::membership::{has_type, type_of};
 use crate::model::document::{FieldPath, Found, find};
 
-/// The layout that documents come nearest to, without being described by it.
+/// The layout that is nearest to the documents, but does not describe them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Nearest {
     /// The layout's name.
     pub layout: String,
-    /// Why it is not theirs: a clause for each field that does not fit.
+    /// The differences: a clause for each field that does not fit.
     pub misfits: Vec<String>,
 }
 
-/// More than these are no near miss any more.
+/// With more differences, a layout is not near.
 const MISFITS: usize = 2;
 
 impl Nearest {
-    /// The one of `layouts` with the most fields that fit the documents and the fewest that do not.
+    /// The layout with the most fields that fit the documents, and the fewest that do not.
     pub(super) fn of(documents: &[RawDocumentBuf], layouts: &[Layout]) -> Option<Self> {
         let sample = Documents(documents);
         let judged = layouts.iter().filter_map(|layout| judge(&sample, layout));
-        // Of equals the first, which is the commonest.
+        // Among equals the first, which is the most common.
         let best = judged.reduce(|best, one| if one.0 > best.0 { one } else { best })?;
         Some(best.1)
     }
@@ -38,7 +38,7 @@ impl fmt::Display for Nearest {
     }
 }
 
-/// The documents that are judged.
+/// The sampled documents.
 struct Documents<'a>(&'a [RawDocumentBuf]);
 
 fn judge(sample: &Documents<'_>, layout: &Layout) -> Option<(i32, Nearest)> {
@@ -47,7 +47,7 @@ fn judge(sample: &Documents<'_>, layout: &Layout) -> Option<(i32, Nearest)> {
     for (path, types) in &detect.require {
         let fits = sample.count(|document| has_type(document, path, types));
         let there = sample.count(|document| !matches!(find(document, path), Found::Missing));
-        // Every document has an `_id`: that of a common type says nothing for a layout.
+        // Every document has an `_id`, so an `_id` of a common type is no evidence for a layout.
         let worth = i32::from(*path != "_id");
         if sample.is_most(fits) {
             score += 3 * worth;
@@ -117,7 +117,7 @@ impl Documents<'_> {
         format!("{count} of {} documents", self.total())
     }
 
-    /// What most often stands at `path` instead of one of `types`.
+    /// The most frequent alternative to `types` at `path`.
     fn misfit(&self, path: &FieldPath, types: &[BsonType]) -> String {
         let mut found: Vec<(&'static str, usize)> = Vec::new();
         for document in self.0.iter().filter(|one| !has_type(one, path, types)) {

@@ -1,4 +1,4 @@
-//! Where a session came from, as far as its store or its application writes that down.
+//! The client's address and user agent, if the store or the application records them.
 
 use bson::RawDocument;
 
@@ -7,17 +7,18 @@ use super::layouts::Layouts;
 use crate::model::document::{Fields, Found, text_of};
 use crate::model::payload::Partial;
 
-/// The address and the user agent of a session: text that clients sent, so anybody may have written it.
+/// The address and the user agent of a session. Both come from the client, so they can contain
+/// anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// The address, as it was written.
+    /// The address, as it is stored.
     pub ip: Option<String>,
     /// The user agent.
     pub agent: Option<String>,
 }
 
 impl Layout {
-    /// Where the session in `document` came from. No more of the payload is decoded than tells it.
+    /// The origin of the session in `document`. Decodes only the necessary part of the payload.
     pub fn origin(&self, document: &RawDocument) -> Origin {
         let all = || self.ip.iter().chain(&self.agent);
         if all().next().is_none() {
@@ -46,12 +47,12 @@ impl Layout {
 }
 
 impl Layouts {
-    /// Whether any of them says where addresses are.
+    /// Whether any layout has a place for addresses.
     pub fn tell_ips(&self) -> bool {
         self.iter().any(|layout| !layout.ip.is_empty())
     }
 
-    /// Whether any of them says where user agents are.
+    /// Whether any layout has a place for user agents.
     pub fn tell_agents(&self) -> bool {
         self.iter().any(|layout| !layout.agent.is_empty())
     }

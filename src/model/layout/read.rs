@@ -1,4 +1,4 @@
-//! The session in a document: its id, its dates, its state and its user.
+//! Reads the session in a document: its id, its dates, its state and its user.
 
 use std::borrow::Cow;
 
@@ -26,7 +26,7 @@ impl Layout {
         self.look(document, cutoff).0
     }
 
-    /// The same, with what was decoded, if anything was.
+    /// The same, with the decoded payload, if it was decoded.
     pub(crate) fn look<'a>(
         &self,
         document: &'a RawDocument,
@@ -64,8 +64,8 @@ impl Layout {
         }
     }
 
-    /// The last touch of a session that expires then. One that is after the cutoff is none: the
-    /// lifetime is not the one that the expiry was made with.
+    /// The last touch of a session with this expiry. A result after the cutoff is discarded: the
+    /// lifetime must have been another one when the expiry was set.
     fn touch_before(
         &self,
         expires: DateTime,
@@ -83,7 +83,7 @@ impl Layout {
         is_past.then(|| DateTime::from_millis(touched))
     }
 
-    /// What the store looks `document` up by; its `_id` where that field is not there.
+    /// The id of `document`, or its `_id` if the id field is missing.
     pub fn id_of(&self, document: &RawDocument) -> SessionId {
         self.id_in(&Fields::of(document))
     }
@@ -91,7 +91,7 @@ impl Layout {
     fn id_in(&self, fields: &Fields<'_>) -> SessionId {
         let value = |path| match fields.find(path) {
             Found::One(value) => Some(document::owned(value)),
-            // Good enough to be shown; no document is found by it.
+            // This is for display only, and finds no document.
             Found::NotUtf8(text) => Some(Bson::String(text)),
             Found::Missing | Found::Several(_) => None,
         };
@@ -115,14 +115,14 @@ impl Layout {
         Some(self.bare_user(text))
     }
 
-    /// The user that a value of the document is.
+    /// The user in a value of the document.
     pub(crate) fn user_of(&self, value: RawBsonRef<'_>) -> Option<String> {
         text_of(value).map(|text| self.bare_user(text))
     }
 
-    /// Without what the store puts before it.
+    /// Remove the store's prefix.
     fn bare_user(&self, text: String) -> String {
-        // Nothing is not compared with, as in `SessionId::new`.
+        // An empty prefix is not compared, as in `SessionId::new`.
         let own = Some(&self.user_prefix).filter(|prefix| !prefix.is_empty());
         let own = own.and_then(|prefix| text.strip_prefix(prefix)).map(str::to_owned);
         own.unwrap_or(text)
@@ -132,7 +132,7 @@ impl Layout {
         match value {
             Value::String(text) if !text.is_empty() => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
-            // serde writes an `ObjectId` so, where it cannot write BSON.
+            // The form in which serde writes an `ObjectId` to formats other than BSON.
             Value::Object(map) if map.len() == 1 && !self.payload.is_document() => {
                 map.get("$oid")?.as_str().map(str::to_owned)
             }

@@ -1,5 +1,5 @@
-//! What is written in TOML, and how it becomes a [`Layout`]: once, when it is loaded. Whatever is wrong
-//! with it is an error then, with its line and key, and nothing that is written into a session later.
+//! The TOML form of a layout. It is compiled into a [`Layout`] once, when it is loaded. A wrong
+//! value is an error then, with its line and key, so that it is never written into a session.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::model::document::FieldPath;
 use crate::model::payload::{Codec, PayloadPlace};
 
-/// A whole record. What can be judged by itself is judged as it is read: a path, a type, a codec.
+/// A whole record. Paths, types and codecs are checked while it is parsed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
@@ -84,13 +84,13 @@ impl From<Scalar> for Bson {
 )]
 enum SetRecord {
     Plain(Scalar),
-    /// Unchanged: a text other than "past" is a mistake.
+    /// An unmarked text. Any text but "past" is an error.
     Text {
         text: String,
     },
 }
 
-/// What is wrong with a record, and the key where it is.
+/// A fault of a record, and its key.
 struct Fault {
     key: Vec<String>,
     what: String,
@@ -117,10 +117,10 @@ impl Layout {
 impl Record {
     fn compile(self) -> Result<Layout, Fault> {
         if self.payload.codecs.is_empty() {
-            let what = "there is no codec (use [\"none\"] if there is no payload)";
+            let what = "a codec is required (use [\"none\"] if there is no payload)";
             return Err(fault(["payload", "codecs"], what));
         }
-        // A path that could lead nowhere is a field of the document, written as one of the payload.
+        // Such a path would find nothing: the author probably meant a field of the document.
         let in_payload = |place: &UserPlace| matches!(place, UserPlace::Payload(_));
         for (key, places) in [("user", &self.user), ("ip", &self.ip), ("agent", &self.agent)] {
             if self.payload.codecs == [Codec::Absent]
@@ -128,8 +128,8 @@ impl Record {
             {
                 let place = &places[at];
                 let what = format!(
-                    "`{place}` is a path in the payload, and this layout has none; write a field of the \
-                     document with a leading slash: `/{place}`"
+                    "`{place}` is a path in the payload, but this layout has none; write a field \
+                     of the document with a leading slash: `/{place}`"
                 );
                 return Err(fault([key, &at.to_string()], what));
             }
@@ -140,7 +140,7 @@ impl Record {
                 return fault("it is empty");
             }
             if self.payload.codecs == [Codec::Absent] {
-                return fault("it is a path in the payload, and this layout has none");
+                return fault("it is a path in the payload, but this layout has none");
             }
         }
         if self.detect.require.is_empty() {
@@ -155,10 +155,10 @@ impl Record {
             }
         }
         if expiry.is_empty() {
-            let what = "there is no [[expiry]] rule (use kind = \"none\" if nothing expires)";
+            let what = "an [[expiry]] rule is required (use kind = \"none\" if nothing expires)";
             return Err(fault(["expiry"], what));
         }
-        // A field renamed in one place and not in the other would be indexed, and mean nothing.
+        // If a field was renamed in only one of the two places, the index would be useless.
         if let Some(ttl) = &self.ttl_index
             && !expiry.iter().any(|rule| rule.path.as_ref() == Some(&ttl.key))
         {
@@ -197,7 +197,7 @@ impl Record {
     }
 }
 
-/// What a rule lacks or has too much of, and the key that is about it.
+/// What is missing or superfluous in a rule, with its key.
 fn fault_of_rule(rule: &Rule) -> Option<(&'static str, &'static str)> {
     match rule.kind {
         Kind::None => None,
@@ -232,8 +232,8 @@ fn fault_of_rule(rule: &Rule) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// What `path` is set to, if that is a value which the field can have: whatever else was written there
-/// would leave a session that is neither over nor readable.
+/// The value to set at `path`, if the field can have this value. Any other value would leave the
+/// session neither over nor readable.
 fn compile_end(
     path: &FieldPath,
     to: SetRecord,
@@ -244,8 +244,8 @@ fn compile_end(
     let value: Bson = match to {
         SetRecord::Plain(Scalar::Text(text)) if text == "past" => {
             return match rule {
-                // The whole text would be replaced by a part of it.
-                Some(rule) if rule.after.is_some() => Err("the instant is inside a longer text"),
+                // The update would replace the whole text with a part of it.
+                Some(rule) if rule.after.is_some() => Err("the time is inside a longer text"),
                 Some(_) => Ok(SetTo::Past),
                 None => Err("no [[expiry]] rule has that path"),
             }
@@ -253,8 +253,8 @@ fn compile_end(
         }
         SetRecord::Plain(Scalar::Text(text)) => {
             return Err(format!(
-                "\"{text}\" means nothing here; the past is \"past\", and a text that is to stand \
-                 there is {{ text = \"{text}\" }}"
+                "\"{text}\" is not allowed here; write \"past\" for a time in the past, or {{ \
+                 text = \"{text}\" }} for this text"
             ));
         }
         SetRecord::Plain(scalar) => scalar.into(),
@@ -262,7 +262,7 @@ fn compile_end(
     };
     if rule.is_some_and(|rule| rule.kind == Kind::Flag && value == Bson::Boolean(!rule.over())) {
         return Err(format!(
-            "it is {value}, by which the [[expiry]] rule says that it is not over"
+            "it is {value}, but by the [[expiry]] rule such a session is not over"
         ));
     }
     let is_lifetime = rules.iter().any(|rule| rule.lifetime_path.as_ref() == Some(path));
@@ -286,7 +286,7 @@ fn compile_end(
 
 const NUMBERS: &[BsonType] = &[BsonType::Int, BsonType::Long, BsonType::Double, BsonType::Decimal];
 
-/// Whether a value that a record can spell is of one of these types; a number is of any type of number.
+/// Whether a TOML value has one of these BSON types. A number has every numeric type.
 fn has_type(value: &Bson, types: &[BsonType]) -> bool {
     match value {
         Bson::Boolean(_) => types.contains(&BsonType::Bool),
@@ -295,11 +295,11 @@ fn has_type(value: &Bson, types: &[BsonType]) -> bool {
     }
 }
 
-/// The error of what is no record. The key is named unless the message itself names it.
+/// The error for an invalid record. Names the key unless the message does.
 fn unreadable(text: &str, mut error: toml::de::Error) -> Error {
     let line = error.span().map_or(1, |span| line_at(text, span.start));
     let message = error.message().replace('\n', ", ");
-    // Without the text before it, the error names the key where it occurred.
+    // toml only names the key if the error has no text position.
     error.set_input(None);
     let said = error.to_string();
     let key = said.rsplit_once("\nin `").and_then(|(_, key)| key.trim_end().strip_suffix('`'));
@@ -312,7 +312,7 @@ fn line_at(text: &str, at: usize) -> usize {
     1 + text[..at].matches('\n').count()
 }
 
-/// The line of a key that was read, or of the innermost table around it.
+/// The line of a key, or of the innermost table around it.
 fn line_of_key(text: &str, key: &[String]) -> usize {
     let Ok(table) = DeTable::parse(text) else { return 1 };
     let (mut at, mut value) = (0, DeValue::Table(table.into_inner()));

@@ -1,5 +1,5 @@
-//! An expiry rule: one way in which a store decides that a session is over, and what it says of one
-//! document. What a rule needs of its fields is checked where the record is compiled.
+//! An expiry rule: one way in which a store decides that a session is over. Its fields are checked
+//! when the record is compiled.
 
 use bson::{Bson, DateTime, Document, doc};
 use serde::Deserialize;
@@ -10,50 +10,51 @@ use crate::model::document::{FieldPath, Unit};
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// What stands at `path`.
+    /// The kind of value at `path`.
     pub kind: Kind,
     /// The field that decides.
     pub path: Option<FieldPath>,
     /// The unit of a number.
     pub unit: Option<Unit>,
-    /// Seconds from the date or number to the expiry, where it is a last touch.
+    /// Seconds from the date or number to the expiry, if it is a last touch.
     pub lifetime: Option<u64>,
-    /// Who else may say the lifetime; what they say counts more than `lifetime`. If nobody says
-    /// it, the session is endless.
+    /// Another source of the lifetime, which overrides `lifetime`. Without any lifetime, the
+    /// session is endless.
     pub lifetime_from: Option<LifetimeFrom>,
-    /// Where the document itself says the lifetime.
+    /// The field of the document that holds the lifetime.
     pub lifetime_path: Option<FieldPath>,
     /// The unit of that lifetime.
     pub lifetime_unit: Option<Unit>,
-    /// Whether that lifetime may be text: digits.
+    /// Whether that lifetime may be text with digits.
     #[serde(default)]
     pub lifetime_text: bool,
     /// Whether the store writes text: RFC 3339 for a date, digits for a number.
     #[serde(default)]
     pub text: bool,
-    /// Where the text at the path is a longer one, such as JSON: what stands before the instant,
-    /// which ends at the next quotation mark. Text without this counts as missing.
+    /// If the time is inside a longer text, such as JSON: the text before it. It ends at the next
+    /// quotation mark. Text without this mark counts as missing.
     pub after: Option<String>,
-    /// Up to this number, of the expiry or else of the lifetime in the document, it never ends.
+    /// If the expiry, or else the lifetime in the document, is at most this number, the session
+    /// never ends.
     pub never_up_to: Option<i64>,
-    /// The value of a flag that says the session is over.
+    /// The value of a flag that ends the session.
     pub over: Option<bool>,
     /// A field that must be null for this rule to count.
     #[serde(skip)]
     pub(crate) only_null: Option<FieldPath>,
-    /// What a null means to the store.
+    /// The meaning of null to the store.
     #[serde(default)]
     pub null: Meaning,
-    /// What a missing field means to the store.
+    /// The meaning of a missing field to the store.
     #[serde(default)]
     pub missing: Meaning,
 }
 
-/// What kind of value decides.
+/// The kind of value that decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// A date: the expiry, or with a lifetime the last touch. Of an array the earliest counts.
+    /// A date: the expiry, or with a lifetime the last touch. In an array, the earliest counts.
     Date,
     /// A number since 1970, in `unit`.
     Number,
@@ -73,7 +74,7 @@ pub enum LifetimeFrom {
     Operator,
 }
 
-/// What an expiry that is not there means to the store.
+/// The meaning of a missing expiry to the store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Meaning {
@@ -89,9 +90,9 @@ pub enum Meaning {
 /// The clock by which an expression decides what is expired.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Clock {
-    /// At an instant that is known.
+    /// At a known time.
     At(DateTime),
-    /// By the server's own, while it works: no round trip is spent on asking it.
+    /// The server's own clock while it evaluates the expression, which saves a round trip.
     Server,
 }
 
@@ -102,7 +103,7 @@ impl From<DateTime> for Clock {
 }
 
 impl Clock {
-    /// Now, as an expression.
+    /// The current time, as an expression.
     pub(crate) fn now(self) -> Bson {
         match self {
             Self::At(time) => time.into(),
@@ -110,7 +111,7 @@ impl Clock {
         }
     }
 
-    /// What the value of `rule` is compared with.
+    /// The value to compare with the field of `rule`.
     pub(super) fn limit(self, rule: &Rule) -> Bson {
         let limit = match (self, rule.lifetime_millis()) {
             (Self::At(time), _) => return rule.limit(time),
@@ -123,20 +124,20 @@ impl Clock {
         }
     }
 
-    /// What the date of `rule` is compared with where the document says the lifetime.
+    /// The value to compare with the date of `rule` if the document holds the lifetime.
     pub(super) fn own_limit(self, rule: &Rule, lifetime: &str) -> Document {
         doc! { "$subtract": [self.now(), rule.own_millis(lifetime)] }
     }
 }
 
-/// What a rule says of one document.
+/// The result of a rule for one document.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Outcome {
-    /// The instant of the expiry, if there is one.
+    /// The time of the expiry, if there is one.
     pub(crate) at: Option<DateTime>,
-    /// Whether that instant is before the cutoff.
+    /// Whether that time is before the cutoff.
     pub(crate) over: bool,
-    /// What the absence of an instant means.
+    /// The meaning of a missing time.
     pub(crate) meaning: Option<Meaning>,
 }
 
@@ -147,7 +148,7 @@ impl Outcome {
 }
 
 impl Rule {
-    /// Over this many seconds after the date at `path`; never without one.
+    /// A rule that ends a session this many seconds after the date at `path`; never without a date.
     pub(crate) fn after(path: &FieldPath, seconds: u64) -> Self {
         Self {
             kind: Kind::Date,
@@ -168,7 +169,7 @@ impl Rule {
         }
     }
 
-    /// Whether it is a date that the store can do without.
+    /// Whether this is a date that may be missing.
     pub(crate) fn keeps_null(&self) -> bool {
         self.kind == Kind::Date
             && !self.text
@@ -180,12 +181,12 @@ impl Rule {
         self.path.as_deref().unwrap_or_default()
     }
 
-    /// The path as expressions name it.
+    /// The path in an expression.
     pub(super) fn field(&self) -> String {
         format!("${}", self.path())
     }
 
-    /// Whether there is an instant to compare with: an unknown lifetime never ends.
+    /// Whether the lifetime is known: with an unknown one, the session never ends.
     pub(super) fn is_bounded(&self) -> bool {
         matches!(self.kind, Kind::Date | Kind::Number)
             && (self.lifetime_from.is_none() || self.lifetime.is_some())
@@ -195,7 +196,7 @@ impl Rule {
         i64::try_from(self.lifetime.unwrap_or(0)).unwrap_or(i64::MAX).saturating_mul(1000)
     }
 
-    /// `time` less the lifetime, which is what the field is compared with.
+    /// `time` minus the lifetime, which the field is compared with.
     pub(super) fn limit_millis(&self, time: DateTime) -> i64 {
         time.timestamp_millis().saturating_sub(self.lifetime_millis())
     }
@@ -208,17 +209,17 @@ impl Rule {
         }
     }
 
-    /// The instant of the expiry, from the value at the path.
+    /// The time of the expiry, from the value at the path.
     pub(super) fn expiry(&self, value: DateTime) -> DateTime {
         DateTime::from_millis(value.timestamp_millis().saturating_add(self.lifetime_millis()))
     }
 
-    /// Whether its instant is not simply what stands at its path; see `derived`.
+    /// Whether its time must be computed from the value; see `derived`.
     pub(super) fn is_derived(&self) -> bool {
         self.lifetime_path.is_none() && (self.text || self.never_up_to.is_some())
     }
 
-    /// The value of the flag that says the session is over.
+    /// The value of the flag that ends the session.
     pub(super) fn over(&self) -> bool {
         self.over.unwrap_or(true)
     }
@@ -228,7 +229,7 @@ pub(super) fn clause(wanted: bool, document: Document) -> Vec<Document> {
     if wanted { vec![document] } else { Vec::new() }
 }
 
-/// The number that a text of digits is.
+/// The number in a text of digits.
 pub(super) fn digits(text: &str) -> Option<i64> {
     let own = text.strip_prefix('-').unwrap_or(text);
     let are_digits = (1..=19).contains(&own.len()) && own.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,5 +1,5 @@
-//! Which sessions are in a state at a cutoff: as filters for the server, and of one document. The two must
-//! agree for every document, whatever its fields contain.
+//! Which sessions are in a state at a cutoff: as filters for the server, and as a function of one
+//! document. Both must agree for every document, whatever its fields contain.
 
 use bson::{Bson, DateTime, Document, RawDocument, doc};
 
@@ -28,7 +28,7 @@ impl Layout {
             (State::Live, _) => doc! { "$nor": expired(), "$and": [dated()] },
             (State::Endless, [_]) => endless(),
             (State::Endless, _) => doc! { "$nor": [any(expired()), dated()], "$and": [endless()] },
-            // Whatever the others leave, so that the four add up whatever the fields contain.
+            // All remaining sessions, so that the four states always add up.
             (State::Malformed, _) => doc! { "$nor": [any(expired()), dated(), endless()] },
         }
     }
@@ -41,24 +41,24 @@ impl Layout {
         alternatives
     }
 
-    /// What the expired sessions are made up of: those whose value at a path is below a limit, and
-    /// those that other filters find.
+    /// The parts of the expired sessions: those with a value below a limit at a path, and those
+    /// that other filters find.
     pub(crate) fn expired_parts(&self, cutoff: DateTime) -> ExpiredParts {
         let ranges: Vec<_> = self.expiry.iter().filter_map(|rule| rule.range(cutoff)).collect();
         let is_range = |clause: &Document| {
-            // Every other clause is one that no single index can answer.
+            // No single index supports the other clauses.
             ranges.iter().any(|(path, limit)| *clause == doc! { path: { "$lt": limit } })
         };
         let others = self.expired(cutoff).into_iter().filter(|clause| !is_range(clause)).collect();
         (ranges, others)
     }
 
-    /// The sessions whose expiry is an instant before `time`.
+    /// The sessions whose expiry is a time before `time`.
     pub fn expires_before(&self, time: DateTime) -> Document {
         any(self.expiry.iter().flat_map(|rule| rule.before(time)).collect())
     }
 
-    /// The sessions whose expiry is an instant, and not before `time`.
+    /// The sessions whose expiry is a time at or after `time`.
     pub fn expires_after(&self, time: DateTime) -> Document {
         let live = any(self.expiry.iter().flat_map(|rule| rule.live(time)).collect());
         doc! { "$nor": [self.expires_before(time)], "$and": [live] }
@@ -84,7 +84,7 @@ impl Layout {
         first_instant(&self.created, not_before, time)
     }
 
-    /// The state of `document` at `cutoff`, and its expiry if that is an instant.
+    /// The state of `document` at `cutoff`, and its expiry if that is a time.
     pub(crate) fn state_at(
         &self,
         document: &RawDocument,
@@ -111,11 +111,11 @@ impl Layout {
         (state, expires)
     }
 
-    /// The update that makes the store refuse a session from now on, or `None` where only deleting
-    /// does. The expiry is set a day back, so that an application whose clock is slow refuses too.
+    /// The update that makes the store refuse a session from now on, or `None` if only deleting
+    /// does. The expiry is set one day back, so that applications with a slow clock refuse it too.
     pub fn ending(&self, now: DateTime) -> Option<Document> {
         const DAY_MS: i64 = 86_400_000;
-        // Whole seconds: a store that keeps integers reads no others.
+        // Whole seconds, because stores with integer expiries read only integers.
         let past = DateTime::from_millis((now.timestamp_millis() - DAY_MS) / 1000 * 1000);
         let value = |path: &FieldPath, to: &SetTo| match to {
             SetTo::Value(value) => value.clone(),
@@ -130,12 +130,13 @@ impl Layout {
     }
 }
 
-/// Of an array of dates the earliest counts.
+/// In an array of dates, the earliest counts.
 fn not_before(limit: Bson) -> Document {
     doc! { "$gte": limit.clone(), "$not": { "$lt": limit } }
 }
 
-/// The documents whose first date among `instants` fulfils what `compared` makes of `time`.
+/// The documents whose first date among the fields `instants` compares with `time` as `compared`
+/// says.
 fn first_instant(
     instants: &[Instant],
     compared: impl Fn(Bson) -> Document,
@@ -144,7 +145,7 @@ fn first_instant(
     let mut clauses = Vec::new();
     let mut without = Document::new();
     for instant in instants {
-        // A place counts only where those before it hold no date, as where a document is read here.
+        // A field counts only if those before it hold no date, as when a document is read here.
         let (limit, kind) = match instant.unit {
             None => (Bson::DateTime(time), "date"),
             Some(unit) => (unit.number(time.timestamp_millis()), "number"),

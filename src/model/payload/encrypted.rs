@@ -56,14 +56,14 @@ pub fn encryption(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Whether bytes are as different from each other as random ones, which those of no encoding are.
+/// Whether the bytes are as diverse as random ones. Those of an encoding are not.
 pub fn looks_random(bytes: &[u8]) -> bool {
     // Fewer bytes prove nothing.
     const ENOUGH: usize = 64;
     if bytes.len() < ENOUGH || std::str::from_utf8(bytes).is_ok() {
         return false;
     }
-    // Of more bytes nearly every value would occur, whatever they are.
+    // Among more bytes, nearly every value occurs in any case.
     let bytes = &bytes[..bytes.len().min(256)];
     let mut seen = [false; 256];
     bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);

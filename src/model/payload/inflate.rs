@@ -13,7 +13,8 @@ const INFLATED_MAX: usize = 16 << 20;
 const INFLATED_RATIO: usize = 100;
 const INFLATED_SMALL: usize = 64 << 10;
 
-/// A window beyond this is not needed for a payload, and would be memory for each.
+/// The maximum window of zstd. A larger one is not needed for payloads, and would cost memory for
+/// each payload.
 const ZSTD_WINDOW_LOG: u32 = 24;
 
 /// zlib.
@@ -21,7 +22,7 @@ pub fn inflate(reader: &Reader, bytes: &[u8]) -> Decoded<Vec<u8>> {
     read_all(reader, "zlib", bytes.len(), ZlibDecoder::new(bytes))
 }
 
-/// What compressed `bytes`, by how they begin.
+/// The compression of `bytes`, by their signature.
 pub fn compression(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0x1f, 0x8b, 8, ..] => Some("gzip"),
@@ -37,7 +38,7 @@ pub fn compression(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// What was compressed in this way.
+/// The decompressed bytes.
 pub fn unpacked(how: &'static str, bytes: &[u8]) -> Decoded<Vec<u8>> {
     let reader = Reader::new(how, bytes);
     match how {

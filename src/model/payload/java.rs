@@ -293,7 +293,7 @@ impl<'a> Decoder<'a> {
             let count = u16::from_be_bytes(reader.array()?);
             let mut fields = Vec::new();
             for _ in 0..count {
-                // Fields and interfaces are no part of the value, but of the memory.
+                // Fields and interfaces count for the memory limit, but not for the value.
                 reader.value()?;
                 let kind = reader.byte()?;
                 let name = self::name(reader)?;

@@ -56,7 +56,7 @@ impl<'a> Partial<'a> {
         Self::Whole(payload, letters)
     }
 
-    /// Whether there is a payload that can be read, so that what is not in it is nowhere.
+    /// Whether the payload can be read, so that a missing value is really missing.
     pub(crate) fn is_readable(&self) -> bool {
         match self {
             Self::Whole(payload, _) => payload.value().is_some(),
@@ -243,7 +243,7 @@ mod tests {
         Members::of(text, |name| wanted.may_lead_through(name))
     }
 
-    /// What stands at each path, in part and in the payload as a whole.
+    /// The value at each path, by partial and by full decoding.
     fn both(text: &str) -> (Option<Vec<Option<Value>>>, Vec<Option<Value>>) {
         let partial = members(text).map(|members| {
             let partial = Partial::Members(members);

@@ -138,8 +138,8 @@ impl<'a> Reader<'a> {
         self.charge(count.saturating_mul(VALUE_COST), "too many values")
     }
 
-    /// Charges for output that has no bytes of its own in the payload, so that references to
-    /// references cannot exhaust the memory.
+    /// Charges for output without bytes in the payload, so that references to references cannot
+    /// exhaust the memory.
     pub fn repeat(&mut self, bytes: usize) -> Decoded<()> {
         self.charge(bytes, "references expand to many times the payload's size")
     }

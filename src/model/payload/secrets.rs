@@ -1,7 +1,7 @@
-//! Which parts of a payload look like secrets: by the name of a value, and by what a text holds.
+//! Finds secrets in a payload, by the name of a value and by the content of text.
 //!
-//! Payloads are shown to people and copied into tickets, so a value that may be a secret is masked. A
-//! masked word that was harmless costs a second look; a password that was shown cannot be taken back.
+//! Payloads are shown to people and copied into tickets, so a value that may be a secret is masked.
+//! Masking a harmless word is a nuisance, but a password that was shown cannot be taken back.
 
 use std::sync::LazyLock;
 
@@ -9,10 +9,11 @@ use regex::{Captures, Regex};
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization as _;
 
-/// What stands in place of a secret.
+/// The replacement for a secret.
 const MASK: &str = "********";
 
-/// Secret wherever they are part of a name, which is compared in lower case and without separators.
+/// These make a name secret wherever they occur in it. Names are compared in lowercase, without
+/// separators.
 const SECRET_PARTS: [&str; 43] = [
     "accesskey",
     "apikey",
@@ -59,34 +60,34 @@ const SECRET_PARTS: [&str; 43] = [
     "xsrf",
 ];
 
-/// Secret only as a word of a name, since `passport` and `shipping` are none.
+/// Secret only as whole words of a name: `passport` and `shipping` are not secret.
 const SECRET_WORDS: [&str; 14] = [
     "2fa", "cvc", "cvc2", "cvv", "cvv2", "hash", "mfa", "pass", "pin", "psk", "pw", "sid", "ssn",
     "tfa",
 ];
 
-/// Secret as a whole name, and only where the value is a text: Express keeps an object in `cookie`, and
-/// many an application the login in `auth`.
+/// Secret as a whole name, and only if the value is text: Express stores an object in `cookie`, and
+/// many applications store the login in `auth`.
 const SECRET_TEXTS: [&str; 4] = ["auth", "cookie", "cookies", "setcookie"];
 
-/// The names under which a list of fields keeps the name of each, and its value.
+/// The keys for the name and the value of each item in a list of fields.
 const NAMES_OF_FIELDS: [&str; 5] = ["name", "key", "field", "header", "label"];
 const VALUES_OF_FIELDS: [&str; 4] = ["value", "val", "content", "text"];
 
-/// JSON text inside JSON text is opened this often; what is deeper is masked as a whole.
+/// How many levels of JSON text inside JSON text are searched; deeper text is masked as a whole.
 const DEEPEST: usize = 8;
 
-/// How secret the value of a name is.
+/// How secret the value under a name is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Secrecy {
     Open,
-    /// A text is secret; an object is looked into.
+    /// Text is secret; objects are searched.
     Text,
     Secret,
 }
 
-/// Puts asterisks in place of every value whose name looks like a secret's, however deep, and of what
-/// looks like a secret inside a text.
+/// Replaces every value whose name looks secret, at any depth, and secrets inside text, with
+/// asterisks.
 pub fn mask(value: &mut Value) {
     mask_within(value, 0);
 }
@@ -103,7 +104,7 @@ fn mask_within(value: &mut Value, depth: usize) {
             }
         }
         Value::Array(array) => match array.as_mut_slice() {
-            // A map that was written as a list of pairs.
+            // A map in the form of a list of pairs.
             [Value::String(name), value] if secrecy(name) != Secrecy::Open => {
                 mask_named(secrecy(name), value, depth);
             }
@@ -135,7 +136,7 @@ fn cover(value: &mut Value) {
     }
 }
 
-/// The text without the secrets in it; `None` where it has none.
+/// The text with its secrets masked; `None` if it has none.
 fn mask_text(text: &str, depth: usize) -> Option<String> {
     if text.trim_start().starts_with(['{', '['])
         && let Ok(mut inner) = serde_json::from_str::<Value>(text)
@@ -159,7 +160,7 @@ fn mask_text(text: &str, depth: usize) -> Option<String> {
     (masked != text).then_some(masked)
 }
 
-/// Secrets that their own form gives away. What is `kept` of each stays, and its `end`.
+/// Secrets that are recognized by their form. The groups `kept` and `end` stay.
 static SECRET_VALUES: LazyLock<[Regex; 3]> = LazyLock::new(|| {
     [
         // A header: `Authorization: Bearer ...`.
@@ -173,8 +174,9 @@ static SECRET_VALUES: LazyLock<[Regex; 3]> = LazyLock::new(|| {
     ]
 });
 
-/// Masks the value of `name=value` and `name: value`, as in an address, a form, a cookie header or a line
-/// of a log. By hand, since a regular expression looks for a name everywhere: 16 MB took a minute.
+/// Masks the value of `name=value` and `name: value`, as in an address, a form, a cookie header or
+/// a line of a log. Written by hand, because a regular expression would try to match a name at
+/// every position: 16 MB took a minute.
 fn mask_named_values(text: &str) -> String {
     const AROUND: [char; 3] = [' ', '"', '\''];
     let mut masked = String::with_capacity(text.len());
@@ -197,7 +199,7 @@ fn mask_named_values(text: &str) -> String {
     masked
 }
 
-/// The name at the end of a text; longer ones than 64 letters name nothing.
+/// The name at the end of a text, of at most 64 characters.
 fn last_word(text: &str) -> &str {
     let is_of_name = |letter: char| letter.is_alphanumeric() || "_-.".contains(letter);
     let letters = text.char_indices().rev().take(64);
@@ -220,8 +222,9 @@ fn secrecy(name: &str) -> Secrecy {
     if is_secret { Secrecy::Secret } else { Secrecy::Open }
 }
 
-/// The words of a name in lower case: `apiKey`, `api_key` and `api key` have the same two. Letters that
-/// only look different (full-width, say) and marks that nobody sees make no other name of it.
+/// The words of a name in lower case: `apiKey`, `api_key` and `api key` have the same two.
+/// Characters that only look different (such as full-width letters) and invisible marks are
+/// ignored.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_lower = false;

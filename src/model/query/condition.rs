@@ -1,4 +1,5 @@
-//! What a payload must have at a path: a plain value, and the test of one decoded payload.
+//! A condition on the value at a path of the payload: a plain value, and a test of a decoded
+//! payload.
 
 use std::cmp::Ordering;
 
@@ -14,32 +15,32 @@ use crate::model::payload;
 /// neither a condition nor its opposite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
-    /// The path, as [`payload::get`](crate::payload::get) takes it.
+    /// The path, in the syntax of [`payload::get`](crate::payload::get).
     pub path: String,
-    /// What must be there.
+    /// What the value must fulfil.
     pub test: Test,
 }
 
-/// What must be at the path of a condition.
+/// What the value at the path must fulfil.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// This value, as JSON text or as the bare string.
+    /// Equal to this value, given as JSON or as the bare string.
     Equals(String),
-    /// Another value, or none.
+    /// Another value, or missing.
     Differs(String),
-    /// A text that the expression matches somewhere; a number or a truth value by its JSON text.
+    /// Text in which the expression matches; numbers and booleans are matched by their JSON text.
     Matches(Pattern),
-    /// A number or an instant on this side of another one.
+    /// A number or a time that compares in this way with another one.
     Compares(Comparison, Operand),
-    /// An address in this range.
+    /// An IP address in this range.
     In(Network),
-    /// Any value, null too.
+    /// Any value, including null.
     Present,
-    /// Nothing.
+    /// No value.
     Absent,
 }
 
-/// On which side of a value.
+/// A comparison operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
     /// `<`
@@ -52,31 +53,31 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
-/// What is compared with. Text that is a number counts as one, and so does text that is an instant.
+/// The operand of a comparison. Text that holds a number or a time is compared as such.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Operand {
     /// A whole number.
     Integer(i128),
     /// Any other number.
     Float(f64),
-    /// An instant: RFC 3339 with a zone or a date alone, or a number of milliseconds since 1970, or of
-    /// seconds where it is below 100,000,000,000.
+    /// A time: RFC 3339 with a zone or a date alone, or a number of milliseconds since 1970, or of
+    /// seconds if it is below 100,000,000,000.
     Time(DateTime),
 }
 
-/// A regular expression that is matched in linear time, whoever wrote it.
+/// A regular expression. Matching takes linear time for every expression.
 #[derive(Debug, Clone)]
 pub struct Pattern(Regex);
 
 impl Pattern {
-    /// The most memory that an expression may take once compiled: with it the time that one letter of a
-    /// payload takes is bounded, too.
+    /// The maximum size of a compiled expression, which also limits the time per character of a
+    /// payload.
     const MOST_BYTES: usize = 256 << 10;
 
     /// The expression in `text`.
     ///
     /// # Errors
-    /// What is wrong with it, in one line.
+    /// If the expression is invalid, the reason in one line.
     pub fn new(text: &str) -> Result<Self, String> {
         let built = RegexBuilder::new(text).size_limit(Self::MOST_BYTES).build();
         built.map(Self).map_err(|error| match error {
@@ -90,7 +91,7 @@ impl Pattern {
         })
     }
 
-    /// As it was written.
+    /// The expression as it was written.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -103,7 +104,7 @@ impl PartialEq for Pattern {
 }
 
 impl Condition {
-    /// That `value` is at `path`, as JSON text or as the bare string.
+    /// The condition that `value`, given as JSON or as the bare string, is at `path`.
     pub fn equals(path: impl Into<String>, value: impl Into<String>) -> Self {
         Self { path: path.into(), test: Test::Equals(value.into()) }
     }
@@ -131,8 +132,9 @@ impl Condition {
         }
     }
 
-    /// Whether the payload has something at the path that the condition can judge. If no session has,
-    /// it cannot be decided. That nothing is there is an answer only to who asks for that.
+    /// Whether the payload has a value at the path that the condition can compare. If no session
+    /// has one, the condition cannot be decided. A missing value counts only for conditions about
+    /// presence.
     pub fn is_decided_by(&self, payload: &Value) -> bool {
         let value = payload::get(payload, &self.path);
         match (&self.test, value) {
@@ -148,12 +150,12 @@ impl Condition {
         }
     }
 
-    /// Whether nothing at the path, and nothing in a payload that is not sent, can fulfil it.
+    /// Whether a missing value can fulfil it, so that the server must not filter by presence.
     pub(super) fn needs_value(&self) -> bool {
         !matches!(self.test, Test::Absent | Test::Differs(_))
     }
 
-    /// What a session must have at the path, in a word or two.
+    /// The kind of value that the condition needs, in a few words.
     pub fn kind(&self) -> &'static str {
         match &self.test {
             Test::Compares(_, Operand::Time(_)) => "a time",
@@ -177,7 +179,7 @@ impl Comparison {
 }
 
 impl Operand {
-    /// How `value` compares with it; `None` where it does not.
+    /// How `value` compares with it; `None` if they cannot be compared.
     fn compare(self, value: &Value) -> Option<Ordering> {
         match (self, value) {
             (Self::Time(time), value) => Some(instant(value)?.cmp(&time.timestamp_millis())),
@@ -207,7 +209,7 @@ impl Operand {
         whole.map(Self::Integer).or_else(|| number.as_f64().map(Self::Float))
     }
 
-    /// The number that a text is.
+    /// The number in a text.
     pub fn number(text: &str) -> Option<Self> {
         let text = text.trim();
         let float = || text.parse().ok().filter(|number: &f64| number.is_finite()).map(Self::Float);
@@ -215,11 +217,11 @@ impl Operand {
     }
 }
 
-/// A number of seconds since 1970 is smaller than this until the year 5138; of milliseconds it is
-/// larger since March 1973.
+/// Seconds since 1970 are below this until the year 5138, and milliseconds are above it since March
+/// 1973.
 const MILLIS: f64 = 1e11;
 
-/// The instant that a value is, in milliseconds.
+/// The time in a value, in milliseconds.
 fn instant(value: &Value) -> Option<i64> {
     match value {
         Value::String(text) => {
@@ -283,7 +285,7 @@ mod tests {
         let number = |text| Operand::number(text).unwrap();
         assert!(less(number("5"), json!(4)) && less(number("5"), json!("4.5")));
         assert!(!less(number("5"), json!(5)) && !less(number("5"), json!("four")));
-        // Exact, where a float is not.
+        // Exact, unlike a float.
         assert!(less(number("9007199254740993"), json!(9_007_199_254_740_992_i64)));
         assert_eq!((Operand::number("inf"), Operand::number("nan")), (None, None));
         let ten = Operand::Time(DateTime::from_millis(1_795_428_000_000));
@@ -303,7 +305,7 @@ mod tests {
         }
     }
 
-    /// A backtracking engine takes longer than anybody waits.
+    /// A backtracking engine would practically never finish.
     #[test]
     fn an_expression_that_could_hang_another_engine_is_matched_or_refused_at_once() {
         let text = Value::String(format!("{}!", "a".repeat(1 << 20)));

@@ -1,4 +1,4 @@
-//! The conditions of a query that compare dates: as filters, and what they need to be decided.
+//! The conditions of a query that compare dates: their filters, and the dates that they need.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use crate::model::filter::{all, any};
 use crate::model::layout::{Instant, Kind, Layout, Layouts};
 use crate::model::session::Session;
 
-/// At or after the first and before the second instant, where there are such.
+/// At or after the first time and before the second, if given.
 type Within = (Option<DateTime>, Option<DateTime>);
 
 impl Query {
-    /// Whether touches that follow from the expiry are compared, too. The server cannot tell them.
+    /// Whether derived touches are compared, too. The server cannot compute them.
     pub fn judges_touches(&self) -> bool {
         self.touch_slack.is_some() && self.asks_for_touch().is_some()
     }
 
-    /// The condition on the last touch, if there is one.
+    /// The condition on the last touch, if any.
     fn asks_for_touch(&self) -> Option<&'static str> {
         let conditions = [
             (self.idle.is_some(), "idle"),
@@ -38,7 +38,7 @@ impl Query {
         conditions.into_iter().find(|(is, _)| *is).map(|(_, name)| name)
     }
 
-    /// When the last touch must be. Every touch counts as later by the slack.
+    /// The range of the last touch. The slack is added to every touch.
     fn touched_within(&self, now: DateTime) -> Within {
         let slack = self.touch_slack.unwrap_or_default();
         let earlier = |time: DateTime| ago(time, slack);
@@ -73,7 +73,7 @@ impl Query {
         expires.chain(touched).chain(created).collect()
     }
 
-    /// The candidates for the sessions that were touched when they must have been.
+    /// The candidates for the condition on the last touch.
     fn touched(&self, layout: &Layout, now: DateTime) -> Option<Document> {
         let stored = within(
             self.touched_within(now),
@@ -89,7 +89,7 @@ impl Query {
         Some(any(stored.into_iter().chain([derived]).collect()))
     }
 
-    /// Whether a session that matched the filter was touched when it must have been.
+    /// Whether a session that matched the filter fulfils the condition on the last touch.
     pub(super) fn is_touched(&self, session: &Session, now: DateTime) -> bool {
         if !self.judges_touches() {
             return true;
@@ -101,8 +101,8 @@ impl Query {
         })
     }
 
-    /// Whether the dates of a session are what they must be, decided here alone. A last touch that follows
-    /// from the expiry counts like one that is stored.
+    /// Whether the dates of a session fulfil all conditions, without the server. A derived touch
+    /// counts like a stored one.
     pub(in crate::model) fn holds_dates(&self, session: &Session, now: DateTime) -> bool {
         let is_in = |date: Option<DateTime>, (after, before): Within| {
             let is_free = after.is_none() && before.is_none();
@@ -173,7 +173,7 @@ impl Query {
     }
 }
 
-/// The documents whose date is there and in between.
+/// The documents whose date exists and is in the range.
 fn within(
     (after, before): Within,
     not_before: impl Fn(DateTime) -> Option<Document>,
@@ -184,13 +184,13 @@ fn within(
     (!clauses.is_empty()).then(|| all(clauses))
 }
 
-/// `time` less `duration`.
+/// `time` minus `duration`.
 pub fn ago(time: DateTime, duration: Duration) -> DateTime {
     let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     DateTime::from_millis(time.timestamp_millis().saturating_sub(millis))
 }
 
-/// The sessions whose expiry is an instant.
+/// The sessions whose expiry is a time.
 fn expiring(layout: &Layout) -> Document {
     any(vec![layout.expires_before(EPOCH), layout.expires_after(EPOCH)])
 }
@@ -205,9 +205,9 @@ pub struct Needed {
     pub condition: &'static str,
     /// The date, such as `a last touch`.
     pub date: &'static str,
-    /// The fields in which the layout has it.
+    /// The fields that hold it.
     pub fields: Vec<String>,
-    /// The documents that have it.
+    /// The filter of documents that have it.
     pub(in crate::model) there: Document,
 }
 

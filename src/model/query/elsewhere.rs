@@ -1,8 +1,8 @@
-//! Places of a session that look as if they named its user, wherever an application put them.
+//! Finds places that seem to hold the user of a session, wherever the application put them.
 //!
-//! A command that was given a user and ends only the sessions with that user at the layout's places
-//! would leave the others logged in without a word. So the same value at another place is reported,
-//! if the place has the name of a user: an equal number in a cart is not somebody.
+//! If a command ended only the sessions that have a user at the layout's places, other sessions of
+//! that user would silently stay logged in. So the same value at another place is reported, if the
+//! name of the place suggests a user: an equal number in a cart is not a user.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,15 +24,15 @@ pub(super) use names::names_a_user;
 pub struct Elsewhere {
     /// How many sessions.
     pub sessions: u64,
-    /// How many of them have it at each place; a place in the document itself begins with `/`. Only
+    /// The number of sessions for each place; a place in the document itself begins with `/`. Only
     /// the first 1,000 places are counted separately.
     pub places: BTreeMap<String, u64>,
-    /// Whether there were more places than that.
+    /// Whether there were more places.
     pub has_more: bool,
 }
 
-/// How many places are counted separately: payloads with a name of their own in each session, such as
-/// `users.<uuid>.name`, would fill the memory otherwise.
+/// How many places are counted separately. Otherwise, payloads with different names in each
+/// session, such as `users.<uuid>.name`, would fill the memory.
 const MOST: usize = 1000;
 
 impl Elsewhere {
@@ -68,7 +68,7 @@ impl Elsewhere {
         self.sessions == 0
     }
 
-    /// The places, those of the most sessions first.
+    /// The places, sorted by their number of sessions, the largest first.
     pub fn by_sessions(&self) -> Vec<(&str, u64)> {
         let mut places: Vec<_> =
             self.places.iter().map(|(place, sessions)| (place.as_str(), *sessions)).collect();
@@ -78,12 +78,12 @@ impl Elsewhere {
 }
 
 impl Layout {
-    /// The places of a session that look as if they named a user.
+    /// The places of a session that seem to hold a user.
     pub fn likely_users(&self, document: &RawDocument, payload: &Payload) -> BTreeSet<String> {
         search(self, document, payload, None)
     }
 
-    /// The places of a session that look as if they named a user, and hold one of `users`.
+    /// The places of a session that seem to hold a user, and do hold one of `users`.
     pub(super) fn places_of(
         &self,
         users: &Users,
@@ -93,8 +93,8 @@ impl Layout {
         search(self, document, payload, Some(users))
     }
 
-    /// Whether none of `users` is anywhere in a session. It is told without decoding, as nearly all the
-    /// sessions of a collection are somebody else's; false where the payload is not plain to see.
+    /// Whether none of `users` occurs anywhere in a session. This needs no decoding, because nearly
+    /// all sessions belong to other users. False if the payload must be decoded to know.
     pub(super) fn never_mentions(&self, users: &Users, document: &RawDocument) -> bool {
         let is_plain =
             |codec: &Codec| matches!(codec, Codec::Document | Codec::Flat | Codec::Absent);
@@ -115,7 +115,7 @@ pub(super) fn is_json(codecs: &[Codec]) -> bool {
     codecs.contains(&Codec::Json) && codecs.iter().all(is_text)
 }
 
-/// Whether one of `users` may be in `document`, which has JSON in the field `json`.
+/// Whether one of `users` may occur in `document`, whose field `json` holds JSON.
 fn may_be_in(users: &Users, document: &RawDocument, json: Option<&str>, depth: u8) -> bool {
     document.iter_elements().any(|element| {
         let Ok(element) = element else { return true };
@@ -154,7 +154,7 @@ fn may_be(users: &Users, value: RawBsonRef<'_>, depth: u8) -> bool {
     }
 }
 
-/// A name on the way to a value. The way is put together only where a value is found.
+/// A name on the path to a value. The path is built only if a value is found.
 #[derive(Clone, Copy)]
 struct Way<'a> {
     before: Option<&'a Way<'a>>,
@@ -173,7 +173,7 @@ struct Search<'a> {
     found: BTreeSet<String>,
 }
 
-/// How deep values are looked for; no application hides its users deeper.
+/// How deep values are searched; applications store their users above this.
 const DEPTH: u8 = 8;
 
 fn search(
@@ -184,7 +184,7 @@ fn search(
 ) -> BTreeSet<String> {
     let mut search = Search { layout, wanted, found: BTreeSet::new() };
     search.fields(document, layout.payload.path.as_deref());
-    // A document was looked through as it is.
+    // A payload that is a document was already searched.
     let is_decoded = layout.payload.path.is_some() && !search.has_document(document);
     if let Some(value) = payload.value().filter(|_| is_decoded) {
         search.json(value, None, DEPTH);
@@ -212,7 +212,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// A field, unless it is the payload: that is at the end of the names `payload` of here.
+    /// A field, unless it is the payload, which is the last name of `payload`.
     fn field(
         &mut self,
         value: RawBsonRef<'_>,

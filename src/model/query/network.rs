@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
-/// A range of addresses of IPv4 or IPv6. An IPv4 address that is written as one of IPv6
-/// (`::ffff:10.0.0.1`) counts as what it is.
+/// A range of IPv4 or IPv6 addresses. An IPv4 address written as IPv6 (`::ffff:10.0.0.1`) counts as
+/// IPv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,
@@ -13,12 +13,12 @@ pub struct Network {
 }
 
 impl Network {
-    /// Whether it has this address in it.
+    /// Whether it contains this address.
     pub fn contains(&self, address: IpAddr) -> bool {
         let (own, own_bits) = bits(self.address);
         let (other, other_bits) = bits(address.to_canonical());
         let host = own_bits - u32::from(self.prefix);
-        // A shift by all of the bits would be none.
+        // A shift by all bits would overflow.
         let of_network = |bits: u128| bits.checked_shr(host).unwrap_or(0);
         own_bits == other_bits && of_network(own) == of_network(other)
     }
@@ -31,8 +31,8 @@ fn bits(address: IpAddr) -> (u128, u32) {
     }
 }
 
-/// The address that a text of a payload is: with a port or a zone, too, and of a list of proxies
-/// (`X-Forwarded-For`) the first, which is the client's.
+/// The address in a text of a payload, which may have a port or a zone. In a list of proxies
+/// (`X-Forwarded-For`), the first is the client's.
 pub(super) fn address_in(text: &str) -> Option<IpAddr> {
     let first = text.split(',').next().unwrap_or(text).trim();
     if let Ok(address) = first.parse() {
@@ -66,7 +66,7 @@ impl FromStr for Network {
             }
             Some(_) => return Err(FORMS.to_owned()),
         };
-        // As in `contains`, where an address of IPv4 inside IPv6 is one of IPv4.
+        // As in `contains`, an IPv4 address inside IPv6 counts as IPv4.
         let (address, prefix) = match address {
             IpAddr::V6(inner) if prefix >= 96 && is_mapped(inner) => {
                 (address.to_canonical(), prefix - 96)

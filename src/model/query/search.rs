@@ -1,5 +1,5 @@
-//! Letting the server sort out most of what a user or a value in the payload is looked for in.
-//! What it sends is decoded and checked, so these filters may match too much, never too little.
+//! Lets the server narrow down the candidates for a user or a value in the payload. Candidates are
+//! decoded and checked, so these filters may match too much, but never too little.
 
 use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
@@ -11,15 +11,15 @@ use super::users::Users;
 use crate::model::layout::{Layout, UserPlace};
 use crate::model::payload::Codec;
 
-/// How many users are looked for by regular expressions, each of which goes through all the text.
+/// The maximum number of users for regular expressions, each of which scans all the text.
 const EXPRESSIONS: usize = 4;
-/// How many users may be looked for at how many places of a document; each has up to four values.
+/// The maximum number of users times places in a document; each has up to four values.
 const VALUES: usize = 10_000;
-/// How many users go into one filter on fields of their own; each has up to four values.
+/// The maximum number of users in one filter on user fields; each has up to four values.
 pub(crate) const MOST_USERS: usize = 5000;
 
-/// Candidates for the sessions of `users`; `None` where the server cannot tell, or where they are so
-/// many that it is faster to look here.
+/// Candidates for the sessions of `users`; `None` if the server cannot search for them, or if there
+/// are so many that searching here is faster.
 pub(super) fn users(layout: &Layout, users: &Users) -> Option<Document> {
     let mut clauses = Vec::new();
     let mut in_payload = Vec::new();
@@ -54,7 +54,7 @@ pub(super) fn users(layout: &Layout, users: &Users) -> Option<Document> {
     Some(doc! { "$or": clauses })
 }
 
-/// Candidates for the sessions for which a condition holds.
+/// Candidates for the sessions that fulfil a condition.
 pub(super) fn condition(layout: &Layout, condition: &Condition) -> Option<Document> {
     match &condition.test {
         Test::Equals(wanted) => value(layout, &condition.path, wanted),
@@ -63,11 +63,11 @@ pub(super) fn condition(layout: &Layout, condition: &Condition) -> Option<Docume
     }
 }
 
-/// Candidates for the sessions with something at `path` of the payload.
+/// Candidates for the sessions with any value at `path` of the payload.
 fn name(layout: &Layout, path: &str) -> Option<Document> {
     let codecs = layout.payload.codecs.as_slice();
     if is_json(codecs) {
-        // A name may have dots in it, end in a star, or be a number that counts the items of an array.
+        // A name may contain dots, end with a `*`, or be the index of an array.
         let is_name = |name: &&str| !name.contains('*') && name.parse::<usize>().is_err();
         let longest = path.split('.').filter(is_name).max_by_key(|name| name.len())?;
         return payload(layout, &[path], &[longest]).map(|clauses| doc! { "$or": clauses });
@@ -84,25 +84,25 @@ fn name(layout: &Layout, path: &str) -> Option<Document> {
 
 /// Candidates for the sessions with `value` at `path` of the payload.
 fn value(layout: &Layout, path: &str, value: &str) -> Option<Document> {
-    // Structures have many spellings, and so have numbers that are not whole.
+    // JSON can write objects, arrays and fractional numbers in many ways.
     if value.starts_with(['{', '[', '"']) || (value.parse::<f64>().is_ok() && !is_whole(value)) {
         return None;
     }
-    // A dot may also stand inside a key of a document, where the server would not look.
+    // A key of a document may contain a dot, which the server would not find.
     if layout.payload.is_document() && path.contains('.') {
         return None;
     }
     payload(layout, &[path], &[value]).map(|clauses| doc! { "$or": clauses })
 }
 
-/// Whether the payload is text in which the server finds a user at any place, and whatever stands
-/// beside it is sent, too.
+/// Whether the payload is text in which the server finds a user in any place, and sessions with
+/// unknown fields beside it are returned, too.
 pub(super) fn is_in_text(layout: &Layout) -> bool {
     is_json(&layout.payload.codecs) && layout.user_needs_payload() && other_fields(layout).is_some()
 }
 
-/// The documents with fields that the layout does not know: an application may have put a user there.
-/// `None` where fields of the layout are inside others, beside which there may be more.
+/// The documents with fields that the layout does not know: an application may have stored a user
+/// there. `None` if the layout has nested fields, beside which there may be unknown ones.
 fn other_fields(layout: &Layout) -> Option<Document> {
     let dates = layout.touched.iter().chain(&layout.created).map(|date| &date.path);
     let rules = layout
@@ -114,10 +114,10 @@ fn other_fields(layout: &Layout) -> Option<Document> {
     if own.iter().any(|path| path.contains('.')) {
         return None;
     }
-    // What the store writes beside those and does not name like a user, such as an address.
+    // Fields that the store writes as well and that do not look like a user, such as an address.
     let required = layout.detect.require.keys().map(|path| &**path);
     let required = required.filter(|name| !names_a_user(&[(*name).to_owned()], false));
-    // A user's own field is searched by its value.
+    // The field of the user itself is searched by value.
     let users = layout.user.iter().filter_map(|place| match place {
         UserPlace::Field(path) => Some(&**path),
         UserPlace::Payload(_) => None,
@@ -138,9 +138,9 @@ fn payload(layout: &Layout, paths: &[&str], texts: &[&str]) -> Option<Vec<Docume
     if codecs == [Codec::Document] {
         at(Some(field), paths, texts)
     } else if is_json(codecs) {
-        // JSON in bytes cannot be searched; a ciphertext has no user to be found.
+        // The server cannot search JSON in binary data, and a ciphertext reveals no user.
         let has_text = texts.iter().map(|text| doc! { field: { "$regex": pattern(text) } });
-        // The base64 of an object, which begins with the `e` of its brace, shows nothing either.
+        // Neither can it search base64; that of an object begins with `e`, from its brace.
         let has_base64 = doc! { field: { "$regex": r#"^[\s"]*e[A-Za-z0-9+/_-]"# } };
         let hidden = [has_base64, doc! { field: { "$type": "binData" } }];
         Some(has_text.chain(hidden).collect())
@@ -151,15 +151,15 @@ fn payload(layout: &Layout, paths: &[&str], texts: &[&str]) -> Option<Vec<Docume
 
 /// One of the values at one of these paths of a document.
 fn at(field: Option<&str>, paths: &[&str], texts: &[&str]) -> Option<Vec<Document>> {
-    // A name that varies, or that may be a key with a dot in it, is not a path to the server.
+    // The server cannot match a name with `*`, or a key that contains a dot.
     if paths.iter().any(|path| path.contains('*')) {
         return None;
     }
     let values: Vec<_> = texts.iter().flat_map(|text| values(text, text)).collect();
     let full =
         |path: &str| field.map_or_else(|| path.to_owned(), |field| format!("{field}.{path}"));
-    // Most documents have one or two of the roots: the others are asked for once, not for each of the
-    // paths below them.
+    // Most documents have only one or two of the root fields, so each root is checked once instead
+    // of once per path below it.
     let mut roots: Vec<(&str, Vec<Document>)> = Vec::new();
     for path in paths {
         let root = path.split_once('.').map_or(*path, |(root, _)| root);
@@ -202,8 +202,9 @@ fn is_whole(number: &str) -> bool {
     number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
 }
 
-/// A regular expression for `text` inside JSON: what a writer may spell as an escape is left open,
-/// such as the `+` that .NET escapes, up to the fourteen characters of a pair of surrogates in JSON that was encoded twice.
+/// A regular expression for `text` inside JSON. It allows anything for a character that may be
+/// written as an escape, such as the `+` that .NET escapes: up to fourteen characters, for a pair
+/// of surrogates in JSON that was encoded twice.
 fn pattern(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 8);
     for letter in text.chars() {

@@ -1,45 +1,45 @@
-//! The users that a selection names: one, or thousands from a list. Whether one of them is somewhere
-//! costs the same however many they are.
+//! The users of a selection: one, or thousands from a list. A lookup costs the same for any number
+//! of users.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A set of users, cheap to clone and to divide.
+/// A set of users that is cheap to clone and to split.
 #[derive(Clone)]
 pub struct Users {
-    /// All that were listed, sorted and each of them once.
+    /// All listed users, sorted and without duplicates.
     all: Arc<[Box<str>]>,
-    /// Those of them that are meant.
+    /// The range of the list that is in this set.
     part: Range<usize>,
     shapes: Arc<Shapes>,
 }
 
-/// What the users look like, to rule out most of what is none without comparing.
+/// A summary of the users, which rules out most other text without comparisons.
 #[derive(Clone)]
 struct Shapes {
-    /// For each first byte, a bit for each length; the longest share the last.
+    /// For each first byte, one bit for each length; all long ones share the last bit.
     lengths: [u64; 256],
-    /// Whether a value other than a text can have one of them as its text.
+    /// Whether a value other than text can be equal to one of them.
     number_or_id: bool,
     /// Whether one of them is a number that JSON can write in several ways.
     odd_number: bool,
-    /// Whether one of them may be the text of a date.
+    /// Whether one of them can be the text of a date.
     date: bool,
 }
 
 impl Users {
-    /// How many they are.
+    /// The number of users.
     pub fn len(&self) -> usize {
         self.part.len()
     }
 
-    /// Whether there are none, so that no session matches.
+    /// Whether there are no users, so that no session matches.
     pub fn is_empty(&self) -> bool {
         self.part.is_empty()
     }
 
-    /// Each of them, in the order of the text.
+    /// All users, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.all[self.part.clone()].iter().map(|user| &**user)
     }
@@ -49,7 +49,7 @@ impl Users {
         self.position(user).is_some()
     }
 
-    /// Where `user` stands among all that were listed, if it is one of them.
+    /// The index of `user` in the whole list, if it is in this set.
     pub(crate) fn position(&self, user: &str) -> Option<usize> {
         if !self.shapes.may_be(user) {
             return None;
@@ -58,12 +58,12 @@ impl Users {
         self.part.contains(&at).then_some(at)
     }
 
-    /// The only one, if there is one.
+    /// The only user, if there is exactly one.
     pub fn only(&self) -> Option<&str> {
         self.iter().next().filter(|_| self.len() == 1)
     }
 
-    /// The same users in sets of at most `most`.
+    /// The same users, split into sets of at most `most`.
     pub(crate) fn divided(&self, most: usize) -> impl Iterator<Item = Self> {
         let end = self.part.end;
         self.part
@@ -72,20 +72,20 @@ impl Users {
             .map(move |from| Self { part: from..end.min(from + most), ..self.clone() })
     }
 
-    /// Whether a number, an `ObjectId` or a UUID can have one of them as its text.
+    /// Whether a number, an `ObjectId` or a UUID can be equal to one of them.
     pub(super) fn may_be_number_or_id(&self) -> bool {
         self.shapes.number_or_id
     }
 
-    /// Whether a date can have one of them as its text.
+    /// Whether a date can be equal to one of them.
     pub(super) fn may_be_date(&self) -> bool {
         self.shapes.date
     }
 
-    /// Whether one of them may stand in `text`, which is JSON. It is told without decoding: each string
-    /// and each number is compared as it is written, and `true` is the answer where that is not plain.
+    /// Whether one of them may occur in the JSON `text`. This does not decode it: each string and
+    /// number is compared as it is written, and the result is `true` in doubt.
     pub(super) fn may_be_in_json(&self, text: &str) -> bool {
-        // An escape may stand for any letter, and JSON inside a string is full of them.
+        // An escape may represent any character, and JSON inside a string is full of escapes.
         if !text.starts_with('{') || text.contains('\\') {
             return true;
         }
@@ -110,7 +110,7 @@ impl Users {
     }
 }
 
-/// Whether JSON has one way to write this number.
+/// Whether JSON has only one way to write this number.
 fn is_plain_integer(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     (1..=18).contains(&digits.len())
@@ -146,7 +146,7 @@ fn shape(text: &str) -> Option<(usize, u64)> {
 }
 
 impl<T: Into<Box<str>>> FromIterator<T> for Users {
-    /// Nobody is called "", so an empty text is left out.
+    /// No user is called "", so empty text is dropped.
     fn from_iter<I: IntoIterator<Item = T>>(users: I) -> Self {
         let users = users.into_iter().map(Into::into).filter(|user| !user.is_empty());
         let mut all: Vec<Box<str>> = users.collect();
@@ -192,12 +192,12 @@ impl fmt::Debug for Users {
     }
 }
 
-/// Which of the listed users have been met.
+/// Which of the listed users were found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Met(Vec<bool>);
 
 impl Met {
-    /// Notes that `user` has a session, if it is one of `users`.
+    /// Records that `user` has a session, if it is one of `users`.
     pub fn add(&mut self, users: &Users, user: &str) {
         if let Some(at) = users.position(user) {
             if self.0.is_empty() {
@@ -207,7 +207,7 @@ impl Met {
         }
     }
 
-    /// Adds what was met elsewhere, of the same users.
+    /// Adds what another reader found, for the same users.
     pub fn join(&mut self, other: Self) {
         if self.0.is_empty() {
             self.0 = other.0;
@@ -216,7 +216,7 @@ impl Met {
         self.0.iter_mut().zip(other.0).for_each(|(met, also)| *met |= also);
     }
 
-    /// The `users` that have not been met.
+    /// The `users` that were not found.
     pub fn missing<'a>(&self, users: &'a Users) -> impl Iterator<Item = &'a str> {
         let is_met = |at: usize| self.0.get(at).copied().unwrap_or(false);
         users.part.clone().filter(move |at| !is_met(*at)).map(|at| &*users.all[at])
@@ -287,7 +287,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever is in the decoded text is never ruled out.
+        /// A user that the decoded text contains is never ruled out.
         #[test]
         fn no_user_of_a_payload_is_overlooked_in_its_text(text in json()) {
             let mut found = Vec::new();

@@ -8,38 +8,37 @@ use super::condition::Condition;
 use super::users::Users;
 use crate::model::session::State;
 
-/// A selection of sessions. All conditions must hold; the default has none and means every session.
+/// A query for sessions. All conditions must hold; the default has none and matches every session.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
     /// In this state.
     pub state: Option<State>,
-    /// Of one of these users. Without any of them no session matches.
+    /// Of one of these users. If the set is empty, no session matches.
     pub users: Option<Users>,
     /// Without a user.
     pub anonymous: bool,
-    /// With a decoded payload for which these hold.
+    /// With a decoded payload that fulfils these conditions.
     pub payload: Vec<Condition>,
-    /// With an expiry before this instant.
+    /// With an expiry before this time.
     pub expires_before: Option<DateTime>,
-    /// With an expiry at or after this instant.
+    /// With an expiry at or after this time.
     pub expires_after: Option<DateTime>,
-    /// With a last touch before this instant.
+    /// With a last touch before this time.
     pub touched_before: Option<DateTime>,
-    /// With a last touch at or after this instant.
+    /// With a last touch at or after this time.
     pub touched_after: Option<DateTime>,
-    /// Created before this instant.
+    /// Created before this time.
     pub created_before: Option<DateTime>,
-    /// Created at or after this instant.
+    /// Created at or after this time.
     pub created_after: Option<DateTime>,
     /// Not touched for this long.
     pub idle: Option<Duration>,
-    /// Touched this long ago or later.
+    /// Touched within this duration.
     pub active: Option<Duration>,
-    /// How much later than it is known a session may have been touched. `None`: only stored touches
-    /// are compared. With it, those that follow from the expiry are, too, and every touch counts as so
-    /// much later.
+    /// How much later than recorded a session may have been touched. This is added to every touch,
+    /// and derived touches are compared, too. If `None`, only stored touches are compared.
     pub touch_slack: Option<Duration>,
-    /// Created this long ago or earlier.
+    /// Created at least this long ago.
     pub older: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! Each user's most recent sessions: how sessions are ranked, and which of them a rank spares.
+//! Spares each user's most recent sessions: ranks the sessions, and decides which ranks are spared.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -14,29 +14,29 @@ use crate::model::session::{Session, State};
 /// user. [`Store::ranked`](crate::Store::ranked) finds out which these are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Keep {
-    /// How many of each user.
+    /// How many sessions of each user to spare.
     pub newest: u32,
     /// The ranks, once they are known.
     pub(super) ranks: Option<Arc<Ranks>>,
 }
 
 impl Keep {
-    /// The most recent `newest` of each user, not ranked yet.
+    /// Spares the `newest` most recent sessions of each user, which are not ranked yet.
     pub fn newest(newest: u32) -> Self {
         Self { newest, ranks: None }
     }
 
-    /// Whether it is known which sessions these are.
+    /// Whether the sessions are ranked.
     pub fn is_ranked(&self) -> bool {
         self.ranks.is_some()
     }
 
-    /// The same, with what the passes over the collection found.
+    /// The same, with the ranks that the passes over the collection found.
     pub(crate) fn ranked(&self, ranks: Ranks) -> Self {
         Self { ranks: Some(Arc::new(ranks)), ..*self }
     }
 
-    /// Whether a session of the selection is spared.
+    /// Whether a selected session is spared.
     pub(super) fn spares(&self, document: &RawDocument, session: &Session) -> bool {
         let Some(user) = &session.user else { return true };
         let last = self.ranks.as_ref().and_then(|ranks| ranks.0.get(&key(user)));
@@ -44,7 +44,8 @@ impl Keep {
     }
 }
 
-/// Whether the session is one that counts as kept. One that never expires logs in, too.
+/// Whether the session can be one of those kept, because it can still log in. Endless sessions can,
+/// too.
 fn logs_in(session: &Session) -> bool {
     matches!(session.state, State::Live | State::Endless)
 }
@@ -71,7 +72,7 @@ impl Rank {
     }
 }
 
-/// The `_id` as bytes that compare as the server compares text and `ObjectId`s.
+/// The `_id` as bytes that sort like text and `ObjectId`s on the server.
 fn key_bytes(document: &RawDocument) -> Box<[u8]> {
     match document.get("_id") {
         Ok(Some(RawBsonRef::String(text))) => text.as_bytes().into(),
@@ -88,7 +89,7 @@ fn ordered(number: i64) -> Box<[u8]> {
     (number.cast_unsigned() ^ (1 << 63)).to_be_bytes().into()
 }
 
-/// Stands for a user: of two users both hashes are never the same.
+/// Identifies a user by two hashes, which are practically never both equal for two users.
 fn key(user: &str) -> u128 {
     let hash = |salt: u8| {
         let mut hasher = DefaultHasher::new();
@@ -109,7 +110,7 @@ impl Ranked {
     }
 }
 
-/// For each user with more sessions than are kept, the rank of the last that is.
+/// For each user with more sessions than are kept, the rank of the last kept one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Ranks(HashMap<u128, Rank>);
 
@@ -119,11 +120,11 @@ impl Ranks {
     }
 }
 
-/// One pass over the sessions of a selection, for the users of one of so many parts.
+/// One pass over the sessions of a selection, for one part of the users.
 #[derive(Debug)]
 pub(crate) struct Ranking {
     newest: usize,
-    /// Which part of the users, of how many.
+    /// The number of this part, and the number of parts.
     part: (u64, u64),
     users: HashMap<u128, Best>,
     bytes: usize,
@@ -136,7 +137,7 @@ struct Best {
     has_more: bool,
 }
 
-/// About what a user and a rank take beside the `_id`, with what the allocator adds.
+/// The approximate memory per user and rank, without the `_id`, including the allocator's overhead.
 const USER: usize = 96;
 const RANK: usize = 64;
 
@@ -146,7 +147,7 @@ impl Ranking {
         Self { newest, part, users: HashMap::new(), bytes: 0 }
     }
 
-    /// Takes in a session of the selection.
+    /// Adds a session of the selection.
     pub(crate) fn add(&mut self, Ranked(user, rank): Ranked) {
         let (part, parts) = self.part;
         if (user >> 64) as u64 % parts != part {
@@ -165,7 +166,7 @@ impl Ranking {
         }
     }
 
-    /// About how much memory it takes.
+    /// The approximate memory in use.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -206,7 +207,7 @@ mod tests {
             session("a", Some("asa"), 3),
             session("b", Some("asa"), 1),
             session("c", Some("asa"), 2),
-            // The same instant: the greater `_id` is the later one.
+            // At the same time, the greater `_id` is the later session.
             session("d", Some("asa"), 2),
             session("e", Some("bo"), 1),
             session("f", None, 1),

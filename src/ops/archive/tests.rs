@@ -15,7 +15,7 @@ fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// Every document that a real session store wrote.
+/// All documents of the fixtures, which real session stores wrote.
 fn fixtures() -> Vec<RawDocumentBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let folders = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
@@ -53,7 +53,7 @@ fn refs(documents: &[RawDocumentBuf]) -> Vec<&RawDocument> {
     documents.iter().map(AsRef::as_ref).collect()
 }
 
-/// An archive of these batches.
+/// Writes an archive of these batches.
 fn write(path: &Path, batches: &[&[RawDocumentBuf]]) -> u64 {
     let mut archive = Archive::create(path).unwrap();
     for batch in batches {
@@ -74,7 +74,7 @@ fn open(path: &Path) -> Reader {
     Reader::open(path).unwrap()
 }
 
-/// What is in it, up to the error that there may be.
+/// Reads an archive, up to its error, if any.
 fn read_until_error(path: &Path) -> (Vec<RawDocumentBuf>, Option<String>, u64) {
     let mut reader = open(path);
     let mut documents = Vec::new();
@@ -88,7 +88,7 @@ fn read_until_error(path: &Path) -> (Vec<RawDocumentBuf>, Option<String>, u64) {
     (documents, error, reader.torn())
 }
 
-/// A document with a text that is not UTF-8.
+/// A document with text that is not UTF-8.
 fn broken_text(id: i32) -> RawDocumentBuf {
     let mut bytes = rawdoc! { "_id": id, "data": "??" }.into_bytes();
     bytes.iter_mut().filter(|byte| **byte == b'?').for_each(|byte| *byte = 0xFF);
@@ -217,7 +217,7 @@ fn a_tail_that_was_cut_off_anywhere_costs_only_its_batch() {
             assert!((4..=8).contains(&found.len()) || name == "a.ndjson", "{at}");
             assert!(found[..4] == documents && found[4..] == documents[..found.len() - 4], "{at}");
             assert!(torn <= length - before, "{at}");
-            // Everything that is not usable goes, and what is added later can be read.
+            // All unusable bytes are cut off, and a batch added later can be read.
             let mut archive = append(&path).unwrap();
             assert_eq!(archive.cut(), torn, "{at}");
             let kept = read_through(&archive, &path);
@@ -229,7 +229,7 @@ fn a_tail_that_was_cut_off_anywhere_costs_only_its_batch() {
     }
 }
 
-/// Reads an archive that is open.
+/// Reads an open archive.
 fn read_through(archive: &Archive, path: &Path) -> Vec<RawDocumentBuf> {
     let reader = Reader::over(path, archive.file.try_clone().unwrap(), archive.format).unwrap();
     reader.map(Result::unwrap).collect()
@@ -251,7 +251,7 @@ fn nothing_is_cut_that_is_no_broken_off_tail() {
         let _ = archive.write(&refs(&documents)).unwrap();
         drop(archive);
         let whole = fs::read(&path).unwrap();
-        // A changed bit in the first batch must not make what follows it look like a tail.
+        // A changed bit in the first batch must not make the rest look like a truncated tail.
         for at in 0..first as usize {
             for bit in [0, 3, 7] {
                 let mut changed = whole.clone();
@@ -385,7 +385,7 @@ fn what_is_no_file_is_no_archive() {
     for error in [append(&path).unwrap_err(), Reader::open(&path).unwrap_err()] {
         assert!(error.to_string().ends_with("is not a regular file"), "{error}");
     }
-    // Nobody is at the other end of this.
+    // This pipe has no writer.
     let pipe = folder.path().join("pipe.bson");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     assert!(Reader::open(&pipe).is_err() && append(&pipe).is_err());
@@ -397,7 +397,7 @@ fn what_is_no_file_is_no_archive() {
 fn what_somebody_else_wrote_is_read_too_and_added_to() {
     let folder = folder();
     let documents = some();
-    // Documents that go on in the next member, and a last line without an end.
+    // Documents that continue in the next member, and a last line without a newline.
     let plain = folder.path().join("a.ndjson");
     write(&plain, &[&documents[..2]]);
     let lines = fs::read(&plain).unwrap();
@@ -439,8 +439,8 @@ fn an_archive_that_was_removed_or_shortened_takes_no_more() {
     assert!(archive.write(&refs(&some())).is_err());
 }
 
-/// In a process that cannot write files of more than 4 KiB: the same as a full disk, and nobody needs
-/// to be root for it.
+/// In a process that cannot write files larger than 4 KiB: this acts like a full disk, but does not
+/// require root.
 #[test]
 fn a_batch_that_does_not_fit_is_taken_back_and_said() {
     const INSIDE: &str = "SESSIONCTL_TEST_FULL_DISK";
@@ -456,7 +456,7 @@ fn a_batch_that_does_not_fit_is_taken_back_and_said() {
     assert!(run.status.success(), "{run:?}");
     assert!(fs::read_dir(folder.path()).unwrap().count() == NAMES.len(), "{run:?}");
     for name in NAMES {
-        // Afterwards there is space again.
+        // Then there is space again.
         let mut archive = append(&folder.path().join(name)).unwrap();
         assert_eq!(archive.cut(), 0, "{name}");
         assert!(archive.write(&refs(&[large()])).unwrap().is_all());
@@ -464,7 +464,7 @@ fn a_batch_that_does_not_fit_is_taken_back_and_said() {
     }
 }
 
-/// Larger than the limit, however it is compressed.
+/// Larger than the limit with every compression.
 fn large() -> RawDocumentBuf {
     let mut state = 1_u32;
     let mut random = || {
@@ -522,7 +522,7 @@ fn no_change_to_an_archive_makes_reading_it_panic() {
                 fs::write(&path, &bytes).unwrap();
                 let contents = Contents::of(&path, || {}).unwrap();
                 let sound = open(&path).take(contents.documents as usize);
-                // What is called right is a document, and can be read a second time.
+                // Everything that passes the check is a document, and can be read again.
                 for document in sound {
                     prop_assert!(
                         bson_check::check(document.unwrap().as_bytes())
@@ -578,7 +578,7 @@ fn the_lock_ends_with_the_archive_whoever_else_still_holds_the_open_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.bson");
     let archive = Archive::create(&path).unwrap();
-    // As a child does between its fork and its exec.
+    // As in a child process between fork and exec.
     let held = archive.file.try_clone().unwrap();
     assert!(Reader::open(&path).is_err());
     drop(archive);

@@ -1,5 +1,5 @@
-//! The choice of a collection's layouts: those that the operator named, or those that its documents
-//! speak for. Every command, the sweeper and the doctor choose here.
+//! Chooses the layouts of a collection: those that the operator named, or those that are detected.
+//! Every command, the sweeper and the doctor use this.
 
 use std::time::Duration;
 
@@ -8,42 +8,43 @@ use crate::model::layout::detect::{Sample, Verdict, detect};
 use crate::model::layout::{Layout, Layouts};
 use crate::server::connection::Connection;
 
-/// How many documents a layout is judged by: `$sample` gives a hundred of a million in 20 ms.
+/// How many documents are sampled to detect a layout: `$sample` returns a hundred of a million in
+/// 20 ms.
 const SAMPLE: i64 = 100;
-/// And how many where they are not all of one layout.
+/// How many documents are sampled if they do not all have one layout.
 const LARGE_SAMPLE: i64 = 1000;
 
 /// What a command does with the sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Read: a likely layout will do, judged by the first hundred documents and the last.
+    /// Read: a likely layout is enough, detected from the first and last hundred documents.
     Reading,
-    /// Delete or change: only a certain layout, or the operator's word, judged by a hundred documents
-    /// from all over the collection: the first may be of a store that is no longer in use.
+    /// Delete or change: requires a certain or a named layout. It is detected from a hundred random
+    /// documents, because the first may be of a store that is no longer in use.
     Changing,
 }
 
-/// The layouts of a collection, resolved, and why it is these. Nearly always it is one.
+/// The resolved layouts of a collection, and the reason. There is nearly always one.
 #[derive(Debug, Clone)]
 pub enum Choice {
-    /// The operator named them.
+    /// The operator named the layouts.
     Named {
         /// The layouts.
         layouts: Layouts,
-        /// Where no document looks like any of them: [`Error::Misnamed`].
+        /// [`Error::Misnamed`], if no document fits any of them.
         misnamed: Option<Error>,
     },
-    /// The documents speak for them, or the indexes of an empty collection.
+    /// The layouts were detected from the documents, or from the indexes of an empty collection.
     Detected {
-        /// The likeliest layout, or those of a mixed collection; none where nothing fits.
+        /// The most likely layout, or those of a mixed collection; `None` if nothing fits.
         layouts: Option<Layouts>,
-        /// How sure that is, and what else comes into question.
+        /// The certainty, and the other candidates.
         verdict: Verdict,
     },
 }
 
 impl Choice {
-    /// The choice by a sample, however sure it is. Pure.
+    /// The choice from a sample, whatever its certainty. Pure.
     pub fn of(sample: &Sample, named: Option<&Layouts>, lifetime: Option<Duration>) -> Self {
         let resolved =
             |layouts: Layouts| layouts.map(|layout| layout.resolved(lifetime, &sample.indexes));
@@ -58,7 +59,7 @@ impl Choice {
         Self::Detected { layouts, verdict }
     }
 
-    /// The layouts, or the likeliest; none if nothing shows which store writes here.
+    /// The layouts, or the most likely one; `None` if nothing shows which store writes here.
     pub fn layouts(&self) -> Option<&Layouts> {
         match self {
             Self::Named { layouts, .. } => Some(layouts),
@@ -66,8 +67,9 @@ impl Choice {
         }
     }
 
-    /// The layouts if they are certain: the operator or the documents speak for them. The indexes of an
-    /// empty collection do not, nor documents of layouts that have nothing in common.
+    /// The layouts if they are certain: named by the operator, or detected from documents. The
+    /// indexes of an empty collection are not enough, and neither are documents of unrelated
+    /// layouts.
     ///
     /// # Errors
     /// [`Error::Misnamed`] or [`Error::Undetected`].
@@ -82,7 +84,7 @@ impl Choice {
         }
     }
 
-    /// Whether one layout does not describe all examined documents.
+    /// Whether some examined documents do not have the most likely layout.
     fn is_of_more(&self) -> bool {
         match self {
             Self::Named { .. } => false,
@@ -90,8 +92,8 @@ impl Choice {
         }
     }
 
-    /// Fails where this is not sure enough. An empty collection always is: it has nothing that could be
-    /// taken for what it is not.
+    /// Fails if the choice is not certain enough. For an empty collection it always is, because
+    /// there is nothing to misread.
     fn permits(&self, purpose: Purpose) -> Result<()> {
         match (self, purpose) {
             (Self::Detected { verdict, .. }, _) if verdict.certainty == Certainty::Empty => Ok(()),
@@ -106,12 +108,11 @@ impl Choice {
 }
 
 impl Connection {
-    /// Chooses the layouts of a collection: `named`, or what its documents speak for. `lifetime` is how
-    /// long a session lives after its last touch, where only the operator knows.
+    /// Chooses the layouts of a collection: `named`, or detected. `lifetime` is how long a session
+    /// lives after its last touch, if only the operator knows it.
     ///
     /// # Errors
-    /// [`Error::NoCollection`]; [`Error::Undetected`] and [`Error::Misnamed`] where the choice is not
-    /// sure enough for the purpose.
+    /// [`Error::NoCollection`]; [`Error::Undetected`] and [`Error::Misnamed`] if the choice is not certain enough for the purpose.
     pub async fn choose_layouts(
         &self,
         collection: &str,
@@ -122,7 +123,8 @@ impl Connection {
         let sample = self.sample(collection, purpose, SAMPLE).await?;
         let mut choice = Choice::of(&sample, named, lifetime);
         if choice.is_of_more() && purpose == Purpose::Changing {
-            // Whether enough documents have another layout must not depend on a lucky draw.
+            // A larger sample, because chance should not decide whether enough documents have
+            // another layout.
             let sample = self.sample(collection, purpose, LARGE_SAMPLE).await?;
             choice = Choice::of(&sample, named, lifetime);
         }
@@ -175,7 +177,7 @@ mod tests {
                 assert!(matches!(refused, Err(Error::Accounts { .. })), "{named:?} {refused:?}");
             }
         }
-        // Few accounts among sessions are foreign documents as others are.
+        // A few accounts among sessions are ordinary foreign documents.
         let session = rawdoc! { "_id": "c", "session": "{}", "expires": when };
         let account =
             rawdoc! { "_id": ObjectId::new(), "sessions": [{ "id": "x", "expiresAt": when }] };

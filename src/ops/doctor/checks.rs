@@ -14,10 +14,10 @@ mod ttl_faults;
 
 /// One question about a collection.
 struct Check {
-    /// Scripts go by it: it stays.
+    /// Scripts rely on it, so it must not change.
     name: &'static str,
     answer: fn(&Facts) -> Result<Finding, Unknown>,
-    /// The [names](super::Remedy::name) of the remedies that it may give.
+    /// The [names](super::Remedy::name) of the remedies that the check may return.
     remedies: &'static [&'static str],
 }
 
@@ -29,7 +29,7 @@ const fn check(
     Check { name, answer, remedies }
 }
 
-/// All of them, in the order in which they are reported.
+/// All checks, in the order of reports.
 const CHECKS: &[Check] = &[
     check("server", server::product, &[]),
     check("version", server::version, &[]),
@@ -66,13 +66,13 @@ const CHECKS: &[Check] = &[
     check("replication", server::lag, &[]),
 ];
 
-/// What every check finds.
+/// The findings of all checks.
 pub fn examine(facts: &Facts) -> Vec<Finding> {
     CHECKS.iter().map(|check| check.find(facts)).collect()
 }
 
-/// Every command that [`examine`] may name: the check, and the [name](super::Remedy::name) of its
-/// remedy. A test sets each fault up, runs the command and looks what became of it.
+/// Every remedy that [`examine`] may return: the check, and the [name](super::Remedy::name) of the
+/// remedy. A test sets up each fault, runs the command and checks the result.
 pub fn remedies() -> impl Iterator<Item = (&'static str, &'static str)> {
     CHECKS.iter().flat_map(|check| check.remedies.iter().map(|remedy| (check.name, *remedy)))
 }
@@ -84,8 +84,8 @@ impl Check {
         if let Some(remedy) = &found.remedy {
             let (check, name) = (self.name, remedy.name());
             debug_assert!(self.remedies.contains(&name), "{check} does not declare {name}");
-            // What is wrong with the collection itself comes first: the server would refuse this. And
-            // nothing is written by a guessed layout: naming it comes first.
+            // If the collection itself is faulty, the server would refuse the command, so that must
+            // be fixed first. Nothing is written with a guessed layout, so it must be named first.
             let is_certain = facts.layout_to_name().is_none();
             if remedy.writes_here() && !(facts.is_ordinary() && is_certain) {
                 found.remedy = None;

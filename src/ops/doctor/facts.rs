@@ -1,4 +1,4 @@
-//! What the checks look at. Each piece is there, or it says why it is not.
+//! The facts for the checks. Each is known, or has the reason why it is not.
 
 use std::time::Duration;
 
@@ -13,58 +13,58 @@ use crate::server::connection::Topology;
 use crate::server::replication::Lag;
 use crate::server::reply::affected;
 
-/// One piece of what is known; the error says why it is not known, such as a missing right.
+/// One fact. The error is the reason why it is unknown, such as a missing right.
 pub type Fact<T> = Result<T, Error>;
 
-/// Everything that the checks look at.
+/// All facts for the checks.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// The database.
     pub database: String,
     /// The collection.
     pub collection: String,
-    /// How the sessions are written, if that is known.
+    /// The layout of the sessions, if it is known.
     pub layout: Option<Layout>,
-    /// That layout, with the others of its family that sessions of the collection have.
+    /// That layout, and the others of its family in the collection.
     pub layouts: Option<Layouts>,
-    /// What the operator says of the lifetime.
+    /// The lifetime that the operator gave.
     pub lifetime: Option<Duration>,
     /// The server's clock.
     pub now: DateTime,
-    /// What the deployment is.
+    /// The kind of deployment.
     pub kind: Topology,
-    /// Whether it is a primary that answers, or a standalone or a `mongos`.
+    /// Whether the answering server is a primary, a standalone or a `mongos`.
     pub writable: bool,
-    /// What the server is.
+    /// The server's product and version.
     pub version: Fact<Version>,
-    /// What kind of collection it is.
+    /// The kind of collection.
     pub place: Fact<Place>,
     /// Its indexes.
     pub indexes: Fact<Vec<IndexSpec>>,
-    /// What `collStats` says.
+    /// The reply to `collStats`.
     pub stats: Fact<Stats>,
-    /// How the server's own deleting is set.
+    /// The settings of the TTL monitor.
     pub monitor: Fact<Monitor>,
-    /// What that deleting has done.
+    /// The work of the TTL monitor.
     pub passes: Fact<Passes>,
-    /// Whoever sweeps under a lease; the lease may have run out.
+    /// The sweeper that holds a lease, which may have run out.
     pub sweeper: Fact<Option<Sweeper>>,
-    /// Some documents, examined one by one.
+    /// The result of examining some documents one by one.
     pub looked: Fact<Looked>,
-    /// All of the documents, or a sample of them, counted by the server.
+    /// The counts over all documents or a sample, made by the server.
     pub survey: Fact<Survey>,
-    /// The earliest expiry of all that are expired.
+    /// The earliest expiry of all expired sessions.
     pub oldest: Fact<Option<DateTime>>,
-    /// The clocks of those that take part.
+    /// The clocks of the servers.
     pub clocks: Fact<Clocks>,
-    /// What this login may do.
+    /// The rights of this login.
     pub rights: Fact<Rights>,
-    /// How far the members of a replica set are behind.
+    /// The replication lag.
     pub lag: Lag,
 }
 
 impl Looked {
-    /// What is said of accounts with sessions inside, if the documents are such.
+    /// The message about accounts with sessions inside, if the documents are accounts.
     pub(super) fn accounts(&self) -> Option<String> {
         let verdict = self.verdict.as_ref()?;
         verdict.accounts.map(|_| verdict.to_string())
@@ -77,8 +77,8 @@ impl Facts {
         format!("{}.{}", self.database, self.collection)
     }
 
-    /// What kind of collection it is. Without the right to list collections, `collStats` still shows
-    /// a capped one.
+    /// The kind of collection. Without the right to list collections, `collStats` still shows
+    /// whether it is capped.
     pub(super) fn place(&self) -> Result<&Place, &Error> {
         match &self.stats {
             Ok(stats) if stats.capped => Ok(&Place::Capped),
@@ -86,19 +86,19 @@ impl Facts {
         }
     }
 
-    /// Whether single sessions can be changed and deleted here, and a TTL index made. What is not
-    /// known is taken to be so.
+    /// Whether single sessions can be changed and deleted here, and a TTL index created. Assumed if
+    /// unknown.
     pub(super) fn is_ordinary(&self) -> bool {
         matches!(self.place(), Ok(Place::Collection) | Err(_))
     }
 
-    /// Whether there is nothing to look at, and nothing says which store is going to write here.
+    /// Whether the collection is empty, so that its layout is unknown.
     pub fn is_empty(&self) -> bool {
         self.layout.is_none() && self.looked.as_ref().is_ok_and(|looked| looked.at == 0)
     }
 
-    /// The layout that every command which changes something has to name, because the documents do
-    /// not make it certain and the operator did not name one.
+    /// The layout that commands that write must name, because detection is not certain and the
+    /// operator named none.
     pub fn layout_to_name(&self) -> Option<&str> {
         let verdict = self.looked.as_ref().ok()?.verdict.as_ref()?;
         let layout = self.layout.as_ref()?;
@@ -106,14 +106,14 @@ impl Facts {
     }
 }
 
-/// What answers to `buildInfo`, and where.
+/// The reply to `buildInfo`, and the hosts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Version {
-    /// As it says it, such as `6.0.5`.
+    /// The version as text, such as `6.0.5`.
     pub text: String,
     /// Major, minor and patch.
     pub number: [u32; 3],
-    /// The keys of the reply, by which others than MongoDB give themselves away.
+    /// The keys of the reply, which reveal other products than MongoDB.
     pub keys: Vec<String>,
     /// The hosts of the connection string and of the reply to `hello`.
     pub hosts: Vec<String>,
@@ -128,7 +128,7 @@ impl Version {
         Self { number, keys: reply.keys().cloned().collect(), hosts, text }
     }
 
-    /// Whether it is this version or a later one.
+    /// Whether it has at least this version.
     pub(super) fn is_from(&self, major: u32, minor: u32) -> bool {
         self.number >= [major, minor, 0]
     }
@@ -137,18 +137,18 @@ impl Version {
 /// What kind of collection it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// One that holds documents.
+    /// An ordinary collection.
     Collection,
-    /// One of a fixed size.
+    /// A capped collection.
     Capped,
-    /// A view; on what, if this login may know.
+    /// A view, with its source if this login may read that.
     View(Option<String>),
-    /// One of measurements.
+    /// A time series.
     TimeSeries,
 }
 
 impl Place {
-    /// Reads the entry of `listCollections`.
+    /// Reads an entry of `listCollections`.
     pub(super) fn read(entry: &Document) -> Self {
         let options = entry.get_document("options").ok();
         let on = options.and_then(|options| options.get_str("viewOn").ok()).map(str::to_owned);
@@ -163,14 +163,14 @@ impl Place {
     }
 }
 
-/// What `collStats` says, in bytes.
+/// The reply to `collStats`, in bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// What the documents take on the disk.
+    /// The size on disk.
     pub storage: u64,
-    /// How much of that is free, to be used again; from MongoDB 4.4.
+    /// How much of that is reusable; since MongoDB 4.4.
     pub reusable: Option<u64>,
-    /// Whether the collection is of a fixed size.
+    /// Whether the collection is capped.
     pub capped: bool,
     /// The names of indexes that are being built.
     pub builds: Vec<String>,
@@ -193,9 +193,9 @@ impl Stats {
 /// How the server's own deleting is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Monitor {
-    /// Whether it deletes at all.
+    /// Whether it is on.
     pub enabled: bool,
-    /// How long it sleeps between two passes.
+    /// The pause between two passes.
     pub sleep: Duration,
 }
 
@@ -209,16 +209,16 @@ impl Monitor {
     }
 }
 
-/// What the server's TTL monitor has done since the server started, read twice.
+/// The work of the TTL monitor since the server started, read twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Passes {
-    /// For how long the server runs.
+    /// The uptime of the server.
     pub uptime: Duration,
-    /// How many passes it has done.
+    /// The number of passes.
     pub done: u64,
-    /// How many documents it had deleted at the first look.
+    /// The number of deleted documents at the first reading.
     pub deleted_before: u64,
-    /// And at the second.
+    /// The number of deleted documents at the second reading.
     pub deleted: u64,
 }
 
@@ -242,37 +242,37 @@ impl Passes {
     }
 }
 
-/// Who sweeps this collection under a lease.
+/// The sweeper of this collection that holds the lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sweeper {
-    /// What it calls itself.
+    /// Its name.
     pub holder: String,
-    /// When its lease runs out, unless it renews it.
+    /// When its lease runs out, unless renewed.
     pub until: DateTime,
-    /// The number of the lease, which grows whenever it changes hands.
+    /// The number of the lease, which increases whenever another sweeper takes over.
     pub fence: i64,
 }
 
 /// Some documents, examined one by one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Looked {
-    /// Which layouts they may have, where the operator named none.
+    /// The detected layouts, if the operator named none.
     pub verdict: Option<Verdict>,
-    /// How many they are.
+    /// How many documents were examined.
     pub at: u64,
-    /// How many of them are not of the layout.
+    /// How many of them do not have the layout.
     pub strangers: u64,
-    /// The layout that most of those have, and how many.
+    /// The most frequent other layout, and its number of documents.
     pub other: Option<(Layout, u64)>,
-    /// How many have a user.
+    /// How many sessions have a user.
     pub known: u64,
-    /// How many can be read and have none.
+    /// How many sessions can be decoded and have no user.
     pub anonymous: u64,
-    /// Unique indexes whose fields none of the layout's sessions has.
+    /// Unique indexes on fields that no examined session has.
     pub null_indexes: Vec<NullIndex>,
 }
 
-/// A unique index whose fields no session has: two sessions are equal to it.
+/// A unique index on fields that no session has, so that all sessions look equal to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NullIndex {
     /// Its name.
@@ -283,28 +283,28 @@ pub struct NullIndex {
     pub serves_others: bool,
 }
 
-/// How far the clocks are apart.
+/// The differences between clocks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Clocks {
-    /// This machine's clock less the primary's, in milliseconds, and how unsure that is.
+    /// This machine's clock minus the primary's, in milliseconds, with the uncertainty.
     pub local: Skew,
-    /// The members that could be asked, and their clocks less the primary's.
+    /// The members that answered, and their clocks minus the primary's.
     pub members: Vec<(String, Skew)>,
     /// Members that did not answer.
     pub silent: Vec<String>,
 }
 
-/// How far two clocks are apart, in milliseconds.
+/// The difference between two clocks, in milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Skew {
-    /// How far ahead the clock is.
+    /// How far the clock is ahead.
     pub ahead: i64,
-    /// How unsure that is: the time that the answers took.
+    /// The uncertainty: the time that the answers took.
     pub unsure: i64,
 }
 
 impl Skew {
-    /// Whether the clocks are certainly further apart than this.
+    /// Whether the difference is certainly larger than this.
     pub(super) fn exceeds(self, millis: i64) -> bool {
         self.ahead.saturating_abs().saturating_sub(self.unsure) > millis
     }
@@ -313,7 +313,7 @@ impl Skew {
 /// What this login may do.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rights {
-    /// The user and its database; none where the server asks for no login.
+    /// The user and its database; `None` if the server requires no login.
     pub user: Option<(String, String)>,
     privileges: Vec<Document>,
 }
@@ -332,7 +332,7 @@ impl Rights {
         Self { user, privileges: documents("authenticatedUserPrivileges") }
     }
 
-    /// Whether it may do `action` on the collection.
+    /// Whether the login may do `action` on the collection.
     pub fn may(&self, action: &str, database: &str, collection: &str) -> bool {
         self.user.is_none()
             || self.granting(action).any(|resource| {
@@ -343,14 +343,14 @@ impl Rights {
             })
     }
 
-    /// Whether it may do `action` on the cluster.
+    /// Whether the login may do `action` on the cluster.
     pub fn may_on_cluster(&self, action: &str) -> bool {
         let is_cluster =
             |resource: &Document| is_any(resource) || resource.get_bool("cluster").unwrap_or(false);
         self.user.is_none() || self.granting(action).any(is_cluster)
     }
 
-    /// The resources on which it may do `action`.
+    /// The resources on which the login may do `action`.
     fn granting(&self, action: &str) -> impl Iterator<Item = &Document> {
         let grants = move |privilege: &&Document| {
             let actions = privilege.get_array("actions");
@@ -364,7 +364,7 @@ impl Rights {
     }
 }
 
-/// How long `later` is after `earlier`; nothing if it is not.
+/// The time from `earlier` to `later`; zero if `later` is not later.
 pub(super) fn between(earlier: DateTime, later: DateTime) -> Duration {
     let millis = later.timestamp_millis().saturating_sub(earlier.timestamp_millis());
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))

@@ -1,28 +1,28 @@
-//! What a check finds, and how it came out.
+//! The finding of a check, and its outcome.
 
 use std::fmt;
 
 use super::remedy::Remedy;
 use crate::error::{Error, Need};
 
-/// How a check came out.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
-    /// Sessions do not expire, or users cannot log in: it needs fixing.
+    /// Sessions do not expire, or users cannot log in: this must be fixed.
     Fail,
-    /// It works, but not as it should.
+    /// It works, but not well.
     Warn,
-    /// It could not be checked.
+    /// The check was not possible.
     Unknown,
     /// No fault was found.
     Pass,
 }
 
 impl Outcome {
-    /// All of them, the worst first.
+    /// All outcomes, the worst first.
     pub const ALL: [Self; 4] = [Self::Fail, Self::Warn, Self::Unknown, Self::Pass];
 
-    /// The word for it in rows.
+    /// Its name in rows.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fail => "fail",
@@ -39,25 +39,25 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What one check found.
+/// The finding of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The name of the check, which stays the same from release to release.
+    /// The name of the check, which is stable across releases.
     pub check: &'static str,
-    /// How it came out.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What is there.
+    /// What the check found.
     pub what: String,
-    /// What only the operator can say, where that is missing.
+    /// Missing information that only the operator has.
     pub need: Option<Need>,
-    /// What that means for logins and for the disk; empty where all is well.
+    /// The impact on logins and disk space; empty if the check passed.
     pub meaning: String,
-    /// What mends it, where something does.
+    /// The remedy, if there is one.
     pub remedy: Option<Remedy>,
 }
 
 impl Finding {
-    /// `examine` puts in the name of the check, which is in its table.
+    /// `examine` fills in the name of the check from its table.
     pub(super) fn new(
         outcome: Outcome,
         what: impl Into<String>,
@@ -83,13 +83,14 @@ impl Finding {
         Self { remedy: remedy.into(), ..self }
     }
 
-    /// It takes something that only the operator can say.
+    /// Requires information that only the operator has.
     pub(super) fn needs(self, need: impl Into<Option<Need>>) -> Self {
         Self { need: need.into(), ..self }
     }
 }
 
-/// Why a check has nothing to go by. Checks return it with `?`, for a fact that could not be read above all.
+/// Why a check is not possible. Checks return it with `?`, mostly for a fact that could not be
+/// read.
 #[derive(Debug)]
 pub(super) struct Unknown {
     why: String,

@@ -1,4 +1,4 @@
-//! Gathering the facts: short commands, and one pass over the documents.
+//! Gathers the facts, with short commands and one pass over the documents.
 
 use std::time::Duration;
 
@@ -22,30 +22,30 @@ use crate::server::connection::{Connection, Topology};
 use crate::server::reply::first_batch;
 use crate::store::Store;
 
-/// Up to this many documents are all counted; of more, a random sample is, for which the
-/// server jumps through the collection rather than reading it.
+/// Up to this number, all documents are counted. In a larger collection, the server reads a random
+/// sample, without scanning the collection.
 const FEW: u64 = 100_000;
-/// How large that sample is by default.
+/// The default size of that sample.
 const SAMPLE: u64 = 10_000;
-/// How long the pass over the documents may take: the server itself gives up then, because a future of
-/// the driver must not be dropped.
+/// The time limit of the pass over the documents. The server enforces it, because a driver future
+/// must not be dropped.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// `CommandNotSupportedOnView`.
 const NOT_ON_VIEW: i32 = 166;
 
-/// What to look at, and how.
+/// The options of the doctor.
 #[derive(Debug, Clone, Default)]
 pub struct Doctor {
-    /// The layouts that the operator named; else they are found out.
+    /// The layouts that the operator named; if none, they are detected.
     pub layouts: Option<Layouts>,
-    /// The lifetime, where only the application knows it.
+    /// The lifetime, if only the application knows it.
     pub lifetime: Option<Duration>,
     /// Count a random sample of this many documents; by default all of them, up to 100,000.
     pub sample: Option<u64>,
 }
 
 impl Doctor {
-    /// Gathers everything. What this login may not know is unknown, and no failure.
+    /// Gathers everything. Facts that this login may not read are unknown, which is not a failure.
     ///
     /// # Errors
     /// [`Error::NoCollection`], or if the server refuses the first command or cannot be reached.
@@ -56,7 +56,8 @@ impl Doctor {
         let now =
             now.map_err(|_| Error::Unsupported("the server did not report its clock".into()))?;
         let kind = Topology::of(&hello);
-        // Looked at first and last: what the TTL monitor deletes meanwhile says that it works.
+        // Read at the beginning and at the end: if the TTL monitor deletes something in between, it
+        // works.
         let before = server_status(connection).await;
         let place = place(connection, collection).await;
         let indexes = indexes(connection, collection, &place).await?;
@@ -68,13 +69,13 @@ impl Doctor {
         let choice =
             looked_at.as_ref().map(|sample| Choice::of(sample, layouts.as_ref(), lifetime));
         let layouts = match &choice {
-            // Whatever layout was named: nothing here is a session.
+            // These documents are not sessions, whatever layout was named.
             Ok(Choice::Named { misnamed: Some(Error::Accounts { .. }), .. }) => None,
             Ok(choice) => choice.layouts().cloned(),
             Err(_) => layouts.map(|all| all.map(|layout| layout.resolved(lifetime, &known))),
         };
-        // What is right for one family is wrong for another: that of the likeliest is examined, and to it
-        // the sessions of others are foreign.
+        // Families of layouts need different indexes. The doctor examines the most likely family,
+        // to which the sessions of others are foreign.
         let layouts = layouts.map(Layouts::family);
         let verdict = match choice {
             Ok(Choice::Detected { verdict, .. }) => Some(verdict),
@@ -133,7 +134,7 @@ async fn version(connection: &Connection, hello: &Document) -> Fact<Version> {
     Ok(Version::read(&reply, hosts))
 }
 
-/// The members that clients may see.
+/// The members that are visible to clients.
 fn members(hello: &Document) -> Vec<String> {
     let hosts = ["hosts", "passives"].map(|key| hello.get_array(key).cloned().unwrap_or_default());
     hosts.iter().flatten().filter_map(|host| host.as_str().map(str::to_owned)).collect()
@@ -173,7 +174,7 @@ async fn place(connection: &Connection, collection: &str) -> Fact<Place> {
     entry.map(|entry| Place::read(&entry)).ok_or_else(unseen)
 }
 
-/// A collection that is not there is an error; one whose indexes cannot be seen is not.
+/// A missing collection is an error; unreadable indexes are not.
 async fn indexes(
     connection: &Connection,
     collection: &str,
@@ -227,8 +228,8 @@ fn look(
     looked
 }
 
-/// Unique indexes that take one session only. Where one is on a field of the layout, such as the
-/// user's, the examined sessions may be those that happen to lack it.
+/// Unique indexes that accept only one session. Indexes on fields of the layout, such as the user,
+/// are skipped: other sessions may have the field.
 fn null_indexes(
     layouts: &Layouts,
     indexes: &[IndexSpec],
@@ -278,7 +279,7 @@ async fn survey(
     Ok(Survey::read(&reply, store.layout(), documents))
 }
 
-/// From the index if there is one, which takes one step, else from what the survey has seen.
+/// From the index if there is one, which is fast, else from the survey.
 async fn oldest(
     store: &Store,
     indexes: &[IndexSpec],
@@ -302,7 +303,7 @@ pub(crate) async fn oldest_along(
     if !indexes.iter().any(|index| index.leads_along(path)) {
         return None;
     }
-    // A number as expiry sorts before every date; `$lt` with a date compares dates with dates alone.
+    // Numbers sort before all dates; `$lt` with a date compares only dates.
     let command = doc! {
         "find": store.name(),
         "filter": { path: { "$lt": limit } },
@@ -314,7 +315,7 @@ pub(crate) async fn oldest_along(
         "comment": format!("{} doctor", store.comment()),
     };
     let command = bson::RawDocumentBuf::try_from(&command)
-        .map_err(|_| Error::Unsupported("the oldest session cannot be asked for".into()));
+        .map_err(|_| Error::Unsupported("the oldest session cannot be queried".into()));
     Some(match command {
         Ok(command) => store.oldest_expiry(command, now).await,
         Err(error) => Err(error),
@@ -322,7 +323,7 @@ pub(crate) async fn oldest_along(
 }
 
 impl Store {
-    /// The expiry of the first session that `find` gives.
+    /// The expiry of the first session that `find` returns.
     async fn oldest_expiry(
         &self,
         find: bson::RawDocumentBuf,
@@ -370,8 +371,8 @@ async fn clocks(connection: &Connection, hello: &Document) -> Fact<Clocks> {
     Ok(clocks)
 }
 
-/// How far the clock of a server is ahead of this machine's. The quickest of three answers shows it
-/// best: the first may have opened a connection.
+/// How far the clock of a server is ahead of this machine's. The fastest of three answers is the
+/// most precise: the first may include opening a connection.
 async fn ask_for_clock(connection: &Connection, member: Option<&str>) -> Fact<Skew> {
     let mut best: Option<Skew> = None;
     for _ in 0..3 {
@@ -381,7 +382,7 @@ async fn ask_for_clock(connection: &Connection, member: Option<&str>) -> Fact<Sk
         let Ok(server) = reply.get_datetime("localTime") else {
             return Err(Error::Unsupported("the server did not report its clock".into()));
         };
-        // The server read its clock some time between; taken to be in the middle.
+        // The server read its clock between the two times; the middle is the best estimate.
         let unsure = after.saturating_sub(before).saturating_add(1) / 2 + 1;
         let ahead = server.timestamp_millis().saturating_sub(before.saturating_add(unsure));
         if best.is_none_or(|best| unsure < best.unsure) {
@@ -392,12 +393,12 @@ async fn ask_for_clock(connection: &Connection, member: Option<&str>) -> Fact<Sk
 }
 
 fn local_clock() -> i64 {
-    #[expect(clippy::disallowed_methods, reason = "the local clock is what is looked at")]
+    #[expect(clippy::disallowed_methods, reason = "this check is about the local clock")]
     DateTime::now().timestamp_millis()
 }
 
 impl Connection {
-    /// What a member says to `hello`, or the primary.
+    /// The reply of a member, or the primary, to `hello`.
     async fn hello_of(&self, member: Option<&str>) -> Result<Document> {
         let Some(member) = member else {
             return self.run_on_admin("hello", doc! { "hello": 1 }).await;

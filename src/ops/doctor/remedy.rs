@@ -1,17 +1,17 @@
-//! What fixes a finding: a value with its arguments. The program says how it is typed.
+//! The remedy for a finding, as a plain value. The program knows how to type it.
 
 use std::time::Duration;
 
 use crate::model::session::State;
 use crate::ops::index::Aim;
 
-/// What fixes a finding.
+/// The remedy for a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remedy {
-    /// Examine the collection again with the likeliest layout named; see
+    /// Examine the collection again with the most likely layout named; see
     /// [`Facts::layout_to_name`](super::Facts::layout_to_name).
     NameLayout,
-    /// Examine the collection again without the layout that was named.
+    /// Examine the collection again without naming a layout.
     DetectLayout,
     /// Examine this collection of the same database instead.
     Examine {
@@ -20,65 +20,64 @@ pub enum Remedy {
     },
     /// Purge the sessions in a state.
     Purge(State),
-    /// Purge the session whose id begins so.
+    /// Purge the session with this id.
     PurgeSession {
         /// The short form of its id.
         id: String,
     },
-    /// Turn expiries that are texts or numbers into dates.
+    /// Convert expiries that are text or numbers to dates.
     FixExpiry,
-    /// Give endless sessions an expiry, by the lifetime that the operator has given.
+    /// Give endless sessions an expiry, with the lifetime that the operator gave.
     FixEndless,
-    /// Sweep what is expired.
+    /// Sweep expired sessions.
     Sweep {
-        /// From pass to pass.
+        /// The interval.
         interval: Duration,
     },
     /// Change the TTL index.
     Index {
-        /// To what end.
+        /// The kind of change.
         aim: Aim,
-        /// Purge what is expired first, so that the server does not delete all of it at once.
+        /// Purge expired sessions first, so that the server does not delete all of them at once.
         drain: bool,
     },
     /// Run JavaScript in mongosh.
     Script {
-        /// What it does.
+        /// The kind of script.
         task: Task,
         /// The JavaScript.
         script: String,
     },
-    /// Set this machine's clock by the network's.
+    /// Synchronize this machine's clock over the network.
     SetClock,
 }
 
-/// What a script for mongosh does.
+/// The kinds of scripts for mongosh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
-    /// Create an index that finds sessions.
+    /// Create an index for looking up sessions.
     CreateIndex,
-    /// Drop an index that harms.
+    /// Drop a harmful index.
     DropIndex,
-    /// Give disk space back.
+    /// Return disk space to the system.
     Compact,
     /// Set a parameter of the server.
     SetParameter,
-    /// Grant roles to this login, which takes the login of an administrator.
+    /// Grant roles to this login, which requires an administrator.
     GrantRoles,
-    /// Put an ordinary collection in the place of a capped one.
+    /// Replace a capped collection with an ordinary one.
     Uncap,
-    /// Reduce arrays of dates to their earliest.
+    /// Reduce arrays of dates to their earliest date.
     ReduceArrays,
 }
 
 impl Remedy {
-    /// Sweeps at this interval.
+    /// A sweep at this interval.
     pub(super) fn sweep(seconds: u64) -> Self {
         Self::Sweep { interval: Duration::from_secs(seconds) }
     }
 
-    /// A word for what it does. Each check declares the remedies that it may name, and a test runs
-    /// each of them.
+    /// Its name. Each check declares the remedies that it may return, and a test runs each of them.
     pub fn name(&self) -> &'static str {
         match self {
             Self::NameLayout => "name-layout",
@@ -105,8 +104,8 @@ impl Remedy {
         }
     }
 
-    /// Whether it writes to sessions or to the indexes on them, by a layout that is certain, and as only
-    /// an ordinary collection allows: not a view, a capped collection or a time series.
+    /// Whether it writes to sessions or their indexes, which requires a certain layout and an
+    /// ordinary collection: not a view, a capped collection or a time series.
     pub(super) fn writes_here(&self) -> bool {
         match self {
             Self::Purge(_)

@@ -9,29 +9,30 @@ use crate::model::layout::{Fault, Kind, Layout, Layouts};
 use crate::model::session::{SessionId, State};
 use crate::server::reply::{affected, first_batch};
 
-/// How far ahead an expiry may be before it looks like a mistake: two years.
+/// An expiry further in the future looks like a mistake: two years.
 pub(super) const FAR_MS: i64 = 2 * 365 * 86_400_000;
-/// 2000-01-01, before which no session store was.
+/// 2000-01-01. No session store existed before.
 pub(super) const ANCIENT_MS: i64 = 946_684_800_000;
 
-/// What the documents are like, counted.
+/// The counts over the documents.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Survey {
-    /// How many documents the collection has.
+    /// The number of documents in the collection.
     pub documents: u64,
     /// How many of them were examined and are sessions.
     pub looked_at: u64,
     /// How many were examined and are not sessions.
     pub foreign: u64,
-    /// How many of those hold a date where the expiry is: a TTL index deletes them like sessions.
+    /// How many of those have a date in the field of the expiry, so that a TTL index deletes them
+    /// like sessions.
     pub foreign_dated: u64,
-    /// How many are in each state.
+    /// The number of sessions in each state.
     pub states: BTreeMap<&'static str, u64>,
-    /// The types at the path of the expiry, by the server's names, and how many have each.
+    /// The number of sessions for each type of the expiry, by the server's names.
     pub types: BTreeMap<String, u64>,
-    /// How many are malformed by an expiry of a wrong type that means one date.
+    /// How many are malformed, with an expiry that can be converted to a date.
     pub mendable: u64,
-    /// How many have an expiry of a wrong type that means no date for sure.
+    /// How many have an expiry of a wrong type that cannot be converted to a date.
     pub unclear: u64,
     /// How many have an array of dates as their expiry.
     pub arrays: u64,
@@ -41,7 +42,7 @@ pub struct Survey {
     pub ancient: u64,
     /// The earliest expiry of those that are expired.
     pub oldest: Option<DateTime>,
-    /// The minute in which most of the live sessions expire, and how many those are.
+    /// The minute in which most live sessions expire, and their number.
     pub busiest: Option<(DateTime, u64)>,
     /// The sum of the sizes in bytes; `None` if the server does not report it.
     pub bytes: Option<u64>,
@@ -50,17 +51,17 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// How many are in this state.
+    /// The number of sessions in this state.
     pub fn count(&self, state: State) -> u64 {
         self.states.get(state.name()).copied().unwrap_or(0)
     }
 
-    /// Whether it is not about every document.
+    /// Whether only a sample was counted.
     pub fn is_sample(&self) -> bool {
         self.looked_at + self.foreign < self.documents
     }
 
-    /// How many there are of what was found `count` times, estimated from the sample.
+    /// The estimated number in the collection of something that the sample has `count` times.
     pub fn estimate(&self, count: u64) -> u64 {
         match self.looked_at + self.foreign {
             0 => 0,
@@ -72,7 +73,7 @@ impl Survey {
         }
     }
 
-    /// The same in words, with the noun that is counted.
+    /// The same in words, with a noun.
     pub(super) fn about(&self, count: u64, noun: &str) -> String {
         if !self.is_sample() {
             return counted(count, noun);
@@ -94,7 +95,7 @@ impl Survey {
         sample: Option<u64>,
         tells_sizes: bool,
     ) -> Vec<Document> {
-        // What the layouts of a family have in common, one of them shows.
+        // One layout represents what its family has in common.
         let layout = layouts.first();
         let count = |filter: Document| vec![doc! { "$match": filter }, doc! { "$count": "n" }];
         let at = |millis: i64| DateTime::from_millis(millis);
@@ -147,7 +148,7 @@ impl Survey {
                 } }],
             );
         }
-        // Everything but the documents that are no sessions is counted among sessions.
+        // Everything except foreign documents is counted among sessions only.
         let member = doc! { "$match": layouts.membership() };
         for (_, facet) in facets.iter_mut() {
             if let Bson::Array(stages) = facet {
@@ -183,7 +184,7 @@ impl Survey {
         let largest = sizes.as_ref().and_then(|sizes| sizes.get_document("largest").ok());
         let (looked_at, foreign) = (count("looked_at"), count("foreign"));
         Self {
-            // The number that the server keeps may be a little behind.
+            // The server's own count may be slightly outdated.
             documents: documents.max(looked_at + foreign),
             looked_at,
             foreign,
@@ -210,13 +211,14 @@ impl Survey {
     }
 }
 
-/// The documents with an array at `path` of nothing but dates.
+/// The documents with an array at `path` that contains only dates.
 pub(super) fn dates_only(path: &str) -> Document {
     let (date, other) = (doc! { "$type": "date" }, doc! { "$not": { "$type": "date" } });
     doc! { path: { "$type": "array", "$elemMatch": date, "$not": { "$elemMatch": other } } }
 }
 
-/// Whether what sessions are sorted by is their expiry: not where a lifetime stands beside the date.
+/// Whether the index sorts sessions by their expiry, which it does not if each document has its own
+/// lifetime.
 fn key_is_expiry(layout: &Layout) -> bool {
     layout.expiry.iter().all(|rule| rule.lifetime_path.is_none())
         && layout.expiry.iter().any(|rule| matches!(rule.kind, Kind::Date | Kind::Number))

@@ -1,5 +1,5 @@
-//! The checks on facts that no server here can be made to report: replies of other products, of
-//! other versions, and indexes that MongoDB 6.0.5 does not take any more.
+//! Tests the checks with facts that no available server reports: replies of other products and
+//! versions, and indexes that MongoDB 6.0.5 no longer accepts.
 
 use std::time::Duration;
 
@@ -114,7 +114,7 @@ fn without_any_fact_every_check_is_unknown_and_none_panics() {
     }
 }
 
-/// As they answer to `buildInfo`, cut down; the hosts are of their connection strings.
+/// Their replies to `buildInfo`, shortened, with hosts from their connection strings.
 #[test]
 fn what_only_speaks_like_mongodb_is_named() {
     let told = [
@@ -150,7 +150,7 @@ fn what_only_speaks_like_mongodb_is_named() {
         assert_eq!(found.remedy, None, "{found:#?}");
         finds(&facts, "version", Outcome::Unknown, "versions of its own");
     }
-    // A host that only looks alike.
+    // A host that only looks similar.
     let real = version(&doc! { "version": "8.0.4" }, &["cosmos.azure.com.example.org:27017"]);
     finds(&Facts { version: Ok(real), ..healthy() }, "server", Outcome::Pass, "MongoDB 8.0.4");
 }
@@ -261,7 +261,7 @@ fn what_the_server_is_deleting_now_is_no_failure() {
     let passes = Passes { deleted_before: 5, deleted: 900, ..Passes::default() };
     let deleting = Facts { passes: Ok(passes), ..late.clone() };
     finds(&deleting, "expired", Outcome::Warn, "deleting now");
-    // It deletes, so these may have been ended a moment ago.
+    // The server is deleting, so these may have been ended a moment ago.
     let passes = Passes { done: 9, deleted_before: 900, deleted: 900, ..Passes::default() };
     let ended = Facts { passes: Ok(passes), ..late.clone() };
     finds(&ended, "expired", Outcome::Warn, "the TTL monitor runs within");
@@ -411,7 +411,8 @@ fn where_only_the_application_knows_the_lifetime_no_command_guesses_it() {
             ..healthy()
         };
         for found in examine(&facts) {
-            // What is malformed is so by any lifetime: of these layouts one wants numbers, not dates.
+            // A malformed expiry is malformed with every lifetime. One of these layouts expects
+            // numbers, not dates.
             let guesses = |remedy: &Remedy| {
                 remedy.name() != "create-index" && *remedy != Remedy::Purge(State::Malformed)
             };
@@ -446,7 +447,7 @@ fn seconds_that_an_option_of_the_application_sets_are_not_in_its_way() {
     let found = finds(&facts(own.clone()), "ttl-seconds", Outcome::Warn, "expiresAfterSeconds");
     assert_eq!(found.remedy, None);
     assert_eq!(finding(&facts(own), "ttl-options").outcome, Outcome::Pass);
-    // Under a name of its own it is nobody's option.
+    // With another name, the index is not the option of a store.
     let mine = doc! { "key": { "expires": 1 }, "name": "mine", "expireAfterSeconds": 86_400 };
     let found = finds(&facts(mine), "ttl-options", Outcome::Warn, "85 or 86");
     assert_eq!(found.remedy, index(Aim::Replace, false));

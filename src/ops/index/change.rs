@@ -1,5 +1,5 @@
-//! From the existing indexes to the wanted TTL index, one change at a time. Each change follows from
-//! the existing indexes: an interrupted change is continued by asking again.
+//! From the existing indexes to the wanted TTL index, one change at a time. Each change follows
+//! from the existing indexes: an interrupted change is continued by running it again.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::store::Store;
 const CANNOT_CONVERT: i32 = 72;
 /// The temporary TTL index that works while a plain index is replaced, on such a server.
 const STAND_IN: &str = "sessionctl_stand_in";
-/// More changes than any way to the wanted index has.
+/// More changes than ever needed to reach the wanted index.
 const MOST_CHANGES: u32 = 8;
 
 /// The goal of the changes.
@@ -26,13 +26,13 @@ pub enum Aim {
     Replace,
 }
 
-/// One change of the indexes, carried out by the server whole or not at all.
+/// One change of the indexes, which the server applies completely or not at all.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// An index is built, which may take long.
+    /// An index is built, which can take a long time.
     Build(IndexSpec),
-    /// An index that is listed is asked for again: the server may still be building it, and answers
-    /// when it is done.
+    /// A listed index is created again: if the server is still building it, it answers when the
+    /// build is complete.
     Await(IndexSpec),
     /// An index gets another `expireAfterSeconds`, or its first.
     Convert(IndexSpec),
@@ -40,10 +40,10 @@ pub enum Change {
     Drop(String),
 }
 
-/// What was done.
+/// The result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Installed {
-    /// The index was there.
+    /// The index existed.
     Already,
     /// It was created.
     Created,
@@ -72,7 +72,7 @@ impl Changing {
     /// [`Error::IndexDiffers`] if another index is in its place and must not be replaced.
     pub async fn next(&self) -> Result<Option<Change>> {
         if self.changes == MOST_CHANGES {
-            let what = "the server accepts changes of the index, and does not carry them out";
+            let what = "the server accepts changes to the index, but does not apply them";
             return Err(Error::Unsupported(what.to_owned()));
         }
         self.after(&self.store.indexes().await?)
@@ -116,8 +116,9 @@ impl Changing {
         })
     }
 
-    /// From a plain index to the TTL index. Where that cannot be done in place, another TTL index
-    /// does its work meanwhile: a second one on the key is refused, but not in the other direction.
+    /// The steps from a plain index to the TTL index. If in-place conversion is not possible, a
+    /// temporary TTL index takes its place. It has the opposite direction, because the server
+    /// refuses a second index with the same key.
     fn exchange(&self, wanted: IndexSpec, plain: &IndexSpec, stands_in: bool) -> Change {
         match (self.converts, stands_in) {
             (true, _) => Change::Convert(wanted),
@@ -126,7 +127,7 @@ impl Changing {
         }
     }
 
-    /// Carries a change out.
+    /// Applies a change.
     ///
     /// # Errors
     /// If the server refuses the command or cannot be reached.
@@ -162,7 +163,7 @@ impl Changing {
         Ok(())
     }
 
-    /// What was done so far.
+    /// The result so far.
     pub fn done(&self) -> Installed {
         self.done
     }
@@ -217,13 +218,13 @@ impl Store {
         Ok(self.indexes().await?.iter().any(|index| index.name() == name))
     }
 
-    /// Begins to change the indexes: nothing is done before the first change is applied.
+    /// Prepares the changes: nothing is done before the first change is applied.
     pub fn index_changing(&self, aim: Aim, lifetime: Option<Duration>) -> Changing {
         let (store, done) = (self.clone(), Installed::Already);
         Changing { store, aim, lifetime, converts: true, done, complete: false, changes: 0 }
     }
 
-    /// Creates the TTL index, or converts the plain one in its place. Once this returns the server
+    /// Creates the TTL index, or converts the plain one in its place. Afterwards, the server
     /// deletes expired sessions by itself.
     ///
     /// # Errors
@@ -232,9 +233,9 @@ impl Store {
         self.index_change(Aim::Install, lifetime).await
     }
 
-    /// Puts the wanted TTL index in the place of the one that differs. Where only the seconds
-    /// differ they are changed in place; else the old index is dropped first, and for as long as the
-    /// new one builds the server deletes nothing.
+    /// Replaces the TTL index that differs from the wanted one. If only the seconds differ, they
+    /// are changed in place. Otherwise the old index is dropped first, and the server deletes
+    /// nothing while the new one is being built.
     ///
     /// # Errors
     /// If the server refuses the command or cannot be reached.
@@ -261,7 +262,7 @@ impl Store {
 
     async fn build(&self, spec: &IndexSpec) -> Result<()> {
         let mut spec = spec.0.clone();
-        // Older servers list it, but refuse it in a command.
+        // Older servers list this option, but refuse it in a command.
         spec.remove("ns");
         let command = doc! {
             "createIndexes": self.name(), "indexes": [spec], "comment": self.comment(),

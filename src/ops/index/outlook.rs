@@ -8,7 +8,7 @@ use crate::model::layout::{Layout, Rule};
 use crate::store::Store;
 
 impl IndexSpec {
-    /// The sessions that it deletes, as a rule; none if it is not known to delete any.
+    /// The sessions that it deletes, as an expiry rule; `None` if it deletes none.
     fn rule(&self) -> Option<Rule> {
         let key = self.0.get_document("key").ok().filter(|key| key.len() == 1)?;
         let mut rule = Rule::after(&key.keys().next()?.parse().ok()?, self.seconds()?);
@@ -22,8 +22,8 @@ impl IndexSpec {
 }
 
 impl Layout {
-    /// This layout as the server's TTL monitor reads it: over is what `index` deletes, whatever the
-    /// store says.
+    /// This layout from the view of the TTL monitor: a session is over if `index` deletes it,
+    /// whatever the store does.
     fn deleted_by(&self, index: &IndexSpec) -> Option<Self> {
         let mut layout = self.clone();
         layout.expiry = vec![index.rule()?];
@@ -32,17 +32,16 @@ impl Layout {
 }
 
 impl Store {
-    /// The same sessions, under the TTL index that ends those that never expire when they have been
-    /// idle for long enough.
+    /// The same store, with the TTL index for idle sessions that never expire.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where there are none, or nothing says when they were last touched.
+    /// [`Error::Unsupported`] if the layout has no such sessions, or no last touch.
     pub fn idle_limited(&self) -> Result<Self> {
         let limited = |layout: &Layout| {
             layout.idle_limited().ok_or_else(|| {
                 Error::Unsupported(format!(
-                    "the store of layout {} writes no null for an expiry beside the date of the \
-                     last touch",
+                    "an idle index requires a layout whose sessions without an expiry hold null \
+                     there, and the date of the last touch: {} does not",
                     layout.name
                 ))
             })
@@ -50,8 +49,9 @@ impl Store {
         Ok(self.with_layouts(self.layouts().clone().try_map(|layout| limited(&layout))?))
     }
 
-    /// The same sessions, of which those are expired that the server would delete by `index`: to be
-    /// counted, and to be purged before the index is made. `None` where it would delete nothing.
+    /// The same store, in which a session counts as expired if `index` would delete it: used to
+    /// count them, and to purge them before the index is created. `None` if the index would delete
+    /// nothing.
     pub fn deleted_by(&self, index: &IndexSpec) -> Option<Self> {
         // The server deletes any document with a date there, session or not.
         let layouts = self.layouts().clone();

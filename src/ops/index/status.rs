@@ -11,8 +11,8 @@ use crate::model::layout::{Layout, TtlIndex};
 impl IndexSpec {
     /// Whether it differs from the wanted index only in `expireAfterSeconds`.
     pub(crate) fn has_shape_of(&self, wanted: &TtlIndex) -> bool {
-        // The server ignores these when it compares an index that is asked for with one that is there;
-        // everything else makes it refuse with 85.
+        // The server ignores these options when it compares a new index with an existing one. Any
+        // other difference makes it refuse with 85.
         const INDIFFERENT: [&str; 7] =
             ["v", "key", "name", "ns", "background", "expireAfterSeconds", "hidden"];
         const COMPARED: [&str; 2] = ["sparse", "partialFilterExpression"];
@@ -31,7 +31,7 @@ impl IndexSpec {
     }
 }
 
-/// What a partial index for documents whose `field` is null says.
+/// The filter of a partial index on documents whose `field` is null.
 pub(super) fn is_null(field: &str) -> Document {
     doc! { field: { "$type": "null" } }
 }
@@ -50,7 +50,7 @@ pub enum TtlState {
 }
 
 impl TtlState {
-    /// The word for it in rows.
+    /// Its name in rows.
     pub fn name(self) -> &'static str {
         match self {
             Self::Installed => "installed",
@@ -89,20 +89,21 @@ pub fn status(layout: &Layout, indexes: &[IndexSpec], lifetime: Option<Duration>
         let has_own = layout.expiry.iter().any(|rule| rule.lifetime_path.is_some());
         let expiry = if has_own { "a date and each session's own lifetime" } else { "no date" };
         let what = format!(
-            "the expiry of {} is {expiry}, and a TTL index acts on dates only",
+            "the expiry of {} is {expiry}, but a TTL index works with dates only",
             layout.name
         );
         return unsupported(what, None);
     };
-    // An index that deletes nothing and goes another way, descending or hashed, is beside the wanted
-    // one: the server takes both. Some stores create a plain one for themselves.
+    // A plain index with another direction, or a hashed one, can exist beside the wanted one: the
+    // server accepts both, and some stores create one.
     let beside = |index: &IndexSpec| {
         index.stands_in() || !index.is_ttl() && !index.goes(&ttl.key, ttl.direction())
     };
     let on_key =
         |index: &&IndexSpec| (index.is_on(&ttl.key) && !beside(index)) || index.name() == ttl.name;
     let candidates: Vec<_> = indexes.iter().filter(on_key).collect();
-    // Where the index says the lifetime, the application chose it: any will do but the one given.
+    // If the index holds the lifetime, the application chose it, and any value is right unless the
+    // operator gave another.
     let says_lifetime = layout.lifetime_from_index();
     let given = lifetime.filter(|_| says_lifetime).map(|lifetime| lifetime.as_secs());
     let wanted_seconds = given.or(ttl.seconds);
@@ -124,7 +125,7 @@ pub fn status(layout: &Layout, indexes: &[IndexSpec], lifetime: Option<Duration>
     };
     if wanted_seconds.is_none() && state != TtlState::Installed {
         let need = if ttl.only_null.is_some() { Need::IdleLimit } else { Need::Lifetime };
-        let what = format!("the store keeps the lifetime of {} to itself", layout.name);
+        let what = format!("the documents of {} do not store the lifetime", layout.name);
         return unsupported(what, Some(need));
     }
     let installed = found.filter(|_| state == TtlState::Installed).and_then(IndexSpec::seconds);

@@ -1,4 +1,4 @@
-//! The sessions of one batch, judged by what was read, and the conditions of their write.
+//! The sessions of one batch, checked after the read, and the conditions of their write.
 
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument, doc, rawdoc};
@@ -18,13 +18,13 @@ const REPEATED: usize = 64 << 10;
 pub(super) enum Scope {
     /// These `_id`s.
     Keys(Vec<Key>),
-    /// Each of these by itself.
+    /// Each of these in its own statement.
     Each(Vec<Bound>),
-    /// All that is in this range, along the index that `hint` names.
+    /// All sessions in this range of the index that `hint` names.
     Window { range: RawDocumentBuf, hint: Bson },
 }
 
-/// One session, and what must be as it was read when it is written.
+/// One session, and what must be unchanged at the write.
 #[derive(Debug)]
 pub(super) struct Bound {
     pub(super) key: Key,
@@ -37,7 +37,8 @@ pub(super) struct Candidates {
     pub(super) scope: Scope,
     /// The predicate that the write repeats.
     pub(super) filter: Document,
-    /// How many there are; in a window of the `_id`, how many the server looks at.
+    /// The number of sessions; in a window of `_id`s, the number of documents that the server
+    /// examines.
     pub(super) count: u64,
     /// The documents, if they are needed.
     pub(super) documents: Vec<RawDocumentBuf>,
@@ -112,13 +113,14 @@ pub(super) fn judged<'a>(
             keys.push(key);
         } else {
             let layout = layouts.of(document);
-            // A payload that is the document itself has no field of its own to be bound to.
+            // A flat payload has no single field whose value the write could repeat.
             let is_flat = layout.payload.path.is_none() && layout.user_needs_payload();
             let binds = if is_flat && selection.judges_users() { Binding::Document } else { binds };
             let mut condition = Raw::new();
             match as_read(binds, layout, document) {
                 Some(as_read) => condition.extend(&as_read),
-                // Too large to be repeated: what can be says who it was, and when it was touched.
+                // The payload is too large to repeat, so the write repeats the user and the last
+                // touch as far as possible.
                 None if selection.judges_users() => {
                     let of_user = user.and_then(|user| candidates_of(layout, &user));
                     condition.extend(&of_user.unwrap_or_default());
@@ -142,21 +144,21 @@ pub(super) fn judged<'a>(
     Candidates { scope, filter: filter.clone(), count, documents: whole, ids, users }
 }
 
-/// What must not have changed since the read when a session is written.
+/// What must not have changed between the read and the write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Binding {
     /// Only the `_id`: the predicate covers the rest.
     Id,
-    /// The payload, by which it was judged.
+    /// The payload, because it decided the selection.
     Payload,
-    /// All of it: the archive holds this document and no other.
+    /// The whole document, because the archive contains this version of it.
     Document,
 }
 
 impl Purge {
     pub(super) fn binds(&self) -> Binding {
-        // Applications write to an expired session only to renew it, and then the predicate fails. A
-        // fixed session stays, with whatever its store writes meanwhile.
+        // Applications write to an expired session only to renew it, and then the predicate fails.
+        // A fixed session is kept, including what its store writes meanwhile.
         let may_lose =
             !self.selection.query.is_only_expired() && !matches!(self.action, Action::Fix(_));
         let ranks = self.selection.keep.is_some();
@@ -168,15 +170,15 @@ impl Purge {
     }
 }
 
-/// The condition that the expiry has not changed since the read: a session whose last touch follows
-/// from it was not touched since.
+/// The condition that the expiry has not changed since the read, so that a session with a derived
+/// touch was not touched in between.
 fn expiry_as_read(layout: &Layout, document: &RawDocument, condition: &mut Raw) {
     let paths = layout.expiry.iter().filter_map(|rule| rule.path.as_ref());
     let is_there = |path: &&FieldPath| Key::at(document, path).is_some();
     fields_as_read(paths.filter(is_there), document, condition);
 }
 
-/// The condition that fields have not changed since the read; of a field inside an array none is made.
+/// The condition that fields have not changed since the read. Fields inside an array are skipped.
 fn fields_as_read<'a>(
     paths: impl Iterator<Item = &'a FieldPath>,
     document: &RawDocument,
@@ -191,14 +193,14 @@ fn fields_as_read<'a>(
     }
 }
 
-/// The filter of the sessions of one user, which finds too many rather than too few.
+/// The filter of the sessions of one user, which may match too many, but never too few.
 fn candidates_of(layout: &Layout, user: &str) -> Option<RawDocumentBuf> {
     let candidates = Query::of(user).candidates(layout)?;
     RawDocumentBuf::try_from(&doc! { "$and": [candidates] }).ok()
 }
 
-/// What was read of a document as the condition that it is still so. Without one, where it is too large,
-/// only the `_id` and the filter bind the write.
+/// The condition that a document is unchanged since the read. `None` if it is too large: then only
+/// the `_id` and the filter protect the write.
 fn as_read(binds: Binding, layout: &Layout, document: &RawDocument) -> Option<RawDocumentBuf> {
     if document.as_bytes().len() > REPEATED {
         return None;

@@ -16,27 +16,29 @@ use crate::ops::select::Judged;
 use crate::server::reply::documents;
 use crate::store::{Reading, Store};
 
-/// The sessions that a purge is about.
+/// The sessions of a purge.
 #[derive(Debug, Clone, Default)]
 pub struct Counted {
-    /// How many they are.
+    /// The number of sessions.
     pub selected: u64,
     /// Sessions that have the user of the selection where the layout does not look.
     pub elsewhere: Elsewhere,
-    /// Sessions of which nobody can say, because their payload cannot be decoded.
+    /// Sessions for which it is unknown whether they match, because their payload cannot be
+    /// decoded.
     pub undecided: u64,
     /// Which of the users of the selection have selected sessions.
     pub met: Met,
-    /// The `_id`s of those that are selected, if they were read and are few: to find them again.
+    /// The `_id`s of the selected sessions, if they were read and are few enough, to find them
+    /// again.
     pub keys: Option<Vec<Key>>,
 }
 
-/// How many `_id`s are kept, to be found again: more than a few thousand users have sessions.
+/// How many `_id`s are kept: more than the sessions of a few thousand users.
 const FEW: usize = 50_000;
 
 impl Store {
-    /// How many sessions a purge matches now. If only their payloads decide, every
-    /// candidate is decoded, and `looked_at` hears how many of them at a time.
+    /// Counts the sessions that a purge matches now. If their payloads decide, every candidate is
+    /// decoded, and `looked_at` is called with the number of each batch.
     ///
     /// # Errors
     /// As for [`Store::purge`].
@@ -44,7 +46,7 @@ impl Store {
         self.count_and_judge(purge, looked_at).await.map(|counted| counted.selected)
     }
 
-    /// The same, with what else the candidates tell.
+    /// The same, with more facts about the candidates.
     ///
     /// # Errors
     /// As for [`Store::purge`].
@@ -56,13 +58,13 @@ impl Store {
         self.judged(purge, &purge.selection, looked_at).await
     }
 
-    /// The same, with the sessions that have the user of the selection at another place than those
+    /// The same, with the sessions that have the user of the selection in another place than those
     /// of the layout, and would silently stay logged in.
     ///
-    /// The server finds a text anywhere in JSON, but a value in a document only by its path. There
-    /// all sessions are read that the rest of the selection admits, and compared as they are: a
-    /// sample would miss the one that matters. A field that the store has for the user is no
-    /// exception: Laravel's holds only the user of the default guard.
+    /// The server finds text anywhere in JSON, but a value in a document only by its path. For
+    /// documents, all sessions that match the rest of the selection are read and compared: a sample
+    /// could miss the one that matters. This applies even if the store has a field for the user:
+    /// Laravel's field holds only the user of the default guard.
     ///
     /// # Errors
     /// As for [`Store::purge`].
@@ -76,7 +78,7 @@ impl Store {
         self.judged(purge, others.as_ref().unwrap_or(&purge.selection), looked_at).await
     }
 
-    /// Judges what `read` finds, each session by the selection of the purge.
+    /// Checks each session that `read` finds against the selection of the purge.
     async fn judged(
         &self,
         purge: &Purge,
@@ -144,8 +146,8 @@ impl Store {
         Ok((self.count(over).await?, unclear))
     }
 
-    /// The `_id`s of sessions that match a purge although it ended them: of those that their store
-    /// looks up by `ids`.
+    /// The `_id`s of sessions that match a purge although it ended them, among those with these
+    /// `ids`.
     ///
     /// # Errors
     /// As for [`Store::purge`].
@@ -168,7 +170,7 @@ impl Store {
         let mut keys = Vec::new();
         for some in chunks(ids, MOST_KEYS, MOST_BYTES) {
             let named: HashSet<&Key> = some.iter().collect();
-            // A collation may find others, too.
+            // A collation may match other ids, too.
             let is_named = |session: &&RawDocument| {
                 let id = Key::at(session, &layouts.of(session).id.path);
                 id.or_else(|| Key::of(session)).is_some_and(|id| named.contains(&id))

@@ -1,4 +1,4 @@
-//! The throttling of a purge: when its next batch may begin.
+//! The throttling of a purge: decides when the next batch may begin.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,15 +13,15 @@ use crate::server::replication::Lag;
 /// is overloaded.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Pace {
-    /// At most this many sessions per second.
+    /// The maximum number of sessions per second.
     pub rate: Option<u32>,
-    /// Sleep this many times as long as the last batch took.
+    /// Sleep this multiple of the time that the last batch took.
     pub sleep_factor: f64,
     /// Pause while the slowest data-bearing member is further behind the primary than this.
     pub max_lag: Option<Duration>,
 }
 
-/// Why a purge waits.
+/// The reason of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
@@ -29,9 +29,9 @@ pub enum Cause {
     Rate,
     /// [`Pace::sleep_factor`].
     Rest,
-    /// [`Pace::max_lag`]: a member is so far behind.
+    /// [`Pace::max_lag`]: a member is this far behind.
     Lag(Duration),
-    /// [`Pace::max_lag`]: the lag could be read before, and cannot now.
+    /// [`Pace::max_lag`]: the lag was known before, and is not known now.
     LagUnknown,
     /// The server reports that it is overloaded.
     Overload,
@@ -68,7 +68,7 @@ impl std::ops::AddAssign for Throttled {
     }
 }
 
-/// What a rate may catch up after a slow batch; more would be a burst.
+/// How much a rate may catch up after a slow batch; more would be a burst.
 const SLACK: Duration = Duration::from_millis(250);
 
 /// When the next batch may begin, by the rate and the pauses.
@@ -92,18 +92,19 @@ impl Throttle {
         (!longest.0.is_zero()).then_some(longest)
     }
 
-    /// A batch of about this many sessions begins.
+    /// Records the start of a batch of about this many sessions.
     pub(super) fn begin(&mut self, now: Instant, sessions: u64) {
         let earliest = now.checked_sub(SLACK).unwrap_or(now);
         self.due = self.due.max(earliest) + self.share(sessions);
     }
 
-    /// A batch that began as one of `expected` sessions had `done` and took this long.
+    /// Records the end of a batch of `expected` sessions, of which `done` were written in this
+    /// time.
     pub(super) fn end(&mut self, now: Instant, expected: u64, done: u64, took: Duration) {
         if let Some(too_much) = expected.checked_sub(done) {
             self.due = self.due.checked_sub(self.share(too_much)).unwrap_or(self.due);
         }
-        // A factor is finite and not negative; the longest rest is an hour.
+        // A factor is finite and not negative; the longest sleep is an hour.
         let rest = took.mul_f64(self.pace.sleep_factor.clamp(0.0, 1e6));
         self.rested = now + rest.min(Duration::from_secs(3600));
     }
@@ -127,14 +128,14 @@ impl Overload {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The server is overloaded: no batch begins for a while, each time for longer.
+    /// Records that the server is overloaded: no batch begins for a while, each time for longer.
     pub(super) fn met(&self, now: Instant) {
         let mut state = self.lock();
         let pause = state.map_or(PAUSES.0, |(pause, _)| (pause * 2).min(PAUSES.1));
         *state = Some((pause, now + pause));
     }
 
-    /// A batch was carried out: the next pause is half as long, and then there is none.
+    /// Records a successful batch: the next pause is half as long, until there is none.
     pub(super) fn eased(&self) {
         let mut state = self.lock();
         *state = state
@@ -225,8 +226,8 @@ impl Gate {
         reports
     }
 
-    /// Whether the members are too far behind. A lag that cannot be read at the start is an error;
-    /// what cannot be read in the meantime is waited for.
+    /// Whether the members are too far behind. If the lag cannot be read at the start, that is an
+    /// error; if it cannot be read later, the purge waits.
     async fn lag(&mut self, now: Instant) -> Result<Option<(Duration, Cause)>> {
         let Some(most) = self.pace.max_lag else { return Ok(None) };
         let asked_lately =
@@ -250,7 +251,7 @@ impl Gate {
     }
 }
 
-/// Whether both wait for the same thing, however long.
+/// Whether both have the same cause, however long they are.
 fn is_same(one: Cause, other: Cause) -> bool {
     std::mem::discriminant(&one) == std::mem::discriminant(&other)
 }

@@ -1,5 +1,5 @@
-//! How the sessions of a purge are found: by windows of their expiry, by windows of their `_id`, or
-//! one by one. Pure, but for asking the server which plan it would choose.
+//! Decides how the sessions of a purge are found: by windows of the expiry, by windows of `_id`, or
+//! one by one. Pure, except for reading the server's query plan.
 
 use std::collections::VecDeque;
 
@@ -14,13 +14,13 @@ use crate::model::index_spec::IndexSpec;
 use crate::model::key::Raw;
 use crate::store::{Store, joined};
 
-/// What a purge would do.
+/// The plan of a purge.
 #[derive(Debug)]
 pub struct Plan {
     /// How most of the sessions are found.
     pub strategy: Strategy,
     /// The plan that the server chooses for the selection, such as `IXSCAN expires_1` or
-    /// `COLLSCAN`; none if it does not report one.
+    /// `COLLSCAN`; `None` if it does not report one.
     pub winning: Option<String>,
     /// Whether the whole collection is scanned for some of its sessions, because an index is missing.
     pub walks: bool,
@@ -40,7 +40,7 @@ impl Store {
         let indexes = self.indexes().await?;
         let (mut parts, rest) = self.along_indexes(purge, &indexes)?;
         match rest {
-            // Many users, some at a time.
+            // Many users are processed in parts.
             Some(predicate) if selections.len() > 1 => {
                 let of = |selection| Group::new(selection, predicate.clone());
                 parts.extend(selections.into_iter().map(|some| Part::Group(of(some))));
@@ -59,12 +59,12 @@ impl Store {
         purge: &Purge,
         indexes: &[IndexSpec],
     ) -> Result<(VecDeque<Part>, Option<Document>)> {
-        // Sessions of layouts that differ in this are found as the server thinks best.
+        // If the layouts differ in this, the server chooses how to find the sessions.
         let expired = self.layouts().expired_parts(purge.selection.cutoff);
         let Some((ranges, mut rest)) = expired.filter(|_| purge.is_by_expiry_alone()) else {
             return Ok((VecDeque::new(), Some(purge.predicate(self.layouts())?)));
         };
-        // The server examines only a range; an index on the expiry alone decides it.
+        // With an index on the expiry, the server examines only a range.
         let invariant = purge.selection.invariant(self.layouts());
         let mut parts = VecDeque::new();
         for (path, below) in ranges {
@@ -80,7 +80,7 @@ impl Store {
         Ok((parts, (!rest.is_empty()).then(|| all(vec![any(rest), invariant]))))
     }
 
-    /// How the sessions of `predicate` are found where no window of their expiry leads to them.
+    /// How the sessions of `predicate` are found without windows of the expiry.
     async fn part(&self, purge: &Purge, predicate: Document) -> Result<Part> {
         if let Some(keys) = purge.selection.keys.clone() {
             return Ok(Part::Keys(Keys::new(keys, predicate)));
@@ -100,7 +100,7 @@ impl Store {
         Ok(Part::Ids(Ids::new(filter, predicate)))
     }
 
-    /// The plan that the server chooses for a filter. Not every server reports it, nor to every login.
+    /// The plan that the server chooses for a filter. Some servers and logins do not get one.
     async fn winning_plan(&self, filter: Option<Filter>) -> Option<String> {
         let mut find = Raw::new();
         find.document("filter", &filter?.raw()?);
@@ -117,7 +117,8 @@ impl Store {
 
 const COLLSCAN: &str = "COLLSCAN";
 
-/// The stages that read, of a plan of any server version: nested, per shard, or in two languages.
+/// The reading stages of a plan, in the format of any server version: nested, per shard, or
+/// slot-based.
 fn stages_of(plan: &Bson, found: &mut Vec<String>) {
     match plan {
         Bson::Document(plan) => {

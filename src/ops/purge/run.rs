@@ -1,4 +1,4 @@
-//! A purge under way: reads the next batch while earlier ones are written, no faster than it may.
+//! A running purge: reads the next batch while earlier ones are written, within the limits.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,13 +33,13 @@ pub struct Batch {
     /// Sessions that were read for it but no longer matched at the write: they were renewed or removed
     /// meanwhile. None if the sessions were not read.
     pub spared: Option<u64>,
-    /// Whether `done` is exact; after a connection that broke in mid-write it is "at least".
+    /// Whether `done` is exact; if a connection broke during a write, it is "at least".
     pub exact: bool,
-    /// Of `done`, those that an archive holds; none if there is no archive.
+    /// How many of `done` are in the archive; `None` without an archive.
     pub archived: Option<u64>,
-    /// Sessions left alone because the archive has no form for them.
+    /// Sessions that were kept because the archive cannot represent them.
     pub kept: u64,
-    /// Sessions that the server refused to change, because of what they are.
+    /// Sessions that the server refused to change, because of their content.
     pub refused: u64,
     /// The short ids of some of those that were kept or refused.
     pub left: Vec<String>,
@@ -48,27 +48,27 @@ pub struct Batch {
     /// The ids by which the store finds its sessions, if the purge reports them. Sessions that were
     /// spared are among them.
     pub ids: Vec<Key>,
-    /// The user of each of those, if the purge reports users.
+    /// The users of these sessions, if the purge reports users.
     pub users: Vec<Option<String>>,
     /// The range of the expiry or of the `_id` that was written, if no sessions were read.
     pub window: Option<bson::RawDocumentBuf>,
-    /// How long its write took.
+    /// The duration of the write.
     pub took: Duration,
 }
 
 /// What happens next in a purge.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// A batch was carried out.
+    /// A batch was written.
     Batch(Batch),
     /// It waits: reported at once if the server has to catch up, and at intervals during any long wait.
     /// Reading the stream continues the wait.
     Paused(Cause),
 }
 
-/// How many of the sessions that a batch left alone are named.
+/// How many kept or refused sessions of a batch are named.
 const NAMED: usize = 3;
-/// How often another way is looked for after an index that led to the sessions was lost.
+/// How often a new plan is made after the index in use was lost.
 const MOST_PLANS: u32 = 5;
 
 /// A batch that is being written: the expected number of sessions, and what is known before the result.
@@ -83,20 +83,20 @@ pub struct Purging {
     writer: Writer,
     archive: Option<Archive>,
     source: Option<Source>,
-    /// How sessions are found, once that is known.
+    /// The source of sessions, once the plan is known.
     strategy: Strategy,
     walks: bool,
     jobs: usize,
     flights: FuturesUnordered<Flight>,
-    /// Whether the source gave its last batch.
+    /// Whether the source has no more batches.
     dry: bool,
     finished: bool,
     failure: Option<Error>,
     exact: bool,
-    /// Which collection it began with.
+    /// The identity of the collection at the start.
     identity: Identity,
-    /// Whether the index is gone that led to the sessions, so that there must be another plan; and how
-    /// many plans there were.
+    /// Whether the index in use is gone, so that a new plan is needed; and the number of plans so
+    /// far.
     lost_index: bool,
     plans: u32,
     gate: Gate,
@@ -107,8 +107,7 @@ impl Store {
     /// Starts a purge: nothing is read or written before its first batch is pulled.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where a layout has no date for a condition, or no way to end a
-    /// session but to delete it.
+    /// [`Error::Unsupported`] if a layout lacks a date for a condition, or can end a session only by deleting it.
     pub fn purge(&self, purge: Purge, cancel: CancellationToken) -> Result<Purging> {
         purge.predicate(self.layouts())?;
         let updates: Vec<Bson> = match &purge.action {
@@ -124,8 +123,8 @@ impl Store {
         Ok(Purging::new(self, purge, self.layouts().apart(updates), cancel))
     }
 
-    /// How one session is logged out: it is expired where its store looks at the expiry when it
-    /// reads, and else deleted.
+    /// How to log out one session: it is expired if its store checks the expiry when it reads a
+    /// session, else deleted.
     pub fn way_out(&self, now: DateTime) -> Action {
         if self.layouts().endings(now).is_ok() { Action::Expire } else { Action::Delete }
     }
@@ -171,8 +170,8 @@ impl Purging {
         }
     }
 
-    /// Writes each batch into `archive`, and syncs it, before it is deleted: no session is ever in
-    /// neither place.
+    /// Writes each batch into `archive`, and syncs it, before it is deleted: every session is
+    /// always in at least one of the two places.
     #[must_use]
     pub fn archive_to(mut self, archive: Archive) -> Self {
         self.purge.archive = true;
@@ -180,18 +179,18 @@ impl Purging {
         self
     }
 
-    /// Returns the archive, if there is one that can still be written.
+    /// Returns the archive, if there is one and it is still usable.
     pub fn into_archive(self) -> Option<Archive> {
         self.archive
     }
 
-    /// Whether the batches so far add up to what was done. `false` once a write failed in a way that
-    /// leaves open how much of it was carried out.
+    /// Whether the batches so far account for everything that was done. `false` once a write failed
+    /// with an unknown result.
     pub fn is_exact(&self) -> bool {
         self.exact
     }
 
-    /// Whether nothing of the selection is left.
+    /// Whether the whole selection was processed.
     pub fn is_finished(&self) -> bool {
         self.finished
     }
@@ -201,13 +200,12 @@ impl Purging {
         self.walks
     }
 
-    /// Whether an index that led to the sessions was dropped or hidden meanwhile, so that they are
-    /// found in another way.
+    /// Whether the index in use was dropped or hidden, so that a new plan was made.
     pub fn lost_index(&self) -> bool {
         self.plans > 1
     }
 
-    /// How long it waited so far, and for what.
+    /// How long the purge waited so far, by cause.
     pub fn throttled(&self) -> Throttled {
         self.gate.throttled
     }
@@ -230,7 +228,7 @@ impl Purging {
                     },
                     None if stops => return self.failed().await.map_or(Ok(None), Err),
                     None if std::mem::take(&mut self.lost_index) => {
-                        // What was done is gone, and a new plan finds the rest.
+                        // Finished sessions no longer match, so a new plan finds the rest.
                         (self.source, self.dry) = (None, false);
                         self.failure = self.check_collection().await.err();
                         continue;
@@ -257,7 +255,7 @@ impl Purging {
                     Err(error) => self.failure = Some(error),
                 },
                 Ok(None) if self.cancel.is_cancelled() => {}
-                // Sessions in flight may yet be spared, and are then examined again.
+                // Sessions in flight may still be spared, and are then examined again.
                 Ok(None) if !self.flights.is_empty() => self.dry = true,
                 Ok(None) => match self.check_collection().await {
                     Ok(true) => {
@@ -272,7 +270,7 @@ impl Purging {
         }
     }
 
-    /// Takes the error down, unless there is another way.
+    /// Records the error, unless a new plan may help.
     fn fail(&mut self, error: Error) {
         if error.is_of_lost_index() && self.plans < MOST_PLANS {
             self.lost_index = true;
@@ -281,7 +279,7 @@ impl Purging {
         }
     }
 
-    /// What it failed with. A collection that is not the same any more is what is behind other errors.
+    /// The error of the purge. If the collection was replaced, that is the cause of other errors.
     async fn failed(&mut self) -> Option<Error> {
         let error = self.failure.take()?;
         let is_of_server = error.code().is_some() || matches!(error, Error::NoCollection { .. });
@@ -293,8 +291,8 @@ impl Purging {
         }
     }
 
-    /// An error if the name of the collection stands for another one by now, or for none: sessions
-    /// that were not found in it were not renewed. `false` if it was cancelled before the server answered.
+    /// An error if the collection was dropped or replaced: then sessions that were not found were
+    /// not renewed. `false` if cancelled before the server answered.
     fn check_collection(&self) -> impl Future<Output = Result<bool>> + use<> {
         let (store, before, cancel) =
             (self.store.clone(), self.identity.clone(), self.cancel.clone());
@@ -312,7 +310,7 @@ impl Purging {
         }
     }
 
-    /// How many batches may be in flight now.
+    /// The number of batches that may be in flight now.
     fn allowed(&self) -> usize {
         if self.gate.overload.is_near() { 1 } else { self.jobs }
     }
@@ -333,8 +331,8 @@ impl Purging {
         self.landed(landed?).await.map(Step::Batch)
     }
 
-    /// The next candidates, or `None` at the end and when it was cancelled. Reading changes
-    /// nothing, so an interrupted process need not wait for its answer.
+    /// The next candidates; `None` at the end, or if cancelled. Reading changes nothing, so an
+    /// interrupted process need not wait for its answer.
     async fn read(&mut self) -> Result<Option<Candidates>> {
         let mut retries = Retries::default();
         let cancel = self.cancel.clone();
@@ -347,8 +345,8 @@ impl Purging {
                         self.gate.overload.met(Instant::now());
                     }
                     retries.pause(&cancel, error).await?;
-                    // After a lost cursor, the scan begins again, and would find the sessions in
-                    // flight: it waits for these first.
+                    // After a lost cursor, the scan begins again. It first waits for the sessions
+                    // in flight, which it would find otherwise.
                     if !self.flights.is_empty() {
                         return Ok(None);
                     }
@@ -376,7 +374,8 @@ impl Purging {
         source.next(By { store: &self.store, purge: &self.purge, size, in_flight }).await
     }
 
-    /// Two keep a standalone busy; waiting for the majority requires more (measured on mongod 6.0.5).
+    /// Two batches keep a standalone busy; waiting for a majority requires more (measured on mongod
+    /// 6.0.5).
     fn usual_jobs(&self, kind: Topology) -> usize {
         match kind {
             _ if self.purge.pace.sleep_factor > 0.0 => 1,
@@ -391,8 +390,8 @@ impl Purging {
         share.map_or(size, |share| size.min(share))
     }
 
-    /// Puts the candidates into the archive, if there is one. Those that it cannot take are no
-    /// candidates any more; their keys come along.
+    /// Writes the candidates to the archive, if there is one. Removes those that it cannot
+    /// represent, and returns their keys.
     async fn keep(&mut self, mut candidates: Candidates) -> Result<(Candidates, Vec<Key>)> {
         let Some(mut archive) = self.archive.take() else { return Ok((candidates, Vec::new())) };
         let documents = std::mem::take(&mut candidates.documents);
@@ -421,12 +420,12 @@ impl Purging {
         let batch =
             Batch { spared, kept: kept.len() as u64, left, ids, users, window, ..Batch::default() };
         let writer = self.writer.clone();
-        // A task of its own, because a driver's future must not be dropped.
+        // In its own task, because a driver future must not be dropped.
         self.flights
             .push(tokio::spawn(async move { (expected, batch, writer.write(candidates).await) }));
     }
 
-    /// The result of a batch; nothing if it failed as a whole.
+    /// The result of a batch; `None` if it failed completely.
     async fn landed(&mut self, flight: Result<(u64, Batch, Written), JoinError>) -> Option<Batch> {
         let Ok((expected, mut batch, written)) = flight else {
             self.exact = false;
@@ -470,7 +469,7 @@ fn is_changed(error: &Error) -> bool {
     matches!(error, Error::CollectionChanged { .. })
 }
 
-/// A task of ours panicked, and said so itself.
+/// One of our tasks panicked, and its message was printed.
 fn lost() -> Error {
     Error::Unsupported("a batch was lost".into())
 }

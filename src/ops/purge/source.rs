@@ -1,5 +1,5 @@
-//! Where the sessions of a purge come from: one batch after the other, each with the
-//! conditions of its write.
+//! The source of the sessions of a purge: one batch after the other, each with the conditions of
+//! its write.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -17,11 +17,12 @@ use crate::model::selection::{MOST_BYTES, Selection, chunks};
 use crate::server::reply::documents;
 use crate::store::{Batches, Store, joined, raw_document};
 
-/// How often sessions that changed while they were judged are judged again.
+/// How often sessions that changed during the check are checked again.
 const ROUNDS: u32 = 3;
-/// The types of `_id` that windows go through one after the other: `$gte` stays within one type.
+/// The types of `_id` whose windows are processed one after the other, because `$gte` stays within
+/// one type.
 const WINDOWED: [&str; 3] = ["string", "objectId", "binData"];
-/// All others that an `_id` may have.
+/// All other types of `_id`.
 const OTHERS: [&str; 14] = [
     "number",
     "object",
@@ -43,15 +44,15 @@ const OTHERS: [&str; 14] = [
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a purge has a few of them")]
 pub(super) enum Part {
-    /// Those whose expiry is in a range, along its index.
+    /// Sessions with an expiry in a range, along its index.
     Expiry(Expiry),
-    /// Those that match, in the order of `_id`.
+    /// Matching sessions, in the order of `_id`.
     Walk(Walk),
-    /// Those that match, with the plan that the server chooses.
+    /// Matching sessions, with the plan that the server chooses.
     Ids(Ids),
-    /// Those with certain `_id`s that match.
+    /// Matching sessions with given `_id`s.
     Keys(Keys),
-    /// Those of some users among many.
+    /// Matching sessions of some users among many.
     Group(Group),
 }
 
@@ -80,13 +81,13 @@ impl Part {
 pub(super) struct Source(pub(super) VecDeque<Part>);
 
 impl Source {
-    /// The next batch; `None` at the end. After an error the same call may be made again.
+    /// The next batch; `None` at the end. After an error, the call may be repeated.
     pub(super) async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
         while let Some(part) = self.0.front_mut() {
-            // Boxed, or the compiler looks through all the types of the driver below it, deeper than its
-            // limit, for whoever sends a purge to another thread.
+            // Boxed, because otherwise the compiler exceeds its recursion limit in the driver's
+            // types when a purge is sent to another thread.
             let next = part.next(by).boxed().await?;
-            // A part may have more once it is known what was spared.
+            // A part may have more batches once the spared sessions are known.
             if next.is_some() || self.0.len() == 1 || by.in_flight {
                 return Ok(next);
             }
@@ -104,7 +105,7 @@ impl Source {
     }
 }
 
-/// Windows of an expiry: what is in the range is expired.
+/// Windows of an expiry: every session in the range is expired.
 #[derive(Debug)]
 pub(super) struct Expiry {
     path: String,
@@ -112,22 +113,22 @@ pub(super) struct Expiry {
     index: String,
     /// The other conditions.
     filter: Document,
-    /// Where the next window begins: `$gte` or `$gt` a value.
+    /// The start of the next window: `$gte` or `$gt` a value.
     from: Option<(&'static str, Key)>,
-    /// Sessions of one instant, more than a batch of them.
+    /// Sessions with the same expiry, more than one batch of them.
     burst: Option<(Key, Ids)>,
     ended: bool,
 }
 
 impl Expiry {
-    /// Those whose `path` is below this value, along `index`, and that match.
+    /// Matching sessions whose `path` is below this value, along `index`.
     pub(super) fn new(path: String, below: &Bson, index: String, filter: Document) -> Self {
         let below = Key::from(below);
         Self { path, below, index, filter, from: None, burst: None, ended: false }
     }
 
-    /// A window ends where `skip` leads along the index. The server answers that from the index, so
-    /// that no session is read before it is deleted.
+    /// Finds the end of a window with `skip`. The server answers from the index alone, so no
+    /// session is read before it is deleted.
     async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
         loop {
             if let Some((instant, ids)) = &mut self.burst {
@@ -144,18 +145,18 @@ impl Expiry {
             let bound = by.bound(&range, &self.path, &self.index, by.size).await?;
             let Some(bound) = bound else {
                 self.ended = true;
-                // Most passes of a sweep find nothing: then nothing is deleted, either.
+                // Most passes of a sweep find nothing, so they need no delete.
                 let is_empty = self.from.is_none()
                     && by.bound(&range, &self.path, &self.index, 0).await?.is_none();
                 return Ok((!is_empty).then(|| self.window(range, by.size)));
             };
             let begins = matches!(&self.from, Some(("$gte", from)) if *from == bound);
             if !bound.is_scalar() {
-                // An array instead of one instant: no window can end there.
+                // An array instead of a single time: a window cannot end there.
                 self.ended = true;
                 self.burst = Some((bound, self.ids(&range)?));
             } else if begins {
-                // More sessions of one instant than a batch has: no window is narrower.
+                // More sessions with the same expiry than fit a batch: no window can be narrower.
                 let instant = compared(&self.path, &[("$eq", &bound)]);
                 self.burst = Some((bound, self.ids(&instant)?));
             } else {
@@ -166,7 +167,7 @@ impl Expiry {
         }
     }
 
-    /// What is not yet done, up to `end`.
+    /// The remaining range, up to `end`.
     fn range(&self, operator: &str, end: &Key) -> RawDocumentBuf {
         let from = self.from.iter().map(|(from, value)| (*from, value));
         let range: Vec<_> = from.chain([(operator, end)]).collect();
@@ -179,7 +180,7 @@ impl Expiry {
     }
 
     fn ids(&self, range: &RawDocument) -> Result<Ids> {
-        // An instant or a number is decoded without a loss.
+        // A date or a number is decoded without loss.
         let range = Document::try_from(range);
         let range = range.map_err(|_| Error::Document("an expiry cannot be decoded".into()))?;
         let filter = all(vec![range, self.filter.clone()]);
@@ -193,7 +194,7 @@ pub(super) struct Walk {
     filter: Document,
     types: VecDeque<&'static str>,
     from: Option<Key>,
-    /// Ids of other types, which are few if there are any.
+    /// Ids of other types, which are rare.
     others: Option<Ids>,
 }
 
@@ -240,15 +241,15 @@ fn of_type(types: &[&str]) -> Document {
     doc! { "_id": { "$type": types } }
 }
 
-/// Sessions that are read, and judged here if only their payload decides.
+/// Sessions that are read, and checked here if their payload decides.
 #[derive(Debug)]
 pub(super) struct Ids {
-    /// By what the sessions are found.
+    /// The filter that finds the sessions.
     filter: Document,
-    /// What their writes repeat of it.
+    /// The filter that their writes repeat.
     predicate: Document,
     reader: Option<Batches>,
-    /// How often the reader began, and how many sessions were spared since.
+    /// How often the reader started, and how many sessions were spared since.
     rounds: u32,
     spared: u64,
 }
@@ -261,8 +262,8 @@ impl Ids {
     async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
         loop {
             if self.reader.is_none() {
-                // A session that changed between the read and the write was spared, because it may be
-                // another one now; it is judged again.
+                // A session that changed between the read and the write was spared, because it may
+                // no longer match. It is checked again.
                 let changed = self.spared > 0 && by.purge.binds() != Binding::Id;
                 let again = changed && self.rounds <= ROUNDS;
                 if self.rounds > 0 && !again {
@@ -293,7 +294,7 @@ impl Ids {
     }
 }
 
-/// Sessions of some users: the filter that names them is made when its turn comes, since those of all
+/// Sessions of some users. Each filter is built when its turn comes, because the filters for all
 /// users together take much memory.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -321,12 +322,12 @@ impl Group {
     }
 }
 
-/// Sessions whose `_id`s are known. They are read all the same: one that did not match from the start
-/// was not renewed.
+/// Sessions whose `_id`s are known. They are read nevertheless, because a session that did not
+/// match from the start must not count as renewed.
 #[derive(Debug)]
 pub(super) struct Keys {
     keys: Vec<Key>,
-    /// How many of them were read, and those that are being read.
+    /// How many of them were read, and the part that is being read.
     at: usize,
     reading: Option<(Batches, usize)>,
     filter: Document,
@@ -352,7 +353,7 @@ impl Keys {
             let keys = &self.keys[self.at..self.at + *count];
             match reader.next().await {
                 Ok(Some(batch)) => {
-                    // By a collation others may be equal to them.
+                    // With a collation, other ids may be equal to them.
                     let named: Option<HashSet<&Key>> = is_collated.then(|| keys.iter().collect());
                     let is_named = |document: &&bson::RawDocument| {
                         named.as_ref().is_none_or(|named| {
@@ -379,7 +380,7 @@ impl Keys {
     }
 }
 
-/// How the next batch is read: of which collection, for which action, and at most how many sessions.
+/// What the next batch needs: the collection, the action, and the maximum number of sessions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct By<'a> {
     pub(super) store: &'a Store,
@@ -390,7 +391,7 @@ pub(super) struct By<'a> {
 }
 
 impl By<'_> {
-    /// What must be read of the sessions that match.
+    /// The fields to read of the matching sessions.
     async fn candidates(self, filter: impl Into<Filter>) -> Result<Batches> {
         let Self { store, purge, size, .. } = self;
         // Only a whole document shows which of several fields holds its id.
@@ -404,7 +405,7 @@ impl By<'_> {
         store.read_ids(filter, also.as_slice(), size).await
     }
 
-    /// The value of `path` that is `skip` places further along an index, if there is one.
+    /// The value of `path` that is `skip` entries further along an index, if there is one.
     async fn bound(
         self,
         range: &bson::RawDocument,
@@ -432,8 +433,7 @@ impl By<'_> {
     }
 }
 
-/// The first value on the way along a dotted path, where an array stands on it: none that a window
-/// can end at.
+/// The value at a dotted path, or the first array on it, at which a window cannot end.
 fn outer(document: &bson::RawDocument, path: &str) -> Option<Key> {
     path.split_once('.').and_then(|(first, _)| Key::at(document, first))
 }

@@ -12,7 +12,7 @@ use crate::model::query::Query;
 use crate::model::selection::Selection;
 use crate::model::session::State;
 
-/// What a purge does to a session.
+/// The action of a purge on a session.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Its document is deleted.
@@ -43,28 +43,28 @@ fn selections(mendings: &[Mending]) -> Vec<Document> {
 /// A selection and the action on it: a plain value.
 #[derive(Debug, Clone)]
 pub struct Purge {
-    /// Which sessions.
+    /// The sessions.
     pub selection: Selection,
     /// The action.
     pub action: Action,
-    /// Sessions per batch; in a scan of the collection, sessions examined. Without a number, the
-    /// number that is fast for the strategy.
+    /// Sessions per batch; in a scan of the collection, sessions examined. By default, a number
+    /// that is fast for the strategy.
     pub batch_size: Option<u32>,
-    /// Batches in flight; without a number, the number that is fast on this deployment.
+    /// Batches in flight; by default, a number that is fast on this deployment.
     pub jobs: Option<u32>,
     /// The throttling.
     pub pace: Pace,
-    /// Whether the documents are kept in an archive, so that they must be read.
+    /// Whether the documents are archived, so that they must be read.
     pub archive: bool,
     /// Whether batches report the ids of their sessions.
     pub tells_ids: bool,
-    /// Whether batches that tell ids tell the users, too, so that whole sessions are read.
+    /// Whether batches with ids also report users, so that whole sessions are read.
     pub tells_users: bool,
 }
 
 impl Purge {
-    /// Applies `action` to the sessions of `selection`, but to credentials of programs only if they are
-    /// named.
+    /// Applies `action` to the sessions of `selection`, but to credentials of programs only if they
+    /// are named by id.
     pub fn new(selection: Selection, action: Action) -> Self {
         Self {
             selection: Selection { spares_credentials: true, ..selection },
@@ -83,7 +83,7 @@ impl Purge {
         Self::new(Selection::expired(now, cutoff), Action::Delete)
     }
 
-    /// The filters of the sessions to which something is done; see [`Selection::filter`].
+    /// The filters of the sessions that the action applies to; see [`Selection::filter`].
     ///
     /// # Errors
     /// As for [`Selection::filter`].
@@ -91,12 +91,12 @@ impl Purge {
         Ok(self.selection.keyed(&self.condition(layouts)?))
     }
 
-    /// The filter of the sessions to which something is done, without the `_id`s.
+    /// The filter of the sessions that the action applies to, without the `_id`s.
     pub(super) fn condition(&self, layouts: &Layouts) -> Result<Document> {
         Ok(all(vec![self.selection.condition(layouts)?, self.pending(layouts)]))
     }
 
-    /// The same of no more than a few of the sessions that are named, whose plan is that of all.
+    /// The same for only a few of the named sessions, which have the same plan as all of them.
     pub(super) fn few(&self) -> Self {
         const FEW: usize = 100;
         let keys = self.selection.keys.as_ref();
@@ -104,7 +104,7 @@ impl Purge {
         Self { selection: Selection { keys, ..self.selection.clone() }, ..self.clone() }
     }
 
-    /// What a write repeats that names the `_id`s itself.
+    /// The filter that a write by `_id` repeats.
     pub(super) fn predicate(&self, layouts: &Layouts) -> Result<Document> {
         Ok(all(vec![self.selection.predicate(layouts)?, self.pending(layouts)]))
     }
@@ -113,10 +113,10 @@ impl Purge {
         self.action.pending(layouts, self.selection.now)
     }
 
-    /// Whether it deletes expired sessions, without any other condition: then ranges of the expiry are
-    /// enough, and no session needs to be read.
+    /// Whether it deletes expired sessions without any other condition. Then ranges of the expiry
+    /// are enough, and no session needs to be read.
     pub(super) fn is_by_expiry_alone(&self) -> bool {
-        // What is excepted by its `_id` is part of every filter.
+        // Sessions spared by `_id` are part of every filter.
         let Selection { query, keys, .. } = &self.selection;
         *query == Query::state(State::Expired)
             && keys.is_none()
@@ -138,7 +138,7 @@ impl Purge {
 /// The steps in which a purge processes its sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
-    /// Windows of the expiry, along its index: nothing but their bounds is read.
+    /// Windows of the expiry, along its index: only their bounds are read.
     ExpiryWindows,
     /// Windows of the `_id`, over the whole collection, because no index finds the sessions.
     IdWindows,

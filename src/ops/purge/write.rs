@@ -1,4 +1,4 @@
-//! Writes one batch: retries while that may help, and never counts more than was done.
+//! Writes one batch: retries while that may help, and never counts a session twice.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -20,21 +20,22 @@ use crate::server::backoff::Retries;
 use crate::server::reply::{affected, documents, write_errors};
 use crate::store::{Store, joined, raw_document};
 
-/// Statements that go into one command where each session has its own.
+/// The maximum number of statements in one command, if each session has its own.
 const STATEMENTS: usize = 200;
-/// How many bytes of them, unless a single one is larger: a command holds 16 MB.
+/// The maximum size of these statements, unless a single one is larger: a command is limited to 16
+/// MB.
 const STATEMENT_BYTES: usize = 8 << 20;
 /// How long the server may work on one batch, in milliseconds.
 const BATCH_MAX_MS: i64 = 60_000;
-/// How many sessions the server may refuse to change before the purge gives up: then it is no matter
-/// of single documents.
+/// How many sessions the server may refuse to change before the purge gives up, because the cause
+/// is not a single document.
 const MOST_REFUSED: u64 = 100;
 
 /// The result of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Written {
     pub(super) done: u64,
-    /// Whether `done` is exact, or "at least".
+    /// Whether `done` is exact rather than "at least".
     pub(super) exact: bool,
     /// How long it took, including retries.
     pub(super) took: Duration,
@@ -57,15 +58,15 @@ pub(super) struct Writer {
     pub(super) cancel: CancellationToken,
     /// How many sessions the server refused to change so far.
     pub(super) refused: Arc<AtomicU64>,
-    /// Whether it refused any, so that each is written by itself.
+    /// Whether it refused any, so that each is written in its own statement.
     pub(super) apart: Arc<AtomicBool>,
 }
 
-/// What goes into one command.
+/// The content of one command.
 enum Work<'a> {
     /// In one statement.
     Keys(&'a [Key]),
-    /// In a statement each.
+    /// Each in its own statement.
     Apart(Cow<'a, [Key]>),
     Each(&'a [Bound]),
     Window {
@@ -75,7 +76,7 @@ enum Work<'a> {
 }
 
 impl Work<'_> {
-    /// The session that this statement is for; `None` where it is for many.
+    /// The session of this statement; `None` if it is for many.
     fn key_of(&self, statement: usize) -> Option<&Key> {
         match self {
             Self::Keys(_) | Self::Window { .. } => None,
@@ -88,9 +89,9 @@ impl Work<'_> {
 /// Why a command failed.
 struct Failed {
     error: Error,
-    /// Whether it was counted what it did.
+    /// Whether its work was counted.
     counted: bool,
-    /// What the server says of single statements.
+    /// The server's errors about single statements.
     each: Vec<(usize, Error)>,
 }
 
@@ -105,8 +106,8 @@ impl Writer {
         written
     }
 
-    /// Writes all of it, or as much as can be; nothing is the error where it was cancelled while no
-    /// server was there.
+    /// Writes as much of the batch as possible. The error is `None` if cancelled while no server
+    /// was reachable.
     async fn write_all(
         &self,
         candidates: &Candidates,
@@ -137,7 +138,7 @@ impl Writer {
                 !each.is_empty() && each.iter().all(|(_, error)| error.is_of_document());
             if is_of_documents && is_of_many(work) {
                 self.apart.store(true, Ordering::Relaxed);
-                // What such a statement did before it met the document is not counted.
+                // The work of such a statement before it reached the document is not counted.
                 written.exact = false;
                 continue;
             }
@@ -150,15 +151,15 @@ impl Writer {
                 left.pop_front();
                 continue;
             }
-            // It may have been carried out, in whole or in part. A retry is safe, because it
-            // repeats the predicate.
+            // The command may have been carried out, completely or in part. A retry is safe,
+            // because it repeats the predicate.
             written.exact &= counted || error.is_refusal();
             self.wait_out(&mut retries, error).await?;
         }
         Ok(())
     }
 
-    /// The same work with a statement for each session; `None` if that is so already.
+    /// The same work with a statement for each session; `None` if it already is.
     async fn apart<'a>(
         &self,
         work: &Work<'a>,
@@ -192,7 +193,7 @@ impl Writer {
         self.refused.fetch_add(sessions, Ordering::Relaxed) + sessions <= MOST_REFUSED
     }
 
-    /// Waits until a retry may help. Otherwise returns the error, or nothing if it was cancelled while no
+    /// Waits until a retry may help. Otherwise returns the error, or `None` if cancelled while no
     /// server was reachable.
     async fn wait_out(&self, retries: &mut Retries, error: Error) -> Result<(), Option<Error>> {
         if error.is_overload() {
@@ -205,7 +206,7 @@ impl Writer {
         }
     }
 
-    /// One command. Adds what it did to `done`.
+    /// Sends one command, and adds its count to `done`.
     async fn run(&self, statements: &[RawDocumentBuf], done: &mut u64) -> Result<(), Failed> {
         let collection = self.store.name();
         let (name, list, count, mut command) = match self.updates.is_empty() {
@@ -227,11 +228,12 @@ impl Writer {
         reply.refusal.map_or(Ok(()), |error| Err(Failed { error, counted: true, each: each() }))
     }
 
-    /// What each command writes, so that none is too large.
+    /// Splits the work into commands that are not too large.
     fn work<'a>(&self, scope: &'a Scope, filter: usize) -> VecDeque<Work<'a>> {
         match scope {
             Scope::Keys(keys) => {
-                // Each text is a statement of its own where others may be equal to it.
+                // With a collation, each text gets its own statement, because others may be equal
+                // to it.
                 let most = if self.collated { STATEMENTS } else { usize::MAX };
                 chunks(keys, most, STATEMENT_BYTES).map(Work::Keys).collect()
             }
@@ -288,8 +290,8 @@ impl Writer {
         Ok(statements)
     }
 
-    /// The document with this `_id` and no other, and whether text must be compared byte by byte for
-    /// that, which no index of a collection with a collation can.
+    /// The filter of the document with exactly this `_id`, and whether text must be compared byte
+    /// by byte, which an index with a collation cannot do.
     fn this(&self, key: &Key) -> Result<(RawDocumentBuf, bool)> {
         let is_text = self.collated && key.is_text();
         if is_text && let Some(text @ Bson::String(_)) = key.bson() {
@@ -298,9 +300,9 @@ impl Writer {
         Ok((compared("_id", &[("$eq", key)]), is_text))
     }
 
-    /// The statements of the command for these documents, as long as the predicate still holds: one
-    /// for all, or one for those of each layout where their updates differ. Without the hint the
-    /// planner may walk the expiry index once for each batch (measured: 40 times slower).
+    /// The statements of the command for these documents, which repeat the predicate: one for all,
+    /// or one for each layout if their updates differ. Without the hint, the planner may scan the
+    /// expiry index once for each batch (measured: 40 times slower).
     fn of(
         &self,
         clauses: &[&RawDocument],
@@ -332,14 +334,14 @@ impl Writer {
     }
 }
 
-/// Whether one statement is for many sessions.
+/// Whether a statement covers many sessions.
 fn is_of_many(work: &Work<'_>) -> bool {
     matches!(work, Work::Keys(_) | Work::Window { .. })
 }
 
 fn raw_value(value: &Bson) -> Result<RawBson> {
     RawBson::try_from(value.clone())
-        .map_err(|_| Error::Unsupported("the name of a field has a zero byte in it".into()))
+        .map_err(|_| Error::Unsupported("the name of a field contains a zero byte".into()))
 }
 
 fn by_id() -> Bson {

@@ -1,8 +1,8 @@
-//! The aggregation: what the server groups by, and the lines that it sends.
+//! The aggregation: the groups that the server makes, and the lines that it returns.
 //!
-//! Each expression costs as much as reading a small document does. So the first try asks only for
-//! what a look at some documents found, and takes every expiry for a date, if the layout has one
-//! date that decides; a line that shows otherwise makes the pass be done again, thoroughly.
+//! Each expression costs as much as reading a small document. So the first attempt uses only the
+//! fields found in some documents, and treats every expiry as a date if a single date decides. If a
+//! line shows that this was wrong, the pass is repeated thoroughly.
 
 use bson::raw::{RawBsonRef, RawDocument};
 use bson::{Bson, DateTime, Document, doc};
@@ -12,14 +12,15 @@ use super::grid::{AGES, EVER, EXPIRIES, Group, HOUR};
 use crate::model::document::{find, instant, number};
 use crate::model::layout::{Instant, Layout, Layouts, state_of};
 
-/// Hours that stand for no date: less this, the state as a number.
+/// The base of hours that encode a state without a date: minus this, they are the number of the
+/// state.
 const UNDATED: i64 = -10_000_000;
-/// The number of a document that is no session, where others have a state.
+/// The number of a foreign document, in place of a state.
 const FOREIGN: i64 = 8;
-/// The state, as a number, of an expiry that only the thorough pass can read.
+/// The number of a state that only the thorough pass can determine.
 const ODD: i64 = 9;
 
-/// What the server is asked for.
+/// What the server computes.
 #[derive(Debug, Clone)]
 pub(super) struct Aggregation<'a> {
     layouts: &'a Layouts,
@@ -28,12 +29,12 @@ pub(super) struct Aggregation<'a> {
     created_by: Option<CreatedBy>,
     created: Vec<&'a Instant>,
     touched: Vec<&'a Instant>,
-    /// Fields that may hold a date, and did not where one looked.
+    /// Fields that may hold a date, but did not in the sampled documents.
     absent: Vec<&'a str>,
 }
 
 impl<'a> Aggregation<'a> {
-    /// The pass for a collection that has documents such as these.
+    /// The cheap pass, for a collection with documents such as these.
     pub(super) fn after_a_look(
         layouts: &'a Layouts,
         now: DateTime,
@@ -60,7 +61,7 @@ impl<'a> Aggregation<'a> {
         Self { layouts, now, thorough, created_by, created, touched, absent }
     }
 
-    /// The same, for whatever the documents may hold.
+    /// The thorough pass, for any documents.
     pub(super) fn thoroughly(&self) -> Self {
         let created = self.layouts.instants(|layout| &layout.created);
         let touched = self.layouts.instants(|layout| &layout.touched);
@@ -83,7 +84,7 @@ impl<'a> Aggregation<'a> {
         self.created_by
     }
 
-    /// Groups the sessions into lines; with `users`, and by what these stages make of them, too.
+    /// Groups the sessions into lines. With `users`, these stages also group them by user.
     pub(super) fn pipeline(&self, users: Option<Vec<Document>>) -> Vec<Document> {
         let mut lines = match (self.thorough, self.layouts.date_that_decides(self.now)) {
             (false, Some(date)) => self.usual(date),
@@ -92,12 +93,12 @@ impl<'a> Aggregation<'a> {
         lines.push(self.coarse());
         match users {
             None => lines,
-            // Each session is read once for both.
+            // Each session is read only once for both.
             Some(users) => vec![doc! { "$facet": { "lines": lines, "users": users } }],
         }
     }
 
-    /// By the hour of the expiry, whose sign is the state. `date` is the field that decides.
+    /// Groups by the hour of the expiry, whose sign is the state. `date` is the field that decides.
     fn usual(&self, (date, limit): (String, DateTime)) -> Vec<Document> {
         let undated = |at: usize| {
             self.layouts.fact(|layout| (UNDATED - i64::from(layout.undated_facts()[at])).into())
@@ -114,7 +115,7 @@ impl<'a> Aggregation<'a> {
         ], "default": UNDATED } };
         let hour = self.of_session(hour.into(), UNDATED - FOREIGN);
         let mut group = sums(doc! { "$bsonSize": "$$ROOT" }.into(), date.into());
-        // The server orders dates behind nearly everything else, so something else shows itself.
+        // Dates sort after nearly all other types, so another type is noticed.
         let least = |fields: &[&Instant]| match fields {
             [] => Bson::Null,
             [one] if one.unit.is_none() => format!("${}", one.path).into(),
@@ -127,7 +128,7 @@ impl<'a> Aggregation<'a> {
         };
         group.extend(ends("m", made));
         group.extend(ends("t", touched));
-        // Before 5.0 `$ifNull` takes two.
+        // Before 5.0, `$ifNull` accepts only two arguments.
         let or_else = |rest, path: &&str| match rest {
             Bson::Null => format!("${path}").into(),
             rest => doc! { "$ifNull": [format!("${path}"), rest] }.into(),
@@ -140,7 +141,7 @@ impl<'a> Aggregation<'a> {
         vec![doc! { "$group": group }]
     }
 
-    /// By the state and the hour of the expiry, whatever the fields contain.
+    /// Groups by the state and the hour of the expiry, whatever the fields contain.
     fn whole(&self) -> Vec<Document> {
         let facts = doc! {
             "_id": 1,
@@ -161,13 +162,14 @@ impl<'a> Aggregation<'a> {
         vec![doc! { "$project": facts }, doc! { "$group": group }]
     }
 
-    /// `fact` of a session, and `foreign` of any other document: one pass counts both, so that
-    /// their numbers add up to what it saw.
+    /// `fact` for a session, and `foreign` for any other document: one pass counts both, so that
+    /// the numbers add up.
     fn of_session(&self, fact: Bson, foreign: i64) -> Bson {
         doc! { "$cond": [self.layouts.membership_fact(), fact, foreign] }.into()
     }
 
-    /// The first date among these fields, or in a mixed collection among those of its own layout.
+    /// The first date among these fields; in a mixed collection, among those of the session's
+    /// layout.
     fn first_date(&self, seen: &[&Instant], of: impl Fn(&Layout) -> &[Instant]) -> Bson {
         match self.layouts.len() {
             1 => Layout::instant_fact(seen),
@@ -206,7 +208,7 @@ impl<'a> Aggregation<'a> {
         Some(doc! { "$let": { "vars": { "made": made }, "in": or_none } }.into())
     }
 
-    /// Puts hours into slots: there are not many, however many sessions there are.
+    /// Maps hours to slots, of which there are few, however many sessions there are.
     fn coarse(&self) -> Document {
         let has_age = self.created_by.is_some();
         let key = |name: &str| format!("$_id.{name}");
@@ -236,7 +238,7 @@ impl<'a> Aggregation<'a> {
         doc! { "$group": group }
     }
 
-    /// Reads a line; `None` if only the thorough pass decides.
+    /// Reads a line; `None` if the thorough pass is needed.
     pub(super) fn read(&self, line: &RawDocument) -> Option<Group> {
         let value = |key: &str| line.get(key).ok().flatten().unwrap_or(RawBsonRef::Null);
         let count = |key: &str| number(value(key)).unwrap_or(0.0) as u64;
@@ -263,7 +265,7 @@ impl<'a> Aggregation<'a> {
             |first: &str, last: &str| Some(Span { earliest: date(first)?, latest: date(last)? });
         let expires_in = of_key("e").map(|hours| hours as i64);
         let expires = match expires_in {
-            // What stands there is no date.
+            // The value is not a date.
             None => Span::default(),
             Some(_) if self.thorough => span("e0", "e1")?,
             Some(_) => span("e0", "e1")?.later(self.layouts.first().lifetime_that_decides()),
@@ -285,7 +287,7 @@ impl<'a> Aggregation<'a> {
     }
 }
 
-/// What all passes add up.
+/// The accumulators of all passes.
 fn sums(bytes: Bson, expires: Bson) -> Document {
     let mut sums = doc! { "n": { "$sum": 1 }, "b": { "$sum": &bytes }, "l": { "$max": bytes } };
     sums.extend(ends("e", expires));
@@ -302,14 +304,14 @@ fn ends(name: &str, value: Bson) -> Document {
     }
 }
 
-/// When an `ObjectId` was made, in milliseconds.
+/// The creation time in an `ObjectId`, in milliseconds.
 fn id_millis() -> Bson {
     let is_id = doc! { "$eq": [{ "$type": "$_id" }, "objectId"] };
     doc! { "$cond": [is_id, { "$toLong": { "$toDate": "$_id" } }, Bson::Null] }.into()
 }
 
-/// Whole hours from `time` to `value`, of which `bson` makes constants. What is so far away that it
-/// is in an outermost slot is all the same: the difference could be too large for the server.
+/// Whole hours from `time` to `value`. Times in the outermost slots are limited, because the
+/// difference could be too large for the server.
 fn hours_after(time: DateTime, bson: impl Fn(i64) -> Bson, value: Bson) -> Document {
     let (first, last) = EXPIRIES.reach();
     let at = |hours: i64| bson(time.timestamp_millis().saturating_add(hours * HOUR));

@@ -1,4 +1,5 @@
-//! The options, and the values of the answer: shares, spans of dates, the source of a creation time.
+//! The options of the statistics, and their parts: counts, date ranges, and the source of a
+//! creation time.
 
 use std::time::Duration;
 
@@ -7,12 +8,12 @@ use bson::DateTime;
 /// What to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Examine this many sessions, chosen at random; `None` is all of them.
+    /// The number of sessions to examine at random; `None` is all of them.
     pub sample: Option<u64>,
-    /// How many of the users with the most sessions are named.
+    /// The number of users to list, those with the most sessions.
     pub top: usize,
-    /// How long sessions may be decoded to count their users, where the server cannot read them.
-    /// Where all of them would take longer, some are decoded, and the counts are estimates.
+    /// The time limit for decoding sessions to count their users, if the server cannot read the
+    /// users. If all sessions would take longer, a sample is decoded, and the counts are estimates.
     pub decoding: Duration,
 }
 
@@ -40,13 +41,13 @@ impl Share {
         self.largest = self.largest.max(more.largest);
     }
 
-    /// The mean size in bytes, if there is a session.
+    /// The mean size in bytes, if there are sessions.
     pub fn mean(&self) -> Option<u64> {
         self.bytes.checked_div(self.sessions)
     }
 }
 
-/// The dates of sessions.
+/// A range of dates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Span {
     /// The first.
@@ -68,19 +69,19 @@ impl Span {
     }
 }
 
-/// Where the creation of a session is found.
+/// The source of the creation time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CreatedBy {
-    /// The store writes it down.
+    /// A field that the store writes.
     Date,
     /// The `_id` is an `ObjectId`, which contains its creation time.
     Id,
-    /// Nowhere: the last touch is used instead.
+    /// Neither: the last touch is used instead.
     Touch,
 }
 
 impl CreatedBy {
-    /// The word for it in rows.
+    /// Its name in rows.
     pub fn name(self) -> &'static str {
         match self {
             Self::Date => "created",

@@ -1,4 +1,4 @@
-//! Slots of time: the server groups by fine ones, and the report shows coarse ones.
+//! Time slots: the server groups by fine ones, and the report shows coarse ones.
 
 use std::collections::BTreeMap;
 
@@ -11,32 +11,33 @@ use crate::model::session::State;
 pub(super) const HOUR: i64 = 3_600_000;
 /// The first hour of a slot that has no beginning.
 pub(super) const EVER: i64 = -1_000_000_000;
-/// How many hours of growth are reported.
+/// The number of hours of growth in the report.
 const GROWTH: i64 = 24;
-/// The most slots of future expiries that are reported, besides the one without an end.
+/// The maximum number of slots of future expiries in the report, besides the one without an end.
 const MOST: i64 = 14;
-/// Up to how many hours from now each hour has a slot of its own.
+/// Each hour up to this many from now has its own slot.
 const HOURLY: i64 = 48;
 
-/// How many sessions fall into a time: from `from` on, and before `to`.
+/// The number of sessions in a time slot, from `from` until before `to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
-    /// Its beginning; `None` is ever.
+    /// The beginning; `None` if it has none.
     pub from: Option<DateTime>,
-    /// Its end; `None` is never.
+    /// The end; `None` if it has none.
     pub to: Option<DateTime>,
-    /// How many sessions.
+    /// The number of sessions.
     pub sessions: u64,
 }
 
 /// Hours, grouped more coarsely the further they are from zero. A slot is known by its first hour.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grid {
-    /// First hours of slots below zero, from zero on; what is below them all is [`EVER`].
+    /// The first hours of slots below zero, beginning at zero; everything below them is in
+    /// [`EVER`].
     below: &'static [i64],
-    /// The hour up to which a slot has that many hours.
+    /// Up to this hour, a slot has this many hours.
     even: &'static [(i64, i64)],
-    /// First hours of the slots after these; the last has no end.
+    /// The first hours of the slots after these; the last slot has no end.
     above: &'static [i64],
 }
 
@@ -50,7 +51,7 @@ pub(super) const EXPIRIES: Grid = Grid {
 
 /// Hours of age: by the hour for a day.
 pub(super) const AGES: Grid = Grid {
-    // A clock that is ahead makes sessions of the future.
+    // A clock that is ahead creates sessions in the future.
     below: &[],
     even: &[(GROWTH, 1)],
     above: &[24, 7 * 24, 30 * 24, 90 * 24, 365 * 24],
@@ -99,10 +100,10 @@ impl Grid {
     }
 }
 
-/// Sessions in one state, that expire and were made in the same slots.
+/// Sessions in one state whose expiry and creation are in the same slots.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Group {
-    /// `None` for documents that are no sessions.
+    /// `None` for foreign documents.
     pub(super) state: Option<State>,
     pub(super) share: Share,
     pub(super) expires: Span,
@@ -115,7 +116,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Documents that are no sessions: nothing is known of them but how many they are.
+    /// Foreign documents, of which only the number is known.
     pub(super) fn foreign(share: Share) -> Self {
         Self {
             state: None,
@@ -147,7 +148,7 @@ impl Histograms {
         }
     }
 
-    /// Whether it is known of any session when it was made.
+    /// Whether the creation time of any session is known.
     pub(super) fn has_ages(&self) -> bool {
         !self.ages.is_empty()
     }
@@ -178,7 +179,7 @@ impl Histograms {
         (0..GROWTH).rev().map(slot).collect()
     }
 
-    /// The past as it is grouped, then even slots up to the last session.
+    /// The slots of the past, then equal slots up to the last session.
     pub(super) fn expiries(&self, now: DateTime) -> Vec<Slot> {
         let (Some((first, _)), Some((last, _))) =
             (self.expiries.first_key_value(), self.expiries.last_key_value())
@@ -215,7 +216,7 @@ impl Histograms {
         slots
     }
 
-    /// The next two days by the hour.
+    /// The next two days, by hours.
     pub(super) fn coming(&self, now: DateTime) -> Vec<Slot> {
         if self.expiries.is_empty() {
             return Vec::new();
@@ -229,8 +230,8 @@ impl Histograms {
     }
 }
 
-/// How many hours a slot has, so that there are not too many, and each is made of whole ones of
-/// the grid.
+/// The number of hours per slot, so that there are not too many slots, and each consists of whole
+/// slots of the grid.
 fn step(last: i64) -> i64 {
     let steps: &[i64] = match last {
         ..HOURLY => &[1, 2, 3, 4],

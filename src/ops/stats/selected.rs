@@ -1,4 +1,4 @@
-//! The numbers of a selection: its sessions are read and judged one by one, whoever can decide it.
+//! The statistics of a selection: its sessions are read and checked one by one.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::model::session::Session;
 use crate::ops::select::Judged;
 use crate::store::{Reading, Store};
 
-/// A session, as the numbers have it.
+/// The facts of a session that are counted.
 struct Line {
     group: Group,
     user: Option<String>,
@@ -24,10 +24,11 @@ struct Line {
 }
 
 impl Store {
-    /// What the sessions of a selection are in numbers, exactly; and what else its candidates tell.
+    /// The exact statistics of the sessions of a selection, and the other results of checking its
+    /// candidates.
     ///
     /// # Errors
-    /// As for [`Selection::filter`], and what the connection meets.
+    /// As for [`Selection::filter`], and if the command cannot be sent or the server rejects it.
     pub async fn stats_of(
         &self,
         selection: &Selection,
@@ -113,7 +114,7 @@ fn line(
     }
 }
 
-/// The slot of the whole hours from one instant to another.
+/// The slot of the whole hours from one time to another.
 fn slot(grid: &Grid, from: DateTime, to: DateTime) -> i64 {
     let millis = to.timestamp_millis().saturating_sub(from.timestamp_millis());
     grid.slot_of(millis.div_euclid(HOUR))

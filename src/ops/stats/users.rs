@@ -1,5 +1,5 @@
-//! Who has the sessions: grouped by the server where it can read the user, else decoded here; from a
-//! sample where decoding all of them would take too long.
+//! Counts sessions by user: the server groups them if it can read the user, otherwise they are
+//! decoded here; from a sample if decoding all of them would take too long.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -16,14 +16,14 @@ use crate::ops::decoding::decode;
 use crate::server::reply::documents;
 use crate::store::{Reading, Store};
 
-/// How many sessions are decoded where they cannot be all.
+/// How many sessions are decoded if not all can be.
 const SAMPLED: u64 = 50_000;
-/// For a larger sample than one document in this many, the server uses no random cursor: it sorts the
-/// whole collection.
+/// For a sample larger than one document in this many, the server uses no random cursor, but sorts
+/// the whole collection.
 const RANDOM_PART: u64 = 20;
-/// The least sample; of fewer sessions, estimates are worth nothing.
+/// The minimum sample; with fewer sessions, estimates are useless.
 const LEAST: u64 = 10_000;
-/// How many users are counted separately at the most, to limit the memory for their names.
+/// The maximum number of users that are counted separately, to limit the memory for their names.
 const MOST_USERS: usize = 2_000_000;
 
 /// The users of the examined sessions.
@@ -32,9 +32,10 @@ const MOST_USERS: usize = 2_000_000;
 pub struct Users {
     /// How many sessions were examined.
     pub looked_at: u64,
-    /// How many sessions the counts are of: more where they are estimated.
+    /// How many sessions the counts cover: more than were examined if they are estimated.
     pub sessions: u64,
-    /// Whether these are a sample: it was asked for, or the payloads have to be decoded and are many.
+    /// Whether the examined sessions are a sample, because it was requested, or because too many
+    /// payloads must be decoded.
     pub sampled: bool,
     /// Whether the counts of sessions are scaled up from the examined ones.
     pub estimated: bool,
@@ -44,15 +45,14 @@ pub struct Users {
     pub anonymous: u64,
     /// How many sessions have a payload that cannot be read, so that the user is unknown.
     pub unreadable: u64,
-    /// Those with the most sessions, and how many each has; names in their order where these are
-    /// equal.
+    /// The users with the most sessions, and the number of each, sorted by number and name.
     pub top: Vec<(String, u64)>,
 }
 
-/// Groups the sessions by the expression `user`.
+/// The stages that group the sessions by the expression `user`.
 pub(super) fn pipeline(layouts: &Layouts, user: Bson, top: usize) -> Vec<Document> {
     let is_anonymous = doc! { "$eq": ["$_id", Bson::Null] };
-    // One more, since "no user" is one of the values.
+    // One more, because "no user" is one of the values.
     let most = i64::try_from(top.saturating_add(1)).unwrap_or(i64::MAX);
     vec![
         doc! { "$match": layouts.membership() },
@@ -71,13 +71,13 @@ pub(super) fn pipeline(layouts: &Layouts, user: Bson, top: usize) -> Vec<Documen
 }
 
 impl Users {
-    /// Whether none of the sessions has a user where the layout looks for it. They need not be
-    /// anonymous: the application may have put it elsewhere.
+    /// Whether no session has a user in the places of the layout. They are not necessarily
+    /// anonymous: the application may have stored the user elsewhere.
     pub fn nobody_is_known(&self) -> bool {
         self.distinct == 0 && self.anonymous > 0
     }
 
-    /// From the line that the server grouped.
+    /// Reads the users from the server's line.
     pub(super) fn read(layout: &Layout, line: &RawDocument, options: &Options) -> Self {
         let count = |line: &RawDocument, key: &str| {
             line.get(key).ok().flatten().and_then(number).unwrap_or(0.0) as u64
@@ -100,7 +100,7 @@ impl Users {
         }
     }
 
-    /// From the sessions of a store, decoded: all of them if that can be done in time, else a sample.
+    /// Counts the users by decoding all sessions of a store if there is time, else a sample.
     pub(super) async fn decoded(store: &Store, now: DateTime, options: &Options) -> Result<Self> {
         let began = Instant::now();
         let mut tally = Tally::default();
@@ -115,7 +115,7 @@ impl Users {
         }
         let count = store.count(Document::new()).await?;
         let reading = Reading::default();
-        // With those that are no sessions: it is their number, too, that tells how long it takes.
+        // Includes foreign documents, because reading them takes time, too.
         let batches = store.read(Document::new(), &reading).await?;
         let mut is_in_time = true;
         decode(batches, look(store, now), |part: Tally| {
@@ -130,7 +130,7 @@ impl Users {
         }
     }
 
-    /// From a random sample. The counts are those of the sample yet: see [`Users::scaled`].
+    /// Counts the users of a random sample. The counts are not scaled yet: see [`Users::scaled`].
     async fn estimated(
         store: &Store,
         now: DateTime,
@@ -167,7 +167,7 @@ impl Users {
     }
 }
 
-/// How each batch is looked at.
+/// How to count each batch.
 fn look(store: &Store, now: DateTime) -> impl Fn(&RawBatch) -> Tally + Clone + Send + 'static {
     let store = store.clone();
     move |batch| {
@@ -177,7 +177,7 @@ fn look(store: &Store, now: DateTime) -> impl Fn(&RawBatch) -> Tally + Clone + S
     }
 }
 
-/// Sessions counted by their users.
+/// The counts of sessions by user.
 #[derive(Debug, Default)]
 struct Tally {
     users: HashMap<String, u64>,
@@ -209,7 +209,7 @@ impl Tally {
         }
     }
 
-    /// Adds what another one counted of other sessions.
+    /// Adds the counts of other sessions.
     fn join(&mut self, part: Self) {
         self.read += part.read;
         self.looked_at += part.looked_at;
@@ -219,17 +219,18 @@ impl Tally {
         }
     }
 
-    /// Whether it takes more than `limit`, or more memory than it should, to look at `count` documents;
-    /// so it seems after `elapsed`.
+    /// Whether reading `count` documents will probably take longer than `limit`, or too much
+    /// memory, judging after `elapsed`.
     fn takes_too_long(&self, elapsed: Duration, count: u64, limit: Duration) -> bool {
         if self.users.len() > MOST_USERS {
             return true;
         }
-        // No sample of so few is smaller.
+        // A sample of so few documents would not be smaller.
         if count <= LEAST {
             return false;
         }
-        // The first batches say little: a connection is made, and the server reads from its disk.
+        // The first batches are not representative: the connection is opened, and the server reads
+        // from its disk.
         if elapsed < limit / 10 {
             return false;
         }
@@ -252,7 +253,7 @@ impl Tally {
     }
 }
 
-/// Those with the most sessions.
+/// The users with the most sessions.
 pub(super) fn most(users: HashMap<String, u64>, top: usize) -> Vec<(String, u64)> {
     let mut users: Vec<_> = users.into_iter().collect();
     users.sort_unstable_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
@@ -282,7 +283,7 @@ mod tests {
         assert!(!too_long(1000, 900_000));
         assert!(too_long(1000, 1_100_000));
         assert!(!too_long(900, 1_000_000_000));
-        // The collection grew, or the server counts wrongly.
+        // The collection grew, or the server's count is wrong.
         assert!(!too_long(9000, 10_001));
         assert!(too_long(11_000, 10_001));
         assert!(!too_long(11_000, 10_000));

@@ -1,5 +1,5 @@
-//! Counting every session by its state: along the index of the expiry where one leads there, else in
-//! one pass over the documents, or from a sample where they are too many for that.
+//! Counts every session by state: with the index on the expiry if there is one, else in one pass
+//! over the documents, or from a sample if there are too many.
 
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,11 @@ use crate::ops::index::{self};
 use crate::server::reply::{affected, first_batch};
 use crate::store::Store;
 
-/// How long the server may count for.
+/// The time limit of a count on the server.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// More than these are not counted one by one without an index.
+/// Without an index, more documents than this are not counted one by one.
 const MANY: u64 = 2_000_000;
-/// How many of those are examined.
+/// How many documents of such a collection are examined.
 const SAMPLE: u64 = 10_000;
 
 impl Store {
@@ -50,7 +50,7 @@ impl Store {
         Ok(Counts { at, states, known, oldest, sample, index, took: began.elapsed() })
     }
 
-    /// `None` if no index serves the states.
+    /// Counts with the index; `None` if no index supports it.
     async fn along(
         &self,
         indexes: &[IndexSpec],
@@ -89,13 +89,13 @@ impl Store {
         Ok(found.first().map_or(0, |found| affected(found, "n")))
     }
 
-    /// In one pass, or from a sample of that many.
+    /// Counts in one pass, or from a sample of this size.
     async fn grouped(&self, at: DateTime, sample_of: Option<u64>) -> Fact<Parts> {
         let mut pipeline = Vec::new();
         if sample_of.is_some() {
             pipeline.push(doc! { "$sample": { "size": SAMPLE as i64 } });
         }
-        // After the sample, whose share of sessions is that of the collection.
+        // Scaled up from the sample, which has the same share of sessions as the collection.
         pipeline.push(doc! { "$match": self.layouts().membership() });
         pipeline.push(doc! { "$group": {
             "_id": self.layouts().state_fact(at),
@@ -137,7 +137,7 @@ impl Store {
 /// The states, the oldest expired one, and how many of a sample were examined.
 type Parts = ([u64; 4], Option<DateTime>, Option<u64>);
 
-/// A number that the server made, whatever its type became.
+/// A number from the server, of any numeric type.
 fn whole(value: Option<&Bson>) -> Option<i64> {
     match value? {
         Bson::Int32(number) => Some(i64::from(*number)),

@@ -1,5 +1,5 @@
-//! How many sessions come and go: by those that were not there at the last snapshot, and by the number
-//! of all.
+//! Computes how many sessions come and go: from the new ones since the last snapshot, and from the
+//! total number.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
@@ -8,32 +8,32 @@ use bson::DateTime;
 
 use crate::model::key::Key;
 
-/// How far back what came and went is added up.
+/// The period over which rates are computed.
 const WINDOW_MS: i64 = 10_000;
 /// How many of the newest sessions are remembered.
 const MARKS: usize = 200;
 
-/// How many sessions came and went in the last ten seconds or so.
+/// The sessions that came and went in about the last ten seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rates {
-    /// Sessions that are new.
+    /// New sessions.
     pub created: u64,
-    /// Sessions that are gone.
+    /// Removed sessions.
     pub removed: u64,
-    /// Since when.
+    /// The length of the period.
     pub over: Duration,
-    /// Whether some were missed because too many were new at once.
+    /// Whether some were missed, because too many were new at once.
     pub at_least: bool,
 }
 
 impl Rates {
-    /// So many of `count` a second.
+    /// `count` per second.
     pub fn per_second(&self, count: u64) -> f64 {
         count as f64 / self.over.as_secs_f64().max(0.001)
     }
 }
 
-/// What earlier snapshots saw, for the next one to compare with.
+/// The memory of earlier snapshots, which the next one is compared with.
 #[derive(Clone, Default)]
 pub struct Memory {
     newest: HashSet<Key>,
@@ -42,22 +42,22 @@ pub struct Memory {
     pub(super) status: Option<bson::Document>,
 }
 
-/// Where a snapshot stood.
+/// The totals at a snapshot.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
     at: i64,
-    /// All that came since the first snapshot.
+    /// All new sessions since the first snapshot.
     created: u64,
     sessions: u64,
     at_least: bool,
 }
 
-/// The newest sessions that a snapshot saw.
+/// The newest sessions in a snapshot.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Newest {
-    /// Their `_id`s, the newest first, up to one that was known before.
+    /// Their `_id`s, the newest first, up to one that was already known.
     pub(super) keys: Vec<Key>,
-    /// Whether they reach back to a session that was known.
+    /// Whether they reach back to a known session.
     pub(super) met: bool,
 }
 
@@ -66,17 +66,17 @@ impl Memory {
         self.newest.contains(key)
     }
 
-    /// Whether these newest sessions are fewer than it remembers, and it knows none of them.
+    /// Whether there are fewer newest sessions than remembered, and none of them is known.
     pub(super) fn is_filled_by(&self, keys: usize) -> bool {
         self.newest.is_empty() && keys >= MARKS
     }
 
-    /// Takes in a snapshot, and gives what changed since the oldest that is still remembered.
+    /// Adds a snapshot, and returns the changes since the oldest one that is still remembered.
     pub(super) fn take(&mut self, now: DateTime, sessions: u64, newest: &Newest) -> Option<Rates> {
         let at = now.timestamp_millis();
         let fresh = newest.keys.iter().take_while(|key| !self.knows(key)).count() as u64;
         let last = self.marks.back().copied();
-        // If no known session was found, the number of all sessions may show more.
+        // If no known session was found, the total number may show more.
         let was_empty = last.is_some_and(|last| last.sessions == 0);
         let at_least = !newest.met && !was_empty && !self.newest.is_empty();
         let grown = last.map_or(0, |last| sessions.saturating_sub(last.sessions));

@@ -1,4 +1,4 @@
-//! One snapshot: short commands, side by side.
+//! One snapshot: short commands that run in parallel.
 
 use std::time::{Duration, Instant};
 
@@ -16,9 +16,9 @@ use crate::server::connection::{Hello, Topology};
 use crate::server::reply::{affected, documents};
 use crate::store::{Reading, Store};
 
-/// How long the server may search for the rows.
+/// The time limit of searching for rows on the server.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The most new sessions that one snapshot sees.
+/// The maximum number of new sessions per snapshot.
 const FLOOD: u64 = 5000;
 /// How many candidates are decoded here if the server cannot read the user.
 const DECODED: usize = 20_000;
@@ -26,17 +26,17 @@ const DECODED: usize = 20_000;
 pub(super) const TOO_LONG: i32 = 50;
 
 impl Store {
-    /// Looks at the collection. `memory` is what the last snapshot gave back, or empty.
+    /// Takes a snapshot of the collection. `memory` is the result of the last snapshot, or empty.
     ///
     /// # Errors
-    /// Where no server answers; everything else that cannot be read is unknown.
+    /// If no server answers. Other parts that cannot be read are unknown.
     pub async fn snapshot(
         &self,
         wanted: &Wanted,
         mut memory: Memory,
     ) -> Result<(Snapshot, Memory)> {
         let Hello { now, kind, .. } = self.connection().hello().await?;
-        // At the same time: over a slow line the round trips are what takes long.
+        // In parallel, because the round trips dominate over a slow connection.
         let (sessions, newest, (found, took), status, monitor, sweeper) = tokio::join!(
             self.known_number(),
             self.newest(&memory),
@@ -49,7 +49,7 @@ impl Store {
             doctor::sweeper(self.connection(), self.name()),
         );
         let rates = match (&sessions, newest) {
-            // Each shard has an order of its own.
+            // Each shard has its own order.
             _ if kind == Topology::Sharded => {
                 let what = "a sharded cluster does not report which sessions are the newest";
                 Err(Error::Unsupported(what.into()))
@@ -59,7 +59,7 @@ impl Store {
             (_, Err(error)) => Err(error),
         };
         let passes = status.and_then(|status| {
-            // A restarted server counts from zero.
+            // After a restart, the server counts from zero.
             let uptime = |status: &Document| affected(status, "uptime");
             let before = memory.status.take().filter(|before| uptime(before) <= uptime(&status));
             Passes::read(memory.status.insert(before.unwrap_or_else(|| status.clone())), &status)
@@ -67,14 +67,14 @@ impl Store {
         Ok((Snapshot { now, sessions, rates, found, passes, monitor, sweeper, took }, memory))
     }
 
-    /// The session whose `_id` this is, whole.
+    /// The whole session with this `_id`.
     ///
     /// # Errors
     /// If the server refuses the command or cannot be reached.
     pub async fn reread(&self, entry: &Entry) -> Result<Option<RawDocumentBuf>> {
         let reading = Reading { within: Some(PATIENCE), ..Reading::default() };
         let this = Filter::keyed("_id", vec![entry.key.clone()], Document::new());
-        // By a collation others may be equal.
+        // With a collation, other ids may be equal.
         let mut batches = self.read(this, &reading).await?;
         while let Some(batch) = batches.next().await? {
             let is_it = |one: &&bson::RawDocument| Key::of(one).as_ref() == Some(&entry.key);
@@ -85,7 +85,7 @@ impl Store {
         Ok(None)
     }
 
-    /// How many documents there are, without a look at them.
+    /// The number of documents, from metadata.
     pub(super) async fn known_number(&self) -> Fact<u64> {
         let millis = i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX);
         // Without a filter the server answers from its metadata. On a sharded cluster that includes
@@ -94,7 +94,7 @@ impl Store {
         Ok(affected(&self.run("count", command).await?, "n"))
     }
 
-    /// The `_id`s of the newest sessions, up to one that is known.
+    /// The `_id`s of the newest sessions, up to a known one.
     async fn newest(&self, memory: &Memory) -> Fact<Newest> {
         let mut newest = Newest::default();
         let mut batches = self.read_newest_ids(FLOOD, PATIENCE).await?;

@@ -1,38 +1,38 @@
-//! What one pass keeps of its users. Trees rather than hash tables: they grow without being copied, and
-//! those of a range of hashes are split off at once.
+//! The counts of one pass. They are in trees rather than hash tables, which grow without copies,
+//! and split at a hash.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bson::DateTime;
 
-/// A user, and what there is of the user's sessions among those that were selected.
+/// A user, with the counts of the user's selected sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct User {
-    /// Who, as [`Session::user`](crate::Session::user).
+    /// The user, as [`Session::user`](crate::Session::user).
     pub user: String,
-    /// How many sessions.
+    /// The number of sessions.
     pub sessions: u64,
-    /// How many of them are live.
+    /// The number of live sessions.
     pub live: u64,
-    /// The earliest creation; the earliest touch of sessions that do not say when they were created.
+    /// The earliest creation, or the earliest touch of sessions without a creation time.
     pub first_seen: Option<DateTime>,
-    /// The latest touch; the latest creation of sessions that do not say when they were touched.
+    /// The latest touch, or the latest creation of sessions without a touch.
     pub last_seen: Option<DateTime>,
-    /// How many addresses the sessions came from; `None` where none of them says so.
+    /// The number of addresses; `None` if no session has one.
     pub ips: Option<u64>,
-    /// The same of user agents.
+    /// The number of user agents; `None` if no session has one.
     pub agents: Option<u64>,
 }
 
-/// A session of a user, as far as it is counted.
+/// The facts of a session that are counted.
 pub(super) struct Found {
-    /// The hash of the user, and the name.
+    /// The hash and the name of the user.
     pub(super) key: (u64, Box<str>),
     pub(super) is_live: bool,
     pub(super) first: Option<DateTime>,
     pub(super) last: Option<DateTime>,
-    /// Hashes of the user with the address, and with the user agent.
+    /// The hash of user and address, and the hash of user and user agent.
     pub(super) ip: Option<u64>,
     pub(super) agent: Option<u64>,
 }
@@ -47,17 +47,17 @@ struct Record {
     agents: u32,
 }
 
-/// The nodes of a tree are two thirds full.
+/// The nodes of a tree are two thirds full on average.
 const USER: usize = size_of::<((u64, Box<str>), Record)>() * 3 / 2;
 const PAIR: usize = size_of::<(u64, u64)>() * 3 / 2;
-/// What an allocation takes beside its bytes.
+/// The overhead of an allocation in bytes.
 const ALLOCATED: usize = 24;
 
-/// So many users are counted in one pass, whatever they take: else one with a million addresses would
-/// need passes without end.
+/// At least this many users are counted in one pass, whatever memory they need. Otherwise, one user
+/// with a million addresses would cause endless passes.
 const FEW: usize = 16;
 
-/// The users whose hashes are in a range, counted.
+/// The counts of the users with hashes in a range.
 pub(super) struct Tally {
     from: u64,
     to: u64,
@@ -65,18 +65,18 @@ pub(super) struct Tally {
     users: BTreeMap<(u64, Box<str>), Record>,
     ips: BTreeSet<(u64, u64)>,
     agents: BTreeSet<(u64, u64)>,
-    /// Bytes of the names.
+    /// The size of the names in bytes.
     names: usize,
 }
 
 impl Tally {
-    /// Of the users from a hash on, as far as they take no more than `memory` bytes.
+    /// Counts the users from this hash on, as far as `memory` bytes suffice.
     pub(super) fn new(from: u64, memory: usize) -> Self {
         let (users, ips, agents) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         Self { from, to: u64::MAX, memory, users, ips, agents, names: 0 }
     }
 
-    /// The last hash that is counted.
+    /// The last hash of the range.
     pub(super) fn to(&self) -> u64 {
         self.to
     }
@@ -110,7 +110,7 @@ impl Tally {
         self.users.len() * USER + self.names + pairs * PAIR
     }
 
-    /// Leaves the upper half of the hashes to a later pass.
+    /// Drops the upper half of the hashes, which a later pass counts.
     fn halve(&mut self) {
         self.to = self.from + (self.to - self.from) / 2;
         let above = self.to + 1;
@@ -151,7 +151,7 @@ mod tests {
             (0..1024).for_each(|number| tally.add(found(hash(number), ip)));
             assert!(tally.bytes() <= 100 * USER);
         }
-        // A quarter of the users would still be too many.
+        // Even a quarter of the users would be too many.
         assert!(tally.to() < hash(1024 / 8));
         let to = tally.to();
         let names: usize = tally.users.keys().map(|(_, name)| name.len() + ALLOCATED).sum();

@@ -1,5 +1,5 @@
-//! The driver's client behind a connection. It is replaced when a reply does not come: whatever cut
-//! that connection off may have cut off the others of its pool, and the driver has no socket timeout.
+//! The driver's client of a connection. It is replaced if a reply is lost: whatever cut that
+//! connection may have cut the others of its pool, and the driver has no socket timeout.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -29,10 +29,10 @@ impl Link {
 
 /// The current client, and a second one while a reply is overdue.
 pub(super) struct Clients {
-    /// Makes another client of the same options.
+    /// Creates another client with the same options.
     make: Box<dyn Fn() -> mongodb::error::Result<Link> + Send + Sync>,
     current: Mutex<Arc<Link>>,
-    /// Shared by all commands that wait, and gone with the last of them.
+    /// Shared by all waiting commands, and dropped with the last of them.
     second: Mutex<Weak<Link>>,
 }
 
@@ -50,7 +50,7 @@ impl Clients {
         lock(&self.current).clone()
     }
 
-    /// A client with connections of its own, to ask what became of a command.
+    /// A client with separate connections, to ask about a running command.
     pub(super) fn second(&self) -> mongodb::error::Result<Arc<Link>> {
         let mut second = lock(&self.second);
         match second.upgrade() {
@@ -63,12 +63,12 @@ impl Clients {
         }
     }
 
-    /// The second client does not answer either: the next question goes out over another one.
+    /// Drops the second client, which does not answer either: the next question uses a new one.
     pub(super) fn forget_second(&self) {
         *lock(&self.second) = Weak::new();
     }
 
-    /// Replaces `old`, unless another command has done so already. Commands that are under way on it
+    /// Replaces `old`, unless another command has already done so. Commands that are running on it
     /// finish there.
     pub(super) fn replace(&self, old: &Arc<Link>) {
         let second = lock(&self.second).upgrade();
@@ -87,7 +87,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Without the options, which hold the password.
+/// Without the options, which contain the password.
 impl fmt::Debug for Clients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Clients").finish_non_exhaustive()

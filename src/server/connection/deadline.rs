@@ -1,8 +1,8 @@
-//! How long a reply is waited for. The driver has no socket timeout: a reply that a firewall swallows
-//! is waited for without end, while the heartbeats, on connections of their own, go on.
+//! The time limits for replies. The driver has no socket timeout: if a firewall drops a reply, the
+//! driver waits forever, because its heartbeats use other connections.
 //!
-//! A blind limit would end long work of the server. So once a reply is late, the server is asked over
-//! another connection whether it works on the command.
+//! A fixed limit would abort long commands. So if a reply is late, the server is asked over another
+//! connection whether the command is still running.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -20,37 +20,37 @@ use tokio::time::sleep;
 
 use super::clients::{Clients, Link};
 
-/// How far the limit of a server that cannot say what it works on exceeds `maxTimeMS`.
+/// For a server that cannot report its running commands, the limit is `maxTimeMS` plus this.
 const BEYOND_MAX_TIME: Duration = Duration::from_secs(10);
-/// What a connection string may ask for.
+/// The range of limits that a connection string can set.
 const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
-/// When what is left of a command is dropped for good.
+/// When the remains of a lost command are finally dropped.
 const ABANDONED: Duration = Duration::from_secs(600);
 
-/// How long replies are waited for.
+/// The time limits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// How long a reply may take before anybody asks. Short commands never come that far.
+    /// How long a reply may take before the server is asked. Short commands never take that long.
     patience: Duration,
-    /// How long the server may take to say whether it works on a command.
+    /// How long the server may take to report whether it is running a command.
     answer: Duration,
-    /// How often it is asked while it does, and while it does not.
+    /// How often it is asked while the command is running, and while it is not.
     working: Duration,
     idle: Duration,
-    /// How long a reply may be on its way when the server works on the command no longer, or not
-    /// yet. A batch of 16 MB takes that long at 8 Mbit/s.
+    /// How long a reply may be in transit after the command ended, or a request before it began. A
+    /// batch of 16 MB takes that long at 8 Mbit/s.
     small_transfer: Duration,
     large_transfer: Duration,
-    /// How long a server may answer nothing at all.
+    /// How long a server may not answer at all.
     no_answer: Duration,
-    /// The limit of a server that cannot say what it works on.
+    /// The limit for a server that cannot report its running commands.
     blind: Duration,
 }
 
 impl Limits {
-    /// `socket_timeout` is the first of them. A short one shortens the others. `selection` is how
-    /// long a server may be looked for, which is no concern of these.
+    /// `socket_timeout` is the first limit, and a short one shortens the others. By default, the
+    /// first limit follows from `selection`, the time for selecting a server.
     pub(super) fn new(socket_timeout: Option<Duration>, selection: Duration) -> Self {
         let socket_timeout = socket_timeout.map(|given| given.clamp(SHORTEST, LONGEST));
         let seconds = Duration::from_secs;
@@ -69,7 +69,7 @@ impl Limits {
         }
     }
 
-    /// Batches of documents may be large, everything else is small.
+    /// Batches of documents may be large; all other replies are small.
     fn transfer(&self, command: &str) -> Duration {
         match command {
             "find" | "aggregate" | "getMore" | "insert" => self.large_transfer,
@@ -78,47 +78,47 @@ impl Limits {
     }
 }
 
-/// How long the replies of a connection are waited for, and which are overdue.
+/// The time limits of a connection, and its overdue replies.
 #[derive(Debug, Clone)]
 pub(super) struct Waits {
     pub(super) limits: Limits,
     pub(super) troubles: Troubles,
 }
 
-/// A command whose reply is waited for. What only a late reply needs is made then.
+/// A command that waits for its reply. Values that only a late reply needs are created later.
 #[derive(Clone, Copy)]
 pub(super) struct Pending<'a> {
     pub(super) command: &'a str,
-    /// What finds it among the operations of a server.
+    /// What identifies it among the operations of a server.
     pub(super) operation: &'a (dyn Fn() -> Document + Sync),
     /// Its `maxTimeMS`.
     pub(super) max_time: Option<Duration>,
-    /// The servers that may work on it.
+    /// The servers that may be running it.
     pub(super) servers: &'a (dyn Fn() -> Vec<Option<SelectionCriteria>> + Sync),
 }
 
-/// Nobody answers, and the server does not work on it: for so long.
+/// For how long the server has not answered or has not been running the command.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lost(pub(super) Duration);
 
-/// What the server says of a command.
+/// The server's answer about a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sign {
     Working,
     Idle,
-    /// It cannot say.
+    /// It cannot report it.
     Unable,
-    /// It says nothing.
+    /// It does not answer.
     Silent,
 }
 
-/// What is wrong with a connection at the moment.
+/// The current trouble with a connection.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Troubles(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// The commands whose replies are overdue, by the time since when.
+    /// The commands with overdue replies, by the time since when they are.
     overdue: Mutex<BTreeMap<Instant, String>>,
     /// Why the last command failed, if it did not reach a server or got no reply.
     failed: Mutex<Option<String>>,
@@ -136,7 +136,7 @@ impl Troubles {
         lock(&self.0.failed).clone()
     }
 
-    /// A command failed, or has its reply.
+    /// Records that a command failed, or got its reply.
     pub(super) fn set_failed(&self, why: Option<&dyn Display>) {
         // Nearly always there is nothing to change.
         if why.is_some() || self.0.has_failed.load(Ordering::Relaxed) {
@@ -158,8 +158,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A future of the driver. It must not be dropped (RUST-937): where nobody waits for it any more, it
-/// goes on by itself.
+/// A future of the driver. It must not be dropped (RUST-937): if nothing waits for it any more, it
+/// continues detached.
 pub(super) struct Undropped<T: Send + 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
 
 impl<T: Send + 'static> Undropped<T> {
@@ -167,7 +167,7 @@ impl<T: Send + 'static> Undropped<T> {
         Self(Some(Box::pin(future)))
     }
 
-    /// Leaves it to itself, on a client that is not used any more.
+    /// Detaches it, together with its client, which is no longer used.
     fn abandon(mut self) {
         if let (Some(future), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
             #[expect(clippy::disallowed_methods, reason = "nobody uses its client any more")]
@@ -198,8 +198,8 @@ impl<T: Send + 'static> Drop for Undropped<T> {
     }
 }
 
-/// Waits for what `work` comes to, the reply to a command that it sends over `link`. When the reply is
-/// lost, `work` goes on by itself, and `clients` has another client.
+/// Waits for the result of `work`, which sends a command over `link`. If the reply is lost, `work`
+/// continues detached, and `clients` gets another client.
 pub(super) async fn reply<T: Send + 'static>(
     clients: &Clients,
     waits: &Waits,
@@ -213,7 +213,7 @@ pub(super) async fn reply<T: Send + 'static>(
         reply = &mut work => return Ok(reply),
         () = sleep(waits.limits.patience) => {}
     }
-    // Boxed, so that the way that nearly all go stays small.
+    // Boxed, so that the future of the common case stays small.
     match Box::pin(late(clients, waits, pending, began, &mut work)).await {
         Ok(reply) => Ok(reply),
         Err(lost) => {
@@ -232,7 +232,7 @@ async fn late<T: Send + 'static>(
     work: &mut Undropped<T>,
 ) -> Result<T, Lost> {
     let Waits { limits, troubles } = waits;
-    // Since when nothing was seen of the command.
+    // The time since when the command has not been seen.
     let mut since = began;
     let mut listed = Listed { troubles, since: None };
     let mut second = None;
@@ -278,7 +278,7 @@ async fn late<T: Send + 'static>(
     }
 }
 
-/// An entry among the overdue, for as long as it is waited for.
+/// An entry among the overdue replies, for as long as the command waits.
 struct Listed<'a> {
     troubles: &'a Troubles,
     since: Option<Instant>,
@@ -304,7 +304,7 @@ impl Drop for Listed<'_> {
     }
 }
 
-/// Asks the servers that may work on a command whether one does.
+/// Asks the servers that may be running a command whether one does.
 async fn sign(link: Arc<Link>, pending: Pending<'_>, within: Duration) -> Sign {
     let mut sign = Sign::Idle;
     for server in (pending.servers)() {
@@ -332,8 +332,8 @@ async fn is_working(
         return Sign::Unable;
     };
     let own = doc! { "lsid.id": session.id().get("id") };
-    // No privilege is needed for one's own operations. The question itself must be among them, or the
-    // server does not report sessions, and that it names no other operation means nothing.
+    // A login may list its own operations without a privilege. The list must contain this question
+    // itself. Otherwise, the server does not report sessions, and a missing command means nothing.
     let command = doc! {
         "currentOp": true, "$ownOps": true, "active": true, "$or": [operation, own],
     };

@@ -38,7 +38,7 @@ pub(super) fn readable(uri: &str) -> (Cow<'_, str>, Vec<IgnoredOption>) {
     }
 }
 
-/// How long a reply may be late, if the string says. The driver does not know this option.
+/// The `socketTimeoutMS` of the string, if it has one. The driver does not know this option.
 pub(super) fn socket_timeout(uri: &str) -> Result<Option<Duration>, UriFault> {
     let pairs = split(uri).into_iter().flat_map(|(_, query)| query.split('&'));
     let mut given = pairs.filter(|pair| is_harmless(pair, SOCKET_TIMEOUT.name));
@@ -50,7 +50,7 @@ pub(super) fn socket_timeout(uri: &str) -> Result<Option<Duration>, UriFault> {
     }
     match (SOCKET_TIMEOUT.fault(value), value.parse()) {
         (Some(fault), _) => Err(fault),
-        // Other drivers never give up then.
+        // With 0, other drivers wait forever.
         (None, Ok(0) | Err(_)) => Ok(None),
         (None, Ok(millis)) => Ok(Some(Duration::from_millis(millis))),
     }

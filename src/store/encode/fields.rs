@@ -1,4 +1,4 @@
-//! The update that writes a session's fields, as plain as it can be.
+//! The update that writes a session's fields, in the simplest possible form.
 
 use bson::{Bson, DateTime, Document, doc};
 use mongodb::options::UpdateModifications;
@@ -12,11 +12,11 @@ use crate::store::expiry::{Expiry, LONGEST_MS, later, millis};
 #[derive(Debug, Default)]
 pub(super) struct Changes(Vec<(FieldPath, Put)>);
 
-/// What becomes of a field.
+/// The change of a field.
 #[derive(Debug, Clone)]
 enum Put {
     Value(Bson),
-    /// What an expression makes of the server's clock.
+    /// An expression of the server's clock.
     Now(Bson),
     Nothing,
 }
@@ -31,14 +31,14 @@ impl Put {
             Self::Value(Bson::Int32(_)) => BsonType::Int,
             Self::Value(Bson::Int64(_)) => BsonType::Long,
             Self::Value(Bson::Double(_)) => BsonType::Double,
-            // A number of the server's clock is known before.
+            // A number is computed before, from the server's clock.
             Self::Value(Bson::DateTime(_)) | Self::Now(_) => BsonType::Date,
             Self::Value(_) | Self::Nothing => return false,
         };
         types.contains(&own)
     }
 
-    /// What a pipeline makes the field of.
+    /// The value of the field in a pipeline.
     fn expression(self) -> Bson {
         match self {
             Self::Value(value) => doc! { "$literal": value }.into(),
@@ -55,7 +55,7 @@ impl Changes {
             return Err(unwritable(layout));
         };
         if is_last_touch(rule) && rule.lifetime.is_none() {
-            // Whatever expiry is asked for, it would never end here, and at once elsewhere.
+            // With any expiry, the session would never end here, and immediately elsewhere.
             return Err(layout.needs_lifetime());
         }
         if rule.lifetime_path.is_some() || rule.after.is_some() {
@@ -94,13 +94,13 @@ impl Changes {
         self.0.push((path, Put::Value(value)));
     }
 
-    /// Whether a new document of these fields is a session of `layout`. One that is not would be foreign
-    /// to every other command, and never be swept.
+    /// Whether a new document with these fields is a session of `layout`. If not, every other
+    /// command would treat it as foreign, and it would never be swept.
     pub(super) fn make_session(&self, layout: &Layout) -> bool {
         layout.detect.require.iter().all(|(required, types)| {
-            // The server makes up an ObjectId where the id is another field.
+            // The server generates an ObjectId if the id is another field.
             let is_made_up = *required == "_id" && types.contains(&BsonType::ObjectId);
-            // Ids are text here.
+            // Ids of the library are text.
             let is_id = *required == layout.id.path.as_str() && types.contains(&BsonType::String);
             is_id
                 || is_made_up
@@ -108,7 +108,7 @@ impl Changes {
         })
     }
 
-    /// Those whose value is known already.
+    /// The fields whose value is already known.
     pub(super) fn literals(self) -> Document {
         let literal = |(path, put): (FieldPath, Put)| match put {
             Put::Value(value) => Some((path.into(), value)),
@@ -117,16 +117,16 @@ impl Changes {
         self.0.into_iter().filter_map(literal).collect()
     }
 
-    /// The update that leaves every field as it is unless `condition` holds: what changes nothing,
-    /// the server does not write.
+    /// The update that changes no field unless `condition` holds. The server does not write an
+    /// update without changes.
     pub(super) fn update_if(self, condition: Document) -> UpdateModifications {
         let whole =
             |(path, put): &(FieldPath, Put)| !path.contains('.') && !matches!(put, Put::Nothing);
         if !self.0.iter().all(whole) {
             return self.each_if(&condition).update();
         }
-        // The server spends half as long on one condition as on one for each field, and less on one
-        // literal than on several.
+        // One condition takes the server half as long as one per field, and one literal less than
+        // several.
         let literals = self.is_literal();
         let fields = self.0.into_iter().map(|(path, put)| match put {
             Put::Value(value) if literals => (path.into(), value),
@@ -143,7 +143,7 @@ impl Changes {
         UpdateModifications::Pipeline(vec![doc! { "$replaceWith": choice }])
     }
 
-    /// Whether none of it depends on the server's clock.
+    /// Whether nothing depends on the server's clock.
     fn is_literal(&self) -> bool {
         self.0.iter().all(|(_, put)| !matches!(put, Put::Now(_)))
     }
@@ -157,7 +157,8 @@ impl Changes {
         self
     }
 
-    /// As plain as it can be: the fields of a pipeline are not in the order of those of `$set`.
+    /// The simplest form: `$set` rather than a pipeline if possible. The order of new fields
+    /// differs between the two.
     pub(super) fn update(self) -> UpdateModifications {
         let literals = self.is_literal();
         let (mut set, mut unset) = (Document::new(), Vec::new());
@@ -174,7 +175,7 @@ impl Changes {
         }
         if literals {
             let unset: Document = unset.into_iter().map(|path| (path.into(), "".into())).collect();
-            // Before 5.0 the server refuses one that is empty (9).
+            // Before 5.0, the server refuses an empty one (9).
             let operators = [("$set", set), ("$unset", unset)];
             let needed = operators.into_iter().filter(|(_, fields)| !fields.is_empty());
             let update = needed.map(|(name, fields)| (name.to_owned(), fields.into())).collect();
@@ -196,7 +197,8 @@ fn now(clock: Clock, unit: Option<Unit>) -> Put {
     }
 }
 
-/// How the store says that a session never expires: null, or (as `Undefined` here) no field.
+/// How the store marks a session that never expires: with null, or (`Undefined` here) without the
+/// field.
 fn never(layout: &Layout, rule: &Rule) -> Option<Bson> {
     let path = rule.path.as_ref()?;
     let writes_null =
@@ -213,8 +215,7 @@ fn in_unit(unit: Option<Unit>, at: DateTime) -> Bson {
     unit.map_or(Bson::DateTime(at), |unit| unit.number(at.timestamp_millis()))
 }
 
-/// Whether the date is that of the last touch, and how long the session lives from then stands
-/// elsewhere.
+/// Whether the date is the last touch, and the lifetime is stored elsewhere.
 pub(super) fn is_last_touch(rule: &Rule) -> bool {
     rule.lifetime.is_some() || rule.lifetime_from.is_some()
 }

@@ -1,4 +1,4 @@
-//! The record that tower-sessions takes, from whatever layout the session is in.
+//! The record for tower-sessions, from a session in any layout.
 
 use bson::raw::RawBsonRef;
 use serde_json::{Map, Value};
@@ -10,8 +10,8 @@ use crate::model::layout::Layout;
 use crate::model::payload::msgpack;
 use crate::store::roundtrip;
 
-/// The data of the session in `document`, and the nanoseconds since 1970 of its expiry where the
-/// payload names them.
+/// The data of the session in `document`, and its expiry in nanoseconds since 1970 if the payload
+/// contains it.
 pub(crate) fn data(
     layout: &Layout,
     document: &bson::RawDocument,
@@ -26,6 +26,6 @@ pub(crate) fn data(
     }
     match roundtrip::value(layout, document)? {
         Value::Object(data) => Ok((data, None)),
-        _ => Err(Error::Document("its payload is no object".into())),
+        _ => Err(Error::Document("its payload is not an object".into())),
     }
 }

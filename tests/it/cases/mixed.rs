@@ -282,10 +282,7 @@ fn an_index_of_a_mixed_collection_is_right_for_all_its_sessions_or_not_made() {
     // Of two families: the index of one is counted for what it does to the other.
     let db = strangers();
     let both = [&["index", "install", "--yes"], &NAMED[..]].concat();
-    db.sessionctl(&both)
-        .exits(1)
-        .says("connect-mongo-json+symfony")
-        .says("name the layout whose index is meant");
+    db.sessionctl(&both).exits(1).says("connect-mongo-json+symfony").says("name only one of them");
     assert!(db.indexes("sessions").is_empty());
     db.update("sessions", doc! { "_id": "symfony-0" }, doc! { "$set": { "expires": at(-60) } });
     let one = ["index", "install", "--layout", "connect-mongo-json"];

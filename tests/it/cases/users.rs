@@ -154,7 +154,7 @@ fn a_path_at_the_root_of_the_documents_begins_with_a_slash() {
     let rows = db.sessionctl(&["list", "--user-path", "/owner.id", "-o", "json"]).exits(0).json();
     assert_eq!(rows[0]["user"], "bo");
     db.sessionctl(&["list", "--user-path", "/views"]).exits(1).says("--user-path views");
-    db.sessionctl(&["list", "--user-path", ""]).exits(2).says("path of the payload");
+    db.sessionctl(&["list", "--user-path", ""]).exits(2).says("path in the payload");
     db.sessionctl(&["expire", "--user", "bo", "--yes", "--user-path", "/owner.id"]).exits(0);
     assert_eq!(live(&db), 0);
 }
@@ -209,7 +209,7 @@ fn one_of_fifty_thousand_sessions_with_the_user_elsewhere_is_found() {
         let db = crowd(as_text, &one);
         for command in ["expire", "purge"] {
             let run = db.sessionctl(&[command, "--user", "alice", "--yes"]).exits(1);
-            run.says("1 session has alice at account.id").says("with account.id these");
+            run.says("1 session has alice at account.id").says("with account.id, these");
         }
         // The rest of the selection counts, and whoever names the places decides.
         let expired = ["expire", "--user", "alice", "--expired", "--yes", "-o", "json"];
@@ -230,7 +230,7 @@ fn a_user_in_a_field_beside_the_payload_is_found_in_text_and_in_documents() {
         let second = doc! { "_id": format!("{:032}", 1) };
         db.update("sessions", second, doc! { "$set": { "owner": { "id": "alice" } } });
         let run = db.sessionctl(&["expire", "--user", "alice", "--yes"]).exits(1);
-        run.says("1 session has alice at /owner.id").says("with /owner.id these");
+        run.says("1 session has alice at /owner.id").says("with /owner.id, these");
         db.sessionctl(&["list", "--user", "alice"]).exits(0).says("/owner.id");
         assert_eq!(live(&db), 2);
     }

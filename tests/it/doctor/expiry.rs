@@ -246,7 +246,7 @@ fn where_the_store_does_not_look_at_the_expiry_it_says_who_still_logs_in() {
         doc! { "id": format!("session:{id}"), "val": val, "expiration": expires }
     };
     db.insert("sessions", [flask(LIVE, at(600)), flask(OTHER, at(-60))]);
-    let found = finds(&db, "expiry-check", "fail", "stays logged in until");
+    let found = finds(&db, "expiry-check", "fail", "stay logged in until");
     assert_eq!(mend(&db, &found), "sessionctl purge --expired -d DB -c sessions");
     run_mend(&db, &found);
     let found = finds(&db, "expiry-check", "warn", "nothing deletes them");

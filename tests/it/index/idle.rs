@@ -94,6 +94,6 @@ fn how_long_is_for_the_operator_to_say_and_not_every_store_has_such_sessions() {
     let db = Db::new();
     db.insert("sessions", [session("connect-mongo-json", "live-0000000000", at(60))]);
     let run = db.sessionctl(&["index", "install", "--idle", "30d", "--yes"]).exits(1);
-    run.says("writes no null for an expiry").fails_in_one_sentence();
+    run.says("without an expiry hold null").fails_in_one_sentence();
     assert!(db.indexes("sessions").is_empty());
 }

@@ -116,7 +116,7 @@ fn the_layout_says_where_a_session_came_from() {
     db.insert("authjs", [authjs]);
     let run =
         db.sessionctl(&["list", "-c", "authjs", "-o", "csv", "--columns", "user,ip"]).exits(0);
-    run.says("the layout authjs does not say where the ip is");
+    run.says("the layout authjs does not define where the ip is");
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn credentials_of_programs_are_listed_but_left_alone_unless_they_are_named() {
                 .auto(&db, &arguments)
                 .exits(0)
                 .says("note: 1 credential of programs, not logins, left alone")
-                .says(&format!("{verb} them by their ids"));
+                .says(&format!("to {verb} them, pass their ids"));
         }
         let left = db.find(&fixture.collection, doc! { "id": offline });
         assert_eq!(left, fixture.documents[..1], "{selection:?}");

@@ -140,7 +140,7 @@ fn the_ttl_index_of_every_store_is_known_for_what_it_is_and_installed() {
         let (state, reason) = status(&db, &[]);
         if NO_DATE.contains(&fixture.layout) {
             assert_eq!(state, "unsupported", "{place}");
-            assert!(reason.contains("a TTL index acts on dates only"), "{place}: {reason}");
+            assert!(reason.contains("a TTL index works with dates only"), "{place}: {reason}");
             fixture.named(&db, &["index", "install", "--yes"]).exits(1);
             assert_eq!(db.indexes(&fixture.collection), [], "{place}");
             continue;

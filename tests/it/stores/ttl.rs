@@ -88,7 +88,7 @@ fn the_server_removes_the_expired_sessions_of_every_store_and_only_those() {
         let (fixture, db) = without_ttl_index(fixture, &server.uri());
         let place = fixture.name.clone();
         if doomed(&fixture, &fixture.documents[0]).is_err() {
-            let run = install(&fixture, &db).exits(1).says("a TTL index acts on dates only");
+            let run = install(&fixture, &db).exits(1).says("a TTL index works with dates only");
             assert_eq!(run.json()["state"], "unsupported", "{place}");
             continue;
         }

@@ -10,7 +10,7 @@ use super::times::{Time, time};
 pub struct Where {
     pub path: String,
     test: Typed,
-    /// The operator, and what stands behind it.
+    /// The operator and its operand.
     pub operator: Operator,
     pub operand: String,
 }
@@ -18,7 +18,7 @@ pub struct Where {
 #[derive(Debug, Clone, PartialEq)]
 enum Typed {
     Test(Test),
-    /// With a time that may be relative to the server's now.
+    /// Its time may be relative to the server's clock.
     Time(Comparison, Time),
 }
 
@@ -38,7 +38,8 @@ pub enum Operator {
 }
 
 impl Operator {
-    /// Those that stand between a path and an operand, the longer ones first.
+    /// The operators between a path and an operand. The longer ones come first, because `<` also
+    /// begins `<=`.
     const BETWEEN: [Self; 7] = [
         Self::Differs,
         Self::LessOrEqual,
@@ -75,8 +76,8 @@ impl Operator {
     }
 }
 
-/// The path, the operator and the operand of a condition. The first operator counts: what follows may
-/// hold others. Spaces on both sides of it are left out.
+/// Splits a condition into path, operator and operand. The first operator counts, because the
+/// operand may contain others. One space on each side of it is ignored.
 pub fn split(text: &str) -> (&str, Operator, &str) {
     let operator = text.char_indices().find_map(|(at, _)| {
         let found = Operator::BETWEEN.iter().find(|one| text[at..].starts_with(one.text()))?;
@@ -126,7 +127,7 @@ pub fn condition(text: &str) -> Result<Where, String> {
 }
 
 impl Where {
-    /// The condition, with a relative time counted from the server's now.
+    /// The condition, with a relative time resolved against the server's clock.
     pub fn resolve(&self, now: DateTime) -> Condition {
         let test = match &self.test {
             Typed::Test(test) => test.clone(),
@@ -137,7 +138,7 @@ impl Where {
         Condition { path: self.path.clone(), test }
     }
 
-    /// The instant that is compared with, if it is one.
+    /// The time to compare with, if the operand is one.
     pub fn instant(&self, now: DateTime) -> Option<DateTime> {
         match &self.test {
             Typed::Time(_, time) => Some(time.resolve(now)),

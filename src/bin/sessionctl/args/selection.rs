@@ -111,7 +111,8 @@ pub struct SelectionArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
 
-    /// Write the users, or else the ids, that match no session to FILE, one per line
+    /// Write the users (or the ids, if no users are given) that match no session to FILE, one per
+    /// line
     #[arg(long, value_name = "FILE", requires = "listed")]
     pub unmatched: Option<PathBuf>,
 
@@ -120,7 +121,7 @@ pub struct SelectionArgs {
     pub all: bool,
 }
 
-/// What goes with neither `--all` nor `list --foreign`.
+/// The options that can be combined with neither `--all` nor `list --foreign`.
 pub const OTHERS: [&str; 19] = [
     "ids",
     "state",
@@ -144,7 +145,7 @@ pub const OTHERS: [&str; 19] = [
 ];
 
 impl SelectionArgs {
-    /// Whether nothing was selected, so that it could mean everything.
+    /// Whether nothing was selected. An empty selection must not be taken for all sessions.
     pub fn is_empty(&self) -> bool {
         let is_typed = self.all
             || !self.ids.is_empty()
@@ -166,7 +167,7 @@ impl SelectionArgs {
         !is_typed && times.iter().all(Option::is_none)
     }
 
-    /// Whether users were given, in either way.
+    /// Whether users were given, by name or in a file.
     pub fn names_users(&self) -> bool {
         !self.user.is_empty() || self.users_from.is_some()
     }
@@ -175,7 +176,7 @@ impl SelectionArgs {
         self.given_by_stdin().next().is_some()
     }
 
-    /// What stdin gives.
+    /// What is read from stdin.
     fn given_by_stdin(&self) -> impl Iterator<Item = &'static str> {
         let is_stdin = |file: &Option<PathBuf>| file.as_deref() == Some(Path::new("-"));
         [
@@ -187,7 +188,7 @@ impl SelectionArgs {
         .filter_map(|(is_read, what)| is_read.then_some(what))
     }
 
-    /// What can be seen to be wrong with it, and clap cannot see: a sentence and a hint.
+    /// Checks what clap cannot check. The error is a sentence and a hint.
     pub fn check(&self) -> Result<(), (String, &'static str)> {
         let mut given = self.given_by_stdin();
         if let (Some(one), Some(other)) = (given.next(), given.next()) {
@@ -198,16 +199,20 @@ impl SelectionArgs {
             || !self.except_user.is_empty()
             || self.except_users_from.is_some();
         if self.is_empty() && (spares || self.keep.is_some()) {
-            let option = if spares { "--except" } else { "--keep" };
+            let option = match (spares, &self.except_users_from) {
+                (false, _) => "--keep",
+                _ if !self.except.is_empty() => "--except",
+                (true, None) => "--except-user",
+                (true, Some(_)) => "--except-users-from",
+            };
             let sentence = format!("{option} spares sessions, but none are selected");
-            return Err((sentence, "select sessions as well, such as with --live"));
+            return Err((sentence, "add a condition that selects sessions, such as --live"));
         }
         Ok(())
     }
 }
 
-/// A user that is named. Nobody is called "", so an empty one is a variable of a script that was never
-/// set.
+/// A user. An empty one comes from an unset variable in a script.
 fn user(text: &str) -> Result<String, String> {
     match text.is_empty() {
         true => Err("must not be empty: no session would match".to_owned()),

@@ -1,4 +1,4 @@
-//! How times and durations are typed.
+//! The syntax of times and durations.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Time {
 
 /// `60`, `90s`, `15m`, `1d12h`, `2w`, `500ms`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    // The largest unit comes first, and none comes twice: `12h1d` is more likely a slip than a wish.
+    // The largest unit comes first, and no unit is repeated: `12h1d` is probably a typing error.
     const UNITS: [(&str, u64); 6] = [
         ("w", 604_800_000),
         ("d", 86_400_000),
@@ -36,7 +36,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         ("ms", 1),
     ];
     const FORMS: &str = "expected a number of seconds, or a duration such as 90s, 15m, 7d or 1d12h";
-    // A thousand years; the server's dates go further, but nobody's sessions do.
+    // A thousand years. The server's dates go further, but no session lasts that long.
     const LONGEST: u64 = 31_536_000_000_000;
     let too_long = || "must not be longer than a thousand years".to_owned();
     let (mut rest, mut units) = (text, UNITS.as_slice());
@@ -67,7 +67,7 @@ pub fn interval(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// An instant, or a duration from now.
+/// A point in time, or a duration from now.
 pub fn time(text: &str) -> Result<Time, String> {
     const FORMS: &str = "expected RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, \
                          midnight UTC), or a duration from now (-7d, +1h, -1d12h)";
@@ -80,13 +80,13 @@ pub fn time(text: &str) -> Result<Time, String> {
     let timestamp: Option<Timestamp> = match text.parse() {
         Ok(timestamp) => Some(timestamp),
         Err(_) if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => {
-            // jiff takes the date of a longer text, too, and drops the rest.
+            // jiff also parses the date at the beginning of a longer text, and ignores the rest.
             let midnight = text.parse().ok().map(|date: civil::Date| date.at(0, 0, 0, 0));
             midnight.and_then(|midnight| TimeZone::UTC.to_timestamp(midnight).ok())
         }
         Err(_) => match text.parse() {
             Ok(clock) => {
-                // A machine that has no zone keeps UTC.
+                // A machine without a configured zone uses UTC.
                 let here = TimeZone::try_system().unwrap_or(TimeZone::UTC);
                 return Err(without_zone(clock, &here));
             }
@@ -98,7 +98,8 @@ pub fn time(text: &str) -> Result<Time, String> {
         .ok_or_else(|| FORMS.to_owned())
 }
 
-/// Which instants a date and a time of day can be: hours apart, so nobody guesses.
+/// The possible readings of a date and time without a zone. They are hours apart, so none is
+/// chosen.
 fn without_zone(clock: civil::DateTime, local: &TimeZone) -> String {
     let here = clock.to_zoned_datetime(local.clone()).map(|here| {
         let zone = here.time_zone().iana_name().unwrap_or("the zone of this machine");
@@ -161,7 +162,7 @@ mod tests {
             "the time zone is missing: write 2026-07-01T08:30:00Z (UTC) or \
              2026-07-01T08:30:00+02:00 (Europe/Stockholm)"
         );
-        // Not midnight, whatever stands behind the date.
+        // Text after the date must not be ignored: this is not midnight.
         for text in ["2026-11-30T08:30:00[Europe/Stockholm]", "2026-11-30T", "2026-11-30 noon"] {
             assert!(time(text).is_err(), "{text}");
         }

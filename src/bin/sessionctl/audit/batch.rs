@@ -1,4 +1,4 @@
-//! What the audit file says of one batch: whose sessions it wrote, without their ids.
+//! The audit line of one batch: the users whose sessions it wrote, without whole ids.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use sessionctl::{Key, SessionId};
 
 use super::chain::short_digest;
 
-/// The line, to which the run is added.
+/// The line, without the name of the run.
 pub fn line(batch: &Batch) -> Value {
     json!({
         "event": "batch",
@@ -44,7 +44,7 @@ fn sessions(batch: &Batch) -> Value {
     groups.into_iter().map(group).collect()
 }
 
-/// The bounds of a range. Those that are ids are digests.
+/// The bounds of a range. Ids are replaced with their digests.
 fn window(range: &RawDocumentBuf) -> Value {
     // A bound that cannot be decoded is omitted; the counts of the batch are complete without it.
     let Ok(range) = Document::try_from(&**range) else { return Value::Null };

@@ -1,5 +1,5 @@
-//! The chain of an audit file: each line has the SHA-256 of the line before it, so that one which is
-//! changed or cut out is noticed.
+//! The chain of an audit file: each line has the SHA-256 of the line before it, so that a changed
+//! or removed line is noticed.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 /// The key of the digest of the line before.
 pub const PREVIOUS: &str = "prev";
-/// For how long an append waits for another one, and how often it looks.
+/// How long to wait for another process that appends, and how often to check.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(2);
 /// How many bytes of the tail are read at a time.
@@ -25,14 +25,15 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// So much of the digest of an id that nobody can log in with it, and that it still names one session.
+/// The part of an id's digest that is recorded: enough to identify a session, and useless for
+/// logging in.
 pub fn short_digest(text: &str) -> String {
     let mut digest = digest(text.as_bytes());
     digest.truncate(16);
     digest
 }
 
-/// The lines that a file or stdin gave, however many.
+/// The number and the digest of the lines of a file or stdin, in constant memory.
 #[derive(Debug, Clone, Default)]
 pub struct Lines {
     count: u64,
@@ -40,29 +41,29 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// The next one, without its end.
+    /// Adds a line, without its line end.
     pub fn add(&mut self, line: &str) {
         self.count += 1;
         self.hash.update(line);
         self.hash.update("\n");
     }
 
-    /// How many they were, and the digest that `sha256sum` prints of them.
+    /// The number of lines, and the digest that `sha256sum` prints for them.
     pub fn digest(self) -> Value {
         json!({ "lines": self.count, "sha256": hexadecimal(&self.hash.finalize()) })
     }
 }
 
-/// What a line to be appended follows.
+/// The end of the file, which the next line follows.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tail {
     /// The digest of the last line; `None` in an empty file.
     pub digest: Option<String>,
-    /// Whether the last line has no end, as where a disk was full.
+    /// Whether the last line has no line end, for example because the disk was full.
     pub is_torn: bool,
 }
 
-/// The end of a file.
+/// Reads the end of a file.
 pub fn tail(mut file: &File) -> io::Result<Tail> {
     let length = file.seek(SeekFrom::End(0))?;
     let mut end: Vec<u8> = Vec::new();
@@ -75,7 +76,7 @@ pub fn tail(mut file: &File) -> io::Result<Tail> {
         file.read_exact(&mut bytes)?;
         bytes.extend(end);
         end = bytes;
-        // Before the last byte: it may end the last line.
+        // The last byte may be the line end of the last line.
         let before = &end[..end.len() - 1];
         if let Some(at) = before.iter().rposition(|byte| *byte == b'\n') {
             end.drain(..=at);
@@ -86,11 +87,12 @@ pub fn tail(mut file: &File) -> io::Result<Tail> {
     Ok(Tail { digest: (length > 0).then(|| digest(&end)), is_torn })
 }
 
-/// A file that no other process appends to, as long as this is there.
+/// A file that no other process appends to while this value exists.
 pub struct Locked<'a>(&'a File);
 
 impl<'a> Locked<'a> {
-    /// Waits until another process has appended its line, which takes a moment; a lock that remains is an error.
+    /// Waits until another process has appended its line, which takes a moment. If the lock stays,
+    /// that is an error.
     pub fn new(file: &'a File) -> io::Result<Self> {
         let since = Instant::now();
         loop {

@@ -1,5 +1,5 @@
-//! Words that are typed where a command is expected. clap suggests what looks alike, such as
-//! `restore` for `revoke`: here a suggestion means the same, or differs by a slip of the finger.
+//! Unknown commands. clap suggests names that look similar, such as `restore` for `revoke`. Here, a
+//! suggestion means the same as the word, or differs from it by a typing error.
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
@@ -8,7 +8,7 @@ use sessionctl::session::shorten;
 use crate::console::failure::Refusal;
 use crate::help::Topic;
 
-/// What other programs call a command, and the command here.
+/// The names that other programs use, and the command here.
 const MEANINGS: &[(&[&str], &str)] = &[
     (
         &["revoke", "logout", "log-out", "signout", "kill", "end", "invalidate", "terminate"],
@@ -52,7 +52,7 @@ const MEANINGS: &[(&[&str], &str)] = &[
 
 const OTHERWISE: &str = "`sessionctl help` lists commands and topics";
 
-/// What is wrong where clap found no such command of the program.
+/// The refusal of an unknown command.
 pub fn command(error: &Error, definition: &Command) -> Option<Refusal> {
     let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) =
         (error.kind(), error.get(ContextKind::InvalidSubcommand))
@@ -63,12 +63,12 @@ pub fn command(error: &Error, definition: &Command) -> Option<Refusal> {
         let sentence = "help was given after the command".to_owned();
         return Some(Refusal::Own(sentence, "`sessionctl help COMMAND` prints a command's help"));
     }
-    // What is wrong below a command, such as `index delete`, is clap's to say.
+    // clap itself reports an unknown subcommand, such as `index delete`.
     let usage = error.get(ContextKind::Usage)?.to_string();
     usage.contains("sessionctl [OPTIONS]").then(|| refusal("command", word, definition))
 }
 
-/// What is wrong where there is neither such a command nor such a topic.
+/// The refusal of a word that is neither a command nor a topic.
 pub fn topic(word: &str, definition: &Command) -> Refusal {
     refusal("command or topic", word, definition)
 }
@@ -93,7 +93,7 @@ fn refusal(what: &str, word: &str, definition: &Command) -> Refusal {
     }
 }
 
-/// Whether `typed` is the beginning of `name`, or differs by one letter or two that changed places.
+/// Whether `typed` is the beginning of `name`, or differs by one letter or by two swapped letters.
 fn is_slip(typed: &str, name: &str) -> bool {
     let prefix = typed.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
     if prefix == typed.len() && prefix >= 3 {

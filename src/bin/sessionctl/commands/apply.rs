@@ -1,5 +1,5 @@
-//! Doing something to many sessions, as `purge`, `expire` and `fix` do it: what was prepared is shown or
-//! asked about, applied and reported.
+//! Writing many sessions, as `purge`, `expire` and `fix` do: prepare, show or ask, apply, and
+//! report.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ pub use report::{HEADER, Report, Verb, stopped};
 pub use throttle::{ThrottleArgs, factor};
 pub use verify::VerifyArgs;
 
-/// How a command goes about many sessions.
+/// The options of commands that write many sessions.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct ApplyArgs {
@@ -55,23 +55,23 @@ pub struct ApplyArgs {
 }
 
 impl ApplyArgs {
-    /// Whether a question or a dry run is going to tell how many sessions match.
+    /// Whether a question or a dry run will show how many sessions match.
     fn needs_count(&self, purge: &Purge, stdin_gives_ids: bool) -> bool {
         self.dry_run || self.confirmed_without_asking(purge, stdin_gives_ids).is_none()
     }
 
     fn confirmed_without_asking(&self, purge: &Purge, stdin_gives_ids: bool) -> Option<Confirmed> {
-        // Cron purges what is expired without a word.
+        // From cron, expired sessions are purged without a question.
         let dead = || Confirmed::by_death(&purge.selection.query);
         Confirmed::by_flag(self.yes).or_else(|| dead().filter(|_| !can_ask(stdin_gives_ids)))
     }
 }
 
-/// What came of preparing a command.
+/// The outcome of preparing a command.
 pub enum Prepared {
-    /// All is known, and nothing is written yet.
+    /// Everything is known, and nothing is written yet.
     Ready { job: Box<Job>, question: Question },
-    /// The collection is empty: nothing tells the layout, and nothing is to be done.
+    /// The collection is empty: its layout is unknown, and there is nothing to do.
     NothingThere { report: Box<Report>, end: Result<Exit, Failure> },
     /// A signal came first.
     Interrupted,
@@ -82,14 +82,14 @@ pub struct Typed<'a> {
     pub args: &'a ApplyArgs,
     pub archive: &'a ArchiveArgs,
     pub verify: VerifyArgs,
-    /// Then it does not give the answer to a question.
+    /// If so, stdin cannot answer the question.
     pub stdin_gives_ids: bool,
-    /// What was selected, unless the command selects by itself.
+    /// What was selected, unless the command has its own selection.
     pub selection: Option<&'a SelectionArgs>,
 }
 
 impl Typed<'_> {
-    /// Carries it out.
+    /// Runs the command.
     pub async fn run(
         &self,
         context: &Context,
@@ -117,7 +117,7 @@ impl Typed<'_> {
         }
     }
 
-    /// Writes down that there was nothing, not even a layout.
+    /// Writes to the audit file that the collection was empty.
     async fn write_nothing(&self, context: &Context, report: &Report) -> Result<(), Failure> {
         let audit = Audit::open(&self.args.audit, &context.command_line)?;
         if !audit.is_wanted() || self.args.dry_run {
@@ -145,7 +145,7 @@ impl Typed<'_> {
         mut job: Job,
         question: Question,
     ) -> Result<Exit, Failure> {
-        // Whatever can fail fails before the question.
+        // Everything that can fail is checked before the question.
         let audit = Audit::open(&self.args.audit, &context.command_line)?;
         if job.report.matched == Some(0) {
             let report = job.report.clone().nothing_done();
@@ -164,8 +164,9 @@ impl Typed<'_> {
         context.finish(HEADER, report.row(), &report.sentence(), outcome)
     }
 
-    /// `purge` as it was typed, with its sessions counted where their number is asked for, or where
-    /// a user is: whether all of the user's sessions are found is known before one of them is ended.
+    /// `purge` as it was typed. Its sessions are counted if the question shows their number. They
+    /// are also counted if a user is selected, to find out before the first write whether the user
+    /// has sessions elsewhere.
     pub async fn job(
         &self,
         context: &Context,
@@ -179,7 +180,7 @@ impl Typed<'_> {
         purge.archive = self.archive.is_wanted();
         purge.tells_ids = self.verify.is_wanted();
         self.args.throttle.check_lag(context, &store, &action).await?;
-        // A count that would only decorate the report costs as much as reading all that is deleted.
+        // A count only for the report would cost as much as reading every session that is deleted.
         let needs_count = self.args.needs_count(&purge, self.stdin_gives_ids);
         let mut matched = None;
         if needs_count || purge.selection.query.users.is_some() {
@@ -190,7 +191,7 @@ impl Typed<'_> {
                 context.tell_unmatched(typed, &purge.selection, &counted.met)?;
             }
             matched = needs_count.then_some(counted.selected);
-            // Nobody is asked, so they need not be searched for again.
+            // There is no question, so the sessions need not be searched twice.
             if !needs_count && purge.selection.keys.is_none() {
                 purge.selection.keys = counted.keys;
             }
@@ -206,12 +207,12 @@ impl Typed<'_> {
         store: &Store,
         purge: &Purge,
     ) -> sessionctl::Result<Counted> {
-        // Where every candidate is decoded, that is shown on a terminal.
+        // If every candidate must be decoded, a terminal shows the progress.
         let decodes = purge.selection.needs_payload();
         let progress =
             decodes.then(|| Progress::new("sessions examined", None, context.global.quiet));
         let looked_at = |sessions| progress.iter().for_each(|shown| shown.advance(sessions));
-        // Whoever names the places of users decides.
+        // `--user-path` names the places of users, so other places do not count.
         if purge.selection.query.users.is_some() && context.global.user_path.is_empty() {
             return store.count_of_user(purge, looked_at).await;
         }

@@ -21,9 +21,9 @@ use verified::{Fault, Verified};
 
 /// Read and verify an audit file: who ended which sessions
 ///
-/// Each line of an audit file has the SHA-256 of the line before it. audit verifies this chain and prints
-/// the digest of the last line, the head. Keep the head elsewhere: only --head can tell that lines were
-/// cut off at the end. If the chain is broken, the exit code is 4.
+/// Each line of an audit file has the SHA-256 of the line before it. audit verifies this chain and
+/// prints the digest of the last line, the head. Keep the head elsewhere: only --head detects that
+/// lines were removed from the end. If the chain is broken, the exit code is 4.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl audit /var/log/sessionctl.ndjson
@@ -43,8 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "USER")]
     user: Option<String>,
 
-    /// Fail unless the file has the line with this digest, or a line that begins with at least 16 digits
-    /// of it
+    /// Fail unless a line of the file has this digest; its first 16 digits are enough
     #[arg(long, value_name = "DIGEST", value_parser = head)]
     head: Option<String>,
 }
@@ -72,9 +71,9 @@ const RUNS: &[&str] = &[
     "ended",
 ];
 const USERS: &[&str] = &["time", "run", "who", "command", "namespace", "user", "sessions"];
-/// What a table has room for.
+/// The columns that fit a table.
 const TABLE: [&str; 7] = ["time", "who", "command", "namespace", "done", "users", "outcome"];
-/// How many faults are named one by one.
+/// How many faults are listed.
 const NAMED: usize = 10;
 
 pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
@@ -83,6 +82,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         Failure::new(Exit::Failed, sentence)
     };
     let (runs, verified) = read(args).map_err(|error| unreadable(&error))?;
+    if verified.lines > 0 && verified.records == 0 {
+        let sentence = format!("could not read {}: it is not an audit file", args.file.display());
+        return Err(Failure::new(Exit::Failed, sentence)
+            .hint("--audit FILE of purge, expire, fix, top and index install writes such a file"));
+    }
     let is_meant = |run: &&Run| args.user.as_ref().is_none_or(|user| run.users.contains_key(user));
     let rows: Vec<Row> = runs
         .iter()
@@ -165,13 +169,13 @@ fn print(args: &Args, global: &Global, rows: Vec<Row>, verified: &Verified) -> R
 }
 
 fn summary(verified: &Verified) -> String {
-    let Some(head) = &verified.head else { return "the file is empty".to_owned() };
+    let Some(head) = &verified.head else { return "no lines: the file is empty".to_owned() };
     let lines = counted(verified.lines, "line");
     let chain = match (verified.faults.is_empty(), verified.unchained) {
         (false, _) => "the chain is broken".to_owned(),
-        (true, 0) => "the chain is whole".to_owned(),
+        (true, 0) => "the chain is intact".to_owned(),
         (true, unchained) => {
-            format!("the first {} have no chain, the rest is whole", grouped(unchained))
+            format!("the first {} have no chain, the rest is intact", grouped(unchained))
         }
     };
     format!("{lines}; {chain}; head {head}")

@@ -26,7 +26,7 @@ pub fn script(shell: Shell, command: &mut clap::Command) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, command, "sessionctl", &mut script);
     if shell == Shell::Fish {
-        // clap_complete leaves the values of positional arguments out, for fish alone.
+        // clap_complete omits the values of positional arguments, but only for fish.
         for command in command.get_subcommands() {
             let condition = format!("__fish_sessionctl_using_subcommand {}", command.get_name());
             add_values(command, &condition, &mut script);

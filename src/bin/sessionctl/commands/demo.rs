@@ -44,8 +44,8 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let asked = context.signals.asked.clone();
     let interrupted = || context.signals.exit();
     let (port, keep) = (args.port, args.keep);
-    // Fetching and starting block; when a signal comes they are left, and what they began vanishes
-    // with this process.
+    // Fetching and starting block. On a signal they are abandoned; what they started ends with this
+    // process.
     let starting = tokio::task::spawn_blocking(move || start(port, keep));
     let Some(started) = asked.run_until_cancelled(starting).await else { return Ok(interrupted()) };
     let mongod = started
@@ -76,7 +76,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// What this program was started as: a shell finds it so again.
+/// The name by which this program was started, so that a shell finds it again.
 fn own_name() -> String {
     let typed = std::env::args().next().unwrap_or_else(|| "sessionctl".to_owned());
     shell_word(&typed).into_owned()
@@ -109,7 +109,7 @@ async fn fill(uri: &str) -> sessionctl::Result<()> {
     Ok(())
 }
 
-/// What the tour shows, each as typed: none fills more than a terminal of 80x24.
+/// The commands of the tour. The output of each fits a terminal of 80x24.
 const TOUR: [&str; 11] = [
     "collections -d shop",
     "list -d shop --limit 8",
@@ -123,7 +123,7 @@ const TOUR: [&str; 11] = [
     "purge -d shop --expired",
     "index install -d shop",
 ];
-/// What `doctor` exits with where it finds something.
+/// The exit code of `doctor` if a check fails.
 const PROBLEMS: i32 = 4;
 
 async fn take_tour(uri: &str) -> Result<(), Failure> {
@@ -147,7 +147,7 @@ async fn take_tour(uri: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Runs one command as a user would, on this terminal but without its keyboard.
+/// Runs one command as a user would, on this terminal, but without stdin.
 fn take_step(program: &Path, uri: &str, stop: &str) -> std::io::Result<bool> {
     let status = Command::new(program)
         .args(stop.split(' '))

@@ -58,7 +58,7 @@ pub fn run(args: &Args, global: &Global, uri: &Uri) -> Result<Exit, Failure> {
     output::text(&print(args, global, uri)?).map(|()| Exit::Done)
 }
 
-/// The whole file. Nothing is asked of a server.
+/// The whole file. This contacts no server.
 pub fn print(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
     match &args.command {
         Command::Systemd(args) => systemd::unit(args, global, uri),

@@ -70,7 +70,7 @@ impl Said {
             meaning = meaning.replacen("the layout named", "--layout", 1);
         }
         match need {
-            // Without it nothing can be said; with it a command could be named.
+            // With this information, doctor could evaluate the check, or name a command.
             Some(Need::Lifetime | Need::IdleLimit) if !meaning.is_empty() => meaning += LIFETIME,
             Some(Need::Lifetime | Need::IdleLimit) => what += LIFETIME,
             Some(Need::Layout) => what += "; name it with --layout",
@@ -81,7 +81,7 @@ impl Said {
     }
 }
 
-/// No lifetime is proposed: one that is too short logs users out.
+/// doctor proposes no lifetime, because one that is too short logs users out.
 const LIFETIME: &str = "; run doctor again with --lifetime DURATION, the session lifetime that the \
                         application sets";
 
@@ -140,13 +140,13 @@ fn row(facts: &Facts, finding: &Said) -> Row {
     ])
 }
 
-/// Where the sentences begin.
+/// The column at which the sentences begin.
 const INDENT: usize = 9;
 /// Wider lines are hard to read.
 const WIDEST: usize = 100;
 
-/// For people: the worst first, each command on a line of its own, to be copied, and one line for what
-/// passed.
+/// The table: the worst findings first, each command on its own line for copying, and one line for
+/// the checks that passed.
 fn table(context: &Context, facts: &Facts, findings: &[Said]) -> String {
     let global = &context.global;
     let width = context.style().width.map_or(80, usize::from).clamp(40, WIDEST);
@@ -190,7 +190,9 @@ fn header(facts: &Facts) -> Vec<String> {
     }
     if let Ok(survey) = &facts.survey {
         let sampled = match survey.is_sample() {
-            true => format!(", examined by a random sample of {}", grouped(survey.looked_at)),
+            true => {
+                format!(", of which a random sample of {} was examined", grouped(survey.looked_at))
+            }
             false => String::new(),
         };
         lines.push(format!("documents  {}{sampled}", grouped(survey.documents)));
@@ -216,7 +218,7 @@ fn finding_lines(finding: &Said, width: usize) -> Vec<String> {
     lines
 }
 
-/// What the table does not show is counted at least.
+/// The line that counts what the table does not show.
 fn summary(findings: &[Said], shows_all: bool) -> String {
     let count = |outcome| findings.iter().filter(|finding| finding.outcome == outcome).count();
     let (passed, unknown) = (count(Outcome::Pass), count(Outcome::Unknown));
@@ -237,7 +239,7 @@ fn style(outcome: Outcome) -> Style {
     }
 }
 
-/// Lines of at most `width` columns; a longer word has a line of its own.
+/// Lines of at most `width` columns; a longer word gets its own line.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

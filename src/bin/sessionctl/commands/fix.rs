@@ -82,7 +82,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     typed.run(context, prepare(context, &typed, fault)).await
 }
 
-/// Looks which sessions have the fault, and what mending them means.
+/// Finds the sessions that have the fault, and what fixing them means.
 async fn prepare(context: &Context, typed: &Typed<'_>, fault: Fault) -> Result<Prepared, Failure> {
     let action = "fix sessions of";
     let Some(store) = context.store(action, Purpose::Changing).await? else {
@@ -130,7 +130,7 @@ fn written(fault: Fault) -> Value {
     }
 }
 
-/// What nobody can read for sure is left, and then the command fails, having mended the others.
+/// The failure if expiries had no clear meaning: they are left, and the others are fixed.
 fn end(unclear: u64, action: &str) -> Result<Exit, Failure> {
     if unclear == 0 {
         return Ok(Exit::Done);
@@ -140,8 +140,8 @@ fn end(unclear: u64, action: &str) -> Result<Exit, Failure> {
         unclear => format!("{} texts or numbers", grouped(unclear)),
     };
     let sentence = format!(
-        "could not {action} whose expiry has more than one meaning, or none: {those} left alone"
+        "could not {action} with an ambiguous or meaningless expiry: {those} left unchanged"
     );
     Err(Failure::new(Exit::Failed, sentence)
-        .hint("`sessionctl list --malformed` shows them, `purge --malformed` deletes them"))
+        .hint("`sessionctl list --malformed` shows them, and `purge --malformed` deletes them"))
 }

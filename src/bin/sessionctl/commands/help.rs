@@ -24,7 +24,7 @@ pub struct Args {
     pub names: Vec<String>,
 }
 
-/// No line of help is wider.
+/// The maximum width of help.
 const WIDTH: u16 = 100;
 
 pub fn run(args: &Args, global: &Global, mut definition: clap::Command) -> Result<Exit, Failure> {
@@ -50,7 +50,7 @@ pub fn run(args: &Args, global: &Global, mut definition: clap::Command) -> Resul
     pager::show(&text).map(|()| Exit::Done)
 }
 
-/// What `--help` prints, if there is such a command.
+/// The output of `--help`, if there is such a command.
 fn help_of(names: &[String], definition: &mut clap::Command, look: Look) -> Option<String> {
     definition.build();
     let mut command = definition;
@@ -61,7 +61,7 @@ fn help_of(names: &[String], definition: &mut clap::Command, look: Look) -> Opti
     Some(if look.color { help.ansi().to_string() } else { help.to_string() })
 }
 
-/// The topics, below the program's own help.
+/// The list of topics, which follows the help of the program.
 fn topics(look: Look) -> String {
     let rows = TOPICS.map(|topic| format!("| {} | {} |\n", topic.name, topic.summary())).concat();
     let table = render(&format!("| | |\n|---|---|\n{rows}"), look);

@@ -14,7 +14,7 @@ mod steps;
 
 use looked::{Change, Confirming, Looked, Which, look, print};
 
-/// Manage the TTL index, with which the server deletes expired sessions
+/// Manage the TTL index, by which the server deletes expired sessions
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl index status

@@ -98,7 +98,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     selected.end(&store.namespace())
 }
 
-/// A session, with what it holds and where it is.
+/// A session with its payload, its layout and its namespace.
 pub struct Whole<'a> {
     pub session: Session,
     pub payload: Payload,

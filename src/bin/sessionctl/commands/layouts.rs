@@ -40,21 +40,21 @@ enum Command {
 
     /// Print a layout for the documents of a collection, guessed from a sample
     ///
-    /// The layout is TOML for --layout-file. Reasons and doubts are comments beside each guess: check
-    /// them before you write with the layout. Where two readings are possible, the one by which fewer
-    /// sessions are expired is used, and the other is a comment.
+    /// The layout is TOML for --layout-file. Reasons and doubts are comments beside each guess:
+    /// check them before you write with the layout. If a field can be read in two ways, the draft
+    /// uses the reading that makes fewer sessions expired; the other is a comment.
     #[command(after_help = "Examples:
   sessionctl layouts draft -d shop -c logins > logins.toml
   sessionctl list -d shop -c logins --layout-file logins.toml")]
     Draft,
 }
 
-/// What a table has room for on a line; the other formats give the whole row.
+/// The columns of the table; the other formats print the whole row.
 const TABLE: [&str; 3] = ["layout", "expiry", "stores"];
 const HEADER: &[&str] = &["layout", "collections", "id", "payload", "expiry", "user", "stores"];
 
 impl Args {
-    /// Whether it reads documents.
+    /// Whether the subcommand reads documents.
     pub fn needs_server(&self) -> bool {
         matches!(self.command, Some(Command::Draft))
     }
@@ -67,7 +67,7 @@ pub async fn draft(context: &Context) -> Result<Exit, Failure> {
     let action = format!("draft a layout for {}.{collection}", connection.database());
     let (text, verdict) = connection.draft_layout(collection).await.doing(&action)?;
     if verdict.is_sessions() {
-        context.note("note", format!("{verdict}; a draft may not be needed"));
+        context.note("note", format!("{verdict}; you probably need no draft"));
     }
     output::text(&text).map(|()| Exit::Done)
 }

@@ -47,8 +47,8 @@ pub struct Args {
     #[arg(long)]
     reverse: bool,
 
-    /// Print only these columns, in this order. payload.PATH is the value at PATH of the payload, with
-    /// secrets masked; ip and agent are where the layout says
+    /// Print only these columns, in this order. payload.PATH is the value at PATH of the payload,
+    /// with secrets masked; ip and agent are read where the layout says
     #[arg(long, value_delimiter = ',', value_name = "NAME,...", value_parser = columns::Parser)]
     columns: Vec<String>,
 
@@ -104,7 +104,7 @@ pub fn row(session: Session, full_ids: bool) -> Row {
     ])
 }
 
-/// The row of a document that is no session, of which nothing is known but its `_id` and its size.
+/// The row of a foreign document, of which only `_id` and size are known.
 fn foreign_row(document: &RawDocument, full_ids: bool) -> Row {
     let key = Key::of(document);
     let id = match (key.as_ref().and_then(Key::bson), key) {
@@ -124,7 +124,7 @@ fn foreign_row(document: &RawDocument, full_ids: bool) -> Row {
 
 /// How many sessions a table shows without --limit.
 const TABLE_LIMIT: u64 = 50;
-/// Batches that wait for the printer at most: memory stays flat.
+/// How many batches may wait for the printer, so that memory stays constant.
 const AHEAD: usize = 1;
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
@@ -148,8 +148,8 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         }
         if context.global.verbose {
             let text = format!(
-                "touched is derived where no field holds it: {derived}; the last touch may be later, by \
-                 up to the touchAfter of the store"
+                "touched is derived if no field holds it: {derived}; the real last touch may be \
+                 later, by up to the store's touchAfter"
             );
             context.note("note", text);
         }
@@ -161,29 +161,30 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let reading = Reading {
         sort: args.sort.map(SortKey::from),
         reverse: args.reverse,
-        // One more than is shown tells that there are more. Where payloads are judged here, the
-        // server cannot count for us.
+        // Read one session more than is shown, to know whether there are more. If payloads are
+        // checked here, the server cannot apply the limit.
         limit: if limit == 0 || selection.needs_payload() { 0 } else { limit.saturating_add(1) },
         ..Reading::default()
     };
     if args.sort.is_some() && !args.foreign {
         let filters = selection.filter(store.layouts()).doing(&action)?;
         if filters.len() > 1 {
-            let sentence = format!("could not {action}: too many ids to sort by");
+            let sentence = format!("could not {action}: --sort does not support that many ids");
             return Err(Failure::new(Exit::Failed, sentence).hint("omit --sort, or pass fewer ids"));
         }
     }
-    // Where nothing else narrows a read, the server takes twice the time over membership that it takes
-    // without, and the documents are decoded here anyway. The first fifty are found soon either way.
+    // Without another condition, checking membership doubles the server's time, and the documents
+    // are decoded here anyway. With a limit, the first sessions are found quickly either way.
     let is_unfiltered = selection.is_of_all() && limit == 0 && args.sort.is_none();
-    // The server sorts all of them together.
+    // The server must sort all sessions together, not one batch of ids at a time.
     let parts = match args.foreign || args.sort.is_some() {
         true => vec![selection.clone()],
         false => store.parts(selection).await.doing(&action)?,
     };
     let quiet = context.global.quiet || shows_rows();
     let total = match Progress::is_seen(quiet) {
-        // Without a filter the server knows the number; to count matches it would have to read them.
+        // Without a filter, the server knows the number of documents. To count matches, it would
+        // have to read them.
         true if selection.is_of_all() && !args.foreign => {
             let count = store.count(Document::new()).await.doing(&action)?;
             Some(if limit == 0 { count } else { count.min(limit) })
@@ -271,7 +272,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     selected.end(&store.namespace())
 }
 
-/// The server sorts, and it knows only the touches that are stored.
+/// The server sorts, and it only knows stored touches.
 async fn check_sort(
     store: &Store,
     layout: &Layout,
@@ -291,21 +292,20 @@ async fn check_sort(
         return Ok(());
     }
     let sentence = format!(
-        "could not {action}: --sort touched requires a stored last touch, and some sessions have one \
-         that is derived from the expiry"
+        "could not {action}: --sort touched requires a stored last touch, but that of some \
+         sessions is derived from the expiry"
     );
     Err(Failure::new(Exit::Failed, sentence)
-        .hint("--sort expires gives the same order where all sessions have the same lifetime"))
+        .hint("--sort expires gives the same order if all sessions have the same lifetime"))
 }
 
-/// Whether something may be shown of the rows themselves: on a terminal, or by what reads the pipe,
-/// whose lines and ours would mix.
+/// Whether stdout goes to a terminal or a pipe, so that a progress line could mix with the rows.
 fn shows_rows() -> bool {
     let file = rustix::fs::fstat(std::io::stdout());
     !file.is_ok_and(|file| rustix::fs::FileType::from_raw_mode(file.st_mode).is_file())
 }
 
-/// Prints on a thread of its own, so that the cursor need not wait for it.
+/// Prints on its own thread, so that reading need not wait for printing.
 struct Printer {
     limit: u64,
     rows: Rows<std::io::Stdout>,
@@ -318,16 +318,16 @@ struct Printed {
     rows: u64,
     /// Whether there was more than the limit.
     more: bool,
-    /// Sessions that have the user where the layout does not look.
+    /// Sessions that have the user in a place where the layout does not look.
     elsewhere: Elsewhere,
-    /// Sessions whose payload cannot be decoded, so that nobody can say whether they match.
+    /// Sessions whose payload cannot be decoded, so that it is unknown whether they match.
     undecided: u64,
     /// Users that have a session.
     met: Met,
 }
 
 impl Printer {
-    /// Prints what comes.
+    /// Prints the rows as they arrive.
     fn print(mut self, mut batches: mpsc::Receiver<Judged<Row>>) -> Result<Printed, Failure> {
         let mut printed = Printed::default();
         while let Some(batch) = batches.blocking_recv() {

@@ -28,26 +28,28 @@ pub struct Args {
     #[command(flatten)]
     pub selected: selected::Args,
 
-    #[command(flatten)]
-    archive: ArchiveArgs,
-
+    // Before the archive, whose heading would cover it in the help.
     #[command(flatten)]
     pub every: EveryArgs,
+
+    #[command(flatten)]
+    archive: ArchiveArgs,
 }
 
 impl Args {
-    /// Only what is expired is the same in every application.
+    /// Only expired sessions may be purged in every collection, because a user id differs between
+    /// applications.
     pub fn check(&self) -> Result<(), Refusal> {
         let selected = written(&self.selected.selection, DateTime::MIN);
         if self.every.every_collection && selected != json!({ "state": "expired" }) {
-            let sentence = "--every-collection purges with --expired alone: user 42 of one application is \
-                            not user 42 of another";
+            let sentence = "purge --every-collection requires --expired and no other condition: \
+                            user 42 of one application is not user 42 of another";
             return Err(Refusal::Own(sentence.into(), "name each collection with -c"));
         }
         Ok(())
     }
 
-    /// Whether what is deleted is archived.
+    /// Whether deleted sessions are archived.
     pub fn is_archived(&self) -> bool {
         self.archive.is_wanted()
     }

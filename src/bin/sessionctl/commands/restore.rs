@@ -54,7 +54,7 @@ pub struct Args {
 const HEADER: &[&str] =
     &["namespace", "file", "read", "restored", "skipped", "exact", "batches", "seconds", "stopped"];
 
-/// What was done.
+/// The report.
 #[derive(Debug, Clone)]
 struct Report {
     namespace: String,
@@ -66,12 +66,12 @@ struct Report {
     batches: u64,
     took: Duration,
     stopped: Option<&'static str>,
-    /// How many of the archive's sessions were left when it was stopped. This is no key.
+    /// How many of the archive's sessions were left when it was stopped. This is not a key.
     left: Option<u64>,
 }
 
 impl Report {
-    /// What was done, or in a dry run would be, and what did not go as planned.
+    /// The sentence of the report or of a dry run, and what did not go as planned.
     fn sentence(&self) -> String {
         let Self { namespace, file, read, skipped, .. } = self;
         let Some(restored) = self.restored else {
@@ -118,16 +118,16 @@ impl Report {
     }
 }
 
-/// Where the archive is: it is read twice, first to check all of it.
+/// The archive. It is read twice, first to check all of it.
 #[derive(Debug)]
 enum Source {
     File(PathBuf),
-    /// What stdin gave, in a file that has no name and ends with this process.
+    /// A copy of stdin, in an unnamed file that disappears with this process.
     Stdin(File),
 }
 
 impl Args {
-    /// Whether stdin gives the archive, and so no answer to a question.
+    /// Whether the archive is read from stdin, which then cannot answer a question.
     pub fn reads_stdin(&self) -> bool {
         self.file == Path::new("-")
     }
@@ -147,7 +147,7 @@ impl Args {
     }
 }
 
-/// What errors and reports call it.
+/// The name in errors and reports.
 const STDIN: &str = "stdin";
 
 impl Source {
@@ -203,14 +203,14 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         (report.stopped, report.left) = (Some("error"), None);
         let sentence = format!("could not {action}: {} ends in the middle of a batch", report.file);
         outcome = Err(Failure::new(Exit::Failed, sentence).hint(
-            "if a purge was broken off, it did not delete the sessions of that batch; if the file was \
-             truncated, what followed is lost",
+            "if a purge was interrupted, it did not delete the sessions of that batch; if the \
+             file was truncated, the sessions after this point are lost",
         ));
     }
     context.finish(HEADER, report.row(), &report.sentence(), outcome)
 }
 
-/// Everything that is known before anything is written.
+/// Everything that is checked before anything is written.
 struct Prepared {
     connection: Connection,
     action: String,
@@ -223,10 +223,11 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
     let started = Instant::now();
     let name = args.file.to_string_lossy();
     if is_like_id(&name) {
-        let sentence = format!("restore takes an archive, not a session id: {}", short_id(&name));
+        let sentence =
+            format!("restore requires an archive, not a session id: {}", short_id(&name));
         return Err(Failure::new(Exit::Usage, sentence).hint("pass the FILE that --archive wrote"));
     }
-    // A name or a file that cannot be right is said before a server is asked.
+    // A wrong name or file is reported before the server is contacted.
     let action = format!("restore {}", args.file.display());
     let source = args.source().doing(&action)?;
     drop(source.open().doing(&action)?);
@@ -268,7 +269,7 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
     Ok(Prepared { connection, action, source, contents, report })
 }
 
-/// Reads the archive through, beside the runtime that hears the signals.
+/// Reads the whole archive on a blocking thread, so that signals are still handled.
 async fn look_through(context: &Context, source: &Source) -> sessionctl::Result<Contents> {
     let progress = Progress::new("sessions examined", None, context.global.quiet);
     let (seen, reader) = (progress.cleared(), source.open()?);
@@ -300,7 +301,7 @@ async fn confirm(
     ask(beforehand, Question::YesNo(text), args.reads_stdin(), &context.signals).await
 }
 
-/// Goes through the batches, unless a signal stops it.
+/// Runs the batches, until a signal stops it.
 async fn restore(
     context: &Context,
     args: &Args,

@@ -1,4 +1,4 @@
-//! One command on several collections: a report of each, printed as one answer.
+//! One command on several collections: a report for each, printed as one document.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use crate::console::output::{self, Joined};
 use crate::console::report;
 use crate::context::Context;
 
-/// Carries a command out on each of its collections, or on every one of the database. One that fails does
-/// not keep the others from it; the exit code is the worst.
+/// Runs a command on each of its collections, or on every one of the database. If one fails, the
+/// others still run; the exit code is the worst.
 pub async fn run(
     context: &Context,
     every_collection: bool,
     command: impl AsyncFn(&Context) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     if context.uri == Uri::Stdin {
-        // It gives it only once.
+        // stdin can be read only once.
         context.read_uri()?;
     }
     let names = match every_collection {
@@ -28,7 +28,7 @@ pub async fn run(
     for name in names {
         match command(&context.on(&name, &joined)).await {
             Ok(exit) => worst = worst.worse(exit),
-            // Nobody reads on, or it would be the same of each.
+            // The reader of stdout is gone, or the failure would be the same for every collection.
             Err(failure) if failure.is_closed_pipe() || failure.exit == Exit::Usage => {
                 return Err(failure);
             }

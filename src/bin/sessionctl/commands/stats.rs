@@ -74,7 +74,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     print(context, &store.namespace(), Some(&store.layouts().name()), &stats)
 }
 
-/// The same of a selection.
+/// The same for a selection.
 async fn selected(
     context: &Context,
     args: &Args,
@@ -89,9 +89,9 @@ async fn selected(
     let counted = store.stats_of(&selection, options).await.doing(action)?;
     let (stats, Judged { elsewhere, undecided, met, .. }) = counted;
     let (sessions, namespace) = (stats.all().sessions, store.namespace());
-    // The rows name the collection, and a heading shows a person which one the numbers belong to.
+    // The rows name the collection, and the heading of a table does.
     let words = Words::of(typed, now).counted(sessions);
-    context.note("note", format!("these are the numbers of {words}"));
+    context.note("note", format!("counting {words}"));
     context.note_undecided(&selection, &selected.seen, undecided);
     context.tell_unmatched(typed, &selection, &met)?;
     let found = (sessions, elsewhere);
@@ -125,7 +125,7 @@ fn row(namespace: &str, layout: Option<&str>, stats: &Stats) -> Row {
     let of_users = |count: fn(&Users) -> u64| {
         Cell::maybe(stats.users.as_ref(), |users| Cell::Count(count(users)))
     };
-    // Where nobody is known, the users may be at another place.
+    // If no user was found, users may be in another place.
     let known = stats.users.as_ref().filter(|users| !users.nobody_is_known());
     let anonymous = known.map(|users| users.anonymous);
     let top = |users: &Users| {

@@ -58,9 +58,9 @@ pub struct Args {
     audit: AuditArgs,
 }
 
-/// How many sessions are held for the screen.
+/// How many sessions are kept for the screen.
 const ROWS: usize = 100;
-/// How often what is shown is drawn anew at the least: it tells how old it is.
+/// The maximum time between redraws, because the screen shows the age of its data.
 const TICK: Duration = Duration::from_millis(500);
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
@@ -80,7 +80,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     };
     let mut live = Live::start(context, args, poller, audit);
     let outcome = live.watch().await;
-    // What was begun is finished, and told where it can be read.
+    // A log-out in progress is finished, and its result is printed after the view is closed.
     let finished = live.finish().await;
     outcome.and_then(|exit| finished.map(|()| exit))
 }
@@ -97,7 +97,7 @@ async fn poller(context: &Context) -> Result<Poller, Failure> {
     Ok(Poller { store, connection, collection, named, lifetime, user_path })
 }
 
-/// The view under way: what is typed and what is read meet here, and nothing else is waited for.
+/// The running view. It waits only for keys and for data.
 struct Live<'a> {
     context: &'a Context,
     view: View,
@@ -108,7 +108,7 @@ struct Live<'a> {
     sender: mpsc::Sender<Update>,
     updates: mpsc::Receiver<Update>,
     ending: Option<JoinHandle<Result<String, Failure>>>,
-    /// When the last snapshot came, and when the one under way was begun.
+    /// When the last snapshot arrived, and when the current one began.
     seen: Instant,
     began: Option<Instant>,
 }
@@ -119,7 +119,7 @@ impl<'a> Live<'a> {
         let mut view = View::new(namespace, context.global.full_ids, args.interval);
         view.wanted = Wanted { limit: ROWS, ..Wanted::default() };
         let (asking, asked) = watch::channel(view.asking());
-        // Bounded, so that less is read while the terminal is slow.
+        // Bounded, so that a slow terminal slows down reading.
         let (sender, updates) = mpsc::channel(16);
         let named = poller.named.is_some();
         tokio::spawn(poller.poll(asked, sender.clone()));
@@ -138,7 +138,7 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Until it is left.
+    /// Runs until the view is closed.
     async fn watch(&mut self) -> Result<Exit, Failure> {
         let color = console::colors_enabled();
         let mut screen = Screen::open(color).map_err(|error| Failure::stdout(&error))?;
@@ -150,7 +150,7 @@ impl<'a> Live<'a> {
                 return self.lost(&error).await;
             }
             if self.view.question_was_drawn() {
-                // What was typed ahead of a question does not answer it.
+                // Keys typed before the question appeared must not answer it.
                 while events.try_recv().is_ok() {}
             }
             tokio::select! {
@@ -173,7 +173,7 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// The terminal is gone: the signal that says so may be about to be heard.
+    /// The terminal is gone: its signal may arrive in a moment.
     async fn lost(&self, error: &io::Error) -> Result<Exit, Failure> {
         let moment = tokio::time::sleep(Duration::from_secs(1));
         match self.context.signals.asked.run_until_cancelled(moment).await {
@@ -182,7 +182,7 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Whether it is left.
+    /// Whether the view is closed.
     fn take(&mut self, event: &Event) -> bool {
         let Event::Key(key) = event else { return false };
         if key.kind == KeyEventKind::Release {
@@ -236,11 +236,11 @@ impl<'a> Live<'a> {
     fn logged_out(&mut self, outcome: Result<String, Failure>) {
         self.view.is_ending = false;
         self.view.notice = Some(outcome.unwrap_or_else(|failure| failure.in_one_line()));
-        // What became of it is to be seen at once.
+        // Show the result at once.
         self.asking.send_replace(self.view.asking());
     }
 
-    /// Waits for a log-out that was begun, and says how it went.
+    /// Waits for a running log-out, and reports its result.
     async fn finish(&mut self) -> Result<(), Failure> {
         if self.ending.is_some() {
             say("note", ended(&mut self.ending).await?);
@@ -249,7 +249,7 @@ impl<'a> Live<'a> {
     }
 }
 
-/// How the log-out under way ended; waits for ever if there is none.
+/// The result of the running log-out; waits forever if there is none.
 async fn ended(
     ending: &mut Option<JoinHandle<Result<String, Failure>>>,
 ) -> Result<String, Failure> {

@@ -12,10 +12,11 @@ use crate::context::{Context, Purpose};
 
 /// List who has sessions: one row per user, those with the most sessions first
 ///
-/// Reads and decodes every session of the selection, so the numbers are exact. A table shows the first
-/// 50 users; the other formats print all of them, and keep some 150 bytes of each until then. A user is
-/// first seen at the earliest creation and last seen at the latest touch. ips and agents count the
-/// addresses and user agents of the sessions, if the layout says where these are.
+/// Reads and decodes every session of the selection, so the numbers are exact. A table shows the
+/// first 50 users; the other formats print all of them, which takes about 150 bytes of memory per
+/// user. A user is first seen at the earliest creation and last seen at the latest touch. ips and
+/// agents count the addresses and user agents of the sessions, if the layout defines where these
+/// are.
 ///
 /// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, midnight UTC), or a
 /// duration from now (-7d, +1h). A DURATION is a number of seconds, or has units: 90s, 15m, 1d12h.
@@ -78,7 +79,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     context.judge_listed(&action, &store, selection, &selected.seen, listed).await?;
 
     context.begin_table(Some(&store.namespace()))?;
-    // In a table, a column without a value only takes room.
+    // A table omits columns without values.
     let is_told = |name: &&str| match *name {
         "ips" => users.users.iter().any(|user| user.ips.is_some()),
         "agents" => users.users.iter().any(|user| user.agents.is_some()),
@@ -116,7 +117,7 @@ fn row(user: &User) -> Row {
     ])
 }
 
-/// That nobody was found is an answer only if users are where the layout looks.
+/// "No users" is a valid answer only if users are in the places of the layout.
 async fn check_known(
     context: &Context,
     action: &str,
@@ -150,6 +151,6 @@ fn say_rest(context: &Context, users: &Users) {
     }
     if context.global.verbose && users.passes > 1 {
         let passes = users.passes;
-        context.note("note", format!("the sessions were read {passes} times to save memory"));
+        context.note("note", format!("read the sessions {passes} times to save memory"));
     }
 }

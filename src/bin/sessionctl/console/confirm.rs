@@ -1,5 +1,5 @@
-//! Asking before sessions are ended. A [`Confirmed`] can be made only here and only of evidence, and
-//! whatever destroys takes one.
+//! Asks before sessions are ended. A [`Confirmed`] can be created only here, from evidence, and
+//! every destructive function requires one.
 
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::console::report::{is_seen, line};
 use crate::console::signals::Signals;
 use crate::console::text::neutral;
 
-/// Proof that destruction was confirmed, or needs no confirmation.
+/// Proof that a destructive action was confirmed, or needs no confirmation.
 #[derive(Debug)]
 pub struct Confirmed(());
 
-/// The flag that confirms beforehand.
+/// The flag that confirms in advance.
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[group(skip)]
 pub struct Yes {
@@ -26,17 +26,17 @@ pub struct Yes {
     yes: bool,
 }
 
-/// What is asked.
+/// A question.
 #[derive(Debug, Clone)]
 pub enum Question {
-    /// Yes or no.
+    /// A yes-or-no question.
     YesNo(String),
-    /// The namespace is to be typed, after this has been said.
+    /// A text, after which the namespace must be typed.
     TypeNamespace(String, String),
 }
 
 impl Confirmed {
-    /// So many sessions would be lost: none.
+    /// No session would be lost.
     pub fn by_count(sessions: u64) -> Option<Self> {
         (sessions == 0).then_some(Self(()))
     }
@@ -46,13 +46,13 @@ impl Confirmed {
         flag.yes.then_some(Self(()))
     }
 
-    /// Every session that matches is dead already, so nobody is logged out.
+    /// Every matching session is already expired, so no user is logged out.
     pub fn by_death(query: &Query) -> Option<Self> {
         query.is_only_expired().then_some(Self(()))
     }
 }
 
-/// A yes or no question that a view asks in a frame of its own.
+/// A yes-or-no question that a view shows itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     text: String,
@@ -68,24 +68,24 @@ impl Asked {
         &self.text
     }
 
-    /// It stands on the screen: from now on a key can answer it. Whether it is so for the first
-    /// time, so that what was typed ahead is to be dropped.
+    /// Records that the question is visible, so that keys can answer it from now on. Returns
+    /// whether this is the first time, so that keys typed before are dropped.
     pub fn seen(&mut self) -> bool {
         !std::mem::replace(&mut self.is_seen, true)
     }
 
-    /// Yes is the key `y`; any other is no.
+    /// The key `y` means yes; any other key means no.
     pub fn answer(&self, key: char) -> Option<Confirmed> {
         (self.is_seen && matches!(key, 'y' | 'Y')).then_some(Confirmed(()))
     }
 }
 
-/// Whether somebody is there to be asked. Where stdin gives the ids, the terminal itself is read.
+/// Whether there is a terminal. If stdin provides ids, the answer is read from the terminal itself.
 pub fn can_ask(stdin_gives_ids: bool) -> bool {
     is_seen() && (io::stdin().is_terminal() || stdin_gives_ids)
 }
 
-/// Asks, if it is not confirmed beforehand and somebody is there.
+/// Asks, unless it was confirmed in advance. Without a terminal, refuses.
 pub async fn ask(
     beforehand: Option<Confirmed>,
     question: Question,
@@ -102,14 +102,14 @@ pub async fn ask(
     if !can_ask(stdin_gives_ids) {
         return Err(refused(text, "pass --yes to confirm it without a terminal"));
     }
-    // The question stands on lines of its own, however long; what is typed stands on a short one.
+    // The question is on separate lines, because it may be long, and the prompt is on a short one.
     line(&neutral(text));
     let prompt = match &namespace {
         None => "Continue? [y/N]".to_owned(),
         Some(namespace) => format!("Type {} to continue", neutral(namespace)),
     };
     let before = tcgetattr(io::stderr()).ok();
-    // A whole line: a key that was typed ahead must not answer.
+    // Read a whole line, so that a single key typed before does not answer.
     let asking = tokio::task::spawn_blocking(move || {
         let input = dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true);
         input.interact_text().map(|typed| match namespace {
@@ -120,7 +120,7 @@ pub async fn ask(
     let answer = tokio::select! {
         answer = asking => answer,
         () = signals.asked.cancelled() => {
-            // The prompt put the terminal into raw mode and is left in the middle.
+            // The abandoned prompt left the terminal in raw mode.
             if let Some(before) = before {
                 let _ = tcsetattr(io::stderr(), OptionalActions::Now, &before);
             }
@@ -129,8 +129,8 @@ pub async fn ask(
     };
     match answer {
         Ok(Ok(true)) => Ok(Confirmed(())),
-        // At Ctrl-C the prompt gives up and sends us the signal, which is about to be heard: how
-        // soon depends on how busy the machine is.
+        // On Ctrl-C, the prompt fails and sends us the signal, which arrives a little later,
+        // depending on the load.
         Ok(Err(dialoguer::Error::IO(error))) if error.kind() == io::ErrorKind::Interrupted => {
             let moment = tokio::time::sleep(Duration::from_secs(5));
             match signals.asked.run_until_cancelled(moment).await {
@@ -143,15 +143,19 @@ pub async fn ask(
 }
 
 fn interrupted(signals: &Signals) -> Failure {
-    // The cursor still stands behind the question.
+    // The cursor is still after the prompt.
     line("");
     Failure::new(signals.exit(), "interrupted before anything was changed")
 }
 
 fn refused(text: &str, hint: &str) -> Failure {
-    // A question may be more than one sentence; an error is one, and ends without a stop.
-    let mut letters = text.trim_end_matches(['.', '?']).chars();
-    let first = letters.next().map(|letter| letter.to_lowercase().to_string());
-    let text = format!("{}{}", first.unwrap_or_default(), letters.as_str());
+    // A question may have several sentences; an error has one, without a question mark.
+    let text = text.trim_end_matches(['.', '?']).replace("? ", "; ");
+    let lower = |sentence: &str| {
+        let mut letters = sentence.chars();
+        let first = letters.next().map(|letter| letter.to_lowercase().to_string());
+        first.unwrap_or_default() + letters.as_str()
+    };
+    let text = text.split("; ").map(lower).collect::<Vec<_>>().join("; ");
     Failure::new(Exit::Refused, format!("not confirmed: {text}")).hint(hint)
 }

@@ -1,4 +1,4 @@
-//! How a command ends: the exit codes, and failures of one sentence and at most one hint.
+//! How a command ends: exit codes, and failures with one sentence and at most one hint.
 
 use std::fmt;
 use std::io;
@@ -21,13 +21,13 @@ pub enum Exit {
     Failed,
     /// The command line is wrong.
     Usage,
-    /// A confirmation was needed and not given.
+    /// A required confirmation was not given.
     Refused,
-    /// It looked, and found problems.
+    /// A check found problems.
     Problems,
     /// Stopped as asked, with work left.
     WorkLeft,
-    /// Interrupted by this signal, after saying how far it came.
+    /// Interrupted by this signal, after reporting the progress.
     Signal(i32),
 }
 
@@ -75,7 +75,7 @@ pub struct Failure {
     pub exit: Exit,
     /// The driver's own words, for `-v`.
     pub details: Option<String>,
-    /// Nobody reads stdout any more: that is no failure, and nothing is said.
+    /// The reader of stdout is gone. This is not a failure, and nothing is printed.
     pub silent: bool,
 }
 
@@ -89,7 +89,7 @@ impl Failure {
         self
     }
 
-    /// The same, as a fault of the command line.
+    /// The same, as an error in the command line.
     pub fn of_usage(self) -> Self {
         Self { exit: Exit::Usage, ..self }
     }
@@ -105,24 +105,24 @@ impl Failure {
         }
     }
 
-    /// What became of writing to stdout.
+    /// The result of writing to stdout.
     pub fn stdout(error: &io::Error) -> Self {
         let mut failure =
             Self::new(Exit::Failed, format!("could not write to stdout: {}", reason(error)));
-        // A reader that has seen enough, such as `head`, is no failure.
+        // A reader that ends early, such as `head`, is not a failure.
         if error.kind() == io::ErrorKind::BrokenPipe {
             (failure.exit, failure.silent) = (Exit::Done, true);
         }
         failure
     }
 
-    /// The sentence and the hint on one line, where there is no other place for them.
+    /// The sentence and the hint on one line, if there is no other space for them.
     pub fn in_one_line(&self) -> String {
         let hint = self.hint.as_ref().map(|hint| format!(" ({hint})"));
         format!("{self}{}", hint.unwrap_or_default())
     }
 
-    /// Whether it only says that nobody reads stdout any more.
+    /// Whether the only problem is that the reader of stdout is gone.
     pub fn is_closed_pipe(&self) -> bool {
         self.silent
     }
@@ -135,7 +135,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Says what is being done when a library call fails.
+/// Adds the action to an error of the library.
 pub trait Doing<T> {
     fn doing(self, action: &str) -> Result<T, Failure>;
 }
@@ -146,18 +146,18 @@ impl<T> Doing<T> for sessionctl::Result<T> {
     }
 }
 
-/// What an error says. The library knows no options; here they are typed.
+/// The sentence of an error. The library does not know the options, which are added here.
 fn why(error: &Error) -> String {
     match error {
         Error::NoDate { .. } => format!("--{error}"),
-        // An id in the place of a name is not repeated.
+        // A session id in place of a name must not be repeated.
         Error::UnknownLayout(name) => Error::UnknownLayout(not_an_id(name)).to_string(),
         Error::Needs { what, need } => needing(what, Some(*need)),
         error => error.to_string(),
     }
 }
 
-/// What is not known, and the option that says it.
+/// The missing information, and the option that provides it.
 pub fn needing(what: &str, need: Option<Need>) -> String {
     let option = match need {
         Some(Need::Layout) => "--layout",
@@ -168,7 +168,7 @@ pub fn needing(what: &str, need: Option<Need>) -> String {
     format!("{what}; set it with {option}")
 }
 
-/// The layouts that `name` may mean, such as those of the store with this name.
+/// Suggests layouts for `name`, such as those of the store with this name.
 fn like(name: &str) -> String {
     const LIST: &str = "`sessionctl layouts` lists the built-in layouts";
     let name = name.to_lowercase();
@@ -177,8 +177,9 @@ fn like(name: &str) -> String {
     let alike =
         known.filter(|layout| fits(&layout.name) || layout.stores.iter().any(|store| fits(store)));
     match alike.map(|layout| layout.name.as_str()).collect::<Vec<_>>().as_slice() {
-        names @ ([_] | [_, _] | [_, _, _]) => {
-            format!("did you mean {}? {LIST}", names.join(" or "))
+        [name] => format!("did you mean {name}? {LIST}"),
+        [names @ .., last] if names.len() <= 2 => {
+            format!("did you mean {} or {last}? {LIST}", names.join(", "))
         }
         _ => LIST.to_owned(),
     }
@@ -187,11 +188,11 @@ fn like(name: &str) -> String {
 fn hint(error: &Error) -> Option<String> {
     Some(match error {
         Error::Unreachable { .. } => {
-            "check that the server is running and that the address in --uri is right".to_owned()
+            "check that the server is running and that the address in --uri is correct".to_owned()
         }
         Error::NoReply { .. } | Error::MalformedReply { .. } => {
-            "check the network to the server: a firewall or proxy on the way may cut connections off \
-             or damage them"
+            "check the network to the server: a firewall or proxy may cut off or damage \
+             connections"
                 .to_owned()
         }
         Error::Uri(fault) => return connecting::uri(fault),
@@ -231,7 +232,7 @@ fn hint(error: &Error) -> Option<String> {
                 format!("name each of them: --layout {}", layouts.join(" --layout "))
             }
             Certainty::Nothing => {
-                "`sessionctl layouts draft` prints a layout for them, to be checked and passed with \
+                "`sessionctl layouts draft` prints a layout for them; check it, and pass it with \
                  --layout-file"
                     .to_owned()
             }
@@ -242,7 +243,7 @@ fn hint(error: &Error) -> Option<String> {
                 .to_owned()
         }
         Error::Accounts { store, .. } => {
-            format!("end sessions in {store} itself; deleting a document here deletes an account")
+            format!("end sessions in {store} itself; deleting such a document deletes an account")
         }
         Error::ArchiveExists { .. } => {
             "choose another name, or append to it with --archive-append".to_owned()
@@ -255,10 +256,10 @@ fn hint(error: &Error) -> Option<String> {
     })
 }
 
-/// Why the command line cannot be used.
+/// Why the command line is refused.
 #[derive(Debug)]
 pub enum Refusal {
-    /// clap says it, or `--help` and `--version` are answered.
+    /// clap's own error, or the output of `--help` and `--version`.
     Clap(clap::Error),
     /// One sentence and a hint of our own.
     Own(String, &'static str),

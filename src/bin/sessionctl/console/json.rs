@@ -1,4 +1,4 @@
-//! JSON that a terminal cannot take for anything else.
+//! JSON without characters that a terminal would interpret.
 
 use std::io::{self, Write};
 
@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use super::text::{escape, is_hostile};
 
-/// JSON on one line, with everything hostile escaped.
+/// JSON on one line, with all hostile characters escaped.
 pub fn json_text(value: &Value) -> String {
     escaped(value.to_string())
 }
 
-/// Pretty JSON with everything hostile escaped, and a line end.
+/// Pretty JSON with all hostile characters escaped, and a line end.
 pub fn pretty_text(value: &Value) -> String {
     escaped(format!("{value:#}\n"))
 }
@@ -19,7 +19,7 @@ pub fn pretty_text(value: &Value) -> String {
 /// A string of compact JSON. Nearly all are plain, and this is the innermost loop of a long list.
 pub fn string(out: &mut impl Write, text: &str) -> io::Result<()> {
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\');
-    // Without a way out of the loop, many bytes are looked at together.
+    // Without an early exit, the compiler vectorizes this loop.
     if text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
         return quoted(out, text);
     }
@@ -32,9 +32,9 @@ pub fn quoted(out: &mut impl Write, text: &str) -> io::Result<()> {
     out.write_all(b"\"")
 }
 
-/// JSON itself escapes neither C1 controls nor bidirectional overrides. Its own text is ASCII, so
-/// whatever is hostile stands in a string, but for the line breaks of pretty JSON: those in a string
-/// are escaped already.
+/// JSON itself escapes neither C1 controls nor bidirectional overrides. Its syntax is ASCII, so
+/// hostile characters are always inside strings. Line breaks of pretty JSON are an exception, but
+/// those inside strings are already escaped.
 fn escaped(json: String) -> String {
     let is_hostile = |letter: char| letter != '\n' && is_hostile(letter);
     if !json.contains(is_hostile) {

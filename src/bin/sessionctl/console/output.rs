@@ -22,14 +22,14 @@ use fit::fit;
 pub use joined::Joined;
 pub use row::{Cell, Row, tell_apart};
 
-/// Whether a command answers with any number of rows, with one, or with one now and then.
+/// Whether a command prints any number of rows, exactly one, or a stream of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// An array in JSON.
     Many,
     /// One object in JSON.
     One,
-    /// One object a line, in JSON too.
+    /// One object per line, in JSON too.
     Stream,
 }
 
@@ -39,15 +39,16 @@ pub struct Style {
     pub format: Format,
     /// Whether stdout is colored.
     pub color: bool,
-    /// Columns of the terminal; `None` where stdout is none.
+    /// The width of the terminal; `None` if stdout is not a terminal.
     pub width: Option<u16>,
 }
 
-/// Rows a chunk: widths, and the lengths of ids, are known before a chunk is printed, and memory stays
-/// flat. Only a table goes on in chunks. Elsewhere the first one decides how much of each id is shown.
+/// Rows per chunk: the widths and the lengths of ids are computed per chunk, so that memory stays
+/// constant. In a table, this is done for every chunk; in other formats, the first one decides the
+/// lengths of ids.
 const CHUNK: usize = 1000;
 
-/// Prints rows as they come. `W` is stdout but in tests.
+/// Prints rows as they arrive. `W` is stdout, except in tests.
 pub struct Rows<W: Write> {
     out: BufWriter<W>,
     style: Style,
@@ -59,9 +60,9 @@ pub struct Rows<W: Write> {
     printed: u64,
     written: u64,
     chunk: Vec<Row>,
-    /// How much of an id has to be shown to tell it from the others, as far as is known.
+    /// How much of an id must be shown to distinguish it from the ids so far.
     id_bytes: Option<usize>,
-    /// The columns of the table that the terminal has room for.
+    /// The columns of the table that fit the terminal.
     shown: Option<Vec<usize>>,
 }
 
@@ -91,18 +92,18 @@ impl<W: Write> Rows<W> {
         }
     }
 
-    /// As a part of an answer.
+    /// Prints a part of one document.
     pub fn joined(mut self, joined: Option<Arc<Joined>>) -> Self {
         self.joined = joined;
         self
     }
 
-    /// Whether nothing of the answer is printed yet.
+    /// Whether nothing of the document is printed yet.
     fn begins(&self) -> bool {
         self.joined.as_ref().map_or(self.written == 0, |joined| joined.begins())
     }
 
-    /// Only these columns.
+    /// Prints only these columns.
     pub fn columns(mut self, columns: &[String]) -> Self {
         self.columns = columns.to_vec();
         self
@@ -114,7 +115,7 @@ impl<W: Write> Rows<W> {
         self
     }
 
-    /// How many rows came so far.
+    /// The number of rows so far.
     pub fn printed(&self) -> u64 {
         self.printed
     }
@@ -181,7 +182,7 @@ impl<W: Write> Rows<W> {
                 self.csv(row.0.iter().map(|(_, cell)| cell.csv()).collect())
             }
         }?;
-        // Whoever follows a stream wants each line at once.
+        // The reader of a stream needs each line immediately.
         if self.shape == Shape::Stream { self.out.flush() } else { Ok(()) }
     }
 
@@ -196,7 +197,7 @@ impl<W: Write> Rows<W> {
         writer.flush()
     }
 
-    /// Ends the output: what is buffered is printed, an empty answer too.
+    /// Ends the output, and prints buffered rows. An empty result is printed, too.
     pub fn finish(mut self) -> Result<(), Failure> {
         self.end().map_err(|error| Failure::stdout(&error))
     }
@@ -248,7 +249,7 @@ impl<W: Write> Rows<W> {
         self.print(&table)
     }
 
-    /// One object: a line for each key.
+    /// Prints one object, with a line for each key.
     fn vertical(&mut self, row: &Row) -> io::Result<()> {
         let mut table = self.blank();
         let (mut keys, mut whole) = (0, 0);
@@ -264,7 +265,7 @@ impl<W: Write> Rows<W> {
             }
             table.add_row([comfy_table::Cell::new(key), value]);
         }
-        // An id or a number stays one word, even where the terminal has to break the line.
+        // An id or a number is not wrapped, even if the terminal must break the line.
         let needed = u16::try_from(keys + whole + 4).unwrap_or(u16::MAX);
         if let Some(width) = self.style.width.filter(|width| *width < needed) {
             table.set_width(width.max(needed));
@@ -291,7 +292,7 @@ impl<W: Write> Rows<W> {
         table
     }
 
-    /// Without the padding that would make every line as wide as the widest.
+    /// Without padding, which would make every line as wide as the widest.
     fn print(&mut self, table: &Table) -> io::Result<()> {
         for line in table.lines() {
             let line = line.strip_prefix(' ').unwrap_or(&line);
@@ -314,7 +315,7 @@ fn styled(cell: &Cell, text: &str) -> comfy_table::Cell {
     }
 }
 
-/// Prints text that is no row, such as a layout's record or a completion script.
+/// Prints other text, such as a layout's record or a completion script.
 pub fn text(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())
@@ -322,7 +323,7 @@ pub fn text(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::stdout(&error))
 }
 
-/// The terminal, for a view that is drawn on it while nothing is printed.
+/// The terminal, for a view. Nothing else is printed meanwhile.
 pub fn screen() -> io::Stdout {
     io::stdout()
 }

@@ -1,4 +1,4 @@
-//! Shows a long text to a person, a screen at a time.
+//! Shows a long text page by page.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::{Command, Stdio};
@@ -10,10 +10,10 @@ use signal_hook::consts::SIGINT;
 use crate::console::failure::Failure;
 use crate::console::output;
 
-/// What a shell says of a command that it cannot find.
+/// The exit code of a shell for an unknown command.
 const NOT_FOUND: i32 = 127;
 
-/// Shows `text` through `$PAGER`, else `less` or `more`. Without a terminal or a pager it is printed.
+/// Shows `text` through `$PAGER`, else `less` or `more`. Without a terminal or a pager, prints it.
 pub fn show(text: &str) -> Result<(), Failure> {
     if !io::stdout().is_terminal() || !pagers().into_iter().any(|pager| is_shown(pager, text)) {
         return output::text(text);
@@ -24,7 +24,7 @@ pub fn show(text: &str) -> Result<(), Failure> {
 fn pagers() -> Vec<Command> {
     match std::env::var("PAGER") {
         Ok(typed) if !typed.trim().is_empty() => {
-            // As man and git do it: it may have options, and be a pipe.
+            // Like man and git, run it with a shell: it may have options, or be a pipeline.
             let mut shell = Command::new("sh");
             shell.args(["-c", &typed]);
             vec![shell]
@@ -37,13 +37,14 @@ fn pagers() -> Vec<Command> {
     }
 }
 
-/// Runs a pager until its reader leaves it, unless there is no such program.
+/// Runs a pager until it is closed, if there is such a program.
 fn is_shown(mut pager: Command, text: &str) -> bool {
     let Ok(mut child) = pager.stdin(Stdio::piped()).spawn() else { return false };
-    // Ctrl-C is for the pager. Ending here would leave it and the shell reading one terminal.
+    // Ctrl-C is for the pager. If this process ended, the pager and the shell would read from the
+    // same terminal.
     let _ = signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false)));
     if let Some(mut pipe) = child.stdin.take() {
-        // A pager that is left early closes its end, which is no failure.
+        // A pager that is closed early closes the pipe, which is not a failure.
         let _ = pipe.write_all(text.as_bytes());
     }
     child.wait().is_ok_and(|status| status.code() != Some(NOT_FOUND))

@@ -1,5 +1,5 @@
-//! Progress: on a terminal a bar where the total is known, a count where it is not; elsewhere a line now
-//! and then, so that the log of a long run shows that it is alive.
+//! Progress: on a terminal, a bar if the total is known, else a count; elsewhere, a line from time
+//! to time, so that the log of a long run shows that it is alive.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use crate::console::text::{elapsed, grouped};
 const BUILDING: &str = "building the index";
 const BAR: &str = "{msg} {wide_bar:.dim} {human_pos} of {human_len}  {rate:.dim}  {eta} left";
 
-/// How often a line is logged where there is no terminal.
+/// How often a line is logged without a terminal.
 const EVERY: Duration = Duration::from_secs(30);
 
-/// A bar on stderr, or lines in a log, or nothing where nobody is to see it.
+/// A bar on stderr, lines in a log, or nothing.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
@@ -24,7 +24,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// For `total` sessions, or for as many as there are.
+    /// The progress of `total` sessions, or of an unknown number.
     pub fn new(what: &'static str, total: Option<u64>, quiet: bool) -> Self {
         if quiet {
             return Self { bar: ProgressBar::hidden(), log: None };
@@ -36,7 +36,7 @@ impl Progress {
             Some(total) => (ProgressBar::new(total), BAR),
             None => (ProgressBar::new_spinner(), "{spinner} {msg} {human_pos}  {rate:.dim}"),
         };
-        // Five frames a second: enough to see, little enough for a slow link.
+        // Five frames per second are smooth enough, and few enough for a slow connection.
         bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
         bar.set_message(what);
         let progress = Self { bar, log: None };
@@ -45,7 +45,7 @@ impl Progress {
         progress
     }
 
-    /// Logs a line after each `every`, until it is finished.
+    /// Logs a line every `every`, until the work is finished.
     fn logged(
         what: &'static str,
         total: Option<u64>,
@@ -66,7 +66,7 @@ impl Progress {
         Self { bar, log: Some(logging.abort_handle()) }
     }
 
-    /// For the server's building of an index, of which it may not tell how far it is.
+    /// The progress of an index build, which the server may not report.
     pub fn building(quiet: bool) -> Self {
         let progress = Self::new(BUILDING, None, quiet);
         progress.style("{spinner} {msg}");
@@ -79,7 +79,7 @@ impl Progress {
         }
     }
 
-    /// How far the server is.
+    /// Updates the progress of the server.
     pub fn at(&self, done: u64, total: u64) {
         if self.bar.length() != Some(total) {
             self.style(BAR);
@@ -93,7 +93,7 @@ impl Progress {
         !self.bar.is_hidden()
     }
 
-    /// Whether somebody would see it.
+    /// Whether progress is shown.
     pub fn is_seen(quiet: bool) -> bool {
         !quiet && report::is_seen()
     }
@@ -102,7 +102,7 @@ impl Progress {
         self.bar.inc(sessions);
     }
 
-    /// Says something while the bar is out of the way.
+    /// Prints a message while the bar is hidden.
     pub fn aside(&self, say: impl FnOnce()) {
         self.bar.suspend(say);
     }
@@ -114,13 +114,13 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
-    /// Takes the bar away when it is dropped, also where what advances it is left in the middle.
+    /// Removes the bar when dropped, even if the work was abandoned.
     pub fn cleared(&self) -> Self {
         Self { bar: self.bar.clone(), log: self.log.clone() }
     }
 }
 
-/// How far it is.
+/// The progress in words.
 fn line(what: &str, done: u64, total: Option<u64>, took: Duration) -> String {
     let after = elapsed(took);
     match total {
@@ -129,16 +129,16 @@ fn line(what: &str, done: u64, total: Option<u64>, took: Duration) -> String {
         Some(total) => {
             let ahead = total.saturating_sub(done) as f64 / done as f64;
             let left = Duration::try_from_secs_f64(took.as_secs_f64() * ahead);
-            // Before anything is done nobody knows.
+            // Nothing is known before the first session.
             let left = left.map_or(String::new(), |left| format!(", about {} left", elapsed(left)));
             format!("{} of {} {what} after {after}{left}", grouped(done), grouped(total))
         }
     }
 }
 
-/// Whole sessions a second.
+/// Whole sessions per second.
 fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
-    // What cannot be written is not shown.
+    // A failed write is ignored.
     let _ = write!(out, "{}/s", grouped(state.per_sec() as u64));
 }
 
@@ -166,7 +166,7 @@ mod tests {
             assert!(said.contains(" s, about 0.") && said.ends_with(" s left"), "{said}");
         }
         progress.finish();
-        // The task ends, and with it the log's only sender.
+        // The task ends, and drops the only sender of the log.
         while lines.recv().await.is_some() {}
     }
 

@@ -1,4 +1,4 @@
-//! The command line and what was selected, without secrets: for the audit file.
+//! The command line and the selection without secrets, for the audit file.
 
 use std::ffi::OsString;
 
@@ -17,7 +17,7 @@ pub fn command_line(
     let mut words = words.into_iter().map(|word| word.to_string_lossy().into_owned());
     let mut shown: Vec<String> =
         words.next().map(|program| harmless(&program)).into_iter().collect();
-    // A command's options may follow its name, and the global ones stand anywhere.
+    // The options of a command may follow its name, and the global ones may be anywhere.
     let mut commands = vec![definition];
     let (mut positionals, mut only_positionals) = (0, false);
     while let Some(word) = words.next() {
@@ -43,7 +43,7 @@ pub fn command_line(
             shown.push(word);
         } else {
             let arg = command.get_positionals().nth(positionals);
-            // The last takes all the rest.
+            // The last argument accepts all remaining words.
             let arg = arg.or_else(|| command.get_positionals().last());
             shown.push(argument(arg, &word));
             positionals += 1;
@@ -54,11 +54,11 @@ pub fn command_line(
 
 /// A word that begins with a hyphen.
 struct Typed<'a> {
-    /// The option that takes the value, if one does.
+    /// The option that takes a value, if one does.
     arg: Option<&'a Arg>,
-    /// Where in the word its value begins.
+    /// Where its value begins in the word.
     value_at: Option<usize>,
-    /// Whether its value is the next word.
+    /// Whether the next word is its value.
     value_follows: bool,
 }
 
@@ -96,7 +96,7 @@ impl<'a> Typed<'a> {
     }
 }
 
-/// The value of an argument, without what is secret about it.
+/// The value of an argument, without secrets.
 fn argument(arg: Option<&Arg>, value: &str) -> String {
     match arg.map(|arg| arg.get_id().as_str()) {
         Some("uri") if value != "-" => "(redacted)".to_owned(),
@@ -120,8 +120,8 @@ pub fn short_id(id: &str) -> String {
     if id == "-" { id.to_owned() } else { format!("{}...", harmless(&shorten(id))) }
 }
 
-/// Whether a word that stands where something else is expected is hardly anything but a session id, as
-/// stores make them: long, without a dot or a slash, and with letters of both cases and digits mixed.
+/// Whether an unexpected word is probably a session id: it is long, has no dot or slash, and mixes
+/// uppercase letters, lowercase letters and digits.
 pub fn is_like_id(word: &str) -> bool {
     const SHORTEST: usize = 20;
     let has = |is: fn(&u8) -> bool| word.bytes().any(|letter| is(&letter));
@@ -134,13 +134,13 @@ pub fn is_like_id(word: &str) -> bool {
         && has(u8::is_ascii_digit)
 }
 
-/// Such a word in its short form; any other as it is.
+/// Shortens such a word; returns any other unchanged.
 pub fn not_an_id(word: &str) -> String {
     if is_like_id(word) { short_id(word) } else { word.to_owned() }
 }
 
-/// What a payload is asked for: nothing of what looks like a secret, of anything else so much that
-/// no token is whole.
+/// The operand of a condition on the payload: nothing if it looks secret, else only so much that no
+/// token is complete.
 pub fn condition(path: &str, value: &str) -> String {
     const SHOWN: usize = 12;
     let mut masked = json!({ path: value });
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(shown(&kept), kept);
         let nested = ["sessionctl", "index", "install", "--yes", "-d", "index"];
         assert_eq!(shown(&nested), nested);
-        // The value of an option is no command, and a command's name may be an id's beginning.
+        // The value of an option is not a command, and an id may begin with the name of a command.
         assert_eq!(shown(&["sessionctl", "-d", "purge", "purge", "purge"])[4], "pu...");
     }
 

@@ -1,7 +1,7 @@
 //! The only writer of stderr: errors, hints, warnings, a daemon's log, and the exit codes.
 //!
-//! An error is one sentence and at most one hint. Writing never panics: with a closed stderr the
-//! exit code still says it all.
+//! An error is one sentence and at most one hint. Writing never panics: with a closed stderr, the
+//! exit code remains.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -36,7 +36,7 @@ pub fn fail(verbose: bool, failure: &Failure) {
     write(&told(failure, line_format(), Level::Error, verbose, now()));
 }
 
-/// Prints what is wrong with the command line, or the help that was asked for.
+/// Prints an error in the command line, or the requested help.
 pub fn usage(refusal: &Refusal) -> ExitCode {
     match refusal {
         Refusal::Clap(error) if error.use_stderr() && repeats_hostile(error) => {
@@ -60,12 +60,12 @@ pub fn usage(refusal: &Refusal) -> ExitCode {
     }
 }
 
-/// Whether clap's words repeat something typed that a terminal would obey.
+/// Whether clap's message repeats typed characters that a terminal would interpret.
 fn repeats_hostile(error: &clap::Error) -> bool {
     error.render().to_string().lines().any(|line| line.contains(is_hostile))
 }
 
-/// The sentence and the hint, as lines of their own or as one object.
+/// The sentence and the hint, on separate lines or in one object.
 fn told(
     failure: &Failure,
     format: LineFormat,
@@ -87,7 +87,7 @@ fn told(
 
 static FORMAT: OnceLock<LineFormat> = OnceLock::new();
 
-/// Chooses the format of everything that is written from now on; the first choice holds.
+/// Sets the format of all further messages. Only the first call has an effect.
 pub fn set_log_format(format: LogFormat) {
     let _ = FORMAT.set(LineFormat::new(format, is_journal()));
 }
@@ -105,22 +105,22 @@ fn is_journal() -> bool {
         .is_ok_and(|stream| file.is_ok_and(|file| log_format::is_stream(&stream, &file)))
 }
 
-/// One line to the person, such as `warning: ...`.
+/// Prints one line for people, such as `warning: ...`.
 pub fn say(label: &str, text: impl fmt::Display) {
     write(&line_format().labelled(label, &text.to_string(), now()));
 }
 
-/// One line to the person, as it is.
+/// Prints one line for people, unchanged.
 pub fn line(text: &str) {
     write(&line_format().bare(text, now()));
 }
 
-/// A failure that the command goes on after.
+/// Reports a failure after which the command continues.
 pub fn warn(failure: &Failure) {
     write(&told(failure, line_format(), Level::Warning, false, now()));
 }
 
-/// What happened: a line to the person; a program gets the fields, too.
+/// Logs an event: a line for people, with fields for programs.
 pub fn event(level: Level, text: &str, fields: Map<String, Value>) {
     write(&line_format().event(level, text, fields, now()));
 }
@@ -134,12 +134,12 @@ fn now() -> DateTime {
 }
 
 fn write(text: &str) {
-    // A closed stderr must not end the command.
-    // Whole lines at a time, so that those of several processes do not mix.
+    // A closed stderr must not end the command. Whole lines are written at once, so that those of
+    // several processes do not mix.
     let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }
 
-/// Whether a person sees stderr.
+/// Whether stderr is a terminal.
 pub fn is_seen() -> bool {
     io::stderr().is_terminal()
 }

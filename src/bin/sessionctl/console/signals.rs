@@ -1,5 +1,5 @@
-//! SIGINT, SIGTERM and SIGHUP: the first asks to stop, the second leaves at once. For a daemon with a
-//! configuration SIGHUP means to read that again.
+//! SIGINT, SIGTERM and SIGHUP: the first asks to stop, and the second ends the process at once. For
+//! a daemon with a configuration file, SIGHUP means to reload it.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::console::failure::Exit;
 
-/// What was asked by signals so far.
+/// The signals received so far.
 #[derive(Debug, Clone)]
 pub struct Signals {
     /// Cancelled by the first signal.
@@ -19,22 +19,22 @@ pub struct Signals {
     first: Arc<AtomicI32>,
 }
 
-/// What SIGHUP means.
+/// The meaning of SIGHUP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hangup {
     /// The terminal is gone: stop.
     Stops,
-    /// Read the configuration again: [`signals`] tells of it.
+    /// Reload the configuration; [`signals`] delivers the signal.
     Reloads,
 }
 
-/// A signal that may come any number of times.
+/// A signal that may arrive any number of times.
 pub fn signals(number: i32) -> io::Result<Signal> {
     signal(SignalKind::from_raw(number))
 }
 
 impl Signals {
-    /// Begins to listen. Wants a runtime.
+    /// Starts to listen. Requires a runtime.
     pub fn listen(hangup: Hangup) -> io::Result<Self> {
         let signals = Self { asked: CancellationToken::new(), first: Arc::new(AtomicI32::new(0)) };
         let armed = Arc::new(AtomicBool::new(false));
@@ -42,7 +42,7 @@ impl Signals {
             if (number, hangup) == (SIGHUP, Hangup::Reloads) {
                 continue;
             }
-            // Registered before the listener: a second signal then does what it does by default.
+            // Registered before the listener, so that a second signal has its default effect.
             signal_hook::flag::register_conditional_default(number, Arc::clone(&armed))?;
             signal_hook::flag::register(number, Arc::clone(&armed))?;
             let mut stream = signal(SignalKind::from_raw(number))?;
@@ -59,7 +59,7 @@ impl Signals {
         Ok(signals)
     }
 
-    /// How a command ends that the first signal stopped.
+    /// The exit of a command that the first signal stopped.
     pub fn exit(&self) -> Exit {
         Exit::Signal(self.received().unwrap_or_default())
     }

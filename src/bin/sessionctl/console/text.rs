@@ -1,5 +1,5 @@
-//! Text for people: made safe to show, as ids, users and payloads are written by whoever can reach the
-//! site, and numbers, sizes and durations in words.
+//! Text for people. Ids, users and payloads come from anyone who can reach the site, so they are
+//! made safe. Also formats numbers, sizes and durations.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use bson::DateTime;
 pub use sessionctl::humanize::{counted, grouped};
 
-/// Control characters and marks that turn the direction of text: a terminal would obey them, and
-/// what is seen would not be what is there.
+/// Control characters and marks that change the direction of text. A terminal would interpret them,
+/// and show something else than the text.
 pub fn is_hostile(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
@@ -19,7 +19,7 @@ pub fn is_hostile(letter: char) -> bool {
             | '\u{E0000}'..='\u{E007F}')
 }
 
-/// `text` with everything hostile spelled out as in JSON.
+/// `text` with all hostile characters escaped as in JSON.
 pub fn neutral(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hostile) {
         return Cow::Borrowed(text);
@@ -31,8 +31,8 @@ pub fn neutral(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// `text` without what stands between `mongodb://` and `@`: a connection string given for a file, a
-/// database or a command by mistake would be repeated with its password.
+/// `text` without anything between `mongodb://` and `@`. A connection string that was given as a
+/// file, a database or a command by mistake would otherwise be repeated with its password.
 pub fn without_password(text: &str) -> Cow<'_, str> {
     let mut safe = String::new();
     let mut rest = text;
@@ -72,7 +72,7 @@ pub fn sessions(count: u64) -> String {
     counted(count, "session")
 }
 
-/// A share in percent, never rounded to nothing or to everything.
+/// A share in percent, never rounded to 0 or 100 %.
 pub fn percent(part: u64, all: u64) -> String {
     let share = part as f64 / all.max(1) as f64 * 100.0;
     match share {
@@ -82,7 +82,7 @@ pub fn percent(part: u64, all: u64) -> String {
     }
 }
 
-/// Bytes in the unit that says enough.
+/// A size in a suitable unit.
 pub fn byte_size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if bytes < 1000 {
@@ -98,45 +98,45 @@ pub fn byte_size(bytes: u64) -> String {
     format!("{amount:.digits$} {}", UNITS[unit])
 }
 
-/// How long ago or how far ahead, in the largest unit that says enough.
+/// How long ago or how far ahead, in the largest suitable unit.
 pub fn relative(time: DateTime, now: DateTime) -> String {
     let millis = time.timestamp_millis().saturating_sub(now.timestamp_millis());
     let amount = short_duration(Duration::from_millis(millis.unsigned_abs()));
     if millis < 0 { format!("{amount} ago") } else { format!("in {amount}") }
 }
 
-/// How long after `earlier` this is; nothing if it is not.
+/// The time since `earlier`; zero if it is later.
 pub fn since(earlier: DateTime, now: DateTime) -> Duration {
     let millis = now.timestamp_millis().saturating_sub(earlier.timestamp_millis());
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
-/// In the largest unit that says enough.
+/// A duration in the largest suitable unit.
 pub fn short_duration(duration: Duration) -> String {
     const UNITS: [(u64, &str); 5] =
         [(31_536_000, "y"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
     let seconds = duration.as_secs();
-    // Two of a unit say enough; below that the next smaller one says more.
+    // From two of a unit on, that unit is used; below, the next smaller one is more precise.
     let (size, name) = UNITS.into_iter().find(|(size, _)| seconds >= size * 2).unwrap_or((1, "s"));
     format!("{}{name}", seconds / size)
 }
 
-/// How long something took.
+/// The duration of an action.
 pub fn elapsed(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     match duration.as_secs() {
         3600.. => format!("{} h {} min", duration.as_secs() / 3600, duration.as_secs() / 60 % 60),
         60.. => format!("{} min {} s", duration.as_secs() / 60, duration.as_secs() % 60),
-        // Never nothing.
+        // Never zero.
         10.. => format!("{} s", duration.as_secs()),
-        // Rounded down as longer ones are.
+        // Rounded down like longer ones.
         _ if seconds >= 9.95 => "9.9 s".to_owned(),
         _ if seconds < 0.095 => format!("{:.2} s", seconds.max(0.01)),
         _ => format!("{seconds:.1} s"),
     }
 }
 
-/// In the largest unit that loses nothing, such as `5m`: an option of ours takes it so.
+/// In the largest exact unit, such as `5m`, as our options accept it.
 pub fn exact_duration(duration: Duration) -> String {
     in_whole(
         duration.as_millis(),
@@ -144,19 +144,19 @@ pub fn exact_duration(duration: Duration) -> String {
     )
 }
 
-/// The same of hours, for slots of time that may be years away.
+/// The same for hours, for time slots that may be years away.
 pub fn whole_hours(hours: u64) -> String {
     in_whole(hours.into(), [(8760, "y"), (24, "d"), (1, "h")])
 }
 
-/// The last unit takes what no other divides.
+/// The last unit divides everything.
 fn in_whole<const N: usize>(amount: u128, units: [(u128, &str); N]) -> String {
     let fits = |(size, _): &&(u128, &str)| amount >= *size && amount.is_multiple_of(*size);
     let (size, name) = units.iter().find(fits).unwrap_or(&units[N - 1]);
     format!("{}{name}", amount / size)
 }
 
-/// One word of a shell's line, without a backslash, about which shells and crons disagree.
+/// One word for a shell. It contains no backslash, which shells and crons interpret differently.
 pub fn shell_word(word: &str) -> Cow<'_, str> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@%".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {

@@ -1,5 +1,6 @@
-//! The ids that were given, on the command line and on stdin, some at a time: a list of a million needs
-//! no more memory than a short one. What no session has is counted, and listed where that was asked for.
+//! The given ids, from the command line and stdin, in parts, so that a list of a million needs no
+//! more memory than a short one. Ids that match no session are counted, and written to the file of
+//! `--unmatched`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
@@ -17,23 +18,23 @@ use crate::console::redact::short_id;
 use crate::console::report::say;
 use crate::console::text::{counted, grouped, neutral};
 
-/// How many ids are looked up at a time.
+/// How many ids are looked up at once.
 const AT_ONCE: usize = 8000;
-/// How many unknown ids are named in the failure.
+/// How many unknown ids the error names.
 const NAMED: usize = 5;
 
-/// Ids as they come.
+/// A stream of ids.
 pub struct Ids<'a> {
     typed: std::slice::Iter<'a, String>,
     stdin: Option<io::Lines<io::StdinLock<'static>>>,
-    /// How many there were so far.
+    /// The number of ids so far.
     pub count: u64,
-    /// Those that stdin gave.
+    /// The ids from stdin.
     lines: Option<Lines>,
 }
 
 impl<'a> Ids<'a> {
-    /// Those that were typed, and those that stdin gives if one of them is `-`.
+    /// The typed ids, and those from stdin if one of them is `-`.
     pub fn new(typed: &'a [String]) -> Self {
         let reads = typed.iter().any(|id| id == "-");
         Self {
@@ -44,12 +45,12 @@ impl<'a> Ids<'a> {
         }
     }
 
-    /// How many ids stdin gave, and their digest, for the audit file.
+    /// The number and the digest of the ids from stdin, for the audit file.
     pub fn given_by_stdin(self) -> Option<Value> {
         self.lines.map(Lines::digest)
     }
 
-    /// The next of them; `None` at the end.
+    /// The next ids; `None` at the end.
     pub fn next(&mut self) -> Result<Option<Vec<String>>, Failure> {
         let typed = self.typed.by_ref().filter(|id| *id != "-");
         let mut ids: Vec<String> = typed.take(AT_ONCE).cloned().collect();
@@ -73,24 +74,24 @@ impl<'a> Ids<'a> {
     }
 }
 
-/// The ids that no session has.
+/// The ids that match no session.
 #[derive(Debug, Default)]
 pub struct Unknown {
     count: u64,
-    /// Of so many.
+    /// The total number of ids.
     of: u64,
-    /// The first of them, shortened.
+    /// The first few of them, shortened.
     named: Vec<String>,
-    /// Whether each is told as it is met.
+    /// Whether each is reported as soon as it is known.
     tells: bool,
     list: Option<(PathBuf, BufWriter<File>)>,
     failure: Option<io::Error>,
 }
 
 impl Unknown {
-    /// None yet; the list is begun, if one was asked for.
+    /// Starts without any; opens the file of `--unmatched`.
     pub fn new(typed: &SelectionArgs, tells: bool) -> Result<Self, Failure> {
-        // Where users were listed, it is they whom the list names.
+        // If users were given, the file lists users.
         let names_users = !typed.user.is_empty() || typed.users_from.is_some();
         let Some(path) = typed.unmatched.as_ref().filter(|_| !names_users) else {
             return Ok(Self { tells, ..Self::default() });
@@ -109,7 +110,7 @@ impl Unknown {
         Ok(Self { tells, list, ..Self::default() })
     }
 
-    /// One more.
+    /// Adds an id.
     pub fn add(&mut self, id: &str) {
         self.count += 1;
         if self.named.len() < NAMED {
@@ -125,7 +126,7 @@ impl Unknown {
         }
     }
 
-    /// Those were all, of so many.
+    /// Ends the list, after `of` ids.
     pub fn finish(&mut self, of: u64) -> Result<(), Failure> {
         self.of = of;
         let Some((path, mut list)) = self.list.take() else { return Ok(()) };
@@ -136,7 +137,7 @@ impl Unknown {
         }
     }
 
-    /// How a command ends that did what it was told to the `others`: it fails if some were not found.
+    /// The exit of a command that has processed the `others`: it fails if some ids were not found.
     pub fn end(&self, others: bool, namespace: &str) -> Result<Exit, Failure> {
         let Self { count, of, named, .. } = self;
         if *count == 0 {
@@ -151,7 +152,7 @@ impl Unknown {
         let those = counted(*count, "id");
         let sentence = format!("could not find {those} in {namespace}: {}...", named.join("..., "));
         Err(Failure::new(Exit::Failed, sentence).hint(match others {
-            true => "the sessions with the other ids are done",
+            true => "the sessions with the other ids were processed",
             false => "pass the whole id, or at least its first 8 characters; a deleted session cannot be found",
         }))
     }

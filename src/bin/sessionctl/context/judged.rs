@@ -1,5 +1,5 @@
-//! Whether what is judged here, beside the server, can be decided at all: users that are spared or
-//! lacking, and conditions on the payload.
+//! Checks whether conditions that only sessionctl can evaluate can be decided at all: spared and
+//! missing users, and conditions on the payload.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::text::{neutral, without_password};
 
 impl Context {
-    /// Who is spared, or has no user, can be decided only where users are known.
+    /// `--except-user`, `--keep` and `--anonymous` require that the users are known.
     pub(super) async fn check_users(
         &self,
         action: &str,
@@ -32,20 +32,19 @@ impl Context {
         let is_guess = self.global.user_path.is_empty() && store.layouts().user_needs_payload();
         if is_anonymous && is_guess && purpose == Purpose::Changing {
             let sentence = format!(
-                "could not {action}: a session without a user at the places of the layout {} may have \
-                 it elsewhere in its payload",
+                "could not {action}: a session without a user in the places of the layout {} may \
+                 have one elsewhere in its payload",
                 store.layouts().name()
             );
             return Err(Failure::new(Exit::Failed, sentence).hint(
-                "--anonymous requires --user-path PATH for each place where the application puts the \
-                 user",
+                "--anonymous requires --user-path PATH for each place where the application \
+                 stores the user",
             ));
         }
         self.judge_none(action, store, seen, selection.now).await
     }
 
-    /// A condition on what no session has at its path cannot be decided: it is a slip rather than an
-    /// answer.
+    /// If no session has a value at the path of a condition, the path is probably wrong.
     pub(super) async fn check_conditions(
         &self,
         action: &str,
@@ -70,8 +69,8 @@ impl Context {
 }
 
 impl Context {
-    /// The names at the root of the payloads of some selected sessions, and in how many of them each is:
-    /// whoever ends sessions without a user sees by them where a user may be after all.
+    /// The names at the root of the payloads of some selected sessions, and how often each occurs.
+    /// They show an operator who ends sessions without a user where a user may be after all.
     pub async fn payload_keys(
         &self,
         action: &str,
@@ -109,11 +108,11 @@ impl Context {
     }
 }
 
-/// Of how many sessions the names in the payload are shown, and how many names.
+/// How many sessions are read for these names, and how many names are shown.
 const LOOKED_AT: usize = 1000;
 const NAMED: usize = 12;
 
-/// Whether some session has at the path what the condition can judge.
+/// Whether some session has a value at the path that the condition can compare.
 async fn is_decided(
     store: &Store,
     condition: &Condition,
@@ -133,7 +132,7 @@ async fn is_decided(
             return Ok(true);
         }
     }
-    // Of no sessions at all, none matches.
+    // Without any sessions, "none matches" is right.
     let one = Reading { limit: 1, ..Reading::default() };
     let everybody = Selection::new(Query::default(), selection.now).predicate(layouts)?;
     Ok(store.read(everybody, &one).await?.next().await?.is_none())

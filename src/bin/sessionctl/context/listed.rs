@@ -1,4 +1,4 @@
-//! Users from the command line and from a list: a file, or stdin; and into a file.
+//! Reads users from the command line and from a list (a file or stdin), and writes them to a file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write as _};
@@ -10,11 +10,10 @@ use sessionctl::error::reason;
 
 use crate::console::failure::{Exit, Failure};
 
-/// The users that were typed, with those of the list; none where neither was given.
+/// The typed users and those of the list; `None` if neither was given.
 ///
 /// # Errors
-/// A list that cannot be read, or that has no user in it: an empty one is a mistake, and would select
-/// nobody or spare nobody without a word.
+/// If the list cannot be read or is empty. An empty list is a mistake, which would silently select or spare no session.
 pub fn users(typed: &[String], list: Option<&Path>) -> Result<Option<Users>, Failure> {
     let Some(list) = list else {
         return Ok((!typed.is_empty()).then(|| typed.iter().map(String::as_str).collect()));
@@ -29,14 +28,14 @@ pub fn users(typed: &[String], list: Option<&Path>) -> Result<Option<Users>, Fai
         Failure::new(Exit::Failed, sentence)
     })?;
     if listed.is_empty() {
-        let sentence = format!("there are no users in {name}");
-        return Err(Failure::new(Exit::Failed, sentence).hint("it lists one user per line"));
+        let sentence = format!("{name} contains no users");
+        return Err(Failure::new(Exit::Failed, sentence).hint("write one user per line"));
     }
     let typed = typed.iter().map(|user| user.as_str().into());
     Ok(Some(listed.into_iter().chain(typed).collect()))
 }
 
-/// What a list is called.
+/// The name of a list.
 pub fn name(list: &Path) -> String {
     if list == Path::new("-") { "stdin".to_owned() } else { list.display().to_string() }
 }

@@ -1,4 +1,4 @@
-//! From the selection that was typed to the one that is meant, and to what the audit file says of it.
+//! Converts a typed selection to a plain value, and to its record in the audit file.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,20 +20,20 @@ use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::redact::{condition, short_id};
 use crate::console::text::counted;
 
-/// What is meant by a selection that was typed.
+/// A resolved selection.
 #[derive(Debug)]
 pub struct Selected {
     pub selection: Selection,
-    /// What is known of the ids that no session has.
+    /// The ids that match no session.
     unknown: Unknown,
-    /// What a look at some sessions told, where payloads are judged.
+    /// What some sampled sessions contain, if payloads are checked.
     pub seen: Seen,
-    /// How many ids stdin gave, and their digest.
+    /// The number and the digest of the ids from stdin.
     from_stdin: Option<Value>,
 }
 
 impl Context {
-    /// From what was typed to what is meant, with the ids looked up.
+    /// Resolves a typed selection, and looks up its ids.
     pub async fn selected(
         &self,
         action: &str,
@@ -66,7 +66,7 @@ impl Context {
         selection.except = self.excepted(&action, store, typed).await?;
         selection.keep = typed.keep.map(Keep::newest);
         check_range(&selection.query, now)?;
-        // What the layout cannot decide is an error before anything is read.
+        // A condition that the layout cannot decide is an error before anything is read.
         let decides = Selection { keep: None, ..selection.clone() }.filter(store.layouts());
         decides.map_err(|error| {
             let failure = Failure::of(&action, &error);
@@ -104,8 +104,8 @@ impl Context {
         Ok(resolved)
     }
 
-    /// What `--except` and its kin name. A session that is to be spared and is not found would be ended
-    /// under its real id, so that is a failure.
+    /// The sessions of the `--except` options. An id that is not found is an error, because the
+    /// session that the operator wants to keep would be ended.
     async fn excepted(
         &self,
         action: &str,
@@ -120,15 +120,17 @@ impl Context {
         let Resolved { keys, unknown, .. } = self.resolve(action, store, &typed.except).await?;
         if !unknown.is_empty() {
             let those = counted(unknown.len() as u64, "id");
+            let matches = if unknown.len() == 1 { "matches" } else { "match" };
             let ids = unknown.join("..., ");
-            let sentence = format!("could not {action}: {those} of --except not found: {ids}...");
+            let sentence =
+                format!("could not {action}: {those} of --except {matches} no session: {ids}...");
             return Err(Failure::new(Exit::Failed, sentence)
                 .hint("pass the whole id, or at least its first 8 characters"));
         }
         Ok(Except { keys, users })
     }
 
-    /// The selection with the sessions ranked that `--keep` spares.
+    /// The selection, with the sessions ranked that `--keep` spares.
     pub async fn ranked(
         &self,
         action: &str,
@@ -138,7 +140,7 @@ impl Context {
         store.ranked(selection).await.doing(action)
     }
 
-    /// How a command ends where there are no sessions: no id that was typed is known.
+    /// The exit of a command on an empty collection: none of the typed ids is known.
     pub fn end_of_nothing(&self, typed: &SelectionArgs, namespace: &str) -> Result<Exit, Failure> {
         listed::users(&typed.user, typed.users_from.as_deref())?;
         listed::users(&typed.except_user, typed.except_users_from.as_deref())?;
@@ -151,8 +153,8 @@ impl Context {
         unknown.end(false, namespace)
     }
 
-    /// A condition on a date that no session has cannot be decided. Where only some lack it, they are
-    /// counted: they match neither the condition nor its opposite.
+    /// A condition on a date that no session has cannot be decided. If only some sessions lack the
+    /// date, they are counted: they match neither the condition nor its opposite.
     async fn check_dates(
         &self,
         store: &Store,
@@ -206,8 +208,8 @@ impl Context {
         Ok(())
     }
 
-    /// The same where last touches follow from the expiry: of the sessions without a stored one,
-    /// `derived` have such a one.
+    /// The same for derived touches: of the `without` sessions without a stored touch, `derived`
+    /// have a derived one.
     async fn check_derived(
         &self,
         without: u64,
@@ -225,8 +227,8 @@ impl Context {
             );
             let fields = fields.join(", ");
             return Err(Failure::new(Exit::Failed, sentence).hint(format!(
-                "the layout {} reads it from {fields}; --lifetime states the lifetime where the \
-                 payload has none",
+                "the layout {} reads it from {fields}; pass --lifetime if the payload does not \
+                 hold the lifetime",
                 store.layout().name
             )));
         }
@@ -242,9 +244,9 @@ impl Context {
         Ok(())
     }
 
-    /// "Nothing matched" must not look like an answer where the payloads cannot be read.
+    /// "Nothing matched" would be misleading if the payloads cannot be read.
     fn warn_of_the_unreadable(&self, selection: &Selection, seen: &Seen) {
-        // Some stores keep the user beside the payload.
+        // Some stores keep the user outside the payload.
         let blind = match selection.query.payload.is_empty() {
             true => seen.unreadable,
             false => seen.undecoded,
@@ -260,8 +262,8 @@ impl Context {
 }
 
 impl Selected {
-    /// What was selected, for the audit file: as it was typed, with the number and the digest of what
-    /// lists and stdin gave.
+    /// The selection for the audit file: as it was typed, with the number and the digest of the
+    /// entries of lists and stdin.
     pub fn written(&self, typed: &SelectionArgs) -> Value {
         let mut shown = written(typed, self.selection.now);
         let users = self.selection.query.users.as_ref().filter(|_| typed.users_from.is_some());
@@ -280,14 +282,14 @@ impl Selected {
         shown
     }
 
-    /// How a command ends that did what it was told to the sessions that were found.
+    /// The exit of a command that has processed the sessions that were found.
     pub fn end(&self, namespace: &str) -> Result<Exit, Failure> {
         let others = self.selection.keys.as_ref().is_some_and(|keys| !keys.is_empty());
         self.unknown.end(others, namespace)
     }
 }
 
-/// No instant is both at or after one time and before an earlier one.
+/// Refuses ranges that contain no time.
 fn check_range(query: &Query, now: DateTime) -> Result<(), Failure> {
     let of = |name, time: Option<DateTime>| time.map(|time| (name, time));
     let ago = |name, time: Option<Duration>| of(name, time.map(|time| ago(now, time)));
@@ -315,15 +317,15 @@ fn check_range(query: &Query, now: DateTime) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What [`Needed::date`] and the error call the last touch.
+/// The name of the last touch in [`Needed::date`] and in the error.
 const TOUCH: &str = "a last touch";
 
-/// How to have touches judged that the store has not stored.
-const SLACK: &str = "--touch-slack DURATION derives the last touch from the expiry; DURATION is the \
-                     touchAfter of the store, or 0 where it writes each touch";
+/// The hint about derived touches.
+const SLACK: &str = "--touch-slack DURATION derives the last touch from the expiry; DURATION is \
+                     the store's touchAfter, or 0 if it writes each touch";
 
-/// How much later than it is known a session may have been touched. A touch that follows from the expiry
-/// ends no session unless that was stated.
+/// How much later than recorded a session may have been touched. Commands that write use derived
+/// touches only if `--touch-slack` was given.
 fn touch_slack(typed: &SelectionArgs, layouts: &Layouts, purpose: Purpose) -> Option<Duration> {
     let reads = purpose == Purpose::Reading && layouts.derive_touches();
     let slack = typed.touch_slack.or_else(|| reads.then_some(Duration::ZERO));
@@ -332,7 +334,7 @@ fn touch_slack(typed: &SelectionArgs, layouts: &Layouts, purpose: Purpose) -> Op
     slack.filter(|_| asks)
 }
 
-/// How many of the sessions that match have a last touch, stored or derived.
+/// How many of the matching sessions have a last touch, stored or derived.
 async fn touched(store: &Store, filters: Vec<Filter>, cutoff: DateTime) -> sessionctl::Result<u64> {
     let mut touched = 0;
     for filter in filters {
@@ -372,9 +374,9 @@ fn query(typed: &SelectionArgs, now: DateTime) -> Result<Query, Failure> {
     })
 }
 
-/// What was selected, with the times made absolute. An empty object where nothing was.
+/// The selection with absolute times; an empty object if nothing was selected.
 pub fn written(typed: &SelectionArgs, now: DateTime) -> Value {
-    // Whoever adds a way to select is told to write it down here.
+    // Without `..`, so that the compiler requires new conditions to be recorded here.
     let SelectionArgs {
         ids,
         expired,
@@ -446,7 +448,8 @@ pub fn written(typed: &SelectionArgs, now: DateTime) -> Value {
     Value::Object(shown)
 }
 
-/// What must be at the path of a condition: the value that is equal, or the operator with its operand.
+/// The expected value at the path of a condition: the value itself, or the operator with its
+/// operand.
 fn shown_test(one: &Where, now: DateTime) -> Value {
     let operand = match one.instant(now) {
         Some(at) => json!(time(at)),

@@ -1,5 +1,5 @@
-//! Whether `--user` can be decided: where the layout looks for users, where they seem to be, and what a
-//! command says or refuses where these differ.
+//! Checks whether `--user` can be decided: compares where the layout looks for users with where
+//! they seem to be, and warns or refuses if these differ.
 
 use std::time::{Duration, Instant};
 
@@ -15,43 +15,43 @@ use crate::args::SelectionArgs;
 use crate::console::failure::{Exit, Failure};
 use crate::console::text::{counted, grouped, neutral, sessions};
 
-/// How many sessions are looked at to learn where users are.
+/// How many sessions are sampled to find the places of users.
 const LOOKED_AT: u64 = 100;
-/// For how long a reader that found the user looks for more of that user's sessions, where the server
-/// cannot tell: some hundred thousand sessions, and nobody waits for a list that seems complete.
+/// How long a reader that found the user searches for more sessions of that user if the server
+/// cannot: enough for some hundred thousand sessions, without delaying a list that looks complete.
 const LOOKING: Duration = Duration::from_millis(500);
-/// How many places a message names.
+/// How many places a message lists.
 const NAMED: usize = 12;
 
-/// What a look at some sessions told of their users.
+/// What some sampled sessions reveal about their users.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     pub sessions: u64,
-    /// Sessions with a user where the layout looks.
+    /// Sessions with a user in the places of the layout.
     pub known: u64,
-    /// Sessions with a payload that cannot be decoded, and no user beside it.
+    /// Sessions whose payload cannot be decoded, and that have no user outside it.
     pub unreadable: u64,
-    /// The same, whether or not the user is beside it; why, of the first.
+    /// Sessions whose payload cannot be decoded, with or without a user outside it.
     pub undecoded: u64,
     pub reason: Option<String>,
-    /// Places that look as if they named a user.
+    /// Places that seem to hold a user.
     pub likely: Elsewhere,
 }
 
 impl Context {
-    /// These layouts, with the places of `--user-path` in place of their own.
+    /// These layouts with the places of `--user-path`, if any, instead of their own.
     pub fn with_user_paths(&self, layouts: Layouts) -> Layouts {
         layouts.with_user_places(&self.global.user_path)
     }
 
-    /// Refuses a place of `--user-path` that is in the documents and not in the payload, or the other way
-    /// round: no session would have a user.
+    /// Refuses a place of `--user-path` that is in the document instead of the payload, or vice
+    /// versa: no session would have a user.
     pub async fn check_user_paths(&self, action: &str, store: &Store) -> Result<(), Failure> {
         let paths = &self.global.user_path;
         if paths.is_empty() {
             return Ok(());
         }
-        // How often each stands where it was said to be, and on the other side.
+        // How often each place exists as given, and on the other side.
         let mut counts = vec![(0_u64, 0_u64); paths.len()];
         let looked = for_some(store, DateTime::from_millis(0), |document| {
             let payload = store.layouts().of(document).payload(document);
@@ -90,7 +90,7 @@ impl Context {
         })
     }
 
-    /// Where the users of some sessions are.
+    /// Finds the places of users in some sessions.
     pub async fn look_for_users(&self, store: &Store, now: DateTime) -> sessionctl::Result<Seen> {
         let mut seen = Seen::default();
         for_some(store, now, |document| {
@@ -102,7 +102,7 @@ impl Context {
             if let Some(reason) = payload.error() {
                 seen.undecoded += 1;
                 seen.unreadable += u64::from(!has_user);
-                // The reason of one that has a user beside its payload says less.
+                // A session with a user outside its payload is a less useful example.
                 if !has_user || seen.reason.is_none() {
                     seen.reason = Some(reason);
                 }
@@ -115,8 +115,8 @@ impl Context {
         Ok(seen)
     }
 
-    /// Warns where sessions have the user at another place than those where `--user` looks, and fails
-    /// where that is the reason why none was found.
+    /// Warns if sessions have the user in another place than those where `--user` looks, and fails
+    /// if that is the reason why none was found.
     pub async fn judge_listed(
         &self,
         action: &str,
@@ -130,7 +130,7 @@ impl Context {
         let mut elsewhere = elsewhere;
         if self.global.user_path.is_empty()
             && let Some(others) = selection.of_any_user(store.layouts())
-            // Where the store itself has a field for the user, others are looked at only in need.
+            // If the store has a field for the user, other places are searched only if necessary.
             && (printed == 0 || store.layouts().user_needs_payload())
         {
             let within = (printed > 0).then_some(LOOKING);
@@ -153,7 +153,10 @@ impl Context {
             let (have, places) = (have(elsewhere.sessions), places(&elsewhere));
             self.note(
                 "warning",
-                format!("{have} {user} at {places}, where --user does not look; --user-path states where"),
+                format!(
+                    "{have} {user} at {places}, where --user does not look; pass --user-path \
+                         to look there"
+                ),
             );
         }
         match printed {
@@ -162,8 +165,8 @@ impl Context {
         }
     }
 
-    /// Refuses to end some of a user's sessions and leave others, and to call it done where no session
-    /// has a user.
+    /// Refuses to end only some of a user's sessions, and to report success if no session has a
+    /// user.
     pub async fn judge_counted(
         &self,
         action: &str,
@@ -184,8 +187,8 @@ impl Context {
             );
             let (place, _) = elsewhere.by_sessions()[0];
             return Err(Failure::new(Exit::Failed, sentence).hint(format!(
-                "repeat --user-path for every place that names a user: with {} these sessions match \
-                 too, without it they are left alone",
+                "repeat --user-path for every place that holds a user: with {}, these sessions \
+                 match too; without it, they are left alone",
                 neutral(place)
             )));
         }
@@ -195,7 +198,7 @@ impl Context {
         }
     }
 
-    /// That nobody was found is an answer only if some session has a user where it was looked for.
+    /// "No session matches" is a valid answer only if some session has a user in these places.
     pub(super) async fn judge_none(
         &self,
         action: &str,
@@ -206,7 +209,7 @@ impl Context {
         if seen.known > 0 || seen.sessions == 0 {
             return Ok(());
         }
-        // All of them are looked at: an empty answer is relied on.
+        // All sessions are checked, because operators rely on an empty result.
         let found = any_user(store, now).await.map_err(|error| Failure::of(action, &error))?;
         match found {
             true => Ok(()),
@@ -220,7 +223,7 @@ impl Context {
 }
 
 impl Seen {
-    /// That no session has a user, and where it was looked for.
+    /// The message that no session has a user in these places.
     pub fn nobody(&self, layouts: &Layouts) -> String {
         let mut user: Vec<&UserPlace> = Vec::new();
         for place in layouts.iter().flat_map(|layout| &layout.user) {
@@ -243,7 +246,7 @@ impl Seen {
         if !self.likely.is_empty() {
             let of = sessions(self.sessions);
             text =
-                format!("{text}; of {of} examined, users seem to be at {}", places(&self.likely));
+                format!("{text}; in {of} examined, users seem to be at {}", places(&self.likely));
         }
         text
     }
@@ -251,30 +254,30 @@ impl Seen {
     pub fn hint(&self) -> String {
         match self.likely.by_sessions().first() {
             Some((place, _)) => {
-                format!("state where users are, such as --user-path {}", neutral(place))
+                format!("pass the place of the user, such as --user-path {}", neutral(place))
             }
-            None => "state where users are with --user-path PATH; `sessionctl inspect ID` shows a \
-                     session's payload"
+            None => "pass the place of the user with --user-path PATH; `sessionctl inspect ID` \
+                     shows a session's payload"
                 .to_owned(),
         }
     }
 }
 
 impl Context {
-    /// Says how many sessions match neither the selection nor its opposite, unless a look at some of
-    /// them has said so already.
+    /// Reports how many sessions match neither the selection nor its opposite, unless the sample
+    /// already showed that.
     pub fn note_undecided(&self, selection: &Selection, seen: &Seen, undecided: u64) {
         let warns = selection.query.users.is_some() || !selection.query.payload.is_empty();
         let is_said = warns && seen.undecoded > 0;
         if undecided > 0 && !is_said {
             let those = sessions(undecided);
-            let text = format!("{those} cannot be judged, since the payload cannot be decoded");
+            let text = format!("{those} cannot be checked, because the payload cannot be decoded");
             self.note("note", format!("{text}: not selected"));
         }
     }
 
-    /// Says how many of the users have no session that matches, and writes them down where that was asked
-    /// for.
+    /// Reports how many of the users have no matching session, and writes them to the file of
+    /// `--unmatched`.
     pub fn tell_unmatched(
         &self,
         typed: &SelectionArgs,
@@ -295,7 +298,7 @@ impl Context {
     }
 }
 
-/// The user, or that it is one of many.
+/// The user, or "one of the users".
 fn one_of(users: &Users) -> String {
     match users.only() {
         Some(user) => neutral(user).into_owned(),
@@ -326,7 +329,7 @@ fn have(number: u64) -> String {
     format!("{} {}", counted(number, "session"), if number == 1 { "has" } else { "have" })
 }
 
-/// Gives some sessions of the collection to `look`.
+/// Passes some sessions of the collection to `look`.
 async fn for_some(
     store: &Store,
     now: DateTime,
@@ -353,7 +356,7 @@ async fn any_user(store: &Store, now: DateTime) -> sessionctl::Result<bool> {
     Ok(false)
 }
 
-/// What a search for a user at other places came to.
+/// The result of searching for a user in other places.
 struct Found {
     places: Elsewhere,
     looked_at: u64,
@@ -361,8 +364,8 @@ struct Found {
     is_whole: bool,
 }
 
-/// The sessions among `others` that have the user of the selection elsewhere, as far as they are found
-/// in time.
+/// Searches `others` for sessions that have the user of the selection elsewhere, within a time
+/// limit.
 async fn find_elsewhere(
     store: &Store,
     others: &Selection,

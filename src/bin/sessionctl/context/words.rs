@@ -12,27 +12,27 @@ use crate::args::{SelectionArgs, Time};
 use crate::console::redact::{condition, short_id};
 use crate::console::text::{exact_duration, grouped, neutral};
 
-/// How many ids are named one by one.
+/// How many ids are listed.
 const NAMED: usize = 3;
 
-/// What kind of sessions they are, and what else they have in common.
+/// The kind of sessions, and their conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Words {
-    /// Before "sessions", such as `expired`.
+    /// The words before "sessions", such as `expired`.
     kind: &'static str,
-    /// After it, such as ` of user 42`.
+    /// The words after it, such as ` of user 42`.
     rest: String,
 }
 
 impl Words {
-    /// Sessions of which only the kind is known.
+    /// Sessions of this kind, without other conditions.
     pub fn of_kind(kind: &'static str) -> Self {
         Self { kind, rest: String::new() }
     }
 
-    /// The sessions of a selection that was typed.
+    /// The sessions of a typed selection.
     pub fn of(typed: &SelectionArgs, now: DateTime) -> Self {
-        // Whoever adds a way to select is made to say it here.
+        // Without `..`, so that the compiler requires new conditions to be described here.
         let SelectionArgs {
             ids,
             expired,
@@ -51,14 +51,14 @@ impl Words {
             created_after,
             idle,
             active,
-            // A margin of the answer, not a part of the question.
+            // This is a tolerance, not a condition.
             touch_slack: _,
             older,
             except,
             except_user,
             except_users_from,
             keep,
-            // Where they are told, not which they are.
+            // This is the output file, not a condition.
             unmatched: _,
             all: _,
         } = typed;
@@ -102,12 +102,12 @@ impl Words {
         Self { kind, rest }
     }
 
-    /// So many of them.
+    /// This number of these sessions.
     pub fn counted(&self, count: u64) -> String {
         format!("{} {}", grouped(count), self.noun(count))
     }
 
-    /// That there are none.
+    /// The text if there are none.
     pub fn none(&self) -> String {
         format!("no {}", self.noun(0))
     }
@@ -168,9 +168,9 @@ fn fulfilling(one: &Where, now: DateTime) -> String {
         Operator::Differs => format!("without {operand} at {path}"),
         Operator::Matches => format!("with a match of {operand} at {path}"),
         Operator::Less => compared("a time before", "less than"),
-        Operator::LessOrEqual => compared("a time no later than", "at most"),
+        Operator::LessOrEqual => compared("a time at or before", "at most"),
         Operator::Greater => compared("a time after", "more than"),
-        Operator::GreaterOrEqual => compared("a time no earlier than", "at least"),
+        Operator::GreaterOrEqual => compared("a time at or after", "at least"),
         Operator::In => format!("with an address in {operand} at {path}"),
         Operator::Present => format!("with a value at {path}"),
         Operator::Absent => format!("without a value at {path}"),

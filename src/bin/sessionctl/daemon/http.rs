@@ -1,7 +1,7 @@
-//! `/metrics`, `/livez` and `/readyz` over HTTP, beside the sweep on its one thread.
+//! Serves `/metrics`, `/livez` and `/readyz` over HTTP, on the thread of the sweep.
 //!
-//! Clients cost little and cannot pile up: one request a connection, and not for long; where there
-//! are too many connections the oldest makes way, so that a probe is always answered.
+//! Clients are cheap and cannot pile up: a connection serves one request within a time limit, and
+//! if there are too many, the oldest is closed, so that a probe is always answered.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -26,15 +26,15 @@ use super::metrics::{self, Metrics};
 use crate::console::failure::{Exit, Failure};
 use crate::console::text::{neutral, without_password};
 
-/// What the probes ask for. An error is the reason, in a few words.
+/// The state for the probes. An error is the reason, in a few words.
 pub trait Probes: Send + Sync {
-    /// Whether it works: if not, it is to be started again.
+    /// Whether the process works; if not, it must be restarted.
     fn live(&self) -> Result<(), String>;
     /// Whether the server answers.
     fn ready(&self) -> Result<(), String>;
 }
 
-/// An address that is listened at.
+/// An address to listen on.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
@@ -43,13 +43,13 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// With the port that the system chose, where 0 was asked for.
+    /// The address, with the port that the system chose if it was 0.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-/// Begins to listen; who connects waits until [`serve`] answers. Wants a runtime.
+/// Starts to listen. Connections wait until [`serve`] answers. Requires a runtime.
 pub fn bind(address: SocketAddr) -> Result<Listener, Failure> {
     let listen = || {
         let socket = std::net::TcpListener::bind(address)?;
@@ -75,7 +75,7 @@ pub fn bind(address: SocketAddr) -> Result<Listener, Failure> {
     })
 }
 
-/// What clients may cost.
+/// The limits for clients.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     connections: usize,
@@ -91,10 +91,10 @@ const LIMITS: Limits = Limits {
     connection: Duration::from_secs(15),
 };
 
-/// The pause after a connection could not be accepted, such as for want of file descriptors.
+/// The pause after a connection could not be accepted, for example without free file descriptors.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Answers until it is dropped, which ends all connections.
+/// Answers requests. Dropping the future closes all connections.
 pub async fn serve(listener: Listener, metrics: Metrics, probes: Arc<dyn Probes>) {
     let site = Site { metrics, probes };
     let Listener { socket, limits, .. } = listener;
@@ -127,19 +127,19 @@ async fn answer(limits: Limits, stream: TcpStream, site: Site) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.request)
-        // A connection that is kept would hold one of the few places from one scrape to the next.
+        // A kept connection would occupy one of the few slots until the next scrape.
         .keep_alive(false)
         .max_buf_size(8 << 10)
         .serve_connection(TokioIo::new(stream), service);
     tokio::select! {
-        // Who goes away or speaks another protocol is not worth a word.
+        // A client that disconnects or speaks another protocol is ignored.
         _ = connection => {}
-        // It does not read its answer.
+        // The client does not read its answer.
         () = sleep(limits.connection) => {}
     }
 }
 
-/// What there is to be seen.
+/// Routes a request.
 #[derive(Clone)]
 struct Site {
     metrics: Metrics,
@@ -202,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    /// Live, and ready where there is no reason why not.
+    /// Live, and ready unless there is a reason.
     #[derive(Default)]
     struct Condition(Mutex<Option<String>>);
 
@@ -222,7 +222,7 @@ mod tests {
         task: JoinHandle<()>,
     }
 
-    /// A server on a free port of loopback, and what `clients` found out in another thread.
+    /// Runs a server on a free loopback port, and `clients` in another thread.
     async fn with_server<T: Send + 'static>(
         limits: Limits,
         clients: impl FnOnce(Server) -> T + Send + 'static,
@@ -231,7 +231,7 @@ mod tests {
         listener.limits = limits;
         let address = listener.address();
         let metrics = Metrics::default();
-        // More than is sent at a time.
+        // More than is sent at once.
         for number in 0..1000 {
             metrics.describe(&format!("app{number}.sessions"), Duration::from_secs(60));
         }
@@ -242,7 +242,7 @@ mod tests {
 
     fn connect(address: SocketAddr) -> TcpStream {
         let stream = TcpStream::connect(address).unwrap();
-        // So that what goes wrong is a failure, and before hyper's own 30 seconds.
+        // So that a hanging test fails, before hyper's own 30 seconds.
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream
     }
@@ -258,7 +258,7 @@ mod tests {
         ask_over(&connect(address), request)
     }
 
-    /// Whether the server ended the connection without a word.
+    /// Whether the server closed the connection without an answer.
     fn is_ended(mut stream: &TcpStream) -> bool {
         match stream.read(&mut [0; 64]) {
             Ok(read) => read == 0,

@@ -18,31 +18,31 @@ use sessionctl::purge::Throttled;
 use crate::console::text::{neutral, without_password};
 use swept::{Backlog, Swept, Totals};
 
-/// What [`Metrics::encode`] gives.
+/// The content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How a pass ended.
+/// The result of a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PassResult {
-    /// Whole.
+    /// It was complete.
     Ok,
-    /// It broke off.
+    /// It failed.
     Error,
-    /// It was asked to stop.
+    /// It was stopped.
     Stopped,
 }
 
-/// The metrics of all namespaces. A clone is another handle of the same.
+/// The metrics of all namespaces. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics(Arc<Mutex<BTreeMap<String, Swept>>>);
 
 impl Metrics {
-    /// The namespace is swept this often.
+    /// Sets the interval of the namespace.
     pub fn describe(&self, namespace: &str, interval: Duration) {
         self.with(namespace, |swept| swept.interval = Some(interval));
     }
 
-    /// A batch was deleted.
+    /// Counts a deleted batch.
     pub fn batch(&self, namespace: &str, layout: Option<&str>, took: Duration, deleted: u64) {
         self.count(namespace, layout, |counts| {
             counts.deleted = counts.deleted.saturating_add(deleted);
@@ -51,12 +51,12 @@ impl Metrics {
         });
     }
 
-    /// A pass ended.
+    /// Counts a pass.
     pub fn passed(&self, namespace: &str, layout: Option<&str>, result: PassResult) {
         self.count(namespace, layout, |counts| counts.passes[result as usize] += 1);
     }
 
-    /// A pass waited for so long, besides what was told before.
+    /// Adds the time that a pass waited.
     pub fn throttled(&self, namespace: &str, layout: Option<&str>, waited: Throttled) {
         self.count(namespace, layout, |Totals { throttled, .. }| {
             throttled.rate += waited.rate;
@@ -66,8 +66,8 @@ impl Metrics {
         });
     }
 
-    /// So many sessions are expired now, the oldest for so long; `None` where that is not known any
-    /// more.
+    /// Sets the number of expired sessions, and the age of the oldest; `None` if they are no longer
+    /// known.
     pub fn backlog(
         &self,
         namespace: &str,
@@ -83,32 +83,32 @@ impl Metrics {
         });
     }
 
-    /// The slowest member is so far behind the primary.
+    /// Sets the lag of the slowest member.
     pub fn lag(&self, namespace: &str, lag: Option<Duration>) {
         self.with(namespace, |swept| swept.lag = lag);
     }
 
-    /// The local clock minus the server's.
+    /// Sets the difference of the local clock and the server's.
     pub fn skew(&self, namespace: &str, seconds: f64) {
         self.with(namespace, |swept| swept.skew = Some(seconds));
     }
 
-    /// Whether this process has the lease.
+    /// Sets whether this process holds the lease.
     pub fn lease(&self, namespace: &str, held: bool) {
         self.with(namespace, |swept| swept.held = Some(held));
     }
 
-    /// A whole pass ended, by the server's clock.
+    /// Sets the end of the last complete pass, by the server's clock.
     pub fn succeeded(&self, namespace: &str, at: DateTime) {
         self.with(namespace, |swept| swept.succeeded = Some(at));
     }
 
-    /// The namespace is not swept any more.
+    /// Removes a namespace that is no longer swept.
     pub fn forget(&self, namespace: &str) {
         self.lock().remove(&label(namespace));
     }
 
-    /// All of them as text.
+    /// All metrics as text.
     pub fn encode(&self) -> String {
         let mut registry = Registry::with_prefix("sessionctl");
         registry.register_collector(Box::new(self.clone()));
@@ -129,14 +129,14 @@ impl Metrics {
     fn count(&self, namespace: &str, layout: Option<&str>, change: impl FnOnce(&mut Totals)) {
         self.with(namespace, |swept| {
             let layout = label(layout.unwrap_or_default());
-            // A pass that broke off before it knew the layout says nothing about it.
+            // A pass that failed before it detected the layout has no layout.
             swept.backlog.take_if(|backlog| !layout.is_empty() && backlog.layout != layout);
             change(swept.layouts.entry(layout).or_default());
         });
     }
 }
 
-/// Names are written by whoever can create a collection or a layout file.
+/// Names may contain anything, because other people create collections and layout files.
 fn label(text: &str) -> String {
     neutral(&without_password(text)).into_owned()
 }

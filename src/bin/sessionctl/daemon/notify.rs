@@ -1,6 +1,6 @@
-//! What systemd is told: ready, reloading, stopping, alive, and a line about how it goes.
+//! Notifies systemd: ready, reloading, stopping, alive, and a status line.
 //!
-//! Nothing is said where nobody asked to be told, and nothing goes wrong where nobody listens.
+//! Without a service manager, nothing is sent, and a failed notification is ignored.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -18,8 +18,8 @@ use crate::console::text::{neutral, without_password};
 /// In characters. systemd reads no message of more than 4096 bytes.
 const LONGEST_STATUS: usize = 500;
 
-/// How long a busy manager is waited for: long enough that READY arrives, and short enough that the
-/// sweep is not held up by one that hangs.
+/// How long to wait for a busy manager: long enough for READY to arrive, and short enough that a
+/// hanging manager does not delay the sweep.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The service manager that started this process, if one did.
@@ -38,7 +38,7 @@ impl Notify {
 
     fn new(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let number = |name| variable(name)?.to_str()?.parse::<u64>().ok();
-        // The variables may have been meant for a process that started this one.
+        // The variables may be for the process that started this one.
         let is_mine = match variable("WATCHDOG_PID") {
             Some(_) => number("WATCHDOG_PID") == Some(std::process::id().into()),
             None => true,
@@ -51,30 +51,30 @@ impl Notify {
         }
     }
 
-    /// The start, or reading the configuration again, is finished.
+    /// Reports that the start or the reload is finished.
     pub fn ready(&self) {
         self.send("READY=1");
     }
 
-    /// The configuration is being read again; [`Notify::ready`] follows in any case.
+    /// Reports that the configuration is being reloaded. [`Notify::ready`] follows in any case.
     pub fn reloading(&self) {
-        // systemd tells by it that a later READY=1 answers this reload (sd_notify(3)).
+        // systemd uses the time to match a later READY=1 to this reload (sd_notify(3)).
         let now = clock_gettime(ClockId::Monotonic);
         let micros = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1000;
         self.send(&format!("RELOADING=1\nMONOTONIC_USEC={micros}"));
     }
 
-    /// It has begun to end.
+    /// Reports that the process is stopping.
     pub fn stopping(&self) {
         self.send("STOPPING=1");
     }
 
-    /// It works; [`Notify::watchdog`] says how often this is wanted.
+    /// Reports that the process is alive, as often as [`Notify::watchdog`] requires.
     pub fn alive(&self) {
         self.send("WATCHDOG=1");
     }
 
-    /// How it goes, in one line, which is sent where it has changed.
+    /// Sets the status line, which is sent if it changed.
     pub fn status(&self, text: &str) {
         let text: String = neutral(&without_password(text)).chars().take(LONGEST_STATUS).collect();
         let mut last = self.status.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,7 +83,8 @@ impl Notify {
         }
     }
 
-    /// Without a sign of life for so long the process is killed; a sign at half of it is in time.
+    /// systemd kills the process if no notification arrives for this time; half of it is a safe
+    /// interval.
     pub fn watchdog(&self) -> Option<Duration> {
         self.watchdog
     }
@@ -95,7 +96,7 @@ impl Notify {
     }
 }
 
-/// The address is looked up again for each message: a manager that starts anew is found again.
+/// The address is resolved for each message, so that a restarted manager is found again.
 fn manager(name: &OsStr) -> io::Result<(UnixDatagram, SocketAddr)> {
     let address = match name.as_bytes() {
         #[cfg(target_os = "linux")]
@@ -122,7 +123,7 @@ mod tests {
     }
 
     fn received(manager: &UnixDatagram) -> String {
-        // So that what does not come is a failure, and no test that never ends.
+        // So that a missing message fails the test instead of blocking it.
         manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut message = [0; 4096];
         let length = manager.recv(&mut message).unwrap();
@@ -183,7 +184,7 @@ mod tests {
         assert!(has_nothing(&manager));
         notify.status(&"é".repeat(5000));
         assert_eq!(received(&manager), format!("STATUS={}", "é".repeat(LONGEST_STATUS)));
-        // What did not arrive is told again, also to a manager that was started anew.
+        // A message that did not arrive is sent again, even to a restarted manager.
         drop(manager);
         fs::remove_file(&path).unwrap();
         notify.status("waiting");

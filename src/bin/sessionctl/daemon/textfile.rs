@@ -10,26 +10,26 @@ use super::metrics::Metrics;
 use crate::console::failure::{Exit, Failure};
 use sessionctl::error::reason;
 
-/// A file that is replaced as a whole: nobody reads half of it.
+/// A file that is replaced atomically, so that a reader never sees a part of it.
 #[derive(Debug)]
 pub struct TextFile {
     path: PathBuf,
-    /// The failure that was reported last, until a write succeeds.
+    /// The last reported failure, until a write succeeds.
     reported: Option<String>,
 }
 
 impl TextFile {
-    /// The file at `path`, which may not exist yet.
+    /// The file at `path`, which does not have to exist.
     ///
     /// # Errors
-    /// Where there is something that is no regular file: a device, a pipe or a link would be replaced
-    /// by a file.
+    /// If there is something other than a regular file: a device, a pipe or a link would be replaced by a file.
     pub fn new(path: PathBuf) -> Result<Self, Failure> {
         check(&path).map_err(|error| unwritable(&path, &error))?;
         Ok(Self { path, reported: None })
     }
 
-    /// Writes the metrics. A failure is given once, and not again until it worked or another comes.
+    /// Writes the metrics. A failure is returned once, and again only after a success or another
+    /// failure.
     pub fn write(&mut self, metrics: &Metrics) -> Option<Failure> {
         let error = match replace(&self.path, metrics.encode().as_bytes()) {
             Ok(()) => {
@@ -69,20 +69,21 @@ fn check(path: &Path) -> io::Result<()> {
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     check(path)?;
     let draft = draft(path)?;
-    // One that was left by a process of the same number; what is there is never written through.
+    // Remove a file that an earlier process with the same id left; an existing file is never
+    // opened.
     match fs::remove_file(&draft) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let written = write(&draft, text).and_then(|()| fs::rename(&draft, path));
     if written.is_err() {
-        // What matters is why it was not written.
+        // The reason why it was not written is more important.
         let _ = fs::remove_file(&draft);
     }
     written
 }
 
-/// In the same folder, and not named `*.prom`: the exporter would read it, too.
+/// In the same folder, but not named `*.prom`, because the exporter would read it.
 fn draft(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
     let mut draft = OsString::from(".");
@@ -162,7 +163,7 @@ mod tests {
             let failure = TextFile::new(path.clone()).unwrap_err().to_string();
             assert!(failure.ends_with(": it is not a regular file"), "{failure}");
         }
-        // One that takes the place of the file while the daemon runs is left alone, too.
+        // Something else that replaces the file while the daemon runs is not overwritten either.
         let path = folder.path().join("a.prom");
         let mut file = TextFile::new(path.clone()).unwrap();
         assert!(file.write(&Metrics::default()).is_none());

@@ -15,7 +15,7 @@ pub fn page(topic: &Topic) -> String {
     let mut roff = Roff::new();
     let title = name(topic).to_uppercase();
     let version = concat!("sessionctl ", env!("CARGO_PKG_VERSION"));
-    // An empty date, in quotes: without them the version would be taken for it.
+    // An empty date, in quotes, because otherwise the version would become the date.
     roff.control("TH", [title.as_str(), topic.section, "\"\"", version, "sessionctl"]);
     roff.control("SH", ["NAME"]);
     roff.text([roman(format!("{} - {}", name(topic), topic.summary()))]);
@@ -32,7 +32,7 @@ pub fn page(topic: &Topic) -> String {
     roff.render()
 }
 
-/// Names pages, a line each.
+/// Lists pages, one per line.
 pub fn references(pages: &[(String, &str)], roff: &mut Roff) {
     for (number, (name, section)) in pages.iter().enumerate() {
         let comma = if number + 1 < pages.len() { "," } else { "" };
@@ -56,7 +56,7 @@ fn add(block: &Block, roff: &mut Roff) {
                 roff.control("IP", [r"\(bu", "2"]).text(inlines(item));
             }
         }
-        // A table would need tbl: a list of its first column reads as well.
+        // A table would require tbl, so it becomes a list with its first column as terms.
         Block::Table { head, rows } => rows.iter().for_each(|row| add_row(head, row, roff)),
         Block::Code(code) => {
             roff.control("PP", []).control("RS", ["4"]).control("nf", []);
@@ -68,7 +68,8 @@ fn add(block: &Block, roff: &mut Roff) {
     }
 }
 
-/// The first cell as a term. With more than two columns each of the others is named.
+/// The first cell as a term. With more than two columns, the other cells get the names of their
+/// columns.
 fn add_row(head: &[Line], row: &[Line], roff: &mut Roff) {
     let Some((term, rest)) = row.split_first() else { return };
     roff.control("TP", []).text([bold(plain(term))]);

@@ -80,7 +80,7 @@ pub fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// A line without its styles.
+/// A line without styles.
 pub fn plain(line: &[Span]) -> String {
     line.iter().map(Span::text).collect()
 }

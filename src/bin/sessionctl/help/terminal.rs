@@ -7,7 +7,7 @@ use console::Style;
 
 use super::markdown::{Block, Line, Span, blocks, plain};
 
-/// How a text is laid out.
+/// The layout of a text.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
     pub width: usize,
@@ -78,7 +78,7 @@ impl Look {
         out + "\n"
     }
 
-    /// The words of a line and how wide they are. Code is not broken between its words.
+    /// The words of a line with their widths. Code is not broken between its words.
     fn words(self, line: &Line) -> Vec<(String, usize)> {
         let mut words: Vec<(String, usize)> = Vec::new();
         let mut is_apart = true;

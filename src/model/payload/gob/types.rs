@@ -51,7 +51,7 @@ pub fn read_definition(reader: &mut Reader, types: &mut Types, id: i64, end: usi
 
 /// Go's `wireType`: a struct of which one of seven fields is set, depending on the kind of type.
 pub fn define(reader: &mut Reader, types: &mut Types, id: i64) -> Decoded<()> {
-    // What a type takes is no part of the value, but of the memory.
+    // The size of a type counts for the memory limit, but not for the value.
     reader.value()?;
     let id = id.checked_neg().filter(|id| *id >= FIRST_DEFINED && !types.contains_key(id));
     let id = id.ok_or_else(|| reader.error("a type is defined twice or has a reserved id"))?;

@@ -1,6 +1,6 @@
-//! Whether the names on the way to a value are those of a user.
+//! Whether the names on the path to a value suggest a user.
 
-/// What people call a user.
+/// Names of a user.
 const USERS: [&str; 26] = [
     "user",
     "login",
@@ -30,7 +30,7 @@ const USERS: [&str; 26] = [
     "useremail",
 ];
 
-/// What people call the part of it that is its own.
+/// Names of the part of a user that identifies it.
 const IDENTITIES: [&str; 20] = [
     "id",
     "ids",
@@ -54,7 +54,7 @@ const IDENTITIES: [&str; 20] = [
     "value",
 ];
 
-/// What stands beside a user and is something else.
+/// Names that contain such a word, but mean something else.
 const OTHERS: [&str; 39] = [
     "agent", "role", "roles", "type", "kind", "status", "state", "locale", "lang", "language",
     "country", "city", "time", "date", "at", "expires", "expiry", "count", "attempts", "total",
@@ -62,8 +62,8 @@ const OTHERS: [&str; 39] = [
     "url", "uri", "page", "level", "version", "plan", "theme", "group", "last",
 ];
 
-/// Whether the place of these names looks as if it named a user. A number, of which there are many
-/// equal ones, must be called an id.
+/// Whether a place with these names seems to hold a user. A number must be called an id, because
+/// equal numbers are common.
 pub(in crate::model::query) fn names_a_user(names: &[String], is_number: bool) -> bool {
     let is_index = |name: &&String| name.parse::<usize>().is_ok();
     let mut names = names.iter().rev().filter(|name| !is_index(name)).map(|name| words(name));
@@ -80,7 +80,7 @@ pub(in crate::model::query) fn names_a_user(names: &[String], is_number: bool) -
         && names.any(|words| is_user(&words))
 }
 
-/// The words of a name such as `loggedInUser`, `user_id` or `X-Account-No`, in small letters.
+/// The words of a name such as `loggedInUser`, `user_id` or `X-Account-No`, in lowercase.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_small = false;
@@ -103,7 +103,7 @@ fn words(name: &str) -> Vec<String> {
 }
 
 fn is_user(word: &str) -> bool {
-    // `loggedinuser`, where nothing parts the words.
+    // `loggedinuser`, whose words have no separators.
     is_user_or_its_id(word) || (word.contains("user") && !word.contains("agent"))
 }
 

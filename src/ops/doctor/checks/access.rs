@@ -1,4 +1,4 @@
-//! Who may look, which store it is, and whether what is asked for is found by an index.
+//! Checks of the login's rights, the layout, and the indexes for lookups.
 
 use super::script::{self, text};
 use crate::error::{Certainty, Error, Need};
@@ -8,7 +8,7 @@ use crate::ops::doctor::finding::{Finding, Unknown};
 use crate::ops::doctor::remedy::{Remedy, Task};
 use crate::ops::sweep::LEASES;
 
-/// What each command needs on the collection.
+/// The rights that each command needs on the collection.
 const NEEDS: &[(&str, &[&str])] = &[
     ("list", &["find", "listIndexes"]),
     ("expire", &["find", "listIndexes", "update"]),
@@ -18,12 +18,12 @@ const NEEDS: &[(&str, &[&str])] = &[
     ("index install", &["find", "listIndexes", "createIndex", "collMod"]),
     ("index remove", &["find", "listIndexes", "dropIndex"]),
 ];
-/// What the doctor looks at, on the collection and on the cluster.
+/// The rights that the doctor needs, on the collection and on the cluster.
 const LOOKS: &[&str] = &["find", "listIndexes", "collStats"];
 const LOOKS_ON_CLUSTER: &[&str] = &["serverStatus", "getParameter"];
 const LOOKS_ON_MEMBERS: &[&str] = &["replSetGetStatus", "replSetGetConfig"];
 
-/// What this login may do.
+/// The rights of this login.
 pub(super) fn login(facts: &Facts) -> Result<Finding, Unknown> {
     let rights = facts.rights.as_ref()?;
     let Some((user, database)) = &rights.user else {
@@ -87,7 +87,7 @@ fn may(rights: &Rights, action: &str, facts: &Facts) -> bool {
     rights.may(action, &facts.database, &facts.collection)
 }
 
-/// Which store writes here, and whether it is the only one.
+/// Which store writes to the collection, and whether it is the only one.
 pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
     let looked = facts.looked.as_ref();
     if facts.layout.is_none()
@@ -133,8 +133,7 @@ pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(match looked.other.as_ref().filter(|(other, _)| other.name != *name) {
         Some((other, count)) => {
             let what = format!("{what}; {count} of them look like {}", other.name);
-            let meaning = "a command that writes acts on the sessions of one layout, and leaves the \
-                           others alone";
+            let meaning = "a command that writes changes only the sessions of the named layout";
             Finding::warn(what, meaning).needs(Need::Layout)
         }
         None => {
@@ -144,7 +143,7 @@ pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
     })
 }
 
-/// Every request looks its session up.
+/// Every request looks up its session.
 pub(super) fn id_index(facts: &Facts) -> Result<Finding, Unknown> {
     let layout = facts.known_layout()?;
     let path = &layout.id.path;
@@ -159,9 +158,10 @@ pub(super) fn id_index(facts: &Facts) -> Result<Finding, Unknown> {
     let what = format!("the store finds a session by {path}, which has no index");
     let meaning =
         "every request scans the whole collection: the site slows down with every session";
-    // An id is given to one session only, and those stores that make this index make it so. Of other
-    // documents, which lack the field, a unique index would refuse the second. Under another name the
-    // store's own would be refused at its next start (85).
+    // Unique, because ids are unique, and because stores that create this index make it unique. If
+    // other documents lack the field, a unique index would refuse the second of them. The index has
+    // the store's name, because otherwise the store's own `createIndex` would fail at its next
+    // start (85).
     let is_unique = facts.survey.as_ref().is_ok_and(|survey| survey.foreign == 0);
     let options = is_unique.then(|| "unique: true".to_owned());
     let name = layout.id.index.as_ref().map(|name| format!("name: {}", text(name)));
@@ -175,7 +175,7 @@ pub(super) fn id_index(facts: &Facts) -> Result<Finding, Unknown> {
     )))
 }
 
-/// A user's sessions are looked up to log that user out.
+/// Logging a user out looks up the user's sessions.
 pub(super) fn user_index(facts: &Facts) -> Result<Finding, Unknown> {
     let layout = facts.known_layout()?;
     let Some(UserPlace::Field(path)) = layout.user.first() else {
@@ -196,7 +196,7 @@ pub(super) fn user_index(facts: &Facts) -> Result<Finding, Unknown> {
     )))
 }
 
-/// A unique index on a field that sessions do not have takes one session, and refuses the second.
+/// A unique index on a field that sessions lack accepts one session, and refuses the second.
 pub(super) fn unique_index(facts: &Facts) -> Result<Finding, Unknown> {
     facts.known_layout()?;
     facts.usable_indexes()?;

@@ -1,4 +1,4 @@
-//! What the documents are like: who is logged in by them, and what they take.
+//! Checks of the documents: their users and their sizes.
 
 use super::script::{self, text};
 use crate::model::humanize::{percent, sized};
@@ -9,14 +9,14 @@ use crate::ops::doctor::finding::{Finding, Unknown};
 use crate::ops::doctor::remedy::{Remedy, Task};
 use crate::server::connection::Topology;
 
-/// The largest document that the server takes.
+/// The largest document that the server accepts.
 const LIMIT: u64 = 16 << 20;
-/// So little reusable space is not worth a thought: any file of `WiredTiger` has some.
+/// Less reusable space is normal: every `WiredTiger` file has some.
 const LITTLE: u64 = 16 << 20;
-/// The number of documents from which their share is significant.
+/// The minimum number of documents for a significant share.
 const ENOUGH: u64 = 20;
 
-/// No command changes a foreign document, but a TTL index deletes any document.
+/// No command changes foreign documents, but a TTL index can delete any document.
 pub(super) fn foreign(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, survey) = facts.surveyed()?;
     if survey.foreign == 0 {
@@ -25,7 +25,7 @@ pub(super) fn foreign(facts: &Facts) -> Result<Finding, Unknown> {
     let amount = survey.about(survey.foreign, "document");
     let is_one = |count: u64| survey.estimate(count) == 1;
     let path = layout.expiry_path().unwrap_or_default();
-    // Sessions of another store that expire by the same date: the index is theirs, too.
+    // Sessions of another store with the same expiry: the index is right for them, too.
     let other = facts.looked.as_ref().ok().and_then(|looked| looked.other.as_ref());
     if let Some((other, _)) = other
         && expires_by(other) == expires_by(layout)
@@ -55,13 +55,13 @@ pub(super) fn foreign(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(Finding::warn(what, meaning))
 }
 
-/// The field of the expiry, as a TTL index sees it.
+/// The parts of the expiry that matter to a TTL index.
 fn expires_by(layout: &Layout) -> (Option<&str>, Kind, Option<u64>, bool) {
     let rule = &layout.expiry[0];
     (rule.path.as_deref(), rule.kind, rule.lifetime, rule.lifetime_path.is_some())
 }
 
-/// Where the store does not look at the expiry, what is expired logs in until it is deleted.
+/// If the store does not check the expiry, expired sessions can log in until they are deleted.
 pub(super) fn read_check(facts: &Facts) -> Result<Finding, Unknown> {
     let layout = facts.known_layout()?;
     if layout.checks_expiry_on_read {
@@ -73,7 +73,7 @@ pub(super) fn read_check(facts: &Facts) -> Result<Finding, Unknown> {
     if expired > 0 {
         let amount = survey.about(expired, "expired session");
         let what = format!("{does_not}, and there are {amount}");
-        let meaning = "whoever has one stays logged in until its document is deleted";
+        let meaning = "their users stay logged in until the documents are deleted";
         let finding = Finding::fail(what, meaning);
         return Ok(facts.by_lifetime(finding, layout, Remedy::Purge(State::Expired)));
     }
@@ -83,7 +83,8 @@ pub(super) fn read_check(facts: &Facts) -> Result<Finding, Unknown> {
     let meaning =
         "users stay logged in until their documents are deleted, and nothing deletes them";
     let finding = Finding::warn(does_not, meaning);
-    // An expired session logs in until the next pass: more often than the TTL monitor's minute.
+    // An expired session can log in until the next pass, so the sweeper runs more often than the
+    // TTL monitor.
     let remedy = facts.deleting_remedy(layout).map(|remedy| match remedy {
         Remedy::Sweep { .. } => Remedy::sweep(10),
         remedy => remedy,
@@ -142,7 +143,7 @@ pub(super) fn size(facts: &Facts) -> Result<Finding, Unknown> {
     }
     let meaning = format!("{slow}; the command deletes this session, which logs its user out");
     let finding = Finding::fail(what, meaning);
-    // The short form of other ids cannot be looked up, nor be typed without doubt.
+    // The short form of other ids cannot be looked up, or typed unambiguously.
     let short = id.short();
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
     let can_be_typed =
@@ -153,7 +154,8 @@ pub(super) fn size(facts: &Facts) -> Result<Finding, Unknown> {
     })
 }
 
-/// What was deleted leaves room on the disk that only new documents fill: `WiredTiger` keeps its pages.
+/// Deleted documents leave space on disk that only new documents fill, because `WiredTiger` keeps
+/// its pages.
 pub(super) fn disk(facts: &Facts) -> Result<Finding, Unknown> {
     let stats = facts.stats.as_ref()?;
     if matches!(facts.place, Ok(Place::View(_))) {
@@ -169,7 +171,7 @@ pub(super) fn disk(facts: &Facts) -> Result<Finding, Unknown> {
     if reusable < LITTLE || reusable * 2 < storage {
         return Ok(Finding::pass(what));
     }
-    // Before 4.4 it blocks the database, and the primary of a replica set refuses it.
+    // Before 4.4, compact blocks the database, and the primary of a replica set refuses it.
     let is_harmless = facts.kind == Topology::Standalone
         && facts.version.as_ref().is_ok_and(|version| version.is_from(4, 4));
     if !is_harmless {

@@ -1,4 +1,4 @@
-//! What checks demand of the facts, and what several of them conclude from those.
+//! Facts and conclusions that several checks need.
 
 use crate::error::{Error, Need};
 use crate::model::index_spec::{IndexSpec, LONGEST_TTL};
@@ -10,8 +10,8 @@ use crate::ops::doctor::remedy::Remedy;
 use crate::ops::doctor::survey::Survey;
 use crate::ops::index::{Aim, TtlState, TtlStatus, status};
 
-/// A backlog from which on it is drained before the index is made: the server has no limit for the
-/// rate at which the TTL monitor deletes, and would delete all of it in its first pass.
+/// A larger backlog is drained before the index is created: the TTL monitor has no rate limit, and
+/// would delete all of it in its first pass.
 const MUCH: u64 = 100_000;
 
 impl Facts {
@@ -32,7 +32,7 @@ impl Facts {
         })
     }
 
-    /// The layout, and what was counted by it.
+    /// The layout, and the counts of its sessions.
     pub(super) fn surveyed(&self) -> Result<(&Layout, &Survey), Unknown> {
         let layout = self.known_layout()?;
         if let Err(Error::Needs { what, need }) = layout.tells_states() {
@@ -41,7 +41,7 @@ impl Facts {
         Ok((layout, self.survey.as_ref()?))
     }
 
-    /// The indexes, of a collection that can have some.
+    /// The indexes, if the collection can have any.
     pub(super) fn usable_indexes(&self) -> Result<&[IndexSpec], Unknown> {
         match &self.place {
             Ok(Place::View(_)) => Err(Unknown::because("a view has no indexes of its own")),
@@ -52,20 +52,20 @@ impl Facts {
         }
     }
 
-    /// The TTL index by which the server deletes sessions of this layout. A hidden one does; one that
-    /// is still being built does not.
+    /// The TTL index with which the server deletes sessions of this layout. A hidden index works;
+    /// one that is still being built does not.
     pub(super) fn acting_index(&self, layout: &Layout) -> Option<&IndexSpec> {
         let ttl = layout.ttl_index.as_ref()?;
         let builds = self.stats.as_ref().map_or(&[][..], |stats| &stats.builds);
         self.indexes.as_deref().unwrap_or_default().iter().find(|index| {
             let is_built = !builds.iter().any(|name| name == index.name());
-            // The server stores NaN as the longest time there is, and deletes nothing by it.
+            // The server stores NaN as the longest possible time, with which it deletes nothing.
             let acts = index.seconds().is_some_and(|seconds| seconds < LONGEST_TTL);
             is_built && acts && index.is_on(&ttl.key)
         })
     }
 
-    /// The sweeper whose lease has not run out.
+    /// The sweeper that holds a valid lease.
     pub(super) fn sweeping(&self) -> Option<&Sweeper> {
         let sweeper = self.sweeper.as_ref().ok()?.as_ref()?;
         (sweeper.until > self.now).then_some(sweeper)
@@ -76,8 +76,9 @@ impl Facts {
         status(layout, self.indexes.as_deref().unwrap_or_default(), self.lifetime)
     }
 
-    /// What makes the wanted TTL index, or does what an index cannot. None where only the operator
-    /// knows the lifetime and has not given it: a guessed one would end sessions that are in use.
+    /// The remedy that creates the wanted TTL index, or replaces it where no index is possible.
+    /// `None` if only the operator knows the lifetime and did not give it: a guessed one would end
+    /// sessions in use.
     pub(super) fn deleting_remedy(&self, layout: &Layout) -> Option<Remedy> {
         let survey = self.survey.as_ref();
         if self.lacks_lifetime(layout) {
@@ -87,7 +88,8 @@ impl Facts {
         if status.state == TtlState::Differs {
             return Some(Remedy::Index { aim: Aim::Replace, drain: false });
         }
-        // An index deletes whatever has a date in its field; a sweeper deletes sessions only.
+        // An index deletes every document with a date in its field; a sweeper deletes sessions
+        // only.
         let deletes_others = survey.is_ok_and(|survey| survey.foreign_dated > 0);
         if layout.ttl_index.is_none() || deletes_others {
             return Some(Remedy::sweep(60));
@@ -96,8 +98,8 @@ impl Facts {
         Some(Remedy::Index { aim: Aim::Install, drain: backlog > MUCH })
     }
 
-    /// Whether only the operator knows the lifetime of a session, and did not pass it. The
-    /// store's default is no answer: by a lifetime that is too short, sessions in use are expired.
+    /// Whether only the operator knows the lifetime of a session, and did not give it. The store's
+    /// default is not used: with a lifetime that is too short, sessions in use look expired.
     pub(super) fn lacks_lifetime(&self, layout: &Layout) -> bool {
         let said_by_index = || {
             let key = layout.ttl_index.as_ref().map(|ttl| &ttl.key);
@@ -114,7 +116,7 @@ impl Facts {
             })
     }
 
-    /// A remedy that acts on expired sessions, unless these depend on a lifetime that is unknown.
+    /// Adds a remedy that acts on expired sessions, unless these depend on an unknown lifetime.
     pub(super) fn by_lifetime(
         &self,
         finding: Finding,

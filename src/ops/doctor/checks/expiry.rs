@@ -1,4 +1,4 @@
-//! What the expiries of the sessions are like.
+//! Checks of the expiries.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::ops::doctor::finding::{Finding, Unknown};
 use crate::ops::doctor::remedy::{Remedy, Task};
 use crate::ops::doctor::survey::{Survey, dates_only};
 
-/// Types that can be turned into dates. The TTL monitor passes all of them over: it acts on dates, and
-/// on arrays of dates, alone.
+/// Types that can be converted to dates. The TTL monitor ignores them: it acts only on dates and
+/// arrays of dates.
 const FIXABLE: [&str; 5] = ["string", "int", "long", "double", "decimal"];
-/// Types that may hold one date.
+/// Types that may contain a date.
 const WRAPPED: [&str; 3] = ["array", "object", "timestamp"];
-/// So many sessions in one minute are a burst,
+/// This many sessions in one minute are a burst,
 const BURST: u64 = 100;
 /// if they are at least this share of the live ones.
 const BURST_SHARE: u64 = 4;
@@ -29,7 +29,7 @@ fn kind(layout: &Layout) -> Kind {
     layout.expiry[0].kind
 }
 
-/// How many sessions have an expiry of a type that is not the store's, and which types those are.
+/// The number of sessions whose expiry has a wrong type, and these types.
 fn of_wrong_type<'a>(layout: &Layout, survey: &'a Survey) -> (u64, Vec<&'a str>) {
     let of_types = |wrong: &[&str]| {
         let types = survey.types.iter().filter(|(name, _)| wrong.contains(&name.as_str()));
@@ -52,7 +52,7 @@ fn of_wrong_type<'a>(layout: &Layout, survey: &'a Survey) -> (u64, Vec<&'a str>)
     }
 }
 
-/// Strings or numbers where there should be dates.
+/// Strings or numbers instead of dates.
 pub(super) fn wrong_type(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, survey) = facts.surveyed()?;
     let (count, names) = of_wrong_type(layout, survey);
@@ -78,7 +78,7 @@ pub(super) fn wrong_type(facts: &Facts) -> Result<Finding, Unknown> {
     })
 }
 
-/// What purging malformed sessions means to those who have one.
+/// The impact of purging malformed sessions on their users.
 fn deletes(layout: &Layout) -> &'static str {
     match layout.checks_expiry_on_read {
         true => "",
@@ -86,7 +86,7 @@ fn deletes(layout: &Layout) -> &'static str {
     }
 }
 
-/// Null, missing and whatever else the store cannot read.
+/// Null, missing, and other values that the store cannot read.
 pub(super) fn unusable(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, survey) = facts.surveyed()?;
     let (wrong_type, _) = of_wrong_type(layout, survey);
@@ -109,15 +109,15 @@ pub(super) fn unusable(facts: &Facts) -> Result<Finding, Unknown> {
     );
     let finding = |meaning: String| Finding::fail(what.clone(), meaning);
     let stay = "the server never deletes them: they only take disk space";
-    // Purging takes whatever is malformed: what can be fixed is fixed first.
+    // A purge deletes all malformed sessions, so those that can be fixed are fixed first.
     if survey.mendable > 0 {
-        return Ok(finding(format!("{stay}; fix the expiries of a wrong type first")));
+        return Ok(finding(format!("{stay}; first fix the expiries of a wrong type")));
     }
     let meaning = format!("{stay}{}", deletes(layout));
     Ok(finding(meaning).remedy(Remedy::Purge(State::Malformed)))
 }
 
-/// Of an array the earliest date counts.
+/// In an array, the earliest date counts.
 pub(super) fn arrays(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, survey) = facts.surveyed()?;
     let path = layout.expiry_path().unwrap_or_default();
@@ -153,8 +153,8 @@ pub(super) fn endless(facts: &Facts) -> Result<Finding, Unknown> {
     if count == 0 {
         return Ok(Finding::pass(survey.looking("every session expires")));
     }
-    // The partial index is for a null. One for what is missing cannot be made: `$exists: false` is no
-    // filter that the server takes there.
+    // The partial index covers null. One for a missing field is impossible, because the server does
+    // not accept `$exists: false` there.
     let is_null = survey.types.get("missing").is_none_or(|count| *count == 0);
     if let Some(index) = idle_index(facts, layout).filter(|_| is_null) {
         let what = format!(
@@ -164,7 +164,7 @@ pub(super) fn endless(facts: &Facts) -> Result<Finding, Unknown> {
         );
         return Ok(Finding::pass(what));
     }
-    // They may well end: only the application knows when.
+    // These sessions may end, but only the application knows when.
     if facts.lacks_lifetime(layout) {
         let why = format!("the store of {} does not record how long a session lives", layout.name);
         return Err(Unknown::without(Need::Lifetime, why));
@@ -189,14 +189,14 @@ pub(super) fn endless(facts: &Facts) -> Result<Finding, Unknown> {
     })
 }
 
-/// The index that ends what was not touched for long, if it is there.
+/// The index that deletes idle sessions, if it exists.
 fn idle_index<'a>(facts: &'a Facts, layout: &Layout) -> Option<&'a IndexSpec> {
     let name = layout.idle_limited()?.ttl_index?.name;
     let indexes = facts.indexes.as_ref().ok()?;
     indexes.iter().find(|index| index.name() == name && index.is_ttl())
 }
 
-/// Expiries so far ahead that a unit was mistaken.
+/// Expiries so far in the future that somebody probably confused units.
 pub(super) fn far(facts: &Facts) -> Result<Finding, Unknown> {
     let (_, survey) = facts.surveyed()?;
     if survey.far == 0 {
@@ -211,7 +211,7 @@ pub(super) fn far(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(Finding::warn(what, meaning))
 }
 
-/// Expiries before there were any such stores: seconds taken for milliseconds.
+/// Expiries before such stores existed: somebody confused seconds and milliseconds.
 pub(super) fn ancient(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, survey) = facts.surveyed()?;
     if survey.ancient == 0 {
@@ -230,7 +230,7 @@ pub(super) fn ancient(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(facts.by_lifetime(Finding::fail(what, meaning), layout, Remedy::Purge(State::Expired)))
 }
 
-/// Many that expire in the same minute.
+/// Many sessions that expire in the same minute.
 pub(super) fn burst(facts: &Facts) -> Result<Finding, Unknown> {
     let (_, survey) = facts.surveyed()?;
     let live = survey.count(State::Live);

@@ -1,4 +1,4 @@
-//! What the server and the collection are, and whether the members agree on the time.
+//! Checks of the server, the kind of collection, and the clocks.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::ops::doctor::remedy::{Remedy, Task};
 use crate::server::connection::Topology;
 use crate::server::replication::{Lag, Member};
 
-/// Servers that speak MongoDB's protocol and are not MongoDB.
+/// Services that speak MongoDB's protocol but are not MongoDB.
 struct Product {
     name: &'static str,
-    /// A host of theirs ends so. Some of them answer `buildInfo` with nothing but MongoDB's own keys.
+    /// The ending of their host names. Some of them answer `buildInfo` like MongoDB.
     hosts: &'static [&'static str],
     /// Keys of their reply to `buildInfo`.
     keys: &'static [&'static str],
-    /// What is different there.
+    /// How the service differs.
     meaning: &'static str,
 }
 
@@ -28,26 +28,26 @@ const PRODUCTS: &[Product] = &[
         name: "Azure Cosmos DB",
         hosts: &[".cosmos.azure.com"],
         keys: &["_t"],
-        meaning: "by request units, its TTL acts only on _ts, the last write, and on a field ttl: \
-                  run `sweep` to delete sessions by their own expiry",
+        meaning: "with request units, its TTL uses only _ts (the last write) and a field ttl: run \
+                  `sweep` to delete sessions by their own expiry",
     },
     Product {
         name: "Amazon DocumentDB",
         hosts: &[".docdb.amazonaws.com", ".docdb-elastic.amazonaws.com"],
         keys: &[],
-        meaning: "its TTL deletes at best effort, hours late under load, and each delete is billed: \
-                  run `sweep` if expired sessions must go sooner",
+        meaning: "its TTL deletes when it has time, hours late under load, and each delete is \
+                  billed: run `sweep` if expired sessions must be deleted sooner",
     },
     Product {
         name: "FerretDB",
         hosts: &[],
         keys: &["ferretdb", "ferretdbVersion", "ferretdbFeatures"],
-        meaning: "its oldest versions create TTL indexes and delete nothing by them: run `sweep` if \
-                  the check `expired` fails",
+        meaning: "its oldest versions create TTL indexes but delete nothing with them: run \
+                  `sweep` if the check `expired` fails",
     },
 ];
 
-/// When MongoDB ended its support of a version: year, month, day.
+/// When the support of a MongoDB version ends: year, month, day.
 const ENDS: &[((u32, u32), &str)] = &[
     ((4, 2), "2023-04-30"),
     ((4, 4), "2024-02-29"),
@@ -59,13 +59,14 @@ const ENDS: &[((u32, u32), &str)] = &[
     ((8, 2), "2026-07-31"),
 ];
 
-/// Further apart than this, clocks matter: two seconds. Sessions live for minutes at least, and NTP
-/// keeps machines within milliseconds.
+/// A larger difference of clocks matters. Sessions live for at least minutes, and NTP keeps
+/// machines within milliseconds.
 const APART_MS: i64 = 2000;
-/// A member that is further behind slows everything down that waits for a majority, as our deletes do.
+/// A member that is further behind slows down everything that waits for a majority, such as our
+/// deletes.
 const BEHIND: Duration = Duration::from_secs(60);
 
-/// Whether it is MongoDB.
+/// Whether the server is MongoDB.
 pub(super) fn product(facts: &Facts) -> Result<Finding, Unknown> {
     let version = facts.version.as_ref()?;
     let kind = match facts.kind {
@@ -98,11 +99,11 @@ impl Product {
 pub(super) fn version(facts: &Facts) -> Result<Finding, Unknown> {
     let version = facts.version.as_ref()?;
     if PRODUCTS.iter().any(|product| product.is(version)) {
-        return Err(Unknown::because("this server is not MongoDB, and has versions of its own"));
+        return Err(Unknown::because("this server is not MongoDB, so its version is not checked"));
     }
     let [major, minor, _] = version.number;
     let text = &version.text;
-    // The rapid releases of 5 to 7 end with the major one that they began with, at the latest.
+    // The rapid releases of 5 to 7 end with their major version, at the latest.
     let series = if (5..8).contains(&major) { (major, 0) } else { (major, minor) };
     let known = ENDS.iter().find(|(of, _)| series <= *of);
     let at = |date: &str| DateTime::parse_rfc3339_str(format!("{date}T00:00:00Z")).ok();
@@ -118,7 +119,7 @@ pub(super) fn version(facts: &Facts) -> Result<Finding, Unknown> {
     })
 }
 
-/// Whether sessions can be deleted from such a collection.
+/// Whether sessions can be deleted from this kind of collection.
 pub(super) fn collection(facts: &Facts) -> Result<Finding, Unknown> {
     let name = &facts.collection;
     Ok(match facts.place()? {
@@ -126,18 +127,18 @@ pub(super) fn collection(facts: &Facts) -> Result<Finding, Unknown> {
         Place::Capped => {
             let what = format!("{name} is capped");
             let meaning = format!(
-                "it takes no TTL index, and when it is full each login deletes the oldest session, \
-                 in use or not. Stop the application and run the command: it keeps the capped \
-                 collection as {}, and copies its sessions into an ordinary one. Examine that \
-                 again: it has no indexes",
+                "it takes no TTL index, and when it is full each login deletes the oldest \
+                 session, in use or not. Stop the application and run the command: it keeps the \
+                 capped collection as {}, and copies its sessions into an ordinary one. Then run \
+                 `doctor` again: the new collection has no indexes",
                 kept(facts)
             );
             Finding::fail(what, meaning).remedy(uncapping(facts))
         }
         Place::View(on) => {
             let of = on.as_ref().map(|on| format!(" of {on}")).unwrap_or_default();
-            let meaning = "nothing can be deleted from a view, and it has no indexes: examine the \
-                           collection behind it";
+            let meaning = "nothing can be deleted from a view, and it has no indexes: run \
+                           `doctor` on the collection behind it";
             let remedy = on.clone().map(|collection| Remedy::Examine { collection });
             Finding { remedy, ..Finding::fail(format!("{name} is a view{of}"), meaning) }
         }
@@ -155,8 +156,8 @@ fn kept(facts: &Facts) -> String {
     format!("{}_capped", facts.collection)
 }
 
-/// Renamed first and copied then: whatever goes wrong in between, nothing is lost, and a session that
-/// an application writes meanwhile is not written over.
+/// The collection is renamed first and then copied, so that nothing is lost if the script stops in
+/// between, and a session that an application writes meanwhile is not overwritten.
 fn uncapping(facts: &Facts) -> Remedy {
     let kept = kept(facts);
     let (here, there) =
@@ -171,20 +172,20 @@ fn uncapping(facts: &Facts) -> Remedy {
     )
 }
 
-/// Whether this machine's clock is that of the server.
+/// Whether this machine's clock agrees with the server's.
 pub(super) fn local_clock(facts: &Facts) -> Result<Finding, Unknown> {
     let clocks = facts.clocks.as_ref()?;
     if !clocks.local.exceeds(APART_MS) {
         return Ok(Finding::pass("this machine and the server agree on the time"));
     }
     let what = format!("the clock of this machine is {}", apart(clocks.local, "the server's"));
-    let meaning = "sessionctl uses the server's clock; an application on this machine uses this one, \
-                   and ends sessions too early or too late";
+    let meaning = "sessionctl uses the server's clock, but an application on this machine uses \
+                   the machine's clock, and ends sessions too early or too late";
     Ok(Finding::warn(what, meaning).remedy(Remedy::SetClock))
 }
 
 fn apart(skew: Skew, whose: &str) -> String {
-    // To the nearest second.
+    // Rounded to the nearest second.
     let seconds = (skew.ahead.unsigned_abs() + 500) / 1000;
     let by = lasting(Duration::from_secs(seconds));
     match skew.ahead > 0 {
@@ -193,7 +194,7 @@ fn apart(skew: Skew, whose: &str) -> String {
     }
 }
 
-/// Whether those who may become the primary agree with it.
+/// Whether the members that may become the primary agree with it.
 pub(super) fn member_clocks(facts: &Facts) -> Result<Finding, Unknown> {
     let clocks = facts.clocks.as_ref()?;
     let off = |(_, skew): &&(String, Skew)| skew.exceeds(APART_MS);
@@ -213,7 +214,7 @@ pub(super) fn member_clocks(facts: &Facts) -> Result<Finding, Unknown> {
     }))
 }
 
-/// Whether all members follow.
+/// Whether all members keep up.
 pub(super) fn lag(facts: &Facts) -> Result<Finding, Unknown> {
     let followers = match &facts.lag {
         Lag::Standalone => return Ok(Finding::pass("nothing is replicated")),
@@ -224,15 +225,16 @@ pub(super) fn lag(facts: &Facts) -> Result<Finding, Unknown> {
         |members: &[Member]| members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if !followers.absent.is_empty() {
         let what = format!("members that do not replicate: {}", names(&followers.absent));
-        let meaning = "writes wait for a majority of the members: if one more is lost, they wait \
+        let meaning = "writes wait for a majority of the members: if too many are lost, they wait \
                        forever";
         return Ok(Finding::warn(what, meaning));
     }
     Ok(match &followers.slowest {
         Some(slowest) if followers.behind > BEHIND => {
             let what = format!("{slowest} is {} behind", lasting(followers.behind));
-            let meaning = "applications that read from it still see deleted sessions, and users that \
-                           are logged out: throttle heavy writers, such as `purge`, by its lag";
+            let meaning = "applications that read from it still see deleted sessions, so that \
+                           logged-out users seem logged in: let heavy writers such as `purge` \
+                           wait for it";
             Finding::warn(what, meaning)
         }
         _ => Finding::pass("all members keep up"),

@@ -1,4 +1,5 @@
-//! Whether anything deletes the expired sessions: a TTL index, the server's monitor, or a sweeper.
+//! Checks whether anything deletes expired sessions: a TTL index and the server's monitor, or a
+//! sweeper.
 
 use std::time::Duration;
 
@@ -9,11 +10,11 @@ use crate::ops::doctor::facts::{Facts, Passes, Place, between};
 use crate::ops::doctor::finding::{Finding, Outcome, Unknown};
 use crate::ops::doctor::remedy::{Remedy, Task};
 
-/// A session that has been expired for longer is late: the TTL monitor runs every minute, but one pass over a
-/// large backlog takes several.
+/// A session that has been expired for longer is overdue: the TTL monitor runs every minute, but a
+/// pass over a large backlog takes several.
 const LATE: Duration = Duration::from_secs(600);
 
-/// Whether there is a TTL index by which the server deletes these sessions.
+/// Whether there is a TTL index that deletes these sessions.
 pub(super) fn index(facts: &Facts) -> Result<Finding, Unknown> {
     let layout = facts.known_layout()?;
     facts.usable_indexes()?;
@@ -21,14 +22,14 @@ pub(super) fn index(facts: &Facts) -> Result<Finding, Unknown> {
         return Err(Unknown::because("a capped collection takes no TTL index"));
     }
     if let Some(index) = facts.acting_index(layout) {
-        // Hiding an index keeps the planner from it, and not the TTL monitor.
+        // The planner ignores a hidden index, but the TTL monitor does not.
         let hidden = match index.is_hidden() {
             true => ", which is hidden from queries but deletes all the same",
             false => "",
         };
         let name = index.name();
         return Ok(Finding::pass(format!(
-            "the server deletes expired sessions by the index {name}{hidden}"
+            "the server deletes expired sessions with the index {name}{hidden}"
         )));
     }
     if let Some(sweeper) = facts.sweeping() {
@@ -42,7 +43,7 @@ pub(super) fn index(facts: &Facts) -> Result<Finding, Unknown> {
         Err(error) => format!(" (unless a sweeper does, which is unknown: {error})"),
     };
     let meaning = format!("nothing deletes expired sessions{unsure}: the collection grows forever");
-    // `listIndexes` shows an index from the start of its build on.
+    // `listIndexes` already shows an index while it is being built.
     let building = facts.stats.as_ref().is_ok_and(|stats| {
         let wanted = layout.ttl_index.as_ref();
         wanted.is_some_and(|wanted| stats.builds.contains(&wanted.name))
@@ -61,7 +62,7 @@ pub(super) fn index(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(facts.by_lifetime(finding, layout, facts.deleting_remedy(layout)))
 }
 
-/// Whether the server deletes by TTL indexes at all.
+/// Whether the TTL monitor is on.
 pub(super) fn monitor(facts: &Facts) -> Result<Finding, Unknown> {
     if facts.monitor.as_ref()?.enabled {
         return Ok(Finding::pass("the TTL monitor is on"));
@@ -72,12 +73,12 @@ pub(super) fn monitor(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(Finding::fail(what, meaning).remedy(set_parameter("ttlMonitorEnabled: true")))
 }
 
-/// It holds until the server is started again; what its configuration says is not known here.
+/// The setting lasts until the server restarts; its configuration file is unknown here.
 fn set_parameter(parameter: &str) -> Remedy {
     script::run(Task::SetParameter, format!("db.adminCommand({{setParameter: 1, {parameter}}})"))
 }
 
-/// Whether it does so often enough.
+/// Whether the TTL monitor runs often enough.
 pub(super) fn interval(facts: &Facts) -> Result<Finding, Unknown> {
     let monitor = facts.monitor.as_ref()?;
     let rests = lasting(monitor.sleep);
@@ -90,12 +91,12 @@ pub(super) fn interval(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(Finding::warn(what, meaning).remedy(set_parameter("ttlMonitorSleepSecs: 60")))
 }
 
-/// Whether what is expired really goes.
+/// Whether expired sessions are really deleted.
 pub(super) fn deleting(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, survey) = facts.surveyed()?;
     let expired = survey.count(State::Expired);
     let amount = survey.about(expired, "session");
-    // An index finds the oldest, which a sample may lack.
+    // An index finds the oldest session, which a sample may miss.
     let oldest = facts.oldest.as_ref().ok().copied().flatten().or(survey.oldest);
     let age = oldest.map(|oldest| between(oldest, facts.now));
     if expired == 0 && age.is_none() {
@@ -112,7 +113,7 @@ pub(super) fn deleting(facts: &Facts) -> Result<Finding, Unknown> {
     }
     let logs_in = match layout.checks_expiry_on_read {
         true => "they only take disk space",
-        false => "they still log in",
+        false => "they can still log in",
     };
     let by_index = facts.acting_index(layout).is_some();
     let (outcome, meaning) = match (&facts.passes, by_index) {
@@ -125,14 +126,14 @@ pub(super) fn deleting(facts: &Facts) -> Result<Finding, Unknown> {
         // Only a primary runs the TTL monitor; a secondary may be behind it.
         _ if !facts.writable => (Outcome::Warn, "the primary has not deleted them yet".to_owned()),
         (Ok(passes), true) if passes.deleted > passes.deleted_before => {
-            (Outcome::Warn, format!("the server is deleting now; until then {logs_in}"))
+            (Outcome::Warn, format!("the server is deleting them now; until then, {logs_in}"))
         }
         // An expiry in the past may have been written a moment ago: by `expire`, by `fix`, by a
         // restore, or before the index was there.
         (Ok(passes), true) if passes.done == 0 || passes.deleted > 0 => {
             let meaning = format!(
-                "the TTL monitor runs within {}: if it does not delete them, examine this again; \
-                 until then {logs_in}",
+                "the TTL monitor runs within {}: if it does not delete them, run `doctor` again; \
+                 until then, {logs_in}",
                 lasting(sleep)
             );
             (Outcome::Warn, meaning)

@@ -1,4 +1,4 @@
-//! What can be wrong with the TTL indexes that are there.
+//! Checks for faults of the existing TTL indexes.
 
 use std::time::Duration;
 
@@ -57,18 +57,19 @@ fn fault(facts: &Facts, layout: &Layout, index: &IndexSpec) -> Option<Finding> {
     let seconds = index.seconds()?;
     let lasts = lasting(Duration::from_secs(seconds));
     let ttl = layout.ttl_index.as_ref().filter(|ttl| ttl.key == key);
-    // The index adds its seconds to the last touch: with none, no session outlives the next pass.
+    // The index adds its seconds to the last touch: with 0 seconds, no session survives the next
+    // pass.
     if is_touch(layout, key) && seconds == 0 {
         let is = if ttl.is_some() { "the last touch" } else { "not the expiry" };
         let what = format!("the index {name} deletes 0 s after {key}, which is {is}");
         let meaning = "every session is deleted within a minute of its last touch: users are logged \
                        out all the time";
-        // Without the index no user is logged out; with another lifetime some may be.
+        // Dropping the index logs no user out; another lifetime may.
         let replace = facts.deleting_remedy(layout).filter(|_| ttl.is_some());
         return Some(Finding::fail(what, meaning).remedy(replace.or_else(drop)));
     }
     let Some(ttl) = ttl else {
-        // A limit on idleness, for some of the sessions: probably intended.
+        // A limit on idle time for some of the sessions is probably intended.
         if index.0.contains_key("partialFilterExpression") && is_touch(layout, key) {
             return None;
         }
@@ -77,23 +78,25 @@ fn fault(facts: &Facts, layout: &Layout, index: &IndexSpec) -> Option<Finding> {
                        not need this limit, drop the index";
         return Some(Finding::warn(what, meaning));
     };
-    // Where the index sets the lifetime, any number is right but 0.
+    // If the index sets the lifetime, any number except 0 is right.
     let wanted =
         ttl.seconds.filter(|wanted| *wanted != seconds && !layout.lifetime_from_index())?;
     let stay = match layout.checks_expiry_on_read {
-        true => "expired sessions stay on disk that long, but log nobody in",
-        false => "expired sessions stay that long, and still log in",
+        true => "expired sessions stay on disk that long, but can no longer log in",
+        false => "expired sessions stay that long, and can still log in",
     };
     if let Some(option) = ttl.option.as_ref().filter(|_| seconds > 0 && index.has_shape_of(ttl)) {
         let what = format!("the index {name} keeps expired sessions for another {lasts}");
         let meaning = format!(
-            "{stay}. It is the application's own ({option}), or a leftover. An application that asks \
-             for other seconds fails at its start with error 85: only then run `index replace`"
+            "{stay}. It is the application's own ({option}), or a leftover. Run `index replace` \
+             only if the application fails at its start with error 85, because it wants another \
+             value"
         );
         return Some(Finding::warn(what, meaning));
     }
     let what = format!(
-        "the index {name} deletes {lasts} after {key}, which is the expiry itself; it should delete {}",
+        "the index {name} deletes {lasts} after {key}, which is the expiry itself; it should \
+         delete them {}",
         after(wanted)
     );
     let finding = match layout.checks_expiry_on_read {
@@ -103,7 +106,8 @@ fn fault(facts: &Facts, layout: &Layout, index: &IndexSpec) -> Option<Finding> {
     Some(finding.remedy(facts.deleting_remedy(layout)))
 }
 
-/// Whether the index's field is the last touch, to which a lifetime is added, rather than the expiry.
+/// Whether the field of the index is the last touch, to which a lifetime is added, rather than the
+/// expiry.
 fn is_touch(layout: &Layout, key: &str) -> bool {
     layout.expiry.iter().any(|rule| {
         rule.path.as_deref() == Some(key)
@@ -122,8 +126,8 @@ fn after(seconds: u64) -> String {
     }
 }
 
-/// A value that is not a whole number of seconds that the server acts on, and its effect. 6.0
-/// refuses or rounds such a value when an index is made, and lists one that an older server stored.
+/// An `expireAfterSeconds` that is not a usable whole number, and its effect. MongoDB 6.0 refuses
+/// or rounds such a value when an index is created, but lists one that an older server stored.
 fn odd(value: &Bson, facts: &Facts) -> Option<(Outcome, String, &'static str)> {
     const NEVER: &str = "the server deletes nothing with this index: the collection grows forever";
     let number = match value {
@@ -135,7 +139,7 @@ fn odd(value: &Bson, facts: &Facts) -> Option<(Outcome, String, &'static str)> {
     if number.is_nan() {
         let at_once = facts.version.as_ref().is_ok_and(|version| {
             let [major, minor, patch] = version.number;
-            // SERVER-68477: what 4.4 stored as never, these delete by at once.
+            // SERVER-68477: these versions read a value that 4.4 stored as "never" as 0.
             matches!((major, minor), (5, 0)) && patch <= 13
                 || matches!((major, minor), (6, 0)) && patch <= 1
         });
@@ -158,7 +162,7 @@ fn odd(value: &Bson, facts: &Facts) -> Option<(Outcome, String, &'static str)> {
     })
 }
 
-/// A TTL on more than one field never deletes. Today's servers refuse to make one (67).
+/// A TTL index on more than one field never deletes. Current servers refuse to create one (67).
 pub(super) fn compound(facts: &Facts) -> Result<Finding, Unknown> {
     let (_, ttls) = ttls(facts)?;
     let is_compound =
@@ -167,11 +171,12 @@ pub(super) fn compound(facts: &Facts) -> Result<Finding, Unknown> {
         return Ok(Finding::pass("no TTL index has more than one field"));
     };
     let what = format!("the TTL index {} has more than one field", index.name());
-    let meaning = "the server deletes nothing by it: a TTL index has one field. Queries may use it";
+    let meaning = "the server deletes nothing with it: a TTL index has one field. Queries may use \
+                   it";
     Ok(Finding::warn(what, meaning))
 }
 
-/// A partial one leaves documents out.
+/// A partial TTL index may skip sessions.
 pub(super) fn partial(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, ttls) = ttls(facts)?;
     let of_expiry = ttls.iter().filter(|index| is_on_expiry(index, layout));
@@ -189,8 +194,8 @@ pub(super) fn partial(facts: &Facts) -> Result<Finding, Unknown> {
     })
 }
 
-/// Whether a filter leaves out documents that have a date. One that asks for the date itself does not:
-/// the server deletes by nothing else.
+/// Whether a filter skips documents that have a date. A filter that only requires the date itself
+/// does not, because the server deletes only by a date.
 fn leaves_out(index: &IndexSpec, key: &str) -> bool {
     let Ok(filter) = index.0.get_document("partialFilterExpression") else { return false };
     let wants_date = |condition: &Document| {
@@ -207,7 +212,7 @@ fn leaves_out(index: &IndexSpec, key: &str) -> bool {
     !only
 }
 
-/// Of two on the expiry the one that deletes sooner counts.
+/// If two TTL indexes are on the expiry, the one that deletes sooner takes effect.
 pub(super) fn several(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, ttls) = ttls(facts)?;
     let is_whole = |index: &&&IndexSpec| !index.0.contains_key("partialFilterExpression");
@@ -218,8 +223,10 @@ pub(super) fn several(facts: &Facts) -> Result<Finding, Unknown> {
     }
     let names: Vec<_> = whole.iter().map(|index| index.name()).collect();
     let what = format!("{} TTL indexes are on the expiry: {}", whole.len(), names.join(", "));
-    let meaning = "the one that deletes sooner decides, and each slows down every write";
-    // The one to drop is not the store's own, which it would create again at its next start.
+    let meaning = "the index that deletes sooner takes effect, and each of them slows down every \
+                   write";
+    // Drop the one that is not the store's own, because the store would create its own again at its
+    // next start.
     let wanted = facts.index_status(layout);
     let right = wanted.found.filter(|_| wanted.state == TtlState::Installed);
     let wrong = right.and_then(|right| whole.iter().find(|index| index.name() != right.name()));
@@ -227,11 +234,11 @@ pub(super) fn several(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(Finding::warn(what, meaning).remedy(remedy))
 }
 
-/// One of another name or with other options is in the application's own way.
+/// An index with another name or other options prevents the application from creating its own.
 pub(super) fn options(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, _) = ttls(facts)?;
     let status = facts.index_status(layout);
-    // The server refuses a second index with the same key (85) or of the same name (86), and none else.
+    // The server refuses only a second index with the same key (85) or the same name (86).
     let collides = |found: &IndexSpec| {
         layout.ttl_index.as_ref().is_some_and(|ttl| {
             let is_own_option = ttl.option.is_some()
@@ -255,7 +262,7 @@ pub(super) fn options(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(facts.by_lifetime(finding, layout, facts.deleting_remedy(layout)))
 }
 
-/// One that is still being built does not delete yet.
+/// An index that is still being built does not work yet.
 pub(super) fn build(facts: &Facts) -> Result<Finding, Unknown> {
     let stats = facts.stats.as_ref()?;
     if stats.builds.is_empty() {

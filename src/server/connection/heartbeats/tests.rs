@@ -14,7 +14,7 @@ fn at(address: &str) -> ServerAddress {
     ServerAddress::parse(address).unwrap()
 }
 
-/// As the driver hands on what reading and TLS say.
+/// Errors of reading and TLS, as the driver passes them on.
 fn failing(error: io::Error) -> mongodb::error::Error {
     mongodb::error::Error::from(error)
 }
@@ -115,6 +115,6 @@ fn reasons_name_the_server_where_they_differ_or_the_string_does_not() {
     heartbeats.failed(&at("b:1"), &failing(io::ErrorKind::TimedOut.into()));
     assert_eq!(heartbeats.obstacle("b:1,a:1"), silence("a:1: connection refused"));
     heartbeats.left(&at("a:1"));
-    // The members know each other by other names.
+    // The members have other names for each other.
     assert_eq!(heartbeats.obstacle("seed:1"), silence("b:1: timed out"));
 }

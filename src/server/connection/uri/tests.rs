@@ -4,10 +4,10 @@ use tokio::runtime::Builder;
 use super::options::DRIVER_FAULTS;
 use super::*;
 
-/// What no fault may repeat.
+/// A secret that no error may repeat.
 const SECRET: &str = "hunter2secret";
 
-/// What becomes of a connection string, without a server.
+/// Processes a connection string, without a server.
 fn opened(uri: &str) -> Result<(ClientOptions, Vec<IgnoredOption>), Error> {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let (readable, mut ignored) = readable(uri);
@@ -215,7 +215,7 @@ fn the_tables_agree_with_the_driver() {
     };
     for known in KNOWN {
         let said = parse(format!("mongodb://h/?{}=x", known.name)).err().unwrap_or_default();
-        // A file of revoked certificates is an option of few drivers.
+        // Few drivers have an option for a file of revoked certificates.
         assert!(known.name == "tlsCRLFile" || !said.contains("is an invalid option"), "{said}");
     }
     for harmless in HARMLESS.iter().filter(|harmless| !harmless.option.contains('=')) {

@@ -1,4 +1,4 @@
-//! Where documents are put aside before they are deleted.
+//! The archive, to which documents are saved before they are deleted.
 
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,7 @@ impl ArchiveArgs {
         self.archive.is_some()
     }
 
-    /// Says at once that a name is of no format, or taken.
+    /// Reports at once an unknown extension or an existing file.
     pub fn check(&self) -> Result<(), Failure> {
         let Some(path) = &self.archive else { return Ok(()) };
         sessionctl::archive::Format::of(path)
@@ -61,7 +61,7 @@ impl ArchiveArgs {
         })
     }
 
-    /// The file, ready to be written; `prepared` is one that was opened before.
+    /// The file, ready to be written; `prepared` is a file that was opened before.
     pub fn open(
         &self,
         context: &Context,

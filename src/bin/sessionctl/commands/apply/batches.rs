@@ -1,4 +1,4 @@
-//! The loop that pulls the batches of a purge: it shows the progress, says what it waits for, and stops
+//! The loop over the batches of a purge: it shows progress, reports what it waits for, and stops
 //! between two batches.
 
 use std::mem::discriminant;
@@ -18,26 +18,26 @@ use crate::console::progress::Progress;
 use crate::console::report::say;
 use crate::console::signals::Signals;
 
-/// Said where there is no index.
+/// The warning if there is no index.
 pub const WALK: &str = "no usable index: scanning the whole collection once";
 
-/// How sessions are found that no index leads to, or none any more.
+/// How sessions are found without an index, or after the index was dropped.
 fn walk((lost_index, walks): (bool, bool)) -> String {
     let lost = "the index that led to these sessions was dropped or hidden meanwhile";
     match (lost_index, walks) {
         (false, _) => WALK.to_owned(),
         (true, true) => format!("{lost}: {WALK}"),
-        (true, false) => format!("{lost}: finding them in another way"),
+        (true, false) => format!("{lost}: continuing without it"),
     }
 }
 
-/// Whoever interrupts a command does not wait longer than this for a number.
+/// After an interrupt, counting the remaining sessions may take this long.
 const MOMENT: Duration = Duration::from_millis(500);
 
-/// What surrounds the batches.
+/// What the loop needs besides the purge.
 pub struct Means<'a> {
     pub signals: &'a Signals,
-    /// Whether to show no progress, and to say nothing that is not a failure.
+    /// Whether to show no progress, and to report failures only.
     pub quiet: bool,
     pub audit: &'a Audit,
     pub archive: Option<Archive>,
@@ -51,30 +51,30 @@ impl<'a> Means<'a> {
     }
 }
 
-/// Goes through the batches of a run, and says how it goes.
+/// Runs the batches, and reports their progress.
 pub struct Batches<'a> {
     pub store: Store,
     pub means: Means<'a>,
-    /// What was done so far.
+    /// The work done so far.
     pub report: Report,
-    /// Where each batch is written down.
+    /// The audit run that records each batch.
     pub began: &'a Began<'a>,
-    /// Whether the ids are wanted afterwards.
+    /// Whether the ids are needed afterwards, for `--verify`.
     pub keeps_ids: bool,
 }
 
 /// How it ended, without a failure.
 pub struct Ran {
-    /// What the command exits with, where work may be left.
+    /// The exit code if work may be left.
     pub stopped: Option<Exit>,
-    /// What the sessions are looked up by, if that was asked for.
+    /// The ids to look up again, for `--verify`.
     pub ids: Vec<Key>,
-    /// Why a batch that was carried out could not be written down.
+    /// Why a finished batch could not be recorded in the audit file.
     pub unwritten: Option<Failure>,
 }
 
 impl Batches<'_> {
-    /// Goes through those of `purge`, and adds what was done to the report.
+    /// Runs the batches of `purge`, and adds them to the report.
     pub async fn run(
         &mut self,
         purge: Purge,
@@ -90,7 +90,7 @@ impl Batches<'_> {
                 progress.aside(|| say(label, text));
             }
         };
-        // A signal, or the end of the time.
+        // A signal, or the end of `--run-time`.
         let stop = signals.asked.child_token();
         let _timer = run_time.map(|time| Timer::start(time, &stop));
         let mut purging = store.purge(purge.clone(), stop.clone())?;
@@ -113,7 +113,8 @@ impl Batches<'_> {
                     report.add(&batch);
                     progress.advance(batch.done);
                     if let Err(failure) = began.batch(report.batches, &batch) {
-                        // What is in flight is finished; nothing else is done that is not written down.
+                        // Batches in flight are finished. No further batch starts, because it could
+                        // not be recorded.
                         stop.cancel();
                         unwritten = unwritten.or(Some(failure));
                     }
@@ -149,7 +150,8 @@ impl Batches<'_> {
             None => Some(("run-time", Exit::WorkLeft)),
         };
         if stopped.is_none() && report.renewed.is_none() && purging.is_exact() {
-            // Nobody read them one by one, but what was counted and not deleted lives or was gone.
+            // These sessions were not read one by one, but those that were counted and not deleted
+            // were renewed, or already gone.
             let done = report.done.unwrap_or(0);
             report.renewed =
                 report.matched.map(|matched| matched.saturating_sub(done + left_alone));
@@ -162,14 +164,14 @@ impl Batches<'_> {
     }
 }
 
-/// How many sessions are left, where that was counted before or can be counted in a moment.
+/// How many sessions are left, if they were counted before or can be counted quickly.
 async fn left(store: &Store, purge: &Purge, report: &Report, kept: u64) -> Option<u64> {
     let seen = report.done.unwrap_or(0) + report.renewed.unwrap_or(0) + kept;
     if let Some(matched) = report.matched {
         return Some(matched.saturating_sub(seen));
     }
     let (store, purge) = (store.clone(), purge.clone());
-    // In a task of its own: a future of the driver is not to be dropped halfway.
+    // In its own task, because a driver future must not be dropped while it runs.
     let counting = tokio::spawn(async move { store.count_selected(&purge, |_| {}).await });
     tokio::select! {
         counted = counting => counted.ok()?.ok(),

@@ -1,5 +1,5 @@
-//! The one way to do something to sessions: it is written down, the batches are gone through, what came
-//! back is looked for, and how it ended is written down too.
+//! The one way to write sessions: begin the audit run, run the batches, look for sessions that came
+//! back, and end the audit run.
 
 use serde_json::Value;
 use sessionctl::Store;
@@ -12,32 +12,32 @@ use crate::audit::{Intent, run_id};
 use crate::console::confirm::Confirmed;
 use crate::console::failure::{Doing as _, Exit, Failure};
 
-/// What is to be done to the sessions of a store: all is known, and nothing is written yet.
+/// The work to do on the sessions of a store. Everything is known, and nothing is written yet.
 pub struct Job {
     pub store: Store,
     pub purge: Purge,
-    /// So far with what was counted.
+    /// The report, so far with the counts only.
     pub report: Report,
     /// The command, for the audit file.
     pub command: &'static str,
-    /// What the run is called in `currentOp` and the profiler.
+    /// The name of the run in `currentOp` and the profiler.
     pub run: &'static str,
     /// The selection, for the audit file.
     pub selection: Value,
-    /// What is being done, for errors.
+    /// The action, for errors.
     pub action: String,
-    /// How it ends when all is done.
+    /// The exit code when everything is done.
     pub end: Result<Exit, Failure>,
 }
 
-/// What came of a job that was begun.
+/// The outcome of a job that was started.
 pub struct Applied {
     pub report: Report,
     pub outcome: Result<Exit, Failure>,
 }
 
 impl Job {
-    /// Does what `purge` says. What is selected is in words for the audit file.
+    /// A job for `purge`; `selection` is what the audit file shows.
     pub fn new(store: Store, purge: Purge, selection: Value, action: String) -> Self {
         let verb = Verb::of(&purge.action);
         let report = Report::of(verb, &store, purge.selection.cutoff);
@@ -48,7 +48,7 @@ impl Job {
     /// Does it.
     ///
     /// # Errors
-    /// What could not be written down: then nothing was done.
+    /// If the audit file cannot be written. Then nothing was changed.
     pub async fn apply(
         self,
         mut means: Means<'_>,
@@ -57,8 +57,8 @@ impl Job {
     ) -> Result<Applied, Failure> {
         let run = run_id();
         let archive = means.archive.take();
-        // What cannot be written down is not done: a log-out that nobody can account for is worse than
-        // a command that fails.
+        // Without an audit record, nothing is done: an unrecorded log-out is worse than a command
+        // that fails.
         let audit = means.audit;
         let began = audit.before(&self.intent(&run))?;
         let Self { mut purge, report, action, end, .. } = self;
@@ -82,7 +82,7 @@ impl Job {
         Ok(Applied { report, outcome: outcome.and_then(|exit| written.map(|()| exit)) })
     }
 
-    /// What the login must be allowed to do.
+    /// The rights that the login needs.
     pub fn right(&self) -> &'static str {
         match self.purge.action {
             Action::Delete => "remove",
@@ -106,8 +106,9 @@ impl Job {
     }
 }
 
-/// Whether sessions are read before they are written. Those that log somebody in are, so that the audit
-/// file says who it was; for what is expired that would cost more than it tells.
+/// Whether sessions are read before they are written. Sessions that can log in are read, so that
+/// the audit file can name their users. For expired sessions, that would cost more than it is
+/// worth.
 fn is_read(purge: &Purge) -> bool {
     let selection = &purge.selection;
     let is_needed = purge.archive || purge.tells_ids || selection.needs_payload();

@@ -1,4 +1,4 @@
-//! What a dry run shows: the report of nothing done, a sample, and how the sessions would be found.
+//! The output of a dry run: the report, a sample, and how the sessions would be found.
 
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,9 @@ use crate::console::failure::{Doing as _, Failure};
 use crate::console::output::{self, Cell, Row, Shape};
 use crate::context::Context;
 
-/// Sessions that are shown.
+/// How many sessions are shown.
 const SAMPLE: usize = 5;
-/// Sessions whose reading is timed.
+/// How many sessions are read to measure the time.
 const TIMED: u64 = 2000;
 /// How much longer deleting a session takes than reading it (measured on mongod 6.0.5).
 const DELETING: f64 = 5.0;
@@ -82,7 +82,8 @@ async fn sample(
     Ok((rows, began.elapsed().div_f64(f64::from(read.max(1)))))
 }
 
-/// Seconds that it would take: a rough figure, from how long reading takes and what holds it back.
+/// A rough estimate of the seconds needed, from the time that reading takes and the throttling
+/// options.
 fn estimate(purge: &Purge, matched: u64, reading: Duration) -> f64 {
     let deleting = matched as f64 * reading.as_secs_f64() * DELETING;
     let resting = deleting * (1.0 + purge.pace.sleep_factor);

@@ -1,4 +1,4 @@
-//! The report of a purge or of a pass: one row model, whatever did the work.
+//! The report of a purge or of a pass: one row model for all commands.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::console::text::{elapsed, grouped, neutral, sessions};
 use crate::context::Context;
 use crate::context::words::Words;
 
-/// How many of the sessions that were left alone are named.
+/// How many of the sessions that were not written are named.
 const NAMED: usize = 3;
 
 /// The keys of a report's row.
@@ -32,16 +32,16 @@ pub const HEADER: &[&str] = &[
     "stopped",
 ];
 
-/// What is done, in the words of the command line and of reports.
+/// An action, in the words of the command line and of reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verb {
     pub name: &'static str,
-    /// The key of the number of sessions to which it was done.
+    /// The key of the number of written sessions.
     done: &'static str,
-    /// What is done, was done and would be done, before the sessions are named.
+    /// The verb before the sessions, in the imperative and in the past.
     imperative: &'static str,
     past: &'static str,
-    /// What is counted meanwhile.
+    /// What the progress counts.
     pub progress: &'static str,
     /// Between the sessions and the namespace.
     place: &'static str,
@@ -82,14 +82,14 @@ impl Verb {
     }
 }
 
-/// What was done. What does not apply, or is not known, is absent.
+/// The work done. Values that do not apply, or are unknown, are absent.
 #[derive(Debug, Clone)]
 pub struct Report {
     pub verb: Verb,
     pub namespace: String,
     pub layout: Option<String>,
     pub cutoff: DateTime,
-    /// How many a count before the first write found; else what the writes matched.
+    /// The count before the first write, if there was one; else what the writes matched.
     pub matched: Option<u64>,
     pub done: Option<u64>,
     pub exact: Option<bool>,
@@ -99,18 +99,18 @@ pub struct Report {
     pub batches: u64,
     pub took: Duration,
     pub stopped: Option<&'static str>,
-    /// Which sessions these are. This and what follows is for people, and no key.
+    /// Which sessions these are. This field and those after it are for people, and are not keys.
     pub words: Words,
-    /// Where they were archived.
+    /// The archive.
     pub archive: Option<PathBuf>,
     /// How many the archive cannot represent, so that they were not deleted.
     pub kept: u64,
-    /// How many the server refused to change, and why the first of them.
+    /// How many sessions the server refused to change.
     pub refused: u64,
     pub why_refused: Option<String>,
-    /// The short ids of some of those.
+    /// The short ids of some sessions that were kept or refused.
     pub left_alone: Vec<String>,
-    /// How many were left when it was stopped.
+    /// How many sessions were left when the command was stopped.
     pub left: Option<u64>,
 }
 
@@ -146,7 +146,7 @@ impl Report {
         Self::new(verb, store.namespace(), Some(store.layouts().name()), cutoff)
     }
 
-    /// Of an empty collection, at the server's now.
+    /// The report of an empty collection, at the server's time.
     pub async fn of_nothing(context: &Context, verb: Verb, action: &str) -> Result<Self, Failure> {
         let connection = context.connect().await?;
         let now = connection.primary_now().await.doing(action)?;
@@ -155,7 +155,7 @@ impl Report {
         Ok(report.nothing_done())
     }
 
-    /// Nothing had to be done.
+    /// There was nothing to do.
     pub fn nothing_done(mut self) -> Self {
         (self.done, self.exact) = (Some(0), Some(true));
         self
@@ -179,7 +179,7 @@ impl Report {
         self.batches += 1;
     }
 
-    /// Counts what an earlier run did to the same sessions, too.
+    /// Adds the counts of an earlier run on the same sessions.
     pub fn join(&mut self, earlier: &Self) {
         self.done = Some(self.done.unwrap_or(0) + earlier.done.unwrap_or(0));
         self.exact = Some(self.exact != Some(false) && earlier.exact != Some(false));
@@ -207,7 +207,7 @@ impl Report {
             ("stopped", Cell::maybe(self.stopped, |why| Cell::Text(why.to_owned()))),
         ])
     }
-    /// What is about to be done, as a question: `Delete 2 live sessions from shop.sessions?`.
+    /// The question: `Delete 2 live sessions from shop.sessions?`.
     pub fn question(&self) -> String {
         let wanted = self.wanted();
         let mut letters = wanted.chars();
@@ -215,7 +215,7 @@ impl Report {
         format!("{}{}?", first.unwrap_or_default(), letters.as_str())
     }
 
-    /// What would be done, and how long it would take.
+    /// The sentence of a dry run, with the estimated time.
     pub fn preview(&self, estimate: Duration) -> String {
         match self.matched {
             Some(0) => self.nothing(),
@@ -237,7 +237,7 @@ impl Report {
         format!("{} in {}", self.words.none(), self.namespace)
     }
 
-    /// What was done, and what did not go as planned.
+    /// The sentence of a report, and what did not go as planned.
     pub fn sentence(&self) -> String {
         let (done, exact) = (self.done.unwrap_or(0), self.exact != Some(false));
         let remarks = self.remarks();
@@ -254,7 +254,7 @@ impl Report {
         [vec![main], remarks].concat().join("; ")
     }
 
-    /// The failure that sessions were left alone, if some were.
+    /// The failure if sessions were kept or refused.
     pub fn failure(&self, action: &str) -> Option<Failure> {
         let named = self.left_alone.iter().map(|id| format!("{}...", neutral(id)));
         let named = named.collect::<Vec<_>>().join(", ");
@@ -262,7 +262,9 @@ impl Report {
             let (those, place) = (sessions(self.refused), &self.namespace);
             let why = self.why_refused.as_deref().unwrap_or("no reason given");
             let sentence = format!("could not {action}: {place} refused {those} ({named}): {why}");
-            return Some(Failure::new(Exit::Failed, sentence).hint("the others are done"));
+            return Some(
+                Failure::new(Exit::Failed, sentence).hint("all other sessions were processed"),
+            );
         }
         if self.kept == 0 {
             return None;
@@ -304,7 +306,7 @@ impl Report {
     }
 }
 
-/// Why it ended early, and how many sessions were left.
+/// Why a command ended early, and how many sessions were left.
 pub fn stopped(why: &str, left: Option<u64>) -> String {
     let why = match why {
         "signal" => "interrupted",

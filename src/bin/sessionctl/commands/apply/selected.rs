@@ -1,5 +1,5 @@
-//! From what was typed to a job, as `purge` and `expire` do it: the sessions are selected, counted, and
-//! asked about.
+//! From the command line of `purge` and `expire` to a job: the sessions are selected, counted, and
+//! shown in the question.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub struct Args {
     pub selection: SelectionArgs,
 }
 
-/// Carries `purge` or `expire` out.
+/// Runs `purge` or `expire`.
 pub async fn run(
     context: &Context,
     args: &Args,
@@ -63,7 +63,7 @@ pub async fn run(
     typed.run(context, prepare(context, args, &typed, action)).await
 }
 
-/// Looks and counts.
+/// Selects and counts the sessions.
 async fn prepare(
     context: &Context,
     args: &Args,
@@ -89,7 +89,7 @@ async fn prepare(
     let selection = sessionctl::Selection { cutoff, ..selected.selection };
     let selection = context.ranked(&full_action, &store, selection).await?;
     let purge = Purge::new(selection, action);
-    // Says at once where ending a session cannot work.
+    // Fails at once if the store ignores the expiry, so that ending a session cannot work.
     store
         .purge(purge.clone(), context.signals.asked.clone())
         .map_err(|error| cannot(verb, &full_action, &error))?;
@@ -99,14 +99,14 @@ async fn prepare(
     let spared = job.store.count_spared(&job.purge).await.doing(&job.action)?;
     if spared > 0 {
         let those = counted(spared, "credential");
-        let how = format!("left alone; {} them by their ids", verb.name);
+        let how = format!("left alone; to {} them, pass their ids", verb.name);
         context.note("note", format!("{those} of programs, not logins, {how}"));
     }
     let mut text = job.report.question();
     if args.selection.anonymous {
         let Job { store, purge, action, .. } = &job;
         let keys = context.payload_keys(action, store, &purge.selection).await?;
-        text = format!("Their payloads have {keys} at the root. {text}");
+        text = format!("Their payloads have these names at the top: {keys}. {text}");
     }
     Ok(Prepared::Ready { question: question(args, &job, text), job: Box::new(job) })
 }
@@ -119,13 +119,16 @@ fn question(args: &Args, job: &Job, text: String) -> Question {
 }
 
 impl Args {
-    /// What decides what is expired.
+    /// The time at which expiry is evaluated.
     fn cutoff(&self, action: &str, now: DateTime) -> Result<DateTime, Failure> {
         let cutoff = self.cutoff.map_or_else(|| ago(now, self.grace), |time| time.resolve(now));
         if cutoff > now {
-            let sentence = format!("could not {action}: the cutoff is after the server's now");
+            let sentence = format!(
+                "could not {action}: the cutoff is in the future, by the \
+                                    server's clock"
+            );
             return Err(Failure::new(Exit::Failed, sentence)
-                .hint("a session that expires later is alive; choose a cutoff that is past"));
+                .hint("sessions that expire later are live; choose a cutoff in the past"));
         }
         Ok(cutoff)
     }

@@ -1,4 +1,4 @@
-//! How gently sessions are ended: what was typed, and what is said when it waits.
+//! Throttling: its options, and the messages about waiting.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::args::interval;
 use crate::console::failure::Failure;
 use crate::context::Context;
 
-/// The options for going gently.
+/// The throttling options.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "Throttling")]
@@ -37,13 +37,13 @@ pub struct ThrottleArgs {
 }
 
 impl ThrottleArgs {
-    /// `purge`, as gently as was typed.
+    /// `purge` with these options.
     pub fn throttled(&self, purge: Purge) -> Purge {
         let Self { batch_size, jobs, rate, sleep_factor, max_lag } = *self;
         Purge { batch_size, jobs, pace: Pace { rate, sleep_factor, max_lag }, ..purge }
     }
 
-    /// Says at once where the lag cannot be told, or means nothing.
+    /// Reports at once if the lag cannot be read, or has no meaning.
     pub async fn check_lag(
         &self,
         context: &Context,
@@ -79,7 +79,7 @@ impl ThrottleArgs {
     }
 }
 
-/// How many times as long as a batch.
+/// A multiple of the time that a batch took.
 pub fn factor(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(factor) if (0.0..=1000.0).contains(&factor) => Ok(factor),
@@ -87,13 +87,13 @@ pub fn factor(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Why it waits, to a person.
+/// Why a command waits, in words.
 pub fn pause(cause: Cause) -> String {
     match cause {
         Cause::Lag(lag) => {
             format!("paused: a replica set member is {} s behind", lag.as_secs())
         }
-        Cause::LagUnknown => "paused: the replication lag can no longer be read".to_owned(),
+        Cause::LagUnknown => "paused: the replication lag is no longer known".to_owned(),
         Cause::Overload => "slowing down: the server reports that it is overloaded".to_owned(),
         _ => "waiting".to_owned(),
     }

@@ -1,4 +1,4 @@
-//! Looking again: a request in flight while its session was ended writes it back.
+//! Looking again after the write, because a request in flight can write its ended session back.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::console::text::sessions;
 /// How often sessions that come back are ended again.
 const ROUNDS: u32 = 3;
 
-/// Whether to look again.
+/// The options for looking again.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[group(skip)]
 pub struct VerifyArgs {
@@ -33,7 +33,8 @@ impl VerifyArgs {
         self.verify.is_some()
     }
 
-    /// It remembers the ids of what was ended, so it is for people, not for a million sessions.
+    /// This keeps the ids of the ended sessions in memory, so it requires ids or users rather than
+    /// a million sessions.
     pub fn check(&self, selection: &SelectionArgs) -> Result<(), Failure> {
         if self.is_wanted() && !selection.names_users() && selection.ids.is_empty() {
             let sentence = "--verify requires session ids or a user";
@@ -44,8 +45,7 @@ impl VerifyArgs {
         Ok(())
     }
 
-    /// Waits, looks, and ends what came back, until nothing does. The sessions that were ended are
-    /// looked up by `ids`.
+    /// Waits, looks the `ids` up, and ends sessions that came back, until none does.
     pub(super) async fn look_again(
         &self,
         batches: &mut Batches<'_>,

@@ -1,4 +1,4 @@
-//! The lines of an audit file, put together: one run of a command has several.
+//! The lines of an audit file, grouped into runs: each run has several lines.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,25 +6,25 @@ use serde_json::{Map, Value};
 
 use crate::console::output::{Cell, Row};
 
-/// The runs, in the order in which they began.
+/// The runs, in the order of their first lines.
 #[derive(Debug, Default)]
 pub struct Runs {
     runs: Vec<Run>,
     by_name: HashMap<String, usize>,
 }
 
-/// What is known of a run. A key that a line lacks is null.
+/// What is known about a run. A key that a line lacks is null.
 #[derive(Debug, Default)]
 pub struct Run {
     began: Map<String, Value>,
     ended: Map<String, Value>,
-    /// The users whose sessions were read for it, and how many of each.
+    /// The users whose sessions were read, and the number of sessions of each.
     pub users: BTreeMap<String, u64>,
-    /// Such sessions that have no user.
+    /// The sessions without a user among them.
     anonymous: u64,
     /// Whether sessions were read, so that their users are known.
     names_users: bool,
-    /// What its batches did.
+    /// The number of sessions that its batches wrote.
     done: u64,
 }
 
@@ -90,7 +90,7 @@ impl Run {
         Row(cells)
     }
 
-    /// A row for each user, or for the one that is asked for.
+    /// A row for each user, or only for `user`.
     pub fn user_rows(&self, user: Option<&str>) -> Vec<Row> {
         let named = self.users.iter().map(|(user, count)| (Some(user.as_str()), *count));
         let nobody = (self.anonymous > 0).then_some((None, self.anonymous));
@@ -110,7 +110,7 @@ impl Run {
         let who = self.began.get("who");
         let of = |key: &str| who.and_then(|who| who.get(key)).filter(|value| !value.is_null());
         let cell = |name: &'static str| match name {
-            // Who called sudo did it.
+            // The user who called sudo is responsible.
             "who" => text(of("sudo_user").or_else(|| of("user")).or_else(|| of("uid"))),
             "login" => text(of("login")),
             name => text(self.began.get(name)),
@@ -118,7 +118,8 @@ impl Run {
         names.iter().map(|name| (*name, cell(name))).collect()
     }
 
-    /// How many sessions it ended or changed: as the end says, else as its batches do.
+    /// How many sessions the run ended or changed: as its last line says, or without one, the sum
+    /// of its batches.
     fn done(&self) -> u64 {
         let result = self.ended.get("result");
         let of = |key: &str| result.and_then(|result| result.get(key)).and_then(Value::as_u64);
@@ -129,7 +130,7 @@ impl Run {
     fn outcome(&self) -> String {
         let value = |key: &str| self.ended.get(key).and_then(Value::as_str);
         if self.ended.is_empty() {
-            return "unfinished: no line says how it ended".to_owned();
+            return "unfinished: there is no end record".to_owned();
         }
         if let Some(error) = value("error") {
             return error.to_owned();

@@ -1,4 +1,4 @@
-//! Whether each line of an audit file follows the one before.
+//! Verifies that each line of an audit file follows the one before.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::audit::chain::{PREVIOUS, digest};
 
-/// What is wrong, and in which line.
+/// A fault, and the line that has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     line: Option<u64>,
@@ -28,27 +28,29 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The lines so far.
+/// The result for the lines read so far.
 #[derive(Debug, Default)]
 pub struct Verified {
     pub lines: u64,
-    /// Lines of a version that wrote no chain, before those that have one.
+    /// How many of the lines are records.
+    pub records: u64,
+    /// Lines at the beginning that an older version wrote, without a chain.
     pub unchained: u64,
     pub faults: Vec<Fault>,
     /// The digest of the last line.
     pub head: Option<String>,
     is_chained: bool,
-    /// The beginning of a digest that one of the lines must have.
+    /// The digest that one of the lines must have, or its beginning.
     sought: Option<String>,
 }
 
 impl Verified {
-    /// Before the first line, where one is to have a digest that begins so.
+    /// Starts before the first line; one of the lines must have the digest `head`.
     pub fn seeking(head: Option<&str>) -> Self {
         Self { sought: head.map(str::to_owned), ..Self::default() }
     }
 
-    /// Verifies the next line, and gives back what it says, if it says anything.
+    /// Verifies the next line, and returns it if it is a record.
     pub fn line(&mut self, line: &[u8]) -> Option<Map<String, Value>> {
         self.lines += 1;
         let before = self.head.replace(digest(line));
@@ -56,8 +58,10 @@ impl Verified {
             self.head.as_ref().is_some_and(|head| head.starts_with(sought.as_str()))
         };
         drop(self.sought.take_if(is_sought));
-        // A line that a full disk cut off is of no use, but the next one has its digest all the same.
+        // A full disk can cut a line off. It cannot be read, but the next line still has its
+        // digest.
         let Ok(Value::Object(object)) = serde_json::from_slice(line) else { return None };
+        self.records += 1;
         let what = match object.get(PREVIOUS) {
             None if !self.is_chained => {
                 self.unchained += 1;
@@ -66,10 +70,10 @@ impl Verified {
             None => Some("has no digest of the line before it"),
             Some(Value::String(previous)) if Some(previous) == before.as_ref() => None,
             Some(Value::Null) if before.is_none() => None,
-            Some(Value::Null) => Some("starts a new chain although other lines precede it"),
+            Some(Value::Null) => Some("starts a new chain, although other lines precede it"),
             Some(_) if before.is_none() => Some("follows a line that is not in this file"),
             Some(_) => {
-                Some("does not follow the line before it: one was changed, added or cut out")
+                Some("does not follow the line before it: a line was changed, added or removed")
             }
         };
         self.is_chained |= object.contains_key(PREVIOUS);
@@ -79,10 +83,13 @@ impl Verified {
         Some(object)
     }
 
-    /// Ends: what was sought is found by now, or not at all.
+    /// Ends the verification: by now the digest of `head` was found, or it is missing.
     pub fn end(&mut self) {
         if let Some(head) = self.sought.take() {
-            let what = format!("no line has the digest {head}: lines were cut off or changed");
+            let what = format!(
+                "no line has the digest {head}: lines were removed from the end, \
+                                or changed"
+            );
             self.faults.push(Fault { line: None, what });
         }
     }
@@ -148,7 +155,7 @@ mod tests {
         let head = verified(&whole).head.unwrap();
         assert!(verified(&whole[..5]).faults.is_empty());
         assert_eq!(seeking(Some(&head), &whole[..5]).faults.len(), 1);
-        // Lines that came later are no fault.
+        // Lines appended after the head was noted are not a fault.
         let earlier = verified(&whole[..3]).head.unwrap();
         assert!(seeking(Some(&earlier[..16]), &whole).faults.is_empty());
     }

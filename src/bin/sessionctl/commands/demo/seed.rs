@@ -1,5 +1,5 @@
 //! Sample sessions: several hundred of four stores, in all four states. They are the same at every
-//! start, but for their dates.
+//! start, except for their dates.
 
 use bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
@@ -10,11 +10,11 @@ pub struct Collection {
     pub name: &'static str,
     pub layout: &'static str,
     pub sessions: Vec<Sample>,
-    /// Documents that a store leaves behind when something went wrong.
+    /// Documents that remain after something went wrong.
     pub odd: Vec<Document>,
 }
 
-/// One session to be written as its store would.
+/// One session, which is written as its store would write it.
 pub struct Sample {
     pub id: String,
     pub payload: Value,
@@ -34,7 +34,7 @@ pub fn collections(now: DateTime) -> Vec<Collection> {
     let mut samples = |count: u32, id_length: usize, endless_in_ten: u64, past: i64, ahead: i64| {
         (0..count)
             .map(|number| {
-                // Two thirds are over, as in a collection that nobody sweeps.
+                // Two thirds are expired, as in a collection without a sweeper.
                 let expiry = match random.below(10) {
                     dice if dice < endless_in_ten => Expiry::Never,
                     dice if dice < 7 => at(-MINUTE - random.below(past as u64) as i64),
@@ -46,7 +46,7 @@ pub fn collections(now: DateTime) -> Vec<Collection> {
     };
     let mut web = samples(180, 32, 0, 60 * DAY, 14 * DAY);
     web[0] = Sample { id: CUSTOMER.to_owned(), payload: customer(), expiry: at(13 * DAY) };
-    // Whom the tour logs out.
+    // The user that the tour logs out.
     for (sample, days) in web[1..4].iter_mut().zip(9..) {
         (sample.payload, sample.expiry) =
             (json!({ "passport": { "user": "olga" } }), at(days * DAY - MINUTE));
@@ -61,7 +61,7 @@ pub fn collections(now: DateTime) -> Vec<Collection> {
         Collection {
             name: "admin_sessions",
             layout: "express-session-object",
-            // Soon over, so that `stats` fits a small terminal.
+            // These expire soon, so that `stats` fits a small terminal.
             sessions: samples(60, 32, 0, DAY, DAY / 24),
             odd: Vec::new(),
         },
@@ -84,7 +84,7 @@ pub fn collections(now: DateTime) -> Vec<Collection> {
     ]
 }
 
-/// An expiry that is text, as after a restore by hand: it never goes away by itself.
+/// An expiry that is text, as after a manual restore: nothing deletes it.
 fn broken(number: i64, now: DateTime) -> Document {
     let day = DateTime::from_millis(now.timestamp_millis() - (30 + number) * DAY);
     doc! {

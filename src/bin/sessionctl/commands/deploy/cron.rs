@@ -13,7 +13,7 @@ use crate::console::text::shell_word;
 
 const TEMPLATE: &str = include_str!("../../deploy/crontab");
 
-/// Where cron stops to read a command (`MAX_COMMAND` of Vixie cron).
+/// The longest command that cron reads (`MAX_COMMAND` of Vixie cron).
 const LONGEST: usize = 998;
 
 /// Print a crontab that runs a pass every few minutes, silent unless it fails
@@ -92,7 +92,7 @@ pub fn table(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
     ))
 }
 
-/// Where the archives are to be, as a word of a shell.
+/// The folder of the archives, quoted for a shell.
 fn folder(archive: &Path) -> Result<String, Failure> {
     let Some(folder) = archive.parent().filter(|_| archive.is_absolute()) else {
         let hint = "write to /var/lib/sessionctl, or pass another absolute path";
@@ -103,7 +103,7 @@ fn folder(archive: &Path) -> Result<String, Failure> {
 
 fn command(words: &[String]) -> Result<String, Failure> {
     if words.iter().any(|word| word.contains('\\')) {
-        // The crons disagree about what a backslash before anything but % means.
+        // Cron implementations differ in how they treat a backslash before any character but %.
         let sentence = "a value contains a backslash, which a crontab cannot express";
         return Err(refused(sentence, "write the options to a file, and pass it with --config"));
     }
@@ -117,13 +117,13 @@ fn command(words: &[String]) -> Result<String, Failure> {
     Ok(command)
 }
 
-/// When to run, as cron and Kubernetes both read it.
+/// A schedule in the syntax of both cron and Kubernetes.
 pub fn schedule(text: &str) -> Result<&str, Failure> {
     const NAMES: [&str; 7] =
         ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
     let fields: Vec<_> = text.split(' ').collect();
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "*/,-".contains(letter);
-    // The least and the most that each field may hold.
+    // The smallest and the largest value of each field.
     const RANGES: [(u32, u32); 5] = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)];
     let is_field = |(field, (least, most)): (&&str, (u32, u32))| {
         let numbers = field.split(|letter: char| !letter.is_ascii_digit());

@@ -22,7 +22,7 @@ pub struct Args {
     uid: String,
 }
 
-/// How a panel shows its numbers.
+/// The kind of a panel.
 #[derive(Clone, Copy)]
 enum Visual {
     Stat,
@@ -37,9 +37,9 @@ struct Panel {
     description: &'static str,
     visual: Visual,
     unit: &'static str,
-    /// Of the 24 columns of a dashboard.
+    /// The width, of the 24 columns of a dashboard.
     width: u64,
-    /// PromQL, and what its lines are called.
+    /// PromQL, and the names of its lines.
     queries: &'static [(&'static str, &'static str)],
 }
 
@@ -54,7 +54,7 @@ const fn panel(
     Panel { title, description, visual, unit, width, queries }
 }
 
-/// What only the holder of the lease knows is asked of it alone.
+/// Only the holder of the lease knows these values, so other sweepers are left out.
 const PANELS: [Panel; 14] = [
     panel(
         Visual::Stat,
@@ -273,7 +273,7 @@ fn datasource() -> Value {
     })
 }
 
-/// All namespaces that there are, of which these are shown at first.
+/// The choice of namespaces, and those that are shown at first.
 fn namespace(chosen: &[String]) -> Value {
     let current = match chosen {
         [] => json!({ "selected": true, "text": ["All"], "value": ["$__all"] }),
@@ -303,7 +303,7 @@ fn source() -> Value {
     json!({ "type": "prometheus", "uid": "${datasource}" })
 }
 
-/// The panels, laid out in lines from the left.
+/// The panels, laid out in rows from the left.
 fn panels() -> Vec<Value> {
     let (mut x, mut y, mut line) = (0, 0, 0);
     let mut laid = Vec::new();
@@ -363,7 +363,7 @@ impl Visual {
         }
     }
 
-    /// What is drawn, for those that draw.
+    /// The style of the graph, for panels that have one.
     fn custom(self) -> Value {
         match self {
             Self::Lines => {

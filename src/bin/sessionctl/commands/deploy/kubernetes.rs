@@ -25,7 +25,7 @@ const POD: &str = include_str!("../../deploy/pod.yaml");
 const PROBES: &str = include_str!("../../deploy/probes.yaml");
 const SPREAD: &str = include_str!("../../deploy/spread.yaml");
 
-/// Where the pod sees the secret, the files of the config map, and the archives.
+/// Where the pod mounts the secret, the files of the config map, and the archives.
 const SECRET: &str = "/run/secrets/sessionctl";
 const CONFIG: &str = "/etc/sessionctl";
 const STATE: &str = "/var/lib/sessionctl";
@@ -92,7 +92,8 @@ pub struct Args {
 }
 
 pub fn manifests(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> {
-    // The names of a CronJob's pods are made of its own, which may therefore be 52 letters long.
+    // Kubernetes adds 11 characters to a CronJob's name for its jobs, so the name may have 52
+    // characters.
     let name = label("--name", &args.name, 52)?;
     let namespace = args.namespace.as_deref().map(|name| label("--namespace", name, 63));
     let namespace = namespace.transpose()?;
@@ -293,25 +294,26 @@ fn read(option: &str, path: &Path) -> Result<(String, String), Failure> {
     Ok((name.to_owned(), text))
 }
 
-/// A file in a config map: as it is where YAML can show it so.
+/// A file in a config map, as a readable block if YAML can represent it so.
 fn entry(name: &str, text: &str) -> String {
     let is_shown = |letter: char| letter == '\n' || !is_hostile(letter);
     if text.is_empty() || !text.chars().all(is_shown) || !text.ends_with('\n') {
         return format!("{}: {}\n", json_string(name), json_string(text));
     }
     let lines: String = text.lines().map(|line| format!("  {line}\n")).collect();
-    // The number keeps a first line's own spaces, the sign every line break at the end.
+    // The indentation number preserves leading spaces of the first line, and the sign preserves all
+    // line breaks at the end.
     format!("{}: |2+\n{lines}", json_string(name))
 }
 
-/// FNV-1a: pods are replaced when a file of theirs has changed.
+/// FNV-1a. The hash is part of the pod template, so that pods are replaced when a file changes.
 fn checksum(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-/// A name that Kubernetes takes (RFC 1123).
+/// A name that Kubernetes accepts (RFC 1123).
 fn label<'a>(option: &str, name: &'a str, longest: usize) -> Result<&'a str, Failure> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let inner = name.bytes().all(plain) && !name.starts_with('-') && !name.ends_with('-');

@@ -50,7 +50,7 @@ pub struct Args {
     max_skew: Duration,
 }
 
-/// Prometheus fills in what stands between `{{` and `}}`.
+/// Prometheus interprets text between `{{` and `}}` as a template.
 fn refuse_template(what: &str, value: &str) -> Result<(), Failure> {
     match value.contains("{{") {
         false => Ok(()),
@@ -90,7 +90,7 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
         let _ = write!(named, " {option} {}", shell_word(&value));
     }
     let max_lag = exact_duration(args.max_lag);
-    // A lease that runs out, and a scrape, take their time too.
+    // The margin covers the expiry of a lease and the scrape interval.
     let allowance = (args.grace + Duration::from_secs(60)).as_secs_f64().to_string();
     Ok(fill(
         TEMPLATE,

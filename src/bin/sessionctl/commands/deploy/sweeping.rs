@@ -1,4 +1,4 @@
-//! What a deployed sweeper is told: its options, made from those typed here.
+//! The options of a deployed sweeper, made from those typed here.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -39,9 +39,9 @@ pub struct Sweeping {
 /// Where the deployed sweeper finds its connection string.
 #[derive(Debug)]
 pub enum Server {
-    /// It has no password, and may be seen.
+    /// On the command line, because it has no password.
     Plain(String),
-    /// In a file, which was named or is the usual one.
+    /// In a file: the one that was named, or the default.
     File(Option<PathBuf>),
 }
 
@@ -71,7 +71,7 @@ fn holds_secret(uri: &str) -> bool {
 }
 
 impl Sweeping {
-    /// The command line of a daemon, behind the program's name.
+    /// The arguments of a daemon.
     pub fn daemon(
         &self,
         global: &Global,
@@ -85,12 +85,13 @@ impl Sweeping {
         self.words(global, more, place)
     }
 
-    /// The command line of one pass that says nothing unless it fails.
+    /// The arguments of one pass, which prints nothing unless it fails.
     pub fn pass(&self, global: &Global, place: Place) -> Result<Vec<String>, Failure> {
         self.words(global, vec!["--once".to_owned(), "-q".to_owned()], place)
     }
 
-    /// `sweep` with all of its options but the connection string's; nothing that it would refuse.
+    /// `sweep` with all of its options except the connection string. Options that `sweep` would
+    /// refuse are an error.
     fn words(
         &self,
         global: &Global,
@@ -98,7 +99,8 @@ impl Sweeping {
         place: Place,
     ) -> Result<Vec<String>, Failure> {
         check_more(&self.more)?;
-        // Checked with the files where they are now, printed with where the sweeper will find them.
+        // The check uses the current paths of the files, and the output those that the sweeper will
+        // see.
         check_line(&self.line(global, own.clone(), Path::to_owned)?)?;
         self.line(global, own, place)
     }
@@ -145,12 +147,12 @@ impl Sweeping {
         Ok(words)
     }
 
-    /// Whether one of the further options of `sweep` is this one.
+    /// Whether this option is among those after `--`.
     pub fn has_more(&self, option: &str) -> bool {
         self.more.iter().any(|word| word == option)
     }
 
-    /// The file of the metrics, if one of the further options names it.
+    /// The path in `--metrics-file`, if that option is among those after `--`.
     pub fn metrics_file(&self) -> Option<&Path> {
         const NAME: &str = "--metrics-file";
         let mut words = self.more.iter();
@@ -177,7 +179,7 @@ enum Sweep {
     Sweep(sweep::Args),
 }
 
-/// Whether `sweep` takes this line as it is.
+/// Checks that `sweep` accepts these arguments.
 fn check_line(words: &[String]) -> Result<(), Failure> {
     let refusal = |refusal: Refusal| match refusal {
         Refusal::Own(sentence, hint) => {
@@ -199,7 +201,7 @@ fn check_line(words: &[String]) -> Result<(), Failure> {
     args.rehearse(&global).map_err(Failure::of_usage)
 }
 
-/// Options that `sweep` has, and that have no place of their own before `--`.
+/// Options of `sweep` that `deploy` does not have itself.
 fn check_more(more: &[String]) -> Result<(), Failure> {
     const OWN: [&str; 15] = [
         "uri",
@@ -223,7 +225,7 @@ fn check_more(more: &[String]) -> Result<(), Failure> {
         return Err(refused("the options after -- contain a connection string", hint));
     }
     let words = ["sessionctl", "sweep"].into_iter().chain(more.iter().map(String::as_str));
-    // What is wrong with them the check of the whole line says.
+    // The check of the whole line reports errors in them.
     let Ok(matches) = SweepCommand::command().try_get_matches_from(words) else { return Ok(()) };
     let Some(matches) = matches.subcommand_matches("sweep") else { return Ok(()) };
     match OWN.into_iter().find(|id| is_typed(matches, id)) {
@@ -242,7 +244,7 @@ fn check_more(more: &[String]) -> Result<(), Failure> {
     }
 }
 
-/// How often, for those that run for ever.
+/// The interval, for sweepers that run continuously.
 #[derive(Debug, clap::Args)]
 pub struct Every {
     /// Start a pass every DURATION [default: 60s, or the interval in the file of --config]

@@ -12,10 +12,10 @@ use crate::console::failure::Failure;
 
 const TEMPLATE: &str = include_str!("../../deploy/sweep.service");
 
-/// Where the connection string lies if no file is named.
+/// The default file of the connection string.
 pub const URI_FILE: &str = "/etc/sessionctl/uri";
 
-/// The folder that systemd makes for the sweeper, the only one it may write to.
+/// The folder that systemd creates for the sweeper, and the only one that the sweeper may write to.
 const STATE: &str = "/var/lib/sessionctl";
 
 /// Print a hardened systemd unit that keeps the sweeper running
@@ -79,11 +79,11 @@ pub fn unit(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> 
     };
     let mut command: Vec<_> = words.iter().map(|word| quoted(word).into_owned()).collect();
     if !credential.is_empty() {
-        // The specifier of systemd's, which must not be escaped.
+        // A systemd specifier, which must not be escaped.
         command.extend(["--uri-file".to_owned(), "%d/uri".to_owned()]);
     }
     let steps = format!("{steps}#   systemctl daemon-reload && systemctl enable --now {name}\n");
-    // Without a file to read again, SIGHUP ends the sweeper.
+    // Without a file to reload, SIGHUP would end the sweeper.
     let reload = match &args.sweeping.config {
         Some(_) => "ExecReload=/bin/kill -HUP $MAINPID",
         None => "",
@@ -114,7 +114,8 @@ pub fn unit(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> 
     ))
 }
 
-/// A word of `ExecStart=` that comes out of systemd as it went in (systemd.service(5), systemd.unit(5)).
+/// A word of `ExecStart=`, escaped so that systemd passes it on unchanged (systemd.service(5),
+/// systemd.unit(5)).
 fn quoted(word: &str) -> Cow<'_, str> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
@@ -154,7 +155,7 @@ fn is_installed(path: &Path) -> bool {
     path.parent().is_some_and(|parent| folders.iter().any(|folder| parent == Path::new(folder)))
 }
 
-/// The unit hides the homes and has a `/tmp` of its own.
+/// The unit hides home folders and has a private `/tmp`.
 fn within_reach(option: &str, path: &Path) -> Result<(), Failure> {
     const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
     let whole = absolute(path);
@@ -173,7 +174,7 @@ fn within_reach(option: &str, path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// What makes the folder of this file writable.
+/// The settings that make the folder of this file writable.
 fn writable(option: &str, path: &Path, user: Option<&str>) -> Result<String, Failure> {
     if !path.is_absolute() {
         let hint = format!("write to {STATE}");
@@ -198,7 +199,7 @@ fn writable(option: &str, path: &Path, user: Option<&str>) -> Result<String, Fai
     Ok(format!("ReadWritePaths={}\n", quoted(&folder)))
 }
 
-/// A name that a system's user can have.
+/// Whether this can be the name of a system user.
 pub fn user_name(name: &str) -> Result<&str, Failure> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
     let begins = name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');

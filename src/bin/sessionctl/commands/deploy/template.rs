@@ -1,9 +1,9 @@
 //! Files with gaps: `@name@` stands for a value.
 
-/// `template` with its gaps filled, in one pass: what a value holds is never taken for a gap.
+/// Fills the gaps of `template` in one pass, so that a gap in a value is not filled.
 ///
-/// A line that is nothing but a gap takes a value of any number of lines, each indented as the gap
-/// was; without a value the line goes.
+/// If a line consists of a gap only, its value may have any number of lines, each of which gets the
+/// indentation of the gap. If the value is empty, the line is removed.
 pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(template.len() * 2);
     for line in template.split_inclusive('\n') {
@@ -31,7 +31,7 @@ fn fill_line(line: &str, values: &[(&str, &str)], filled: &mut String) {
     filled.push_str(rest);
 }
 
-/// What stands before the first gap, its value, and what stands behind it.
+/// The text before the first gap, the value of the gap, and the text after it.
 fn next_gap<'a>(text: &'a str, values: &[(&str, &'a str)]) -> Option<(&'a str, &'a str, &'a str)> {
     text.match_indices('@').find_map(|(start, _)| {
         let (name, after) = text[start + 1..].split_once('@')?;

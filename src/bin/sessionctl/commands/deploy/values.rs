@@ -1,4 +1,4 @@
-//! Values that may stand in a printed file, and the refusal of those that may not.
+//! Values that a printed file can contain, and the refusal of those that it cannot.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +6,12 @@ use crate::console::failure::{Exit, Failure};
 use crate::console::json::json_text;
 use crate::console::text::{is_hostile, without_password};
 
-/// What was typed cannot be used.
+/// A typed value cannot be used.
 pub fn refused(sentence: impl Into<String>, hint: impl Into<String>) -> Failure {
     Failure::new(Exit::Usage, sentence).hint(hint)
 }
 
-/// A name that holds nothing but letters, digits and these others; else `sentence` refuses it.
+/// Checks that a name consists of letters, digits and `others`; else refuses it with `sentence`.
 pub fn plain_name<'a>(name: &'a str, others: &str, sentence: &str) -> Result<&'a str, Failure> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || others.contains(letter);
     if !name.is_empty() && name.chars().all(plain) {
@@ -21,7 +21,7 @@ pub fn plain_name<'a>(name: &'a str, others: &str, sentence: &str) -> Result<&'a
     Err(refused(sentence, format!("use only letters, digits and {}", others.join(" "))))
 }
 
-/// A value that may stand on a line: a line break in it would begin another.
+/// Checks that a value fits on one line.
 pub fn checked(option: &str, value: &str) -> Result<String, Failure> {
     if value.contains(is_hostile) {
         let sentence =
@@ -46,15 +46,15 @@ pub fn path_text(option: &str, path: &Path) -> Result<String, Failure> {
     }
 }
 
-/// Where the sweeper finds a file that was named here.
+/// The path at which the sweeper finds a file that was named here.
 pub type Place = fn(&Path) -> PathBuf;
 
-/// At the same place, whatever folder it runs in.
+/// At the same absolute path.
 pub fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// A string of JSON and of YAML, which takes it for nothing else.
+/// A JSON string, which is also a YAML string.
 pub fn json_string(text: &str) -> String {
     json_text(&text.into())
 }

@@ -11,17 +11,17 @@ use crate::console::failure::Failure;
 use crate::console::text::shell_word;
 use crate::context::Context;
 
-/// What every command repeats. What stands in the environment stays there, and a password is never
-/// repeated.
+/// The options that every command repeats. Environment variables are not repeated, and neither is a
+/// password.
 #[derive(Debug, Default)]
 pub struct Commands {
     database: String,
     collection: String,
     /// Other options of sessionctl.
     options: Vec<(&'static str, String)>,
-    /// The connection string that mongosh wants, unless it is its own default, without a login.
+    /// The connection string for mongosh, without a login; `None` if it is the default of mongosh.
     server: Option<String>,
-    /// The user, whom mongosh asks for the password.
+    /// The user. mongosh asks for the password.
     login: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl Commands {
             Uri::Given(_) if has_login => {
                 context.note(
                     "note",
-                    "the commands below omit --uri, which contains a password: add it again",
+                    "the commands below omit --uri, because it contains a password: add it again",
                 );
             }
             Uri::Given(_) => options.push(("--uri", public.clone())),
@@ -60,7 +60,7 @@ impl Commands {
         })
     }
 
-    /// The command for a shell. Never with `--yes`: it asks before a session ends.
+    /// The command for a shell. It never contains `--yes`, so that it asks before a session ends.
     pub fn command(&self, remedy: &Remedy) -> String {
         let (verb, rest): (Cow<'_, str>, Cow<'_, str>) = match remedy {
             Remedy::Script { task, script } => return self.mongosh(*task, script),

@@ -1,4 +1,5 @@
-//! Purging what the server would delete at once, before it gets the index to do so.
+//! Purging the backlog before the index is created: without this, the server would delete it all at
+//! once.
 
 use serde_json::Value;
 use sessionctl::purge::Purge;
@@ -11,22 +12,23 @@ use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::context::Context;
 use crate::context::words::Words;
 
-/// So many sessions the server may delete at once.
+/// The server may delete up to this many sessions at once.
 const FEW: u64 = 10_000;
-/// While sessions are purged others expire: where these are many they are purged, too, but a rate
-/// below that of the expiring would never come to an end.
+/// While sessions are purged, others expire. If there are many, they are purged in another round.
+/// The number of rounds is limited, because with a `--rate` below the rate of expiry this would
+/// never end.
 const ROUNDS: u32 = 3;
 
-/// What is purged, in words.
+/// What a drain purges, in words.
 #[derive(Debug)]
 pub struct Drained {
-    /// What sessions these are, such as `expired`.
+    /// The kind of sessions, such as `expired`.
     pub kind: &'static str,
     /// The selection for the audit file.
     pub selection: Value,
 }
 
-/// Whether and how to purge first.
+/// The options about purging first.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct DrainArgs {
@@ -46,24 +48,24 @@ pub struct DrainArgs {
 }
 
 impl DrainArgs {
-    /// Whether so many sessions are purged first.
+    /// Whether this number of sessions is purged first.
     pub fn is_wanted(&self, backlog: u64) -> bool {
         backlog > 0 && !self.no_drain && (self.drain || backlog > FEW)
     }
 
-    /// Where the drain is written down, if there is one.
+    /// The audit options, for a drain.
     pub fn audit(&self, context: &Context, drains: bool) -> Result<Audit, Failure> {
         let args = if drains { self.audit.clone() } else { AuditArgs::default() };
         Audit::open(&args, &context.command_line)
     }
 
-    /// Whether the command line itself is the confirmation.
+    /// The confirmation, if `--drain` gives it.
     pub fn confirmed(&self) -> Option<Confirmed> {
         Confirmed::by_death(&Query::state(State::Expired)).filter(|_| self.drain)
     }
 
-    /// Purges what is expired in `store`, and what expires meanwhile. Gives the exit of a drain that
-    /// was stopped.
+    /// Purges the sessions that are expired in `store`, and those that expire meanwhile. Returns
+    /// the exit code of a drain that was stopped.
     pub async fn carry_out(
         &self,
         context: &Context,
@@ -109,7 +111,7 @@ impl DrainArgs {
         Ok(stopped)
     }
 
-    /// What is expired now, counted; `None` after a signal.
+    /// The number of sessions that are expired now; `None` after a signal.
     async fn prepare(
         &self,
         context: &Context,

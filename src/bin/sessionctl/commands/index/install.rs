@@ -1,5 +1,5 @@
-//! `sessionctl index install` and `replace`: reckon what the server will delete, ask, purge that
-//! first where it is much, and change the indexes.
+//! `sessionctl index install` and `replace`: count what the server will delete, ask, purge a large
+//! backlog, and change the indexes.
 
 use bson::doc;
 use serde_json::json;
@@ -33,7 +33,7 @@ pub async fn run(
     };
     let drains = change.drain.is_wanted(outlook.deletes);
     let changing = store.index_changing(aim, looked.lifetime);
-    // Whatever can fail fails before the question.
+    // Everything that can fail is checked before the question.
     let audit = change.drain.audit(context, drains)?;
     if Confirmed::by_flag(change.confirming.yes).is_none() {
         let mut rights = changing.rights().await.doing(action)?;
@@ -71,7 +71,7 @@ impl Looked {
     }
 }
 
-/// It is there, or something is in the way: the library says which.
+/// The index exists, or another one is in the way: the library reports which.
 async fn nothing_to_do(
     context: &Context,
     looked: &Looked,
@@ -91,16 +91,16 @@ async fn nothing_to_do(
     }
 }
 
-/// What the wanted index would do at once, besides what is done already.
+/// What the wanted index would delete at once, beyond what the existing one deletes.
 #[derive(Default)]
 struct Outlook {
     /// The sessions as the index sees them.
     doomed: Option<Store>,
     /// How many sessions the server deletes.
     deletes: u64,
-    /// How many documents that are no sessions it deletes with them, as it does not look what they are.
+    /// How many foreign documents it deletes with them: an index does not check the layout.
     foreign: u64,
-    /// How many of them the index that is there would keep.
+    /// How many of them the existing index would keep.
     ends: u64,
 }
 
@@ -121,7 +121,7 @@ async fn outlook(context: &Context, looked: &Looked, change: &Change) -> Result<
         None => (Ok(0), Ok(0)),
     };
     let (deletes, foreign) = (deletes.doing(action)?, foreign.doing(action)?);
-    // What the index that is there deletes anyway is not ended by the other.
+    // Sessions that the existing index deletes anyway are not ended by the new one.
     let found = looked.status.found.as_ref();
     let anyway = found.and_then(|found| store.deleted_by(found)).map(|store| over(&store));
     let ends = match (&doomed, anyway) {
@@ -148,13 +148,13 @@ async fn confirm_installing(
     let those = Words::of_kind(kind).counted(outlook.deletes);
     let outlook = at_once(&those, outlook.foreign, drains);
     let namespace = looked.store.namespace();
-    // Whoever is idle is logged in.
+    // Idle sessions can still log in, so `--drain` does not confirm deleting them.
     let by_drain = || change.drain.confirmed().filter(|_| !looked.is_idle);
     let beforehand = Confirmed::by_flag(change.confirming.yes).or_else(by_drain);
     if beforehand.is_some() {
-        context.note("note", format!("with the TTL index of {namespace} {outlook}"));
+        context.note("note", format!("with the TTL index of {namespace}, {outlook}"));
     }
-    let question = format!("Install the TTL index of {namespace}? With this index {outlook}.");
+    let question = format!("Install the TTL index of {namespace}? With this index, {outlook}.");
     ask(beforehand, Question::YesNo(question), false, &context.signals).await
 }
 
@@ -175,10 +175,10 @@ async fn confirm_replacing(
     let namespace = looked.store.namespace();
     let beforehand = Confirmed::by_flag(change.confirming.yes);
     if beforehand.is_some() {
-        context.note("note", format!("with the new TTL index of {namespace} {outlook}"));
+        context.note("note", format!("with the new TTL index of {namespace}, {outlook}"));
     }
     let question =
-        format!("Replace the index {found} of {namespace}? With the new index {outlook}.");
+        format!("Replace the index {found} of {namespace}? With the new index, {outlook}.");
     let question = Question::TypeNamespace(question, namespace);
     ask(beforehand, question, false, &context.signals).await
 }

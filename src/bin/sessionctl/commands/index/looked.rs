@@ -14,7 +14,7 @@ use crate::console::output::{Cell, Row, Shape};
 use crate::console::report::say;
 use crate::context::{Context, Purpose};
 
-/// Which of the two TTL indexes that a layout may want.
+/// Which of the two TTL indexes of a layout.
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[group(skip)]
 pub struct Which {
@@ -46,19 +46,19 @@ pub struct Change {
 
 const HEADER: &[&str] = &["namespace", "layout", "state", "wanted", "found"];
 
-/// What is there before anything is changed.
+/// The state before anything is changed.
 pub struct Looked {
     pub store: Store,
-    /// What is being done, for errors.
+    /// The action, for errors.
     pub action: String,
-    /// How long sessions live by the index, where the operator says it.
+    /// The lifetime by the index, if the operator gave it.
     pub lifetime: Option<Duration>,
     /// Whether the index is for sessions that never expire.
     pub is_idle: bool,
     pub status: TtlStatus,
 }
 
-/// Looks at it, in order to do what `verb` says.
+/// Reads the state of the index, for the action `verb`.
 pub async fn look(
     context: &Context,
     verb: &str,
@@ -82,7 +82,7 @@ pub async fn look(
 }
 
 impl Looked {
-    /// Says before a question that the login lacks a right.
+    /// Reports a missing right before the question.
     pub async fn check_rights(
         &self,
         context: &Context,
@@ -93,14 +93,14 @@ impl Looked {
     }
 }
 
-/// Prints what is there now.
+/// Prints the current state.
 pub async fn print_now(context: &Context, looked: &Looked) -> Result<Exit, Failure> {
     let status = looked.store.index_status(looked.lifetime).await.doing(&looked.action)?;
     print_changed(context, &looked.store, &status)?;
     Ok(Exit::Done)
 }
 
-/// The same, of a command that has said what it did.
+/// The same, for a command that has already reported what it did.
 pub fn print_changed(context: &Context, store: &Store, status: &TtlStatus) -> Result<(), Failure> {
     if context.speaks() {
         remark(context, status);

@@ -14,8 +14,9 @@ pub async fn run(context: &Context, looked: Looked, yes: Yes) -> Result<Exit, Fa
     };
     let name = index.name();
     let namespace = store.namespace();
+    let those = if looked.is_idle { "idle" } else { "expired" };
     let question = format!(
-        "Remove the TTL index {name} of {namespace}? The server then no longer deletes expired sessions."
+        "Remove the TTL index {name} of {namespace}? The server then no longer deletes {those} sessions."
     );
     let done = format!("removed the TTL index {name} of {namespace}");
     let question = Question::TypeNamespace(question, namespace);

@@ -1,4 +1,4 @@
-//! One change of the indexes after the other, with the progress of what is built.
+//! Changes the indexes step by step, and shows the progress of builds.
 
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::progress::Progress;
 use crate::context::Context;
 
-/// How often the server is asked how far it is.
+/// How often the progress is read from the server.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long a change that is on its way is waited for after a signal, and how often it is looked for.
+/// How long to wait after a signal for a change that was already sent, and how often to check for
+/// it.
 const MOMENT: Duration = Duration::from_millis(800);
 const SOON: Duration = Duration::from_millis(20);
 
-/// Changes the indexes. Gives the exit of a command that left a build to the server.
+/// Changes the indexes. Returns the exit code of a command that left a build to the server.
 pub async fn carry_out(
     context: &Context,
     store: &Store,
@@ -25,7 +26,7 @@ pub async fn carry_out(
     _: &Confirmed,
 ) -> Result<Option<Exit>, Failure> {
     let asked = &context.signals.asked;
-    // Nothing was begun yet, so a signal leaves nothing behind.
+    // Nothing was started yet, so a signal leaves nothing behind.
     let mut change = match asked.run_until_cancelled(changing.next()).await {
         Some(change) => change.doing(action)?,
         None => return Ok(context.signals.received().map(Exit::Signal)),
@@ -36,7 +37,7 @@ pub async fn carry_out(
             Change::Convert(_) | Change::Drop(_) => None,
         };
         let building = built.is_some();
-        // A task of its own, because a driver's future must not be dropped.
+        // In its own task, because a driver future must not be dropped.
         let mut work = tokio::spawn(async move {
             let outcome = changing.apply(&next).await;
             (changing, outcome)
@@ -81,12 +82,12 @@ async fn listed(store: &Store, name: Option<&str>) {
     }
 }
 
-/// What a signal leaves behind.
+/// What continues on the server after a signal.
 #[derive(Debug, Clone, Copy)]
 enum Left {
-    /// A build with which the server goes on though its client goes away (seen on 4.4.2 and 6.0.5).
+    /// A build, which the server continues without its client (seen on 4.4.2 and 6.0.5).
     Building,
-    /// Nobody answered in time.
+    /// The server did not answer in time.
     Unknown,
 }
 
@@ -101,7 +102,7 @@ fn leave(context: &Context, store: &Store, left: Left) -> Exit {
     context.signals.exit()
 }
 
-/// What was done, to a person.
+/// The sentence about a finished step.
 fn done(namespace: &str, installed: Installed) -> String {
     match installed {
         Installed::Already => {

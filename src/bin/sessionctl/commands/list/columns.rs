@@ -1,5 +1,5 @@
-//! What `--columns` names beyond the keys of every row: the layout, where a session came from, and values
-//! of its payload. They are looked up only if they are asked for.
+//! The columns that only `--columns` prints: the layout, the client's address and user agent, and
+//! values of the payload. They are looked up only if requested.
 
 use std::ffi::OsStr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use sessionctl::{Layout, Layouts};
 use crate::console::output::{Cell, Row};
 use crate::context::Context;
 
-/// The names of columns. The last four are no keys of a row unless they are asked for.
+/// The names of columns. The last four are keys of a row only if requested.
 const NAMES: [&str; 11] = [
     "id",
     "state",
@@ -29,10 +29,10 @@ const NAMES: [&str; 11] = [
     "ip",
     "agent",
 ];
-/// What a path of the payload begins with.
+/// The prefix of a path in the payload.
 const PAYLOAD: &str = "payload.";
 
-/// Takes the names of columns and paths of the payload; the shells complete the names.
+/// Accepts the names of columns and paths in the payload; the shells complete the names.
 #[derive(Clone)]
 pub struct Parser;
 
@@ -57,7 +57,7 @@ impl TypedValueParser for Parser {
     }
 }
 
-/// Says that a column stays empty because no layout tells what belongs there.
+/// Warns that a column stays empty because no layout defines it.
 pub fn check(context: &Context, columns: &[String], layouts: &Layouts) {
     for (column, is_told) in [("ip", layouts.tell_ips()), ("agent", layouts.tell_agents())] {
         if !is_told && columns.iter().any(|name| name == column) {
@@ -65,8 +65,8 @@ pub fn check(context: &Context, columns: &[String], layouts: &Layouts) {
             context.note(
                 "warning",
                 format!(
-                    "the layout {name} does not say where the {column} is; --columns payload.PATH \
-                     prints a value of the payload"
+                    "the layout {name} does not define where the {column} is; --columns \
+                     payload.PATH prints a value of the payload"
                 ),
             );
         }
@@ -83,12 +83,12 @@ enum Column {
     Payload,
 }
 
-/// The columns that are not keys of every row. Clones count what cannot be decoded together.
+/// The columns that are not keys of every row. Clones share the count of undecodable payloads.
 #[derive(Clone)]
 pub struct More {
     columns: Vec<(&'static str, Column)>,
     namespace: String,
-    /// Sessions whose payload was asked for and cannot be decoded.
+    /// Sessions whose payload is needed but cannot be decoded.
     undecoded: Arc<AtomicU64>,
 }
 
@@ -103,7 +103,7 @@ impl More {
                 name if name.starts_with(PAYLOAD) => Column::Payload,
                 _ => return None,
             };
-            // Keys of rows live as long as the program, and these are typed once.
+            // Keys of rows are `&'static str`. Leaking these few is harmless.
             Some((&*name.clone().leak(), column))
         };
         Self {
@@ -144,12 +144,12 @@ impl More {
         }));
     }
 
-    /// How many sessions have a payload that was asked for and cannot be decoded.
+    /// How many sessions have a payload that is needed but cannot be decoded.
     pub fn undecoded(&self) -> u64 {
         self.undecoded.load(Ordering::Relaxed)
     }
 
-    /// The same for a document of which nothing is known.
+    /// The same for a foreign document, which has none of these values.
     pub fn add_nothing(&self, row: &mut Row) {
         row.0.extend(self.columns.iter().map(|(name, column)| match column {
             Column::Namespace => (*name, Cell::Text(self.namespace.clone())),
@@ -158,7 +158,7 @@ impl More {
     }
 }
 
-/// A text that was found at one of these places, masked as a payload with these names would be.
+/// Masks text from one of these places as it would be masked inside the payload.
 fn masked(places: &[UserPlace], text: &str) -> Cell {
     let name = |place: &UserPlace| {
         place.path().rsplit('.').next().unwrap_or_default().trim_end_matches('*').to_owned()

@@ -1,21 +1,21 @@
-//! Bars and sparklines, of block characters where the terminal has them, else of plain ASCII.
+//! Bars and sparklines, of block characters if the terminal supports them, else of plain ASCII.
 
 use std::io::{self, IsTerminal as _};
 
 use crate::console::output::Style;
 
-/// What is drawn with, and on how many columns.
+/// The characters and the width of charts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chart {
     pub width: usize,
     pub blocks: bool,
 }
 
-/// Columns where there is no terminal.
+/// The width without a terminal.
 const WIDTH: u16 = 80;
-/// Wider bars say no more.
+/// Wider bars would show nothing more.
 const WIDEST: u16 = 100;
-/// Narrower, and there is no room for words.
+/// In a narrower terminal, there is no room for labels.
 const NARROWEST: u16 = 48;
 
 impl Chart {
@@ -27,8 +27,7 @@ impl Chart {
         Self { width: width.into(), blocks }
     }
 
-    /// A bar of at most `width` columns that stands for `part` of `most`; what is not nothing can be
-    /// seen.
+    /// A bar of at most `width` columns for `part` of `most`. Any part but zero is visible.
     pub fn bar(&self, part: u64, most: u64, width: usize) -> String {
         if part == 0 || most == 0 {
             return String::new();
@@ -45,7 +44,7 @@ impl Chart {
         }
     }
 
-    /// A letter for each number, as high as the number is to the highest.
+    /// A character for each number; its height is relative to the highest number.
     pub fn sparkline(&self, numbers: &[u64]) -> String {
         const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
         const ASCII: [char; 9] = [' ', '.', ':', '-', '=', '+', '*', '#', '@'];
@@ -62,7 +61,7 @@ impl Chart {
 /// Whether a terminal with these variables shows block characters.
 fn has_blocks(var: impl Fn(&str) -> Option<String>) -> bool {
     let is_dumb = var("TERM").is_none_or(|term| term == "dumb");
-    // The first that is set counts, as for the C library.
+    // The first variable that is set counts, as in the C library.
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(var);
     let locale = locale.unwrap_or_default().to_lowercase();
     !is_dumb && (locale.contains("utf-8") || locale.contains("utf8"))

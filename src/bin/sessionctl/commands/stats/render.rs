@@ -12,10 +12,10 @@ use crate::console::text::{
     byte_size, counted, grouped, neutral, percent, relative, sessions, whole_hours,
 };
 
-/// Columns that leave room for more than the numbers.
+/// The width from which there is room for more than the numbers.
 const ROOMY: usize = 72;
 
-/// What the numbers are of.
+/// The collection and layout of the numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct Title<'a> {
     pub namespace: &'a str,
@@ -27,7 +27,7 @@ struct Bar {
     label: String,
     sessions: u64,
     color: Option<Color>,
-    /// What follows it.
+    /// The text after the bar.
     more: String,
 }
 
@@ -121,14 +121,14 @@ fn range(from: u64, to: u64) -> String {
     format!("{first}-{last}")
 }
 
-/// The numbers of each hour, from left to right.
+/// The number of each hour, from left to right.
 fn hours(text: &mut String, name: &str, slots: &[Slot], chart: Chart) {
     let numbers: Vec<u64> = slots.iter().map(|slot| slot.sessions).collect();
     let Some(most) = numbers.iter().copied().max().filter(|most| *most > 0) else { return };
     let mean = numbers.iter().sum::<u64>() as f64 / numbers.len() as f64;
     let curve = chart.sparkline(&numbers);
     let rate = if mean < 10.0 { format!("{mean:.1}") } else { grouped(mean.round() as u64) };
-    // A narrow terminal has the letters of the curve, and the words on a line of their own.
+    // In a narrow terminal, the words follow on their own line.
     let words = format!("{rate} on average, {} at the peak", grouped(most));
     let whole = format!("{name} |{curve}| {words}");
     if measure_text_width(&whole) <= chart.width {
@@ -142,7 +142,7 @@ fn hours(text: &mut String, name: &str, slots: &[Slot], chart: Chart) {
 fn whose(text: &mut String, users: &Users, all: u64, chart: Chart) {
     if users.nobody_is_known() {
         text.push('\n');
-        line(text, "users are unknown: no session has a user where the layout reads it");
+        line(text, "users are unknown: no session has a user in the places of the layout");
         return;
     }
     let known = users.sessions.saturating_sub(users.anonymous + users.unreadable);
@@ -193,7 +193,7 @@ fn section(text: &mut String, name: &str, bars: &[Bar], most: u64, chart: Chart)
         0 => 0,
         width => width + 2,
     };
-    // At least so much is left of a bar, whatever the label.
+    // The minimum width of a bar, however long the label.
     let room = chart.width.saturating_sub(count + more + 4);
     let label =
         widest(|bar| measure_text_width(&bar.label)).max(name.len()).min(room.saturating_sub(10));

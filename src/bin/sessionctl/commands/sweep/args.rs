@@ -1,4 +1,4 @@
-//! The arguments of `sessionctl sweep`, and the plans that they make.
+//! The arguments of `sessionctl sweep`, and the plans made from them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -111,7 +111,7 @@ fn lease(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// The options that describe one sweep, which the file does for several.
+/// The options of a single sweep. With `--config`, the file has them for each collection.
 const OF_ONE_SWEEP: [&str; 16] = [
     "collection",
     "db",
@@ -131,7 +131,7 @@ const OF_ONE_SWEEP: [&str; 16] = [
     "max_lag",
 ];
 
-/// Refuses options that would be ignored, because the file of `--config` says what they say.
+/// Refuses options that would be ignored because the file of `--config` sets them.
 pub fn nothing_beside_config(matches: &ArgMatches) -> Result<(), Refusal> {
     match OF_ONE_SWEEP.into_iter().find(|id| is_typed(matches, id)) {
         None => Ok(()),
@@ -146,7 +146,7 @@ pub fn nothing_beside_config(matches: &ArgMatches) -> Result<(), Refusal> {
 }
 
 impl Args {
-    /// The file says it all: an option beside it would be one that is ignored.
+    /// With `--config`, such an option would be ignored.
     pub fn check(&self, matches: &ArgMatches) -> Result<(), Refusal> {
         if self.service.no_lease && is_typed(matches, "lease") {
             let sentence = "--lease and --no-lease cannot be used together".into();
@@ -162,19 +162,19 @@ impl Args {
         if self.config.is_some() { Hangup::Reloads } else { Hangup::Stops }
     }
 
-    /// What all namespaces have in common.
+    /// The settings that all namespaces share.
     fn sweep(&self) -> Sweep {
         let host = gethostname()
             .map_or_else(|_| "unknown".into(), |name| name.to_string_lossy().into_owned());
-        // Two containers can share a host name, and both run it as process 1: the random part tells
-        // them apart.
+        // Two containers can share a host name and run the sweeper as process 1, so the name has a
+        // random part.
         let holder = format!("{host}:{}:{}", std::process::id(), run_id());
         let terms = Terms { holder, life: self.service.lease };
         Sweep {
             interval: self.interval.unwrap_or(Sweep::default().interval),
             lease: Some(terms).filter(|_| !self.service.no_lease),
-            // Counting costs the server up to ten seconds a pass, for numbers that only metrics
-            // show.
+            // Counting costs the server up to ten seconds per pass, and only metrics show the
+            // numbers.
             measure: self.service.metrics.is_some() || self.service.metrics_file.is_some(),
             once: self.once,
             ..Sweep::default()
@@ -189,7 +189,7 @@ impl Args {
         Err(Failure::new(Exit::Refused, sentence).hint("confirm it with --yes"))
     }
 
-    /// Whether it could begin, as far as that can be told here: a file may not be in its place yet.
+    /// Whether the sweep could start, as far as can be checked here: a file may not exist yet.
     pub fn rehearse(&self, global: &Global) -> Result<(), Failure> {
         self.check_idle()?;
         let file = self.config.as_ref().or(global.layout_file.as_ref());
@@ -199,7 +199,7 @@ impl Args {
         }
     }
 
-    /// What is to be swept. Read again, it is what the file says now.
+    /// What to sweep. Each call reads the file again.
     pub fn plans(&self, global: &Global) -> Result<Vec<Plan>, Failure> {
         let sweep = self.sweep();
         if let Some(path) = &self.config {

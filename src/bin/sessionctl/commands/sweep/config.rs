@@ -1,4 +1,4 @@
-//! What is to be swept, and how: from the command line, or from a file for several namespaces.
+//! What to sweep, and how: from the command line, or from a file for several namespaces.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::console::failure::{Exit, Failure};
 use crate::context::layouts;
 use crate::input::read_text;
 
-/// How one namespace is swept, as it was typed or stands in the file.
+/// The settings of one namespace, from the command line or the file.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -75,7 +75,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What these settings mean for a namespace.
+    /// Applies these settings to a namespace.
     pub fn new(
         database: Option<String>,
         collection: String,
@@ -112,14 +112,14 @@ impl Plan {
 }
 
 impl Plan {
-    /// Whether it means the same, whoever holds the lease.
+    /// Whether two plans are equal, apart from the name of the lease holder.
     pub fn is_like(&self, other: &Self) -> bool {
         let lease = other.sweep.lease.clone();
         *other == Self { sweep: Sweep { lease, ..self.sweep.clone() }, ..self.clone() }
     }
 }
 
-/// What cannot be meant, with a hint.
+/// Reports settings that contradict each other, with a hint.
 fn check(sweep: &Sweep) -> Result<(), (String, &'static str)> {
     if sweep.jitter > sweep.interval {
         return Err((
@@ -143,9 +143,9 @@ fn check(sweep: &Sweep) -> Result<(), (String, &'static str)> {
     Ok(())
 }
 
-/// No two sweeps write into one archive.
+/// Refuses two sweeps that share an archive.
 pub fn check_archives(plans: &[Plan]) -> Result<(), Failure> {
-    // The second sweep would find the archive locked, and only at its first pass.
+    // The second sweep would find the archive locked, but only in its first pass.
     let mut seen = BTreeSet::new();
     match plans
         .iter()
@@ -161,10 +161,10 @@ pub fn check_archives(plans: &[Plan]) -> Result<(), Failure> {
     }
 }
 
-/// Reads the file: settings for all, and a table for each namespace, which beats them.
+/// Reads the file: settings for all namespaces, and a table for each, which overrides them.
 pub fn read(path: &Path, sweep: &Sweep) -> Result<Vec<Plan>, Failure> {
-    let action = format!("could not use {}", path.display());
-    // It does not mend itself, no more than a wrong command line does.
+    let action = format!("could not use the configuration file {}", path.display());
+    // Like a wrong command line, this is a usage error: a retry cannot help.
     let failed = |why: String| {
         Failure::new(Exit::Usage, format!("{action}: {why}"))
             .hint("`sessionctl help sweep.toml` shows an example")
@@ -212,10 +212,10 @@ pub fn read(path: &Path, sweep: &Sweep) -> Result<Vec<Plan>, Failure> {
 }
 
 impl Settings {
-    /// What is not set here is as it is there.
+    /// Fills in settings that are missing here from the common ones.
     fn or(self, other: &Self) -> Self {
         let other = other.clone();
-        // A name and a file would contradict each other, so one of them replaces both.
+        // A layout name here replaces a layout file there, and vice versa.
         let names_layout = self.layout.is_some() || self.layout_file.is_some();
         Self {
             layout: self.layout.or(other.layout.filter(|_| !names_layout)),
@@ -235,7 +235,7 @@ impl Settings {
         }
     }
 
-    /// A layout file is looked for beside the file that names it.
+    /// The path of a layout file is relative to the file that names it.
     fn relative_to(mut self, config: &Path) -> Self {
         let folder = config.parent().unwrap_or(Path::new(""));
         self.layout_file = self.layout_file.map(|path| folder.join(path));
@@ -243,7 +243,7 @@ impl Settings {
     }
 }
 
-/// A parser's complaint without its picture of the line.
+/// A parser's message without its excerpt of the line.
 fn first_line(error: &toml::de::Error) -> String {
     error.message().lines().next().unwrap_or_default().to_owned()
 }

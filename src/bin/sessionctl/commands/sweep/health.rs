@@ -1,4 +1,4 @@
-//! The health of a sweep, for those who watch over it from outside: Prometheus, Kubernetes, systemd.
+//! The health of a sweep, as reported to Prometheus, Kubernetes and systemd.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -19,14 +19,14 @@ use crate::daemon::metrics::{Metrics, PassResult};
 use crate::daemon::notify::Notify;
 use crate::daemon::textfile::TextFile;
 
-/// A sweep that gives no sign of life for so long is stuck.
+/// A sweep without activity for this long is stuck.
 const SILENCE: Duration = Duration::from_secs(300);
-/// One that waits gives a sign each ten seconds, so no shorter silence tells anything.
+/// A waiting sweep shows activity every ten seconds, so a shorter silence means nothing.
 const SHORTEST_SILENCE: Duration = Duration::from_secs(30);
-/// How often the connection is looked at, which has no events.
+/// How often to check the connection, which sends no events.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What is reported to all of them.
+/// The state that all of them report.
 pub struct Health {
     metrics: Metrics,
     heartbeats: Arc<Heartbeats>,
@@ -34,14 +34,14 @@ pub struct Health {
     file: Option<TextFile>,
     is_ready: bool,
     deleted: u64,
-    /// What was said last to systemd, and of a sweep that is stuck.
+    /// The last status sent to systemd, and the last report of a stuck sweep.
     status: String,
     warned: Option<String>,
     server: Option<JoinHandle<()>>,
 }
 
 impl Health {
-    /// Begins to listen. Wants a runtime.
+    /// Starts to listen. Requires a runtime.
     pub fn open(context: &Context, args: &ServiceArgs) -> Result<Self, Failure> {
         let metrics = Metrics::default();
         let notify = Notify::from_env();
@@ -73,20 +73,19 @@ impl Health {
         })
     }
 
-    /// The connection of all sweeps, which knows what is wrong with it before they do.
+    /// The connection of all sweeps. It notices trouble before they do.
     pub fn watch(&mut self, connection: Connection) {
         let _ = self.heartbeats.connection.set(connection);
     }
 
-    /// How often [`Self::check`] wants to be called.
+    /// How often [`Self::check`] must be called.
     pub fn every(&self) -> Duration {
         // sd_watchdog_enabled(3) recommends half of the limit; a third leaves room for a busy
         // machine.
         self.notify.watchdog().map_or(LOOK, |watchdog| LOOK.min(watchdog / 3))
     }
 
-    /// Tells systemd that the sweeps are alive, if all of them are, and what they do. Gives what is to
-    /// be logged.
+    /// Reports to systemd that all sweeps are alive, and what they do. Returns messages to log.
     pub fn check(&mut self) -> Option<String> {
         let is_live = self.heartbeats.live();
         if is_live.is_ok() {
@@ -94,7 +93,7 @@ impl Health {
         }
         self.send_status();
         let overdue = self.heartbeats.overdue();
-        // Each is reported once, not for as long as it lasts.
+        // Each is reported only once, however long it lasts.
         let subject = match (&is_live, &overdue) {
             (Err(_), _) => Some("silence".to_owned()),
             (Ok(()), Some((command, _))) => Some(command.clone()),
@@ -106,15 +105,15 @@ impl Health {
         text.filter(|_| is_new)
     }
 
-    /// A namespace is swept from now on.
+    /// Starts reporting a namespace.
     pub fn begins(&mut self, namespace: &str, interval: Duration, has_lease: bool) {
         self.metrics.describe(namespace, interval);
-        // One that takes nobody into account works as if it had the lease.
+        // A sweep without a lease works as if it held one.
         self.metrics.lease(namespace, !has_lease);
         self.heartbeats.beats().insert(namespace.to_owned(), Heartbeat::new());
     }
 
-    /// A namespace is not swept any more.
+    /// Stops reporting a namespace.
     pub fn ends(&mut self, namespace: &str) {
         self.heartbeats.beats().remove(namespace);
         self.metrics.forget(namespace);
@@ -133,7 +132,7 @@ impl Health {
         self.notify.stopping();
     }
 
-    /// Something happened.
+    /// Takes an event into account.
     pub fn event(&mut self, namespace: &str, event: &Event) {
         self.beat(namespace, event);
         self.count(namespace, event);
@@ -145,7 +144,7 @@ impl Health {
             self.notify.ready();
         }
         self.send_status();
-        // Also when the lease goes: a file that nobody rewrites would go on claiming it.
+        // Also when the lease is lost: otherwise the file would keep claiming it.
         if matches!(event, Event::Passed(_) | Event::Yields { .. }) {
             self.write();
         }
@@ -159,7 +158,7 @@ impl Health {
             Event::Away { error, .. } | Event::Passed(Pass { error: Some(error), .. }) => {
                 beat.trouble = Some(error.to_string());
             }
-            // Neither says anything about the server.
+            // Neither event shows whether the server answers.
             Event::Yields { to: None } | Event::Alive => {}
             _ => beat.trouble = None,
         }
@@ -177,7 +176,7 @@ impl Health {
             Event::Holds(_) => metrics.lease(namespace, true),
             Event::Yields { .. } => {
                 metrics.lease(namespace, false);
-                // Another tells them from now on.
+                // From now on, another sweeper reports these values.
                 metrics.backlog(namespace, None, None);
                 metrics.lag(namespace, None);
             }
@@ -236,20 +235,20 @@ fn result(pass: &Pass) -> PassResult {
     }
 }
 
-/// By the server's clock.
+/// The server's time.
 fn ended(pass: &Pass) -> DateTime {
     let took = i64::try_from(pass.took.as_millis()).unwrap_or(0);
     DateTime::from_millis(pass.began.timestamp_millis().saturating_add(took))
 }
 
-/// The local clock minus the server's `now`, which has just been told, in seconds.
+/// The local clock minus the server's `now`, which was just received, in seconds.
 fn skew(now: DateTime) -> f64 {
     #[expect(clippy::disallowed_methods, reason = "it is shown, and decides nothing")]
     let local = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     local.as_secs_f64() - now.timestamp_millis() as f64 / 1000.0
 }
 
-/// Signs of life of the sweeps.
+/// The activity of the sweeps.
 #[derive(Debug)]
 struct Heartbeats {
     silence: Duration,
@@ -260,9 +259,9 @@ struct Heartbeats {
 #[derive(Debug)]
 struct Heartbeat {
     last: Instant,
-    /// Why it cannot sweep now.
+    /// Why the namespace cannot be swept now.
     trouble: Option<String>,
-    /// Whether it sweeps, rather than wait for another to end.
+    /// Whether this process sweeps it, rather than stand by.
     works: bool,
 }
 
@@ -278,12 +277,12 @@ impl Heartbeats {
         self.beats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is wrong with the connection, although no sweep has noticed it yet.
+    /// Trouble with the connection that no sweep has noticed yet.
     fn trouble(&self) -> Option<String> {
         self.connection.get()?.trouble()
     }
 
-    /// The command whose reply is overdue, and what to say of it.
+    /// The command whose reply is overdue, and the message about it.
     fn overdue(&self) -> Option<(String, String)> {
         let connection = self.connection.get()?;
         Some((connection.overdue()?.0, connection.trouble()?))

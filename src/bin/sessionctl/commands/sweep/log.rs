@@ -1,4 +1,4 @@
-//! The log of a sweep: passes as rows where a program reads them, as lines to people otherwise.
+//! The log of a sweep: passes are rows for programs, and lines for people.
 
 use std::collections::BTreeMap;
 use std::io::Stdout;
@@ -18,34 +18,34 @@ use crate::console::text::sessions;
 use crate::context::Context;
 use crate::context::words::Words;
 
-/// Everything that is said of a sweep.
+/// Everything that a sweep reports.
 pub struct Log<'a> {
     context: &'a Context,
     rows: Rows<Stdout>,
     once: bool,
     logs_passes: bool,
     unprinted: Option<Failure>,
-    /// Of a single pass. A daemon logs its passes.
+    /// The progress of a single pass. A daemon logs its passes.
     progress: Option<Progress>,
     namespaces: BTreeMap<String, Logged>,
 }
 
-/// What was said of one namespace.
+/// What was logged about one namespace.
 #[derive(Debug, Default)]
 struct Logged {
     interval: Duration,
     layout: Option<String>,
-    /// The last thing that was waited for, so that it is said once.
+    /// The last reason for waiting, so that it is logged once.
     last: Option<String>,
     walks: bool,
     overran: bool,
-    /// Whether it was said that this one does the work.
+    /// Whether it was logged that this sweeper does the work.
     sweeps: bool,
 }
 
 impl<'a> Log<'a> {
     pub fn new(context: &'a Context, rows: Rows<Stdout>, args: &Args) -> Self {
-        // A person reads of a pass in one place, which for a single one is stdout.
+        // A pass is reported in one place only; a single pass is reported on stdout.
         let is_table = context.global.format == Format::Table;
         let logs_passes = is_table && !args.once || args.service.log_format == LogFormat::Json;
         Self {
@@ -61,7 +61,7 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// Something about the daemon as a whole. A single pass needs no such words.
+    /// Logs a message about the daemon as a whole, except for a single pass.
     pub fn remark(&self, text: &str) {
         if !self.once && !self.context.global.quiet {
             event(Level::Info, text, Map::new());
@@ -74,17 +74,17 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// A namespace is swept from now on.
+    /// Starts logging a namespace.
     pub fn begins(&mut self, namespace: &str, interval: Duration) {
         self.namespaces.insert(namespace.to_owned(), Logged { interval, ..Logged::default() });
     }
 
-    /// A namespace is not swept any more.
+    /// Stops logging a namespace.
     pub fn ends(&mut self, namespace: &str) {
         self.namespaces.remove(namespace);
     }
 
-    /// The rows are through. A reader who left is no failure.
+    /// Ends the rows. A disconnected reader is not a failure.
     pub fn finish(self) -> Result<(), Failure> {
         let finished = self.rows.finish();
         match self.unprinted {
@@ -140,7 +140,7 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// Whether it was not the last thing that was logged.
+    /// Whether this differs from the last message.
     fn is_new(&mut self, namespace: &str, text: &str) -> bool {
         let logged = self.logged(namespace);
         let is_new = logged.last.as_deref() != Some(text);
@@ -159,7 +159,7 @@ impl<'a> Log<'a> {
             self.inform(&pass.namespace, &format!("sweeping {} every {every} s", pass.namespace));
         }
         let logged = self.logged(&pass.namespace);
-        // What ends the sweep is said once, when it has ended.
+        // An error that ends the sweep is logged once, at its end.
         if let Some(error) = pass.error.as_ref().filter(|_| !pass.is_last) {
             let text = format!("a pass over {} failed: {error}", pass.namespace);
             warn(&pass.namespace, &text);
@@ -185,7 +185,7 @@ impl<'a> Log<'a> {
         };
         self.unprinted = printed.err();
         if self.unprinted.as_ref().is_some_and(Failure::is_closed_pipe) {
-            // A reader who left is no reason to let sessions pile up.
+            // The sweep continues without its reader, so that sessions do not pile up.
             warn(
                 &report.namespace,
                 "the reader of stdout disconnected; continuing without reports",
@@ -211,7 +211,7 @@ fn fields(row: &Row) -> Map<String, Value> {
 }
 
 impl Logged {
-    /// What an operator should know of a pass, said when it begins to be so.
+    /// Warnings about a pass, logged when the condition first appears.
     fn remark(&mut self, pass: &Pass, once: bool) {
         let namespace = &pass.namespace;
         if let (Some(before), Some(now)) = (&self.layout, &pass.layout)

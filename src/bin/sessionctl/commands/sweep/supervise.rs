@@ -1,4 +1,4 @@
-//! One task for each namespace, started and ended as the signals and the file say.
+//! One task for each namespace, started and stopped according to signals and the file.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::console::report::say;
 use crate::console::signals::signals;
 use crate::context::Context;
 
-/// What is swept now, and what it is to be.
+/// The running sweeps, and the plans to reach.
 pub struct Supervisor<'a> {
     context: &'a Context,
     args: &'a Args,
@@ -28,7 +28,7 @@ pub struct Supervisor<'a> {
     log: Log<'a>,
     health: Health,
     running: BTreeMap<String, (Plan, Control)>,
-    /// What starts when the earlier sweep of the same namespace has ended.
+    /// The plan that starts when the earlier sweep of the same namespace has ended.
     next: BTreeMap<String, Plan>,
     tasks: JoinSet<(String, sessionctl::Result<()>)>,
     sender: UnboundedSender<(String, Event)>,
@@ -71,14 +71,14 @@ impl<'a> Supervisor<'a> {
         })
     }
 
-    /// Sweeps what these plans say, and no more than that. What stays as it was is not disturbed.
+    /// Starts and stops sweeps to match these plans. Unchanged sweeps are not disturbed.
     pub fn apply(&mut self, plans: Vec<Plan>) {
         let mut wanted: BTreeMap<_, _> =
             plans.into_iter().map(|plan| (self.target(&plan).namespace(), plan)).collect();
         for (namespace, (plan, control)) in &self.running {
             let is_ending = control.cancel.is_cancelled();
             match wanted.remove(namespace) {
-                // Each reading gives the holder of the lease another name.
+                // Each reading of the file generates a new name of the lease holder.
                 Some(same) if same.is_like(plan) && !is_ending => continue,
                 Some(other) => drop(self.next.insert(namespace.clone(), other)),
                 None => drop(self.next.remove(namespace)),
@@ -114,22 +114,22 @@ impl<'a> Supervisor<'a> {
         self.running.insert(namespace.clone(), (plan, control));
         self.tasks.spawn(async move {
             let name = namespace.clone();
-            // Nobody listens any more only when the program ends.
+            // The receiver is only gone when the program ends.
             let on_event = |event| drop(events.send((name.clone(), event)));
             let ended = sweep.run(&target, &told, on_event).await;
             (namespace, ended)
         });
     }
 
-    /// Until all sweeps have ended.
+    /// Runs until all sweeps have ended.
     pub async fn run(mut self) -> Result<Exit, Failure> {
         let asked = self.context.signals.asked.clone();
         let mut stopping = false;
         let mut check = tokio::time::interval(self.health.every());
         while !self.tasks.is_empty() {
             tokio::select! {
-                // In this order: what a sweep reported is handled before its end, after which the
-                // namespace is forgotten.
+                // The order matters: the last reports of a sweep are handled before its end, after
+                // which the namespace is removed.
                 biased;
                 Some((namespace, event)) = self.events.recv() => self.event(&namespace, &event),
                 Some(ended) = self.tasks.join_next() => self.ended(ended),
@@ -160,7 +160,7 @@ impl<'a> Supervisor<'a> {
             return Err(failure);
         }
         printed?;
-        // A daemon is told to end by SIGINT and SIGTERM: that is no failure.
+        // SIGINT and SIGTERM are the normal way to end a daemon, not a failure.
         Ok(match context.signals.received() {
             // A single pass that was interrupted is not done, whatever the signal.
             Some(signal) if args.once || ![SIGINT, SIGTERM].contains(&signal) => {
@@ -177,7 +177,7 @@ impl<'a> Supervisor<'a> {
 
     fn ended(&mut self, ended: Result<(String, sessionctl::Result<()>), tokio::task::JoinError>) {
         let Ok((namespace, ended)) = ended else {
-            // It panicked, and said so itself.
+            // It panicked, and its message was printed.
             self.fail(Failure::new(Exit::Failed, "could not sweep: the task of a sweep panicked"));
             return;
         };
@@ -195,7 +195,7 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// One that cannot go on ends them all: whoever looks after the daemon must hear of it.
+    /// A sweep that cannot continue ends all of them, so that the service manager notices.
     fn fail(&mut self, failure: Failure) {
         self.next.clear();
         self.running.values().for_each(|(_, control)| control.cancel.cancel());
@@ -213,7 +213,7 @@ impl<'a> Supervisor<'a> {
                 self.log.remark(&format!("reloaded {}", read.collect::<String>()));
                 self.apply(plans);
             }
-            // A mistake in the file does not end a daemon that works.
+            // An error in the file does not end a working daemon.
             Err(failure) => {
                 say("warning", format!("{failure}; continuing with the previous settings"));
             }
@@ -222,7 +222,7 @@ impl<'a> Supervisor<'a> {
     }
 }
 
-/// The next of a signal; never, where it is not listened for.
+/// Waits for the next signal of a kind; forever if it is not handled.
 async fn heard(signal: &mut Option<Signal>) -> Option<()> {
     match signal {
         Some(signal) => signal.recv().await,

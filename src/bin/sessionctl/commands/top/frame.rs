@@ -1,4 +1,4 @@
-//! Draws the view: a head, the rows or a text, and a foot, in whatever room there is.
+//! Draws the view: a head, the rows or a text, and a foot, at any terminal size.
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -12,9 +12,9 @@ use super::view::{Mode, View};
 use crate::commands::list;
 use crate::console::output::{Cell, DISPENSABLE, Row, tell_apart};
 
-/// Lower than this the foot is one line.
+/// Below this height, the foot is one line.
 const SMALL: u16 = 16;
-/// The rows that are to be seen whatever the head has to say.
+/// The minimum number of visible rows, whatever the size of the head.
 const ROWS: u16 = 3;
 
 pub fn draw(view: &mut View, color: bool, frame: &mut Frame<'_>) {
@@ -22,11 +22,11 @@ pub fn draw(view: &mut View, color: bool, frame: &mut Frame<'_>) {
     paint(view, color, area, frame.buffer_mut());
 }
 
-/// Draws it into a buffer.
+/// Draws the view into a buffer.
 pub fn paint(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
     let foot: Vec<String> = fold(&foot(view), area.width);
     let most = match &view.mode {
-        // Who cannot read all of a question cannot answer it.
+        // A question can be answered only if all of it is visible.
         Mode::Question(..) => area.height,
         _ if area.height < SMALL => area.height.min(1),
         _ => 3,
@@ -35,7 +35,7 @@ pub fn paint(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
     view.is_question_whole = foot.len() <= usize::from(foot_height);
     let room = area.height - foot_height;
     let lines = wrap(&head(view), area.width);
-    // The head gives way to the rows, but for its first two lines.
+    // The head shrinks in favor of the rows, but keeps its first two lines.
     let head_height = (lines.len() as u16).min(room.saturating_sub(ROWS + 1).max(room.min(2)));
     for (y, line) in lines.iter().take(head_height.into()).enumerate() {
         let mut x = area.x;
@@ -75,8 +75,8 @@ fn style(tone: Tone, color: bool) -> Style {
     }
 }
 
-/// Pieces on lines that are as wide as the screen. What is wider than that by itself is cut; the
-/// title stays one line.
+/// Arranges pieces on lines of the screen's width. A piece that is wider is cut; the title stays on
+/// one line.
 fn wrap(groups: &[Vec<Piece>], width: u16) -> Vec<Vec<Piece>> {
     let mut lines = Vec::new();
     for (at, group) in groups.iter().enumerate() {
@@ -98,7 +98,7 @@ fn wrap(groups: &[Vec<Piece>], width: u16) -> Vec<Vec<Piece>> {
     lines
 }
 
-/// The rows, from the one at the top on, with the selected one among them.
+/// Draws the rows, beginning with the top one, so that the selected one is visible.
 fn rows(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
     let now = view.snapshot.as_ref().map(|snapshot| snapshot.now);
     let shown = usize::from(area.height.saturating_sub(1));
@@ -118,7 +118,8 @@ fn rows(view: &mut View, color: bool, area: Rect, buffer: &mut Buffer) {
         .enumerate()
         .map(|(at, name)| {
             let widest = rows.iter().map(|row| width_of(&text(row, at))).max();
-            // One long name must not push the other columns off the screen; the rest stays whole.
+            // One long name must not push the other columns off the screen. Other cells are not
+            // cut.
             let most = if *name == "user" { usize::from(area.width / 3) } else { usize::MAX };
             let widest = widest.unwrap_or(0).min(most);
             (at, widest.max(name.len()))
@@ -178,7 +179,7 @@ fn line(
     }
 }
 
-/// A text from its line `top` on, folded; gives back where it really begins.
+/// Draws a text from its line `top`, wrapped; returns the line at which it really begins.
 fn text(lines: &[String], top: usize, area: Rect, buffer: &mut Buffer) -> usize {
     let folded: Vec<String> = lines.iter().flat_map(|line| fold(line, area.width)).collect();
     let height = usize::from(area.height);
@@ -189,7 +190,7 @@ fn text(lines: &[String], top: usize, area: Rect, buffer: &mut Buffer) -> usize 
     top
 }
 
-/// Writes where there is a place for it: what is outside of the buffer would be a panic.
+/// Writes only inside the buffer: writing outside would panic.
 fn put(buffer: &mut Buffer, at: (u16, u16), text: &str, width: usize, style: Style) {
     if buffer.area.contains(at.into()) {
         buffer.set_stringn(at.0, at.1, text, width, style);
@@ -200,7 +201,7 @@ fn width_of(text: &str) -> usize {
     Span::raw(text).width()
 }
 
-/// A line on as many as it takes, broken between words where there are any.
+/// Wraps a line, between words if possible.
 fn fold(line: &str, width: u16) -> Vec<String> {
     let width = usize::from(width.max(1));
     let mut folded = vec![String::new()];

@@ -1,5 +1,5 @@
-//! The words of the view: its head, line by line, its foot and its help. What comes from documents is
-//! made harmless here.
+//! The texts of the view: the lines of its head, its foot and its help. Text from documents is made
+//! safe here.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use sessionctl::top::{Counts, Rates, Snapshot};
 use super::view::{Mode, View};
 use crate::console::text::{exact_duration, grouped, neutral, relative, short_duration, since};
 
-/// A piece of a line, which stays together.
+/// A piece of a line, which is not broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
     pub text: String,
     pub tone: Tone,
 }
 
-/// How a piece looks.
+/// The style of a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     Plain,
@@ -34,7 +34,7 @@ fn bad(text: impl Into<String>) -> Piece {
     Piece { text: text.into(), tone: Tone::Bad }
 }
 
-/// After so long without an answer the view says so.
+/// After this time without an answer, the view reports it.
 const SILENCE: Duration = Duration::from_secs(3);
 
 /// The head: lines of pieces, the most important first.
@@ -60,7 +60,7 @@ fn title(view: &View) -> Vec<Piece> {
     vec![Piece { text: name, tone: Tone::Strong }, plain(pace)]
 }
 
-/// Why what is shown is old.
+/// Why the data is old.
 fn trouble(view: &View) -> Option<Piece> {
     let shown = match &view.snapshot {
         Some(_) => format!("; showing data from {} ago", short_duration(view.age)),
@@ -175,7 +175,7 @@ fn sweeper(view: &View, snapshot: &Snapshot) -> Piece {
     }
 }
 
-/// Which sessions are shown, where not all are.
+/// Which sessions are shown, if not all.
 fn filter(view: &View, snapshot: &Snapshot) -> Option<Vec<Piece>> {
     let mut pieces = Vec::new();
     if let Some(state) = view.wanted.state {
@@ -192,7 +192,7 @@ fn filter(view: &View, snapshot: &Snapshot) -> Option<Vec<Piece>> {
     (!pieces.is_empty()).then_some(pieces)
 }
 
-/// The foot: what was done, what is asked, or what can be typed.
+/// The foot: the last result, a question, or the keys.
 pub fn foot(view: &View) -> String {
     match &view.mode {
         Mode::Typing(typed) => format!("/{}_  (a user, or 8 characters of an id)", neutral(typed)),
@@ -208,7 +208,7 @@ pub fn foot(view: &View) -> String {
     }
 }
 
-/// The help, and why some of it all is unknown.
+/// The help, and why some values are unknown.
 pub fn help(view: &View) -> Vec<String> {
     let mut lines: Vec<String> = [
         "arrows j k      move; also PgUp PgDn Home End",

@@ -1,5 +1,4 @@
-//! Logs one session out: by the library's own purge of its one `_id`, which repeats the user that the
-//! question named.
+//! Logs out one session, with a purge of its `_id` that repeats the user named in the question.
 
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ use crate::console::signals::Signals;
 use crate::console::text::neutral;
 use crate::context::selected::written;
 
-/// Who is to be logged out, and what may stop it.
+/// The session to log out, and what is needed for it.
 pub struct LogOut {
     pub store: Store,
     pub line: Entry,
@@ -27,7 +26,7 @@ pub struct LogOut {
     pub signals: Signals,
 }
 
-/// The session as the question names it: its short form, and its user.
+/// The session in the words of the question: its short id, and its user.
 pub fn name(line: &Entry) -> String {
     let user = line.session.user.as_ref().map(|user| format!(" of user {}", neutral(user)));
     format!(
@@ -38,7 +37,7 @@ pub fn name(line: &Entry) -> String {
 }
 
 impl LogOut {
-    /// The sentence that reports it.
+    /// The sentence that reports the log-out.
     pub async fn carry_out(self, confirmed: Confirmed) -> Result<String, Failure> {
         let Self { store, line, .. } = &self;
         let name = name(line);
@@ -56,7 +55,7 @@ impl LogOut {
         let typed = SelectionArgs { ids, user, ..SelectionArgs::default() };
         let mut job = Job::new(store.clone(), purge, written(&typed, now), action.clone());
         job.report.matched = Some(1);
-        // The screen belongs to the view.
+        // The view owns the screen, so there is no progress bar.
         let quiet = true;
         let means = Means::new(&self.signals, quiet, &self.audit);
         let Applied { report, outcome } =
@@ -75,8 +74,8 @@ impl LogOut {
     }
 }
 
-/// Why no session of `store` can be logged out. Found before the question, so that nobody confirms
-/// what must fail. A server that cannot be asked now is no reason.
+/// Why sessions of `store` cannot be logged out. This is checked before the question, so that
+/// nobody confirms something that must fail. An unreachable server is not a reason.
 pub async fn refusal(store: &Store, named: bool) -> Option<Failure> {
     let action = format!("log out sessions of {}", store.namespace());
     match check_layout(store, named).await {
@@ -95,14 +94,14 @@ pub async fn refusal(store: &Store, named: bool) -> Option<Failure> {
     Some(Failure::new(Exit::Failed, sentence))
 }
 
-/// A write requires a layout that is certain, or one that the operator named.
+/// A write requires a certain layout, or one that the operator named.
 async fn check_layout(store: &Store, named: bool) -> Result<(), Error> {
     let named = named.then(|| store.layouts());
     let connection = store.connection();
     let choice = connection.choose_layouts(store.name(), named, None, Purpose::Changing).await?;
     let certain = choice.certain()?;
     match &choice {
-        // Another store may have written the documents since.
+        // Another store may have written documents in the meantime.
         Choice::Detected { verdict, .. } if certain.name() != store.layouts().name() => {
             Err(verdict.clone().into())
         }

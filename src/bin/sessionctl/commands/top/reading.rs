@@ -1,5 +1,5 @@
-//! Reads what the view shows, in tasks of its own: the view goes on drawing while no server answers,
-//! and no reading is ever broken off.
+//! Reads the data of the view in separate tasks, so that the view keeps drawing while no server
+//! answers, and no read is cancelled.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::commands::inspect as whole;
 use crate::console::json::pretty_text;
 use crate::console::output::Cell;
 
-/// After so long a snapshot is left to itself, and another one begun.
+/// After this time, a snapshot is abandoned and another one is started.
 const HOPELESS: Duration = Duration::from_secs(20);
-/// The same of a count, which the server itself gives up before that.
+/// The same for a count. The server's own time limit is shorter.
 const HOPELESS_COUNT: Duration = Duration::from_secs(200);
 
-/// What the view wants to see, and how often.
+/// What the view shows, and how often it is read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asking {
     pub wanted: Wanted,
@@ -28,23 +28,23 @@ pub struct Asking {
     pub paused: bool,
 }
 
-/// What was read.
+/// The data that was read.
 pub enum Update {
-    /// The store that writes here, and why none of its sessions can be logged out.
+    /// The store with the detected layout, and why its sessions cannot be logged out.
     Store(Box<Store>, Option<String>),
-    /// A snapshot is under way.
+    /// A snapshot has started.
     Began,
     Snapshot(Box<Snapshot>, Wanted),
-    /// Why there was no snapshot; another one will be taken.
+    /// The error of a snapshot. Another one follows.
     Trouble(String),
     Counts(Result<Counts, Error>),
-    /// The lines of a session.
+    /// The lines about one session.
     Inspected(Result<Vec<String>, String>),
 }
 
-/// Where it is read from.
+/// The source of the data.
 pub struct Poller {
-    /// `None` while the collection is empty, so that nothing tells the layout.
+    /// `None` while the collection is empty, because its layout is unknown.
     pub store: Option<Store>,
     pub connection: Connection,
     pub collection: String,
@@ -54,7 +54,7 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Reads until nobody listens any more.
+    /// Reads until the view is closed.
     pub async fn poll(self, mut asked: watch::Receiver<Asking>, updates: mpsc::Sender<Update>) {
         let store = loop {
             match self.find().await {
@@ -111,13 +111,13 @@ async fn snapshots(
         let snapshot = tokio::spawn(async move { own.snapshot(&looking, remembered).await });
         let snapshot = tokio::select! {
             snapshot = snapshot => snapshot,
-            // Its connection may be dead. The task goes on by itself.
+            // Its connection may be dead. The task continues detached.
             () = tokio::time::sleep(HOPELESS) => continue,
         };
         let (told, least) = match snapshot {
             Ok(Ok((snapshot, remembers))) => {
                 memory = remembers;
-                // Whatever is searched for may cost as much as a count.
+                // A search may cost as much as a count.
                 let least =
                     if wanted.is_some() { Counts::rest(snapshot.took) } else { Duration::ZERO };
                 (Update::Snapshot(Box::new(snapshot), wanted), least)
@@ -146,7 +146,7 @@ async fn count_states(
             () = tokio::time::sleep(HOPELESS_COUNT) => continue,
         };
         let Ok(counts) = counts else { return };
-        // What failed may have cost as much, unless no server did anything.
+        // A failed read may have cost as much, unless no server was reached.
         let is_away = |error: &Error| error.is_transient() && error.code().is_none();
         let least = match &counts {
             Err(error) if is_away(error) => Duration::ZERO,
@@ -163,8 +163,8 @@ async fn count_states(
     }
 }
 
-/// Waits till the next reading is due: after the interval, but after `least` at the earliest, and
-/// not while it is paused. At once where something else is asked for. `false`: nobody listens.
+/// Waits until the next read is due: after the interval, but at least after `least`, and not while
+/// paused. Returns at once if the view needs other data, and `false` if the view is closed.
 async fn rest(asked: &mut watch::Receiver<Asking>, least: Duration) -> bool {
     loop {
         let Asking { interval, paused, .. } = asked.borrow_and_update().clone();
@@ -183,7 +183,7 @@ async fn rest(asked: &mut watch::Receiver<Asking>, least: Duration) -> bool {
     }
 }
 
-/// Reads one session whole.
+/// Reads one whole session.
 pub async fn inspect(store: Store, line: Entry, full_ids: bool, updates: mpsc::Sender<Update>) {
     let lines = async {
         let now = store.now().await?;

@@ -1,5 +1,4 @@
-//! The terminal while a view is drawn on it, and what is typed there. However the view ends, the
-//! terminal is left as it was found.
+//! The terminal during a view, and its keys. However the view ends, the terminal is restored.
 
 use std::io::{self, Stdout};
 use std::sync::Once;
@@ -18,15 +17,15 @@ use tokio::sync::mpsc;
 
 use crate::console::output;
 
-/// Whether the terminal is ours.
+/// Whether the terminal is in raw mode.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// The terminal, in raw mode and on its other screen.
+/// The terminal in raw mode, on the alternate screen.
 pub struct Screen(Terminal<CrosstermBackend<Stdout>>);
 
 impl Screen {
     pub fn open(color: bool) -> io::Result<Self> {
-        // What a panic says would be lost on the other screen.
+        // The message of a panic would be lost on the alternate screen.
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
@@ -35,7 +34,7 @@ impl Screen {
                 before(panic);
             }));
         });
-        // It was decided already whether there are colors.
+        // Whether to use colors was already decided.
         force_color_output(color);
         TAKEN.store(true, Ordering::SeqCst);
         let opened = enable_raw_mode()
@@ -60,13 +59,13 @@ impl Drop for Screen {
 
 fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
-        // A terminal that is gone needs nothing.
+        // A closed terminal needs no restoring.
         let _ = execute!(output::screen(), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
 }
 
-/// What is typed, read on a thread of its own: it cannot be told to stop, and ends with the process.
+/// The keys, read on a separate thread, which cannot be stopped and ends with the process.
 pub fn events() -> mpsc::UnboundedReceiver<io::Result<Event>> {
     let (sender, events) = mpsc::unbounded_channel();
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! What the view knows and what a key makes of it. Pure: no terminal, no server, no clock.
+//! The state of the view, and the effect of each key. Pure: no terminal, no server, no clock.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::reading::Asking;
 use crate::console::confirm::{Asked, Confirmed};
 use crate::console::text::neutral;
 
-/// What is on the screen, and how it came there.
+/// The contents of the screen, and how they came about.
 pub struct View {
     pub namespace: String,
     pub layout: Option<String>,
@@ -22,51 +22,51 @@ pub struct View {
     pub paused: bool,
     pub wanted: Wanted,
     pub snapshot: Option<Snapshot>,
-    /// How long ago that snapshot came.
+    /// The age of the snapshot.
     pub age: Duration,
-    /// How long the one under way has been so.
+    /// How long the current snapshot has been running.
     pub waiting: Option<Duration>,
-    /// Why the last one failed.
+    /// The error of the last snapshot.
     pub trouble: Option<String>,
     pub counts: Option<Result<Counts, Error>>,
     pub mode: Mode,
     pub selected: usize,
-    /// The first row that is shown.
+    /// The first visible row.
     pub top: usize,
-    /// Other sessions are looked for than those that were found.
+    /// Whether the filter changed since these sessions were found.
     pub is_searching: bool,
-    /// What came of the last thing that was done.
+    /// The result of the last action.
     pub notice: Option<String>,
-    /// A log-out is under way.
+    /// Whether a log-out is running.
     pub is_ending: bool,
-    /// Whether the selection was moved, and so stays with its session.
+    /// Whether the operator moved the selection, so that it stays on its session.
     has_moved: bool,
     /// Whether the question fits on the screen.
     pub is_question_whole: bool,
     way_out: Option<Action>,
-    /// Why no session can be logged out.
+    /// Why sessions cannot be logged out.
     refusal: Option<String>,
 }
 
-/// What the keys are for.
+/// The meaning of the keys.
 #[derive(Debug)]
 pub enum Mode {
     Rows,
-    /// A filter is typed.
+    /// The operator types a filter.
     Typing(String),
-    /// This session is about to be logged out.
+    /// The question whether to log out this session.
     Question(Box<Entry>, Asked),
-    /// A session whole, and the line at the top.
+    /// A whole session, and the line at the top.
     Inspect(Vec<String>, usize),
     Help(usize),
 }
 
-/// What is to be done outside the view.
+/// An action outside the view.
 #[derive(Debug)]
 pub enum Act {
     Nothing,
     Leave,
-    /// Something else is to be read.
+    /// Read other data.
     Ask,
     Inspect(Entry),
     LogOut(Entry, Confirmed),
@@ -74,7 +74,7 @@ pub enum Act {
 
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(3600);
-/// How far a page goes.
+/// The rows of a page.
 const PAGE: isize = 10;
 
 impl View {
@@ -108,41 +108,42 @@ impl View {
         Asking { wanted: self.wanted.clone(), interval: self.interval, paused: self.paused }
     }
 
-    /// The server's clock, as it goes on since the last snapshot.
+    /// The server's clock, advanced since the last snapshot.
     pub fn now(&self) -> Option<DateTime> {
         let age = i64::try_from(self.age.as_millis()).unwrap_or(i64::MAX);
         let now = self.snapshot.as_ref()?.now.timestamp_millis();
         Some(DateTime::from_millis(now.saturating_add(age)))
     }
 
-    /// The sessions that were found, if it is known which.
+    /// The sessions that were found, if known.
     pub fn entries(&self) -> &[Entry] {
         let found = self.snapshot.as_ref().and_then(|snapshot| snapshot.found.as_ref().ok());
         found.map_or(&[], |found| found.entries.as_slice())
     }
 
-    /// Takes in the layout, and why none of its sessions can be logged out.
+    /// Updates the layout, and why its sessions cannot be logged out.
     pub fn found(&mut self, layout: &str, refusal: Option<String>) {
         (self.layout, self.refusal) = (Some(layout.to_owned()), refusal);
     }
 
-    /// Takes in what was seen. The selection stays with its session.
+    /// Updates the snapshot. The selection stays on its session.
     pub fn take_snapshot(&mut self, snapshot: Snapshot, wanted: &Wanted, way_out: Option<Action>) {
         if *wanted != self.wanted {
-            // The answer to a question that nobody asks any more.
+            // This snapshot is for an earlier filter.
             return;
         }
         let before = self.entries().get(self.selected).map(|entry| entry.key.clone());
         (self.snapshot, self.way_out, self.trouble) = (Some(snapshot), way_out, None);
         self.is_searching = false;
-        // Whoever has not moved watches the newest.
+        // Without a moved selection, the newest session is selected.
         let before = before.filter(|_| self.has_moved);
         let same = before.and_then(|key| self.entries().iter().position(|entry| entry.key == key));
         let last = self.entries().len().saturating_sub(1);
         self.selected = same.unwrap_or(self.selected).min(last);
     }
 
-    /// Takes in a count. One that failed leaves the numbers before it, which tell their age.
+    /// Updates the counts. A failed count keeps the previous numbers, which are shown with their
+    /// age.
     pub fn take_counts(&mut self, counts: Result<Counts, Error>) {
         match (&counts, &self.counts) {
             (Err(error), Some(Ok(_))) if error.is_transient() => {}
@@ -154,12 +155,12 @@ impl View {
         match (lines, &self.mode) {
             (Ok(lines), Mode::Rows) => self.mode = Mode::Inspect(lines, 0),
             (Err(why), _) => self.notice = Some(why),
-            // Something else was begun meanwhile.
+            // The operator did something else in the meantime.
             (Ok(_), _) => {}
         }
     }
 
-    /// Whether a question stands on the screen for the first time.
+    /// Whether a question is on the screen for the first time.
     pub fn question_was_drawn(&mut self) -> bool {
         match &mut self.mode {
             Mode::Question(_, asked) if self.is_question_whole => asked.seen(),
@@ -167,7 +168,7 @@ impl View {
         }
     }
 
-    /// What a key does.
+    /// Handles a key.
     pub fn key(&mut self, key: KeyEvent) -> Act {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         if control && matches!(key.code, KeyCode::Char('c')) {
@@ -249,7 +250,7 @@ impl View {
         self.selected = self.selected.saturating_add_signed(by).min(last);
     }
 
-    /// Other sessions are wanted: those on the screen are not they.
+    /// The filter changed, so the sessions on the screen are outdated.
     fn seek(&mut self) -> Act {
         if let Some(snapshot) = &mut self.snapshot {
             snapshot.found = Ok(sessionctl::top::Found::default());
@@ -279,7 +280,7 @@ impl View {
         Act::Nothing
     }
 
-    /// Asks about the selected session, or says why there is nothing to ask.
+    /// Asks about the selected session, or reports why that is impossible.
     fn ask(&mut self) {
         let (Some(entry), Some(way_out)) =
             (self.entries().get(self.selected).cloned(), &self.way_out)
@@ -325,7 +326,7 @@ impl View {
     }
 }
 
-/// Where a text is scrolled to; `None` if the key closes it.
+/// The new scroll position of a text; `None` if the key closes it.
 fn scrolled(code: KeyCode, top: usize) -> Option<usize> {
     let by = match code {
         KeyCode::Char('j') | KeyCode::Down => 1,

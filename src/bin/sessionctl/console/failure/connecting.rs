@@ -1,4 +1,4 @@
-//! What to do about a connection string that cannot be used, and about TLS that does not work.
+//! Hints about unusable connection strings, and about TLS failures.
 
 use sessionctl::error::{TlsFault, UriFault};
 
@@ -32,7 +32,8 @@ pub(super) fn tls(fault: &TlsFault) -> Option<String> {
             "remove tls=true and the other TLS options; with mongodb+srv, add tls=false".to_owned()
         }
         TlsFault::Required => {
-            "add tls=true to the connection string, and tlsCAFile=FILE for a private authority"
+            "add tls=true to the connection string, and tlsCAFile=FILE if a private authority \
+             signed the certificate"
                 .to_owned()
         }
         TlsFault::UnknownAuthority { trusted: Some(_) } => {
@@ -50,7 +51,7 @@ pub(super) fn tls(fault: &TlsFault) -> Option<String> {
                 .to_owned()
         }
         TlsFault::Closed { with_certificate: true } | TlsFault::Refused(_) => {
-            "see the log of the server for the reason".to_owned()
+            "the log of the server shows the reason".to_owned()
         }
         _ => return None,
     })

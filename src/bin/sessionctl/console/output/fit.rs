@@ -1,27 +1,27 @@
-//! Which columns of a table a terminal has room for. Text is shortened; where that is not enough, whole
-//! columns are left away. Ids, numbers, times and states are shown whole or not at all: `19,9...` is no
-//! number.
+//! Chooses the columns of a table that fit a terminal. Text is shortened; if that is not enough,
+//! whole columns are dropped. Ids, numbers, times and states are never cut: `19,9...` would be
+//! misleading.
 
 use console::measure_text_width;
 
 use super::row::Row;
 
-/// What is left away first. After these it is the last column.
+/// The columns that are dropped first. After these, the last column is dropped.
 pub const DISPENSABLE: [&str; 6] = ["bytes", "certainty", "created", "touched", "expires", "user"];
 /// Text is not shortened below this.
 const LEAST: usize = 12;
-/// Blanks between two columns.
+/// The number of spaces between two columns.
 const GAP: usize = 2;
 
-/// A column: its place in the row, the width it needs, and the width it can do with.
+/// A column: its index in the row, its width, and its minimum width.
 struct Column {
     at: usize,
     width: usize,
     least: usize,
 }
 
-/// The columns that are shown, each with its width. `shown` says which they are where rows of the same
-/// table were printed before.
+/// The columns to show, each with its width. `shown` are the columns of earlier rows of the same
+/// table.
 pub fn fit(
     rows: &[Row],
     texts: &[Vec<String>],
@@ -35,7 +35,7 @@ pub fn fit(
         .map(|at| {
             let widest = texts.iter().map(|texts| measure_text_width(&texts[at])).max();
             let width = widest.unwrap_or(0).max(first.0[at].0.len());
-            // What names the row is not shortened.
+            // The column that identifies the row is not shortened.
             let is_text = at > 0 && rows.iter().all(|row| row.0[at].1.can_be_cut());
             let width = if is_text { width.min(room) } else { width };
             Column { at, width, least: if is_text { width.min(LEAST) } else { width } }
@@ -51,7 +51,7 @@ pub fn fit(
         });
         columns.remove(dispensable.unwrap_or(columns.len() - 1));
     }
-    // The widest text gives way first.
+    // The widest text is shortened first.
     let mut excess = needed(&columns, |column| column.width).saturating_sub(room);
     while excess > 0 {
         let widest = columns.iter_mut().filter(|column| column.width > column.least);

@@ -1,20 +1,20 @@
-//! Several answers that are printed as one.
+//! Combines several results into one document.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::args::Format;
 
-/// Answers that are printed as one: an array in JSON, one header in CSV.
+/// Several results that are printed as one document: an array in JSON, one header in CSV.
 #[derive(Debug, Default)]
 pub struct Joined(AtomicBool);
 
 impl Joined {
-    /// Whether nothing was printed yet; from now on something was.
+    /// Returns whether nothing was printed yet, and records that something is now.
     pub fn begins(&self) -> bool {
         !self.0.swap(true, Ordering::Relaxed)
     }
 
-    /// What ends the answer.
+    /// The end of the document.
     pub fn end(&self, format: Format) -> &'static str {
         match (format, self.begins()) {
             (Format::Json, true) => "[]\n",

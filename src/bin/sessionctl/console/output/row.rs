@@ -1,4 +1,4 @@
-//! One row model for all formats: cells, each of which knows how it is written.
+//! One row model for all formats: cells that know how to print themselves.
 
 use std::io::{self, Write};
 
@@ -15,9 +15,9 @@ use crate::console::text::{grouped, neutral, relative};
 pub enum Cell {
     Null,
     Text(String),
-    /// An id: printed as it is in CSV, where other text is guarded against formulas.
+    /// An id: printed unchanged in CSV, where other text is protected against formulas.
     Id(String),
-    /// The beginning of an id, lengthened where another row's id begins so, too.
+    /// The beginning of an id, lengthened if the id of another row begins alike.
     Short(ShortId),
     State(State),
     Time(DateTime),
@@ -29,7 +29,7 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// A cell for what may be absent.
+    /// A cell for a value that may be absent.
     pub fn maybe<T>(value: Option<T>, cell: impl FnOnce(T) -> Self) -> Self {
         value.map_or(Self::Null, cell)
     }
@@ -53,7 +53,7 @@ impl Cell {
             Value::Null => String::new(),
             Value::String(text) => {
                 let text = neutral(&text).into_owned();
-                // A spreadsheet would carry out what begins so.
+                // A spreadsheet would interpret such text as a formula.
                 let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
                 if formula && !self.is_plain_id() { format!("'{text}") } else { text }
             }
@@ -89,7 +89,7 @@ impl Cell {
         }
     }
 
-    /// Whether it still says something true when its end is missing.
+    /// Whether it can be shortened without becoming wrong.
     pub(super) fn can_be_cut(&self) -> bool {
         matches!(self, Self::Null | Self::Text(_) | Self::Json(_))
     }
@@ -99,7 +99,7 @@ impl Cell {
     }
 }
 
-/// One row: names and cells, in the order of the contract.
+/// One row: keys and cells, in the documented order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row(pub Vec<(&'static str, Cell)>);
 
@@ -120,12 +120,13 @@ impl Row {
         })
     }
 
-    /// As the JSON object that is printed.
+    /// The row as a JSON object.
     pub fn json(&self) -> Value {
         Value::Object(self.0.iter().map(|(key, cell)| ((*key).to_owned(), cell.json())).collect())
     }
 
-    /// The same as compact text, without a value in between: a million rows are written so.
+    /// The same as compact text, without an intermediate value, because a million rows may be
+    /// printed.
     pub(super) fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
         for (at, (key, cell)) in self.0.iter().enumerate() {
             out.write_all(if at == 0 { b"{\"" } else { b",\"" })?;

@@ -18,7 +18,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// How bad it is.
+/// The severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     Error,
@@ -43,7 +43,7 @@ impl Level {
         }
     }
 
-    /// As sd-daemon(3) has it.
+    /// The level of sd-daemon(3).
     fn priority(self) -> &'static str {
         match self {
             Self::Error => "<3>",
@@ -53,11 +53,11 @@ impl Level {
     }
 }
 
-/// How this process writes its lines.
+/// The format of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineFormat {
     Plain,
-    /// As plain, with the level before each line.
+    /// Like plain, with the level before each line.
     Journal,
     Json,
 }
@@ -83,7 +83,7 @@ impl LineFormat {
         }
     }
 
-    /// Text as it is.
+    /// Unchanged text.
     pub(super) fn bare(self, text: &str, now: DateTime) -> String {
         match self {
             Self::Json => object(Level::Info, text, Map::new(), now),
@@ -91,7 +91,7 @@ impl LineFormat {
         }
     }
 
-    /// What happened, with fields for a program.
+    /// An event, with fields for programs.
     pub(super) fn event(
         self,
         level: Level,
@@ -142,7 +142,7 @@ fn styled(label: &str) -> String {
     .to_string()
 }
 
-/// Whether this is the file that `JOURNAL_STREAM` names.
+/// Whether this is the file in `JOURNAL_STREAM`.
 pub(super) fn is_stream(journal_stream: &str, file: &Stat) -> bool {
     journal_stream == format!("{}:{}", file.st_dev, file.st_ino)
 }
@@ -159,7 +159,7 @@ mod tests {
         value.as_object().unwrap().clone()
     }
 
-    /// Without colors, also where the tests run in a terminal.
+    /// Without colors, even if the tests run in a terminal.
     fn labelled(format: LineFormat, label: &str, text: &str) -> String {
         console::set_colors_enabled_stderr(false);
         format.labelled(label, text, NOW)

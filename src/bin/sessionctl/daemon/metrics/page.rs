@@ -1,7 +1,7 @@
 //! The metrics as text.
 //!
-//! The format is 0.0.4, not that of `OpenMetrics`: the node exporter's textfile collector reads nothing
-//! else. It wants a counter's whole name in `# TYPE`, no `info` type and no `# EOF`.
+//! The format is 0.0.4, not that of `OpenMetrics`: the node exporter's textfile collector accepts
+//! nothing else. It requires the full name of a counter in `# TYPE`, no `info` type and no `# EOF`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,7 +29,7 @@ pub(super) fn write(
 
 type Labels<'a, const N: usize> = [(&'static str, &'a str); N];
 
-/// The families, one after the other: the format wants the series of each together.
+/// The families, one after the other: the format requires the series of a family to be together.
 struct Page<'e, 's> {
     encoder: DescriptorEncoder<'e>,
     swept: &'s BTreeMap<String, Swept>,
@@ -176,13 +176,13 @@ impl Page<'_, '_> {
     }
 }
 
-/// The counts of a layout begin at 0, so that the first of them is an increase, too. Where no layout
-/// was known there was a pass that broke off, and most likely nothing else.
+/// The counts of a layout begin at 0, so that the first one is an increase, too. Without a layout,
+/// there was probably only a failed pass.
 fn is_told([_, (_, layout)]: Labels<'_, 2>, has_begun: bool) -> bool {
     has_begun || !layout.is_empty()
 }
 
-/// A counter's value is written like a gauge's: else its name would get another `_total`.
+/// A counter is written like a gauge, because otherwise its name would get a second `_total`.
 fn sample<const N: usize>(
     family: &mut MetricEncoder<'_>,
     labels: &Labels<'_, N>,

@@ -1,4 +1,4 @@
-//! What the metrics know of each namespace.
+//! The metrics of each namespace.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use bson::DateTime;
 use prometheus_client::metrics::histogram::Histogram;
 use sessionctl::purge::Throttled;
 
-/// The upper bounds of the batches' durations, in seconds.
+/// The upper bounds of batch durations, in seconds.
 pub const BUCKETS: [f64; 13] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-/// What is known of a namespace. What is not known has no series.
+/// The metrics of a namespace. Unknown values have no series.
 #[derive(Debug, Default)]
 pub struct Swept {
     pub interval: Option<Duration>,
@@ -23,7 +23,7 @@ pub struct Swept {
     pub succeeded: Option<DateTime>,
 }
 
-/// What only ever grows: it stays also where the layout changes.
+/// The counters, which are kept even if the layout changes.
 #[derive(Debug)]
 pub struct Totals {
     pub deleted: u64,

@@ -10,7 +10,7 @@ pub fn key(letter: char) -> KeyEvent {
     KeyEvent::new(KeyCode::Char(letter), KeyModifiers::NONE)
 }
 
-/// A session with this id, as a look finds it.
+/// A session with this id, as in a snapshot.
 fn line(id: &str) -> Entry {
     let document = bson::doc! {
         "_id": id, "expires": DateTime::from_millis(NOW + 60_000),
@@ -49,7 +49,7 @@ fn look(ids: &[&str]) -> Snapshot {
     }
 }
 
-/// A view that has seen three sessions.
+/// A view with three sessions.
 pub fn view() -> View {
     let mut view = View::new("shop.sessions".to_owned(), false, Duration::from_secs(2));
     view.found("connect-mongo-json", None);
@@ -84,7 +84,7 @@ fn it_is_left_by_q_escape_and_ctrl_c_and_by_ctrl_c_from_everywhere() {
         let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
         assert!(matches!(view.key(ctrl_c), Act::Leave), "{before}");
     }
-    // Where a text is typed or read, they only end that.
+    // While a filter is typed or a text is shown, these keys only end that.
     for before in ["x", "?"] {
         assert!(matches!(typed(&mut view(), &format!("{before}q")), Act::Nothing));
     }
@@ -132,7 +132,7 @@ fn a_yes_counts_only_when_its_question_was_seen_and_whole() {
     seen.is_question_whole = true;
     assert!(seen.question_was_drawn(), "what was typed ahead is dropped now");
     assert!(!seen.question_was_drawn(), "and never again");
-    // Another row is where it was.
+    // Another row is now in its place.
     seen.take_snapshot(look(&["new", IDS[2]]), &Wanted::default(), Some(Action::Expire));
     match typed(&mut seen, "y") {
         Act::LogOut(line, _) => assert_eq!(line.key, Key::from(IDS[1])),
@@ -165,7 +165,7 @@ fn one_log_out_at_a_time_and_none_of_what_is_over() {
     view.take_snapshot(over.clone(), &Wanted::default(), Some(Action::Expire));
     typed(&mut view, "x");
     assert!(view.notice.as_ref().unwrap().contains("is already expired"), "{:?}", view.notice);
-    // A store that does not look at the expiry takes it for alive.
+    // A store that ignores the expiry treats it as live.
     view.take_snapshot(over, &Wanted::default(), Some(Action::Delete));
     typed(&mut view, "x");
     assert!(matches!(view.mode, Mode::Question(..)));
@@ -186,7 +186,7 @@ fn the_states_are_gone_through_and_a_filter_is_typed() {
     pressed(&mut view, KeyCode::Backspace);
     assert!(matches!(pressed(&mut view, KeyCode::Enter), Act::Ask));
     assert_eq!(view.wanted.text.as_deref(), Some("qj"));
-    // What was found for another filter comes too late.
+    // A result for another filter comes too late.
     view.take_snapshot(look(&IDS), &Wanted::default(), None);
     assert!(view.entries().is_empty() && view.is_searching);
     let wanted = view.wanted.clone();
