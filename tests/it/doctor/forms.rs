@@ -87,7 +87,10 @@ fn of_many_sessions_a_random_sample_is_counted_and_that_is_said() {
     let far = findings.iter().find(|finding| finding["check"] == "expiry-far").unwrap();
     assert_eq!(far["what"], "no session expires more than two years from now, in the sample");
     let table = db.sessionctl(&["doctor", "--sample", "100"]).exits(4).stdout;
-    assert!(table.contains("documents  1,000, of which a random sample of 100 was examined"), "{table}");
+    assert!(
+        table.contains("documents  1,000, of which a random sample of 100 was examined"),
+        "{table}"
+    );
     // A sample that is as large as the collection is none.
     let all = db.sessionctl(&["doctor", "--sample", "1000", "-o", "json"]).exits(4).json();
     assert_eq!(all["looked_at"], 1000);
