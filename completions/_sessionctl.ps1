@@ -51,7 +51,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Restore sessions from an archive')
             [CompletionResult]::new('audit', 'audit', [CompletionResultType]::ParameterValue, 'Read and verify an audit file: who ended which sessions')
             [CompletionResult]::new('sweep', 'sweep', [CompletionResultType]::ParameterValue, 'Purge expired sessions every interval, as a daemon')
-            [CompletionResult]::new('index', 'index', [CompletionResultType]::ParameterValue, 'Manage the TTL index, with which the server deletes expired sessions')
+            [CompletionResult]::new('index', 'index', [CompletionResultType]::ParameterValue, 'Manage the TTL index, by which the server deletes expired sessions')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Report why sessions do not expire or are slow to find, with the commands that fix it')
             [CompletionResult]::new('fix', 'fix', [CompletionResultType]::ParameterValue, 'Repair the expiries of sessions that would never be deleted')
             [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Count sessions by state, size, age, expiry and user')
@@ -68,7 +68,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Print at most N sessions; 0 prints all [default: 50 in a table, else 0]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Print at most N sessions; 0 prints all [default: 50 in a table, else 0]')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by KEY [default: storage order, which is fastest]')
-            [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Print only these columns, in this order. payload.PATH is the value at PATH of the payload, with secrets masked; ip and agent are where the layout says')
+            [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Print only these columns, in this order. payload.PATH is the value at PATH of the payload, with secrets masked; ip and agent are read where the layout says')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable')
             [CompletionResult]::new('--users-from', '--users-from', [CompletionResultType]::ParameterName, 'Sessions of the users in FILE, one per line; - reads them from stdin')
             [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable')
@@ -86,7 +86,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--except-user', '--except-user', [CompletionResultType]::ParameterName, 'Spare the sessions of USER; repeatable')
             [CompletionResult]::new('--except-users-from', '--except-users-from', [CompletionResultType]::ParameterName, 'Spare the sessions of the users in FILE, one per line; - reads them from stdin')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Of what is left, spare each user''s N most recent sessions, and all sessions without a user')
-            [CompletionResult]::new('--unmatched', '--unmatched', [CompletionResultType]::ParameterName, 'Write the users, or else the ids, that match no session to FILE, one per line')
+            [CompletionResult]::new('--unmatched', '--unmatched', [CompletionResultType]::ParameterName, 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]')
             [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'Read the connection string from FILE, so that ps does not show it')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database NAME [default: the one in the connection string, else test]')
@@ -139,7 +139,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--except-user', '--except-user', [CompletionResultType]::ParameterName, 'Spare the sessions of USER; repeatable')
             [CompletionResult]::new('--except-users-from', '--except-users-from', [CompletionResultType]::ParameterName, 'Spare the sessions of the users in FILE, one per line; - reads them from stdin')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Of what is left, spare each user''s N most recent sessions, and all sessions without a user')
-            [CompletionResult]::new('--unmatched', '--unmatched', [CompletionResultType]::ParameterName, 'Write the users, or else the ids, that match no session to FILE, one per line')
+            [CompletionResult]::new('--unmatched', '--unmatched', [CompletionResultType]::ParameterName, 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]')
             [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'Read the connection string from FILE, so that ps does not show it')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database NAME [default: the one in the connection string, else test]')
@@ -195,7 +195,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             break
         }
         'sessionctl;expire' {
-            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed')
             [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions per batch [default: 1000, or 5000 where no ids are needed]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Batches in flight [default: 2 on a standalone, 8 on a replica set]')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Limit to N sessions per second')
@@ -222,7 +222,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--except-user', '--except-user', [CompletionResultType]::ParameterName, 'Spare the sessions of USER; repeatable')
             [CompletionResult]::new('--except-users-from', '--except-users-from', [CompletionResultType]::ParameterName, 'Spare the sessions of the users in FILE, one per line; - reads them from stdin')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Of what is left, spare each user''s N most recent sessions, and all sessions without a user')
-            [CompletionResult]::new('--unmatched', '--unmatched', [CompletionResultType]::ParameterName, 'Write the users, or else the ids, that match no session to FILE, one per line')
+            [CompletionResult]::new('--unmatched', '--unmatched', [CompletionResultType]::ParameterName, 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]')
             [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'Read the connection string from FILE, so that ps does not show it')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database NAME [default: the one in the connection string, else test]')
@@ -256,7 +256,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             break
         }
         'sessionctl;purge' {
-            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed')
             [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions per batch [default: 1000, or 5000 where no ids are needed]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Batches in flight [default: 2 on a standalone, 8 on a replica set]')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Limit to N sessions per second')
@@ -283,7 +283,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--except-user', '--except-user', [CompletionResultType]::ParameterName, 'Spare the sessions of USER; repeatable')
             [CompletionResult]::new('--except-users-from', '--except-users-from', [CompletionResultType]::ParameterName, 'Spare the sessions of the users in FILE, one per line; - reads them from stdin')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Of what is left, spare each user''s N most recent sessions, and all sessions without a user')
-            [CompletionResult]::new('--unmatched', '--unmatched', [CompletionResultType]::ParameterName, 'Write the users, or else the ids, that match no session to FILE, one per line')
+            [CompletionResult]::new('--unmatched', '--unmatched', [CompletionResultType]::ParameterName, 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line')
             [CompletionResult]::new('--archive', '--archive', [CompletionResultType]::ParameterName, 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]')
             [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'Read the connection string from FILE, so that ps does not show it')
@@ -308,8 +308,8 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--malformed', '--malformed', [CompletionResultType]::ParameterName, 'Sessions with an unusable expiry')
             [CompletionResult]::new('--anonymous', '--anonymous', [CompletionResultType]::ParameterName, 'Sessions without a user')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'All sessions of the collection')
-            [CompletionResult]::new('--archive-append', '--archive-append', [CompletionResultType]::ParameterName, 'Append to FILE if it exists')
             [CompletionResult]::new('--every-collection', '--every-collection', [CompletionResultType]::ParameterName, 'Every collection of the database that holds sessions, instead of -c')
+            [CompletionResult]::new('--archive-append', '--archive-append', [CompletionResultType]::ParameterName, 'Append to FILE if it exists')
             [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print failures only: no notes, and no report in table format')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print failures only: no notes, and no report in table format')
@@ -348,7 +348,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
         }
         'sessionctl;audit' {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Print only runs that ended or changed sessions of USER')
-            [CompletionResult]::new('--head', '--head', [CompletionResultType]::ParameterName, 'Fail unless the file has the line with this digest, or a line that begins with at least 16 digits of it')
+            [CompletionResult]::new('--head', '--head', [CompletionResultType]::ParameterName, 'Fail unless a line of the file has this digest; its first 16 digits are enough')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]')
             [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'Read the connection string from FILE, so that ps does not show it')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database NAME [default: the one in the connection string, else test]')
@@ -468,7 +468,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
         }
         'sessionctl;index;install' {
             [CompletionResult]::new('--idle', '--idle', [CompletionResultType]::ParameterName, 'Use the index for idle sessions instead: it deletes sessions without an expiry that were idle for DURATION')
-            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed')
             [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions per batch [default: 1000, or 5000 where no ids are needed]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Batches in flight [default: 2 on a standalone, 8 on a replica set]')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Limit to N sessions per second')
@@ -502,7 +502,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
         }
         'sessionctl;index;replace' {
             [CompletionResult]::new('--idle', '--idle', [CompletionResultType]::ParameterName, 'Use the index for idle sessions instead: it deletes sessions without an expiry that were idle for DURATION')
-            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed')
             [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions per batch [default: 1000, or 5000 where no ids are needed]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Batches in flight [default: 2 on a standalone, 8 on a replica set]')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Limit to N sessions per second')
@@ -611,7 +611,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             break
         }
         'sessionctl;fix;expiry' {
-            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed')
             [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions per batch [default: 1000, or 5000 where no ids are needed]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Batches in flight [default: 2 on a standalone, 8 on a replica set]')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Limit to N sessions per second')
@@ -646,7 +646,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             break
         }
         'sessionctl;fix;endless' {
-            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed')
             [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Sessions per batch [default: 1000, or 5000 where no ids are needed]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Batches in flight [default: 2 on a standalone, 8 on a replica set]')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Limit to N sessions per second')
@@ -700,7 +700,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--except-user', '--except-user', [CompletionResultType]::ParameterName, 'Spare the sessions of USER; repeatable')
             [CompletionResult]::new('--except-users-from', '--except-users-from', [CompletionResultType]::ParameterName, 'Spare the sessions of the users in FILE, one per line; - reads them from stdin')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Of what is left, spare each user''s N most recent sessions, and all sessions without a user')
-            [CompletionResult]::new('--unmatched', '--unmatched', [CompletionResultType]::ParameterName, 'Write the users, or else the ids, that match no session to FILE, one per line')
+            [CompletionResult]::new('--unmatched', '--unmatched', [CompletionResultType]::ParameterName, 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]')
             [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'Read the connection string from FILE, so that ps does not show it')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database NAME [default: the one in the connection string, else test]')
@@ -732,7 +732,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
         }
         'sessionctl;top' {
             [CompletionResult]::new('--interval', '--interval', [CompletionResultType]::ParameterName, 'Refresh every DURATION')
-            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]')
             [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'Read the connection string from FILE, so that ps does not show it')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Database NAME [default: the one in the connection string, else test]')

@@ -2389,7 +2389,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__purge)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --users-from --anonymous --where --expires-before --expires-after --touched-before --touched-after --created-before --created-after --idle --active --touch-slack --older --except --except-user --except-users-from --keep --unmatched --all --archive --archive-append --every-collection --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --users-from --anonymous --where --expires-before --expires-after --touched-before --touched-after --created-before --created-after --idle --active --touch-slack --older --except --except-user --except-users-from --keep --unmatched --all --every-collection --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

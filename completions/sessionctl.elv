@@ -48,7 +48,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand restore 'Restore sessions from an archive'
             cand audit 'Read and verify an audit file: who ended which sessions'
             cand sweep 'Purge expired sessions every interval, as a daemon'
-            cand index 'Manage the TTL index, with which the server deletes expired sessions'
+            cand index 'Manage the TTL index, by which the server deletes expired sessions'
             cand doctor 'Report why sessions do not expire or are slow to find, with the commands that fix it'
             cand fix 'Repair the expiries of sessions that would never be deleted'
             cand stats 'Count sessions by state, size, age, expiry and user'
@@ -64,7 +64,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand -n 'Print at most N sessions; 0 prints all [default: 50 in a table, else 0]'
             cand --limit 'Print at most N sessions; 0 prints all [default: 50 in a table, else 0]'
             cand --sort 'Sort by KEY [default: storage order, which is fastest]'
-            cand --columns 'Print only these columns, in this order. payload.PATH is the value at PATH of the payload, with secrets masked; ip and agent are where the layout says'
+            cand --columns 'Print only these columns, in this order. payload.PATH is the value at PATH of the payload, with secrets masked; ip and agent are read where the layout says'
             cand --user 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable'
             cand --users-from 'Sessions of the users in FILE, one per line; - reads them from stdin'
             cand --where 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable'
@@ -82,7 +82,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --except-user 'Spare the sessions of USER; repeatable'
             cand --except-users-from 'Spare the sessions of the users in FILE, one per line; - reads them from stdin'
             cand --keep 'Of what is left, spare each user''s N most recent sessions, and all sessions without a user'
-            cand --unmatched 'Write the users, or else the ids, that match no session to FILE, one per line'
+            cand --unmatched 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line'
             cand --uri 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]'
             cand --uri-file 'Read the connection string from FILE, so that ps does not show it'
             cand -d 'Database NAME [default: the one in the connection string, else test]'
@@ -134,7 +134,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --except-user 'Spare the sessions of USER; repeatable'
             cand --except-users-from 'Spare the sessions of the users in FILE, one per line; - reads them from stdin'
             cand --keep 'Of what is left, spare each user''s N most recent sessions, and all sessions without a user'
-            cand --unmatched 'Write the users, or else the ids, that match no session to FILE, one per line'
+            cand --unmatched 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line'
             cand --uri 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]'
             cand --uri-file 'Read the connection string from FILE, so that ps does not show it'
             cand -d 'Database NAME [default: the one in the connection string, else test]'
@@ -188,7 +188,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --help 'Print help'
         }
         &'sessionctl;expire'= {
-            cand --audit 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed'
+            cand --audit 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed'
             cand --batch-size 'Sessions per batch [default: 1000, or 5000 where no ids are needed]'
             cand --jobs 'Batches in flight [default: 2 on a standalone, 8 on a replica set]'
             cand --rate 'Limit to N sessions per second'
@@ -215,7 +215,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --except-user 'Spare the sessions of USER; repeatable'
             cand --except-users-from 'Spare the sessions of the users in FILE, one per line; - reads them from stdin'
             cand --keep 'Of what is left, spare each user''s N most recent sessions, and all sessions without a user'
-            cand --unmatched 'Write the users, or else the ids, that match no session to FILE, one per line'
+            cand --unmatched 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line'
             cand --uri 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]'
             cand --uri-file 'Read the connection string from FILE, so that ps does not show it'
             cand -d 'Database NAME [default: the one in the connection string, else test]'
@@ -248,7 +248,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --help 'Print help'
         }
         &'sessionctl;purge'= {
-            cand --audit 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed'
+            cand --audit 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed'
             cand --batch-size 'Sessions per batch [default: 1000, or 5000 where no ids are needed]'
             cand --jobs 'Batches in flight [default: 2 on a standalone, 8 on a replica set]'
             cand --rate 'Limit to N sessions per second'
@@ -275,7 +275,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --except-user 'Spare the sessions of USER; repeatable'
             cand --except-users-from 'Spare the sessions of the users in FILE, one per line; - reads them from stdin'
             cand --keep 'Of what is left, spare each user''s N most recent sessions, and all sessions without a user'
-            cand --unmatched 'Write the users, or else the ids, that match no session to FILE, one per line'
+            cand --unmatched 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line'
             cand --archive 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst'
             cand --uri 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]'
             cand --uri-file 'Read the connection string from FILE, so that ps does not show it'
@@ -300,8 +300,8 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --malformed 'Sessions with an unusable expiry'
             cand --anonymous 'Sessions without a user'
             cand --all 'All sessions of the collection'
-            cand --archive-append 'Append to FILE if it exists'
             cand --every-collection 'Every collection of the database that holds sessions, instead of -c'
+            cand --archive-append 'Append to FILE if it exists'
             cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
             cand -q 'Print failures only: no notes, and no report in table format'
             cand --quiet 'Print failures only: no notes, and no report in table format'
@@ -338,7 +338,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
         }
         &'sessionctl;audit'= {
             cand --user 'Print only runs that ended or changed sessions of USER'
-            cand --head 'Fail unless the file has the line with this digest, or a line that begins with at least 16 digits of it'
+            cand --head 'Fail unless a line of the file has this digest; its first 16 digits are enough'
             cand --uri 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]'
             cand --uri-file 'Read the connection string from FILE, so that ps does not show it'
             cand -d 'Database NAME [default: the one in the connection string, else test]'
@@ -454,7 +454,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
         }
         &'sessionctl;index;install'= {
             cand --idle 'Use the index for idle sessions instead: it deletes sessions without an expiry that were idle for DURATION'
-            cand --audit 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed'
+            cand --audit 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed'
             cand --batch-size 'Sessions per batch [default: 1000, or 5000 where no ids are needed]'
             cand --jobs 'Batches in flight [default: 2 on a standalone, 8 on a replica set]'
             cand --rate 'Limit to N sessions per second'
@@ -487,7 +487,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
         }
         &'sessionctl;index;replace'= {
             cand --idle 'Use the index for idle sessions instead: it deletes sessions without an expiry that were idle for DURATION'
-            cand --audit 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed'
+            cand --audit 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed'
             cand --batch-size 'Sessions per batch [default: 1000, or 5000 where no ids are needed]'
             cand --jobs 'Batches in flight [default: 2 on a standalone, 8 on a replica set]'
             cand --rate 'Limit to N sessions per second'
@@ -592,7 +592,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand endless 'Give endless sessions an expiry: a lifetime after their last touch'
         }
         &'sessionctl;fix;expiry'= {
-            cand --audit 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed'
+            cand --audit 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed'
             cand --batch-size 'Sessions per batch [default: 1000, or 5000 where no ids are needed]'
             cand --jobs 'Batches in flight [default: 2 on a standalone, 8 on a replica set]'
             cand --rate 'Limit to N sessions per second'
@@ -626,7 +626,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --help 'Print help'
         }
         &'sessionctl;fix;endless'= {
-            cand --audit 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed'
+            cand --audit 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed'
             cand --batch-size 'Sessions per batch [default: 1000, or 5000 where no ids are needed]'
             cand --jobs 'Batches in flight [default: 2 on a standalone, 8 on a replica set]'
             cand --rate 'Limit to N sessions per second'
@@ -679,7 +679,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --except-user 'Spare the sessions of USER; repeatable'
             cand --except-users-from 'Spare the sessions of the users in FILE, one per line; - reads them from stdin'
             cand --keep 'Of what is left, spare each user''s N most recent sessions, and all sessions without a user'
-            cand --unmatched 'Write the users, or else the ids, that match no session to FILE, one per line'
+            cand --unmatched 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line'
             cand --uri 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]'
             cand --uri-file 'Read the connection string from FILE, so that ps does not show it'
             cand -d 'Database NAME [default: the one in the connection string, else test]'
@@ -710,7 +710,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
         }
         &'sessionctl;top'= {
             cand --interval 'Refresh every DURATION'
-            cand --audit 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed'
+            cand --audit 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed'
             cand --uri 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]'
             cand --uri-file 'Read the connection string from FILE, so that ps does not show it'
             cand -d 'Database NAME [default: the one in the connection string, else test]'

@@ -115,7 +115,7 @@ complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "purge" -d 'De
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "restore" -d 'Restore sessions from an archive'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "audit" -d 'Read and verify an audit file: who ended which sessions'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "sweep" -d 'Purge expired sessions every interval, as a daemon'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "index" -d 'Manage the TTL index, with which the server deletes expired sessions'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "index" -d 'Manage the TTL index, by which the server deletes expired sessions'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "doctor" -d 'Report why sessions do not expire or are slow to find, with the commands that fix it'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "fix" -d 'Repair the expiries of sessions that would never be deleted'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "stats" -d 'Count sessions by state, size, age, expiry and user'
@@ -132,7 +132,7 @@ touched\t''
 created\t''
 bytes\t''
 id\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l columns -d 'Print only these columns, in this order. payload.PATH is the value at PATH of the payload, with secrets masked; ip and agent are where the layout says' -r -f -a "id\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l columns -d 'Print only these columns, in this order. payload.PATH is the value at PATH of the payload, with secrets masked; ip and agent are read where the layout says' -r -f -a "id\t''
 state\t''
 expires\t''
 touched\t''
@@ -160,7 +160,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except -d
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except-user -d 'Spare the sessions of USER; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l unmatched -d 'Write the users, or else the ids, that match no session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -271,7 +271,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l except -
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l except-user -d 'Spare the sessions of USER; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l unmatched -d 'Write the users, or else the ids, that match no session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -445,7 +445,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l full-i
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l rate -d 'Limit to N sessions per second' -r
@@ -472,7 +472,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except-user -d 'Spare the sessions of USER; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l unmatched -d 'Write the users, or else the ids, that match no session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -564,7 +564,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l full-id
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l rate -d 'Limit to N sessions per second' -r
@@ -591,7 +591,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except -
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except-user -d 'Spare the sessions of USER; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l unmatched -d 'Write the users, or else the ids, that match no session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive -d 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
@@ -680,8 +680,8 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l endless 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l malformed -d 'Sessions with an unusable expiry'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l anonymous -d 'Sessions without a user'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l all -d 'All sessions of the collection'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive-append -d 'Append to FILE if it exists'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l every-collection -d 'Every collection of the database that holds sessions, instead of -c'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive-append -d 'Append to FILE if it exists'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
@@ -772,7 +772,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s q -l q
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l user -d 'Print only runs that ended or changed sessions of USER' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l head -d 'Fail unless the file has the line with this digest, or a line that begins with at least 16 digits of it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l head -d 'Fail unless a line of the file has this digest; its first 16 digits are enough' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -1128,7 +1128,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l idle -d 'Use the index for idle sessions instead: it deletes sessions without an expiry that were idle for DURATION' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l rate -d 'Limit to N sessions per second' -r
@@ -1220,7 +1220,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l idle -d 'Use the index for idle sessions instead: it deletes sessions without an expiry that were idle for DURATION' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l rate -d 'Limit to N sessions per second' -r
@@ -1563,7 +1563,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fis
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -f -a "expiry" -d 'Convert text and numbers to dates where the store expects a date'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -f -a "endless" -d 'Give endless sessions an expiry: a lifetime after their last touch'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l rate -d 'Limit to N sessions per second' -r
@@ -1656,7 +1656,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_se
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l rate -d 'Limit to N sessions per second' -r
@@ -1768,7 +1768,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except -
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except-user -d 'Spare the sessions of USER; repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l unmatched -d 'Write the users, or else the ids, that match no session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -1859,7 +1859,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s q -l qui
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l interval -d 'Refresh every DURATION' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l audit -d 'Append audit records to FILE: a line of JSON before the first change and one after the last. If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
