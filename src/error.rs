@@ -330,6 +330,27 @@ impl Error {
         }
     }
 
+    /// Whether a busy server refused the command before it did any of it, and wants it again later.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.code() == Some(REQUEST_RATE_TOO_LARGE)
+            || self.is_overload() && self.asked_pause().is_some()
+    }
+
+    /// How long an overloaded server asks to wait: MongoDB in a field of its reply, Cosmos DB in its
+    /// message.
+    pub(crate) fn asked_pause(&self) -> Option<Duration> {
+        let Self::Server { message, source, .. } = self else { return None };
+        let field = source.as_ref().and_then(|source| match source.kind.as_ref() {
+            ErrorKind::Command(command) => command.base_backoff,
+            _ => None,
+        });
+        field.or_else(|| {
+            let (_, rest) = message.split_once("RetryAfterMs=")?;
+            let digits = rest.split(|letter: char| !letter.is_ascii_digit()).next()?;
+            digits.parse().ok().map(Duration::from_millis)
+        })
+    }
+
     /// Whether the index that a command names as a hint is gone or hidden.
     pub(crate) fn is_of_lost_index(&self) -> bool {
         match self {
@@ -412,6 +433,8 @@ const TRANSIENT_CODES: [i32; 21] = [
     13435, 13436, 16500,
 ];
 
+/// Cosmos DB's refusal of whatever goes beyond the request units that are paid for.
+const REQUEST_RATE_TOO_LARGE: i32 = 16500;
 const BAD_VALUE: i32 = 2;
 const QUERY_PLAN_KILLED: i32 = 175;
 /// The server's message about a hint that names no usable index.

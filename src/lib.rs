@@ -86,7 +86,7 @@ pub use model::{layout, payload, query, session};
 pub use ops::{
     archive, collections, doctor, index, purge, restore, select, stats, sweep, top, users,
 };
-pub use server::{connection, replication};
+pub use server::{connection, flavour, replication};
 
 pub use app::builder::StoreBuilder;
 pub use connection::Connection;

@@ -242,7 +242,7 @@ impl Store {
     /// If a command cannot be sent or the server rejects it, after the usual retries. Sessions
     /// deleted before the error stay deleted.
     pub async fn clear_expired(&self) -> Result<u64> {
-        let now = self.connection().primary_now().await?;
+        let now = self.primary_now().await?;
         self.purge_all(Purge::expired(now, now)).await
     }
 
@@ -273,7 +273,7 @@ impl Store {
             let what = "a query without conditions matches every session; use clear to delete all";
             return Err(Error::Unsupported(what.to_owned()));
         }
-        let now = self.connection().primary_now().await?;
+        let now = self.primary_now().await?;
         self.purge_all(Purge::new(Selection::new(query, now), Action::Delete)).await
     }
 

@@ -13,7 +13,7 @@ use crate::model::layout::{Layout, Layouts};
 use crate::ops::index::{self, TtlState};
 use crate::server::connection::Connection;
 use crate::server::cursor::Query;
-use crate::server::reply::{affected, documents, first_batch};
+use crate::server::reply::{affected, documents};
 
 mod choice;
 
@@ -186,13 +186,12 @@ impl Connection {
 
     /// The collections of this database that this login may see, in order.
     async fn collections(&self) -> Result<Vec<String>> {
-        let command = doc! {
-            "listCollections": 1, "nameOnly": true, "authorizedCollections": true,
-            "filter": { "type": "collection" }, "cursor": { "batchSize": 100_000 },
+        let more = doc! {
+            "nameOnly": true, "authorizedCollections": true, "cursor": { "batchSize": 100_000 },
         };
-        let reply = self.run("listCollections", "", command).await?;
+        let listed = self.list_collections(doc! { "type": "collection" }, more).await?;
         let name = |entry: Document| entry.get_str("name").map(str::to_owned).ok();
-        let mut names: Vec<_> = first_batch(&reply).into_iter().filter_map(name).collect();
+        let mut names: Vec<_> = listed.into_iter().filter_map(name).collect();
         names.retain(|name| !name.starts_with("system."));
         names.sort();
         Ok(names)

@@ -144,7 +144,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
     /// The error that remains after several attempts, or at once an error that a retry cannot overcome, such as a document that the collection's validator refuses. An error of the archive is returned after the documents before it were restored.
     pub async fn next(&mut self) -> Result<Option<Restored>> {
         let mut retries = Retries::default();
-        if self.cancel.is_cancelled() || !retries.reach(&self.connection, &self.cancel).await? {
+        if self.cancel.is_cancelled() || !self.connection.reach(&mut retries, &self.cancel).await? {
             return Ok(None);
         }
         let batch = self.read();
@@ -224,7 +224,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
                 }
             };
             retries.pause(&self.cancel, error.clone()).await?;
-            if !retries.reach(&self.connection, &self.cancel).await? {
+            if !self.connection.reach(&mut retries, &self.cancel).await? {
                 return Err(error);
             }
         }

@@ -5,6 +5,7 @@ use bson::{DateTime, Document, RawDocument, RawDocumentBuf, doc};
 
 use crate::error::{Error, Result};
 use crate::model::session::State;
+use crate::server::flavour::Feature;
 use crate::server::reply::documents;
 use crate::store::{Reading, Store};
 
@@ -141,11 +142,18 @@ impl Store {
     /// # Errors
     /// If the server refuses the command or cannot be reached.
     pub async fn stats(&self, options: &Options, now: DateTime) -> Result<Stats> {
+        let flavour = self.connection().flavour();
         if let Some(user) = self.layouts().user_fact() {
             let users = users::pipeline(self.layouts(), user, options.top);
-            match self.counted(options, now, Some(&users)).await {
-                Err(error) if error.code() == Some(UNKNOWN_ACCUMULATOR) => {}
-                stats => return stats,
+            let stats = match flavour.lacks(Feature::Facet) {
+                true => None,
+                false => Some(self.counted(options, now, Some(&users)).await),
+            };
+            match stats {
+                None => {}
+                Some(Err(error)) if error.code() == Some(UNKNOWN_ACCUMULATOR) => {}
+                Some(Err(error)) if flavour.learns(Feature::Facet, &error) => {}
+                Some(stats) => return stats,
             }
         } else if self.layouts().iter().all(|layout| layout.user.is_empty()) {
             return self.counted(options, now, None).await;
@@ -166,8 +174,19 @@ impl Store {
         let looked_at = self.first_and_last().await?;
         // In most collections, all documents have the same fields, so the cheap aggregation is
         // enough. If not, the thorough one reads the collection a second time.
-        let quick = Aggregation::after_a_look(self.layouts(), now, &looked_at);
-        let stats = match self.aggregated(&quick, options, now, users).await? {
+        let mut quick = Aggregation::after_a_look(self.layouts(), now, &looked_at);
+        let flavour = self.connection().flavour();
+        if flavour.lacks(Feature::BsonSize) {
+            quick = quick.without_sizes();
+        }
+        let stats = match self.aggregated(&quick, options, now, users).await {
+            Err(error) if flavour.learns(Feature::BsonSize, &error) => {
+                quick = quick.without_sizes();
+                self.aggregated(&quick, options, now, users).await?
+            }
+            stats => stats?,
+        };
+        let stats = match stats {
             Some(stats) => Some(stats),
             None => self.aggregated(&quick.thoroughly(), options, now, users).await?,
         };

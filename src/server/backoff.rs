@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
-use crate::server::connection::Connection;
 
 /// The first pause while the server is unreachable. It doubles up to [`LONGEST_PAUSE`].
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -16,6 +15,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const ATTEMPTS: u32 = 8;
 /// The first pause before a retry. It doubles each time.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How many times a command is attempted that a busy server refuses without having done it. It may
+/// take minutes until it has room, and a command that gives up has to begin again.
+const BUSY_ATTEMPTS: u32 = 30;
+/// How often the pause before a retry doubles.
+const LONGEST_RETRY: u32 = 6;
+/// The longest pause that a server may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(30);
+
 /// Whether the error may go away by itself, so that a sweep continues.
 #[must_use]
 pub fn may_pass(error: &Error) -> bool {
@@ -41,33 +48,15 @@ impl Retries {
         cancel: &CancellationToken,
         error: Error,
     ) -> Result<(), Error> {
-        if !may_pass(&error) || self.0 + 1 >= ATTEMPTS {
+        let most = if error.is_busy() { BUSY_ATTEMPTS } else { ATTEMPTS };
+        if !may_pass(&error) || self.0 + 1 >= most {
             return Err(error);
         }
-        let pause = jittered(PAUSE * 2_u32.pow(self.0));
+        let asked = error.asked_pause().unwrap_or_default().min(LONGEST_ASKED);
+        let pause = jittered(PAUSE * 2_u32.pow(self.0.min(LONGEST_RETRY))).max(asked);
         self.0 += 1;
         cancel.run_until_cancelled(tokio::time::sleep(pause)).await;
         Ok(())
-    }
-
-    /// Waits until a primary answers. A write cannot be cancelled, so it must not begin while no
-    /// server is there. Returns `false` if `cancel` comes first.
-    pub(crate) async fn reach(
-        &mut self,
-        connection: &Connection,
-        cancel: &CancellationToken,
-    ) -> Result<bool> {
-        loop {
-            let connection = connection.clone();
-            // In a separate task, because a future of the driver must not be dropped.
-            let asking = tokio::spawn(async move { connection.primary_now().await });
-            match cancel.run_until_cancelled(asking).await {
-                None => return Ok(false),
-                Some(Ok(Err(error))) => self.pause(cancel, error).await?,
-                // If the server makes a task panic, the write reports what is wrong with it.
-                Some(Ok(Ok(_)) | Err(_)) => return Ok(true),
-            }
-        }
     }
 }
 

@@ -1,17 +1,20 @@
 //! A connection to a MongoDB deployment: the server's clock, and commands.
 
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
+use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
 use mongodb::action::{Action as _, RunCommand};
-use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerAddress};
+use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria};
 use mongodb::{Client, ClientSession, ServerInfo};
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::model::index_spec::IndexSpec;
+use crate::server::backoff::Retries;
+use crate::server::flavour::{Feature, Flavour, Spread};
 use crate::server::reply::{Reply, first_batch, refusal};
 use crate::server::scene::Scene;
 
@@ -29,6 +32,8 @@ use heartbeats::Heartbeats;
 use logical::Known;
 pub use uri::IgnoredOption;
 
+pub use crate::server::flavour::Topology;
+
 /// How long a command waits for a server, unless the connection string says otherwise. The driver's
 /// default of 30 s is too long for someone waiting at a prompt.
 const SERVER_SELECTION: Duration = Duration::from_secs(5);
@@ -36,6 +41,10 @@ const SERVER_SELECTION: Duration = Duration::from_secs(5);
 /// between. The driver opens connections only when they are needed.
 pub const MOST_IN_FLIGHT: u32 = 64;
 const ADMIN: &str = "admin";
+/// The `maxTimeMS` of reads that would otherwise have the server's own limit: a day.
+pub(super) const LONGEST_READ_MS: i64 = 86_400_000;
+/// The same.
+pub(crate) const LONGEST_READ: Duration = Duration::from_millis(LONGEST_READ_MS as u64);
 /// `NamespaceNotFound`.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
@@ -48,12 +57,16 @@ pub struct Connection {
     asked: Arc<Asked>,
     heartbeats: Heartbeats,
     waits: Waits,
+    flavour: Flavour,
+    /// How far the clocks of a sharded cluster were apart when they were last read.
+    spread: Arc<Mutex<Option<Spread>>>,
 }
 
 /// What the connection string requests.
 #[derive(Debug)]
 struct Asked {
     address: String,
+    hosts: Vec<String>,
     login: Option<String>,
     app_name: String,
     within: Duration,
@@ -86,32 +99,6 @@ pub(crate) enum Servers<'a> {
 /// The result of a command, and the session that it used.
 pub(crate) type Outcome<T> = (mongodb::error::Result<T>, Option<ClientSession>);
 
-/// The kind of a deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Topology {
-    /// A single server.
-    Standalone,
-    /// A replica set.
-    ReplicaSet,
-    /// A sharded cluster, behind a `mongos`.
-    Sharded,
-}
-
-impl Topology {
-    /// Reads the reply to `hello`.
-    pub(crate) fn of(hello: &Document) -> Self {
-        // A member of a replica set that has not been initiated yet reports `isreplicaset`. It is
-        // not a standalone either.
-        if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
-            Self::Sharded
-        } else if hello.contains_key("setName") || hello.contains_key("isreplicaset") {
-            Self::ReplicaSet
-        } else {
-            Self::Standalone
-        }
-    }
-}
-
 /// The server's clock, the kind of its deployment, and whether it accepts writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Hello {
@@ -143,7 +130,8 @@ impl Connection {
         // Operators see this name in `currentOp` and in the server's log.
         let app_name = options.app_name.get_or_insert_with(|| "sessionctl".to_owned()).clone();
         options.max_pool_size.get_or_insert(MOST_IN_FLIGHT + 1);
-        let address = addresses(&options.hosts);
+        let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
+        let address = hosts.join(",");
         let database = database
             .map(str::to_owned)
             .or_else(|| options.default_database.clone())
@@ -152,17 +140,20 @@ impl Connection {
             !matches!(criteria, SelectionCriteria::ReadPreference(ReadPreference::Primary))
         });
         let known = Known::default();
-        let heartbeats = Heartbeats::listen(&mut options, known.clone());
+        let flavour = Flavour::default();
+        let heartbeats = Heartbeats::listen(&mut options, known.clone(), flavour.clone());
         let tls = options.tls.clone();
-        let clients = Clients::new(options, known)
+        let clients = Clients::new(options, known, flavour.clone())
             .map_err(|error| Error::Uri(uri::client_fault(tls.as_ref(), &error)))?;
-        let asked = Asked { address, login, app_name, within, reads_elsewhere, ignored };
+        let asked = Asked { address, hosts, login, app_name, within, reads_elsewhere, ignored };
         Ok(Self {
             database: database.into(),
             clients: Arc::new(clients),
             asked: Arc::new(asked),
             heartbeats,
             waits: Waits { limits, troubles: Troubles::default() },
+            flavour,
+            spread: Arc::default(),
         })
     }
 
@@ -252,6 +243,26 @@ impl Connection {
         }
     }
 
+    /// The same for a write that the driver repeats where a primary is lost; on a server without such
+    /// writes, it does not.
+    pub(crate) async fn ask_repeatable<T, F>(
+        &self,
+        asking: Asking<'_>,
+        mut work: impl FnMut(Client, Option<ClientSession>) -> F,
+    ) -> Result<(Arc<Link>, T)>
+    where
+        T: Send + 'static,
+        F: Future<Output = Outcome<T>> + Send + 'static,
+    {
+        match self.ask(asking, &mut work).await {
+            Err(error) if self.flavour.learns(Feature::RetryableWrites, &error) => {
+                self.clients.renew();
+                self.ask(asking, work).await
+            }
+            asked => asked,
+        }
+    }
+
     /// Waits for the result of `work`, with the session of this id.
     pub(crate) async fn await_reply<T: Send + 'static>(
         &self,
@@ -332,19 +343,85 @@ impl Connection {
         }
     }
 
-    /// Reads the primary's clock.
+    /// What the servers are, as far as it is known.
+    pub fn flavour(&self) -> &Flavour {
+        &self.flavour
+    }
+
+    /// How far the clocks of a sharded cluster were apart, by more than a second, when they last
+    /// decided what has expired.
+    pub fn clock_spread(&self) -> Option<Spread> {
+        self.spread.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_spread(&self, spread: Option<Spread>) {
+        *self.spread.lock().unwrap_or_else(PoisonError::into_inner) = spread;
+    }
+
+    /// The hosts of the connection string that answer. Waits at most `patience` for those that have
+    /// neither answered nor failed yet.
+    pub(super) async fn hosts_that_answer(&self, patience: Duration) -> Vec<String> {
+        self.heartbeats.settle(&self.asked.hosts, patience).await;
+        self.heartbeats.answering()
+    }
+
+    /// Reads the primary's clock, or that of a `mongos`, which does not ask its shards.
     ///
     /// # Errors
     /// If the command cannot be sent or the server rejects it. [`Error::Unsupported`] if the reply
     /// contains no clock.
     pub async fn hello(&self) -> Result<Hello> {
-        // A `mongos` reports its own clock: it does not ask its shards.
-        let reply = self.run_on_admin("hello", doc! { "hello": 1 }).await?;
+        Self::read_hello(&self.greeting().await?)
+    }
+
+    /// The clock of one server that accepts writes.
+    ///
+    /// # Errors
+    /// [`Error::NotPrimary`] on a direct connection to a secondary, else as for
+    /// [`hello`](Self::hello).
+    pub(crate) async fn writable(&self) -> Result<DateTime> {
+        Self::read_writable(&self.greeting().await?, &self.asked.address).map(|hello| hello.now)
+    }
+
+    /// Waits until a primary answers. A write cannot be cancelled, so it must not begin while no
+    /// server is there. Returns `false` if `cancel` comes first.
+    pub(crate) async fn reach(
+        &self,
+        retries: &mut Retries,
+        cancel: &CancellationToken,
+    ) -> Result<bool> {
+        loop {
+            let connection = self.clone();
+            // In a separate task, because a future of the driver must not be dropped.
+            let asking = tokio::spawn(async move { connection.writable().await });
+            match cancel.run_until_cancelled(asking).await {
+                None => return Ok(false),
+                Some(Ok(Err(error))) => retries.pause(cancel, error).await?,
+                // If the server makes a task panic, the write reports what is wrong with it.
+                Some(Ok(Ok(_)) | Err(_)) => return Ok(true),
+            }
+        }
+    }
+
+    pub(super) fn read_writable(reply: &Document, address: &str) -> Result<Hello> {
+        let hello = Self::read_hello(reply)?;
+        // Over a direct connection a secondary answers too, but its clock does not decide.
+        match hello.writable {
+            true => Ok(hello),
+            false => Err(Error::NotPrimary { address: address.to_owned() }),
+        }
+    }
+
+    pub(super) async fn greeting(&self) -> Result<Document> {
+        self.run_on_admin("hello", doc! { "hello": 1 }).await
+    }
+
+    pub(super) fn read_hello(reply: &Document) -> Result<Hello> {
         let now = reply.get_datetime("localTime").copied();
         Ok(Hello {
             now: now
                 .map_err(|_| Error::Unsupported("the server did not report its clock".into()))?,
-            kind: Topology::of(&reply),
+            kind: Topology::of(reply),
             writable: reply.get_bool("isWritablePrimary").unwrap_or(false),
         })
     }
@@ -365,21 +442,6 @@ impl Connection {
     ) -> Result<Document> {
         let asking = Asking { servers: Servers::These(&criteria), ..Asking::to_admin(name) };
         self.send(asking, &command).await
-    }
-
-    /// The primary's clock, which alone decides what has expired.
-    ///
-    /// # Errors
-    /// [`Error::NotPrimary`] on a direct connection to a secondary, else as for
-    /// [`hello`](Self::hello).
-    pub async fn primary_now(&self) -> Result<DateTime> {
-        let hello = self.hello().await?;
-        // Over a direct connection a secondary answers too, but its clock does not decide.
-        if hello.writable {
-            Ok(hello.now)
-        } else {
-            Err(Error::NotPrimary { address: self.asked.address.clone() })
-        }
     }
 
     /// Runs a command on the database, on the primary. Write errors and write concern errors inside
@@ -416,9 +478,39 @@ impl Connection {
         }
     }
 
-    /// Sends a command. A read is sent again once if its reply is lost.
-    async fn send_raw(&self, mut asking: Asking<'_>, command: RawDocumentBuf) -> Result<Document> {
+    /// Sends a command. A read is sent again once if its reply is lost, and repeatedly while the server is
+    /// too busy for it.
+    async fn send_raw(
+        &self,
+        mut asking: Asking<'_>,
+        mut command: RawDocumentBuf,
+    ) -> Result<Document> {
         asking.max_time = max_time(&command);
+        let is_read = READS.contains(&asking.command);
+        if !is_read && !IDEMPOTENT.contains(&asking.command) {
+            return self.send_once(asking, command).await;
+        }
+        if asking.max_time.is_none() && self.cuts(asking.command) {
+            command.append(cstr!("maxTimeMS"), LONGEST_READ_MS);
+        }
+        let (mut retries, mut is_again) = (Retries::default(), false);
+        loop {
+            match self.send_once(asking, command.clone()).await {
+                Err(error) if is_read && error.is_lost_reply() && !is_again => is_again = true,
+                Err(error) if error.is_busy() => {
+                    retries.pause(&CancellationToken::new(), error).await?;
+                }
+                reply => return reply,
+            }
+        }
+    }
+
+    /// Whether the server may cut off this read if it has no limit of its own.
+    pub(crate) fn cuts(&self, command: &str) -> bool {
+        self.flavour.may_cut_reads() && ["aggregate", "count", "find"].contains(&command)
+    }
+
+    async fn send_once(&self, asking: Asking<'_>, command: RawDocumentBuf) -> Result<Document> {
         let database: Arc<str> = match asking.collection {
             Some(_) => self.database.clone(),
             None => ADMIN.into(),
@@ -427,37 +519,26 @@ impl Connection {
             Servers::These(criteria) => Some(criteria.clone()),
             Servers::Primary | Servers::Readable => None,
         };
-        let again = READS.contains(&asking.command).then(|| command.clone());
-        let send = |command: RawDocumentBuf| {
-            let (database, criteria) = (database.clone(), criteria.clone());
-            let field = field_of_reply(asking.command);
-            move |client: Client, mut session: Option<ClientSession>| async move {
-                let database = client.database(&database);
-                let run = database
-                    .run_raw_command(command)
-                    .optional(criteria, RunCommand::selection_criteria);
-                let reply = match &mut session {
-                    Some(session) => run.session(session).await,
-                    None => run.await,
-                };
-                let is_other =
-                    |reply: &Document| field.is_some_and(|field| !reply.contains_key(field));
-                let reply = match reply {
-                    Ok(reply) if is_other(&reply) => {
-                        Err(mongodb::error::Error::custom("another reply"))
-                    }
-                    reply => reply,
-                };
-                (reply, session)
-            }
+        let field = field_of_reply(asking.command);
+        let send = |client: Client, mut session: Option<ClientSession>| async move {
+            let database = client.database(&database);
+            let run = database
+                .run_raw_command(command)
+                .optional(criteria, RunCommand::selection_criteria);
+            let reply = match &mut session {
+                Some(session) => run.session(session).await,
+                None => run.await,
+            };
+            let is_other = |reply: &Document| field.is_some_and(|field| !reply.contains_key(field));
+            let reply = match reply {
+                Ok(reply) if is_other(&reply) => {
+                    Err(mongodb::error::Error::custom("another reply"))
+                }
+                reply => reply,
+            };
+            (reply, session)
         };
-        let (_, reply) = match (self.ask(asking, send(command)).await, again) {
-            (Err(error), Some(again)) if error.is_lost_reply() => {
-                self.ask(asking, send(again)).await?
-            }
-            (reply, _) => reply?,
-        };
-        Ok(reply)
+        Ok(self.ask(asking, send).await?.1)
     }
 
     /// Runs a command that is raw BSON already, because its documents may not survive decoding. The
@@ -515,6 +596,9 @@ const READS: [&str; 15] = [
     "serverStatus",
 ];
 
+/// The commands that change the same, however often they are sent: a busy server gets them again.
+const IDEMPOTENT: [&str; 4] = ["collMod", "createIndexes", "dropIndexes", "findAndModify"];
+
 /// A field that every reply to this command has. The driver does not compare the number of a reply
 /// with that of its request, so a duplicated reply would be taken for the next one.
 fn field_of_reply(command: &str) -> Option<&'static str> {
@@ -539,25 +623,4 @@ fn max_time(command: &RawDocument) -> Option<Duration> {
 /// The id of a session. No two running commands share one.
 pub(crate) fn session_id(session: &ClientSession) -> Option<Bson> {
     session.id().get("id").cloned()
-}
-
-fn addresses(hosts: &[ServerAddress]) -> String {
-    hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_answers_hello_is_told_apart() {
-        let mongos = doc! { "isWritablePrimary": true, "msg": "isdbgrid", "maxWireVersion": 17 };
-        assert_eq!(Topology::of(&mongos), Topology::Sharded);
-        let member = doc! { "setName": "rig", "isWritablePrimary": true, "maxWireVersion": 17 };
-        assert_eq!(Topology::of(&member), Topology::ReplicaSet);
-        let not_initiated = doc! { "isreplicaset": true, "isWritablePrimary": false };
-        assert_eq!(Topology::of(&not_initiated), Topology::ReplicaSet);
-        let standalone = doc! { "isWritablePrimary": true, "maxWireVersion": 17 };
-        assert_eq!(Topology::of(&standalone), Topology::Standalone);
-    }
 }

@@ -3,16 +3,20 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bson::raw::RawDocumentBuf;
+use bson::raw::{RawDocumentBuf, cstr};
 use bson::{Bson, Document};
 use futures_util::StreamExt as _;
 use mongodb::action::{Action as _, RunCursorCommand};
 use mongodb::options::{AggregateOptions, FindOptions};
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor, SessionRawBatchCursor};
 use mongodb::{Client, ClientSession};
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
-use crate::server::connection::{Asking, Connection, Link, Servers, session_id};
+use crate::server::backoff::Retries;
+use crate::server::connection::{
+    Asking, Connection, LONGEST_READ, LONGEST_READ_MS, Link, Servers, session_id,
+};
 use crate::server::reply::documents;
 
 /// A command that reads documents.
@@ -64,6 +68,7 @@ impl Connection {
             Query::Raw(RawQuery { name, .. }) => name,
         };
         let asking = asking(command, collection);
+        let query = if self.cuts(command) { query.limited() } else { query };
         let open = |client: Client, session| {
             let (database, collection) = (self.database().to_owned(), collection.to_owned());
             let query = query.clone();
@@ -73,9 +78,34 @@ impl Connection {
                 (opened, None)
             }
         };
-        let (link, cursor) = self.ask_again(asking, open).await?;
+        let mut retries = Retries::default();
+        let (link, cursor) = loop {
+            match self.ask_again(asking, &open).await {
+                Err(error) if error.is_busy() => {
+                    retries.pause(&CancellationToken::new(), error).await?;
+                }
+                opened => break opened?,
+            }
+        };
         let (connection, collection) = (self.clone(), collection.to_owned());
         Ok(Batches { connection, collection, command, link, cursor: Some(cursor), broken: None })
+    }
+}
+
+impl Query {
+    /// The same, with a limit of its own unless it has one.
+    fn limited(mut self) -> Self {
+        let limit = Some(LONGEST_READ);
+        match &mut self {
+            Self::Find(_, options) => options.max_time = options.max_time.or(limit),
+            Self::Aggregate(_, options) => options.max_time = options.max_time.or(limit),
+            Self::Raw(RawQuery { command, .. }) => {
+                if matches!(command.get("maxTimeMS"), Ok(None)) {
+                    command.append(cstr!("maxTimeMS"), LONGEST_READ_MS);
+                }
+            }
+        }
+        self
     }
 }
 
@@ -160,6 +190,7 @@ impl Batches {
     /// # Errors
     /// If the command cannot be sent or the server rejects it. After an error, every further call returns the error again.
     pub async fn next(&mut self) -> Result<Option<RawBatch>> {
+        let mut retries = Retries::default();
         loop {
             let Some(cursor) = self.cursor.take() else {
                 return self.broken.clone().map_or(Ok(None), Err);
@@ -174,6 +205,10 @@ impl Batches {
                 // An empty batch is not the end: the server may send empty batches.
                 Ok(Some(batch)) if documents(&batch).next().is_none() => {}
                 Ok(Some(batch)) => return Ok(Some(batch)),
+                // The cursor is still there, and goes on where it was.
+                Err(error) if error.is_busy() && self.cursor.is_some() => {
+                    retries.pause(&CancellationToken::new(), error).await?;
+                }
                 Err(error) => {
                     self.broken = Some(error.clone());
                     return Err(error);

@@ -13,7 +13,7 @@ use crate::model::index_spec::IndexSpec;
 use crate::model::layout::{Layout, Layouts};
 use crate::server::backoff::may_pass;
 use crate::server::connection::Connection;
-use crate::server::reply::{Reply, first_batch, refusal};
+use crate::server::reply::{Reply, refusal};
 
 /// The identity of a collection: one that is dropped and created again is another one.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,6 +121,16 @@ impl Store {
         Ok(self.connection.hello().await?.now)
     }
 
+    /// The clock that decides which of its sessions have expired. On a sharded cluster the earliest
+    /// of those that can be read: the routers in the connection string, the shards that hold the
+    /// collection, and the cluster time.
+    ///
+    /// # Errors
+    /// As for [`Connection::primary_now`].
+    pub async fn primary_now(&self) -> Result<DateTime> {
+        self.connection.deciding_clock(Some(&self.collection)).await
+    }
+
     pub(crate) async fn run(&self, name: &str, command: Document) -> Result<Document> {
         self.connection.run(name, &self.collection, command).await
     }
@@ -177,9 +187,8 @@ impl Store {
     }
 
     async fn listed(&self, filter: Document) -> Result<Vec<Document>> {
-        let command =
-            doc! { "listCollections": 1, "filter": filter, "cursor": {}, "comment": &self.comment };
-        Ok(first_batch(&self.run("listCollections", command).await?))
+        let more = doc! { "cursor": {}, "comment": &self.comment };
+        self.connection.list_collections(filter, more).await
     }
 
     pub(crate) async fn indexes(&self) -> Result<Vec<IndexSpec>> {

@@ -20,7 +20,7 @@ pub(crate) mod tower;
 use fields::{Changes, is_last_touch, unwritable};
 
 /// A session to write.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Whole<'a> {
     pub(crate) id: &'a str,
     pub(crate) payload: Content,
@@ -28,7 +28,7 @@ pub(crate) struct Whole<'a> {
 }
 
 /// The values to store in a session.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Content {
     /// A value that still has to be encoded for the layout.
     Value(Value),
@@ -127,10 +127,19 @@ impl Touch {
 
     /// The update, which changes nothing in a session that is over.
     pub(crate) fn update(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
+        Ok(self.changes(layout, clock)?.update_if(layout.lives()))
+    }
+
+    /// The same without the condition.
+    pub(crate) fn plain(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
+        Ok(self.changes(layout, clock)?.update())
+    }
+
+    fn changes(self, layout: &Layout, clock: Clock) -> Result<Changes> {
         let mut fields = Changes::default();
         fields.expiry(layout, self.0, clock)?;
         fields.touched(layout, clock);
-        Ok(fields.update_if(layout.lives()))
+        Ok(fields)
     }
 
     /// Whether a touch `now` can be skipped, because the last write is at most `after` ago. This

@@ -1,9 +1,9 @@
 //! The operations of a web application: express-session's get, set, touch, destroy, all, length and
 //! clear, and two variants of set: only if the session exists, or only if it does not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bson::raw::RawDocumentBuf;
+use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
 use bson::{Bson, DateTime, Document, doc};
 use mongodb::options::{
     FindOneOptions, ReadPreference, SelectionCriteria, UpdateModifications, WriteConcern,
@@ -20,14 +20,25 @@ use super::expiry::Expiry;
 use super::read::Reading;
 use super::roundtrip;
 use crate::error::{Error, Result};
-use crate::model::filter::{all, exactly};
+use crate::model::document::{Found, find};
+use crate::model::filter::{all, any, exactly};
 use crate::model::layout::Clock;
 use crate::model::session::{SessionId, State};
-use crate::server::connection::{Asking, Servers};
+use crate::server::connection::{Asking, LONGEST_READ, Servers};
+use crate::server::flavour::Feature;
 use crate::server::reply::{affected, documents};
 
 /// `DuplicateKey`.
 const DUPLICATE_KEY: i32 = 11000;
+
+/// What a find that sends the server's clock along comes to.
+enum Sent {
+    Live(RawDocumentBuf, DateTime),
+    /// No such session, or one that is over.
+    Nothing,
+    /// The server left the clock out.
+    WithoutClock,
+}
 
 impl Store {
     /// The payload of the session `id`, or `None` if it does not exist, is over, or has an expiry
@@ -60,6 +71,67 @@ impl Store {
         part: Bson,
         primary: bool,
     ) -> Result<Option<(RawDocumentBuf, DateTime)>> {
+        let flavour = self.connection.flavour();
+        if flavour.lacks(Feature::NowInFind) {
+            return self.find_after_clock(id, primary).await;
+        }
+        match self.find_with_clock(id, part, primary).await {
+            Ok(Sent::WithoutClock) if flavour.note(Feature::NowInFind) => {
+                self.find_after_clock(id, primary).await
+            }
+            Err(error) if flavour.learns(Feature::NowInFind, &error) => {
+                self.find_after_clock(id, primary).await
+            }
+            Ok(Sent::Live(session, now)) => Ok(Some((session, now))),
+            Ok(Sent::Nothing | Sent::WithoutClock) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same where the server does not send its clock along: the clock is read before, so that a
+    /// session which expires in between is still found.
+    async fn find_after_clock(
+        &self,
+        id: &str,
+        primary: bool,
+    ) -> Result<Option<(RawDocumentBuf, DateTime)>> {
+        let now = self.connection.hello().await?.now;
+        let found = self.find_one(id, None, primary).await?;
+        let path = &self.layout().id.path;
+        let is_it = |session: &RawDocumentBuf| match find(session, path) {
+            Found::One(RawBsonRef::String(found)) => found == id,
+            _ => true,
+        };
+        Ok(found.filter(is_it).filter(|session| self.lives(session, now)).map(|found| (found, now)))
+    }
+
+    fn lives(&self, session: &RawDocument, now: DateTime) -> bool {
+        let (state, _) = self.layouts.of(session).state_at(session, now);
+        matches!(state, State::Live | State::Endless)
+    }
+
+    async fn find_with_clock(&self, id: &str, part: Bson, primary: bool) -> Result<Sent> {
+        let path = &self.layout().id.path;
+        let projection =
+            doc! { "_id": 0, "session": part, "now": "$$NOW", "id": format!("${path}") };
+        let found = self.find_one(id, Some(projection), primary).await?;
+        // With a collation, another id may be equal.
+        let is_other = |row: &RawDocumentBuf| row.get_str("id").is_ok_and(|found| found != id);
+        let Some(row) = found.filter(|row| !is_other(row)) else { return Ok(Sent::Nothing) };
+        let Ok(session) = row.get_document("session") else { return Ok(Sent::WithoutClock) };
+        let Ok(now) = row.get_datetime("now") else { return Ok(Sent::WithoutClock) };
+        Ok(match self.lives(session, now) {
+            true => Sent::Live(session.to_owned(), now),
+            false => Sent::Nothing,
+        })
+    }
+
+    async fn find_one(
+        &self,
+        id: &str,
+        projection: Option<Document>,
+        primary: bool,
+    ) -> Result<Option<RawDocumentBuf>> {
         let path = &self.layout().id.path;
         // A query for only an `_id` has the fastest plan.
         let which = if path == "_id" {
@@ -68,8 +140,10 @@ impl Store {
             self.named(id)
         };
         let mut options = FindOneOptions::default();
-        options.projection =
-            Some(doc! { "_id": 0, "session": part, "now": "$$NOW", "id": format!("${path}") });
+        options.projection = projection;
+        if self.connection.cuts("find") {
+            options.max_time = Some(LONGEST_READ);
+        }
         options.selection_criteria =
             primary.then_some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         options.comment = Some(self.comment.as_str().into());
@@ -87,15 +161,7 @@ impl Store {
                     (found, session)
                 }
             });
-        let (_, found) = found.await?;
-        // With a collation, another id may be equal.
-        let is_other = |row: &RawDocumentBuf| row.get_str("id").is_ok_and(|found| found != id);
-        let Some(row) = found.filter(|row| !is_other(row)) else { return Ok(None) };
-        let (Ok(session), Ok(now)) = (row.get_document("session"), row.get_datetime("now")) else {
-            return Ok(None);
-        };
-        let (state, _) = self.layouts.of(session).state_at(session, now);
-        Ok(matches!(state, State::Live | State::Endless).then(|| (session.to_owned(), now)))
+        Ok(found.await?.1)
     }
 
     /// The filter of the session `id`. It does not check first whether the collection has a
@@ -126,10 +192,15 @@ impl Store {
     /// [`Error::Unsupported`] if the layout cannot be written, cannot keep a session forever, or has no
     /// form for this payload; or if the server refuses the command or cannot be reached.
     pub async fn set<T: Serialize>(&self, id: &str, payload: &T, expiry: Expiry) -> Result<()> {
-        let whole = whole(id, payload, expiry)?;
-        let clock = self.clock(whole.needs_now(self.layout())).await?;
-        let update = whole.update(self.layout(), clock)?;
-        self.update(self.named(id), update, true).await.map(drop)
+        loop {
+            let whole = whole(id, payload, expiry)?;
+            let clock = self.clock(whole.needs_now(self.layout())).await?;
+            let update = whole.update(self.layout(), clock)?;
+            let done = self.update(self.named(id), update, true).await;
+            if !self.lacks_clock(&done) {
+                return done.map(drop);
+            }
+        }
     }
 
     /// Writes the session `id` only if it exists and is not over; returns `false` otherwise. A
@@ -150,19 +221,56 @@ impl Store {
 
     /// Writes an existing session; with `only_live`, only one that is not over.
     pub(crate) async fn replace(&self, whole: Whole<'_>, only_live: bool) -> Result<UpdateResult> {
-        let query = self.named(whole.id);
-        let clock = self.clock(whole.needs_now(self.layout())).await?;
-        let update = match only_live {
-            true => whole.replacement(self.layout(), clock)?,
-            false => whole.update(self.layout(), clock)?,
-        };
-        self.update(query, update, false).await
+        loop {
+            let began = Instant::now();
+            let (mut query, whole) = (self.named(whole.id), whole.clone());
+            let clock = self.clock(whole.needs_now(self.layout())).await?;
+            let update = match only_live {
+                true if self.has_clock() => whole.replacement(self.layout(), clock)?,
+                true => {
+                    query = self.if_live(query, clock, began);
+                    whole.update(self.layout(), clock)?
+                }
+                false => whole.update(self.layout(), clock)?,
+            };
+            let done = self.update(query, update, false).await;
+            if !self.lacks_clock(&done) {
+                return done;
+            }
+        }
+    }
+
+    /// Whether the server has a clock in updates, as far as is known.
+    fn has_clock(&self) -> bool {
+        !self.connection.flavour().lacks(Feature::NowInUpdate)
+    }
+
+    /// Whether a write failed because the server turned out to have no clock in updates: then it is to
+    /// be made again, by a clock that was read before.
+    fn lacks_clock<T>(&self, done: &Result<T>) -> bool {
+        let flavour = self.connection.flavour();
+        done.as_ref().err().is_some_and(|error| flavour.learns(Feature::NowInUpdate, error))
+    }
+
+    /// The same query for a session that lives by a clock that was asked for at `began`. The answer may
+    /// have been under way for all of that time, and the update takes as long again: a session that
+    /// expires meanwhile is not revived.
+    fn if_live(&self, query: Document, clock: Clock, began: Instant) -> Document {
+        let Clock::At(now) = clock else { return query };
+        let margin = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let then = DateTime::from_millis(now.timestamp_millis().saturating_add(margin));
+        let layout = self.layout();
+        let lives =
+            any(vec![layout.filter(State::Live, then), layout.filter(State::Endless, then)]);
+        all(vec![query, lives])
     }
 
     /// Whether the session was not over when the update ran.
     async fn lived(&self, id: &str, done: &UpdateResult) -> Result<bool> {
         match (done.matched_count, done.modified_count) {
             (0, _) => Ok(false),
+            // The query had the condition.
+            _ if !self.has_clock() => Ok(true),
             // It was over, or already had these values.
             (_, 0) => Ok(self.find_expiry(id).await?.is_some()),
             _ => Ok(true),
@@ -189,7 +297,7 @@ impl Store {
     pub(crate) async fn insert(&self, whole: Whole<'_>) -> Result<bool> {
         let query = self.named(whole.id);
         let now = match whole.depends_on_now(self.layout()) {
-            true => self.connection.primary_now().await?,
+            true => self.connection.writable().await?,
             false => DateTime::MIN,
         };
         let insertion = whole.insertion(self.layout(), now)?;
@@ -202,8 +310,8 @@ impl Store {
     }
 
     async fn clock(&self, must_be_known: bool) -> Result<Clock> {
-        Ok(match must_be_known {
-            true => Clock::At(self.connection.primary_now().await?),
+        Ok(match must_be_known || !self.has_clock() {
+            true => Clock::At(self.connection.writable().await?),
             false => Clock::Server,
         })
     }
@@ -235,10 +343,18 @@ impl Store {
                 return Ok(true);
             }
         }
-        let clock = self.clock(Touch::needs_now(layout)).await?;
-        let update = touch.update(layout, clock)?;
-        let done = self.update(self.named(id), update, false).await?;
-        self.lived(id, &done).await
+        loop {
+            let began = Instant::now();
+            let clock = self.clock(Touch::needs_now(layout)).await?;
+            let (query, update) = match self.has_clock() {
+                true => (self.named(id), touch.update(layout, clock)?),
+                false => (self.if_live(self.named(id), clock, began), touch.plain(layout, clock)?),
+            };
+            let done = self.update(query, update, false).await;
+            if !self.lacks_clock(&done) {
+                return self.lived(id, &done?).await;
+            }
+        }
     }
 
     /// The same store, whose touches write only if the last write is older than `after`, so that an
@@ -269,21 +385,21 @@ impl Store {
         upsert: bool,
     ) -> Result<UpdateResult> {
         let comment = Bson::from(self.comment.as_str());
-        let done =
-            self.connection.ask(self.asking("update", Servers::Primary), |client, mut session| {
-                let collection = self.collection_of(&client);
-                async move {
-                    // The driver repeats this if a primary is lost, which it does not do for a bare
-                    // command.
-                    let update =
-                        collection.update_one(query, update).upsert(upsert).comment(comment);
-                    let done = match &mut session {
-                        Some(session) => update.session(session).await,
-                        None => update.await,
-                    };
-                    (done, session)
-                }
-            });
+        let asking = self.asking("update", Servers::Primary);
+        let done = self.connection.ask_repeatable(asking, |client, mut session| {
+            let collection = self.collection_of(&client);
+            let (query, update, comment) = (query.clone(), update.clone(), comment.clone());
+            async move {
+                // The driver repeats this if a primary is lost, which it does not do for a bare
+                // command.
+                let update = collection.update_one(query, update).upsert(upsert).comment(comment);
+                let done = match &mut session {
+                    Some(session) => update.session(session).await,
+                    None => update.await,
+                };
+                (done, session)
+            }
+        });
         Ok(done.await?.1)
     }
 
@@ -307,20 +423,20 @@ impl Store {
             return Ok(self.delete_all(query).await? > 0);
         }
         let comment = Bson::from(self.comment.as_str());
-        let deleted =
-            self.connection.ask(self.asking("delete", Servers::Primary), |client, mut session| {
-                let collection = self.collection_of(&client);
-                async move {
-                    let delete =
-                        collection.delete_one(query).write_concern(WriteConcern::majority());
-                    let delete = delete.comment(comment);
-                    let deleted = match &mut session {
-                        Some(session) => delete.session(session).await,
-                        None => delete.await,
-                    };
-                    (deleted, session)
-                }
-            });
+        let asking = self.asking("delete", Servers::Primary);
+        let deleted = self.connection.ask_repeatable(asking, |client, mut session| {
+            let collection = self.collection_of(&client);
+            let (query, comment) = (query.clone(), comment.clone());
+            async move {
+                let delete = collection.delete_one(query).write_concern(WriteConcern::majority());
+                let delete = delete.comment(comment);
+                let deleted = match &mut session {
+                    Some(session) => delete.session(session).await,
+                    None => delete.await,
+                };
+                (deleted, session)
+            }
+        });
         Ok(deleted.await?.1.deleted_count > 0)
     }
 

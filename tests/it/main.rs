@@ -10,6 +10,10 @@
 
 #[path = "../rig/patience.rs"]
 mod patience;
+#[path = "../rig/personalities.rs"]
+mod personalities;
+#[path = "../rig/personality.rs"]
+mod personality;
 #[path = "../rig/proxy.rs"]
 mod proxy;
 #[path = "../rig/replica.rs"]
@@ -53,6 +57,7 @@ mod reports;
 mod restore;
 mod rights;
 mod selection;
+mod servers;
 mod service;
 mod several;
 mod smoke;

@@ -32,6 +32,9 @@ enum Month {
 const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/// The same as numbers.
+const NUMBERS_OF_MONTHS: [&str; 12] =
+    ["01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12"];
 
 macro_rules! time {
     () => {
@@ -278,26 +281,28 @@ impl Form {
         let find = doc! { "$cond": [has_only(value, self.letters), find, Bson::Null] };
         let number = |at: usize| doc! { "$toInt": group(at) };
         let month = match self.month {
-            Month::Number(at) => number(at),
-            Month::Name(at) => place(group(at), &MONTHS),
+            Month::Number(at) => group(at),
+            Month::Name(at) => {
+                let place = doc! { "$indexOfArray": [MONTHS, group(at)] };
+                doc! { "$arrayElemAt": [NUMBERS_OF_MONTHS, place] }
+            }
         };
         let zone: Bson = match self.zone {
             None => "UTC".into(),
             Some(at) => doc! { "$cond": [{ "$eq": [group(at), "Z"] }, "UTC", group(at)] }.into(),
         };
-        let millisecond = self.fraction.map_or(Bson::Int32(0), |at| {
+        let millisecond = self.fraction.map_or(Bson::from("000"), |at| {
             let digits = doc! { "$concat": [{ "$ifNull": [group(at), ""] }, "000"] };
-            doc! { "$toInt": { "$substrBytes": [digits, 0, 3] } }.into()
+            doc! { "$substrBytes": [digits, 0, 3] }.into()
         });
-        let date = doc! { "$dateFromParts": {
-            "year": number(self.year),
-            "month": month,
-            "day": number(self.day),
-            "hour": number(self.hour),
-            "minute": number(self.hour + 1),
-            "second": number(self.hour + 2),
-            "millisecond": millisecond,
-            "timezone": "$$zone",
+        let [hour, minute, second] = [0, 1, 2].map(|more| group(self.hour + more));
+        let text = doc! { "$concat": [
+            group(self.year), "-", month, "-", group(self.day), "T",
+            hour, ":", minute, ":", second, ".", millisecond,
+        ] };
+        // Amazon DocumentDB has no `$dateFromParts`.
+        let date = doc! { "$dateFromString": {
+            "dateString": text, "timezone": "$$zone", "onError": Bson::Null,
         } };
         let there = doc! { "date": "$$date", "timezone": "$$zone" };
         let mut agrees = vec![doc! { "$eq": [{ "$dayOfMonth": &there }, number(self.day)] }];

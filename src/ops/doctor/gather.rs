@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bson::{DateTime, Document, RawBsonRef, RawDocumentBuf, doc};
+use bson::{Bson, DateTime, Document, RawBsonRef, RawDocumentBuf, doc};
 use mongodb::options::{SelectionCriteria, ServerAddress};
 
 use super::facts::{
@@ -19,6 +19,7 @@ use crate::model::session::State;
 use crate::ops::collections::{Choice, Purpose};
 use crate::ops::sweep::LEASES;
 use crate::server::connection::{Connection, Topology};
+use crate::server::flavour::Feature;
 use crate::server::reply::first_batch;
 use crate::store::Store;
 
@@ -157,11 +158,7 @@ async fn rights(connection: &Connection) -> Fact<Rights> {
 }
 
 async fn place(connection: &Connection, collection: &str) -> Fact<Place> {
-    let ask = |more: Document| {
-        let mut command = doc! { "listCollections": 1, "filter": { "name": collection } };
-        command.extend(more);
-        async { connection.run("listCollections", "", command).await }
-    };
+    let ask = |more: Document| connection.list_collections(doc! { "name": collection }, more);
     // Without the right `listCollections` a login may still list, by name and type, what it can read.
     let reply = match ask(doc! {}).await {
         Err(Error::Unauthorized { .. }) => {
@@ -169,7 +166,7 @@ async fn place(connection: &Connection, collection: &str) -> Fact<Place> {
         }
         reply => reply?,
     };
-    let entry = first_batch(&reply).into_iter().next();
+    let entry = reply.into_iter().next();
     let unseen = || Error::Unsupported("the server does not list this collection".into());
     entry.map(|entry| Place::read(&entry)).ok_or_else(unseen)
 }
@@ -267,16 +264,57 @@ async fn survey(
         None if documents > FEW => Some(SAMPLE),
         sample => sample.filter(|size| *size < documents),
     };
-    let command = doc! {
-        "aggregate": store.name(),
-        "pipeline": Survey::pipeline(store.layouts(), now, sample, tells_sizes),
-        "cursor": {},
-        "allowDiskUse": true,
-        "maxTimeMS": i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX),
-        "comment": format!("{} doctor", store.comment()),
+    let flavour = store.connection().flavour();
+    let tells_sizes = tells_sizes && !flavour.lacks(Feature::BsonSize);
+    let facets = match examine(store, now, sample, tells_sizes).await {
+        Err(error) if tells_sizes && flavour.learns(Feature::BsonSize, &error) => {
+            examine(store, now, sample, false).await?
+        }
+        facets => facets?,
     };
-    let reply = store.run("aggregate", command).await?;
-    Ok(Survey::read(&reply, store.layout(), documents))
+    Ok(Survey::read(&facets, store.layout(), documents))
+}
+
+/// What the facets of a survey come to: in one pass, or in one each where the server has no `$facet`.
+async fn examine(
+    store: &Store,
+    now: DateTime,
+    sample: Option<u64>,
+    tells_sizes: bool,
+) -> Fact<Document> {
+    let flavour = store.connection().flavour();
+    let aggregated = |pipeline: Vec<Document>| async {
+        let command = doc! {
+            "aggregate": store.name(),
+            "pipeline": pipeline,
+            "cursor": {},
+            "allowDiskUse": true,
+            "maxTimeMS": i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX),
+            "comment": format!("{} doctor", store.comment()),
+        };
+        Ok(first_batch(&store.run("aggregate", command).await?))
+    };
+    let (mut before, facets) = Survey::pipeline(store.layouts(), now, sample, tells_sizes);
+    if !flavour.lacks(Feature::Facet) {
+        let at_once = [before.clone(), vec![doc! { "$facet": facets.clone() }]].concat();
+        match aggregated(at_once).await {
+            Err(error) if flavour.learns(Feature::Facet, &error) => {}
+            rows => return Ok(rows?.into_iter().next().unwrap_or_default()),
+        }
+    }
+    // Each pass must see the same documents, so these are not drawn at random.
+    for stage in &mut before {
+        if let Ok(sample) = stage.get_document("$sample") {
+            *stage = doc! { "$limit": sample.get("size").cloned().unwrap_or(Bson::Int64(1)) };
+        }
+    }
+    let mut found = Document::new();
+    for (name, stages) in facets {
+        let stages = stages.as_array().into_iter().flatten().filter_map(Bson::as_document).cloned();
+        let rows = aggregated(before.iter().cloned().chain(stages).collect()).await?;
+        found.insert(name, rows);
+    }
+    Ok(found)
 }
 
 /// From the index if there is one, which is fast, else from the survey.

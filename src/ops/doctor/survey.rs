@@ -7,7 +7,7 @@ use bson::{Bson, DateTime, Document, doc};
 use crate::model::humanize::{counted, grouped};
 use crate::model::layout::{Fault, Kind, Layout, Layouts};
 use crate::model::session::{SessionId, State};
-use crate::server::reply::{affected, first_batch};
+use crate::server::reply::affected;
 
 /// An expiry further in the future looks like a mistake: two years.
 pub(super) const FAR_MS: i64 = 2 * 365 * 86_400_000;
@@ -88,13 +88,14 @@ impl Survey {
         if self.is_sample() { format!("{what}, in the sample") } else { what.to_owned() }
     }
 
-    /// The pipeline. Documents that are a program's credentials do not count.
+    /// What comes before the facets, and the facets. Documents that are a program's credentials do not
+    /// count.
     pub(super) fn pipeline(
         layouts: &Layouts,
         now: DateTime,
         sample: Option<u64>,
         tells_sizes: bool,
-    ) -> Vec<Document> {
+    ) -> (Vec<Document>, Document) {
         // One layout represents what its family has in common.
         let layout = layouts.first();
         let count = |filter: Document| vec![doc! { "$match": filter }, doc! { "$count": "n" }];
@@ -166,13 +167,11 @@ impl Survey {
         if let Some(credentials) = layouts.credentials() {
             pipeline.push(doc! { "$match": { "$nor": [credentials] } });
         }
-        pipeline.push(doc! { "$facet": facets });
-        pipeline
+        (pipeline, facets)
     }
 
-    /// Reads the reply.
-    pub(super) fn read(reply: &Document, layout: &Layout, documents: u64) -> Self {
-        let facets = first_batch(reply).into_iter().next().unwrap_or_default();
+    /// Reads what the facets come to.
+    pub(super) fn read(facets: &Document, layout: &Layout, documents: u64) -> Self {
         let rows = |name: &str| -> Vec<Document> {
             let rows = facets.get_array(name).cloned().unwrap_or_default();
             rows.into_iter().filter_map(|row| row.as_document().cloned()).collect()

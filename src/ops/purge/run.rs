@@ -93,6 +93,9 @@ pub struct Purging {
     finished: bool,
     failure: Option<Error>,
     exact: bool,
+    /// Whether it works on a sharded cluster, where a chunk migration may apply a write of many documents
+    /// twice, which counts it twice (TOOLS-3431).
+    sharded: bool,
     /// The identity of the collection at the start.
     identity: Identity,
     /// Whether the index in use is gone, so that a new plan is needed; and the number of plans so
@@ -162,6 +165,7 @@ impl Purging {
             finished: false,
             failure: None,
             exact: true,
+            sharded: false,
             identity: Identity::Absent,
             lost_index: false,
             plans: 0,
@@ -188,6 +192,12 @@ impl Purging {
     /// with an unknown result.
     pub fn is_exact(&self) -> bool {
         self.exact
+    }
+
+    /// Whether some writes may have been counted twice, so that the sum is neither exact nor a lower bound:
+    /// a chunk migration of a sharded cluster may apply a write of many documents twice.
+    pub fn may_count_twice(&self) -> bool {
+        self.sharded
     }
 
     /// Whether the whole selection was processed.
@@ -357,7 +367,12 @@ impl Purging {
 
     async fn try_read(&mut self) -> Result<Option<Candidates>> {
         if self.source.is_none() {
-            let kind = self.store.connection().hello().await?.kind;
+            let connection = self.store.connection();
+            let kind = match connection.flavour().topology() {
+                Some(kind) => kind,
+                None => connection.hello().await?.kind,
+            };
+            self.sharded = kind == Topology::Sharded;
             if self.plans == 0 {
                 self.identity = self.store.identity().await?;
             }
@@ -434,7 +449,8 @@ impl Purging {
         };
         let Written { done, exact, took, refused, error } = written;
         self.gate.throttle.end(Instant::now(), expected, done, took);
-        self.exact &= exact;
+        let may_count_twice = self.sharded && done > 0;
+        self.exact &= exact && !may_count_twice;
         batch.refused = refused.len() as u64;
         batch.why = refused.first().map(|(_, why)| why.to_string());
         let named = refused.iter().map(|(key, _)| key.short());
@@ -453,7 +469,7 @@ impl Purging {
         // Sessions that an earlier attempt may have written were not renewed.
         batch.spared = spared.map(|spared| if exact && error.is_none() { spared } else { 0 });
         batch.archived = self.purge.archive.then_some(done);
-        (batch.done, batch.exact, batch.took) = (done, exact, took);
+        (batch.done, batch.exact, batch.took) = (done, exact && !may_count_twice, took);
         if self.dry && self.flights.is_empty() {
             self.dry = false;
         }

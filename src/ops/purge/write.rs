@@ -200,7 +200,7 @@ impl Writer {
             self.overload.met(Instant::now());
         }
         retries.pause(&self.cancel, error).await?;
-        match retries.reach(self.store.connection(), &self.cancel).await? {
+        match self.store.connection().reach(retries, &self.cancel).await? {
             true => Ok(()),
             false => Err(None),
         }

@@ -31,6 +31,8 @@ pub(super) struct Aggregation<'a> {
     touched: Vec<&'a Instant>,
     /// Fields that may hold a date, but did not in the sampled documents.
     absent: Vec<&'a str>,
+    /// Whether the server cannot tell the size of a document.
+    without_sizes: bool,
 }
 
 impl<'a> Aggregation<'a> {
@@ -58,7 +60,8 @@ impl<'a> Aggregation<'a> {
         let absent =
             not_created.into_iter().chain(not_touched).map(|at| at.path.as_str()).collect();
         let thorough = layouts.date_that_decides(now).is_none();
-        Self { layouts, now, thorough, created_by, created, touched, absent }
+        let without_sizes = false;
+        Self { layouts, now, thorough, created_by, created, touched, absent, without_sizes }
     }
 
     /// The thorough pass, for any documents.
@@ -114,7 +117,7 @@ impl<'a> Aggregation<'a> {
             { "case": { "$isArray": &date }, "then": UNDATED - ODD },
         ], "default": UNDATED } };
         let hour = self.of_session(hour.into(), UNDATED - FOREIGN);
-        let mut group = sums(doc! { "$bsonSize": "$$ROOT" }.into(), date.into());
+        let mut group = sums(self.size(), date.into());
         // Dates sort after nearly all other types, so another type is noticed.
         let least = |fields: &[&Instant]| match fields {
             [] => Bson::Null,
@@ -146,7 +149,7 @@ impl<'a> Aggregation<'a> {
         let facts = doc! {
             "_id": 1,
             "s": self.of_session(self.layouts.state_fact(self.now), FOREIGN),
-            "b": { "$bsonSize": "$$ROOT" },
+            "b": self.size(),
             "e": self.layouts.expiry_fact(),
             "c": self.first_date(&self.created, |layout| &layout.created),
             "t": self.first_date(&self.touched, |layout| &layout.touched),
@@ -160,6 +163,19 @@ impl<'a> Aggregation<'a> {
         key.extend(self.age("$c", "$t").map(|age| ("a".to_owned(), age)));
         group.insert("_id", key);
         vec![doc! { "$project": facts }, doc! { "$group": group }]
+    }
+
+    /// The size of a document, or null where the server cannot tell.
+    fn size(&self) -> Bson {
+        match self.without_sizes {
+            true => Bson::Null,
+            false => doc! { "$bsonSize": "$$ROOT" }.into(),
+        }
+    }
+
+    /// The same without the sizes of documents.
+    pub(super) fn without_sizes(self) -> Self {
+        Self { without_sizes: true, ..self }
     }
 
     /// `fact` for a session, and `foreign` for any other document: one pass counts both, so that

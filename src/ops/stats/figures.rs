@@ -28,7 +28,7 @@ impl Default for Options {
 pub struct Share {
     /// How many.
     pub sessions: u64,
-    /// Their BSON size, uncompressed.
+    /// Their BSON size, uncompressed; 0 of sessions whose sizes the server cannot tell.
     pub bytes: u64,
     /// The size of the largest of them.
     pub largest: u64,
@@ -41,9 +41,14 @@ impl Share {
         self.largest = self.largest.max(more.largest);
     }
 
-    /// The mean size in bytes, if there are sessions.
+    /// Their BSON size, if it is known: Amazon DocumentDB has no `$bsonSize`.
+    pub fn known_bytes(&self) -> Option<u64> {
+        (self.sessions == 0 || self.bytes > 0).then_some(self.bytes)
+    }
+
+    /// The mean size in bytes, if there are sessions and sizes are known.
     pub fn mean(&self) -> Option<u64> {
-        self.bytes.checked_div(self.sessions)
+        self.known_bytes()?.checked_div(self.sessions)
     }
 }
 

@@ -6,6 +6,7 @@ use bson::DateTime;
 
 use crate::error::Error;
 use crate::ops::purge::Throttled;
+use crate::server::flavour::Spread;
 
 /// The result of one pass.
 #[derive(Debug, Clone)]
@@ -20,8 +21,11 @@ pub struct Pass {
     pub cutoff: DateTime,
     /// The number of sessions deleted.
     pub deleted: u64,
-    /// Whether `deleted` is exact. If not, it is a lower bound.
+    /// Whether `deleted` is exact. If not, it is a lower bound, unless it may count sessions twice.
     pub exact: bool,
+    /// Whether a count that is not exact may be too high: on a sharded cluster, a chunk migration may apply
+    /// a write of many documents twice.
+    pub may_count_twice: bool,
     /// Sessions that were renewed or removed between the read and the delete. `None` if the
     /// sessions were not read.
     pub spared: Option<u64>,
@@ -61,6 +65,7 @@ impl Pass {
             cutoff,
             deleted: 0,
             exact: true,
+            may_count_twice: false,
             spared: None,
             archived: None,
             kept: 0,
@@ -84,6 +89,8 @@ pub enum Event {
     Alive,
     /// The primary answered. Contains its clock.
     Answered(DateTime),
+    /// The clocks of a sharded cluster differ by more than a second. The earliest decides.
+    ClocksDiffer(Spread),
     /// We acquired the lease. Contains its fencing number, which the comment of each operation
     /// includes.
     Holds(i64),

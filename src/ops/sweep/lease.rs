@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use bson::{Document, doc};
+use bson::{DateTime, Document, doc};
 
 use crate::error::{Error, Result};
 use crate::server::connection::Connection;
+use crate::server::flavour::Feature;
 
 /// The collection that contains the leases.
 pub const LEASES: &str = "sessionctl_leases";
@@ -61,10 +62,23 @@ impl Lease {
     }
 
     async fn try_acquire(&self) -> Result<Answer> {
+        let flavour = self.connection.flavour();
+        // `$$NOW` is the clock of the server that executes the update; with several `mongos`, that of
+        // each router, so that two sweepers could hold the lease.
+        if flavour.is_sharded() || flavour.lacks(Feature::NowInUpdate) {
+            return self.compare_and_set().await;
+        }
+        match self.acquire_at_once().await {
+            Err(error) if flavour.learns(Feature::NowInUpdate, &error) => {
+                self.compare_and_set().await
+            }
+            answer => answer,
+        }
+    }
+
+    /// By `$$NOW`, in one round trip.
+    async fn acquire_at_once(&self) -> Result<Answer> {
         let Terms { holder, life } = &self.terms;
-        // `$$NOW` is the clock of the server that executes the update. With several `mongos` it is
-        // the clock of each router: if two of them differ by more than the lifetime of a lease, two
-        // sweepers can hold it.
         let is_free = doc! { "$lte": ["$until", "$$NOW"] };
         // A literal, because a name that begins with `$` would be evaluated as a field path.
         let is_ours = doc! { "$eq": ["$holder", { "$literal": holder }] };
@@ -80,32 +94,88 @@ impl Lease {
             "since": if_free(doc! { "$add": ["$$NOW", 0] }, "$since"),
             "until": { "$cond": [{ "$or": [is_free.clone(), is_ours] }, until, "$until"] },
         } };
-        // A member that does not respond must not delay a renewal beyond the next one.
-        let timeout = i64::try_from(self.terms.life.as_millis() / 3).unwrap_or(i64::MAX).max(500);
-        let command = doc! {
-            "findAndModify": LEASES,
+        let lease = self.find_and_modify(doc! {
             "query": { "_id": &self.namespace },
             "update": [update],
             "upsert": true,
-            "new": true,
             "fields": { "holder": 1, "fence": 1, "remaining": { "$subtract": ["$until", "$$NOW"] } },
+        });
+        let lease = lease.await?.ok_or_else(|| self.unreadable())?;
+        let held_by = lease.get_str("holder").map_err(|_| self.unreadable())?;
+        let fence = lease.get_i64("fence").map_err(|_| self.unreadable())?;
+        if held_by == holder {
+            return Ok(Answer::Ours { fence });
+        }
+        let remaining = lease.get_i64("remaining").map_err(|_| self.unreadable())?;
+        Ok(taken(held_by, remaining))
+    }
+
+    /// By `$currentDate`, the clock of the server that has the lease, whichever router passes the command
+    /// on (mongo `src/mongo/db/update/current_date_node.cpp`). The lease is changed only if it is still
+    /// as it was read with that clock. The time in between shortens what is left of it on the server,
+    /// not here: the holder counts from before the first request.
+    async fn compare_and_set(&self) -> Result<Answer> {
+        let Terms { holder, life } = &self.terms;
+        let mut answer = taken("another sweeper", 0);
+        // Each time that another sweeper comes first, the lease is its own, or free again.
+        for _ in 0..3 {
+            let lease = self.find_and_modify(doc! {
+                "query": { "_id": &self.namespace },
+                "update": { "$currentDate": { "asked": true } },
+                "upsert": true,
+            });
+            let lease = lease.await?.ok_or_else(|| self.unreadable())?;
+            let asked = *lease.get_datetime("asked").map_err(|_| self.unreadable())?;
+            let until = lease.get_datetime("until").ok();
+            let held_by = lease.get_str("holder").ok();
+            let is_free = until.is_none_or(|until| *until <= asked);
+            if !is_free && held_by != Some(holder) {
+                let remaining =
+                    until.map_or(0, |until| until.timestamp_millis() - asked.timestamp_millis());
+                return Ok(taken(held_by.unwrap_or_default(), remaining));
+            }
+            let fence = lease.get_i64("fence").unwrap_or(0) + i64::from(is_free);
+            let life_ms = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
+            let until = asked.timestamp_millis().saturating_add(life_ms);
+            let mut set =
+                doc! { "holder": holder, "fence": fence, "until": DateTime::from_millis(until) };
+            if is_free {
+                set.insert("since", asked);
+            }
+            let mut as_read = doc! { "_id": &self.namespace };
+            for field in ["holder", "fence", "until"] {
+                let value = lease.get(field).cloned();
+                as_read.insert(field, value.unwrap_or_else(|| doc! { "$exists": false }.into()));
+            }
+            let changed =
+                self.find_and_modify(doc! { "query": as_read, "update": { "$set": set } });
+            match changed.await? {
+                Some(_) => return Ok(Answer::Ours { fence }),
+                None => answer = taken(held_by.unwrap_or("another sweeper"), 0),
+            }
+        }
+        Ok(answer)
+    }
+
+    /// The lease as it is afterwards.
+    async fn find_and_modify(&self, what: Document) -> Result<Option<Document>> {
+        // A member that does not respond must not delay a renewal beyond the next one.
+        let timeout = i64::try_from(self.terms.life.as_millis() / 3).unwrap_or(i64::MAX).max(500);
+        let mut command = doc! { "findAndModify": LEASES };
+        command.extend(what);
+        command.extend(doc! {
+            "new": true,
             "maxTimeMS": timeout,
             // If a failover rolled the write back, two sweepers could hold the lease.
             "writeConcern": { "w": "majority", "wtimeout": timeout },
             "comment": concat!("sessionctl ", env!("CARGO_PKG_VERSION"), " lease"),
-        };
+        });
         let reply = self.connection.run("findAndModify", LEASES, command).await?;
-        let unreadable =
-            || Error::Unsupported(format!("the lease of {} is malformed", self.namespace));
-        let lease = reply.get_document("value").map_err(|_| unreadable())?;
-        let held_by = lease.get_str("holder").map_err(|_| unreadable())?;
-        let fence = lease.get_i64("fence").map_err(|_| unreadable())?;
-        if held_by == holder {
-            return Ok(Answer::Ours { fence });
-        }
-        let remaining = lease.get_i64("remaining").map_err(|_| unreadable())?;
-        let remaining = Duration::from_millis(u64::try_from(remaining).unwrap_or(0));
-        Ok(Answer::Taken { by: held_by.to_owned(), remaining })
+        Ok(reply.get_document("value").ok().cloned())
+    }
+
+    fn unreadable(&self) -> Error {
+        Error::Unsupported(format!("the lease of {} is malformed", self.namespace))
     }
 
     /// Gives the lease back, so that another sweeper can acquire it immediately. Does nothing if it
@@ -116,10 +186,15 @@ impl Lease {
             // Only our own: a late sweeper must not give away the lease of its successor.
             "updates": [{
                 "q": { "_id": &self.namespace, "holder": &self.terms.holder },
-                "u": [{ "$set": { "until": "$$NOW" } }, { "$unset": "holder" }],
+                "u": { "$currentDate": { "until": true }, "$unset": { "holder": "" } },
             }],
             "comment": concat!("sessionctl ", env!("CARGO_PKG_VERSION"), " lease"),
         };
         self.connection.run("update", LEASES, command).await.map(drop)
     }
+}
+
+fn taken(by: &str, remaining: i64) -> Answer {
+    let remaining = Duration::from_millis(u64::try_from(remaining).unwrap_or(0));
+    Answer::Taken { by: by.to_owned(), remaining }
 }

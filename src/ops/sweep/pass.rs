@@ -83,6 +83,9 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
             Err(error) => return Err(error),
         };
         (self.on_event)(Event::Answered(now));
+        if let Some(spread) = store.connection().clock_spread() {
+            (self.on_event)(Event::ClocksDiffer(spread));
+        }
         self.state.was_certain = true;
         let cutoff = ago(now, sweep.grace);
         let layout = Some(store.layouts().name());
@@ -151,6 +154,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
             }
         };
         pass.exact &= purging.is_exact();
+        pass.may_count_twice |= purging.may_count_twice();
         pass.walked |= purging.walks();
         pass.throttled += purging.throttled();
         self.state.archive.put_back(purging.into_archive());
@@ -179,7 +183,7 @@ impl Sweep {
 /// The store, and the server's time.
 async fn begin(target: Target) -> Result<(Store, DateTime)> {
     let store = target.store().await?;
-    let now = store.connection().primary_now().await?;
+    let now = store.primary_now().await?;
     Ok((store, now))
 }
 

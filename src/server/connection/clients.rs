@@ -8,6 +8,7 @@ use mongodb::options::ClientOptions;
 use mongodb::{Client, ClientSession};
 
 use super::logical::{Known, LogicalSessions};
+use crate::server::flavour::{Feature, Flavour};
 
 /// A client of the driver, with the sessions that its commands reuse.
 #[derive(Debug)]
@@ -37,9 +38,17 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub(super) fn new(options: ClientOptions, known: Known) -> mongodb::error::Result<Self> {
+    pub(super) fn new(
+        options: ClientOptions,
+        known: Known,
+        flavour: Flavour,
+    ) -> mongodb::error::Result<Self> {
         let make = Box::new(move || {
-            let client = Client::with_options(options.clone())?;
+            let mut options = options.clone();
+            if flavour.lacks(Feature::RetryableWrites) {
+                options.retry_writes = Some(false);
+            }
+            let client = Client::with_options(options)?;
             Ok(Link { client, sessions: LogicalSessions::new(known.clone()) })
         });
         let current = Mutex::new(Arc::new(make()?));
@@ -48,6 +57,12 @@ impl Clients {
 
     pub(super) fn current(&self) -> Arc<Link> {
         lock(&self.current).clone()
+    }
+
+    /// Makes the next command use a new client, since more is known of the server.
+    pub(super) fn renew(&self) {
+        self.forget_second();
+        self.replace(&self.current());
     }
 
     /// A client with separate connections, to ask about a running command.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bson::Document;
 use mongodb::error::ErrorKind;
@@ -16,7 +17,11 @@ use rustls::{AlertDescription, CertificateError};
 use super::logical::Known;
 use super::probe::{Protocol, speaks};
 use crate::error::{TlsFault, reason};
+use crate::server::flavour::Flavour;
 use crate::server::scene::Obstacle;
+
+/// How often it is looked whether a host has answered.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// The result of the last heartbeat of each server.
 #[derive(Debug, Clone)]
@@ -60,7 +65,7 @@ enum Failure {
 
 impl Heartbeats {
     /// Listens to the heartbeats, for `sessions` as well: the driver accepts only one listener.
-    pub(super) fn listen(options: &mut ClientOptions, sessions: Known) -> Self {
+    pub(super) fn listen(options: &mut ClientOptions, sessions: Known, flavour: Flavour) -> Self {
         let tls = match &options.tls {
             Some(Tls::Enabled(tls)) => Some(tls),
             _ => None,
@@ -76,6 +81,7 @@ impl Heartbeats {
         options.sdam_event_handler = Some(EventHandler::callback(move |event| match event {
             SdamEvent::ServerHeartbeatSucceeded(heartbeat) => {
                 sessions.update(&heartbeat.reply);
+                flavour.greeted(&heartbeat.reply);
                 listener.answered(&heartbeat.server_address, &heartbeat.reply);
             }
             SdamEvent::ServerHeartbeatFailed(heartbeat) => {
@@ -100,6 +106,15 @@ impl Heartbeats {
             .filter(|(_, server)| answers(server))
             .map(|(name, _)| name.clone())
             .collect()
+    }
+
+    /// Waits until each of these has answered or failed, but not for longer than `patience`.
+    pub(super) async fn settle(&self, hosts: &[String], patience: Duration) {
+        let until = Instant::now() + patience;
+        let is_settled = |host: &String| self.seen().servers.contains_key(host);
+        while !hosts.iter().all(is_settled) && Instant::now() < until {
+            tokio::time::sleep(GLANCE).await;
+        }
     }
 
     fn answered(&self, address: &ServerAddress, hello: &Document) {

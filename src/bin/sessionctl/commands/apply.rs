@@ -160,7 +160,8 @@ impl Typed<'_> {
             run_time: self.args.run_time,
             ..Means::new(&context.signals, context.global.quiet, &audit)
         };
-        let Applied { report, outcome } = job.apply(means, &self.verify, &confirmed).await?;
+        let verify = self.verify.on(job.store.connection(), self.selection);
+        let Applied { report, outcome } = job.apply(means, &verify, &confirmed).await?;
         context.finish(HEADER, report.row(), &report.sentence(), outcome)
     }
 
@@ -178,7 +179,7 @@ impl Typed<'_> {
     ) -> Result<Job, Failure> {
         let mut purge = self.args.throttle.throttled(purge);
         purge.archive = self.archive.is_wanted();
-        purge.tells_ids = self.verify.is_wanted();
+        purge.tells_ids = self.verify.on(store.connection(), self.selection).is_wanted();
         self.args.throttle.check_lag(context, &store, &action).await?;
         // A count only for the report would cost as much as reading every session that is deleted.
         let needs_count = self.args.needs_count(&purge, self.stdin_gives_ids);

@@ -91,7 +91,8 @@ async fn prepare(context: &Context, typed: &Typed<'_>, fault: Fault) -> Result<P
         return Ok(Prepared::NothingThere { report: Box::new(report), end: Ok(Exit::Done) });
     };
     let action = format!("{action} {}", store.namespace());
-    let now = store.connection().primary_now().await.doing(&action)?;
+    let now = store.primary_now().await.doing(&action)?;
+    context.warn_of_clocks(store.connection());
     let mendings = store.layouts().mendings(fault, now).map_err(|error| {
         Failure::of(&action, &error).hint("`sessionctl doctor` lists what else can be done")
     })?;

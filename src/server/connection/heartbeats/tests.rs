@@ -7,7 +7,7 @@ fn heartbeats(set: Option<&str>, tls: bool) -> Heartbeats {
     let mut options = ClientOptions::default();
     options.repl_set_name = set.map(str::to_owned);
     options.tls = tls.then(|| Tls::Enabled(TlsOptions::default()));
-    Heartbeats::listen(&mut options, Known::default())
+    Heartbeats::listen(&mut options, Known::default(), Flavour::default())
 }
 
 fn at(address: &str) -> ServerAddress {

@@ -133,6 +133,7 @@ impl Batches<'_> {
         progress.finish();
         report.took += started.elapsed();
         report.exact = Some(purging.is_exact());
+        report.may_count_twice |= purging.may_count_twice();
         report.done = Some(report.done.unwrap_or(0));
         let left_alone = report.kept + report.refused;
         if let Err(error) = outcome {

@@ -112,6 +112,8 @@ pub struct Report {
     pub left_alone: Vec<String>,
     /// How many sessions were left when the command was stopped.
     pub left: Option<u64>,
+    /// Whether a count that is not exact may be too high, and not only too low.
+    pub may_count_twice: bool,
 }
 
 impl Report {
@@ -138,6 +140,7 @@ impl Report {
             why_refused: None,
             left_alone: Vec::new(),
             left: None,
+            may_count_twice: false,
         }
     }
 
@@ -246,7 +249,11 @@ impl Report {
             true => self.nothing(),
             false => {
                 let (Verb { past, place, .. }, namespace) = (self.verb, &self.namespace);
-                let at_least = if exact { "" } else { "at least " };
+                let at_least = match (exact, self.may_count_twice) {
+                    (true, _) => "",
+                    (false, false) => "at least ",
+                    (false, true) => "about ",
+                };
                 let (those, took) = (self.words.counted(done), elapsed(self.took));
                 format!("{past} {at_least}{those} {place} {namespace} in {took}")
             }

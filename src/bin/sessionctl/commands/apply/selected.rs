@@ -80,7 +80,8 @@ async fn prepare(
         return Ok(Prepared::NothingThere { report: Box::new(report), end });
     };
     let full_action = format!("{doing} {}", store.namespace());
-    let now = store.connection().primary_now().await.doing(&full_action)?;
+    let now = store.primary_now().await.doing(&full_action)?;
+    context.warn_of_clocks(store.connection());
     let cutoff = args.cutoff(&full_action, now)?;
     let selected =
         context.selected(&doing, &store, &args.selection, now, Purpose::Changing).await?;

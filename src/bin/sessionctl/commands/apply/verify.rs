@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::builder::Resettable::Reset;
-use sessionctl::Key;
 use sessionctl::purge::Purge;
+use sessionctl::{Connection, Key};
 
 use super::batches::Batches;
 use crate::args::{SelectionArgs, interval};
@@ -15,11 +15,15 @@ use crate::console::text::sessions;
 /// How often sessions that come back are ended again.
 const ROUNDS: u32 = 3;
 
+/// How long to wait before looking again on a sharded cluster, where nobody asked for it.
+const BY_DEFAULT: Duration = Duration::from_secs(1);
+
 /// The options for looking again.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[group(skip)]
 pub struct VerifyArgs {
-    /// Look again after DURATION, and end sessions that were written back
+    /// Look again after DURATION, and end sessions that were written back; on a sharded cluster the
+    /// default is 1s, as a chunk migration can make a write miss sessions
     #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true, help_heading = Reset)]
     verify: Option<Duration>,
 
@@ -33,10 +37,18 @@ impl VerifyArgs {
         self.verify.is_some()
     }
 
+    /// The same on this server: on a sharded cluster, a chunk migration may make a write miss sessions
+    /// (TOOLS-3431), so that log-outs are looked at again by default.
+    pub fn on(&self, connection: &Connection, selection: Option<&SelectionArgs>) -> Self {
+        let is_log_out = selection.is_some_and(is_of_people);
+        let by_default = (connection.flavour().is_sharded() && is_log_out).then_some(BY_DEFAULT);
+        Self { verify: self.verify.or(by_default), ..self.clone() }
+    }
+
     /// This keeps the ids of the ended sessions in memory, so it requires ids or users rather than
     /// a million sessions.
     pub fn check(&self, selection: &SelectionArgs) -> Result<(), Failure> {
-        if self.is_wanted() && !selection.names_users() && selection.ids.is_empty() {
+        if self.is_wanted() && !is_of_people(selection) {
             let sentence = "--verify requires session ids or a user";
             return Err(
                 Failure::new(Exit::Usage, sentence).hint("select sessions by id or with --user")
@@ -89,4 +101,9 @@ impl VerifyArgs {
         }
         Ok(())
     }
+}
+
+/// Whether it selects few sessions, by their ids or users.
+fn is_of_people(selection: &SelectionArgs) -> bool {
+    selection.names_users() || !selection.ids.is_empty()
 }

@@ -119,7 +119,7 @@ impl DrainArgs {
         what: &Drained,
         action: &str,
     ) -> Result<Option<Job>, Failure> {
-        let now = store.connection().primary_now().await.doing(action)?;
+        let now = store.primary_now().await.doing(action)?;
         let purge = self.throttle.throttled(Purge::expired(now, now));
         let counting = store.count_selected(&purge, |_| {});
         let Some(count) = context.signals.asked.run_until_cancelled(counting).await else {

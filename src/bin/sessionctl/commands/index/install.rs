@@ -107,7 +107,8 @@ struct Outlook {
 async fn outlook(context: &Context, looked: &Looked, change: &Change) -> Result<Outlook, Failure> {
     let (store, action) = (&looked.store, &looked.action);
     change.drain.throttle.check_lag(context, store, action).await?;
-    let now = store.connection().primary_now().await.doing(action)?;
+    let now = store.primary_now().await.doing(action)?;
+    context.warn_of_clocks(store.connection());
     let wanted = looked.status.wanted.clone().map(IndexSpec);
     let doomed = wanted.and_then(|wanted| store.deleted_by(&wanted));
     let over = |store: &Store| store.layouts().filter(State::Expired, now);

@@ -39,9 +39,17 @@ pub fn page(stats: &Stats, title: &Title<'_>, chart: Chart) -> String {
     let head = format!("{}{layout}: {}", neutral(title.namespace), sessions(all.sessions));
     let of = stats.sampled_of.map(|all| format!(", a sample of {}", grouped(all)));
     line(&mut text, &format!("{head}{}", of.unwrap_or_default()));
-    let Some(mean) = all.mean() else { return text };
-    let (sum, mean, largest) = (byte_size(all.bytes), byte_size(mean), byte_size(all.largest));
-    line(&mut text, &format!("{sum} as BSON, {mean} on average, {largest} the largest"));
+    if all.sessions == 0 {
+        return text;
+    }
+    let sizes = match all.mean() {
+        None => "sizes are unknown: the server has no $bsonSize".to_owned(),
+        Some(mean) => {
+            let [sum, mean, largest] = [all.bytes, mean, all.largest].map(byte_size);
+            format!("{sum} as BSON, {mean} on average, {largest} the largest")
+        }
+    };
+    line(&mut text, &sizes);
 
     section(&mut text, "STATE", &states(stats, chart), all.sessions, chart);
     if !stats.expiries.is_empty() {
@@ -78,7 +86,8 @@ fn states(stats: &Stats, chart: Chart) -> Vec<Bar> {
             State::Malformed => (Color::Red, String::new()),
         };
         let part = percent(share.sessions, stats.all().sessions);
-        let more = format!("{part:>4} {:>8}  {when}", byte_size(share.bytes));
+        let size = share.known_bytes().map(byte_size).unwrap_or_default();
+        let more = format!("{part:>4} {size:>8}  {when}");
         let label = state.name().to_owned();
         Bar { label, sessions: share.sessions, color: Some(color), more }
     };

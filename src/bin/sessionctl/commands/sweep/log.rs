@@ -5,6 +5,7 @@ use std::io::Stdout;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use sessionctl::flavour::Spread;
 use sessionctl::sweep::{Event, Pass};
 
 use super::args::Args;
@@ -39,6 +40,8 @@ struct Logged {
     last: Option<String>,
     walks: bool,
     overran: bool,
+    /// Whether it was said that the clocks of the cluster differ.
+    clocks_differ: bool,
     /// Whether it was logged that this sweeper does the work.
     sweeps: bool,
 }
@@ -108,6 +111,7 @@ impl<'a> Log<'a> {
             Event::Yields { to: None } => {
                 self.note_once(namespace, &format!("lost the lease of {namespace}"));
             }
+            Event::ClocksDiffer(spread) => self.clocks_differ(namespace, spread),
             Event::Waiting(error) => {
                 self.note_once(namespace, &format!("waiting for {namespace}: {error}"));
             }
@@ -137,6 +141,14 @@ impl<'a> Log<'a> {
     fn warn_once(&mut self, namespace: &str, text: &str) {
         if self.is_new(namespace, text) {
             warn(namespace, text);
+        }
+    }
+
+    /// Said once.
+    fn clocks_differ(&mut self, namespace: &str, spread: &Spread) {
+        let logged = self.logged(namespace);
+        if !std::mem::replace(&mut logged.clocks_differ, true) {
+            warn(namespace, &format!("{spread}; the earliest decides what has expired"));
         }
     }
 
@@ -267,6 +279,7 @@ fn report(pass: &Pass) -> Report {
         words: Words::of_kind("expired"),
         done: Some(pass.deleted),
         exact: Some(pass.exact),
+        may_count_twice: pass.may_count_twice,
         archived: pass.archived,
         renewed: pass.spared,
         batches: pass.batches,

@@ -43,7 +43,7 @@ impl LogOut {
         let name = name(line);
         let action = format!("log out {name}");
         check_layout(store, self.named).await.doing(&action)?;
-        let now = store.connection().primary_now().await.doing(&action)?;
+        let now = store.primary_now().await.doing(&action)?;
         let user = line.session.user.clone();
         let query = Query { users: user.clone().map(Into::into), ..Query::default() };
         let selection = Selection::new(query, now);
