@@ -454,7 +454,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l max-lag
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l run-time -d 'Stop after DURATION, at the end of a batch; if sessions are left, the exit code is 5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l cutoff -d 'Evaluate expiry as of TIME, such as the cutoff of an earlier report' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after DURATION, and end sessions that were written back' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after DURATION, and end sessions that were written back; on a sharded cluster the default is 1s, as a chunk migration can make a write miss sessions' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
@@ -573,7 +573,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l max-lag 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l run-time -d 'Stop after DURATION, at the end of a batch; if sessions are left, the exit code is 5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l cutoff -d 'Evaluate expiry as of TIME, such as the cutoff of an earlier report' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after DURATION, and end sessions that were written back' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after DURATION, and end sessions that were written back; on a sharded cluster the default is 1s, as a chunk migration can make a write miss sessions' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r

@@ -63,7 +63,7 @@ pub static MONGODB_8: Personality = Personality {
     ],
 };
 
-/// Amazon DocumentDB 5.0.
+/// Amazon `DocumentDB` 5.0.
 pub static DOCUMENTDB: Personality = Personality {
     name: "Amazon DocumentDB 5.0",
     lines: &[
@@ -190,7 +190,7 @@ pub static COSMOS: Personality = Personality {
     ],
 };
 
-/// Azure DocumentDB (vCore). Its topology in `hello` could not be read anywhere, and is left out.
+/// Azure `DocumentDB` (vCore). Its topology in `hello` could not be read anywhere, and is left out.
 pub static VCORE: Personality = Personality {
     name: "Azure DocumentDB (vCore)",
     lines: &[
@@ -210,7 +210,7 @@ pub static VCORE: Personality = Personality {
     ],
 };
 
-/// FerretDB 2 on an engine that knows no `$$NOW` at all.
+/// `FerretDB` 2 on an engine that knows no `$$NOW` at all.
 pub static FERRETDB: Personality = Personality {
     name: "FerretDB 2",
     lines: &[

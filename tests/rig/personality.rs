@@ -28,8 +28,6 @@ pub struct Line(pub Trait, pub &'static str);
 pub enum Trait {
     /// `hello` has these fields, as JSON; `ADDRESS` in it is the address of the proxy.
     Hello(&'static str),
-    /// `hello` does not have this field.
-    NoHello(&'static str),
     /// `buildInfo` has these fields, as JSON.
     BuildInfo(&'static str),
     /// `localTime` and `$$NOW` are those of a router with a clock of its own.
@@ -336,9 +334,7 @@ impl State {
 
     /// The router's clock.
     fn now(&self) -> DateTime {
-        DateTime::from_millis(
-            DateTime::now().timestamp_millis() + self.ahead.load(Ordering::SeqCst),
-        )
+        DateTime::from_millis(millis() + self.ahead.load(Ordering::SeqCst))
     }
 
     fn disguise(&self, name: &str, is_empty_count: bool, reply: &mut Document) {
@@ -349,7 +345,6 @@ impl State {
         for one in self.traits() {
             match one {
                 Trait::Hello(json) if is_hello => reply.extend(self.fields(json)),
-                Trait::NoHello(field) if is_hello => drop(reply.remove(field)),
                 Trait::BuildInfo(json) if name == "buildInfo" => reply.extend(self.fields(json)),
                 Trait::OwnClock if is_hello => drop(reply.insert("localTime", self.now())),
                 Trait::CountsOrphans(more) if is_empty_count => {
@@ -367,7 +362,7 @@ impl State {
             return;
         }
         // That of the shards: it moves with the clocks of those that have the data.
-        let seconds = u32::try_from(DateTime::now().timestamp_millis() / 1000).unwrap_or(0);
+        let seconds = u32::try_from(millis() / 1000).unwrap_or(0);
         let time = Timestamp { time: seconds, increment: 1 };
         let hash = Binary { subtype: BinarySubtype::Generic, bytes: vec![0; 20] };
         let signature = doc! { "hash": hash, "keyId": 0_i64 };
@@ -384,6 +379,12 @@ impl State {
             other => panic!("{json}: {other:?}"),
         }
     }
+}
+
+/// The clock of the shards, which are on this machine.
+fn millis() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "this is a server")]
+    DateTime::now().timestamp_millis()
 }
 
 fn is_among(names: &[&str], name: &str) -> bool {
@@ -422,7 +423,7 @@ fn replace(document: &mut Document, change: &mut impl FnMut(&mut Bson)) {
         change(value);
         match value {
             Bson::Document(document) => {
-                document.iter_mut().for_each(|(_, value)| each(value, change))
+                document.iter_mut().for_each(|(_, value)| each(value, change));
             }
             Bson::Array(values) => values.iter_mut().for_each(|value| each(value, change)),
             _ => {}

@@ -41,7 +41,7 @@ impl Share {
         self.largest = self.largest.max(more.largest);
     }
 
-    /// Their BSON size, if it is known: Amazon DocumentDB has no `$bsonSize`.
+    /// Their BSON size, if it is known: not every server has `$bsonSize`.
     pub fn known_bytes(&self) -> Option<u64> {
         (self.sessions == 0 || self.bytes > 0).then_some(self.bytes)
     }
