@@ -53,7 +53,8 @@
 //! a destroyed or expired session; with [`StoreBuilder::touch_after`] it skips sessions that were
 //! written recently. [`Store::destroy_matching`] logs a user out everywhere, [`Store::users`] lists
 //! who has sessions, and [`StoreBuilder::ttl_index`] creates the indexes that the layout needs.
-//! `sessionctl help rights` lists the privileges that each of these requires.
+//! [`Store::follow`] reports sessions as they change, and [`Store::hold`] what must be done to keep users
+//! logged out. `sessionctl help rights` lists the privileges that each of these requires.
 //!
 //! With the feature `tower-sessions`, a store also implements the `SessionStore` of tower-sessions:
 //! see `tower_sessions`. With `express-cookie`, users of an Express application are also logged in
@@ -84,7 +85,7 @@ pub use app::tower_sessions;
 pub use model::humanize;
 pub use model::{layout, payload, query, session};
 pub use ops::{
-    archive, collections, doctor, index, purge, restore, select, stats, sweep, top, users,
+    archive, collections, doctor, follow, index, purge, restore, select, stats, sweep, top, users,
 };
 pub use server::{connection, flavour, replication};
 

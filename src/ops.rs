@@ -4,6 +4,7 @@ pub mod archive;
 pub mod collections;
 mod decoding;
 pub mod doctor;
+pub mod follow;
 pub mod index;
 pub mod purge;
 pub mod restore;

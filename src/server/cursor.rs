@@ -190,6 +190,21 @@ impl Batches {
     /// # Errors
     /// If the command cannot be sent or the server rejects it. After an error, every further call returns the error again.
     pub async fn next(&mut self) -> Result<Option<RawBatch>> {
+        loop {
+            match self.next_reply().await? {
+                // An empty batch is not the end: the server may send empty batches.
+                Some(batch) if documents(&batch).next().is_none() => {}
+                batch => return Ok(batch),
+            }
+        }
+    }
+
+    /// The next batch as the server sends it, even an empty one, as a change stream does while nothing
+    /// changes; `None` at the end.
+    ///
+    /// # Errors
+    /// As for [`Batches::next`].
+    pub(crate) async fn next_reply(&mut self) -> Result<Option<RawBatch>> {
         let mut retries = Retries::default();
         loop {
             let Some(cursor) = self.cursor.take() else {
@@ -198,13 +213,12 @@ impl Batches {
             // If this future is dropped, the cursor continues detached, and is lost.
             self.broken = Some(Error::Unsupported(format!("the {} was given up", self.command)));
             match self.advance(cursor).await {
-                Ok(None) => {
-                    self.broken = None;
-                    return Ok(None);
+                Ok(batch) => {
+                    if batch.is_none() {
+                        self.broken = None;
+                    }
+                    return Ok(batch);
                 }
-                // An empty batch is not the end: the server may send empty batches.
-                Ok(Some(batch)) if documents(&batch).next().is_none() => {}
-                Ok(Some(batch)) => return Ok(Some(batch)),
                 // The cursor is still there, and goes on where it was.
                 Err(error) if error.is_busy() && self.cursor.is_some() => {
                     retries.pause(&CancellationToken::new(), error).await?;

@@ -182,8 +182,19 @@ impl Store {
         }))
     }
 
-    fn changed(&self, fate: Fate) -> Error {
+    /// The error for a collection that is no longer the same.
+    pub(crate) fn changed(&self, fate: Fate) -> Error {
         Error::CollectionChanged { namespace: self.namespace(), fate }
+    }
+
+    /// Whether events of change streams contain the documents before and after each change. `false` if the
+    /// login may not list collections.
+    pub(crate) async fn has_images(&self) -> bool {
+        const OPTION: &str = "changeStreamPreAndPostImages";
+        let listed = self.listed(doc! { "name": &self.collection }).await.unwrap_or_default();
+        let options = listed.first().and_then(|found| found.get_document("options").ok());
+        let images = options.and_then(|options| options.get_document(OPTION).ok());
+        images.and_then(|images| images.get_bool("enabled").ok()).unwrap_or(false)
     }
 
     async fn listed(&self, filter: Document) -> Result<Vec<Document>> {

@@ -17,6 +17,7 @@ mod beside_axum;
 mod ending;
 mod from_express;
 mod from_rust;
+mod held;
 mod indexes;
 mod logins;
 mod node;
@@ -98,6 +99,16 @@ impl Browser {
         let form = form.iter().copied();
         let response = self.agent.post(address(port, path)).send_form(form).unwrap();
         assert_eq!(response.status(), 200);
+    }
+
+    /// Sends a form, and says whether that went well: the database may be away.
+    pub fn tries(&self, port: u16, path: &str, form: &[(&str, &str)]) -> bool {
+        let request = self.agent.post(address(port, path));
+        let response = match form.is_empty() {
+            true => request.send_empty(),
+            false => request.send_form(form.iter().copied()),
+        };
+        response.is_ok_and(|response| response.status() == 200)
     }
 
     /// Express fails there, and this is in what it says.

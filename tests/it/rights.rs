@@ -5,7 +5,8 @@ use sessionctl::archive::Archive;
 use sessionctl::mongod::Options;
 
 use crate::readme;
-use crate::support::{Db, Program, at, connect_mongo, own_server};
+use crate::rig::ReplicaSet;
+use crate::support::{Db, Program, at, connect_mongo, eventually, now, own_server};
 
 /// What the collection's index on the expiry is like before the command.
 #[derive(Clone, Copy)]
@@ -55,6 +56,47 @@ const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-index", Index::Wanted, &["index", "remove", "--yes"]),
 ];
 
+/// The same of roles with `changeStream`, which only a replica set has; and what the command says when
+/// it has all of them.
+const ON_A_SET: [(&str, &[&str], &str); 2] = [
+    ("sessionctl-follow", &["list", "--follow", "--limit", "1"], "following test.sessions"),
+    ("sessionctl-hold", &["expire", "--user", "42", "--hold", "2s", "--yes"], "within a second"),
+];
+
+#[test]
+fn following_and_holding_need_each_right_of_their_roles() {
+    let set = ReplicaSet::guarded(1);
+    let mut db = Db::on(&set.uri());
+    db.name = "test".to_owned();
+    prepare(&db, Index::None);
+    let roles = roles(&readme::read(&readme::topic("rights")));
+    for (name, arguments, says) in ON_A_SET {
+        let role = roles.iter().find(|role| role.get_str("createRole").unwrap() == name).unwrap();
+        db.admin(role.clone());
+        db.admin(doc! { "createUser": name, "pwd": name, "roles": [name] });
+        let uri = set.uri().replace("root:root@", &format!("{name}:{name}@"));
+        let uri = format!("{uri}&authSource=admin");
+        let suffices = || {
+            let mut run = Program::new(arguments).env("SESSIONCTL_URI", &uri).start();
+            let mut number = 0;
+            eventually("it ended", || {
+                number += 1;
+                let id = format!("new-{name}-{}-{number}", now().timestamp_millis());
+                db.insert("sessions", [connect_mongo(&id, at(3600))]);
+                run.has_ended()
+            });
+            let run = run.wait();
+            run.code == Some(0) && run.stderr.contains(says)
+        };
+        assert!(suffices(), "{name}");
+        let privileges = role.get_array("privileges").unwrap();
+        for (fewer, action) in without_one(privileges) {
+            grant(&db, name, fewer);
+            assert!(!suffices(), "{name} does not need the right {action}");
+        }
+    }
+}
+
 #[test]
 fn each_role_of_the_topic_on_rights_is_enough_for_its_commands_and_no_right_can_be_left_out() {
     let server = own_server(Options { args: vec!["--auth".to_owned()], ..Options::default() });
@@ -67,9 +109,12 @@ fn each_role_of_the_topic_on_rights_is_enough_for_its_commands_and_no_right_can_
 
     archive();
     let roles = roles(&readme::read(&readme::topic("rights")));
-    assert_eq!(roles.len(), 8, "{roles:?}");
+    assert_eq!(roles.len(), 10, "{roles:?}");
     for role in &roles {
         let name = role.get_str("createRole").unwrap();
+        if ON_A_SET.iter().any(|(role, ..)| *role == name) {
+            continue;
+        }
         db.admin(role.clone());
         db.admin(doc! { "createUser": name, "pwd": name, "roles": [name] });
         let uses: Vec<_> = USES.iter().filter(|(role, ..)| *role == name).collect();

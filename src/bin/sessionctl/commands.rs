@@ -116,6 +116,15 @@ impl Command {
         }
     }
 
+    /// The option with which it runs until it is stopped.
+    fn goes_on(&self) -> Option<&'static str> {
+        match self {
+            Self::List(args) if args.follow => Some("--follow"),
+            Self::Expire(args) if args.hold.is_wanted() => Some("--hold"),
+            _ => None,
+        }
+    }
+
     /// What SIGHUP means to this command.
     fn hangup(&self) -> Hangup {
         match self {
@@ -158,6 +167,10 @@ pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
         Command::Deploy(args) => return deploy::run(args, &global, &uri),
         _ => {}
     }
+    if let Some(option) = command.goes_on().filter(|_| global.collection.len() > 1) {
+        let sentence = format!("{option} works on one collection");
+        return Err(Failure::new(Exit::Usage, sentence).hint("run one command for each collection"));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         Failure::new(Exit::Failed, format!("could not start: {}", reason(&error)))
@@ -181,6 +194,7 @@ pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
 /// Runs a command that needs a runtime.
 async fn one(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
+        Command::List(args) if args.follow => list::follow::run(context, args).await,
         Command::List(args) => reading(context, list::run(context, args)).await,
         Command::Users(args) => reading(context, users::run(context, args)).await,
         Command::Inspect(args) => reading(context, inspect::run(context, args)).await,

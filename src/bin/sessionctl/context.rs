@@ -22,7 +22,7 @@ use crate::input::read_text;
 
 pub mod ids;
 mod judged;
-mod listed;
+pub mod listed;
 pub mod selected;
 pub mod users;
 pub mod words;

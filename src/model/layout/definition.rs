@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use bson::{Bson, Document};
+use bson::{Bson, Document, RawDocument};
 use serde::Deserialize;
 
 use super::rule::{LifetimeFrom, Rule};
 use crate::error::{Error, Need, Result};
 use crate::model::document::{FieldPath, Unit};
 use crate::model::index_spec::IndexSpec;
+use crate::model::key::Key;
 use crate::model::payload::PayloadPlace;
 
 /// How one store writes a session: compiled from one file of `src/model/layout/known/`, or from an
@@ -374,6 +375,14 @@ impl Layout {
             Some(LifetimeFrom::Operator) => rule.path.is_some() && rule.path.as_ref() == key,
             None => false,
         })
+    }
+
+    /// Whether a document is such a credential.
+    pub(crate) fn is_credential(&self, document: &RawDocument) -> bool {
+        let has = |(path, value): (&String, &Bson)| {
+            Key::at(document, path).is_some_and(|found| found == Key::from(value))
+        };
+        !self.credentials.is_empty() && self.credentials.iter().all(has)
     }
 
     /// The filter of credentials that are not logins, if the layout has any.

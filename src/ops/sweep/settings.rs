@@ -107,7 +107,10 @@ impl Target {
     }
 
     /// The store, with the layout that the collection has now.
-    pub(super) async fn store(&self) -> Result<Store> {
+    ///
+    /// # Errors
+    /// If the layout is not certain, and what the connection meets.
+    pub async fn store(&self) -> Result<Store> {
         let Self { connection, collection, layouts, lifetime, user } = self;
         let choice = connection
             .choose_layouts(collection, layouts.as_ref(), *lifetime, Purpose::Changing)

@@ -16,7 +16,7 @@ const SECRETS: [&str; 2] = ["the secret of today", "the secret of yesterday"];
 const MINUTE_MS: i64 = 60_000;
 
 /// Serves until the runtime of `db` ends; the port.
-fn serve(db: &Db, app: Router) -> u16 {
+pub fn serve(db: &Db, app: Router) -> u16 {
     let listener = db.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let port = listener.local_addr().unwrap().port();
     db.runtime.spawn(async move { axum::serve(listener, app).await });

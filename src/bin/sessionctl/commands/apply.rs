@@ -18,6 +18,7 @@ use crate::context::users::Seen;
 
 mod archive;
 mod batches;
+mod hold;
 mod job;
 mod preview;
 mod report;
@@ -27,6 +28,7 @@ mod verify;
 
 pub use archive::ArchiveArgs;
 pub use batches::Means;
+pub use hold::HoldArgs;
 pub use job::{Applied, Job};
 pub use report::{HEADER, Report, Verb, stopped};
 pub use throttle::{ThrottleArgs, factor};
@@ -82,6 +84,7 @@ pub struct Typed<'a> {
     pub args: &'a ApplyArgs,
     pub archive: &'a ArchiveArgs,
     pub verify: VerifyArgs,
+    pub hold: HoldArgs,
     /// If so, stdin cannot answer the question.
     pub stdin_gives_ids: bool,
     /// What was selected, unless the command has its own selection.
@@ -102,6 +105,14 @@ impl Typed<'_> {
         let prepared = signals.asked.run_until_cancelled(preparing).await;
         match prepared.unwrap_or(Ok(Prepared::Interrupted))? {
             Prepared::Interrupted => Ok(signals.exit()),
+            Prepared::NothingThere { report, .. } if self.hold.is_wanted() => {
+                let Report { verb, namespace, .. } = &*report;
+                let sentence = format!(
+                    "could not {} sessions of {namespace}: it is empty, so its layout is unknown",
+                    verb.name
+                );
+                Err(Failure::new(Exit::Failed, sentence).hint("choose one with --layout NAME"))
+            }
             Prepared::NothingThere { report, end } => {
                 self.write_nothing(context, &report).await?;
                 context.finish(HEADER, report.row(), &report.sentence(), end)
@@ -147,7 +158,7 @@ impl Typed<'_> {
     ) -> Result<Exit, Failure> {
         // Everything that can fail is checked before the question.
         let audit = Audit::open(&self.args.audit, &context.command_line)?;
-        if job.report.matched == Some(0) {
+        if job.report.matched == Some(0) && !self.hold.is_wanted() {
             let report = job.report.clone().nothing_done();
             audit.nothing(&job.intent(&run_id()), &report.row())?;
             return context.finish(HEADER, report.row(), &report.sentence(), job.end);
@@ -158,6 +169,7 @@ impl Typed<'_> {
         let means = Means {
             archive: self.archive.open(context, archive).doing(&job.action)?,
             run_time: self.args.run_time,
+            hold: self.hold.hold,
             ..Means::new(&context.signals, context.global.quiet, &audit)
         };
         let verify = self.verify.on(job.store.connection(), self.selection);
@@ -192,8 +204,9 @@ impl Typed<'_> {
                 context.tell_unmatched(typed, &purge.selection, &counted.met)?;
             }
             matched = needs_count.then_some(counted.selected);
-            // There is no question, so the sessions need not be searched twice.
-            if !needs_count && purge.selection.keys.is_none() {
+            // There is no question, so the sessions need not be searched twice. A hold may end others.
+            let is_all = !needs_count && !self.hold.is_wanted();
+            if is_all && purge.selection.keys.is_none() {
                 purge.selection.keys = counted.keys;
             }
         }

@@ -2,7 +2,7 @@
 
 use sessionctl::purge::Action;
 
-use super::apply::{ArchiveArgs, selected};
+use super::apply::{ArchiveArgs, HoldArgs, selected};
 use crate::console::failure::{Exit, Failure};
 use crate::context::Context;
 
@@ -13,18 +13,26 @@ use crate::context::Context;
 /// session as expired 24h ago. If the store does not check the expiry when it reads a session,
 /// expire fails and changes nothing: use purge instead.
 ///
+/// With --hold, the command keeps running and expires each matching session that is created or comes
+/// back, until the time is over or a signal arrives. It states at its start how fast it is.
+///
 /// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, midnight UTC), or a
 /// duration from now (-7d, +1h). A DURATION is a number of seconds, or has units: 90s, 15m, 1d12h.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl expire 7ZQOhQlxWzrh
   sessionctl expire --user 42 --yes
+  sessionctl expire --user 42 --hold 1h
   sessionctl expire --live --idle 8h")]
 pub struct Args {
     #[command(flatten)]
     pub selected: selected::Args,
+
+    #[command(flatten)]
+    pub hold: HoldArgs,
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    selected::run(context, &args.selected, Action::Expire, &ArchiveArgs::default()).await
+    let archive = ArchiveArgs::default();
+    selected::run(context, &args.selected, Action::Expire, &archive, &args.hold).await
 }

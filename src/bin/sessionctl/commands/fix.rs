@@ -6,7 +6,7 @@ use sessionctl::layout::Fault;
 use sessionctl::purge::{Action, Purge};
 use sessionctl::{Query, Selection};
 
-use super::apply::{ApplyArgs, ArchiveArgs, Prepared, Report, Typed, Verb, VerifyArgs};
+use super::apply::{ApplyArgs, ArchiveArgs, HoldArgs, Prepared, Report, Typed, Verb, VerifyArgs};
 use crate::console::confirm::Question;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::text::grouped;
@@ -76,6 +76,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         args: &fixing.apply,
         archive: &fixing.archive,
         verify: VerifyArgs::default(),
+        hold: HoldArgs::default(),
         stdin_gives_ids: false,
         selection: None,
     };

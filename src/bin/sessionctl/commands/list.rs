@@ -16,6 +16,7 @@ use crate::console::text::sessions;
 use crate::context::{Context, Purpose};
 
 mod columns;
+pub mod follow;
 
 use columns::More;
 
@@ -27,13 +28,19 @@ use columns::More;
 /// Ids are shortened. Ids that begin alike are lengthened until each is unique among the rows shown, up
 /// to half of the id. In json, ndjson and csv, the first 1,000 rows decide the length of the others.
 ///
+/// With --follow, sessions are listed as they change, from now on. The columns time and event come
+/// first: event is created, renewed (its document was written), ended (written, and expired since) or
+/// removed. A session that expires by itself changes only when it is removed. json prints one object
+/// per line, and --limit ends it after N events.
+///
 /// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, midnight UTC), or a
 /// duration from now (-7d, +1h). A DURATION is a number of seconds, or has units: 90s, 15m, 1d12h.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl list
   sessionctl list --live --user 42 -d shop
-  sessionctl list --idle 30d -o csv --columns id,user,touched > idle.csv")]
+  sessionctl list --idle 30d -o csv --columns id,user,touched > idle.csv
+  sessionctl list --follow --user 42 -o ndjson")]
 pub struct Args {
     /// Print at most N sessions; 0 prints all [default: 50 in a table, else 0]
     #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
@@ -51,6 +58,10 @@ pub struct Args {
     /// with secrets masked; ip and agent are read where the layout says
     #[arg(long, value_delimiter = ',', value_name = "NAME,...", value_parser = columns::Parser)]
     columns: Vec<String>,
+
+    /// List sessions as they are created, renewed, ended and removed, until a signal
+    #[arg(long, conflicts_with_all = ["sort", "reverse", "foreign", "keep", "unmatched", "every_collection"])]
+    pub follow: bool,
 
     /// List foreign documents instead: documents of the collection that are not sessions
     #[arg(long, conflicts_with_all = OTHERS.iter().chain(&["touch_slack", "all", "sort"]))]
@@ -136,7 +147,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         return context.end_of_nothing(&args.selection, context.collection());
     };
     let action = format!("list {}", store.namespace());
-    columns::check(context, &args.columns, store.layouts());
+    columns::check(context, &args.columns, false, store.layouts())?;
     context.begin_table(Some(&store.namespace()))?;
     let now = store.now().await.doing(&action)?;
     let selected = context.selected("list", &store, &args.selection, now, Purpose::Reading).await?;

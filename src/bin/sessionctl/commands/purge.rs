@@ -4,7 +4,7 @@ use bson::DateTime;
 use serde_json::json;
 use sessionctl::purge::Action;
 
-use super::apply::{ArchiveArgs, selected};
+use super::apply::{ArchiveArgs, HoldArgs, selected};
 use crate::args::EveryArgs;
 use crate::console::failure::{Exit, Failure, Refusal};
 use crate::context::Context;
@@ -56,5 +56,6 @@ impl Args {
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    selected::run(context, &args.selected, Action::Delete, &args.archive).await
+    let hold = HoldArgs::default();
+    selected::run(context, &args.selected, Action::Delete, &args.archive, &hold).await
 }

@@ -9,6 +9,7 @@ use crate::context::Context;
 mod args;
 pub mod config;
 mod health;
+mod hold;
 mod log;
 mod supervise;
 
@@ -22,6 +23,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     set_log_format(args.service.log_format);
     args.check_idle()?;
     let plans = args.plans(&context.global)?;
+    config::check_holds(&plans)?;
     let mut health = Health::open(context, &args.service)?;
     let connection = context.connect().await?;
     health.watch(connection.clone());

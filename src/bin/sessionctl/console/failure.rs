@@ -147,7 +147,7 @@ impl<T> Doing<T> for sessionctl::Result<T> {
 }
 
 /// The sentence of an error. The library does not know the options, which are added here.
-fn why(error: &Error) -> String {
+pub fn why(error: &Error) -> String {
     match error {
         Error::NoDate { .. } => format!("--{error}"),
         // A session id in place of a name must not be repeated.

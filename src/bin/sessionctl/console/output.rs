@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use bson::DateTime;
 use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement, Table, presets};
-
-use sessionctl::State;
+use console::Alignment;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use sessionctl::{ShortId, State};
 
 use crate::args::Format;
 use crate::console::failure::Failure;
@@ -31,6 +32,8 @@ pub enum Shape {
     One,
     /// One object per line, in JSON too.
     Stream,
+    /// Like `Stream`, but a table has one line per row.
+    Lines,
 }
 
 /// How rows are printed.
@@ -64,6 +67,8 @@ pub struct Rows<W: Write> {
     id_bytes: Option<usize>,
     /// The columns of the table that fit the terminal.
     shown: Option<Vec<usize>>,
+    /// The widths of the columns in a table that is printed line by line.
+    widths: Vec<usize>,
 }
 
 impl Rows<io::Stdout> {
@@ -89,6 +94,7 @@ impl<W: Write> Rows<W> {
             chunk: Vec::new(),
             id_bytes: None,
             shown: None,
+            widths: Vec::new(),
         }
     }
 
@@ -113,6 +119,16 @@ impl<W: Write> Rows<W> {
     pub fn now(mut self, now: DateTime) -> Self {
         self.now = Some(now);
         self
+    }
+
+    /// Changes the clock between rows.
+    pub fn set_now(&mut self, now: DateTime) {
+        self.now = Some(now);
+    }
+
+    /// Shows as much of each id as distinguishes these.
+    pub fn tell_apart_like(&mut self, ids: &mut [ShortId]) {
+        self.id_bytes = ShortId::tell_apart(ids.iter_mut().collect());
     }
 
     /// The number of rows so far.
@@ -161,6 +177,7 @@ impl<W: Write> Rows<W> {
         let first = self.begins();
         self.written += 1;
         match self.style.format {
+            Format::Table if self.shape == Shape::Lines => self.table_line(row),
             Format::Table => self.vertical(row),
             Format::Json => match self.shape {
                 Shape::One if self.joined.is_some() => {
@@ -172,7 +189,7 @@ impl<W: Write> Rows<W> {
                     self.out.write_all(if first { b"[\n" } else { b",\n" })?;
                     row.write_json(&mut self.out)
                 }
-                Shape::Stream => self.line(row),
+                Shape::Stream | Shape::Lines => self.line(row),
             },
             Format::Ndjson => self.line(row),
             Format::Csv => {
@@ -183,7 +200,10 @@ impl<W: Write> Rows<W> {
             }
         }?;
         // The reader of a stream needs each line immediately.
-        if self.shape == Shape::Stream { self.out.flush() } else { Ok(()) }
+        match self.shape {
+            Shape::Stream | Shape::Lines => self.out.flush(),
+            Shape::Many | Shape::One => Ok(()),
+        }
     }
 
     fn line(&mut self, row: &Row) -> io::Result<()> {
@@ -210,7 +230,7 @@ impl<W: Write> Rows<W> {
             (Format::Json, Shape::Many, _) if self.joined.is_some() => {}
             (Format::Json, Shape::Many, 0) => self.out.write_all(b"[]\n")?,
             (Format::Json, Shape::Many, _) => self.out.write_all(b"\n]\n")?,
-            (Format::Csv, Shape::Many | Shape::Stream, 0) if self.begins() => {
+            (Format::Csv, Shape::Many | Shape::Stream | Shape::Lines, 0) if self.begins() => {
                 let picked = if self.columns.is_empty() {
                     self.header.iter().map(|name| (*name).to_owned()).collect()
                 } else {
@@ -247,6 +267,33 @@ impl<W: Write> Rows<W> {
         }
         self.shown = Some(columns.into_iter().map(|(at, _)| at).collect());
         self.print(&table)
+    }
+
+    /// One line of a table whose other rows come later. Columns only become wider.
+    fn table_line(&mut self, row: &Row) -> io::Result<()> {
+        let texts: Vec<_> = row.0.iter().map(|(_, cell)| cell.shown(self.now)).collect();
+        let is_first = self.shown.is_none();
+        let rows = std::slice::from_ref(row);
+        let columns =
+            fit(rows, std::slice::from_ref(&texts), self.shown.as_deref(), self.style.width);
+        self.widths.resize(row.0.len(), 0);
+        let mut lines = [Vec::new(), Vec::new()];
+        for (at, width) in &columns {
+            let (key, cell) = &row.0[*at];
+            let name = console::truncate_str(&key.to_uppercase(), *width, "…").into_owned();
+            let text = console::truncate_str(&texts[*at], *width, "…").into_owned();
+            let wide = &mut self.widths[*at];
+            *wide = (*wide).max(*width);
+            let side = if cell.is_number() { Alignment::Right } else { Alignment::Left };
+            for (line, text) in lines.iter_mut().zip([name, text]) {
+                line.push(console::pad_str(&text, *wide, side, None).into_owned());
+            }
+        }
+        self.shown = Some(columns.into_iter().map(|(at, _)| at).collect());
+        for line in lines.iter().skip(usize::from(!is_first)) {
+            writeln!(self.out, "{}", line.join("  ").trim_end())?;
+        }
+        Ok(())
     }
 
     /// Prints one object, with a line for each key.
@@ -323,6 +370,15 @@ pub fn text(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::stdout(&error))
 }
 
+/// Whether the reader of stdout is gone, as far as that can be seen without writing.
+pub fn is_closed() -> bool {
+    let stdout = io::stdout();
+    let mut stdout = [PollFd::new(&stdout, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let gone = PollFlags::ERR | PollFlags::HUP;
+    poll(&mut stdout, Some(&at_once)).is_ok() && stdout[0].revents().intersects(gone)
+}
+
 /// The terminal, for a view. Nothing else is printed meanwhile.
 pub fn screen() -> io::Stdout {
     io::stdout()
@@ -380,6 +436,15 @@ mod tests {
     fn a_table_shows_nothing_that_a_terminal_would_obey() {
         let printed = print(Format::Table, Shape::Many, vec![row("ab", "\u{1b}[2J\nx")]);
         assert_eq!(printed, "ID  USER\nab  \\u001b[2J\\u000ax\n");
+    }
+
+    #[test]
+    fn rows_that_come_one_by_one_are_lines_under_one_header() {
+        let rows = vec![row("ab", "bo"), row("b", "asa"), row("long-id", "x")];
+        let printed = print(Format::Table, Shape::Lines, rows.clone());
+        assert_eq!(printed, "ID  USER\nab  bo\nb   asa\nlong-id  x\n");
+        let printed = print(Format::Json, Shape::Lines, rows);
+        assert_eq!(printed.lines().next(), Some(r#"{"id":"ab","user":"bo"}"#));
     }
 
     #[test]

@@ -42,12 +42,14 @@ pub struct Means<'a> {
     pub audit: &'a Audit,
     pub archive: Option<Archive>,
     pub run_time: Option<Duration>,
+    /// How long what comes back is ended, too.
+    pub hold: Option<Duration>,
 }
 
 impl<'a> Means<'a> {
-    /// No archive, no limit.
+    /// No archive, no limit, no hold.
     pub fn new(signals: &'a Signals, quiet: bool, audit: &'a Audit) -> Self {
-        Self { signals, quiet, audit, archive: None, run_time: None }
+        Self { signals, quiet, audit, archive: None, run_time: None, hold: None }
     }
 }
 
@@ -181,10 +183,10 @@ async fn left(store: &Store, purge: &Purge, report: &Report, kept: u64) -> Optio
 }
 
 /// Cancels a token after a while, unless it is dropped before.
-struct Timer(tokio::task::JoinHandle<()>);
+pub(super) struct Timer(tokio::task::JoinHandle<()>);
 
 impl Timer {
-    fn start(time: Duration, stop: &CancellationToken) -> Self {
+    pub(super) fn start(time: Duration, stop: &CancellationToken) -> Self {
         let stop = stop.clone();
         Self(tokio::spawn(async move {
             tokio::time::sleep(time).await;

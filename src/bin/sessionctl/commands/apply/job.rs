@@ -6,6 +6,7 @@ use sessionctl::Store;
 use sessionctl::purge::{Action, Purge};
 
 use super::batches::{Batches, Means, Ran};
+use super::hold::Hold;
 use super::report::{Report, Verb};
 use super::verify::VerifyArgs;
 use crate::audit::{Intent, run_id};
@@ -67,15 +68,33 @@ impl Job {
             (purge.tells_ids, purge.tells_users) = (true, true);
         }
         let store = self.store.for_run(&format!("{} {run}", self.run));
+        let hold = Hold::begin(means.hold, &store, &purge, means.signals).await.doing(&action);
         let mut batches = Batches { store, means, report, began: &began, keeps_ids };
-        let outcome = match batches.run(purge.clone(), archive, confirmed).await.doing(&action) {
-            Ok(Ran { stopped: None, ids, unwritten: None }) => {
-                let left_alone = batches.report.failure(&action);
-                let again = verify.look_again(&mut batches, purge, ids, &action, confirmed);
-                again.await.and(left_alone.map_or(end, Err))
+        let ran = match hold {
+            Ok(hold) => {
+                let ran = batches.run(purge.clone(), archive, confirmed).await.doing(&action);
+                ran.map(|ran| (ran, hold))
             }
-            Ok(Ran { stopped: Some(exit), unwritten: None, .. }) => Ok(exit),
-            Ok(Ran { unwritten: Some(failure), .. }) | Err(failure) => Err(failure),
+            Err(failure) => Err(failure),
+        };
+        let outcome = match ran {
+            Ok((Ran { stopped: None, ids, unwritten: None }, hold)) => {
+                let left_alone = batches.report.failure(&action);
+                let again = match hold {
+                    Some(hold) => hold.run(&mut batches, &action, confirmed).await,
+                    None => {
+                        let again = verify.look_again(&mut batches, purge, ids, &action, confirmed);
+                        again.await.map(|()| Exit::Done)
+                    }
+                };
+                again.and_then(|exit| match left_alone {
+                    Some(failure) => Err(failure),
+                    None if exit == Exit::Done => end,
+                    None => Ok(exit),
+                })
+            }
+            Ok((Ran { stopped: Some(exit), unwritten: None, .. }, _)) => Ok(exit),
+            Ok((Ran { unwritten: Some(failure), .. }, _)) | Err(failure) => Err(failure),
         };
         let report = batches.report;
         let written = began.after(&report.row(), outcome.as_ref().err());

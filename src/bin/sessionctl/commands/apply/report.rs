@@ -114,6 +114,8 @@ pub struct Report {
     pub left: Option<u64>,
     /// Whether a count that is not exact may be too high, and not only too low.
     pub may_count_twice: bool,
+    /// How many were ended by a hold, after the selection had been ended once.
+    pub held: Option<u64>,
 }
 
 impl Report {
@@ -141,6 +143,7 @@ impl Report {
             left_alone: Vec::new(),
             left: None,
             may_count_twice: false,
+            held: None,
         }
     }
 
@@ -204,7 +207,7 @@ impl Report {
             ("exact", Cell::maybe(self.exact, Cell::Flag)),
             ("archived", count(self.archived)),
             ("renewed", count(self.renewed)),
-            ("reappeared", count(self.reappeared)),
+            ("reappeared", count(self.reappeared.or(self.held))),
             ("batches", Cell::Count(self.batches)),
             ("seconds", Cell::Seconds(self.took.as_secs_f64())),
             ("stopped", Cell::maybe(self.stopped, |why| Cell::Text(why.to_owned()))),
@@ -302,6 +305,9 @@ impl Report {
             // The counts do not show which of the two happened.
             let were = if renewed == 1 { "was" } else { "were" };
             remarks.push(format!("{} {were} renewed or removed meanwhile", sessions(renewed)));
+        }
+        if let Some(held) = self.held {
+            remarks.push(format!("{} during the hold", sessions(held)));
         }
         match self.reappeared {
             Some(0) => remarks.push("none came back".to_owned()),

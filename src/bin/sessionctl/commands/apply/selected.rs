@@ -9,7 +9,7 @@ use sessionctl::Error;
 use sessionctl::purge::{Action, Purge};
 use sessionctl::query::ago;
 
-use super::{ApplyArgs, ArchiveArgs, Job, Prepared, Report, Typed, Verb, VerifyArgs};
+use super::{ApplyArgs, ArchiveArgs, HoldArgs, Job, Prepared, Report, Typed, Verb, VerifyArgs};
 use crate::args::{SelectionArgs, Time, duration, time};
 use crate::console::confirm::Question;
 use crate::console::failure::{Doing as _, Exit, Failure};
@@ -45,6 +45,7 @@ pub async fn run(
     args: &Args,
     action: Action,
     archive: &ArchiveArgs,
+    hold: &HoldArgs,
 ) -> Result<Exit, Failure> {
     if args.selection.is_empty() {
         let sentence = format!("no sessions selected to {}", Verb::of(&action).name);
@@ -57,6 +58,7 @@ pub async fn run(
         args: &args.apply,
         archive,
         verify: args.verify.clone(),
+        hold: hold.clone(),
         stdin_gives_ids: args.selection.reads_stdin(),
         selection: Some(&args.selection),
     };
@@ -109,6 +111,7 @@ async fn prepare(
         let keys = context.payload_keys(action, store, &purge.selection).await?;
         text = format!("Their payloads have these names at the top: {keys}. {text}");
     }
+    let text = typed.hold.ask(&text);
     Ok(Prepared::Ready { question: question(args, &job, text), job: Box::new(job) })
 }
 

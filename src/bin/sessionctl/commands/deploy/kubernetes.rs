@@ -237,18 +237,19 @@ fn files(args: &Args, global: &Global) -> Result<Vec<(String, String)>, Failure>
         let plans = config::read(config, &Sweep::default())?;
         with_room(plans.iter().filter_map(|plan| plan.sweep.archive.as_deref()), args)?;
         files.push(file);
-        let layouts: BTreeSet<_> =
-            plans.iter().filter_map(|plan| plan.layout_file.as_deref()).collect();
-        for layout in layouts {
-            if layout.parent() != config.parent() {
+        let layouts = plans.iter().filter_map(|plan| plan.layout_file.as_deref());
+        let users = plans.iter().filter_map(|plan| plan.hold.as_deref());
+        let layouts = layouts.map(|file| ("layout_file", "layout file", file));
+        let named: BTreeSet<_> =
+            layouts.chain(users.map(|file| ("hold", "list of users", file))).collect();
+        for (key, what, file) in named {
+            if file.parent() != config.parent() {
                 let sentence =
-                    format!("{} is not in the folder of the --config file", layout.display());
-                return Err(refused(
-                    sentence,
-                    "move the layout file there: a config map is a single folder",
-                ));
+                    format!("{} is not in the folder of the --config file", file.display());
+                let hint = format!("move the {what} there: a config map is a single folder");
+                return Err(refused(sentence, hint));
             }
-            files.push(read("layout_file", layout)?);
+            files.push(read(key, file)?);
         }
     } else {
         with_room(args.sweeping.archive.as_deref().into_iter(), args)?;

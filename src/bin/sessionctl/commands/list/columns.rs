@@ -12,11 +12,14 @@ use sessionctl::layout::UserPlace;
 use sessionctl::payload::{Payload, get, mask};
 use sessionctl::{Layout, Layouts};
 
+use crate::console::failure::{Exit, Failure};
 use crate::console::output::{Cell, Row};
 use crate::context::Context;
 
 /// The names of columns. The last four are keys of a row only if requested.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 13] = [
+    "time",
+    "event",
     "id",
     "state",
     "expires",
@@ -57,10 +60,21 @@ impl TypedValueParser for Parser {
     }
 }
 
-/// Warns that a column stays empty because no layout defines it.
-pub fn check(context: &Context, columns: &[String], layouts: &Layouts) {
+/// Refuses columns that only events have, and warns that a column stays empty because no layout
+/// defines it.
+pub fn check(
+    context: &Context,
+    columns: &[String],
+    follows: bool,
+    layouts: &Layouts,
+) -> Result<(), Failure> {
+    let has = |column: &str| columns.iter().any(|name| name == column);
+    if let Some(column) = ["time", "event"].into_iter().find(|column| !follows && has(column)) {
+        let sentence = format!("the column {column} requires --follow");
+        return Err(Failure::new(Exit::Usage, sentence).hint("only a change of a session has it"));
+    }
     for (column, is_told) in [("ip", layouts.tell_ips()), ("agent", layouts.tell_agents())] {
-        if !is_told && columns.iter().any(|name| name == column) {
+        if !is_told && has(column) {
             let name = layouts.name();
             context.note(
                 "warning",
@@ -71,6 +85,7 @@ pub fn check(context: &Context, columns: &[String], layouts: &Layouts) {
             );
         }
     }
+    Ok(())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -215,6 +215,7 @@ impl Args {
             grace: self.grace,
             idle: self.idle,
             archive: self.archive.clone(),
+            hold: None,
             batch_size: self.throttle.batch_size,
             jobs: self.throttle.jobs,
             rate: self.throttle.rate,

@@ -15,7 +15,7 @@ use sessionctl::{Layouts, archive};
 use crate::args::{AUTO, duration, interval};
 use crate::commands::apply::factor;
 use crate::console::failure::{Exit, Failure};
-use crate::context::layouts;
+use crate::context::{layouts, listed};
 use crate::input::read_text;
 
 /// The settings of one namespace, from the command line or the file.
@@ -36,6 +36,7 @@ pub struct Settings {
     #[serde(default, deserialize_with = "a_duration")]
     pub idle: Option<Duration>,
     pub archive: Option<PathBuf>,
+    pub hold: Option<PathBuf>,
     pub batch_size: Option<u32>,
     pub jobs: Option<u32>,
     pub rate: Option<u32>,
@@ -71,6 +72,8 @@ pub struct Plan {
     pub layout_file: Option<PathBuf>,
     pub lifetime: Option<Duration>,
     pub user_path: Vec<UserPlace>,
+    /// The file with the users to keep logged out.
+    pub hold: Option<PathBuf>,
     pub sweep: Sweep,
 }
 
@@ -106,6 +109,7 @@ impl Plan {
             layout_file: settings.layout_file.clone(),
             lifetime: settings.lifetime,
             user_path: settings.user_path.clone().map(Into::into).unwrap_or_default(),
+            hold: settings.hold.clone(),
             sweep,
         })
     }
@@ -141,6 +145,12 @@ fn check(sweep: &Sweep) -> Result<(), (String, &'static str)> {
         ));
     }
     Ok(())
+}
+
+/// Checks that the lists of users can be read.
+pub fn check_holds(plans: &[Plan]) -> Result<(), Failure> {
+    let mut files = plans.iter().filter_map(|plan| plan.hold.as_deref());
+    files.try_for_each(|file| listed::users(&[], Some(file)).map(drop))
 }
 
 /// Refuses two sweeps that share an archive.
@@ -227,6 +237,7 @@ impl Settings {
             grace: self.grace.or(other.grace),
             idle: self.idle.or(other.idle),
             archive: self.archive.or(other.archive),
+            hold: self.hold.or(other.hold),
             batch_size: self.batch_size.or(other.batch_size),
             jobs: self.jobs.or(other.jobs),
             rate: self.rate.or(other.rate),
@@ -235,10 +246,11 @@ impl Settings {
         }
     }
 
-    /// The path of a layout file is relative to the file that names it.
+    /// The paths of a layout file and of a list of users are relative to the file that names them.
     fn relative_to(mut self, config: &Path) -> Self {
         let folder = config.parent().unwrap_or(Path::new(""));
         self.layout_file = self.layout_file.map(|path| folder.join(path));
+        self.hold = self.hold.map(|path| folder.join(path));
         self
     }
 }

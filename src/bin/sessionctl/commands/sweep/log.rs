@@ -73,7 +73,7 @@ impl<'a> Log<'a> {
 
     fn inform(&self, namespace: &str, text: &str) {
         if !self.context.global.quiet {
-            event(Level::Info, text, of_namespace(namespace));
+            inform(namespace, text);
         }
     }
 
@@ -207,8 +207,12 @@ impl<'a> Log<'a> {
 }
 
 /// A warning about a namespace.
-fn warn(namespace: &str, text: &str) {
+pub(super) fn warn(namespace: &str, text: &str) {
     event(Level::Warning, text, of_namespace(namespace));
+}
+
+pub(super) fn inform(namespace: &str, text: &str) {
+    event(Level::Info, text, of_namespace(namespace));
 }
 
 fn of_namespace(namespace: &str) -> Map<String, Value> {

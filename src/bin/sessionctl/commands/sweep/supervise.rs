@@ -10,10 +10,12 @@ use signal_hook::low_level::signal_name;
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::args::Args;
-use super::config::Plan;
+use super::config::{Plan, check_holds};
 use super::health::Health;
+use super::hold::Held;
 use super::log::Log;
 use crate::console::failure::{Exit, Failure};
 use crate::console::report::say;
@@ -31,6 +33,9 @@ pub struct Supervisor<'a> {
     /// The plan that starts when the earlier sweep of the same namespace has ended.
     next: BTreeMap<String, Plan>,
     tasks: JoinSet<(String, sessionctl::Result<()>)>,
+    /// The namespaces in which users are kept logged out, while this sweeper has the lease.
+    holds: BTreeMap<String, CancellationToken>,
+    holding: JoinSet<Result<(), Failure>>,
     sender: UnboundedSender<(String, Event)>,
     events: UnboundedReceiver<(String, Event)>,
     pass_now: Signal,
@@ -63,6 +68,8 @@ impl<'a> Supervisor<'a> {
             running: BTreeMap::new(),
             next: BTreeMap::new(),
             tasks: JoinSet::new(),
+            holds: BTreeMap::new(),
+            holding: JoinSet::new(),
             sender,
             events,
             pass_now: listen(SIGUSR1)?,
@@ -111,7 +118,11 @@ impl<'a> Supervisor<'a> {
         let (sweep, told, events) = (plan.sweep.clone(), control.clone(), self.sender.clone());
         self.log.begins(&namespace, sweep.interval);
         self.health.begins(&namespace, sweep.interval, sweep.lease.is_some());
+        let is_leased = sweep.lease.is_some();
         self.running.insert(namespace.clone(), (plan, control));
+        if !is_leased {
+            self.hold(&namespace);
+        }
         self.tasks.spawn(async move {
             let name = namespace.clone();
             // The receiver is only gone when the program ends.
@@ -119,6 +130,29 @@ impl<'a> Supervisor<'a> {
             let ended = sweep.run(&target, &told, on_event).await;
             (namespace, ended)
         });
+    }
+
+    /// Starts to keep users of a namespace logged out, if the configuration lists any.
+    fn hold(&mut self, namespace: &str) {
+        let Some((plan, control)) = self.running.get(namespace) else { return };
+        let Some(file) = plan.hold.clone().filter(|_| !plan.sweep.once) else { return };
+        let cancel = control.cancel.child_token();
+        let held = Held {
+            namespace: namespace.to_owned(),
+            target: self.target(plan),
+            file,
+            quiet: self.context.global.quiet,
+            cancel: cancel.clone(),
+        };
+        self.release(namespace);
+        self.holds.insert(namespace.to_owned(), cancel);
+        self.holding.spawn(held.run());
+    }
+
+    fn release(&mut self, namespace: &str) {
+        if let Some(cancel) = self.holds.remove(namespace) {
+            cancel.cancel();
+        }
     }
 
     /// Runs until all sweeps have ended.
@@ -133,6 +167,11 @@ impl<'a> Supervisor<'a> {
                 biased;
                 Some((namespace, event)) = self.events.recv() => self.event(&namespace, &event),
                 Some(ended) = self.tasks.join_next() => self.ended(ended),
+                Some(ended) = self.holding.join_next() => match ended {
+                    Ok(Ok(())) => {}
+                    Ok(Err(failure)) => self.fail(failure),
+                    Err(_) => self.fail(panicked()),
+                },
                 () = asked.cancelled(), if !stopping => {
                     stopping = true;
                     self.health.stops();
@@ -148,6 +187,8 @@ impl<'a> Supervisor<'a> {
                 Some(()) = heard(&mut self.reload), if !stopping => self.reload(),
             }
         }
+        // Batches in flight are finished.
+        while self.holding.join_next().await.is_some() {}
         while let Ok((namespace, event)) = self.events.try_recv() {
             self.event(&namespace, &event);
         }
@@ -171,17 +212,22 @@ impl<'a> Supervisor<'a> {
     }
 
     fn event(&mut self, namespace: &str, event: &Event) {
+        match event {
+            Event::Holds(_) => self.hold(namespace),
+            Event::Yields { .. } => self.release(namespace),
+            _ => {}
+        }
         self.health.event(namespace, event);
         self.log.event(namespace, event);
     }
 
     fn ended(&mut self, ended: Result<(String, sessionctl::Result<()>), tokio::task::JoinError>) {
         let Ok((namespace, ended)) = ended else {
-            // It panicked, and its message was printed.
-            self.fail(Failure::new(Exit::Failed, "could not sweep: the task of a sweep panicked"));
+            self.fail(panicked());
             return;
         };
         self.running.remove(&namespace);
+        self.release(&namespace);
         self.log.ends(&namespace);
         self.health.ends(&namespace);
         match (ended, self.next.remove(&namespace)) {
@@ -207,7 +253,8 @@ impl<'a> Supervisor<'a> {
 
     fn reload(&mut self) {
         self.health.begins_reload();
-        match self.args.plans(&self.context.global) {
+        let plans = self.args.plans(&self.context.global);
+        match plans.and_then(|plans| check_holds(&plans).map(|()| plans)) {
             Ok(plans) => {
                 let read = self.args.config.iter().map(|path| path.display().to_string());
                 self.log.remark(&format!("reloaded {}", read.collect::<String>()));
@@ -220,6 +267,11 @@ impl<'a> Supervisor<'a> {
         }
         self.health.ends_reload();
     }
+}
+
+fn panicked() -> Failure {
+    // Its message was printed.
+    Failure::new(Exit::Failed, "could not sweep: the task of a sweep panicked")
 }
 
 /// Waits for the next signal of a kind; forever if it is not handled.

@@ -1,0 +1,16 @@
+//! Sessions as they are created, renewed, ended and removed: through a change stream where the server
+//! has one, else by comparing one scan with the next.
+
+mod changes;
+mod clock;
+mod event;
+mod hold;
+mod judge;
+mod run;
+mod scan;
+mod seen;
+mod step;
+
+pub use hold::{Due, Holding};
+pub use run::Following;
+pub use step::{Change, Event, Means, Step};

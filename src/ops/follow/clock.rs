@@ -1,0 +1,36 @@
+//! The server's clock, and the interval between scans.
+
+use std::time::Duration;
+
+use bson::DateTime;
+use tokio::time::Instant;
+
+use crate::error::Result;
+use crate::store::Store;
+
+/// The server's clock: read once, then advanced by ours.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    now: DateTime,
+    since: Instant,
+}
+
+impl Clock {
+    pub(super) async fn read(store: &Store) -> Result<Self> {
+        Ok(Self { now: store.connection().primary_now().await?, since: Instant::now() })
+    }
+
+    pub(super) fn now(self) -> DateTime {
+        let since = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        DateTime::from_millis(self.now.timestamp_millis().saturating_add(since))
+    }
+}
+
+/// The interval between scans that take this long: the server spends most of the time on other work.
+pub(super) fn interval(took: Duration) -> Duration {
+    const SHORTEST: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_secs(300);
+    let every = (took * 5).clamp(SHORTEST, LONGEST);
+    // Whole seconds, because the interval is reported.
+    Duration::from_secs(every.as_secs_f64().ceil() as u64)
+}

@@ -1,0 +1,139 @@
+//! `expire --hold`: what comes back is ended until the time is over. With real applications, through a
+//! step-down: express/held.rs.
+
+use bson::{Document, doc};
+use serde_json::Value;
+
+use crate::rig::ReplicaSet;
+use crate::support::{Db, at, long_id, now};
+
+fn of(id: &str, user: &str, seconds: i64) -> Document {
+    let session = format!("{{\"cookie\":{{\"path\":\"/\"}},\"userId\":\"{user}\"}}");
+    doc! { "_id": long_id(id), "expires": at(seconds), "session": session }
+}
+
+fn is_over(id: &str) -> Document {
+    doc! { "_id": long_id(id), "expires": { "$lt": now() } }
+}
+
+#[test]
+fn without_a_change_stream_a_scan_ends_what_came_back_until_the_time_is_over() {
+    let db = Db::new();
+    db.insert("sessions", [of("one", "asa", 600), of("other", "bo", 600)]);
+    let audit = tempfile::NamedTempFile::new().unwrap();
+    let audit = audit.path().to_str().unwrap();
+    let hold = ["expire", "--user", "asa", "--hold", "6s", "--yes", "--audit", audit];
+    let mut hold = db.command(&hold).start();
+    hold.await_said(
+        "holding for 6s: a standalone server has no change streams, so one scan every 1 s",
+    );
+    db.await_count("sessions", is_over("one"), 1);
+    db.insert("sessions", [of("two", "asa", 600)]);
+    db.await_count("sessions", is_over("two"), 1);
+    let run = hold.wait().exits(0);
+    run.prints("expired 2 sessions of user asa").prints("1 session during the hold");
+    assert_eq!(db.count("sessions", is_over("other")), 0);
+    let lines = std::fs::read_to_string(audit).unwrap();
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let batches: Vec<_> = lines.iter().filter(|line| line["event"] == "batch").collect();
+    assert_eq!(batches.len(), 2, "{lines:?}");
+    let last = lines.last().unwrap();
+    assert_eq!((&last["event"], &last["result"]["expired"]), (&"ended".into(), &2.into()));
+}
+
+#[test]
+fn a_session_that_is_written_back_is_ended_again_whoever_is_held() {
+    let set = ReplicaSet::start(1, &[]);
+    let db = Db::on(&set.uri());
+    db.insert("sessions", [of("one", "asa", 600), of("other", "bo", 600)]);
+    let users = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(users.path(), "asa\ncy\n").unwrap();
+    let users = users.path().to_str().unwrap();
+    let hold = ["expire", "--users-from", users, "--hold", "1h", "--yes", "-o", "json"];
+    let mut hold = db.command(&hold).start();
+    hold.await_said("within a second");
+    db.await_count("sessions", is_over("one"), 1);
+    for _ in 0..3 {
+        // As a request in flight does.
+        let renewed = doc! { "$set": { "expires": at(600) } };
+        db.update("sessions", doc! { "_id": long_id("one") }, renewed);
+        db.await_count("sessions", is_over("one"), 1);
+    }
+    db.insert("sessions", [of("cy", "cy", 600)]);
+    db.await_count("sessions", is_over("cy"), 1);
+    assert_eq!(db.count("sessions", is_over("other")), 0);
+    hold.signal("INT");
+    let report = hold.wait().exits(130).json();
+    assert_eq!((&report["expired"], &report["reappeared"]), (&5.into(), &4.into()));
+    assert_eq!(report["stopped"], "signal");
+
+    // Dropped, there is nothing to hold any more.
+    let hold = ["expire", "--user", "asa", "--hold", "1h", "--yes"];
+    let mut hold = db.command(&hold).start();
+    hold.await_said("within a second");
+    let sessions = db.collection("sessions");
+    db.runtime.block_on(sessions.drop().into_future()).unwrap();
+    hold.wait().exits(1).says("was dropped meanwhile");
+}
+
+#[test]
+fn a_sweeper_holds_the_users_of_a_file_and_reads_it_again_when_it_changes() {
+    let set = ReplicaSet::start(1, &[]);
+    let db = Db::on(&set.uri());
+    let folder = tempfile::tempdir().unwrap();
+    let (config, held) = (folder.path().join("sweep.toml"), folder.path().join("held.txt"));
+    let text = format!("[collections.\"{}.sessions\"]\nhold = \"held.txt\"\n", db.name);
+    std::fs::write(&config, text).unwrap();
+    let arguments = ["sweep", "--config", config.to_str().unwrap()];
+    // A list without users is a mistake.
+    std::fs::write(&held, "\n").unwrap();
+    db.command(&arguments).run().exits(1).says("there are no users in");
+
+    std::fs::write(&held, "asa\n").unwrap();
+    db.insert("sessions", [of("one", "asa", 600), of("other", "bo", 600)]);
+    let mut sweep = db.command(&arguments).start();
+    sweep.await_said("holding 1 user of");
+    db.await_count("sessions", is_over("one"), 1);
+    let mut second = db.command(&arguments).start();
+    second.await_said("standing by");
+    db.insert("sessions", [of("two", "asa", 600)]);
+    db.await_count("sessions", is_over("two"), 1);
+    assert_eq!(db.count("sessions", is_over("other")), 0);
+
+    std::fs::write(&held, "bo\n").unwrap();
+    db.await_count("sessions", is_over("other"), 1);
+    db.insert("sessions", [of("free", "asa", 600), of("three", "bo", 600)]);
+    db.await_count("sessions", is_over("three"), 1);
+    assert_eq!(db.count("sessions", is_over("free")), 0);
+
+    std::fs::write(&held, "").unwrap();
+    sweep.await_said("continuing with the previous users");
+    db.insert("sessions", [of("four", "bo", 600)]);
+    db.await_count("sessions", is_over("four"), 1);
+    sweep.end();
+    // Whoever has the lease by now holds them.
+    second.await_said("continuing with the previous users");
+    assert!(!second.end().stderr.contains("holding"));
+}
+
+#[test]
+fn a_hold_is_refused_where_it_would_not_hold() {
+    let db = Db::new();
+    db.insert("sessions", [of("one", "asa", 600)]);
+    let asa = ["expire", "--user", "asa", "--hold"];
+    for more in [
+        &["1h", "--keep", "1", "--yes"][..],
+        &["1h", "--dry-run"],
+        &["1h", "-c", "sessions", "-c", "others", "--yes"],
+        &["0", "--yes"],
+    ] {
+        db.sessionctl(&[&asa, more].concat()).exits(2);
+    }
+    // Without a terminal nobody can be asked.
+    db.sessionctl(&[&asa[..], &["1h"]].concat()).exits(3).fails_in_one_sentence();
+    assert_eq!(db.count("sessions", is_over("one")), 0);
+    let nothing = Db::new();
+    nothing.run(doc! { "create": "sessions" });
+    let run = nothing.sessionctl(&[&asa[..], &["1h", "--yes"]].concat()).exits(1);
+    run.fails_in_one_sentence().says("its layout is unknown");
+}
