@@ -1071,7 +1071,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__expire)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --users-from --anonymous --where --expires-before --expires-after --touched-before --touched-after --created-before --created-after --idle --active --touch-slack --older --except --except-user --except-users-from --keep --unmatched --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --users-from --anonymous --where --expires-before --expires-after --touched-before --touched-after --created-before --created-after --idle --active --touch-slack --older --except --except-user --except-users-from --keep --unmatched --all --hold --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1186,6 +1186,10 @@ _sessionctl() {
                     return 0
                     ;;
                 --unmatched)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hold)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2235,7 +2239,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__list)
-            opts="-n -d -c -o -q -v -h --limit --sort --reverse --columns --foreign --expired --live --endless --malformed --user --users-from --anonymous --where --expires-before --expires-after --touched-before --touched-after --created-before --created-after --idle --active --touch-slack --older --except --except-user --except-users-from --keep --unmatched --all --every-collection --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-n -d -c -o -q -v -h --limit --sort --reverse --columns --follow --foreign --expired --live --endless --malformed --user --users-from --anonymous --where --expires-before --expires-after --touched-before --touched-after --created-before --created-after --idle --active --touch-slack --older --except --except-user --except-users-from --keep --unmatched --all --every-collection --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2254,7 +2258,7 @@ _sessionctl() {
                     return 0
                     ;;
                 --columns)
-                    COMPREPLY=($(compgen -W "id state expires touched created user bytes namespace layout ip agent" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "time event id state expires touched created user bytes namespace layout ip agent" -- "${cur}"))
                     return 0
                     ;;
                 --user)

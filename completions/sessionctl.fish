@@ -132,7 +132,9 @@ touched\t''
 created\t''
 bytes\t''
 id\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l columns -d 'Print only these columns, in this order. payload.PATH is the value at PATH of the payload, with secrets masked; ip and agent are read where the layout says' -r -f -a "id\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l columns -d 'Print only these columns, in this order. payload.PATH is the value at PATH of the payload, with secrets masked; ip and agent are read where the layout says' -r -f -a "time\t''
+event\t''
+id\t''
 state\t''
 expires\t''
 touched\t''
@@ -240,6 +242,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l color -d 
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l reverse -d 'Reverse the order'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l follow -d 'List sessions as they are created, renewed, ended and removed, until a signal'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l foreign -d 'List foreign documents instead: documents of the collection that are not sessions'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expired -d 'Sessions whose expiry is in the past'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l live -d 'Sessions whose expiry is in the future'
@@ -473,6 +476,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except-
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l hold -d 'Then end each of these sessions that is created or comes back, for DURATION' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
