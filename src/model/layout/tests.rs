@@ -264,7 +264,7 @@ fn a_user_path_that_lacks_its_leading_slash_is_an_error_where_there_is_no_payloa
     let said = refusal("authjs", "user = [\"/userId\"]", "user = [\"userId\"]");
     assert_eq!(
         said,
-        "user.0: `userId` is a path in the payload, and this layout has none; write a field of the \
+        "user.0: `userId` is a path in the payload, but this layout has none; write a field of the \
          document with a leading slash: `/userId`"
     );
 }
@@ -285,8 +285,8 @@ fn a_session_is_ended_by_nothing_that_its_field_cannot_hold() {
     let error = ended("tower-sessions", "expireAt = \"now\"");
     assert_eq!(
         error,
-        "end.set.expireAt: \"now\" means nothing here; the past is \"past\", and a text that is to \
-         stand there is { text = \"now\" }"
+        "end.set.expireAt: \"now\" is not allowed here; write \"past\" for a time in the past, or \
+         { text = \"now\" } for this text"
     );
     let error = ended("tower-sessions", "expireAt = { text = \"now\" }");
     assert_eq!(
@@ -299,11 +299,11 @@ fn a_session_is_ended_by_nothing_that_its_field_cannot_hold() {
         ("tower-sessions", "expireAt = 2026-01-01T00:00:00Z", "expireAt", "expected \"past\""),
         ("tower-sessions", "expireAt = [\"past\"]", "expireAt", "expected \"past\""),
         ("tower-sessions", "data = false", "data", "holds binData"),
-        ("tower-sessions", "\"a..b\" = 1", "", "end.set: `a..b` is no path of a field"),
+        ("tower-sessions", "\"a..b\" = 1", "", "end.set: `a..b` is not the path of a field"),
         ("tower-sessions", "expireAt = { text = \"x\", of = 1 }", "expireAt", "expected \"past\""),
         ("axum-session", "expires = false", "expires", "holds int, long, double, decimal"),
         ("accounts-js", "valid = 0", "valid", "holds bool"),
-        ("accounts-js", "valid = true", "valid", "it is not over"),
+        ("accounts-js", "valid = true", "valid", "such a session is not over"),
         ("catbox-mongodb", "ttl = true", "ttl", "holds int, long, double, decimal"),
         ("spring-jdk", "interval = \"PT0S\"", "interval", "{ text = \"PT0S\" }"),
         ("spring-jdk", "interval = { words = \"PT0S\" }", "interval", "expected \"past\""),
@@ -321,16 +321,20 @@ fn whatever_is_wrong_with_a_record_is_named_with_its_line_and_key() {
         (
             "path = \"expires\"",
             "path = \"$expires\"",
-            "expiry.path: `$expires` is no path of a field",
+            "expiry.path: `$expires` is not the path of a field",
         ),
         ("kind = \"date\"", "unit = \"s\"\nkind = \"date\"", "expiry.0.unit: "),
         ("[[expiry]]\nkind = \"date\"", "[[expiry]]\nkind = \"number\"", "expiry.0.unit: "),
         ("key = \"expires\"", "key = \"expireAt\"", "ttl_index.key: it is expireAt, but no "),
         ("seconds = 0", "seconds = -1", "ttl_index.seconds: invalid value"),
         ("types = [\"string\"]", "types = [\"text\"]", "id.types: unknown variant `text`"),
-        ("codecs = [\"json\", \"encrypted\"]", "codecs = []", "payload.codecs: there is no codec"),
+        (
+            "codecs = [\"json\", \"encrypted\"]",
+            "codecs = []",
+            "payload.codecs: a codec is required",
+        ),
         ("cookie =", "cokie =", "unknown field `cokie`"),
-        ("user = [", "user = [\"/pass*\",", "user: `/pass*` has a *, which only"),
+        ("user = [", "user = [\"/pass*\",", "user: `/pass*` has a *, which is allowed only"),
     ] {
         let error = refusal("connect-mongo-json", right, wrong);
         assert!(error.starts_with(said), "{wrong}: {error}");

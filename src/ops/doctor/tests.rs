@@ -148,7 +148,7 @@ fn what_only_speaks_like_mongodb_is_named() {
         let facts = Facts { version: Ok(version(&build_info, &[host])), ..healthy() };
         let found = finds(&facts, "server", Outcome::Warn, name);
         assert_eq!(found.remedy, None, "{found:#?}");
-        finds(&facts, "version", Outcome::Unknown, "versions of its own");
+        finds(&facts, "version", Outcome::Unknown, "its version is not checked");
     }
     // A host that only looks similar.
     let real = version(&doc! { "version": "8.0.4" }, &["cosmos.azure.com.example.org:27017"]);
@@ -260,7 +260,7 @@ fn what_the_server_is_deleting_now_is_no_failure() {
     );
     let passes = Passes { deleted_before: 5, deleted: 900, ..Passes::default() };
     let deleting = Facts { passes: Ok(passes), ..late.clone() };
-    finds(&deleting, "expired", Outcome::Warn, "deleting now");
+    finds(&deleting, "expired", Outcome::Warn, "deleting them now");
     // The server is deleting, so these may have been ended a moment ago.
     let passes = Passes { done: 9, deleted_before: 900, deleted: 900, ..Passes::default() };
     let ended = Facts { passes: Ok(passes), ..late.clone() };
