@@ -1,6 +1,5 @@
-//! `cargo bench`: what must be fast, as ratios measured in one run against the plainest way of
-//! doing the same. `cargo bench -- list` runs the sections that are named, each on a server of its
-//! own.
+//! `cargo bench`: measures what must be fast, as ratios to the simplest way of doing the same in
+//! the same run. `cargo bench -- list` runs the named sections, each on its own server.
 //!
 //! `SESSIONCTL_BENCH_SESSIONS` changes how many sessions there are (1,000,000),
 //! `SESSIONCTL_BENCH_ROUNDS` how often each side of a ratio is measured (5).
@@ -28,7 +27,7 @@ use std::process::ExitCode;
 use ratios::Ratios;
 use server::Server;
 
-/// Fills a server of its own and measures.
+/// Fills its own server and measures.
 type Section = fn(&Server, &Ratios);
 
 /// What a section is measured on.

@@ -1,4 +1,4 @@
-//! tower-sessions-mongodb-store 0.11 with its driver 2, in a process of its own: tests/peer.
+//! tower-sessions-mongodb-store 0.11 with version 2 of the driver, in its own process: tests/peer.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,8 @@ impl Peer {
         peer
     }
 
-    /// Has it do `work` (`load`, `save` or `touch`) for so many sessions with so many tasks in flight.
+    /// Runs `work` (`load`, `save` or `touch`) for this many sessions, with this many tasks in
+    /// flight.
     pub fn run(&mut self, work: &str, sessions: u32, tasks: u32) -> Duration {
         self.tell(&format!("{work} {sessions} {tasks}"))
     }

@@ -48,7 +48,7 @@ impl Ratios {
         println!("{what:<44} {plain:>8.3}s {ours:>8.3}s {ratio:>7.2} {median:>7.2} {wanted:>7.2}");
     }
 
-    /// The same in operations a second, of which each side does so many in a turn: more is better.
+    /// The same in operations per second, where each side runs this many per turn: more is better.
     pub fn throughput(
         &self,
         what: &str,
@@ -90,7 +90,7 @@ impl Ratios {
         println!("{what:<44} {plain:>7.2}ms {ours:>7.2}ms {ratio:>7.2} {:>7} {wanted:>7.2}", "");
     }
 
-    /// A line for what is no ratio, such as an amount of memory.
+    /// A line for something other than a ratio, such as an amount of memory.
     pub fn amount(&self, what: &str, ours: f64, unit: &str, wanted: impl Into<Option<f64>>) {
         let ours = format!("{ours:.1} {unit}");
         let wanted = wanted.into().map_or_else(String::new, |wanted| format!("{wanted:.0}"));

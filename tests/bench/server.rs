@@ -61,7 +61,7 @@ impl Server {
         &self.uri
     }
 
-    /// How many sessions there are to be in a collection.
+    /// The number of sessions in a collection.
     pub fn sessions() -> u32 {
         setting("SESSIONCTL_BENCH_SESSIONS", 1_000_000)
     }
@@ -94,8 +94,8 @@ impl Server {
         ["insert calls", "modify", "update calls"].map(number).iter().sum()
     }
 
-    /// Puts so many connect-mongo sessions of JSON text and their TTL index into a collection. Four
-    /// fifths are expired; a user has five.
+    /// Puts this many connect-mongo sessions of JSON text and their TTL index into a collection.
+    /// Four fifths are expired; a user has five.
     pub fn fill(&self, collection: &str, sessions: u32) {
         #[expect(clippy::disallowed_methods, reason = "samples need only be about now")]
         let now = DateTime::now().timestamp_millis();
@@ -124,7 +124,7 @@ impl Server {
         if indexed {
             self.index(to);
         }
-        // What the copy left to be written is not part of what is measured.
+        // Writes that the copy left pending are not measured.
         self.command("admin", doc! { "fsync": 1 });
     }
 

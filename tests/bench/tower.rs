@@ -39,7 +39,8 @@ pub fn measure(server: &Server, ratios: &Ratios) {
     }
 }
 
-/// Touches of a hundred sessions, with `touch_after` and without: what is written, and how fast.
+/// Touches of a hundred sessions, with and without `touch_after`: how many are written, and how
+/// fast.
 pub fn measure_touch_after(server: &Server, ratios: &Ratios) {
     const FEW: u32 = 100;
     const TOUCHES: u32 = 10_000;
@@ -93,7 +94,7 @@ impl Ours {
         self.run_within(work, sessions, tasks, sessions)
     }
 
-    /// So many operations, each on the next of so many sessions.
+    /// This many operations, each on the next session.
     fn run_within(&self, work: &str, operations: u32, tasks: u32, sessions: u32) -> Duration {
         self.views.set(self.views.get() + 1);
         let (store, views) = (self.store.clone(), self.views.get());

@@ -82,7 +82,7 @@ fn the_audit_file_names_everybody_who_was_logged_out() {
     assert_eq!((&*events[0], &**events.last().unwrap()), ("began", "ended"));
     assert!(events.len() > 4 && events[1..events.len() - 1].iter().all(|event| event == "batch"));
     let head = is_chained(&file.path);
-    // Against the documents: the digest of each id stands beside its user.
+    // Compared with the documents: the digest of each id is recorded with its user.
     let mut seen: BTreeMap<String, BTreeSet<(Option<String>, u64)>> = BTreeMap::new();
     for batch in file.lines().iter().filter(|line| line["event"] == "batch") {
         for group in batch["sessions"].as_array().unwrap() {
@@ -144,7 +144,7 @@ fn a_file_that_is_not_an_audit_file_is_not_called_intact() {
 }
 
 #[test]
-fn a_line_that_is_changed_or_cut_out_is_noticed() {
+fn a_changed_or_removed_line_is_noticed() {
     let db = Db::new();
     let file = File::new();
     db.insert("sessions", (0..6).map(|n| of("u", &format!("{n}-"), 3600)));
@@ -175,7 +175,7 @@ fn a_line_that_is_changed_or_cut_out_is_noticed() {
             verify(&file, &[]).exits(4).says("does not follow the line before it");
         }
     }
-    // Whoever goes on does not mend it.
+    // Further lines do not repair it.
     let mut cut = lines.clone();
     cut.remove(4);
     with_lines(&cut);

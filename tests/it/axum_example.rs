@@ -23,7 +23,7 @@ mod page;
 const SECRET: &str = "keyboard cat";
 const MAX_AGE: Duration = Duration::from_secs(60);
 
-/// A browser of its own, with its cookie.
+/// A separate browser, with its cookie.
 struct Browser<'a> {
     db: &'a Db,
     app: Router,

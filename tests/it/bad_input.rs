@@ -226,7 +226,7 @@ fn a_login_that_is_refused_or_lacks_a_right_says_so_and_shows_no_password() {
 }
 
 #[test]
-fn a_collection_that_is_not_there_is_an_error_that_names_those_that_hold_sessions() {
+fn a_missing_collection_is_an_error_that_names_those_that_hold_sessions() {
     let db = Db::new();
     db.insert("app_sessions", [connect_mongo("one", at(60))]);
     db.insert("orders", [doc! { "_id": 1, "total": 7 }]);
@@ -489,7 +489,7 @@ fn a_hostile_collection_name_is_neutralised_where_it_is_suggested() {
 }
 
 #[test]
-fn text_that_is_not_utf8_is_shown_as_well_as_can_be() {
+fn text_that_is_not_utf8_is_shown_with_replacement_characters() {
     let db = Db::new();
     db.insert("sessions", [connect_mongo("a-whole-session", at(60))]);
     let text = with(

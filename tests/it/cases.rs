@@ -17,7 +17,7 @@ mod known;
 mod mixed;
 mod users;
 
-/// A case in a database of its own, on a server that deletes nothing by itself.
+/// A case in its own database, on a server without a TTL monitor.
 struct Case {
     db: Db,
     collection: String,
@@ -78,7 +78,7 @@ impl Case {
         row["layout"].as_str().unwrap().to_owned()
     }
 
-    /// How many sessions each user has; `-` is nobody.
+    /// The number of sessions of each user; `-` means no user.
     fn users(&self, arguments: &[&str]) -> BTreeMap<String, u64> {
         let rows = self.run(&[&["list", "-o", "json"], arguments].concat()).exits(0).json();
         let mut users = BTreeMap::new();

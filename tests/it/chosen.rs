@@ -1,5 +1,5 @@
-//! Which sessions a selection chooses: users, exceptions, conditions, instants and `--keep`. What is
-//! left in the database is compared with what code of the test's own makes of all documents.
+//! Which sessions a selection chooses: users, exceptions, conditions, instants and `--keep`. The
+//! remaining documents are compared with an independent implementation in the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -68,7 +68,7 @@ impl Form {
         let ips = ["203.0.113.9", "10.1.2.3", "::ffff:10.9.9.9", "2001:db8::7", "unknown"];
         let times = [json!("2026-01-05T10:00:00Z"), json!(1_767_600_000), json!("2026-03-01")];
         let db = Db::new();
-        // Each of the lists in a cycle of its own, and now and then nothing.
+        // Each list in its own cycle, and sometimes nothing.
         let session = |number: usize| {
             let mut payload = json!({ "cookie": { "path": "/", "originalMaxAge": 3_600_000 } });
             let mut put = |name: &str, values: &[Value], cycle: usize| {
@@ -427,7 +427,7 @@ fn a_session_that_was_touched_after_it_was_ranked_is_kept() {
     );
 }
 
-/// The filter of a write names no user where there are many: what was read binds it.
+/// With many users, the filter of a write names none: it repeats what was read.
 #[test]
 fn a_session_that_changed_hands_between_the_read_and_the_write_is_spared() {
     let large = json!("x".repeat(100_000));
@@ -490,7 +490,7 @@ fn instants_select_by_the_dates_that_are_stored() {
 }
 
 #[test]
-fn sessions_without_a_user_are_ended_only_where_it_is_known_where_users_are() {
+fn sessions_without_a_user_are_ended_only_if_the_place_of_users_is_known() {
     let db = Db::new();
     let nobody = |id: &str| with(of_user(id, 1), doc! { "session": "{\"cookie\":{},\"cart\":[]}" });
     let broken = with(of_user("broken", 1), doc! { "session": "{\"cookie\":" });
@@ -524,7 +524,7 @@ fn the_numbers_of_a_selection_are_those_of_its_sessions() {
     });
     db.insert("sessions", sessions);
     let whole = db.sessionctl(&["stats", "-o", "json"]).exits(0).json();
-    // All of them, judged one by one, give the same numbers as the server's own grouping.
+    // Checked one by one, all sessions give the same numbers as the server's grouping.
     let mut judged = db.sessionctl(&["stats", "-o", "json", "--older", "1h"]).exits(0).json();
     judged["now"] = whole["now"].clone();
     for slots in ["expiries", "coming", "ages", "growth"] {

@@ -1,4 +1,4 @@
-//! Only the server's clock decides: a laptop that is a day off deletes nobody's session.
+//! Only the server's clock decides: a laptop whose clock is a day off deletes no live session.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

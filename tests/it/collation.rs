@@ -1,5 +1,5 @@
-//! Collections that compare text by a collation of their own: there "1" may equal "01", and "a" equal
-//! "A". A session is found by its id and its user as they are, and nobody else's is written.
+//! Collections with a collation, where "1" may equal "01", and "a" may equal "A". Sessions are
+//! found by their exact id and user, and no other session is written.
 
 use bson::{Bson, Document, doc};
 use serde_json::{Value, json};
@@ -182,7 +182,7 @@ fn the_library_gets_and_ends_the_session_of_that_id_alone() {
     }
 }
 
-/// An index leads to the session in spite of the comparison by bytes.
+/// An index finds the session although the comparison is by bytes.
 #[test]
 fn a_session_of_many_is_written_along_the_index() {
     let db = collated(&collations()[0].0);

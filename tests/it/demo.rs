@@ -8,7 +8,7 @@ use sessionctl::mongod::Options;
 
 use crate::support::{Db, Program, Run, becomes, eventually, mongod_binary, own_server};
 
-/// The demo, with its temporary files in a folder of its own.
+/// The demo, with its temporary files in a separate folder.
 fn demo(temporary: &Path, arguments: &[&str]) -> Program {
     Program::new(&[&["demo"], arguments].concat())
         .env("SESSIONCTL_MONGOD", mongod_binary().to_str().unwrap())
@@ -49,7 +49,7 @@ fn fits_the_terminal(tour: &str) {
         assert!(step.trim_end().lines().count() <= 23, "{step}");
         // What a carriage return leads back over is drawn over.
         let shown = |line: &&str| line.trim_end().rsplit('\r').next().unwrap_or("").chars().count();
-        // A command to go on with names the program by its path, which may be long.
+        // The suggested command contains the path of the program, which may be long.
         let wide = step.lines().find(|line| shown(line) > 80 && !line.contains(" --uri "));
         assert_eq!(wide, None);
     }
@@ -72,7 +72,7 @@ fn without_a_terminal_it_leaves_by_itself_and_on_one_it_stays_until_ctrl_c() {
     // The last line that it prints.
     let mut staying = staying.start_on_terminal("stty rows 24 cols 80; exec $sessionctl");
     staying.await_printed("The server stays up until Ctrl-C.");
-    // The tour's last line works as it stands.
+    // The last line of the tour works unchanged.
     let screen = staying.await_printed(" -d shop\r\n");
     let last = screen.lines().rev().find(|line| !line.trim().is_empty()).unwrap();
     let rows = Program::shell(last).run().exits(0).stdout;
@@ -109,7 +109,8 @@ fn a_demo_that_is_interrupted_leaves_nothing() {
 }
 
 #[test]
-fn what_is_kept_is_told_and_holds_four_layouts_and_all_states_but_what_the_tour_repaired() {
+fn the_path_of_kept_data_is_printed_and_it_has_four_layouts_and_all_states_but_those_the_tour_repaired()
+ {
     let temporary = tempfile::tempdir().unwrap();
     let run = demo(temporary.path(), &["--exit", "--keep"]).run().exits(0);
     let kept = run.stdout.lines().find_map(|line| line.strip_prefix("The data is kept in "));
@@ -138,7 +139,7 @@ fn what_is_kept_is_told_and_holds_four_layouts_and_all_states_but_what_the_tour_
 }
 
 #[test]
-fn a_port_in_use_is_said() {
+fn a_port_in_use_is_reported() {
     let temporary = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

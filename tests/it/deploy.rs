@@ -1,4 +1,4 @@
-//! What `deploy` prints is judged by the tools that will read it.
+//! The output of `deploy`, checked by the tools that will read it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn printed(arguments: &[&str]) -> String {
     run.stdout
 }
 
-/// A file in a folder of its own, printed by `deploy`.
+/// A file in its own folder, printed by `deploy`.
 #[track_caller]
 fn file(name: &str, arguments: &[&str]) -> (tempfile::TempDir, String) {
     written(name, &printed(arguments))
@@ -70,7 +70,7 @@ fn documents(path: &str) -> Vec<Value> {
 
 const MONGOD: &str = "mongodb://db1.example.org:27017/?replicaSet=rs0";
 
-/// Everything that a unit can be told, in one.
+/// All options of a unit at once.
 const WHOLE_UNIT: [&str; 17] = [
     "systemd",
     "--binary",
@@ -136,7 +136,7 @@ fn the_command_of_the_crontab_sweeps_and_archives_without_a_word() {
 }
 
 #[test]
-fn the_command_of_the_unit_sweeps_until_it_is_told_to_end() {
+fn the_command_of_the_unit_sweeps_until_sigterm() {
     let (db, _folder, uri) = served();
     let words = ["systemd", "-d", &db.name, "-c", "one", "-c", "two", "--grace", "1s"];
     let more = ["--metrics", "127.0.0.1:0", "--", "--jitter", "1s", "--lease", "5s"];
@@ -280,7 +280,7 @@ fn cron_runs_a_silent_pass_with_the_words_that_were_given() {
 const CONFIG: &str =
     "  interval = \"60s\"\n# Ünïcode: yes\n\n[collections.\"app.sessions\"]\nrate = 2000\n\n";
 
-/// All that a manifest can be told, with a file of collections at `config`.
+/// All options of a manifest, with a file of collections at `config`.
 fn whole_deployment(config: &str) -> Vec<&str> {
     vec![
         "kubernetes",
@@ -348,7 +348,7 @@ fn the_deployment_runs_two_replicas_that_can_do_nothing_but_sweep() {
     assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/readyz");
     let port = json!([{ "name": "metrics", "containerPort": 9464 }]);
     assert_eq!(container["ports"], port);
-    // Octal 440: what the group of the pod, and nobody else, may read.
+    // Octal 440: readable by the owner and the group of the pod only.
     let secret = json!({ "secretName": "sessionctl", "defaultMode": 0o440 });
     assert_eq!(pod["volumes"][0]["secret"], secret);
     let labels = &deployment["spec"]["template"]["metadata"]["labels"];

@@ -69,7 +69,7 @@ fn await_outcome(db: &Db, check: &str, outcome: &str) -> Value {
     becomes(&what, || finding(db, check), |finding| finding["outcome"] == outcome)
 }
 
-/// Types the very words that a finding names, and answers what is asked.
+/// Types the exact command of a finding, and answers its question.
 #[track_caller]
 fn run_mend(db: &Db, finding: &Value) {
     let mend = finding["mend"].as_str().unwrap();

@@ -73,7 +73,7 @@ fn an_audit_file_of_an_earlier_version_is_gone_on_with() {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
     let (earlier, added) = (lines(&before), lines(added));
-    // Whoever reads the old lines finds all that they have in the new ones.
+    // The new lines contain all keys of the old ones.
     for event in ["began", "ended"] {
         let of_event = |lines: &[Value]| {
             lines.iter().find(|line| line["event"] == event).unwrap().as_object().unwrap().clone()

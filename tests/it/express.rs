@@ -183,7 +183,7 @@ impl Site {
     /// As express-session writes it.
     fn signed(&self, id: &str, secret: u8) -> String {
         let path = format!("/sign?id={id}&secret={secret}");
-        // A visitor of its own: this must not be a request of the session.
+        // A separate visitor, because this must not be a request of the session.
         let value = Browser::new().get(self.express.port, &path);
         // What `encodeURIComponent` makes of base64 and a colon.
         let value = value.as_str().unwrap().replace(':', "%3A").replace('+', "%2B");
@@ -211,7 +211,7 @@ impl Site {
         *self.document(id).get_datetime(self.node.expires).unwrap()
     }
 
-    /// So many milliseconds from now, give or take some for a busy machine.
+    /// This many milliseconds from now, with a tolerance for a busy machine.
     #[track_caller]
     fn expires_in(&self, id: &str, millis: i64) {
         let ahead = self.expires(id).timestamp_millis() - crate::support::now().timestamp_millis();
@@ -219,7 +219,7 @@ impl Site {
         assert!(is_near, "{}: {ahead} and not {millis}", self.node.name);
     }
 
-    /// What is over stays until somebody looks: mongod would delete it within a second.
+    /// Expired sessions must stay for the test: mongod would delete them within a second.
     fn drop_indexes(&self) {
         self.db.run(doc! { "dropIndexes": "sessions", "index": "*" });
     }

@@ -1,5 +1,5 @@
-//! What goes wrong in the middle of a purge or of a restore, on real servers: whatever it is, every
-//! expired session is gone at the end, no live one is lost, and the counts are honest.
+//! Faults in the middle of a purge or a restore, on real servers: in the end, every expired session
+//! is gone, no live one is lost, and the counts are honest.
 //!
 //! With `SESSIONCTL_LONG_TESTS=1` the tests of chance go on for longer.
 
@@ -31,7 +31,7 @@ fn is_long() -> bool {
 
 const STRATEGIES: [Strategy; 3] = [Strategy::ExpiryWindows, Strategy::IdWindows, Strategy::Ids];
 
-/// So many dead sessions, each of its own instant, and so many live ones.
+/// This many expired sessions, each with a different expiry, and this many live ones.
 fn sessions(dead: usize, live: usize) -> Vec<Document> {
     let dead = (0..dead).map(|n| connect_mongo(&format!("dead-{n:06}"), at(-60 - n as i64)));
     dead.chain((0..live).map(|n| connect_mongo(&format!("live-{n:06}"), at(3600)))).collect()
@@ -157,7 +157,7 @@ fn a_server_that_says_it_has_too_much_to_do_is_asked_less_and_the_purge_says_so(
         let place = arrange(&db, strategy);
         let overloaded =
             doc! { "failCommands": ["delete"], "errorCode": 462, "errorLabels": labels.to_vec() };
-        // The driver itself tries a few times more before it tells.
+        // The driver itself retries a few times before it reports the error.
         let failing = db.fail_commands(doc! { "times": 14 }, overloaded);
         let arguments = purging(place.as_ref(), &["--batch-size", "50"]);
         let run = db.sessionctl(&arguments).exits(0).says("slowing down: the server reports");
@@ -235,7 +235,7 @@ fn purge_while(
     let deleted = report["deleted"].as_u64().unwrap();
     assert!(deleted <= DEAD as u64, "{report}");
     assert!(report["exact"] == false || deleted == DEAD as u64, "{report}");
-    // What nobody counted was not renewed for that.
+    // Uncounted sessions must not be reported as renewed.
     assert_eq!(report["renewed"].as_u64().unwrap_or(0), 0, "{report}");
     place
 }
@@ -369,7 +369,7 @@ fn a_purge_that_is_killed_leaves_each_session_in_the_collection_or_in_the_archiv
                 break;
             }
             kills += 1;
-            // The collection first: what is deleted after this was archived before.
+            // The collection first: sessions deleted after this read were archived before.
             let left: HashSet<String> = db.ids("sessions").into_iter().collect();
             let aside = if path.exists() { archived(&path) } else { HashSet::new() };
             let lost: Vec<_> =

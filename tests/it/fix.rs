@@ -1,4 +1,4 @@
-//! `sessionctl fix`: expiries that nobody can act on become dates, and nothing else changes.
+//! `sessionctl fix`: unusable expiries become dates, and nothing else changes.
 
 use std::collections::BTreeMap;
 
@@ -74,7 +74,7 @@ fn texts_that_have_one_meaning_become_dates() {
 }
 
 #[test]
-fn numbers_of_so_many_digits_have_one_unit_only() {
+fn numbers_with_these_digit_counts_have_only_one_unit() {
     let decimal: Decimal128 = "1767323045.678".parse().unwrap();
     become_dates(&[
         (Bson::Int32(1_767_323_045), Some(FRIDAY)),
@@ -240,7 +240,7 @@ fn a_session_that_its_store_writes_meanwhile_is_left_alone() {
     let text = "2026-01-02T03:04:05Z";
     let many = (0..2000).map(|at| connect_mongo(&format!("s{at:04}"), text));
     db.insert("sessions", many);
-    // Which store writes here no document tells.
+    // No document shows which store writes here.
     let layout = ["--layout", "connect-mongo-json", "--rate", "500"];
     let running =
         db.command(&[&["fix", "expiry", "--yes", "-o", "json"], &layout[..]].concat()).start();

@@ -34,7 +34,7 @@ fn every_topic_is_listed_and_explained() {
     for name in &topics {
         let text = printed(&["help", name]);
         assert!(text.lines().count() > 10, "{name}");
-        // A code block is not wrapped: it stands deeper.
+        // A code block is indented and not wrapped.
         let wide = |line: &&str| line.len() > 100 && !line.starts_with("        ");
         assert_eq!(text.lines().find(wide), None, "{name}");
         assert!(!text.contains('\u{1b}'), "{name} is colored in a pipe");
@@ -177,7 +177,7 @@ fn the_lines_for_cron_in_the_recipes_do_what_they_say() {
     run(lines[2]).exits(4).prints("no working TTL index");
 }
 
-/// What the words before the cursor are completed to, and what has to be among it.
+/// The words before the cursor, and a required completion.
 const COMPLETIONS: &[(&str, &[&str])] = &[
     ("list --layout sy", &["symfony"]),
     ("purge --layout au", &["auto", "authjs"]),
@@ -230,7 +230,7 @@ fn zsh_completes_layouts_columns_and_topics() {
     let script = top().join("tests/deploy/tools.sh");
     let shell = format!("exec bash '{}' zsh -d -i", script.display());
     let zsh = Program::new(&[]).env("ZDOTDIR", folder.path().to_str().unwrap());
-    // Each answer is typed when what was typed before it is complete; Ctrl-U then clears the line.
+    // Each line is typed once the previous completion is shown; Ctrl-U then clears the line.
     zsh.typed_on_terminal(
         &shell,
         &[

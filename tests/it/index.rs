@@ -1,4 +1,4 @@
-//! `sessionctl index`: the TTL index that a layout's documents want.
+//! `sessionctl index`: the TTL index that a layout needs.
 
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ fn an_index_that_differs_is_reported_and_not_touched() {
         assert_eq!(db.indexes("sessions"), before, "{spec}");
         db.sessionctl(&["index", "status", "--check"]).exits(4);
 
-        // Replacing wants a word of its own.
+        // Replacing requires a separate confirmation.
         db.sessionctl(&["index", "replace"]).exits(3).says("--yes");
         assert_eq!(db.indexes("sessions"), before, "{spec}");
         db.sessionctl(&["index", "replace", "--yes"]).exits(0);
@@ -106,7 +106,7 @@ fn an_index_that_differs_is_reported_and_not_touched() {
 }
 
 #[test]
-fn before_the_server_deletes_a_backlog_it_is_said_and_confirmed() {
+fn a_backlog_that_the_server_would_delete_is_reported_and_confirmed() {
     let db = live("connect-mongo-json");
     let ids = ["expired-1", "expired-2", "expired-3"];
     db.insert("sessions", ids.map(|id| session("connect-mongo-json", id, at(-60))));
@@ -183,7 +183,7 @@ fn a_collection_that_does_not_exist_is_not_made() {
 }
 
 #[test]
-fn a_user_who_may_not_make_indexes_is_told_so() {
+fn a_user_who_may_not_create_indexes_gets_a_clear_error() {
     let server = own_server(Options { args: vec!["--auth".to_owned()], ..Options::default() });
     // The first user is made through the localhost exception; nothing else may be done so.
     let first = Db::on(&server.uri());

@@ -1,5 +1,5 @@
-//! `_id`s that no driver decodes without a loss, and ids that no session has: each session is addressed
-//! by the bytes of its own `_id`, and a list of a million ids is no burden.
+//! `_id`s that no driver decodes without loss, and ids that match no session: each session is
+//! addressed by the bytes of its `_id`, and a list of a million ids needs little memory.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -185,7 +185,7 @@ fn what_an_archive_of_text_cannot_hold_is_kept_named_and_exit_1() {
     run.says("kept 1 session").says("(bad\u{FFFD}id-of-").says(".bson");
     assert_eq!(db.count("sessions", doc! {}), 1);
     assert_eq!(Reader::open(archive.as_ref()).unwrap().count(), 1);
-    // Nor so many values that a line of them would take hundreds of MB to read.
+    // Nor a document with so many values that reading its line would take hundreds of MB.
     let values = doc! { "cookie": {}, "values": vec![1; 100_000] };
     let wide = doc! { "_id": "wide-id-of-a-session-000", "expires": at(-60), "session": values };
     db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
@@ -224,7 +224,7 @@ fn a_session_that_the_server_refuses_to_change_is_named_and_the_others_are_done(
     }
 }
 
-/// So many ids that no session has, one a line.
+/// This many unknown ids, one per line.
 fn unknown(count: usize) -> String {
     let mut text = String::new();
     for number in 0..count {

@@ -1,4 +1,4 @@
-//! How far the members of a replica set are behind, as the library tells it.
+//! The replication lag that the library reports.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -83,7 +83,7 @@ fn a_hidden_member_counts_and_one_that_is_delayed_does_not() {
 }
 
 #[test]
-fn without_the_rights_it_says_so_and_without_the_lesser_one_it_goes_on() {
+fn without_the_rights_it_fails_and_without_the_lesser_one_it_continues() {
     let set = ReplicaSet::guarded(3);
     let db = Db::on(&set.uri());
     let may = |user: &str, actions: &[&str]| {
@@ -142,7 +142,7 @@ fn followers(db: &Db) -> Followers {
     }
 }
 
-/// Goes on writing until it is true of the lag.
+/// Keeps writing until the lag fulfils this condition.
 #[track_caller]
 fn wait_for(db: &Db, is_true: impl Fn(&Followers) -> bool) -> Followers {
     let look = || {
@@ -152,7 +152,7 @@ fn wait_for(db: &Db, is_true: impl Fn(&Followers) -> bool) -> Followers {
     becomes("the lag was as wanted", look, is_true)
 }
 
-/// Goes on writing until this member is the slowest, and so far behind.
+/// Keeps writing until this member is the slowest, and far enough behind.
 #[track_caller]
 fn wait_for_member(db: &Db, address: &str, behind: Duration) -> Followers {
     wait_for(db, |followers| {

@@ -1,4 +1,4 @@
-//! Every document that the real libraries wrote, read back; and documents that nobody wrote.
+//! Documents that real libraries wrote, read back; and generated documents.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -72,7 +72,7 @@ impl Fixture {
         self.name.contains("crypto") || self.name.contains("secret")
     }
 
-    /// In a database of its own, indexes first, as the store would.
+    /// In a separate database, indexes first, as the store would create them.
     fn load(&self) -> Db {
         let db = Db::new();
         for index in &self.indexes {
@@ -247,7 +247,7 @@ fn the_users_of_a_fixture_are_found_by_their_id() {
     }
 }
 
-/// Anything that can stand where a date should; `None` is nothing.
+/// Any value in place of a date; `None` is a missing field.
 fn expiry_near(cutoff: i64) -> impl Strategy<Value = Option<Bson>> {
     let date = |millis: i64| Bson::DateTime(DateTime::from_millis(millis));
     let leaf = prop_oneof![
@@ -304,7 +304,7 @@ fn judged(db: &Db, layout: &Layout, documents: &[Document], cutoff: DateTime) ->
     states
 }
 
-/// Each of the documents with these values at `path` is in exactly one state, whoever is asked.
+/// Each document with these values at `path` has exactly one state, the same in every command.
 fn each_has_one_state(
     db: &Db,
     layout: &Layout,
@@ -346,7 +346,7 @@ fn the_server_and_the_decoder_give_every_document_the_same_one_state() {
     }
 }
 
-/// Anything that can stand where a number should, many of them next to `limit`.
+/// Any value in place of a number, many of them near `limit`.
 fn number_near(limit: i64) -> impl Strategy<Value = Option<Bson>> {
     let decimal = |text: String| Bson::Decimal128(text.parse().unwrap());
     // Decimals are compared as doubles; no store writes nanoseconds so.
@@ -388,7 +388,7 @@ fn an_operators_layout_with_numbers_or_flags_splits_a_collection_as_exactly() {
     }
 }
 
-/// Anything that can stand where text says when a session is over.
+/// Any value in place of text with an expiry.
 fn text_near(cutoff: i64) -> impl Strategy<Value = Option<Bson>> {
     let said = |millis: i64| sessionctl::payload::time(DateTime::from_millis(millis)).unwrap();
     let near = (-2_i64..=2).prop_map(move |off| cutoff + off * 500).boxed();
@@ -515,7 +515,7 @@ fn set_at(document: &mut Document, path: &str, value: Bson) {
 }
 
 #[test]
-fn the_states_of_every_layout_split_any_collection_whatever_stands_in_its_fields() {
+fn the_states_of_every_layout_split_any_collection_whatever_its_fields_contain() {
     let cutoff = now();
     let millis = cutoff.timestamp_millis();
     let db = Db::new();

@@ -38,7 +38,7 @@ fn fence(lease: &Document) -> i64 {
     lease.get_i64("fence").unwrap()
 }
 
-/// Waits until somebody has the lease, and tells by which number.
+/// Waits until a sweeper holds the lease, and returns its number.
 fn held(db: &Db) -> i64 {
     eventually("somebody had the lease", || {
         let leases = db.find("sessionctl_leases", doc! {});
@@ -47,7 +47,7 @@ fn held(db: &Db) -> i64 {
     fence(&lease(db))
 }
 
-/// The one that has the lease, taken out of those that run.
+/// Removes the holder of the lease from the running sweepers.
 fn take_holder(db: &Db, sweeps: &mut Vec<Running>) -> Running {
     let lease = lease(db);
     let pid: u32 = lease.get_str("holder").unwrap().split(':').nth(1).unwrap().parse().unwrap();
@@ -66,8 +66,8 @@ fn deletes(db: &Db) -> BTreeMap<String, usize> {
     comments
 }
 
-/// So many sweepers for a while, on a collection without an index, of which every pass deletes by
-/// walking it. What the server had to carry out.
+/// Runs this many sweepers for a while on a collection without an index, so that every pass scans
+/// it. Returns the commands that the server executed.
 fn deletes_of(sweepers: usize) -> BTreeMap<String, usize> {
     let server = own_server(Options::default());
     let db = Db::on(&server.uri());
@@ -99,7 +99,7 @@ fn ten_sweepers_do_the_deletes_of_one() {
     });
     // Without leases it would be ten times as many.
     assert!((4..=2 * sum(&one)).contains(&sum(&ten)), "{one:?} {ten:?}");
-    // Those that end hand it on, and that is a number more.
+    // A sweeper that ends hands the lease on, which increases the number.
     let fences: Vec<_> = ten.keys().map(|comment| comment.contains(" sweep fence ")).collect();
     assert!(fences.iter().all(|is_named| *is_named), "{ten:?}");
 }

@@ -112,7 +112,7 @@ fn a_table_shows_fifty_sessions_and_says_that_there_are_more() {
     assert_eq!(listed(&db, &["--limit", "3"]).len(), 3);
     assert_eq!(listed(&db, &["--limit", "18446744073709551615"]).len(), 51);
     assert_eq!(listed(&db, &["--sort", "id", "--limit", "18446744073709551615"]).len(), 51);
-    // Where the payload decides, the limit counts what was meant.
+    // If the payload decides, the limit counts matching sessions.
     assert_eq!(listed(&db, &["--user", "42", "--limit", "7"]).len(), 7);
 }
 
@@ -181,7 +181,7 @@ fn users_and_values_select_by_the_decoded_payload() {
 }
 
 #[test]
-fn times_select_by_the_expiry_and_sessions_without_one_are_never_meant() {
+fn times_select_by_the_expiry_and_never_select_sessions_without_one() {
     let db = of_every_kind();
     assert_eq!(listed(&db, &["--expires-before", "-1d"]), ["expired"]);
     assert_eq!(listed(&db, &["--expires-before", "-3d"]), [""; 0]);
@@ -231,7 +231,7 @@ fn an_age_that_no_session_has_a_date_for_is_an_error_and_those_without_one_are_c
     db.insert("sessions", [dated("c", -864_000)]);
     let run = db.sessionctl(&["list", "--older", "7d"]).exits(0);
     run.says("note: 2 sessions have no creation time");
-    // Only those that the other conditions leave.
+    // Only sessions that fulfil the other conditions.
     let run = db.sessionctl(&["list", "--idle", "7d", "--expired"]).exits(0);
     run.says("note: 1 session has no last touch");
     db.sessionctl(&["list", "--older", "7d", "-q"]).exits(0).never_shows("creation time");
@@ -377,7 +377,7 @@ fn a_list_into_a_file_shows_on_the_terminal_how_far_it_is() {
     assert_eq!(rows.unwrap().lines().count(), 1201);
     let (screen, _) = listed(&["--limit", "20"]);
     assert!(screen.contains(" of 20  "), "{screen}");
-    // Only reading them would tell how many match.
+    // The number of matches would require reading them.
     let (screen, _) = listed(&["--live"]);
     assert!(screen.contains("/s") && !screen.contains(" left"), "{screen}");
     drop(slow);

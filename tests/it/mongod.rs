@@ -430,8 +430,8 @@ fn helper(scratch: &Path, order: &str) -> Command {
     command
 }
 
-/// In a process of its own: finds a mongod, and with `hold` or `keep` starts one until it is killed.
-/// Speaks in lines. Among the other tests it does nothing.
+/// In a separate process: finds a mongod, and with `hold` or `keep` starts one until it is killed.
+/// Communicates in lines. As an ordinary test, it does nothing.
 #[test]
 #[expect(clippy::print_stdout, reason = "its output is read by tests")]
 fn hold_a_server() {

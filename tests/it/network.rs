@@ -1,5 +1,6 @@
-//! A network that delays, drops, cuts and garbles: each command ends with one clear error or goes on,
-//! and never reports what did not happen. The server itself is well, and so are its heartbeats.
+//! A network that delays, drops, cuts and garbles messages: each command ends with one clear error
+//! or continues, and never reports something that did not happen. The server itself and its
+//! heartbeats work.
 
 use std::time::{Duration, Instant};
 
@@ -45,7 +46,7 @@ impl Way {
     }
 }
 
-/// So many dead sessions and so many live ones.
+/// This many expired sessions and this many live ones.
 fn sessions(dead: usize, live: usize) -> Vec<Document> {
     let dead = (0..dead).map(|n| connect_mongo(&format!("dead-{n:04}"), at(-60 - n as i64)));
     dead.chain((0..live).map(|n| connect_mongo(&format!("live-{n:04}"), at(3600)))).collect()
@@ -62,7 +63,7 @@ fn half_open(command: &'static str) -> Rule {
 // No reply
 
 #[test]
-fn a_sweep_goes_on_within_thirty_seconds_after_its_connection_was_cut_off_without_notice() {
+fn a_sweep_continues_within_thirty_seconds_after_its_connection_was_silently_cut() {
     let way = Way::new("");
     way.db.insert("sessions", sessions(1, 1));
     let address = crate::watch::address();
@@ -74,7 +75,7 @@ fn a_sweep_goes_on_within_thirty_seconds_after_its_connection_was_cut_off_withou
     way.db.insert("sessions", sessions(1, 0));
     way.await_hit();
     let cut = Instant::now();
-    // It was deleted; that nobody said so is the trouble.
+    // It was deleted, but the reply was lost.
     crate::watch::await_status(&address, "/readyz", 503);
     assert!(cut.elapsed() < limit(Duration::from_secs(7)), "{:?}", cut.elapsed());
     assert_eq!(crate::watch::get(&address, "/livez").unwrap().0, 200);
@@ -126,7 +127,7 @@ fn what_the_server_works_on_for_long_is_waited_for() {
     let arguments = ["purge", "--expired", "--batch-size", "10", "-o", "json"];
     let mut purge = way.command(&arguments).start();
     held.wait_for_a_delete();
-    // Far more than what it takes to give up a reply that nobody works on.
+    // Much longer than sessionctl waits for a lost reply.
     std::thread::sleep(Duration::from_secs(3));
     assert!(!purge.has_ended());
     drop(held);
@@ -136,7 +137,7 @@ fn what_the_server_works_on_for_long_is_waited_for() {
 }
 
 #[test]
-fn an_index_that_is_built_for_long_is_waited_for() {
+fn a_long_index_build_is_waited_for() {
     let way = Way::new(HASTE);
     way.db.insert("sessions", sessions(0, 10));
     let data =
@@ -169,7 +170,7 @@ fn the_store_of_an_application_does_not_wait_for_a_lost_reply_without_end() {
 }
 
 #[test]
-fn a_reply_that_nobody_waits_for_any_more_harms_no_other() {
+fn a_reply_that_arrives_too_late_does_not_affect_other_commands() {
     let way = Way::new("");
     way.db.insert("sessions", sessions(0, 2));
     let uri = format!("mongodb://{}/?maxPoolSize=1", way.proxy.address());

@@ -75,7 +75,7 @@ struct Run<'a> {
     found: Vec<String>,
 }
 
-/// Runs rounds of every layout until there were so many documents, or no time is left.
+/// Runs rounds of every layout until this many documents were tested, or the time is over.
 fn run(seed: u64, wanted: usize, limit: Duration) -> (usize, Vec<String>) {
     let db = Db::on(&quiet_uri());
     let mut all = Rules::all();
@@ -150,7 +150,7 @@ impl Run<'_> {
         self.found.push(format!("{} (line {line}): {}", self.place, what.as_ref()));
     }
 
-    /// Makes these the documents of the collection, but for those that the server refuses.
+    /// Replaces the documents of the collection with these, except those that the server refuses.
     fn replace(&self, documents: &[Fields]) {
         self.db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
         insert(self.db, "sessions", documents);
@@ -170,7 +170,7 @@ impl Run<'_> {
         Selection::new(Query::state(state), self.cutoff)
     }
 
-    /// The states that `list`, its filters, `stats` and a dry run tell.
+    /// The states according to `list`, its filters, `stats` and a dry run.
     fn states(&mut self, all: &Collection) {
         let count =
             |state: Option<State>| all.values().filter(|known| known.state == state).count() as u64;
@@ -284,7 +284,7 @@ impl Run<'_> {
         }
     }
 
-    /// Deletes what is expired, along an index or without one, and puts it back.
+    /// Deletes expired sessions, with or without an index, and restores them.
     fn purged(&mut self, documents: &[Fields], seed: u64) {
         self.replace(documents);
         let before = self.collection();
@@ -459,7 +459,7 @@ impl Run<'_> {
         }
     }
 
-    /// What is in the collection now is what the oracle makes of what was there before.
+    /// The collection now contains what the oracle computes from its previous contents.
     #[track_caller]
     fn compare(
         &mut self,

@@ -1,4 +1,4 @@
-//! What is printed, and what happens when it cannot be.
+//! Output, and failures to print it.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -107,7 +107,7 @@ fn the_record_of_a_layout_is_one_that_can_be_used() {
     }
 }
 
-/// What a terminal of so many columns shows.
+/// The output on a terminal of this width.
 fn on_columns(program: Program, columns: usize) -> Vec<String> {
     let shell = format!("stty rows 24 cols {columns}; exec $sessionctl");
     let shown = program.typed_on_terminal(&shell, &[]).exits(0).stdout;

@@ -1,4 +1,4 @@
-//! `sessionctl purge`: what is deleted, what never is, and what is said.
+//! `sessionctl purge`: what is deleted, what is never deleted, and the reports.
 
 use bson::{Document, doc};
 use sessionctl::purge::{Purge, Step};
@@ -302,7 +302,7 @@ fn a_session_renewed_between_the_read_and_the_delete_lives() {
     many(&db, 3);
     let held = db.hold_deletes();
     let purge = db.command(&["purge", "--expired", "-o", "json"]).start();
-    // The ids were read, and the delete stands at the server.
+    // The ids were read, and the delete is blocked at the server.
     held.wait_for_a_delete();
     db.update("sessions", doc! { "_id": "expired-00001" }, doc! { "$set": { "expires": at(600) } });
     drop(held);
@@ -326,7 +326,7 @@ fn a_session_that_did_not_match_from_the_start_was_not_renewed() {
 
 #[test]
 fn the_library_spares_a_session_renewed_meanwhile_too() {
-    // By their ids the session is told to be spared; a window of them is never read.
+    // A session read by id is reported as spared; a window is never read.
     for (tells_ids, spared) in [(true, Some(1)), (false, None)] {
         let db = Db::new();
         many(&db, 3);
@@ -512,7 +512,7 @@ fn a_question_on_the_terminal_is_asked_with_count_and_namespace() {
 }
 
 #[test]
-fn all_wants_the_namespace_typed() {
+fn all_requires_the_namespace_to_be_typed() {
     let db = Db::new();
     of_every_state(&db);
     let ask =

@@ -12,7 +12,7 @@ use crate::support::{Db, Run, at, becomes, connect_mongo, milliseconds, now, ses
 
 const TEST_COMMANDS: &[(&str, &str)] = &[("enableTestCommands", "1")];
 
-/// So many dead sessions, each of its own instant.
+/// This many expired sessions, each with a different expiry.
 fn many(db: &Db, count: usize) {
     let dead = |n: usize| connect_mongo(&format!("dead-{n:05}"), at(-60 - n as i64));
     db.insert("sessions", (0..count).map(dead));
@@ -62,7 +62,7 @@ fn a_rate_bounds_what_is_deleted_by_then() {
 }
 
 #[test]
-fn a_purge_pauses_while_a_member_is_behind_and_goes_on_when_it_has_caught_up() {
+fn a_purge_pauses_while_a_member_is_behind_and_continues_when_it_has_caught_up() {
     let set = ReplicaSet::start(3, TEST_COMMANDS);
     let db = Db::on(&set.uri());
     many(&db, 3000);
@@ -120,7 +120,7 @@ fn without_the_right_to_know_the_lag_nothing_is_deleted() {
 }
 
 #[test]
-fn on_a_standalone_a_lag_means_nothing_and_that_is_said() {
+fn on_a_standalone_max_lag_has_no_effect_and_a_note_says_so() {
     let db = Db::new();
     many(&db, 3);
     purge(&db, &["--max-lag", "1s"]).exits(0).says("warning: --max-lag has no effect");
@@ -252,7 +252,7 @@ fn a_session_that_is_written_back_is_ended_again() {
 }
 
 #[test]
-fn a_session_that_came_back_is_only_told_where_that_is_asked_for() {
+fn a_session_that_came_back_is_only_reported_with_no_repeat() {
     let db = Db::new();
     db.insert("sessions", [connect_mongo("one", at(600))]);
     let report = comes_back(&db, &["--no-repeat"], 1, connect_mongo("one", at(600)));
@@ -303,7 +303,8 @@ fn a_full_disk_stops_a_purge_before_the_next_delete() {
     many(&db, 2000);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.bson");
-    // Files may have 64 blocks of 512 bytes; whoever writes more is told so rather than killed.
+    // Files are limited to 64 blocks of 512 bytes; a larger write fails instead of killing the
+    // process.
     let line = "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\"";
     let purge = Command::new("sh")
         .args(["-c", line, env!("CARGO_BIN_EXE_sessionctl"), "purge", "--expired"])
@@ -344,7 +345,7 @@ fn an_archived_session_that_was_renewed_stays() {
 }
 
 #[test]
-fn what_the_archive_has_no_form_for_is_kept_and_said() {
+fn sessions_that_the_archive_cannot_represent_are_kept_and_reported() {
     let db = Db::new();
     many(&db, 3);
     // No byte of its date or of its lengths is a question mark.

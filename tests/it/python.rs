@@ -1,5 +1,4 @@
-//! Flask and Django with the session stores of Python: whoever is logged out with `sessionctl` is
-//! logged out, and nobody else.
+//! Flask and Django with Python's session stores: `sessionctl` logs out exactly the selected users.
 
 use bson::{Document, doc};
 use serde_json::Value;
@@ -19,7 +18,7 @@ struct Site {
 }
 
 impl Site {
-    /// On a server that deletes nothing by itself: it is the store that refuses what is expired.
+    /// On a server without a TTL monitor, because the store must refuse expired sessions.
     fn start(name: &str, collection: &'static str) -> Self {
         let db = Db::on(&quiet_uri());
         let mut application = Tool::start("python-server", &[name, &db.server, &db.name]);

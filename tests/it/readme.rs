@@ -120,7 +120,7 @@ fn the_table_of_layouts_is_that_of_the_known_ones() {
 }
 
 #[test]
-fn every_weak_layout_is_said_to_be_one() {
+fn every_weak_layout_is_listed_as_weak() {
     let text = read(&topic("layouts"));
     let section = text.split("## ").find(|part| part.starts_with("Weak layouts")).unwrap();
     for layout in Layout::known().iter().filter(|layout| layout.detect.weak.is_some()) {

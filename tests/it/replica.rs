@@ -11,7 +11,7 @@ use crate::support::{Db, at, connect_mongo, eventually};
 const TEST_COMMANDS: &[(&str, &str)] = &[("enableTestCommands", "1")];
 
 #[test]
-fn a_step_down_moves_the_primary_and_the_set_goes_on() {
+fn a_step_down_moves_the_primary_and_the_set_continues() {
     let set = ReplicaSet::start(3, TEST_COMMANDS);
     let db = Db::on(&set.uri());
     db.insert("sessions", [connect_mongo("before", at(60))]);

@@ -84,7 +84,7 @@ fn a_question_comes_after_everything_that_can_fail() {
         let run = asked.on_terminal(&[]).exits(1);
         assert!(run.stdout.contains(why) && !run.stdout.contains("Delete"), "{run:#?}");
     }
-    // Whoever answers no is left with no file.
+    // Answering no leaves no file.
     let new = folder.path().join("new.bson");
     let question = format!("Delete 1 session of user u1 from {}.sessions?", db.name);
     let asked = db.command(&["purge", "--user", "u1", "--archive", new.to_str().unwrap()]);
@@ -94,7 +94,7 @@ fn a_question_comes_after_everything_that_can_fail() {
 }
 
 #[test]
-fn a_missing_right_is_said_before_the_question() {
+fn a_missing_right_is_reported_before_the_question() {
     let server = own_server(Options { args: vec!["--auth".to_owned()], ..Options::default() });
     Db::on(&server.uri()).admin(doc! { "createUser": "root", "pwd": "root", "roles": ["root"] });
     let uri =

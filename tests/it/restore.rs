@@ -1,4 +1,4 @@
-//! `sessionctl restore`: what comes back, what is left as it is, and what is said.
+//! `sessionctl restore`: what is restored, what is not changed, and the reports.
 
 use std::fs;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ fn what_inspect_prints_raw_is_restored_from_stdin() {
 const NAMES: [&str; 6] =
     ["a.bson", "a.bson.gz", "a.bson.zst", "a.ndjson", "a.ndjson.gz", "a.ndjson.zst"];
 
-/// An archive of these batches in a folder of its own.
+/// An archive of these batches in its own folder.
 struct Archived {
     _folder: TempDir,
     path: PathBuf,
@@ -60,7 +60,7 @@ impl Archived {
         self.path.to_str().unwrap()
     }
 
-    /// What is there after a change to the bytes of the file.
+    /// The result after a change to the bytes of the file.
     fn changed(self, change: impl FnOnce(&mut Vec<u8>)) -> Self {
         let mut bytes = fs::read(&self.path).unwrap();
         change(&mut bytes);
@@ -77,7 +77,7 @@ fn many(count: usize) -> Vec<RawDocumentBuf> {
     (0..count).map(|number| raw(&connect_mongo(&format!("dead-{number:05}"), at(-60)))).collect()
 }
 
-/// What is in the collection, byte by byte.
+/// The contents of the collection, byte by byte.
 fn stored(db: &Db, collection: &str) -> Vec<RawDocumentBuf> {
     let collection = db.client.database(&db.name).collection::<RawDocumentBuf>(collection);
     db.runtime.block_on(async {
@@ -216,7 +216,7 @@ fn a_tail_that_was_cut_off_is_left_out_and_the_command_fails() {
         let db = Db::new();
         let archived = Archived::new(name, &[&many(5), &many(6)[5..]]);
         let archived = archived.changed(|bytes| bytes.truncate(bytes.len() - 12));
-        // Nobody can tell whether a purge broke off there or the file was truncated.
+        // It is unknown whether a purge was interrupted there or the file was truncated.
         db.sessionctl(&["restore", archived.path(), "--yes"])
             .exits(1)
             .says("warning: ignoring the last ")
@@ -249,7 +249,7 @@ fn of_a_damaged_archive_what_comes_before_the_damage_is_restored_and_the_command
 }
 
 #[test]
-fn what_is_no_archive_is_said_before_a_server_is_asked() {
+fn a_file_that_is_not_an_archive_is_refused_before_the_server_is_contacted() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("a.json"), "{}").unwrap();
@@ -436,7 +436,7 @@ impl OneMember {
         hello.get_bool("isWritablePrimary").unwrap()
     }
 
-    /// For so many seconds it will not be primary.
+    /// For this many seconds it will not be primary.
     fn step_down(&self, seconds: i32) {
         self.member().admin(doc! { "replSetStepDown": seconds, "force": true });
     }

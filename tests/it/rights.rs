@@ -20,7 +20,7 @@ enum Index {
 /// An archive of a session that is there and one that is not.
 const ARCHIVE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/rights.bson");
 
-/// The roles of `help rights`, and every command that its user is said to be able to run.
+/// The roles of `help rights`, and every command that they allow.
 const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-read", Index::None, &["list"]),
     ("sessionctl-read", Index::None, &["list", "--user", "42", "--sort", "expires"]),

@@ -243,7 +243,7 @@ fn what_a_sweep_deletes_is_archived_first_under_the_name_of_its_day() {
     assert!(first.to_str().unwrap().contains("gone-20"), "{first:?}");
     assert!(std::fs::read_to_string(&first).unwrap().contains("dead-sessions"));
 
-    // Whoever moves the file away gets the next sessions in a new one.
+    // After the file is moved away, the next sessions go to a new one.
     let moved = tempfile::tempdir().unwrap();
     std::fs::rename(&first, moved.path().join("moved.ndjson")).unwrap();
     db.insert("sessions", [connect_mongo("second", at(-60))]);

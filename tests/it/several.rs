@@ -70,7 +70,7 @@ fn each_collection_is_purged_and_the_exit_code_is_the_worst() {
     assert_eq!(namespaces(&run.json()), ["a", "b"]);
     assert_eq!([&run.json()[0]["deleted"], &run.json()[1]["deleted"]], [1, 2]);
     assert_eq!((db.ids("a"), db.ids("b")), (vec![long_id("a2")], vec![long_id("b3")]));
-    // Refused is worse than problems found; nobody confirms here.
+    // "Refused" is worse than "problems found"; nothing is confirmed here.
     let run = db.sessionctl(&["expire", "--user", "42", "-c", "a", "-c", "b"]).exits(3);
     run.says(&format!("{}.a", db.name)).says(&format!("{}.b", db.name));
     let ended = doc! { "expires": { "$lt": at(0) } };

@@ -1,5 +1,5 @@
-//! The sweep left alone while everything around it fails: its server is restarted, its primary steps
-//! down, whoever has the lease is killed, and applications write all the time.
+//! A sweep while everything around it fails: the server is restarted, the primary steps down, the
+//! holder of the lease is killed, and applications write all the time.
 //!
 //! With `SESSIONCTL_LONG_TESTS=1` for a quarter of an hour. It prints what it saw with `--nocapture`.
 

@@ -17,7 +17,7 @@ pub fn of(db: &Db, collection: &str, layout: &Layout, now: DateTime) -> Stats {
     })
 }
 
-/// The numbers are those that the decoded `documents` add up to.
+/// The numbers equal the sums over the decoded `documents`.
 #[track_caller]
 pub fn agrees(stats: &Stats, layout: &Layout, documents: &[Document], now: DateTime) {
     let decode = |document: &Document| {
@@ -192,7 +192,7 @@ fn users_are_counted_by_the_server_or_else_decoded() {
     }
 }
 
-/// 30,000 sessions whose user is in their payload: a tenth of one user, and a fifth of nobody.
+/// 30,000 sessions with the user in the payload: a tenth of one user, and a fifth without a user.
 fn many_users() -> Db {
     let db = Db::new();
     db.insert(

@@ -201,7 +201,7 @@ fn a_session_is_kept_for_ever_in_the_way_of_its_store_or_not_at_all() {
 }
 
 #[test]
-fn the_cookie_that_is_added_says_how_long_the_session_lives_from_now() {
+fn the_added_cookie_has_the_lifetime_of_the_session_from_now() {
     // Express renews a session by it.
     let lifetime = |document: &Document| -> Bson {
         if let Ok(text) = document.get_str("session") {

@@ -1,4 +1,4 @@
-//! Every store's documents, on a server that deletes nothing by itself, under every command.
+//! The documents of every store, on a server without a TTL monitor, under every command.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -28,14 +28,14 @@ const WRITTEN: i64 = 1_795_441_200_000;
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 
-/// When a store's session is over, said independently of our records.
+/// When a store's session is over, defined independently of our records.
 #[derive(Clone, Copy)]
 enum Expiry {
     /// The date at this path.
     Date(&'static str),
-    /// The date at this path, and so many seconds.
+    /// The date at this path plus this many seconds.
     Touch(&'static str, i64),
-    /// The number at this path, in a unit of so many milliseconds, and so many seconds.
+    /// The number at this path, in units of this many milliseconds, plus this many seconds.
     Number(&'static str, f64, i64),
     /// The number at this path in milliseconds, unless it is 0 or less.
     Positive(&'static str),

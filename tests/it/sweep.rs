@@ -23,7 +23,7 @@ fn sweeping(db: &Db) -> Running {
 }
 
 #[test]
-fn a_sweep_removes_what_expires_while_it_runs_and_ends_with_0_when_told_to() {
+fn a_sweep_removes_what_expires_while_it_runs_and_exits_with_0_on_sigterm() {
     for name in ["TERM", "INT"] {
         let db = Db::new();
         let mut sweep = sweeping(&db);
@@ -107,7 +107,7 @@ fn a_sweep_can_be_ended_while_its_server_does_not_answer() {
 }
 
 #[test]
-fn a_sweep_that_is_told_to_end_in_a_pass_finishes_the_batch() {
+fn a_sweep_that_is_stopped_during_a_pass_finishes_the_batch() {
     let db = Db::new();
     db.insert("sessions", (0..95).map(|number| connect_mongo(&format!("{number:05}"), at(-60))));
     let data = doc! { "failCommands": ["delete"], "blockConnection": true, "blockTimeMS": 100 };
@@ -137,7 +137,7 @@ fn a_pass_that_breaks_off_is_gone_on_with() {
 }
 
 #[test]
-fn a_right_that_is_missing_in_a_pass_is_said_once() {
+fn a_right_that_is_missing_during_a_pass_is_reported_once() {
     let db = Db::new();
     db.insert("sessions", [connect_mongo("live", at(600))]);
     expired(&db, "one");
@@ -153,7 +153,7 @@ fn a_right_that_is_missing_in_a_pass_is_said_once() {
 }
 
 #[test]
-fn a_sweep_waits_for_a_collection_that_is_not_there_or_empty() {
+fn a_sweep_waits_for_a_missing_or_empty_collection() {
     let db = Db::new();
     let mut sweep = db.command(&EVERY_SECOND).start();
     sweep.await_said("waiting for");
@@ -227,7 +227,7 @@ fn a_program_reads_one_row_a_pass() {
 }
 
 #[test]
-fn a_sweep_knows_its_layout_when_it_is_told() {
+fn a_sweep_uses_the_named_layout() {
     let db = Db::new();
     let id = "AAAAAAAAAAAAAAAAAAAAAA";
     db.insert("sessions", [session("tower-sessions", id, at(-60))]);

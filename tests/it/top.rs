@@ -1,5 +1,5 @@
-//! `top`, on a terminal of its own under tmux: what stands on the screen is what is in the database,
-//! and the terminal is left as it was found.
+//! `top` on a terminal under tmux: the screen shows what is in the database, and the terminal is
+//! restored.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -70,12 +70,12 @@ exec sleep 600
         String::from_utf8(run(&mut self.command(arguments)).stdout).unwrap()
     }
 
-    /// What stands on the screen.
+    /// The contents of the screen.
     fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-t", "top"])
     }
 
-    /// Waits until this stands there.
+    /// Waits until the screen contains this.
     #[track_caller]
     fn shows(&self, text: &str) -> String {
         self.becomes(text, |screen| screen.contains(text))
@@ -231,7 +231,7 @@ fn exactly_the_selected_session_is_logged_out_and_only_after_a_yes() {
     assert_eq!(lines[1]["sessions"][0]["user"], "42", "{lines:?}");
     assert_eq!(lines[2]["result"]["expired"], 1, "{lines:?}");
 
-    // What is over is not logged out again.
+    // An expired session is not logged out again.
     view.press(&["x"]);
     view.shows("session live10000000 of user 42 is already expired");
     view.press(&["q"]);
@@ -528,7 +528,7 @@ fn along_an_index_each_session_is_read_once_to_be_counted() {
     db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });
     db.run(doc! { "drop": "system.profile" });
     let (documents, along) = examined(&db, "connect-mongo-json");
-    // Which documents are sessions only they themselves tell.
+    // Only the documents themselves show which of them are sessions.
     assert!(documents.iter().sum::<u64>() <= 200, "{documents:?}");
     assert_eq!(along, states);
     assert_eq!(states.iter().sum::<u64>(), 200);

@@ -8,7 +8,8 @@ use crate::support::{Db, at, long_id, now, with};
 
 const DAY: i64 = 86_400;
 
-/// A session of connect-mongo that was touched so many seconds ago, with a lifetime of thirty days.
+/// A session of connect-mongo that was touched this many seconds ago, with a lifetime of thirty
+/// days.
 fn touched(name: &str, ago: i64, as_text: bool) -> Document {
     with_lifetime(name, at(30 * DAY - ago), &json!(30 * DAY * 1000), as_text)
 }

@@ -1,5 +1,5 @@
-//! Connection strings that do not lead to a session: the reason is the true one, in one sentence, on
-//! servers with real certificates. What has no effect here is said and does no harm.
+//! Connection strings that fail: the error names the true reason in one sentence, on servers with
+//! real certificates. Options without effect are reported and ignored.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -140,7 +140,7 @@ fn a_server_whose_certificate_is_trusted_is_connected_to() {
 }
 
 #[test]
-fn a_server_that_requires_tls_is_told_from_one_that_is_away() {
+fn a_server_that_requires_tls_is_distinguished_from_one_that_is_down() {
     let server = with_tls("server.pem", NO_CLIENT_CERTIFICATE);
     let address = server.address();
     let reason = format!("{address} requires TLS, but the connection string does not enable it");
@@ -151,7 +151,7 @@ fn a_server_that_requires_tls_is_told_from_one_that_is_away() {
 }
 
 #[test]
-fn a_server_without_tls_is_told_from_one_that_is_away() {
+fn a_server_without_tls_is_distinguished_from_one_that_is_down() {
     let uri = Db::new().server.clone();
     let address = uri.trim_start_matches("mongodb://");
     let reason = format!("the connection string enables TLS, but {address} does not use it");
@@ -160,7 +160,7 @@ fn a_server_without_tls_is_told_from_one_that_is_away() {
 }
 
 #[test]
-fn a_certificate_that_cannot_be_trusted_is_said_to_be_that() {
+fn an_untrusted_certificate_is_reported_as_such() {
     let files = Files::shared();
     let server = with_tls("server.pem", NO_CLIENT_CERTIFICATE);
     let certificate = format!("the certificate of {}", server.address());
@@ -185,7 +185,7 @@ fn a_certificate_that_cannot_be_trusted_is_said_to_be_that() {
 }
 
 #[test]
-fn a_server_that_closes_the_connection_without_a_client_certificate_is_said_to_do_so() {
+fn a_server_that_closes_the_connection_without_a_client_certificate_is_reported() {
     let files = Files::shared();
     let server = with_tls("server.pem", &[]);
     let authority = files.option("tlsCAFile", "authority.pem");
@@ -352,7 +352,7 @@ fn web_server() -> (SocketAddr, std::thread::JoinHandle<()>) {
 }
 
 #[test]
-fn why_no_server_answers_is_said() {
+fn the_reason_why_no_server_answers_is_reported() {
     let (address, _web) = web_server();
     let web = format!("mongodb://{address}");
     for (uri, options, server, reason) in [

@@ -137,7 +137,7 @@ fn each_user_has_one_row_that_counts_all_sessions_exactly() {
     assert_eq!(run.stdout.lines().count(), 1 + many);
     assert!(run.stdout.starts_with("user,sessions,live,first_seen,last_seen,ips,agents\n"));
 
-    // What is selected is counted, and nothing else.
+    // Exactly the selected sessions are counted.
     let is_selected =
         |session: &&Written| session.ip.as_deref() == Some("203.0.113.2") && session.user.is_some();
     let selected = rows(sessions.iter().filter(is_selected), now);
@@ -196,7 +196,7 @@ fn users_that_do_not_fit_into_memory_are_counted_in_several_passes() {
 }
 
 #[test]
-fn where_no_session_has_a_user_that_is_no_answer() {
+fn no_session_with_a_user_is_an_error_rather_than_an_empty_result() {
     let db = Db::new();
     let elsewhere = doc! { "session": json!({ "cookie": {}, "account": { "id": 7 } }).to_string() };
     db.insert("sessions", [with(connect_mongo(&long_id("a"), at(60)), elsewhere)]);
@@ -205,7 +205,7 @@ fn where_no_session_has_a_user_that_is_no_answer() {
     let run = db.sessionctl(&["users", "--user-path", "account.id", "-o", "ndjson"]).exits(0);
     assert_eq!((lines(&run)[0]["user"].as_str(), lines(&run).len()), (Some("7"), 1));
     db.sessionctl(&["users", "--user", "8"]).exits(1).says("no session has a user at");
-    // Where some have one, nobody may be meant.
+    // If some sessions have a user, an empty result is valid.
     db.insert("sessions", [connect_mongo(&long_id("b"), at(60))]);
     let run = db.sessionctl(&["users", "--expired", "-o", "json"]).exits(0);
     assert_eq!(run.stdout, "[]\n");

@@ -1,5 +1,5 @@
-//! A collection or an index that goes away in the middle of a purge: it is noticed, said, and never
-//! counted as sessions that were renewed.
+//! A collection or an index that disappears in the middle of a purge: this is reported, and never
+//! counted as renewed sessions.
 
 use std::path::PathBuf;
 
@@ -142,7 +142,7 @@ fn a_collection_that_is_renamed_dropped_or_replaced_ends_a_purge_and_renews_noth
 }
 
 #[test]
-fn a_purge_whose_index_is_dropped_or_hidden_goes_on_without_it() {
+fn a_purge_whose_index_is_dropped_or_hidden_continues_without_it() {
     type Change = (&'static str, fn(&Db));
     let changes: [Change; 2] = [
         ("dropped", |db| drop(db.run(doc! { "dropIndexes": "sessions", "index": "expires_1" }))),

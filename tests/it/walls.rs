@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The storeys from the ground up. What is not named here, such as `lib.rs`, is above all of them.
+/// The layers from the bottom up. Other files, such as `lib.rs`, are above all of them.
 const STOREYS: [&[&str]; 2] = [
     &["error", "mongod", "model", "server", "store", "ops", "app"],
     &["input", "args", "help", "console", "audit", "context", "daemon", "commands", "cli"],
@@ -77,7 +77,7 @@ fn the_model_is_pure() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// How high a file stands, in the library or in the program.
+/// The layer of a file, in the library or in the program.
 fn storey(file: &Path) -> Option<usize> {
     let (which, inside) = match file.strip_prefix(PROGRAM) {
         Ok(inside) => (1, inside),

@@ -1,4 +1,4 @@
-//! Those who watch over a sweep: Prometheus, Kubernetes, systemd, and whoever reads its log.
+//! Monitoring of a sweep: Prometheus, Kubernetes, systemd, and its log.
 
 use std::collections::VecDeque;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -13,7 +13,7 @@ use sessionctl::mongod::Options;
 use crate::deploy::tool_reading;
 use crate::support::{Db, Program, Running, at, becomes, connect_mongo, eventually, own_server};
 
-/// A port of this machine that nobody uses now.
+/// A free port of this machine.
 pub fn address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()

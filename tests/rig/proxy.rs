@@ -1,5 +1,5 @@
-//! A proxy in front of a real server that understands `OP_MSG` and misbehaves as it is told: by rules
-//! that name a command and a direction, or by a seeded chance.
+//! A proxy in front of a real server that understands `OP_MSG` and misbehaves on request: by rules
+//! for a command and a direction, or at random with a seed.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ pub enum Direction {
 pub enum Fault {
     /// It comes later.
     Delay(Duration),
-    /// It does not come; its connection goes on.
+    /// It is dropped, but the connection stays open.
     Drop,
     /// From now on nothing comes through its connection, which stays open.
     HalfOpen,
@@ -122,7 +122,7 @@ impl Proxy {
         (state.rules, state.chance) = (rules.into_iter().collect(), None);
     }
 
-    /// Hits so many messages in a thousand from now on, which the seed chooses.
+    /// From now on, hits this many messages in a thousand, chosen by the seed.
     pub fn chance(&self, seed: u64, per_mille: u64) {
         let mut state = lock(&self.state);
         (state.rules, state.chance) = (Vec::new(), Some((seed, per_mille)));

@@ -40,8 +40,8 @@ impl Store {
         let limited = |layout: &Layout| {
             layout.idle_limited().ok_or_else(|| {
                 Error::Unsupported(format!(
-                    "an idle index requires a layout whose sessions without an expiry hold null \
-                     there, and the date of the last touch: {} does not",
+                    "an idle index requires endless sessions with a null expiry and a date of the \
+                     last touch, which the layout {} does not have",
                     layout.name
                 ))
             })

@@ -67,7 +67,7 @@ impl OptionalFromRequestParts<App> for Session {
 }
 
 impl App {
-    /// Begins a session under a new id, so that nobody knows the id who knew the one before.
+    /// Starts a session with a new id, so that whoever knew the previous id does not know this one.
     async fn begin(&self, visit: Visit) -> Result<Session, Unavailable> {
         let id = new_id();
         self.store.set_new(&id, &visit, Expiry::After(self.max_age)).await?;
@@ -155,7 +155,7 @@ async fn logout_everywhere(
     Ok((app.taken_away(), Redirect::to("/")))
 }
 
-/// Tells the operator, not the browser.
+/// Logs the error for the operator; the browser does not see it.
 #[expect(clippy::print_stderr, reason = "an example has no log")]
 fn report(error: &sessionctl::Error) {
     eprintln!("error: {error}");

@@ -1,8 +1,8 @@
 //! express-mongodb's demo, as an axum application: the sessions of a site in the collection
 //! `mysession`, each for a minute.
 //!
-//! `cargo run --example axum` starts it on a throwaway MongoDB; open <http://127.0.0.1:3000>.
-//! With other settings it stands beside an Express application, whose users are then logged in here:
+//! `cargo run --example axum` starts it on a throwaway MongoDB; open <http://127.0.0.1:3000>. With
+//! other settings it runs beside an Express application, whose users are then logged in here:
 //!
 //! - `SESSIONCTL_URI`: where the sessions are, such as `mongodb://localhost:27017/shop`;
 //! - `SESSIONCTL_COLLECTION` and `SESSIONCTL_LAYOUT`: `mysession` and `express-mongodb-1` unless set;

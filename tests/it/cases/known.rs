@@ -52,7 +52,7 @@ fn an_expiry_of_zero_means_never_to_jetty() {
 }
 
 #[test]
-fn sessions_in_keyv_are_told_from_its_other_keys_only_by_name() {
+fn sessions_in_keyv_differ_from_its_other_keys_only_by_name() {
     let case = Case::load("keyv-mongo-sessions");
     case.run(&["purge", "--expired", "--yes"]).exits(1);
     assert_eq!(case.ids().len(), 4);
@@ -99,7 +99,7 @@ fn laravel_4_says_no_lifetime_so_the_operator_does() {
 }
 
 #[test]
-fn the_key_of_aiohttp_may_stand_in_a_field_of_its_own() {
+fn the_key_of_aiohttp_may_be_in_its_own_field() {
     reads("aiohttp-session-key-field", &json!({ "expired": 2, "live": 2 }), &[("u0", 2)]);
 }
 
@@ -204,7 +204,7 @@ fn what_can_be_mended_is_not_offered_to_be_deleted() {
 
 /// Caches keep their own values in the same form.
 #[test]
-fn nothing_is_offered_to_be_deleted_by_a_layout_that_is_a_guess() {
+fn no_delete_is_suggested_with_a_guessed_layout() {
     let case = Case::load("keyv-mongo-sessions");
     let doctor = case.run(&["doctor"]).exits(4);
     assert!(doctor.stdout.contains("$ sessionctl doctor --layout keyv"), "{doctor:#?}");

@@ -12,9 +12,9 @@ fn a_user_is_found_wherever_tutorials_put_it() {
     assert_eq!(users.get("bob"), Some(&13), "{users:?}");
 }
 
-/// One of them has bob at a place that no user is looked for: that is an answer, not silence.
+/// One of them has bob at a place where users are not searched, which must be reported.
 #[test]
-fn a_value_that_stands_at_another_place_is_named_instead_of_left_logged_in() {
+fn a_user_at_another_place_is_an_error_instead_of_left_logged_in() {
     let case = Case::load("express-users-elsewhere");
     case.run(&["list", "--user", "bob"]).exits(0).says("account.id");
     let run = case.run(&["expire", "--user", "bob", "--yes"]).exits(1).says("account.id");
@@ -84,7 +84,7 @@ fn a_value_at_another_place_is_found_in_text_and_in_documents() {
         }
         assert_eq!((db.count("sessions", doc! {}), live(&db)), (4, 4));
 
-        // Whoever names the places decides.
+        // `--user-path` decides about the places.
         let paths = ["--user-path", "user", "--user-path", "account.id"];
         let report = db.sessionctl(
             &[&["expire", "--user", "alice", "--yes", "-o", "json"], &paths[..]].concat(),
@@ -98,7 +98,7 @@ fn a_value_at_another_place_is_found_in_text_and_in_documents() {
 }
 
 #[test]
-fn an_equal_number_elsewhere_is_nobody() {
+fn an_equal_number_elsewhere_is_not_a_user() {
     for as_text in [true, false] {
         let payloads =
             [json!({ "userId": 42 }), json!({ "userId": 7, "views": 42, "cart": { "total": 42 } })];
@@ -111,7 +111,7 @@ fn an_equal_number_elsewhere_is_nobody() {
     }
 }
 
-/// Nobody found is an answer only where somebody could be found.
+/// "No session matches" is an answer only if some session has a user.
 #[test]
 fn where_no_session_has_a_user_that_is_the_reason_and_they_are_not_anonymous() {
     for as_text in [true, false] {
@@ -159,7 +159,7 @@ fn a_path_at_the_root_of_the_documents_begins_with_a_slash() {
     assert_eq!(live(&db), 0);
 }
 
-/// What was encoded again is found by the server's search too, and so is a ciphertext not.
+/// The server's search also finds payloads that were encoded again, but no ciphertext.
 #[test]
 fn a_user_is_ended_whose_payload_was_encoded_again() {
     let plain = json!({ "cookie": { "originalMaxAge": null }, "user": "åsa" }).to_string();
@@ -182,7 +182,7 @@ fn a_user_is_ended_whose_payload_was_encoded_again() {
     assert_eq!(left[0].get_str("session").unwrap(), texts[4]);
 }
 
-/// Sessions of other people, and one whose application put alice where nobody looks.
+/// Sessions of other users, and one with alice at an unusual place.
 fn crowd(as_text: bool, one: &Value) -> Db {
     let db = Db::on(&quiet_uri());
     let expires = DateTime::from_millis(now().timestamp_millis() + 3_600_000);
@@ -211,13 +211,13 @@ fn one_of_fifty_thousand_sessions_with_the_user_elsewhere_is_found() {
             let run = db.sessionctl(&[command, "--user", "alice", "--yes"]).exits(1);
             run.says("1 session has alice at account.id").says("with account.id, these");
         }
-        // The rest of the selection counts, and whoever names the places decides.
+        // The rest of the selection applies, and `--user-path` decides about the places.
         let expired = ["expire", "--user", "alice", "--expired", "--yes", "-o", "json"];
         assert_eq!(db.sessionctl(&expired).exits(0).json()["expired"], 0);
         assert_eq!(live(&db), 50_000);
         db.sessionctl(&["expire", "--user", "alice", "--yes", "--user-path", "userId"]).exits(0);
         assert_eq!(live(&db), 49_999);
-        // Nobody is left where the layout looks, so that the list looks through all of them.
+        // No session has alice in the places of the layout, so the list searches all of them.
         let run = db.sessionctl(&["list", "--live", "--user", "alice"]).exits(0);
         run.says("1 session has alice at account.id");
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// All metrics of the sweeper, and those that a histogram is made of.
+/// All metrics of the sweeper, including the series of a histogram.
 const METRICS: [&str; 14] = [
     "sessionctl_backlog_sessions",
     "sessionctl_batch_duration_seconds_bucket",
@@ -80,7 +80,7 @@ fn every_alert_is_tested_and_says_what_to_run() {
             }
             let runbook = rule["annotations"]["runbook"].as_str().unwrap();
             assert_is_a_command(runbook);
-            // Where no sweeper is seen no label tells what it swept.
+            // Without a sweeper, there is no label that names its collection.
             let names_what_was_given = runbook.ends_with("-d shop -c admin");
             assert_eq!(
                 names_what_was_given,

@@ -45,7 +45,7 @@ fn no_password_reaches_a_file() {
 }
 
 #[test]
-fn no_value_begins_a_line_of_its_own() {
+fn no_value_starts_a_new_line() {
     let hostile = "x\nExecStartPre=/bin/rm";
     for kind in ["systemd", "cron", "kubernetes"] {
         for option in ["-d", "-c", "--layout", "--archive"] {

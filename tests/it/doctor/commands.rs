@@ -1,6 +1,6 @@
-//! Every command that the doctor may print: its fault is set up on a real server, the command is typed
-//! on a terminal exactly as it is printed, its question is answered, and then the fault is gone and
-//! whoever was logged in before still is.
+//! Every command that the doctor may print: its fault is set up on a real server, the command is
+//! typed on a terminal exactly as printed, its question is answered, and then the fault is gone and
+//! every user who was logged in still is.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ struct Fault {
 }
 
 impl Fault {
-    /// On a server that deletes nothing by itself, so that nothing but the command does.
+    /// On a server without a TTL monitor, so that only the command deletes.
     fn new(documents: impl IntoIterator<Item = Document>) -> Self {
         let fault = Self::of(Db::on(&quiet_uri()), None);
         fault.db.insert("sessions", documents);
@@ -109,7 +109,7 @@ fn tools() -> &'static PathBuf {
             std::fs::write(&path, text).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         };
-        // A home of its own, where it is told to send nothing anywhere.
+        // A separate home folder, with telemetry turned off.
         let config = folder.join(".mongodb/mongosh/config");
         std::fs::write(config, "enableTelemetry: false\n").unwrap();
         let home = folder.display();
@@ -124,7 +124,7 @@ fn tools() -> &'static PathBuf {
     })
 }
 
-/// Types a line into a shell, and answers what is asked.
+/// Types a line into a shell, and answers its question.
 #[track_caller]
 fn typed(fault: &Fault, line: &str) -> Run {
     let path = format!(
@@ -154,8 +154,8 @@ fn parameters(named: &[(&str, &str)]) -> Options {
     Options { parameters: named.iter().map(owned).collect(), ..Options::default() }
 }
 
-/// Sets the fault up of which `check` makes this command. A command without a fault of its own here
-/// is not to be printed.
+/// Sets up the fault for which `check` prints this command. A command without a fault here must not
+/// be printed.
 fn fault(check: &str, remedy: &str) -> Fault {
     let live = || connect_mongo(LIVE, at(600));
     let index = |key: &str, but: Document| {
@@ -323,7 +323,7 @@ fn beginning(remedy: &str) -> &'static str {
     }
 }
 
-/// Whoever had a session has it still: the same document, and an expiry that is not over.
+/// Every live session is still there: the same document, with an expiry in the future.
 #[track_caller]
 fn nobody_was_logged_out(fault: &Fault, before: &[Document], command: &str) {
     let after = fault.documents();
@@ -389,7 +389,7 @@ fn mend_it(check: &'static str, remedy: &'static str) {
 }
 
 #[test]
-fn each_command_that_the_doctor_prints_mends_its_fault_and_logs_nobody_out() {
+fn each_command_that_the_doctor_prints_fixes_its_fault_and_logs_nobody_out() {
     let all: Vec<_> = remedies().collect();
     assert!(all.len() > 25, "{all:?}");
     let next = Mutex::new(all.into_iter());

@@ -7,7 +7,7 @@ use crate::stores::quiet_uri;
 use crate::support::{eventually, own_server};
 
 #[test]
-fn sessions_of_nobody_are_found() {
+fn sessions_without_a_user_are_found() {
     let db = Db::new();
     healthy(&db);
     let nobody = doc! { "session": "{\"cookie\":{},\"views\":1}" };
@@ -86,7 +86,7 @@ fn sessions_of_two_stores_in_one_collection_are_found() {
         (0..3).map(|number| session("tower-sessions", &named(100 + number), at(600))),
     );
     let found = finds(&db, "layout", "warn", "3 of them look like tower-sessions");
-    // Whoever has one of them would be logged out by moving it away.
+    // Moving these away would log their users out.
     assert!(found["mend"].is_null(), "{found}");
 }
 
@@ -111,7 +111,7 @@ fn documents_that_a_ttl_index_deletes_although_they_are_no_sessions_are_found() 
 }
 
 #[test]
-fn a_layout_that_many_programs_have_wants_to_be_confirmed() {
+fn a_layout_that_many_programs_share_must_be_confirmed() {
     let db = Db::new();
     let value = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![0x80] };
     db.insert("sessions", [doc! { "key": LIVE, "value": value, "exp": at(600) }]);

@@ -1,4 +1,4 @@
-//! The expiries of the sessions, and whether what is expired goes.
+//! The expiries of the sessions, and whether expired sessions are deleted.
 
 use sessionctl::mongod::Options;
 
@@ -140,7 +140,7 @@ fn endless_sessions_that_an_index_ends_when_they_are_idle_are_no_fault() {
 }
 
 #[test]
-fn endless_sessions_that_tell_no_touch_get_an_expiry_from_now() {
+fn endless_sessions_without_a_touch_get_an_expiry_from_now() {
     let db = Db::new();
     let koa = |id: &str| doc! { "sid": format!("koa:sess:{id}"), "ttl": at(600), "views": 1 };
     let mut endless = koa(OTHER);
@@ -200,7 +200,7 @@ fn what_nothing_deletes_is_found_with_its_age() {
     assert_eq!(mend(&db, &found), "sessionctl purge --expired -d DB -c sessions");
     run_mend(&db, &found);
     passes(&db, "expired");
-    // What has just expired is nothing to be said.
+    // Sessions that have just expired are not reported.
     db.insert("sessions", [connect_mongo(OTHER, at(-20))]);
     passes(&db, "expired");
 }

@@ -76,7 +76,7 @@ fn an_empty_collection_is_one_line_and_one_of_no_known_layout_a_warning() {
 }
 
 #[test]
-fn of_many_sessions_a_random_sample_is_counted_and_that_is_said() {
+fn a_large_collection_is_sampled_and_the_output_says_so() {
     let db = Db::new();
     ttl_of_many(&db);
     let run = db.sessionctl(&["doctor", "--sample", "100", "-o", "json"]).exits(4).json();
@@ -127,7 +127,7 @@ fn what_was_typed_is_repeated_and_a_password_never() {
 }
 
 #[test]
-fn a_collection_that_is_not_there_is_an_error_and_one_that_is_empty_is_not() {
+fn a_missing_collection_is_an_error_and_an_empty_one_is_not() {
     let db = Db::new();
     db.insert("sessions", [connect_mongo(LIVE, at(600))]);
     let run = db.sessionctl(&["doctor", "-c", "nowhere"]).exits(1).fails_in_one_sentence();

@@ -1,4 +1,4 @@
-//! The indexes: whether one deletes what is expired, and what can be wrong with it.
+//! The indexes: whether one deletes expired sessions, and its possible faults.
 
 use std::thread;
 
@@ -62,7 +62,7 @@ fn none_after_the_last_touch_logs_everybody_out() {
     db.insert("sessions", [doc! { "_id": LIVE, "blob": "{}", "updatedAt": at(-60) }]);
     let spec = doc! { "key": { "updatedAt": 1 }, "name": "updatedAt_1", "expireAfterSeconds": 0 };
     db.create_index("sessions", spec);
-    // By the lifetime of another index somebody might be logged out; by none nobody is.
+    // Another lifetime could log users out; dropping the index cannot.
     let found = finds(&db, "ttl-seconds", "fail", "logged out all the time");
     assert_eq!(script(&db, &found), "DB.getCollection(\"sessions\").dropIndex(\"updatedAt_1\")");
     let run = db.sessionctl(&["doctor", "--lifetime", "1d", "-o", "json"]).exits(4).json();

@@ -58,7 +58,7 @@ fn with_a_read_only_login_what_it_may_not_see_is_unknown_until_it_has_the_role()
 }
 
 #[test]
-fn with_a_login_that_may_only_find_the_documents_are_judged_all_the_same() {
+fn with_a_login_that_may_only_find_the_documents_are_still_checked() {
     let (server, db) = guarded();
     db.insert("sessions", [connect_mongo(LIVE, at(600)), connect_mongo(OTHER, Bson::Null)]);
     let resource = doc! { "db": &db.name, "collection": "sessions" };
@@ -89,7 +89,7 @@ fn with_a_login_that_may_do_nothing_everything_about_the_collection_is_unknown()
 }
 
 #[test]
-fn without_a_login_on_a_server_that_asks_for_one_that_is_said() {
+fn a_missing_login_on_a_server_that_requires_one_is_reported() {
     let (server, db) = guarded();
     healthy(&db);
     let findings = examine_as(&db, &format!("mongodb://{}", server.address()), &[]);
@@ -99,7 +99,7 @@ fn without_a_login_on_a_server_that_asks_for_one_that_is_said() {
 }
 
 #[test]
-fn a_connection_string_with_a_password_is_not_repeated_and_that_is_said() {
+fn a_connection_string_with_a_password_is_omitted_with_a_note() {
     let (server, db) = guarded();
     db.insert("sessions", [connect_mongo(LIVE, at(600))]);
     let uri = as_user(&server, "root");

@@ -16,7 +16,7 @@ fn is_over(site: &Site, end: impl FnOnce(&str)) {
     // It is there, and not served for its expiry alone.
     assert!(site.expires(&id) < at(0), "{node:?}");
     if node.name == "express-mongodb-legacy" {
-        // It deletes what is over, and then takes the reply of the delete for the session.
+        // It deletes an expired session, and then treats the reply of the delete as the session.
         site.browser.fails(site.express.port, "/", "TypeError");
         assert_eq!(site.db.count("sessions", bson::doc! { node.id: &id }), 0);
     }

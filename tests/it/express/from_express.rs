@@ -40,7 +40,7 @@ fn a_session_of_express_that_rust_renews_lives_longer_and_is_still_served() {
         site.expires_in(&id, 48 * HOUR_MS);
         assert_eq!(site.document(&id).get(node.payload).cloned(), payload, "{node:?}");
         assert_eq!(site.home()["user"], "ann", "{node:?}");
-        // Express goes on with the lifetime that it gave the session itself.
+        // Express continues with the lifetime that it gave the session itself.
         site.expires_in(&id, HOUR_MS);
 
         // As if it had stood idle for long.

@@ -1,5 +1,5 @@
-//! Express 5 with connect-mongo 6 as applications are written: wherever they keep the user, whoever is
-//! logged out with `--user` is logged out, and nobody else.
+//! Express 5 with connect-mongo 6, as in typical applications: wherever they store the user,
+//! `--user` logs out exactly that user.
 
 use bson::doc;
 

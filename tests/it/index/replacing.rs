@@ -4,7 +4,7 @@ use bson::{Document, doc};
 
 use crate::support::{Db, at, long_id};
 
-/// A session as mongoose-session writes it, last touched so many seconds ago.
+/// A session of mongoose-session, last touched this many seconds ago.
 fn touched(name: &str, ago: i64) -> Document {
     let cookie = doc! { "cookie": { "path": "/" } };
     doc! { "_id": long_id(name), "session": cookie, "createdAt": at(-ago) }

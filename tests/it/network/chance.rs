@@ -106,7 +106,7 @@ fn run(way: &Way, seed: u64, command: &'static str) -> String {
             let mut index = doc! { "key": { "expires": 1 }, "name": "expires_1" };
             index.extend(lasts.map(|seconds| ("expireAfterSeconds".to_owned(), seconds.into())));
             if command == "index remove" {
-                // The server would delete what is dead.
+                // The server would delete expired sessions.
                 db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
                 db.insert("sessions", sessions(0, (DEAD + LIVE) as usize));
             }
@@ -152,7 +152,7 @@ fn run(way: &Way, seed: u64, command: &'static str) -> String {
     if command == "daemon" {
         thread::sleep(Duration::from_millis(random.below(1500)));
         way.proxy.clear();
-        // It goes on, whatever happened.
+        // It continues after any fault.
         db.await_count("sessions", doc! {}, LIVE);
         running.signal("TERM");
         return ended(&running.wait(), &case);
@@ -193,7 +193,7 @@ fn check(way: &Way, run: &Run, command: &str, archive: &Path, case: &str) {
     // How many a report says that it changed, and how many were.
     let counts = |key: &str, changed: u64| {
         let Some(said) = report[key].as_u64() else {
-            // Nothing was said, so nothing was said that is wrong.
+            // It printed nothing, so nothing wrong.
             return;
         };
         assert!(said <= changed, "{case}: said {said}, not {changed}: {run:#?}");

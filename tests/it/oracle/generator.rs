@@ -24,7 +24,7 @@ impl Random {
         usize::try_from(self.next() % u64::try_from(limit).unwrap()).unwrap()
     }
 
-    /// Once in so many times.
+    /// With this probability, one in `n`.
     pub fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
@@ -108,7 +108,7 @@ impl Generator<'_> {
         document
     }
 
-    /// With ids of its own, by which it is found again.
+    /// With an id of its own, by which it is found again.
     fn renamed(&mut self, document: &mut Fields) {
         let number = self.number;
         for path in ["_id", self.id] {

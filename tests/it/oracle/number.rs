@@ -1,4 +1,4 @@
-//! Numbers as the digits that they are, however many: what is compared is not rounded first.
+//! Numbers with all their digits, so that comparisons do not round.
 
 use std::cmp::Ordering;
 
@@ -87,7 +87,7 @@ impl Number {
         }
     }
 
-    /// Without what is behind the point.
+    /// Without the fraction.
     pub fn truncated(&self) -> i128 {
         match self {
             Self::Below => i128::MIN,

@@ -19,7 +19,7 @@ pub struct Rules {
     pub given: Option<i64>,
 }
 
-/// What stands at a path.
+/// The value at a path.
 enum Found<'a> {
     Missing,
     Direct(&'a Value),
@@ -122,7 +122,7 @@ impl Rules {
         paths.chain(self.ended()).chain(forbidden.map(text)).chain(required).collect()
     }
 
-    /// Seconds that are added to the value of a rule; `None` where nobody knows them.
+    /// Seconds that are added to the value of a rule; `None` if unknown.
     fn lifetime(&self, rule: &Table) -> Option<i64> {
         let own = rule.get("lifetime").and_then(Toml::as_integer);
         match rule.get("lifetime_from") {

@@ -51,7 +51,7 @@ fn without_being_asked_for_no_index_is_made_and_no_server_is_asked() {
 }
 
 #[test]
-fn an_index_that_stands_in_the_way_is_said_and_left_alone() {
+fn an_index_in_the_way_is_reported_and_left_alone() {
     let db = Db::new();
     let hour = doc! { "key": { "expiresAt": 1 }, "name": "mine", "expireAfterSeconds": 3600 };
     db.create_index("mysession", hour);

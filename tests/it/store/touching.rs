@@ -55,7 +55,7 @@ fn a_session_that_was_written_lately_is_not_written_again() {
         assert_eq!((reads.count(), operations.len()), (20, 20), "{layout}");
         assert_eq!(db.one("sessions", id, ID), before, "{layout}");
 
-        // As if the last write were so many seconds ago.
+        // As if the last write were this many seconds ago.
         for (ago, writes) in [(301, 1), (100, 0)] {
             let earlier = doc! { "$set": { expires: at(3600 - ago) } };
             db.update("sessions", doc! { id: ID }, earlier);

@@ -1,4 +1,4 @@
-//! Ending the sessions of every store: what is written, what is deleted, and what is refused.
+//! Ending the sessions of every store: the updates, the deletes, and the refusals.
 
 use std::collections::BTreeMap;
 

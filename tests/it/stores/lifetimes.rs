@@ -94,7 +94,7 @@ fn the_index_says_the_lifetime_unless_the_operator_does() {
 }
 
 #[test]
-fn a_lifetime_that_nobody_says_never_ends() {
+fn sessions_of_unknown_lifetime_never_end() {
     let fixture = touched_lately(Fixture::one("gin-mongostore"), "modified");
     let db = bare(&fixture);
     assert_eq!(states(&fixture, &db, &[]), ["endless", "endless"]);

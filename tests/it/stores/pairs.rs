@@ -137,7 +137,7 @@ fn mixed(db: &Db, connection: &Connection, named: &Known, other: &Known) {
 }
 
 #[test]
-fn no_layout_describes_the_documents_of_another_store_but_where_nothing_tells_them_apart() {
+fn no_layout_describes_the_documents_of_another_store_unless_they_are_indistinguishable() {
     let known = Known::all();
     let mut same = BTreeSet::new();
     for layout in &known {

@@ -22,8 +22,8 @@ const GIVEN: [(&str, &str); 6] = [
     ("gin-mongostore", "modified"),
 ];
 
-/// When the server deletes a document, said independently of our records. `None` where it never
-/// does, and `Err` where no index could make it.
+/// When the server deletes a document, defined independently of our records. `None` if it never
+/// does, and `Err` if no index could make it.
 fn doomed(fixture: &Fixture, document: &Document) -> Result<Option<i64>, ()> {
     let date = |path: &str| {
         at(document, path).and_then(Bson::as_datetime).copied().map(DateTime::timestamp_millis)

@@ -70,7 +70,7 @@ impl Program {
         self
     }
 
-    /// Starts it, to be watched and told to stop.
+    /// Starts it, to be watched and stopped.
     pub fn start(self) -> Running {
         let what = self.to_string();
         Running::of(what, self.spawn())

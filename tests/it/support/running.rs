@@ -1,4 +1,4 @@
-//! A program under way: what it has printed so far, how it is told to stop, and how it ended.
+//! A running program: its output so far, how to stop it, and how it ended.
 
 use std::io::{Read, Write as _};
 use std::os::unix::process::ExitStatusExt as _;

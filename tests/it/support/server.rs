@@ -112,7 +112,7 @@ impl<'a> FailPoint<'a> {
         });
     }
 
-    /// Waits until it was met so many times.
+    /// Waits until the fail point was hit this many times.
     #[track_caller]
     pub fn wait(&self, times: i64) {
         let times = self.entered + times;

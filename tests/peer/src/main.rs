@@ -1,4 +1,4 @@
-//! tower-sessions-mongodb-store 0.11, told over stdin what to do: `open URI DATABASE`, then lines such
+//! tower-sessions-mongodb-store 0.11, controlled over stdin: `open URI DATABASE`, then lines such
 //! as `load 10000 8`, which is ten thousand sessions with eight tasks in flight. The answer to each
 //! line is one line: the microseconds that it took.
 //!

@@ -46,7 +46,7 @@ pub fn data(number: u32, views: u32) -> HashMap<String, Value> {
     .into()
 }
 
-/// Does `work` for every session, with so many tasks in flight; how long it took.
+/// Runs `work` for every session with this many tasks in flight, and returns the time.
 pub async fn each<F>(
     sessions: u32,
     tasks: u32,

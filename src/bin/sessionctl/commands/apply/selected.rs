@@ -109,7 +109,7 @@ async fn prepare(
     if args.selection.anonymous {
         let Job { store, purge, action, .. } = &job;
         let keys = context.payload_keys(action, store, &purge.selection).await?;
-        text = format!("Their payloads have these names at the top: {keys}. {text}");
+        text = format!("{text} Their payloads have these names at the top: {keys}.");
     }
     let text = typed.hold.ask(&text);
     Ok(Prepared::Ready { question: question(args, &job, text), job: Box::new(job) })
