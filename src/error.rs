@@ -330,14 +330,14 @@ impl Error {
         }
     }
 
-    /// Whether a busy server refused the command before it did any of it, and wants it again later.
+    /// Whether a busy server refused the command before it began, and asks for a later retry.
     pub(crate) fn is_busy(&self) -> bool {
         self.code() == Some(REQUEST_RATE_TOO_LARGE)
             || self.is_overload() && self.asked_pause().is_some()
     }
 
-    /// How long an overloaded server asks to wait: MongoDB in a field of its reply, Cosmos DB in its
-    /// message.
+    /// How long an overloaded server asks to wait. MongoDB says so in a field of its reply, Cosmos
+    /// DB in its message.
     pub(crate) fn asked_pause(&self) -> Option<Duration> {
         let Self::Server { message, source, .. } = self else { return None };
         let field = source.as_ref().and_then(|source| match source.kind.as_ref() {
@@ -433,7 +433,7 @@ const TRANSIENT_CODES: [i32; 21] = [
     13435, 13436, 16500,
 ];
 
-/// Cosmos DB's refusal of whatever goes beyond the request units that are paid for.
+/// Cosmos DB refuses commands beyond the provisioned request units.
 const REQUEST_RATE_TOO_LARGE: i32 = 16500;
 const BAD_VALUE: i32 = 2;
 const QUERY_PLAN_KILLED: i32 = 175;

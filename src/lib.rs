@@ -53,8 +53,9 @@
 //! a destroyed or expired session; with [`StoreBuilder::touch_after`] it skips sessions that were
 //! written recently. [`Store::destroy_matching`] logs a user out everywhere, [`Store::users`] lists
 //! who has sessions, and [`StoreBuilder::ttl_index`] creates the indexes that the layout needs.
-//! [`Store::follow`] reports sessions as they change, and [`Store::hold`] what must be done to keep users
-//! logged out. `sessionctl help rights` lists the privileges that each of these requires.
+//! [`Store::follow`] reports sessions as they change, and [`Store::hold`] reports which sessions to
+//! end in order to keep users logged out. `sessionctl help rights` lists the privileges that each
+//! of these requires.
 //!
 //! With the feature `tower-sessions`, a store also implements the `SessionStore` of tower-sessions:
 //! see `tower_sessions`. With `express-cookie`, users of an Express application are also logged in

@@ -1,5 +1,5 @@
-//! Sessions as they are created, renewed, ended and removed: through a change stream where the server
-//! has one, else by comparing one scan with the next.
+//! Sessions as they are created, renewed, ended and removed: through a change stream if the server
+//! supports one, else by comparing scans.
 
 mod changes;
 mod clock;

@@ -15,8 +15,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const ATTEMPTS: u32 = 8;
 /// The first pause before a retry. It doubles each time.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How many times a command is attempted that a busy server refuses without having done it. It may
-/// take minutes until it has room, and a command that gives up has to begin again.
+/// How often to send a command that a busy server refuses before it begins. The server may be busy
+/// for minutes, and a command that gives up must begin again.
 const BUSY_ATTEMPTS: u32 = 30;
 /// How often the pause before a retry doubles.
 const LONGEST_RETRY: u32 = 6;

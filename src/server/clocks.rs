@@ -1,6 +1,6 @@
-//! The clocks of a sharded cluster. A router answers with its own clock, which may be wrong by an hour
-//! while those of the shards are right: the earliest clock that can be read decides what has expired,
-//! so that no clock that is ahead ends a session that lives.
+//! The clocks of a sharded cluster. A router answers with its own clock, which may be wrong by an
+//! hour while those of the shards are right: the earliest clock that can be read decides what has
+//! expired, so that a clock that is ahead cannot end a live session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +23,12 @@ const IDLE: Duration = Duration::from_secs(15);
 /// How long to wait for the other clocks. One that cannot be read by then does not count.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A clock, as it was at the same instant as the others.
+/// A clock, converted to the same moment as the others.
 #[derive(Debug, Clone)]
 struct Clock {
     of: String,
     at: DateTime,
-    /// How far it may lag behind although all is well.
+    /// How far it may normally lag behind.
     lag: Duration,
 }
 
@@ -104,7 +104,7 @@ impl Connection {
     }
 }
 
-/// What comes in time.
+/// The results that arrive in time.
 async fn patient<T>(reading: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         read = reading => Some(read),
@@ -121,7 +121,7 @@ impl Clock {
     }
 }
 
-/// The time that the shards write into their logs, which a router passes on.
+/// The cluster time, which the shards write into their oplogs, and which a router passes on.
 fn cluster_time(reply: &Document, began: Instant) -> Option<Clock> {
     let time = reply.get_document("$clusterTime").ok()?.get_timestamp("clusterTime").ok()?;
     let at = DateTime::from_millis(i64::from(time.time) * 1000);

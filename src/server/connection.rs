@@ -41,7 +41,7 @@ const SERVER_SELECTION: Duration = Duration::from_secs(5);
 /// between. The driver opens connections only when they are needed.
 pub const MOST_IN_FLIGHT: u32 = 64;
 const ADMIN: &str = "admin";
-/// The `maxTimeMS` of reads that would otherwise have the server's own limit: a day.
+/// The `maxTimeMS` of reads, one day, which replaces the server's default limit.
 pub(super) const LONGEST_READ_MS: i64 = 86_400_000;
 /// The same.
 pub(crate) const LONGEST_READ: Duration = Duration::from_millis(LONGEST_READ_MS as u64);
@@ -243,8 +243,8 @@ impl Connection {
         }
     }
 
-    /// The same for a write that the driver repeats where a primary is lost; on a server without such
-    /// writes, it does not.
+    /// The same for a write that the driver repeats if a primary is lost, unless the server lacks
+    /// such writes.
     pub(crate) async fn ask_repeatable<T, F>(
         &self,
         asking: Asking<'_>,
@@ -343,7 +343,7 @@ impl Connection {
         }
     }
 
-    /// What the servers are, as far as it is known.
+    /// The known properties of the servers.
     pub fn flavour(&self) -> &Flavour {
         &self.flavour
     }
@@ -596,7 +596,8 @@ const READS: [&str; 15] = [
     "serverStatus",
 ];
 
-/// The commands that change the same, however often they are sent: a busy server gets them again.
+/// The commands that have the same effect however often they are sent, so that they can be sent
+/// again to a busy server.
 const IDEMPOTENT: [&str; 4] = ["collMod", "createIndexes", "dropIndexes", "findAndModify"];
 
 /// A field that every reply to this command has. The driver does not compare the number of a reply

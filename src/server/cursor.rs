@@ -93,7 +93,7 @@ impl Connection {
 }
 
 impl Query {
-    /// The same, with a limit of its own unless it has one.
+    /// The same, with our time limit unless the command has one.
     fn limited(mut self) -> Self {
         let limit = Some(LONGEST_READ);
         match &mut self {
@@ -219,7 +219,7 @@ impl Batches {
                     }
                     return Ok(batch);
                 }
-                // The cursor is still there, and goes on where it was.
+                // The cursor still exists, and continues at its position.
                 Err(error) if error.is_busy() && self.cursor.is_some() => {
                     retries.pause(&CancellationToken::new(), error).await?;
                 }

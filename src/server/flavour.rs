@@ -1,6 +1,6 @@
-//! What the servers of a connection are and can do. Everything else asks here, never a version or a
-//! host name. Heartbeats say a part of it; that a server lacks something is learnt when it refuses it,
-//! so that no command makes a round trip to find out.
+//! The kind and the features of the servers of a connection. All other code asks this module rather
+//! than comparing versions or host names. Heartbeats reveal some features; others are known to be
+//! missing once a server refuses them, so that no extra round trip is needed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use bson::Document;
 
 use crate::error::Error;
 
-/// What is known of the servers so far.
+/// What is known about the servers so far.
 #[derive(Debug, Clone, Default)]
 pub struct Flavour(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// The kind of the deployment, once a heartbeat has told it.
+    /// The kind of the deployment, once a heartbeat has shown it.
     kind: AtomicU8,
     /// `maxWireVersion`.
     wire: AtomicI32,
@@ -25,7 +25,7 @@ struct Shared {
     lacks: AtomicU32,
 }
 
-/// What some servers lack, and what is used instead.
+/// Features that some servers lack, and their replacements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Feature {
     /// `$$NOW` in the projection of a find; the clock is read before.
@@ -43,7 +43,7 @@ pub(crate) enum Feature {
 }
 
 impl Feature {
-    /// What the server's message names.
+    /// The name of the feature in the server's message.
     fn words(self) -> &'static [&'static str] {
         match self {
             Self::NowInFind | Self::NowInUpdate => &["NOW"],
@@ -92,14 +92,14 @@ impl Flavour {
         self.0.lacks.load(Ordering::Relaxed) & feature.bit() != 0
     }
 
-    /// Whether the error says that the server lacks this, which is news.
+    /// Whether the error shows that the server lacks this, which was unknown before.
     pub(crate) fn learns(&self, feature: Feature, error: &Error) -> bool {
         let Error::Server { message, .. } = error else { return false };
         let is_it = feature.words().iter().any(|word| message.contains(word));
         is_it && !error.is_transient() && self.note(feature)
     }
 
-    /// Notes that the server lacks this; whether that is news.
+    /// Records that the server lacks this. Returns whether that was unknown before.
     pub(crate) fn note(&self, feature: Feature) -> bool {
         self.0.lacks.fetch_or(feature.bit(), Ordering::Relaxed) & feature.bit() == 0
     }
@@ -113,7 +113,7 @@ impl Flavour {
 
     /// Whether the server is the router of a sharded cluster. There, a chunk migration can make a
     /// write of many documents miss some of them or apply twice (TOOLS-3431, SERVER-20361), and a
-    /// count without a query includes what migrations left behind (SERVER-3645).
+    /// count without a query includes orphaned documents (SERVER-3645).
     #[must_use]
     pub fn is_sharded(&self) -> bool {
         self.topology() == Some(Topology::Sharded)

@@ -8,8 +8,8 @@ use crate::server::flavour::Feature;
 use crate::server::reply::first_batch;
 
 impl Connection {
-    /// The entries of `listCollections` in which these paths have these values. `more` is what else the
-    /// command has.
+    /// The entries of `listCollections` in which these paths have these values. `more` has further
+    /// options of the command.
     pub(crate) async fn list_collections(
         &self,
         wanted: Document,

@@ -52,8 +52,8 @@ impl Store {
     /// If the server refuses the command or cannot be reached.
     pub async fn count(&self, filter: impl Into<Filter>) -> Result<u64> {
         let filter = filter.into();
-        // Without a filter, the server knows the number; with one, it must count. The number that a
-        // router knows includes orphaned documents (SERVER-3645).
+        // Without a filter, the server knows the number; with one, it must count. The number from a
+        // router includes orphaned documents (SERVER-3645).
         if filter.is_everything() && !self.connection().flavour().is_sharded() {
             let reply = self.run("count", doc! { "count": &self.collection }).await?;
             return Ok(affected(&reply, "n"));

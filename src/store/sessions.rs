@@ -31,12 +31,12 @@ use crate::server::reply::{affected, documents};
 /// `DuplicateKey`.
 const DUPLICATE_KEY: i32 = 11000;
 
-/// What a find that sends the server's clock along comes to.
+/// The result of a find whose reply includes the server's clock.
 enum Sent {
     Live(RawDocumentBuf, DateTime),
-    /// No such session, or one that is over.
+    /// There is no such session, or it is over.
     Nothing,
-    /// The server left the clock out.
+    /// The server omitted the clock.
     WithoutClock,
 }
 
@@ -88,8 +88,8 @@ impl Store {
         }
     }
 
-    /// The same where the server does not send its clock along: the clock is read before, so that a
-    /// session which expires in between is still found.
+    /// The same if the server cannot include its clock: the clock is read before, so that a session
+    /// that expires in between is still found.
     async fn find_after_clock(
         &self,
         id: &str,
@@ -245,16 +245,16 @@ impl Store {
         !self.connection.flavour().lacks(Feature::NowInUpdate)
     }
 
-    /// Whether a write failed because the server turned out to have no clock in updates: then it is to
-    /// be made again, by a clock that was read before.
+    /// Whether a write failed because the server has no clock in updates. Then it must be repeated
+    /// with a clock that was read before.
     fn lacks_clock<T>(&self, done: &Result<T>) -> bool {
         let flavour = self.connection.flavour();
         done.as_ref().err().is_some_and(|error| flavour.learns(Feature::NowInUpdate, error))
     }
 
-    /// The same query for a session that lives by a clock that was asked for at `began`. The answer may
-    /// have been under way for all of that time, and the update takes as long again: a session that
-    /// expires meanwhile is not revived.
+    /// The same query for a session that is live by a clock that was requested at `began`. The
+    /// reply may have been in transit for all of that time, and the update may take as long again,
+    /// so both are added: a session that expires meanwhile is not revived.
     fn if_live(&self, query: Document, clock: Clock, began: Instant) -> Document {
         let Clock::At(now) = clock else { return query };
         let margin = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);

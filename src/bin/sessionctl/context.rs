@@ -203,7 +203,7 @@ impl Context {
             .hint("`sessionctl help rights` lists what each command needs, as createRole commands"))
     }
 
-    /// Says that the clocks of a sharded cluster differ, if they did when the server's clock was read.
+    /// Warns if the clocks of a sharded cluster differed when the server's clock was read.
     pub fn warn_of_clocks(&self, connection: &Connection) {
         if let Some(spread) = connection.clock_spread() {
             self.note("warning", format!("{spread}; the earliest decides what has expired"));

@@ -275,7 +275,8 @@ async fn survey(
     Ok(Survey::read(&facets, store.layout(), documents))
 }
 
-/// What the facets of a survey come to: in one pass, or in one each where the server has no `$facet`.
+/// The results of the facets of a survey: in one pass, or in one pass each if the server has no
+/// `$facet`.
 async fn examine(
     store: &Store,
     now: DateTime,
@@ -302,7 +303,7 @@ async fn examine(
             rows => return Ok(rows?.into_iter().next().unwrap_or_default()),
         }
     }
-    // Each pass must see the same documents, so these are not drawn at random.
+    // Each pass must see the same documents, so they are not sampled at random.
     for stage in &mut before {
         if let Ok(sample) = stage.get_document("$sample") {
             *stage = doc! { "$limit": sample.get("size").cloned().unwrap_or(Bson::Int64(1)) };

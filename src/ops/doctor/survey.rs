@@ -88,8 +88,7 @@ impl Survey {
         if self.is_sample() { format!("{what}, in the sample") } else { what.to_owned() }
     }
 
-    /// What comes before the facets, and the facets. Documents that are a program's credentials do not
-    /// count.
+    /// The stages before the facets, and the facets. Credentials of programs do not count.
     pub(super) fn pipeline(
         layouts: &Layouts,
         now: DateTime,
@@ -170,7 +169,7 @@ impl Survey {
         (pipeline, facets)
     }
 
-    /// Reads what the facets come to.
+    /// Reads the results of the facets.
     pub(super) fn read(facets: &Document, layout: &Layout, documents: u64) -> Self {
         let rows = |name: &str| -> Vec<Document> {
             let rows = facets.get_array(name).cloned().unwrap_or_default();

@@ -16,7 +16,7 @@ use crate::store::Store;
 
 /// How long the server waits for a change before it sends an empty batch.
 const AWAIT: Duration = Duration::from_secs(1);
-/// Events a batch.
+/// Events per batch.
 const BATCH: u32 = 1000;
 /// The longest pause while the server is unreachable: changes are reported soon after it is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -63,7 +63,7 @@ impl Changes {
     /// Opens the stream, from now on.
     ///
     /// # Errors
-    /// If the server has none, refuses it or cannot be reached.
+    /// If the server does not support change streams, refuses this one, or cannot be reached.
     pub(super) async fn open(store: &Store) -> Result<Self> {
         let mut changes = Self {
             store: store.clone(),
@@ -104,10 +104,10 @@ impl Changes {
         async move { store.connection().query(store.name(), query).await }
     }
 
-    /// What comes next; `None` if it was cancelled first.
+    /// The next step; `None` if it was cancelled first.
     ///
     /// # Errors
-    /// What does not go away by itself.
+    /// An error that does not go away by itself.
     pub(super) async fn next(&mut self, cancel: &CancellationToken) -> Result<Option<Heard>> {
         loop {
             if let Some(pause) = self.pause.take() {

@@ -1,4 +1,4 @@
-//! One event of a change stream: which document changed, and what it was then.
+//! One event of a change stream: the document that changed, as it was then.
 //!
 //! For an update, the server looks the document up when it sends the event, possibly after later changes.
 //! The fields that the update wrote are put back, so that the event shows the document as it was then.
@@ -23,7 +23,7 @@ pub(super) enum Told<'a> {
     Document(Changed<'a>),
     /// The collection is not the same any more.
     Over(Fate),
-    /// Something that concerns no session.
+    /// An event that does not concern sessions.
     Other,
 }
 
@@ -31,9 +31,9 @@ pub(super) enum Told<'a> {
 pub(super) struct Changed<'a> {
     pub(super) kind: Kind,
     pub(super) key: Key,
-    /// When it did, by the server's clock.
+    /// The time of the change, by the server's clock.
     pub(super) at: DateTime,
-    /// The document that the server sent beside the event.
+    /// The document that the server sent with the event.
     pub(super) after: Option<&'a RawDocument>,
     /// The document before the change, if the server keeps that.
     pub(super) before: Option<&'a RawDocument>,
@@ -66,7 +66,7 @@ impl<'a> Told<'a> {
 }
 
 impl Changed<'_> {
-    /// The document right after the change. `remembered` is what was known of it before.
+    /// The document right after the change. `remembered` is its last known version.
     pub(super) fn document(&self, remembered: Option<&RawDocument>) -> Option<RawDocumentBuf> {
         let whole = |raw: &RawDocument| raw.to_owned();
         let Some(update) = self.update else { return self.after.map(whole) };
@@ -111,7 +111,7 @@ fn fields_value(fields: &RawDocument, name: &str) -> Option<Key> {
     Some(Key::from(&owned(value)))
 }
 
-/// A document with what an update wrote; `None` where it cannot be decoded.
+/// A document with what an update wrote; `None` if it cannot be decoded.
 fn with(document: &RawDocument, update: &RawDocument) -> Option<RawDocumentBuf> {
     let mut document = Document::try_from(document).ok()?;
     let update = Document::try_from(update).ok()?;

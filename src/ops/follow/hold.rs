@@ -30,7 +30,7 @@ pub struct Holding {
     source: Source,
     /// Whether all of the selection is due.
     is_due: bool,
-    /// When the caller began to carry out the whole selection.
+    /// When the caller began to end the whole selection.
     running: Option<Instant>,
     pause: Option<Duration>,
     backoff: Backoff,
@@ -43,11 +43,11 @@ enum Source {
     Scans { why: String, every: Duration, due: Instant, identity: Identity },
 }
 
-/// What is next in a hold.
+/// The next step of a hold.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Due {
-    /// The caller must carry this out, on the whole selection or on sessions that were written.
+    /// The caller must run this purge, on the whole selection or on sessions that were written.
     Run(Box<Purge>),
     /// Nothing happened for a second.
     Idle,
@@ -98,13 +98,14 @@ impl Store {
 }
 
 impl Holding {
-    /// Records that the caller has carried out the whole selection since the hold began, in this time.
+    /// Records that the caller ended the whole selection after the start of the hold, and how long
+    /// that took.
     pub fn is_carried_out(&mut self, took: Duration) {
         self.is_due = false;
         self.plan_scan(took);
     }
 
-    /// How it notices that a session was written.
+    /// How it notices writes of sessions.
     pub fn means(&self) -> Means {
         match &self.source {
             Source::Stream(_) => Means::Stream,
@@ -117,7 +118,7 @@ impl Holding {
         (self.purge, self.is_due) = (purge, true);
     }
 
-    /// What is next. The call records that the previous step was carried out. `None` after cancellation.
+    /// The next step. The call records that the previous step was done. `None` after cancellation.
     ///
     /// # Errors
     /// As for [`Following::next`](crate::follow::Following::next).

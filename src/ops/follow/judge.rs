@@ -26,7 +26,7 @@ pub(super) struct Judge {
     pub(super) seen: Seen,
 }
 
-/// What is known of an event.
+/// What is known about an event.
 type Known = (Change, Option<Session>, Option<RawDocumentBuf>);
 
 impl Judge {
@@ -112,7 +112,7 @@ impl Judge {
         }
     }
 
-    /// The events of sessions that a scan did not see, and of those of them that are there.
+    /// The events of sessions that a scan did not find, including those that still exist.
     pub(super) fn look_again(
         &mut self,
         keys: Vec<Key>,
@@ -155,7 +155,7 @@ impl Judge {
         Some(self.event(change, key, session, Some(document.to_owned()), now))
     }
 
-    /// The selection by the clock of now.
+    /// The selection at the current time.
     pub(super) fn selection(&mut self) -> &Selection {
         self.set_now();
         &self.selection
@@ -172,7 +172,7 @@ impl Judge {
     }
 }
 
-/// What a write means for a session.
+/// The meaning of a write for a session.
 fn written(session: Option<&Session>) -> Change {
     match session.is_none_or(|session| session.state == State::Expired) {
         true => Change::Ended,

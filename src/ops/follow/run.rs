@@ -21,7 +21,7 @@ use crate::server::backoff::{Backoff, may_pass};
 use crate::server::reply::documents;
 use crate::store::{Identity, Store};
 
-/// The changes of a selection. It remembers some 64 MB of sessions at most.
+/// The changes of a selection. It remembers at most about 64 MB of sessions.
 #[derive(Debug)]
 pub struct Following {
     judge: Judge,
@@ -49,18 +49,17 @@ enum Source {
         why: String,
         every: Duration,
         due: Instant,
-        /// Which collection it was at the first scan.
+        /// The identity of the collection at the first scan.
         identity: Option<Identity>,
     },
 }
 
 impl Store {
-    /// Follows the sessions of `selection`: those that match it, and those that matched it until they
-    /// changed. Only what happens from now on is reported.
+    /// Follows the sessions of `selection`: those that match it, and those that matched it until
+    /// they changed. Only changes from now on are reported.
     ///
     /// # Errors
-    /// As for [`Selection::filter`](crate::Selection::filter); [`Error::Unsupported`] for a selection that
-    /// keeps the most recent sessions of each user; and what the connection meets.
+    /// As for [`Selection::filter`](crate::Selection::filter); [`Error::Unsupported`] for a selection that keeps the most recent sessions of each user; and if the command cannot be sent or the server rejects it.
     pub async fn follow(
         &self,
         selection: Selection,
@@ -112,7 +111,7 @@ impl Following {
         following
     }
 
-    /// What happens next; `None` after cancellation.
+    /// The next step; `None` after cancellation.
     ///
     /// # Errors
     /// An error that cannot go away by itself. [`Error::CollectionChanged`] if the collection was dropped or

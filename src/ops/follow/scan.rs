@@ -12,10 +12,10 @@ use crate::model::key::Key;
 use crate::model::selection::{MOST_BYTES, Selection, chunks};
 use crate::store::{Batches, Store};
 
-/// Documents a batch.
+/// Documents per batch.
 const BATCH: u32 = 1000;
 
-/// A scan under way.
+/// A running scan.
 #[derive(Debug)]
 pub(super) struct Scan {
     store: Store,

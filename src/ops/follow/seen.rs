@@ -1,5 +1,6 @@
-//! The sessions that were seen, in bounded memory: a digest of each, and the latest documents as far as
-//! they fit. The event of a removal contains only an `_id`; the document tells whose session it was.
+//! The sessions that were seen, in bounded memory: a digest of each, and the latest documents as
+//! far as they fit. The event of a removal contains only an `_id`; the document shows whose session
+//! it was.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -10,7 +11,8 @@ use bson::raw::RawDocumentBuf;
 
 use crate::model::key::Key;
 
-/// How many bytes the documents may take, and everything else: some 200,000 sessions at least.
+/// The memory limits of the documents, and of everything else: enough for at least 200,000
+/// sessions.
 const MOST_DOCUMENTS: usize = 16 << 20;
 const MOST_ENTRIES: usize = 48 << 20;
 /// The approximate size of an entry without its key and document.
@@ -128,7 +130,7 @@ impl Seen {
         entry.document
     }
 
-    /// Those that were not seen in the last scan.
+    /// The sessions that were not found in the last scan.
     pub(super) fn unseen(&self) -> Vec<Key> {
         let unseen = self.entries.iter().filter(|(_, entry)| entry.scan != self.scan);
         unseen.map(|(key, _)| key.clone()).collect()

@@ -17,14 +17,14 @@ pub enum Change {
     Created,
     /// Its document was written, and the session is not expired.
     Renewed,
-    /// Its document was written, and the session is expired since, or is no session any more.
+    /// Its document was written, and since then the session is expired, or no longer a session.
     Ended,
     /// Its document was deleted, by an application, an operator or a TTL index.
     Removed,
 }
 
 impl Change {
-    /// The word for it in rows.
+    /// Its name in rows.
     pub fn name(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -52,9 +52,9 @@ pub struct Event {
     pub at: DateTime,
     /// The `_id` of the document.
     pub key: Key,
-    /// The id by which the store finds the session; none if that is unknown after a removal.
+    /// The id by which the store finds the session; `None` if it is unknown after a removal.
     pub id: Option<SessionId>,
-    /// The session after the change; of a removed one, before it. None if that is not known.
+    /// The session after the change, or before its removal. `None` if unknown.
     pub session: Option<Session>,
     /// The document of that session.
     pub document: Option<RawDocumentBuf>,
@@ -80,7 +80,7 @@ pub enum Means {
     },
 }
 
-/// What happens next.
+/// The next step.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Step {

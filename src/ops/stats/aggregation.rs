@@ -31,7 +31,7 @@ pub(super) struct Aggregation<'a> {
     touched: Vec<&'a Instant>,
     /// Fields that may hold a date, but did not in the sampled documents.
     absent: Vec<&'a str>,
-    /// Whether the server cannot tell the size of a document.
+    /// Whether the server cannot compute the size of a document.
     without_sizes: bool,
 }
 
@@ -165,7 +165,7 @@ impl<'a> Aggregation<'a> {
         vec![doc! { "$project": facts }, doc! { "$group": group }]
     }
 
-    /// The size of a document, or null where the server cannot tell.
+    /// The size of a document, or null if the server cannot compute it.
     fn size(&self) -> Bson {
         match self.without_sizes {
             true => Bson::Null,

@@ -28,7 +28,7 @@ impl Default for Options {
 pub struct Share {
     /// How many.
     pub sessions: u64,
-    /// Their BSON size, uncompressed; 0 of sessions whose sizes the server cannot tell.
+    /// Their BSON size, uncompressed; 0 if the server cannot compute sizes.
     pub bytes: u64,
     /// The size of the largest of them.
     pub largest: u64,

@@ -110,14 +110,14 @@ impl Lease {
         Ok(taken(held_by, remaining))
     }
 
-    /// By `$currentDate`, the clock of the server that has the lease, whichever router passes the command
-    /// on (mongo `src/mongo/db/update/current_date_node.cpp`). The lease is changed only if it is still
-    /// as it was read with that clock. The time in between shortens what is left of it on the server,
-    /// not here: the holder counts from before the first request.
+    /// By `$currentDate`, the clock of the server that stores the lease, whichever router passes
+    /// the command on (mongo `src/mongo/db/update/current_date_node.cpp`). The lease is changed
+    /// only if it is still as it was read with that clock. The time in between shortens the lease
+    /// on the server only: the holder counts from before the first request.
     async fn compare_and_set(&self) -> Result<Answer> {
         let Terms { holder, life } = &self.terms;
         let mut answer = taken("another sweeper", 0);
-        // Each time that another sweeper comes first, the lease is its own, or free again.
+        // If another sweeper is faster, it holds the lease, or the lease is free again.
         for _ in 0..3 {
             let lease = self.find_and_modify(doc! {
                 "query": { "_id": &self.namespace },

@@ -109,7 +109,7 @@ impl Target {
     /// The store, with the layout that the collection has now.
     ///
     /// # Errors
-    /// If the layout is not certain, and what the connection meets.
+    /// If the layout is not certain, or the command cannot be sent or the server rejects it.
     pub async fn store(&self) -> Result<Store> {
         let Self { connection, collection, layouts, lifetime, user } = self;
         let choice = connection

@@ -59,7 +59,7 @@ impl Clients {
         lock(&self.current).clone()
     }
 
-    /// Makes the next command use a new client, since more is known of the server.
+    /// Makes the next command use a new client, because more is known about the server.
     pub(super) fn renew(&self) {
         self.forget_second();
         self.replace(&self.current());

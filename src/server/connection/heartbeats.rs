@@ -20,7 +20,7 @@ use crate::error::{TlsFault, reason};
 use crate::server::flavour::Flavour;
 use crate::server::scene::Obstacle;
 
-/// How often it is looked whether a host has answered.
+/// How often to check whether a host has answered.
 const GLANCE: Duration = Duration::from_millis(10);
 
 /// The result of the last heartbeat of each server.

@@ -29,9 +29,10 @@ use columns::More;
 /// to half of the id. In json, ndjson and csv, the first 1,000 rows decide the length of the others.
 ///
 /// With --follow, sessions are listed as they change, from now on. The columns time and event come
-/// first: event is created, renewed (its document was written), ended (written, and expired since) or
-/// removed. A session that expires by itself changes only when it is removed. json prints one object
-/// per line, and --limit ends it after N events.
+/// first: event is created, renewed (its document was written), ended (written, and expired since)
+/// or removed. When only the expiry of a session passes, its document does not change, so there is
+/// no event until it is removed. json prints one object per line, and --limit ends it after N
+/// events.
 ///
 /// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, midnight UTC), or a
 /// duration from now (-7d, +1h). A DURATION is a number of seconds, or has units: 90s, 15m, 1d12h.

@@ -42,7 +42,7 @@ pub struct Means<'a> {
     pub audit: &'a Audit,
     pub archive: Option<Archive>,
     pub run_time: Option<Duration>,
-    /// How long what comes back is ended, too.
+    /// How long sessions that come back are ended, too.
     pub hold: Option<Duration>,
 }
 

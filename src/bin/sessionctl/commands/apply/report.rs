@@ -114,7 +114,7 @@ pub struct Report {
     pub left: Option<u64>,
     /// Whether a count that is not exact may be too high, and not only too low.
     pub may_count_twice: bool,
-    /// How many were ended by a hold, after the selection had been ended once.
+    /// How many sessions a hold ended, after the selection had been ended once.
     pub held: Option<u64>,
 }
 

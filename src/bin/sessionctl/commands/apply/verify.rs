@@ -15,15 +15,15 @@ use crate::console::text::sessions;
 /// How often sessions that come back are ended again.
 const ROUNDS: u32 = 3;
 
-/// How long to wait before looking again on a sharded cluster, where nobody asked for it.
+/// The default of `--verify` on a sharded cluster.
 const BY_DEFAULT: Duration = Duration::from_secs(1);
 
 /// The options for looking again.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[group(skip)]
 pub struct VerifyArgs {
-    /// Look again after DURATION, and end sessions that were written back; on a sharded cluster the
-    /// default is 1s, as a chunk migration can make a write miss sessions
+    /// Look again after DURATION, and end sessions that were written back; on a sharded cluster,
+    /// the default is 1s, because a chunk migration can make a write miss sessions
     #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true, help_heading = Reset)]
     verify: Option<Duration>,
 
@@ -37,8 +37,8 @@ impl VerifyArgs {
         self.verify.is_some()
     }
 
-    /// The same on this server: on a sharded cluster, a chunk migration may make a write miss sessions
-    /// (TOOLS-3431), so that log-outs are looked at again by default.
+    /// The same for this server. On a sharded cluster, a chunk migration may make a write miss
+    /// sessions (TOOLS-3431), so log-outs are verified by default.
     pub fn on(&self, connection: &Connection, selection: Option<&SelectionArgs>) -> Self {
         let is_log_out = selection.is_some_and(is_of_people);
         let by_default = (connection.flavour().is_sharded() && is_log_out).then_some(BY_DEFAULT);
@@ -103,7 +103,7 @@ impl VerifyArgs {
     }
 }
 
-/// Whether it selects few sessions, by their ids or users.
+/// Whether it selects only few sessions, by ids or users.
 fn is_of_people(selection: &SelectionArgs) -> bool {
     selection.names_users() || !selection.ids.is_empty()
 }

@@ -19,7 +19,7 @@ use crate::context::{Context, Purpose};
 /// The keys of an event's row.
 const HEADER: [&str; 9] =
     ["time", "event", "id", "state", "expires", "touched", "created", "user", "bytes"];
-/// The most rows that wait for the printer.
+/// The maximum number of rows that wait for the printer.
 const AHEAD: usize = 64;
 /// The number of sessions whose ids decide how much of an id is shown.
 const COMPARED: usize = 1000;
@@ -31,7 +31,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let signals = &context.signals;
     match signals.asked.run_until_cancelled(follow(context, args)).await {
         Some(ended) => ended,
-        // They are the usual way to end it.
+        // Signals are the usual way to end it.
         None if signals.received().is_some_and(|signal| [SIGINT, SIGTERM].contains(&signal)) => {
             Ok(Exit::Done)
         }

@@ -40,7 +40,7 @@ struct Logged {
     last: Option<String>,
     walks: bool,
     overran: bool,
-    /// Whether it was said that the clocks of the cluster differ.
+    /// Whether it was logged that the clocks of the cluster differ.
     clocks_differ: bool,
     /// Whether it was logged that this sweeper does the work.
     sweeps: bool,
@@ -144,7 +144,7 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// Said once.
+    /// Logged once.
     fn clocks_differ(&mut self, namespace: &str, spread: &Spread) {
         let logged = self.logged(namespace);
         if !std::mem::replace(&mut logged.clocks_differ, true) {
