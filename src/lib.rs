@@ -86,7 +86,8 @@ pub use app::tower_sessions;
 pub use model::humanize;
 pub use model::{layout, payload, query, session};
 pub use ops::{
-    archive, collections, doctor, follow, index, purge, restore, select, stats, sweep, top, users,
+    archive, collections, copy, doctor, follow, index, purge, restore, select, stats, sweep, top,
+    users,
 };
 pub use server::{connection, flavour, replication};
 

@@ -2,10 +2,12 @@
 
 pub mod archive;
 pub mod collections;
+pub mod copy;
 mod decoding;
 pub mod doctor;
 pub mod follow;
 pub mod index;
+mod insert;
 pub mod purge;
 pub mod restore;
 mod rights;

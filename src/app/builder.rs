@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bson::doc;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
@@ -13,9 +12,6 @@ use crate::ops::purge::{Action, Purge, Step};
 use crate::ops::sweep::{ClearInterval, Event, Sweep};
 use crate::server::connection::Connection;
 use crate::store::Store;
-
-/// `NamespaceExists`: another process created the collection first.
-const NAMESPACE_EXISTS: i32 = 48;
 
 /// The options of a store: where it is, and express-mongodb's `collection` and `clear_interval`.
 #[derive(Debug, Clone)]
@@ -174,27 +170,7 @@ impl Store {
     /// [`Error::IndexDiffers`] if a different index exists where the TTL index belongs. Any other
     /// error if a command cannot be sent or the server rejects it.
     pub async fn install_indexes(&self) -> Result<()> {
-        if self.connection().indexes(self.name()).await?.is_none() {
-            // The indexes of a missing collection cannot be listed, and so cannot be compared.
-            let created = self.run("create", doc! { "create": self.name() }).await;
-            match created {
-                Err(error) if error.code() == Some(NAMESPACE_EXISTS) => {}
-                created => drop(created?),
-            }
-        }
-        let id = &self.layout().id;
-        if id.path != "_id" {
-            // The name that the original store uses: with another one, its own `createIndex` fails
-            // (85).
-            let name = id.index.clone().unwrap_or_else(|| format!("{}_1", id.path));
-            // Without a unique index, two concurrent first requests of one session can insert two
-            // documents, because the upsert uses a field other than `_id`.
-            let index = doc! { "name": name, "key": { &id.path: 1 }, "unique": true };
-            let command = doc! {
-                "createIndexes": self.name(), "indexes": [index], "comment": self.comment(),
-            };
-            self.run("createIndexes", command).await?;
-        }
+        self.make_id_index().await?;
         self.index_install(None).await.map(drop)
     }
 

@@ -19,6 +19,7 @@ mod write;
 pub use crate::server::connection::MOST_IN_FLIGHT as MOST_JOBS;
 pub use count::Counted;
 pub use pace::{Cause, Pace, Throttled};
+pub(in crate::ops) use pace::{Gate, LONG_WAIT};
 pub use plan::Plan;
 pub use run::{Batch, Purging, Step};
 pub use spec::{Action, Purge, Strategy};

@@ -33,7 +33,6 @@ pub(crate) enum Content {
     /// A value that still has to be encoded for the layout.
     Value(Value),
     /// A value that is already encoded.
-    #[cfg_attr(not(feature = "tower-sessions"), expect(dead_code, reason = "its record alone has"))]
     Encoded(Bson),
 }
 
@@ -76,6 +75,14 @@ impl Whole<'_> {
     pub(crate) fn insertion(self, layout: &Layout, now: DateTime) -> Result<Document> {
         let fields = self.fields(layout, Clock::At(now))?;
         Ok(doc! { "$setOnInsert": fields.literals() })
+    }
+
+    /// The document that its store would insert, last touched at `touched`. Where the id is another
+    /// field, the `_id` is not in it.
+    pub(crate) fn document(self, layout: &Layout, touched: DateTime) -> Result<Document> {
+        let mut document = doc! { &layout.id.path: self.id };
+        document.extend(self.fields(layout, Clock::At(touched))?.literals());
+        Ok(document)
     }
 
     fn fields(self, layout: &Layout, clock: Clock) -> Result<Changes> {

@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
+mod copy;
 mod get;
 mod list;
 #[path = "../rig/patience.rs"]
@@ -41,6 +42,7 @@ const SECTIONS: &[(&str, Deployment, Section)] = &[
     ("walk", Server::standalone, purge::measure_walk),
     ("foreign", Server::standalone, purge::measure_foreign),
     ("gentle", Server::standalone, purge::measure_gentleness),
+    ("copy", Server::standalone, copy::measure),
     ("replica", Server::replica_set, purge::measure_replica_set),
     ("large", Server::standalone, purge::measure_large),
     ("tower", Server::standalone, tower::measure),

@@ -110,14 +110,15 @@ case $tool in
         fetched "$folder" node_packages
         NODE_PATH=$cache/$folder/node_modules exec node "$packages/server.js" "$@"
         ;;
-    python-server)
+    python-server | python-server-flask-session-0.5)
         # tests/python/server.py, with the packages of its requirements.
         packages=$(cd "$(dirname "$0")/../python" && pwd)
+        requirements=requirements${tool#python-server}.txt
         # Some of them are built for one version of Python.
-        digest=$({ python3 --version && cat "$packages/requirements.txt"; } | sha256sum | cut -c 1-16)
-        tool="the packages of tests/python/requirements.txt"
+        digest=$({ python3 --version && cat "$packages/$requirements"; } | sha256sum | cut -c 1-16)
+        tool="the packages of tests/python/$requirements"
         remedy="make python3 -m pip work, with Python 3.10 or later"
-        fetched "python-packages-$digest" pip -r "$packages/requirements.txt"
+        fetched "python-packages-$digest" pip -r "$packages/$requirements"
         export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$cache/python-packages-$digest
         exec python3 "$packages/server.py" "$@"
         ;;

@@ -14,6 +14,7 @@ use crate::support::{Db, LONG};
 use node::Express;
 
 mod beside_axum;
+mod copied;
 mod ending;
 mod from_express;
 mod from_rust;

@@ -27,6 +27,7 @@ mod cases;
 mod chosen;
 mod clock;
 mod collation;
+mod copy;
 mod demo;
 mod deploy;
 mod doctor;

@@ -9,13 +9,14 @@ use snapbox::{assert_data_eq, file};
 
 use crate::support::{Db, Program, at, connect_mongo, long_id, with};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "list",
     "users",
     "inspect",
     "expire",
     "purge",
     "restore",
+    "copy",
     "audit",
     "sweep",
     "index",

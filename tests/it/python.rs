@@ -20,8 +20,13 @@ struct Site {
 impl Site {
     /// On a server without a TTL monitor, because the store must refuse expired sessions.
     fn start(name: &str, collection: &'static str) -> Self {
+        Self::with("python-server", name, collection)
+    }
+
+    /// The same with the packages of that tool.
+    fn with(tool: &str, name: &str, collection: &'static str) -> Self {
         let db = Db::on(&quiet_uri());
-        let mut application = Tool::start("python-server", &[name, &db.server, &db.name]);
+        let mut application = Tool::start(tool, &[name, &db.server, &db.name]);
         let port = application.line().parse().unwrap();
         let alice = [Browser::new(), Browser::new()];
         let bob = Browser::new();
@@ -82,6 +87,28 @@ fn who_is_logged_in_through_flask_login_is_logged_out_by_purge_and_expire_claims
     assert_eq!(report["deleted"], 2, "{report}");
     assert_eq!(site.sessions(doc! {}).len(), 1);
     site.only_alice_is_logged_out(2);
+}
+
+/// 0.5 writes pickles, which 0.8 reads for the time being and then no more.
+#[test]
+fn who_is_logged_in_through_flask_session_0_5_is_logged_in_after_a_copy_for_0_8() {
+    let old = Site::with("python-server-flask-session-0.5", "flask_site", "sessions");
+    old.alice.iter().for_each(|browser| drop(old.log_in(browser, "alice")));
+    old.log_in(&old.bob, "bob");
+    let new = Site::start("flask_site", "sessions");
+    let arguments =
+        ["copy", "--to-db", &new.db.name, "--to-layout", "flask-session", "--yes", "-o", "json"];
+    let report = old.db.sessionctl(&arguments).exits(0).json();
+    assert_eq!((&report["copied"], &report["lost"]), (&3.into(), &0.into()), "{report}");
+    for (browser, user) in old.alice.iter().map(|own| (own, "alice")).chain([(&old.bob, "bob")]) {
+        let page = browser.get(new.port, "/");
+        assert_eq!((&page["user"], &page["views"]), (&user.into(), &2.into()), "{page}");
+    }
+    let stored = new.sessions(doc! {});
+    let is_pickle = |document: &Document| document.get_binary_generic("val").unwrap()[0] == 0x80;
+    assert!(stored.len() == 3 && !stored.iter().any(is_pickle), "{stored:?}");
+    // The old site goes on meanwhile.
+    old.is(&old.bob, Some("bob"), 2);
 }
 
 /// A session of Django knows the user by the id of the user's document.

@@ -15,6 +15,8 @@ enum Index {
     Plain,
     Different,
     Wanted,
+    /// None, and an older copy of a session is there.
+    Copied,
 }
 
 /// An archive of a session that is there and one that is not.
@@ -37,6 +39,8 @@ const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-read", Index::None, &["expire", "--user", "42", "--dry-run"]),
     ("sessionctl-read", Index::None, &["restore", ARCHIVE, "--dry-run"]),
     ("sessionctl-restore", Index::None, &["restore", ARCHIVE, "--yes"]),
+    ("sessionctl-copy", Index::None, &["copy", "--to-collection", "copies", "--yes"]),
+    ("sessionctl-copy", Index::Copied, &["copy", "--to-collection", "copies", "--yes"]),
     ("sessionctl-collections", Index::Wanted, &["collections", "-d", "test"]),
     ("sessionctl-doctor", Index::Wanted, &["doctor", "-o", "ndjson"]),
     ("sessionctl-purge", Index::None, &["purge", "--expired"]),
@@ -109,7 +113,7 @@ fn each_role_of_the_topic_on_rights_is_enough_for_its_commands_and_no_right_can_
 
     archive();
     let roles = roles(&readme::read(&readme::topic("rights")));
-    assert_eq!(roles.len(), 10, "{roles:?}");
+    assert_eq!(roles.len(), 11, "{roles:?}");
     for role in &roles {
         let name = role.get_str("createRole").unwrap();
         if ON_A_SET.iter().any(|(role, ..)| *role == name) {
@@ -215,8 +219,10 @@ fn prepare(db: &Db, index: Index) {
             endless,
         ],
     );
+    db.runtime.block_on(db.collection("copies").drop().into_future()).unwrap();
     let options = match index {
         Index::None => return,
+        Index::Copied => return db.insert("copies", [connect_mongo("live-00000000000", at(60))]),
         Index::Plain => doc! {},
         Index::Different => doc! { "expireAfterSeconds": 86_400 },
         Index::Wanted => doc! { "expireAfterSeconds": 0 },

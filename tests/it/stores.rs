@@ -15,6 +15,7 @@ use sessionctl::mongod::{Mongod, Options};
 
 use crate::support::{Db, Program, Run, now, own_server};
 
+mod converted;
 mod drafts;
 mod ending;
 mod given;

@@ -1,11 +1,12 @@
 // Express applications whose sessions are in MongoDB, by one of the session stores of Node each.
-// Each line of stdin is an object: {"store", "uri", "db", "maxAge"} starts an application, whose port
+// Each line of stdin is an object: {"store", "uri", "db", "maxAge", "genid"} starts an application, whose port
 // is printed, {"logins": true, "uri", "db"} starts those of logins.js on one port, and {"end": PORT}
 // ends what has that port. Ends when its stdin does, so that it never outlives a test.
 //
 // One process for many, as it takes a second to load them all.
 'use strict';
 
+const { randomBytes } = require('node:crypto');
 const { createRequire } = require('node:module');
 const { createInterface } = require('node:readline');
 const cookieSignature = require('cookie-signature');
@@ -61,13 +62,15 @@ async function connectMongo({ uri: mongoUrl, db: dbName }, more) {
   return { store, ObjectId, close: () => store.close() };
 }
 
-function application(store, ObjectId, maxAge) {
+function application(store, ObjectId, { maxAge, genid }) {
   const app = express();
   app.use(
     session({
       store,
       secret: secrets,
       cookie: maxAge ? { maxAge } : {},
+      // Ids that tower-sessions can have, too.
+      ...(genid ? { genid: () => randomBytes(16).toString('base64url') } : {}),
       // Renewed at each request: by saving it, where the store cannot touch.
       rolling: true,
       resave: typeof store.touch !== 'function',
@@ -107,7 +110,7 @@ function application(store, ObjectId, maxAge) {
 
 async function one(options) {
   const { store, ObjectId, close } = await stores[options.store](options);
-  return { app: application(store, ObjectId, options.maxAge), close };
+  return { app: application(store, ObjectId, options), close };
 }
 
 async function logins({ uri, db }) {

@@ -13,6 +13,7 @@ mod apply;
 mod audit;
 mod collections;
 pub mod completions;
+mod copy;
 mod demo;
 pub mod deploy;
 mod doctor;
@@ -40,6 +41,7 @@ pub enum Command {
     Expire(expire::Args),
     Purge(purge::Args),
     Restore(restore::Args),
+    Copy(copy::Args),
     Audit(audit::Args),
     Sweep(sweep::Args),
     Index(index::Args),
@@ -112,6 +114,7 @@ impl Command {
             Self::Expire(args) => Some(&args.selected.selection),
             Self::Purge(args) => Some(&args.selected.selection),
             Self::Stats(args) => Some(&args.selection),
+            Self::Copy(args) => Some(&args.selection),
             _ => None,
         }
     }
@@ -201,6 +204,7 @@ async fn one(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Expire(args) => expire::run(context, args).await,
         Command::Purge(args) => purge::run(context, args).await,
         Command::Restore(args) => restore::run(context, args).await,
+        Command::Copy(args) => copy::run(context, args).await,
         Command::Sweep(args) => sweep::run(context, args).await,
         Command::Index(args) => index::run(context, args).await,
         Command::Fix(args) => fix::run(context, args).await,

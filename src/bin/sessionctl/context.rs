@@ -210,7 +210,7 @@ impl Context {
         }
     }
 
-    fn warn_of_ignored(&self, connection: &Connection) {
+    pub fn warn_of_ignored(&self, connection: &Connection) {
         let ignored = connection.ignored_options().iter();
         let ignored: Vec<_> =
             ignored.map(|ignored| format!("{} ({})", ignored.option, ignored.reason)).collect();

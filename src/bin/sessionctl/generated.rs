@@ -186,6 +186,7 @@ fn exit_status(command: &Command) -> Roff {
         "expire",
         "purge",
         "restore",
+        "copy",
         "sweep",
         "fix",
         "fix-expiry",
@@ -218,6 +219,9 @@ fn exit_status(command: &Command) -> Roff {
     }
     if whole || path == "index" || path == "index-status" {
         entry(&mut roff, "4", "index status --check found the index missing or different.");
+    }
+    if whole || path == "copy" {
+        entry(&mut roff, "4", "copy --check found that both sides differ.");
     }
     if whole || path == "audit" {
         entry(&mut roff, "4", "audit found a line that was changed or cut out.");

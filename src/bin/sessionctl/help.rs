@@ -24,8 +24,9 @@ macro_rules! topics {
 }
 
 /// Every topic, by name.
-pub const TOPICS: [Topic; 14] = topics![
+pub const TOPICS: [Topic; 15] = topics![
     "changes" in "7",
+    "copy" in "7",
     "deploy" in "7",
     "environment" in "7",
     "expiry" in "7",

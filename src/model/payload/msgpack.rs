@@ -10,7 +10,7 @@ mod value;
 
 #[cfg(any(test, feature = "tower-sessions"))]
 pub use tower::tower_record;
-pub use tower::{TowerExpiry, encode_tower, tower, tower_id};
+pub use tower::{TowerExpiry, encode, encode_tower, tower, tower_id};
 pub use value::map;
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use crate::store::Store;
 
 /// Before server 5.1 `collMod` refuses to convert a plain index (`InvalidOptions`).
 const CANNOT_CONVERT: i32 = 72;
+/// `NamespaceExists`: another process created the collection first.
+const NAMESPACE_EXISTS: i32 = 48;
 /// The temporary TTL index that works while a plain index is replaced, on such a server.
 const STAND_IN: &str = "sessionctl_stand_in";
 /// More changes than ever needed to reach the wanted index.
@@ -222,6 +224,39 @@ impl Store {
     pub fn index_changing(&self, aim: Aim, lifetime: Option<Duration>) -> Changing {
         let (store, done) = (self.clone(), Installed::Already);
         Changing { store, aim, lifetime, converts: true, done, complete: false, changes: 0 }
+    }
+
+    /// Creates the collection if it does not exist, and the unique index on the id where that is another
+    /// field than `_id`.
+    ///
+    /// # Errors
+    /// If the server refuses a command, such as for two sessions of one id, or cannot be reached.
+    pub(crate) async fn make_id_index(&self) -> Result<()> {
+        if self.connection().indexes(self.name()).await?.is_none() {
+            // The indexes of a missing collection cannot be listed, and so cannot be compared.
+            let created = self.run("create", doc! { "create": self.name() }).await;
+            match created {
+                Err(error) if error.code() == Some(NAMESPACE_EXISTS) => {}
+                created => drop(created?),
+            }
+        }
+        for layout in self.layouts().iter() {
+            let id = &layout.id;
+            if id.path == "_id" {
+                continue;
+            }
+            // The name that the original store uses: with another one, its own `createIndex` fails
+            // (85).
+            let name = id.index.clone().unwrap_or_else(|| format!("{}_1", id.path));
+            // Without a unique index, two concurrent first requests of one session can insert two
+            // documents, because the upsert uses a field other than `_id`.
+            let index = doc! { "name": name, "key": { &id.path: 1 }, "unique": true };
+            let command = doc! {
+                "createIndexes": self.name(), "indexes": [index], "comment": self.comment(),
+            };
+            self.run("createIndexes", command).await?;
+        }
+        Ok(())
     }
 
     /// Creates the TTL index, or converts the plain one in its place. Afterwards, the server

@@ -73,7 +73,7 @@ const SLACK: Duration = Duration::from_millis(250);
 
 /// When the next batch may begin, by the rate and the pauses.
 #[derive(Debug)]
-pub(super) struct Throttle {
+pub(in crate::ops) struct Throttle {
     pace: Pace,
     due: Instant,
     rested: Instant,
@@ -93,14 +93,14 @@ impl Throttle {
     }
 
     /// Records the start of a batch of about this many sessions.
-    pub(super) fn begin(&mut self, now: Instant, sessions: u64) {
+    pub(in crate::ops) fn begin(&mut self, now: Instant, sessions: u64) {
         let earliest = now.checked_sub(SLACK).unwrap_or(now);
         self.due = self.due.max(earliest) + self.share(sessions);
     }
 
     /// Records the end of a batch of `expected` sessions, of which `done` were written in this
     /// time.
-    pub(super) fn end(&mut self, now: Instant, expected: u64, done: u64, took: Duration) {
+    pub(in crate::ops) fn end(&mut self, now: Instant, expected: u64, done: u64, took: Duration) {
         if let Some(too_much) = expected.checked_sub(done) {
             self.due = self.due.checked_sub(self.share(too_much)).unwrap_or(self.due);
         }
@@ -156,16 +156,16 @@ impl Overload {
 }
 
 /// A long wait is reported this often.
-pub(super) const LONG_WAIT: Duration = Duration::from_secs(10);
+pub(in crate::ops) const LONG_WAIT: Duration = Duration::from_secs(10);
 /// How often the replication lag is read: each reading costs every member a command.
 const LAG_EVERY: Duration = Duration::from_secs(1);
 
 /// When the next batch may begin.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(in crate::ops) struct Gate {
     connection: Connection,
     pace: Pace,
-    pub(super) throttle: Throttle,
+    pub(in crate::ops) throttle: Throttle,
     /// Shared with the batches in flight.
     pub(super) overload: Overload,
     /// How long it has waited so far.
@@ -181,7 +181,11 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    pub(super) fn new(connection: Connection, pace: Pace, cancel: CancellationToken) -> Self {
+    pub(in crate::ops) fn new(
+        connection: Connection,
+        pace: Pace,
+        cancel: CancellationToken,
+    ) -> Self {
         let now = Instant::now();
         Self {
             connection,
@@ -198,7 +202,7 @@ impl Gate {
     }
 
     /// How long the next batch must wait, and for what.
-    pub(super) async fn delay(&mut self) -> Result<Option<(Duration, Cause)>> {
+    pub(in crate::ops) async fn delay(&mut self) -> Result<Option<(Duration, Cause)>> {
         let now = Instant::now();
         let overload = self.overload.delay(now).map(|wait| (wait, Cause::Overload));
         let wait = match overload.or_else(|| self.throttle.delay(now)) {
@@ -213,7 +217,7 @@ impl Gate {
 
     /// Whether to report the wait now: at once if the server has to catch up, and then every
     /// [`LONG_WAIT`].
-    pub(super) fn is_worth_telling(&mut self, cause: Cause) -> bool {
+    pub(in crate::ops) fn is_worth_telling(&mut self, cause: Cause) -> bool {
         let is_news = self.paused.is_none_or(|reported| !is_same(reported, cause));
         let is_news = is_news && !matches!(cause, Cause::Rate | Cause::Rest);
         if is_news {

@@ -20,9 +20,18 @@ static SHARED: Mutex<Option<Tool>> = Mutex::new(None);
 impl Express {
     /// With cookies that live so many milliseconds, or as long as the browser.
     pub fn start(db: &Db, store: NodeStore, max_age: Option<i64>) -> Self {
-        let order = json!({
-            "store": store.name, "uri": db.server, "db": db.name, "maxAge": max_age,
-        });
+        Self::ordered(db, store, json!({ "maxAge": max_age }))
+    }
+
+    /// The same with ids that tower-sessions can have, too.
+    pub fn with_short_ids(db: &Db, store: NodeStore, max_age: i64) -> Self {
+        Self::ordered(db, store, json!({ "maxAge": max_age, "genid": true }))
+    }
+
+    fn ordered(db: &Db, store: NodeStore, mut order: Value) -> Self {
+        order["store"] = store.name.into();
+        order["uri"] = db.server.as_str().into();
+        order["db"] = db.name.as_str().into();
         // mongoose has one connection in a process.
         if store.layout == "express-mongodb-legacy" {
             let mut node = Tool::start("node-server", &[]);

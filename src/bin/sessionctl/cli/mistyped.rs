@@ -31,7 +31,11 @@ const MEANINGS: &[(&[&str], &str)] = &[
         &["check", "diagnose", "health", "lint", "why"],
         "`sessionctl doctor` reports why sessions do not expire",
     ),
-    (&["repair", "mend", "migrate"], "`sessionctl fix` repairs unusable expiries"),
+    (&["repair", "mend"], "`sessionctl fix` repairs unusable expiries"),
+    (
+        &["migrate", "move", "convert", "clone", "sync"],
+        "`sessionctl copy` copies sessions into another collection, server or layout",
+    ),
     (&["count", "summary", "info", "stat"], "`sessionctl stats` counts sessions by state and user"),
     (&["log", "history"], "`sessionctl audit FILE` reads an audit file: who ended which sessions"),
     (

@@ -31,7 +31,7 @@ pub use batches::Means;
 pub use hold::HoldArgs;
 pub use job::{Applied, Job};
 pub use report::{HEADER, Report, Verb, stopped};
-pub use throttle::{ThrottleArgs, factor};
+pub use throttle::{ThrottleArgs, factor, pause};
 pub use verify::VerifyArgs;
 
 /// The options of commands that write many sessions.

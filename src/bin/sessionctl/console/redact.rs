@@ -99,7 +99,7 @@ impl<'a> Typed<'a> {
 /// The value of an argument, without secrets.
 fn argument(arg: Option<&Arg>, value: &str) -> String {
     match arg.map(|arg| arg.get_id().as_str()) {
-        Some("uri") if value != "-" => "(redacted)".to_owned(),
+        Some("uri" | "to_uri") if value != "-" => "(redacted)".to_owned(),
         Some("ids" | "except") => short_id(value),
         Some("payload") => {
             let (path, operator, operand) = split(value);

@@ -64,6 +64,13 @@ pub fn encode_tower<'a>(
     out
 }
 
+/// Encodes a map as every encoder of MessagePack with short forms does.
+pub fn encode(map: &Map<String, Value>) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_map(&mut out, map);
+    out
+}
+
 fn read_tower_id(reader: &mut Reader) -> Decoded<i128> {
     reader.expect(0xc4)?;
     reader.expect(16)?;

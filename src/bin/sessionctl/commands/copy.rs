@@ -1,0 +1,363 @@
+//! `sessionctl copy`
+
+use std::time::Instant;
+
+use bson::DateTime;
+use serde_json::{Value, json};
+use sessionctl::copy::{Converter, Copied, Copy, Copying, Step};
+use sessionctl::purge::{Action, Pace, Purge};
+use sessionctl::{Error, Query, Selection, Store};
+
+use super::apply::{ThrottleArgs, pause};
+use crate::args::SelectionArgs;
+use crate::audit::{Audit, AuditArgs, Intent, run_id};
+use crate::console::confirm::{Confirmed, Question, Yes, ask};
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::output::Cell;
+use crate::console::progress::Progress;
+use crate::console::report::say;
+use crate::context::words::Words;
+use crate::context::{Context, Purpose};
+
+mod preview;
+mod report;
+mod target;
+
+use report::{HEADER, Report};
+use target::TargetArgs;
+
+/// Copy sessions into another collection, database, server or layout
+///
+/// Without a selection, every session is copied. Nothing is deleted or changed at the source. Without
+/// --to-layout the documents are copied byte for byte; with it each session is written as the store of that
+/// layout would write it, and sessions that cannot be carried over are counted by reason.
+///
+/// A session that the target has already is replaced only if the target's is older: by its last touch,
+/// else by its expiry. So a copy can be interrupted and repeated. The indexes that the layout needs are
+/// created at the target first. See sessionctl help copy for what the application has to do so that
+/// its users stay logged in.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sessionctl copy --to-collection sessions_new --dry-run
+  sessionctl copy --to-uri-file new-cluster.uri --yes
+  sessionctl copy --live --to-layout express-session-object --to-collection web_sessions
+  sessionctl copy --user 42 --to-db staging")]
+pub struct Args {
+    #[command(flatten)]
+    target: TargetArgs,
+
+    /// Write nothing: show five sessions before and after, and how many would be copied
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Write nothing: compare both sides session by session. If they differ, the exit code is 4
+    #[arg(long, conflicts_with = "dry_run")]
+    check: bool,
+
+    #[command(flatten)]
+    yes: Yes,
+
+    #[command(flatten)]
+    audit: AuditArgs,
+
+    #[command(flatten)]
+    throttle: ThrottleArgs,
+
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+}
+
+/// Everything that is known before anything is written.
+struct Prepared {
+    source: Store,
+    target: Store,
+    copy: Copy,
+    action: String,
+    /// The selection, for the audit file.
+    written: Value,
+    report: Report,
+    /// How it ends when all is done.
+    end: Result<Exit, Failure>,
+}
+
+const DOING: &str = "copy sessions of";
+
+pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    // Until something is written, a signal ends the command at once.
+    let prepared = context.signals.asked.run_until_cancelled(prepare(context, args)).await;
+    let Some(prepared) = prepared else { return Ok(context.signals.exit()) };
+    let Some(mut prepared) = prepared? else { return nothing_there(context, args).await };
+    if args.check {
+        return check(context, prepared).await;
+    }
+    if args.dry_run {
+        return dry_run(context, prepared).await;
+    }
+    let audit = Audit::open(&args.audit, &context.command_line)?;
+    let confirmed = confirm(context, args, &prepared).await?;
+    let run = run_id();
+    let Prepared { source, target, copy, action, .. } = &prepared;
+    let (target, action) = (target.clone().for_run(&format!("copy {run}")), action.clone());
+    let intent = Intent {
+        run: &run,
+        now: copy.now,
+        server: target.connection().address(),
+        login: target.connection().login(),
+        command: "copy",
+        namespace: &prepared.report.target,
+        layout: Some(&prepared.report.target_layout),
+        selection: prepared.written.clone(),
+        cutoff: None,
+        planned: prepared.report.matched,
+    };
+    if prepared.report.matched == Some(0) {
+        audit.nothing(&intent, &prepared.report.row())?;
+        let sentence = prepared.report.sentence();
+        return context.finish(HEADER, prepared.report.row(), &sentence, prepared.end);
+    }
+    let began = audit.before(&intent)?;
+    let lifetime = context.global.lifetime;
+    let made = make_indexes(context, source, &target, lifetime).await.doing(&action);
+    let outcome = match made {
+        Ok(()) => {
+            let copying = source.copy_to(&target, copy.clone(), context.signals.asked.clone());
+            let copying = copying.await.doing(&action);
+            match copying {
+                Ok(copying) => {
+                    let end = std::mem::replace(&mut prepared.end, Ok(Exit::Done));
+                    carry_out(context, copying, &mut prepared.report, &action, &confirmed)
+                        .await
+                        .and_then(|exit| if matches!(exit, Exit::Done) { end } else { Ok(exit) })
+                }
+                Err(failure) => Err(failure),
+            }
+        }
+        Err(failure) => Err(failure),
+    };
+    let mut report = prepared.report;
+    if outcome.is_err() && report.stopped.is_none() {
+        report.stopped = Some("error");
+    }
+    let written = began.after(&report.row(), outcome.as_ref().err());
+    let outcome = outcome.and_then(|exit| written.map(|()| exit));
+    context.finish(HEADER, report.row(), &report.sentence(), outcome)
+}
+
+/// The indexes that the stores of the target would make.
+async fn make_indexes(
+    context: &Context,
+    source: &Store,
+    target: &Store,
+    lifetime: Option<std::time::Duration>,
+) -> sessionctl::Result<()> {
+    let lifetime = match lifetime {
+        Some(lifetime) => Some(lifetime),
+        None if source.layouts() == target.layouts() => source.lifetime_of_index().await?,
+        None => None,
+    };
+    if !target.make_indexes(lifetime).await? {
+        let namespace = target.namespace();
+        let text = format!("{namespace} does not have the TTL index of its layout");
+        context.note("note", format!("{text}: see sessionctl index status"));
+    }
+    Ok(())
+}
+
+/// Looks at both sides; `None` if the source is empty.
+async fn prepare(context: &Context, args: &Args) -> Result<Option<Prepared>, Failure> {
+    let started = Instant::now();
+    let Some(source) = context.store(DOING, Purpose::Changing).await? else { return Ok(None) };
+    let target = args.target.store(context, &source).await?;
+    let full = format!("{DOING} {} to {}", source.namespace(), target.namespace());
+    let now = source.connection().primary_now().await.doing(&full)?;
+    let target_now = target.connection().primary_now().await.doing(&full)?;
+    let only_looks = args.dry_run || args.check;
+    if target.is_same_as(&source, !only_looks).await.doing(&full)? {
+        let sentence = format!("could not {full}: both are the same collection");
+        return Err(Failure::new(Exit::Failed, sentence)
+            .hint("--to-collection, --to-db or --to-uri names another one"));
+    }
+    args.throttle.check_lag(context, &target, &full).await?;
+    let (selection, written, end) = selected(context, args, &source, now).await?;
+    let converts = args.target.to_layout.is_some() && source.layouts() != target.layouts();
+    let converter = converts.then(|| Converter::new(source.layouts(), target.layout(), now));
+    let ThrottleArgs { batch_size, jobs, rate, sleep_factor, max_lag } = args.throttle;
+    let copy = Copy {
+        selection,
+        converter: converter.transpose().doing(&full)?,
+        now: target_now,
+        batch_size,
+        jobs,
+        pace: Pace { rate, sleep_factor, max_lag },
+        dry_run: only_looks,
+    };
+    let mut report = Report::new(&source, &target, Words::of(&args.selection, now));
+    if only_looks || Confirmed::by_flag(args.yes).is_none() || copy.selection.query.users.is_some()
+    {
+        report.matched = Some(count(context, &source, &copy.selection).await.doing(&full)?);
+    }
+    report.took = started.elapsed();
+    let written = json!({
+        "from": { "server": source.connection().address(), "namespace": source.namespace() },
+        "sessions": written,
+    });
+    Ok(Some(Prepared { source, target, copy, action: full, written, report, end }))
+}
+
+/// The sessions that were selected; without a selection all of them.
+async fn selected(
+    context: &Context,
+    args: &Args,
+    source: &Store,
+    now: DateTime,
+) -> Result<(Selection, Value, Result<Exit, Failure>), Failure> {
+    if args.selection.is_empty() {
+        let all = Selection::new(Query::default(), now);
+        return Ok((all, json!({ "all": true }), Ok(Exit::Done)));
+    }
+    let typed = &args.selection;
+    let selected = context.selected(DOING, source, typed, now, Purpose::Reading).await?;
+    let (written, end) = (selected.written(typed), selected.end(&source.namespace()));
+    let action = format!("{DOING} {}", source.namespace());
+    let selection = context.ranked(&action, source, selected.selection).await?;
+    Ok((selection, written, end))
+}
+
+async fn count(
+    context: &Context,
+    source: &Store,
+    selection: &Selection,
+) -> sessionctl::Result<u64> {
+    let mut purge = Purge::new(selection.clone(), Action::Delete);
+    // Credentials of programs are copied, too.
+    purge.selection = selection.clone();
+    let progress = Progress::new("sessions examined", None, context.global.quiet);
+    source.count_selected(&purge, |sessions| progress.advance(sessions)).await
+}
+
+/// The source has no sessions, and so no layout.
+async fn nothing_there(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    let connection = context.connect().await?;
+    let namespace = format!("{}.{}", connection.database(), context.collection());
+    let report = Report::of_nothing(namespace.clone());
+    let end = context.end_of_nothing(&args.selection, &namespace);
+    context.finish(HEADER, report.row(), &report.sentence(), end)
+}
+
+async fn confirm(
+    context: &Context,
+    args: &Args,
+    prepared: &Prepared,
+) -> Result<Confirmed, Failure> {
+    let Prepared { target, report, action, .. } = prepared;
+    let beforehand = report.matched.and_then(Confirmed::by_count);
+    let beforehand = beforehand.or_else(|| Confirmed::by_flag(args.yes));
+    if beforehand.is_none() {
+        let rights = ["find", "listIndexes", "insert", "update", "createIndex"];
+        context.check_rights(target.connection(), target.name(), &rights, action).await?;
+    }
+    let question = Question::YesNo(report.question());
+    ask(beforehand, question, args.selection.reads_stdin(), &context.signals).await
+}
+
+/// Compares both sides: what a copy would do, and what only the target has.
+async fn check(context: &Context, prepared: Prepared) -> Result<Exit, Failure> {
+    let Prepared { source, target, copy, action, mut report, end, .. } = prepared;
+    let action = action.replacen("copy", "compare", 1);
+    let is_of_all = copy.selection.is_of_all();
+    let copying = source.copy_to(&target, copy, context.signals.asked.clone());
+    let copying = copying.await.doing(&action)?;
+    let outcome = go_through(context, copying, &mut report, &action).await;
+    let mut extra = None;
+    if matches!(outcome, Ok(Exit::Done)) && is_of_all {
+        let there = match target.count(target.layouts().membership()).await {
+            Err(Error::NoCollection { .. }) => 0,
+            there => there.doing(&action)?,
+        };
+        let Copied { replaced, unchanged, kept, .. } = &report.copied;
+        extra = Some(there.saturating_sub(replaced + unchanged + kept));
+    }
+    let agree = report.agrees(extra);
+    let mut row = report.row();
+    row.0.push(("extra", Cell::maybe(extra, Cell::Count)));
+    row.0.push(("agree", Cell::Flag(agree)));
+    let outcome = outcome.and_then(|exit| match exit {
+        Exit::Done if !agree => end.map(|_| Exit::Problems),
+        Exit::Done => end,
+        exit => Ok(exit),
+    });
+    context.finish(HEADER, row, &report.compared(extra), outcome)
+}
+
+async fn dry_run(context: &Context, prepared: Prepared) -> Result<Exit, Failure> {
+    let Prepared { source, target, copy, action, mut report, end, .. } = prepared;
+    let sample = preview::sample(context, &source, &target, &copy).await.doing(&action)?;
+    let asked = context.signals.asked.clone();
+    let copying = source.copy_to(&target, copy, asked).await.doing(&action)?;
+    let outcome = go_through(context, copying, &mut report, &action).await;
+    report.is_dry = true;
+    let outcome = outcome.and_then(|exit| if matches!(exit, Exit::Done) { end } else { Ok(exit) });
+    preview::print(context, &report, sample, outcome)
+}
+
+async fn carry_out(
+    context: &Context,
+    copying: Copying,
+    report: &mut Report,
+    action: &str,
+    _: &Confirmed,
+) -> Result<Exit, Failure> {
+    go_through(context, copying, report, action).await
+}
+
+/// Goes through the batches, unless a signal stops it.
+async fn go_through(
+    context: &Context,
+    mut copying: Copying,
+    report: &mut Report,
+    action: &str,
+) -> Result<Exit, Failure> {
+    let started = Instant::now();
+    let progress = Progress::new("sessions examined", report.matched, context.global.quiet);
+    let mut paused = None;
+    let outcome = loop {
+        match copying.next().await {
+            Ok(None) => break Ok(()),
+            Ok(Some(Step::Batch(batch))) => {
+                paused = None;
+                report.batches += 1;
+                progress.advance(batch.done());
+            }
+            Ok(Some(Step::Paused(cause))) => {
+                let kind = std::mem::discriminant(&cause);
+                if paused.replace(kind) != Some(kind) && !context.global.quiet {
+                    progress.aside(|| say("note", &pause(cause)));
+                }
+            }
+            Err(error) => break Err(error),
+        }
+    };
+    progress.finish();
+    report.took += started.elapsed();
+    report.copied = copying.total();
+    report.exact = Some(copying.is_exact());
+    if report.copied.undecided > 0 {
+        let those = crate::console::text::sessions(report.copied.undecided);
+        let text = "cannot be judged, since the payload cannot be decoded: not selected";
+        context.note("note", format!("{those} {text}"));
+    }
+    let left = |report: &Report| {
+        report.matched.map(|matched| matched.saturating_sub(report.copied.done()))
+    };
+    if let Err(error) = outcome {
+        (report.stopped, report.left) = (Some("error"), left(report));
+        return Err(error).doing(action);
+    }
+    match context.signals.received() {
+        Some(signal) if !copying.is_finished() => {
+            (report.stopped, report.left) = (Some("signal"), left(report));
+            Ok(Exit::Signal(signal))
+        }
+        _ => Ok(Exit::Done),
+    }
+}

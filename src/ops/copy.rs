@@ -1,0 +1,16 @@
+//! Copying sessions into another collection, in the same layout byte for byte or in another one, in
+//! batches that the caller pulls. Nothing is deleted or changed at the source.
+//!
+//! A session that the target does not have is inserted; one that it has is replaced only if the
+//! target's is older. So a copy can be interrupted at any point and repeated.
+//!
+//! A [`Copy`] is a plain value; [`Store::copy_to`](crate::Store::copy_to) begins it.
+
+mod convert;
+mod dialect;
+mod run;
+mod target;
+mod write;
+
+pub use convert::{Converter, Loss, TARGETS};
+pub use run::{Copied, Copy, Copying, Step};

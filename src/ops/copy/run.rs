@@ -1,0 +1,389 @@
+//! A copy under way: reads and converts the next sessions while earlier ones are written, no faster
+//! than it may.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bson::raw::RawDocumentBuf;
+use bson::{DateTime, RawDocument};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::convert::{Converter, Loss};
+use super::write::{Writer, Written};
+use crate::error::{Error, Result};
+use crate::model::filter::Filter;
+use crate::model::selection::Selection;
+use crate::model::session::Session;
+use crate::ops::purge::{Cause, Gate, LONG_WAIT, Pace};
+use crate::ops::select::Judging;
+use crate::server::backoff::Retries;
+use crate::server::connection::Topology;
+use crate::server::reply::documents;
+use crate::store::{Batches, Reading, Store};
+
+/// Sessions per batch, and the most bytes of them, unless a single one is larger.
+const BATCH_SIZE: u32 = 1000;
+const BATCH_BYTES: usize = 4 << 20;
+/// At a limited rate, at least this many batches start per second: small ones, rather than bursts.
+const STARTS_A_SECOND: u32 = 4;
+
+/// Which sessions are copied, and how gently: a plain value.
+#[derive(Debug, Clone)]
+pub struct Copy {
+    /// Which sessions.
+    pub selection: Selection,
+    /// Whether they are converted into the target's layout.
+    pub converter: Option<Converter>,
+    /// The target's clock.
+    pub now: DateTime,
+    /// Sessions per batch.
+    pub batch_size: Option<u32>,
+    /// Batches in flight.
+    pub jobs: Option<u32>,
+    /// The throttling.
+    pub pace: Pace,
+    /// Whether nothing is written: what would be done is counted.
+    pub dry_run: bool,
+}
+
+/// What was done, by one batch or by all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Sessions that were read at the source.
+    pub read: u64,
+    /// Sessions that the target did not have.
+    pub copied: u64,
+    /// Sessions that replaced an older one.
+    pub replaced: u64,
+    /// Sessions that the target had already.
+    pub unchanged: u64,
+    /// Sessions that were left as the target has them, because that is newer or cannot be compared.
+    pub kept: u64,
+    /// Sessions that could not be carried over, by reason.
+    pub lost: BTreeMap<Loss, u64>,
+    /// Sessions of which nobody can say whether they are selected.
+    pub undecided: u64,
+}
+
+impl Copied {
+    fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.copied += other.copied;
+        self.replaced += other.replaced;
+        self.unchanged += other.unchanged;
+        self.kept += other.kept;
+        self.undecided += other.undecided;
+        other.lost.iter().for_each(|(loss, count)| *self.lost.entry(*loss).or_default() += count);
+    }
+
+    /// How many sessions could not be carried over.
+    pub fn lost(&self) -> u64 {
+        self.lost.values().sum()
+    }
+
+    /// How many sessions are known to be dealt with.
+    pub fn done(&self) -> u64 {
+        self.copied + self.replaced + self.unchanged + self.kept + self.lost()
+    }
+}
+
+/// What happens next in a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A batch was written.
+    Batch(Copied),
+    /// It waits: reported at once if the server has to catch up, and at intervals during any long wait.
+    Paused(Cause),
+}
+
+/// A session as it is to be written, or why it cannot be.
+type Taken = Result<RawDocumentBuf, Loss>;
+
+/// Where sessions come from.
+enum Source {
+    /// As the server sends them, which decides everything.
+    Plain(Batches),
+    /// Judged or converted on all cores.
+    Judged(Judging<Taken>),
+}
+
+/// A running copy. If it is dropped, the batches in flight finish unobserved.
+pub struct Copying {
+    source: Store,
+    copy: Copy,
+    writer: Writer,
+    filters: VecDeque<Filter>,
+    reading: Option<Source>,
+    /// Read, and not written yet.
+    waiting: VecDeque<RawDocumentBuf>,
+    /// What was read since the last batch, and does not become one.
+    since: Copied,
+    /// Whether everything was read.
+    dry: bool,
+    jobs: usize,
+    flights: FuturesUnordered<JoinHandle<Written>>,
+    total: Copied,
+    /// What was done before the reading began anew.
+    before: u64,
+    exact: bool,
+    finished: bool,
+    failure: Option<Error>,
+    gate: Gate,
+    cancel: CancellationToken,
+}
+
+impl std::fmt::Debug for Copying {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Copying({:?})", self.total)
+    }
+}
+
+impl Store {
+    /// Begins to copy sessions into `target`. Nothing is read or written before its first batch is
+    /// pulled.
+    ///
+    /// # Errors
+    /// As for [`Selection::filter`].
+    pub async fn copy_to(
+        &self,
+        target: &Self,
+        copy: Copy,
+        cancel: CancellationToken,
+    ) -> Result<Copying> {
+        let kind = target.connection().hello().await?.kind;
+        let usual = match kind {
+            Topology::Standalone => 2,
+            Topology::ReplicaSet | Topology::Sharded => 4,
+        };
+        let writer = Writer {
+            target: target.clone(),
+            converts: copy.converter.is_some(),
+            now: copy.now,
+            dry_run: copy.dry_run,
+            looks_first: Arc::default(),
+            cancel: cancel.clone(),
+        };
+        let gate = Gate::new(target.connection().clone(), copy.pace, cancel.clone());
+        Ok(Copying {
+            source: self.clone(),
+            filters: copy.selection.filter(self.layouts())?.into(),
+            jobs: copy.jobs.map_or(usual, |jobs| jobs as usize),
+            copy,
+            writer,
+            reading: None,
+            waiting: VecDeque::new(),
+            since: Copied::default(),
+            dry: false,
+            flights: FuturesUnordered::new(),
+            total: Copied::default(),
+            before: 0,
+            exact: true,
+            finished: false,
+            failure: None,
+            gate,
+            cancel,
+        })
+    }
+}
+
+impl Copying {
+    /// What was done so far, also of a batch that failed.
+    pub fn total(&self) -> Copied {
+        // What was read anew was there already.
+        let unchanged = self.total.unchanged.saturating_sub(self.before);
+        Copied { unchanged, ..self.total.clone() }
+    }
+
+    /// Whether the counts are exact. After a connection that broke in mid-write, sessions that were
+    /// copied may count as unchanged or kept.
+    pub fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    /// Whether every session of the selection was dealt with.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// What happens next. `None` when nothing is left, or when the token was cancelled: the batches
+    /// in flight are always finished first.
+    ///
+    /// # Errors
+    /// An error that several attempts did not overcome, or at once one that a retry cannot overcome. The
+    /// results of batches in flight come before it.
+    pub async fn next(&mut self) -> Result<Option<Step>> {
+        loop {
+            let stops = self.failure.is_some() || self.cancel.is_cancelled();
+            if stops || self.is_read() || self.flights.len() >= self.jobs {
+                match self.flights.next().await {
+                    Some(written) => return Ok(Some(Step::Batch(self.landed(written.ok())))),
+                    None if stops => return self.failure.take().map_or(Ok(None), Err),
+                    None => {}
+                }
+            }
+            if self.is_read() && self.flights.is_empty() {
+                self.finished = true;
+                let rest = std::mem::take(&mut self.since);
+                let is_news = rest != Copied::default();
+                return Ok(is_news.then(|| Step::Batch(self.counted(rest))));
+            }
+            match self.gate.delay().await {
+                Ok(None) => {}
+                Ok(Some((wait, cause))) => {
+                    if let Some(step) = self.wait(wait, cause).await {
+                        return Ok(Some(step));
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    self.failure = Some(error);
+                    continue;
+                }
+            }
+            match self.batch().await {
+                Ok(batch) if batch.is_empty() => {}
+                Ok(batch) => self.start(batch),
+                Err(error) => self.failure = Some(error),
+            }
+        }
+    }
+
+    fn is_read(&self) -> bool {
+        self.dry && self.waiting.is_empty()
+    }
+
+    fn start(&mut self, batch: Vec<RawDocumentBuf>) {
+        self.gate.throttle.begin(Instant::now(), batch.len() as u64);
+        let writer = self.writer.clone();
+        // A task of its own, because a driver's future must not be dropped.
+        self.flights.push(tokio::spawn(writer.write(batch)));
+    }
+
+    fn landed(&mut self, written: Option<Written>) -> Copied {
+        let lost = || Error::Unsupported("a batch was lost".into());
+        let written =
+            written.unwrap_or_else(|| Written { error: Some(lost()), ..Written::default() });
+        let Written { copied, replaced, unchanged, kept, exact, took, error } = written;
+        let done = copied + replaced + unchanged + kept;
+        self.gate.throttle.end(Instant::now(), done, done, took);
+        self.exact &= exact;
+        self.failure = self.failure.take().or(error);
+        let since = std::mem::take(&mut self.since);
+        self.counted(Copied { copied, replaced, unchanged, kept, ..since })
+    }
+
+    fn counted(&mut self, batch: Copied) -> Copied {
+        self.total.add(&batch);
+        batch
+    }
+
+    /// Waits until another batch may begin, or until one in flight is done.
+    async fn wait(&mut self, wait: Duration, cause: Cause) -> Option<Step> {
+        if self.gate.is_worth_telling(cause) {
+            return Some(Step::Paused(cause));
+        }
+        let cancel = self.cancel.clone();
+        let landed = tokio::select! {
+            written = self.flights.next(), if !self.flights.is_empty() => written,
+            () = tokio::time::sleep(wait.min(LONG_WAIT)) => None,
+            () = cancel.cancelled() => None,
+        };
+        Some(Step::Batch(self.landed(landed?.ok())))
+    }
+
+    /// The sessions of the next batch; none at the end, and when it was cancelled.
+    async fn batch(&mut self) -> Result<Vec<RawDocumentBuf>> {
+        let size = self.copy.batch_size.unwrap_or(BATCH_SIZE);
+        let share = self.copy.pace.rate.map(|rate| (rate / STARTS_A_SECOND).max(1));
+        let most = share.map_or(size, |share| size.min(share)) as usize;
+        let mut retries = Retries::default();
+        let cancel = self.cancel.clone();
+        while !self.dry && self.waiting.len() < most {
+            match cancel.run_until_cancelled(self.read()).await {
+                None => return Ok(Vec::new()),
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    retries.pause(&cancel, error).await?;
+                    self.begin_anew()?;
+                }
+            }
+        }
+        let mut bytes = 0;
+        let fits = |document: &&RawDocumentBuf| {
+            bytes += document.as_bytes().len();
+            bytes <= BATCH_BYTES
+        };
+        let count = self.waiting.iter().take(most).take_while(fits).count();
+        let count = count.max(1).min(self.waiting.len());
+        Ok(self.waiting.drain(..count).collect())
+    }
+
+    /// After a lost cursor the reading begins anew: what is at the target by then is found there.
+    fn begin_anew(&mut self) -> Result<()> {
+        self.reading = None;
+        self.waiting.clear();
+        self.filters = self.copy.selection.filter(self.source.layouts())?.into();
+        self.before = self.total.copied + self.total.replaced;
+        let Copied { copied, replaced, .. } = self.total;
+        self.total = Copied { copied, replaced, ..Copied::default() };
+        self.since = Copied::default();
+        // Those in flight count as copied, and will be found.
+        self.exact &= self.flights.is_empty();
+        Ok(())
+    }
+
+    async fn read(&mut self) -> Result<()> {
+        if self.reading.is_none() {
+            let Some(filter) = self.filters.front().cloned() else {
+                self.dry = true;
+                return Ok(());
+            };
+            self.reading = Some(self.open(filter).await?);
+            self.filters.pop_front();
+        }
+        let taken = match &mut self.reading {
+            Some(Source::Plain(batches)) => batches.next().await?.map(|batch| {
+                documents(&batch).map(|document| Ok(document.to_owned())).collect::<Vec<Taken>>()
+            }),
+            Some(Source::Judged(judging)) => judging.next().await?.map(|judged| {
+                self.since.undecided += judged.undecided;
+                judged.selected
+            }),
+            None => None,
+        };
+        let Some(taken) = taken else {
+            self.reading = None;
+            return Ok(());
+        };
+        for session in taken {
+            self.since.read += 1;
+            match session {
+                Ok(document) => self.waiting.push_back(document),
+                Err(loss) => *self.since.lost.entry(loss).or_default() += 1,
+            }
+        }
+        Ok(())
+    }
+
+    async fn open(&self, filter: Filter) -> Result<Source> {
+        let reading = Reading::default();
+        let selection = &self.copy.selection;
+        match &self.copy.converter {
+            None if !selection.needs_payload() => {
+                self.source.read(filter, &reading).await.map(Source::Plain)
+            }
+            converter => {
+                let converter = converter.clone();
+                let take = move |document: &RawDocument, _: Session| match &converter {
+                    Some(converter) => converter.convert(document),
+                    None => Ok(document.to_owned()),
+                };
+                self.source.judge(filter, &reading, selection, take).await.map(Source::Judged)
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Inserting documents where there are none of their ids yet, as a restore and a copy do it: doing it
+//! again changes nothing.
+
+use std::collections::HashSet;
+
+use bson::raw::{RawDocumentBuf, cstr};
+use bson::{Bson, Document, rawdoc};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result};
+use crate::model::key::{Key, Raw, among};
+use crate::server::backoff::Retries;
+use crate::server::connection::Connection;
+use crate::server::cursor::{Query, RawQuery};
+use crate::server::reply::{affected, documents, refusal};
+use crate::store::joined;
+
+/// How long the server may work on one batch, in milliseconds.
+pub(crate) const BATCH_MAX_MS: i64 = 60_000;
+/// `DuplicateKey`.
+const DUPLICATE_KEY: i32 = 11000;
+/// How many `_id`s are looked up in one batch of a cursor.
+const LOOK_UP: u32 = 1000;
+
+/// Where documents are inserted, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Inserter {
+    pub(crate) connection: Connection,
+    pub(crate) collection: String,
+    /// The field besides `_id` whose unique index says that a document is there already.
+    pub(crate) id: String,
+    /// What its operations say in `currentOp` and the profiler.
+    pub(crate) comment: String,
+    pub(crate) cancel: CancellationToken,
+}
+
+/// What came of one batch.
+#[derive(Debug, Default)]
+pub(crate) struct Inserted {
+    /// How many documents were inserted.
+    pub(crate) inserted: u64,
+    /// The places in the batch of those whose id was there already.
+    pub(crate) taken: Vec<usize>,
+    /// Whether `inserted` is exact; after a connection that broke in mid-write it is "at least".
+    pub(crate) exact: bool,
+}
+
+impl Inserter {
+    /// Inserts a batch, with retries. What was done counts also where it fails.
+    ///
+    /// # Errors
+    /// What is still wrong after several attempts, or at once what trying again cannot mend.
+    pub(crate) async fn insert(&self, batch: &[RawDocumentBuf]) -> (Inserted, Result<()>) {
+        let mut done = Inserted { exact: true, ..Inserted::default() };
+        let outcome = self.with_retries(batch, &mut done).await;
+        (done, outcome)
+    }
+
+    async fn with_retries(&self, batch: &[RawDocumentBuf], done: &mut Inserted) -> Result<()> {
+        let mut retries = Retries::default();
+        loop {
+            let error = match self.attempt(batch).await {
+                Ok(reply) => {
+                    // What an earlier attempt inserted is there now.
+                    done.inserted = done.inserted.max(reply.inserted);
+                    done.taken = reply.taken;
+                    match reply.failure {
+                        None => return Ok(()),
+                        Some(error) if !error.is_transient() => return Err(error),
+                        Some(error) => {
+                            // Not confirmed by the majority: a new primary may not have it.
+                            done.exact = false;
+                            error
+                        }
+                    }
+                }
+                Err(error) => {
+                    // After anything but a refusal, the server may have carried out a part.
+                    done.exact &= error.is_refusal();
+                    error
+                }
+            };
+            retries.pause(&self.cancel, error.clone()).await?;
+            if !retries.reach(&self.connection, &self.cancel).await? {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn attempt(&self, batch: &[RawDocumentBuf]) -> Result<Reply> {
+        // The server repeats a taken id in its reply, which the driver could not decode.
+        let odd = batch.iter().filter_map(|document| Key::of(document));
+        let odd: Vec<Key> = odd.filter(|key| key.bson().is_none()).collect();
+        let there = if odd.is_empty() { HashSet::new() } else { self.there(&odd).await? };
+        let is_there = |document: &RawDocumentBuf| {
+            !there.is_empty() && Key::of(document).is_some_and(|key| there.contains(&key))
+        };
+        let (known, sent): (Vec<usize>, Vec<usize>) =
+            (0..batch.len()).partition(|place| is_there(&batch[*place]));
+        if sent.is_empty() {
+            return Ok(Reply { inserted: 0, taken: known, failure: None });
+        }
+        let mut command = Raw::new();
+        let bytes: usize = batch.iter().map(|document| document.as_bytes().len() + 16).sum();
+        command.reserve(bytes + 1024);
+        command.extend(&rawdoc! { "insert": &*self.collection });
+        // Raw, because documents may hold text that is not UTF-8.
+        command.documents("documents", sent.iter().map(|place| &*batch[*place]));
+        let mut command = command.done();
+        // A taken id must not keep the rest of the batch out.
+        command.append(cstr!("ordered"), false);
+        command.append(cstr!("maxTimeMS"), BATCH_MAX_MS);
+        command.append(cstr!("comment"), self.comment.as_str());
+        // A failover could roll back what was reported as inserted.
+        command.append(cstr!("writeConcern"), rawdoc! { "w": "majority" });
+        let reply = self.connection.run_raw("insert", &self.collection, command).await?;
+        let mut reply = Reply::of(reply, &self.id);
+        let places = reply.taken.iter().filter_map(|place| sent.get(*place).copied());
+        reply.taken = places.chain(known).collect();
+        Ok(reply)
+    }
+
+    /// Those of `keys` that the collection has.
+    async fn there(&self, keys: &[Key]) -> Result<HashSet<Key>> {
+        let mut parts = Raw::new();
+        parts.document("filter", &among("_id", keys));
+        let mut find = joined(&rawdoc! { "find": &*self.collection }, &parts.done());
+        find.append(cstr!("projection"), rawdoc! { "_id": 1 });
+        find.append(cstr!("comment"), self.comment.as_str());
+        let query = Query::Raw(RawQuery {
+            name: "find",
+            command: find,
+            batch_size: LOOK_UP,
+            comment: self.comment.clone(),
+        });
+        let mut found = self.connection.query(&self.collection, query).await?;
+        let mut there = HashSet::new();
+        while let Some(batch) = found.next().await? {
+            there.extend(documents(&batch).filter_map(Key::of));
+        }
+        Ok(there)
+    }
+}
+
+/// What the server said of a batch.
+struct Reply {
+    inserted: u64,
+    /// The places of the documents that are there already.
+    taken: Vec<usize>,
+    failure: Option<Error>,
+}
+
+impl Reply {
+    fn of(mut reply: Document, id: &str) -> Self {
+        let inserted = affected(&reply, "n");
+        let mut taken = Vec::new();
+        if let Ok(errors) = reply.get_array_mut("writeErrors") {
+            errors.retain(|error| {
+                let error = error.as_document().filter(|error| is_taken_id(error, id));
+                taken.extend(error.map(place));
+                error.is_none()
+            });
+        }
+        Self { inserted, taken, failure: refusal(&reply) }
+    }
+}
+
+fn place(error: &Document) -> usize {
+    usize::try_from(affected(error, "index")).unwrap_or(usize::MAX)
+}
+
+/// Whether this write error says that the `_id` is taken, or the id of the session where that is another
+/// field: the session is there already. A key that is taken in another unique index keeps out a session
+/// that is not there.
+fn is_taken_id(error: &Document, id: &str) -> bool {
+    let taken = match error.get_document("keyPattern") {
+        Ok(pattern) => pattern.keys().eq(["_id"]) || pattern.keys().eq([id]),
+        // Some servers leave the pattern out.
+        Err(_) => error.get_str("errmsg").is_ok_and(|message| message.contains(" index: _id_ ")),
+    };
+    taken && error.get("code") == Some(&Bson::Int32(DUPLICATE_KEY))
+}
