@@ -81,7 +81,7 @@ impl Inserter {
                 }
             };
             retries.pause(&self.cancel, error.clone()).await?;
-            if !retries.reach(&self.connection, &self.cancel).await? {
+            if !self.connection.reach(&mut retries, &self.cancel).await? {
                 return Err(error);
             }
         }

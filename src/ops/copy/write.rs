@@ -255,7 +255,7 @@ impl Writer {
             // It may have been carried out, in whole or in part; then it matches no more.
             written.exact &= error.is_refusal();
             retries.pause(&self.cancel, error.clone()).await?;
-            if !retries.reach(self.target.connection(), &self.cancel).await? {
+            if !self.target.connection().reach(&mut retries, &self.cancel).await? {
                 return Err(error);
             }
         }

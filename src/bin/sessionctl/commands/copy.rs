@@ -169,8 +169,8 @@ async fn prepare(context: &Context, args: &Args) -> Result<Option<Prepared>, Fai
     let Some(source) = context.store(DOING, Purpose::Changing).await? else { return Ok(None) };
     let target = args.target.store(context, &source).await?;
     let full = format!("{DOING} {} to {}", source.namespace(), target.namespace());
-    let now = source.connection().primary_now().await.doing(&full)?;
-    let target_now = target.connection().primary_now().await.doing(&full)?;
+    let now = source.primary_now().await.doing(&full)?;
+    let target_now = target.primary_now().await.doing(&full)?;
     let only_looks = args.dry_run || args.check;
     if target.is_same_as(&source, !only_looks).await.doing(&full)? {
         let sentence = format!("could not {full}: both are the same collection");
