@@ -132,7 +132,12 @@ impl Converter {
         let payload = self.payload(layout, document, &id, timing)?;
         let document = self.document(&id, payload, timing)?;
         let raw = RawDocumentBuf::try_from(&document).map_err(|_| Loss::Values)?;
-        if raw.as_bytes().len() > LARGEST { Err(Loss::TooLarge) } else { Ok(raw) }
+        match raw.as_bytes().len() {
+            bytes if bytes > LARGEST => Err(Loss::TooLarge),
+            // A document that the layout does not describe would be foreign, and never be swept.
+            _ if !self.target.describes(&raw) => Err(Loss::Values),
+            _ => Ok(raw),
+        }
     }
 
     /// The id by which the other store finds the session that has the same cookie.

@@ -36,6 +36,8 @@ pub(super) enum Dialect {
 }
 
 const COOKIE: &str = "cookie";
+/// What the expiry in it is called, in JSON and in the object.
+const EXPIRES: [&str; 2] = ["expires", "_expires"];
 /// What koa-session keeps.
 const KOA: [&str; 3] = ["_expire", "_maxAge", "_session"];
 const PERMANENT: &str = "_permanent";
@@ -68,11 +70,11 @@ impl Dialect {
     pub(super) fn stripped(&self, mut fields: Map<String, Value>, to: &Self) -> Map<String, Value> {
         let own = self.own(to);
         fields.retain(|name, _| !own.contains(&name.as_str()));
-        if let (Self::Express(from), Self::Express(to)) = (self, to)
+        if let Self::Express(to) = to
             && let Some(Value::Object(cookie)) = fields.get_mut(COOKIE)
         {
             let renamed = std::mem::take(cookie).into_iter();
-            let renamed = renamed.map(|(name, value)| match name == *from {
+            let renamed = renamed.map(|(name, value)| match EXPIRES.contains(&name.as_str()) {
                 true => (to.clone(), value),
                 false => (name, value),
             });
@@ -84,14 +86,15 @@ impl Dialect {
     /// The same of a payload that is a document.
     pub(super) fn stripped_document(&self, mut fields: Document, to: &Self) -> Document {
         self.own(to).iter().for_each(|name| drop(fields.remove(name)));
-        if let (Self::Express(from), Self::Express(to)) = (self, to)
+        if let Self::Express(to) = to
             && let Some(Bson::Document(cookie)) = fields.get_mut(COOKIE)
         {
-            let renamed =
-                std::mem::take(cookie).into_iter().map(|(name, value)| match name == *from {
+            let renamed = std::mem::take(cookie).into_iter().map(|(name, value)| {
+                match EXPIRES.contains(&name.as_str()) {
                     true => (to.clone(), dated(value)),
                     false => (name, value),
-                });
+                }
+            });
             *cookie = renamed.collect();
         }
         fields
