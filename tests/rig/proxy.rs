@@ -85,6 +85,10 @@ struct State {
     rules: Vec<Rule>,
     /// A seed, and how many messages in a thousand are hit.
     chance: Option<(u64, u64)>,
+    /// The connections so far, and how many there were when the seed was set: what the seed chooses
+    /// does not depend on what came before it.
+    connections: u64,
+    before: u64,
     hits: Vec<Hit>,
 }
 
@@ -126,6 +130,8 @@ impl Proxy {
     pub fn chance(&self, seed: u64, per_mille: u64) {
         let mut state = lock(&self.state);
         (state.rules, state.chance) = (Vec::new(), Some((seed, per_mille)));
+        state.before = state.connections;
+        state.hits.clear();
     }
 
     /// Lets everything through from now on, but on connections that are broken.
@@ -152,9 +158,12 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 async fn accept(listener: TcpListener, server: String, state: Arc<Mutex<State>>) {
-    let mut number = 0;
     while let Ok((client, _)) = listener.accept().await {
-        number += 1;
+        let number = {
+            let mut state = lock(&state);
+            state.connections += 1;
+            state.connections
+        };
         let Ok(server) = TcpStream::connect(&server).await else { continue };
         // A message is written in parts, and each part of it would wait for the other side.
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
@@ -319,7 +328,8 @@ impl Connection {
                 Some(rule.fault)
             }
             None => state.chance.and_then(|(seed, per_mille)| {
-                let mut random = Random(seed ^ (self.number << 32) ^ message);
+                let number = self.number.saturating_sub(state.before);
+                let mut random = Random(seed ^ (number << 32) ^ message);
                 (random.below(1000) < per_mille).then(|| any(&mut random, direction))
             }),
         }?;
