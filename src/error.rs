@@ -309,7 +309,9 @@ impl Error {
             | Self::OtherSet { .. } => true,
             Self::Driver { source, .. } => is_transient(source),
             Self::Server { code, source, .. } => {
-                TRANSIENT_CODES.contains(code) || source.as_ref().is_some_and(is_transient)
+                TRANSIENT_CODES.contains(code)
+                    || DAMAGED.contains(code)
+                    || source.as_ref().is_some_and(is_transient)
             }
             _ => false,
         }
@@ -367,9 +369,13 @@ impl Error {
         matches!(self, Self::Server { code, .. } if OF_DOCUMENTS.contains(code))
     }
 
-    /// Whether a reply was lost or damaged.
-    pub(crate) fn is_lost_reply(&self) -> bool {
-        matches!(self, Self::NoReply { .. } | Self::MalformedReply { .. })
+    /// Whether the command or its reply was lost or damaged on the way.
+    pub(crate) fn is_lost_message(&self) -> bool {
+        match self {
+            Self::NoReply { .. } | Self::MalformedReply { .. } => true,
+            Self::Server { code, .. } => DAMAGED.contains(code),
+            _ => false,
+        }
     }
 
     /// Whether it is certain that no part of the command was carried out: it was never sent, or the
@@ -383,7 +389,7 @@ impl Error {
             | Self::Authentication(_)
             | Self::Unauthorized { .. }
             | Self::NotPrimary { .. } => true,
-            Self::Server { code, .. } => REFUSALS.contains(code),
+            Self::Server { code, .. } => REFUSALS.contains(code) || DAMAGED.contains(code),
             _ => false,
         }
     }
@@ -419,6 +425,10 @@ pub(crate) const AUTHENTICATION_FAILED: i32 = 18;
 /// `NotWritablePrimary` and `NotPrimaryNoSecondaryOk`, which the server returns before it writes
 /// anything. A primary that steps down during a write returns `PrimarySteppedDown` (189) or 11602.
 const REFUSALS: [i32; 2] = [10107, 13435];
+
+/// `InvalidBSON`, and the error for a command without `$db`: the command was damaged on its way, since
+/// the driver sends no such one. The server has not even begun with it.
+const DAMAGED: [i32; 2] = [22, 40571];
 
 /// `MaxTimeMSExpired`, `WriteConcernTimeout`, `ExceededTimeLimit`, `IngressRequestRateLimitExceeded`
 /// and Cosmos DB's `RequestRateTooLarge`.

@@ -11,5 +11,7 @@ pub mod layout;
 mod number;
 pub mod payload;
 pub mod query;
+pub(crate) mod raw;
 pub mod selection;
 pub mod session;
+pub(crate) mod shape;

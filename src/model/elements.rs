@@ -33,8 +33,8 @@ impl<'a> Elements<'a> {
     }
 
     /// Skip the length at the beginning, and the zero at the end.
-    fn in_bytes(bytes: &'a [u8]) -> Self {
-        Self(bytes.get(4..bytes.len() - 1).unwrap_or_default())
+    pub(super) fn in_bytes(bytes: &'a [u8]) -> Self {
+        Self(bytes.get(4..bytes.len().saturating_sub(1)).unwrap_or_default())
     }
 
     fn read(&mut self) -> Option<Element<'a>> {
@@ -65,6 +65,19 @@ impl<'a> Element<'a> {
         self.name == name.as_bytes()
     }
 
+    pub(super) fn kind(&self) -> u8 {
+        self.kind as u8
+    }
+
+    pub(super) fn name(&self) -> &'a [u8] {
+        self.name
+    }
+
+    /// The value, without the type and the name before it.
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.value
+    }
+
     /// The text, with replacement characters, if it is text that is not UTF-8.
     pub(crate) fn text_that_is_not_utf8(&self) -> Option<String> {
         let text = match self.kind {
@@ -87,7 +100,7 @@ impl<'a> Element<'a> {
     fn whole_value(&self) -> Option<RawBsonRef<'a>> {
         let utf8 = |bytes: &'a [u8]| std::str::from_utf8(bytes).ok();
         Some(match self.kind {
-            ElementType::Double => RawBsonRef::Double(f64::from_le_bytes(self.bytes()?)),
+            ElementType::Double => RawBsonRef::Double(f64::from_le_bytes(self.sized()?)),
             ElementType::String => RawBsonRef::String(utf8(text(self.value)?)?),
             ElementType::Symbol => RawBsonRef::Symbol(utf8(text(self.value)?)?),
             ElementType::JavaScriptCode => RawBsonRef::JavaScriptCode(utf8(text(self.value)?)?),
@@ -108,10 +121,10 @@ impl<'a> Element<'a> {
                 };
                 RawBsonRef::Binary(RawBinaryRef { subtype, bytes })
             }
-            ElementType::ObjectId => RawBsonRef::ObjectId(ObjectId::from_bytes(self.bytes()?)),
-            ElementType::Boolean => RawBsonRef::Boolean(self.bytes()? != [0]),
+            ElementType::ObjectId => RawBsonRef::ObjectId(ObjectId::from_bytes(self.sized()?)),
+            ElementType::Boolean => RawBsonRef::Boolean(self.sized()? != [0]),
             ElementType::DateTime => {
-                RawBsonRef::DateTime(DateTime::from_millis(i64::from_le_bytes(self.bytes()?)))
+                RawBsonRef::DateTime(DateTime::from_millis(i64::from_le_bytes(self.sized()?)))
             }
             ElementType::Null => RawBsonRef::Null,
             ElementType::RegularExpression => {
@@ -132,15 +145,15 @@ impl<'a> Element<'a> {
                     scope: RawDocument::from_bytes(scope).ok()?,
                 })
             }
-            ElementType::Int32 => RawBsonRef::Int32(i32::from_le_bytes(self.bytes()?)),
+            ElementType::Int32 => RawBsonRef::Int32(i32::from_le_bytes(self.sized()?)),
             ElementType::Timestamp => {
-                let both = u64::from_le_bytes(self.bytes()?);
+                let both = u64::from_le_bytes(self.sized()?);
                 let (time, increment) = ((both >> 32) as u32, both as u32);
                 RawBsonRef::Timestamp(Timestamp { time, increment })
             }
-            ElementType::Int64 => RawBsonRef::Int64(i64::from_le_bytes(self.bytes()?)),
+            ElementType::Int64 => RawBsonRef::Int64(i64::from_le_bytes(self.sized()?)),
             ElementType::Decimal128 => {
-                RawBsonRef::Decimal128(Decimal128::from_bytes(self.bytes()?))
+                RawBsonRef::Decimal128(Decimal128::from_bytes(self.sized()?))
             }
             ElementType::MinKey => RawBsonRef::MinKey,
             ElementType::MaxKey => RawBsonRef::MaxKey,
@@ -148,7 +161,7 @@ impl<'a> Element<'a> {
         })
     }
 
-    fn bytes<const LENGTH: usize>(&self) -> Option<[u8; LENGTH]> {
+    fn sized<const LENGTH: usize>(&self) -> Option<[u8; LENGTH]> {
         self.value.try_into().ok()
     }
 }

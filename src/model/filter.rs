@@ -3,7 +3,8 @@
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, doc};
 
-use crate::model::key::{Key, all_raw, among};
+use crate::model::key::{Key, among};
+use crate::model::raw::all_raw;
 
 /// A filter: a condition, and optionally the values that the field at a path may have, which are
 /// sent as raw bytes.

@@ -2,24 +2,14 @@
 //! UTF-8, a document with a field twice, or old binary data of a wrong length. Only its own bytes
 //! address such a document.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use bson::raw::{RawBsonRef, RawDocumentBuf};
 use bson::{Bson, Document, RawDocument};
 
+use crate::model::elements::Elements;
+use crate::model::raw::{DATE, DECIMAL, DOCUMENT, DOUBLE, INT32, INT64, Raw, STRING, SYMBOL};
 use crate::model::session::{SessionId, shorten};
-
-/// The element types that this module distinguishes.
-const DOUBLE: u8 = 0x01;
-const STRING: u8 = 0x02;
-pub(crate) const DOCUMENT: u8 = 0x03;
-const ARRAY: u8 = 0x04;
-const DATE: u8 = 0x09;
-const SYMBOL: u8 = 0x0E;
-const INT32: u8 = 0x10;
-const INT64: u8 = 0x12;
-const DECIMAL: u8 = 0x13;
 
 /// A value as its bytes: the `_id` of a document, or the id by which its store looks it up. It may
 /// be as good as a password, so `Debug` shows only its short form.
@@ -38,11 +28,11 @@ impl Key {
         let mut body = document.as_bytes();
         let mut names = path.split('.').peekable();
         while let Some(name) = names.next() {
-            let (kind, value) = element(body, name)?;
+            let element = Elements::in_bytes(body).find(|element| element.is_named(name))?;
             if names.peek().is_none() {
-                return Some(Self::new(kind, value));
+                return Some(Self::new(element.kind(), element.bytes()));
             }
-            body = Some(value).filter(|_| kind == DOCUMENT)?;
+            body = Some(element.bytes()).filter(|_| element.kind() == DOCUMENT)?;
         }
         None
     }
@@ -129,198 +119,13 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The type and the value of the first element called `name` in the bytes of a document, even if
-/// elements before it cannot be read.
-fn element<'a>(document: &'a [u8], name: &str) -> Option<(u8, &'a [u8])> {
-    let mut rest = document.get(4..)?;
-    loop {
-        let (kind, after) = rest.split_first()?;
-        let end = after.iter().position(|byte| *byte == 0)?;
-        let (found, value) = (&after[..end], &after[end + 1..]);
-        let size = size(*kind, value)?;
-        if found == name.as_bytes() {
-            return Some((*kind, value.get(..size)?));
-        }
-        rest = value.get(size..)?;
-    }
-}
-
-/// The size of the value at the beginning of `bytes`.
-fn size(kind: u8, bytes: &[u8]) -> Option<usize> {
-    let length = || usize::try_from(i32::from_le_bytes(*bytes.first_chunk()?)).ok();
-    let text = |bytes: &[u8]| bytes.iter().position(|byte| *byte == 0).map(|end| end + 1);
-    Some(match kind {
-        0x06 | 0x0A | 0x7F | 0xFF => 0,
-        0x08 => 1,
-        INT32 => 4,
-        DOUBLE | DATE | 0x11 | INT64 => 8,
-        0x07 => 12,
-        DECIMAL => 16,
-        STRING | 0x0D | SYMBOL => length()?.checked_add(4)?,
-        DOCUMENT | ARRAY | 0x0F => length()?,
-        0x05 => length()?.checked_add(5)?,
-        0x0C => length()?.checked_add(16)?,
-        0x0B => {
-            let pattern = text(bytes)?;
-            pattern + text(bytes.get(pattern..)?)?
-        }
-        _ => return None,
-    })
-}
-
-/// The number of bytes kept of each value if only the structure of a document matters.
-const SHAPE: usize = 64 << 10;
-/// The number of elements kept of each array in that case.
-const SHAPE_ELEMENTS: usize = 100;
-
-/// The document with long text and binary data cut in the middle, and long arrays cut at the end.
-/// Its fields and their types stay the same.
-pub(crate) fn shape_of(document: &RawDocument) -> RawDocumentBuf {
-    if document.as_bytes().len() <= SHAPE {
-        return document.to_owned();
-    }
-    shape(document.as_bytes(), usize::MAX).unwrap_or_else(|| document.to_owned())
-}
-
-fn shape(body: &[u8], most: usize) -> Option<RawDocumentBuf> {
-    let mut shape_of_all = Raw::new();
-    let mut rest = body.get(4..)?;
-    for _ in 0..most {
-        let (kind, after) = rest.split_first()?;
-        if *kind == 0 {
-            break;
-        }
-        let end = after.iter().position(|byte| *byte == 0)?;
-        let (name, value) = (&after[..end], &after[end + 1..]);
-        let size = size(*kind, value)?;
-        let (value, left) = value.split_at_checked(size)?;
-        let cut: Cow<'_, [u8]> = match *kind {
-            _ if size <= SHAPE => value.into(),
-            DOCUMENT => shape(value, usize::MAX)?.into_bytes().into(),
-            ARRAY => shape(value, SHAPE_ELEMENTS)?.into_bytes().into(),
-            STRING => {
-                let text = value.get(4..size - 1)?;
-                let cut = match std::str::from_utf8(text) {
-                    Ok(text) => {
-                        let is_whole = |at: &usize| text.is_char_boundary(*at);
-                        let head = (0..=SHAPE / 2).rev().find(is_whole)?;
-                        let tail = (text.len() - SHAPE / 2..=text.len()).find(is_whole)?;
-                        [&text.as_bytes()[..head], &text.as_bytes()[tail..]].concat()
-                    }
-                    Err(_) => text[..SHAPE].to_vec(),
-                };
-                let length = i32::try_from(cut.len() + 1).ok()?;
-                [&length.to_le_bytes()[..], &cut, &[0]].concat().into()
-            }
-            // Skip the length, which is written anew; the subtype stays.
-            0x05 if value[4] != 0x02 => {
-                let length = i32::try_from(SHAPE).ok()?;
-                [&length.to_le_bytes()[..], &value[4..5 + SHAPE]].concat().into()
-            }
-            _ => value.into(),
-        };
-        shape_of_all.0.push(*kind);
-        shape_of_all.0.extend(name);
-        shape_of_all.0.push(0);
-        shape_of_all.0.extend(&*cut);
-        rest = left;
-    }
-    Some(shape_of_all.done())
-}
-
-/// How many values a document has, including nested ones. Counting stops above `most`.
-pub(crate) fn count_values(body: &[u8], most: usize) -> Option<usize> {
-    let mut rest = body.get(4..)?;
-    let mut count = 0;
-    while count < most {
-        let (kind, after) = rest.split_first()?;
-        if *kind == 0 {
-            break;
-        }
-        let name = after.iter().position(|byte| *byte == 0)?;
-        let value = &after[name + 1..];
-        let size = size(*kind, value)?;
-        count += 1;
-        if matches!(*kind, DOCUMENT | ARRAY) {
-            count += count_values(value.get(..size)?, most - count)?;
-        }
-        rest = value.get(size..)?;
-    }
-    Some(count)
-}
-
-/// A document built from raw values, which a `Document` cannot hold.
-#[derive(Debug)]
-pub(crate) struct Raw(Vec<u8>);
-
 impl Raw {
-    pub(crate) fn new() -> Self {
-        Self(vec![0; 4])
-    }
-
-    /// Reserves space, so that a large document is not copied as it grows.
-    pub(crate) fn reserve(&mut self, bytes: usize) {
-        self.0.reserve(bytes);
-    }
-
-    /// Adds an element. `name` must not contain a zero byte.
-    fn put(&mut self, name: &str, kind: u8, value: &[u8]) {
-        self.0.push(kind);
-        self.0.extend(name.as_bytes());
-        self.0.push(0);
-        self.0.extend(value);
-    }
-
     pub(crate) fn key(&mut self, name: &str, key: &Key) {
         self.put(name, key.kind(), key.value());
     }
 
-    pub(crate) fn document(&mut self, name: &str, document: &RawDocument) {
-        self.put(name, DOCUMENT, document.as_bytes());
-    }
-
-    /// Adds an array of these values, each with its type.
-    pub(crate) fn array<'a>(
-        &mut self,
-        name: &str,
-        values: impl IntoIterator<Item = (u8, &'a [u8])>,
-    ) {
-        self.put(name, ARRAY, &[]);
-        // Written in place, because copies of large documents would be large, too.
-        let start = self.0.len();
-        self.0.extend([0; 4]);
-        for (at, (kind, value)) in values.into_iter().enumerate() {
-            self.put(&at.to_string(), kind, value);
-        }
-        self.0.push(0);
-        let length = i32::try_from(self.0.len() - start).unwrap_or(i32::MAX);
-        self.0[start..start + 4].copy_from_slice(&length.to_le_bytes());
-    }
-
-    pub(crate) fn documents<'a>(
-        &mut self,
-        name: &str,
-        documents: impl IntoIterator<Item = &'a RawDocument>,
-    ) {
-        self.array(name, documents.into_iter().map(|document| (DOCUMENT, document.as_bytes())));
-    }
-
     pub(crate) fn keys<'a>(&mut self, name: &str, keys: impl IntoIterator<Item = &'a Key>) {
         self.array(name, keys.into_iter().map(|key| (key.kind(), key.value())));
-    }
-
-    /// Adds the fields of another document.
-    pub(crate) fn extend(&mut self, document: &RawDocument) {
-        let bytes = document.as_bytes();
-        self.0.extend(&bytes[4..bytes.len() - 1]);
-    }
-
-    pub(crate) fn done(mut self) -> RawDocumentBuf {
-        self.0.push(0);
-        let length = i32::try_from(self.0.len()).unwrap_or(i32::MAX);
-        self.0[..4].copy_from_slice(&length.to_le_bytes());
-        // Only the length and the end are checked, and both were just written.
-        RawDocumentBuf::from_bytes(self.0).unwrap_or_default()
     }
 }
 
@@ -340,31 +145,17 @@ pub(crate) fn among<'a>(path: &str, keys: impl IntoIterator<Item = &'a Key>) -> 
     filter.done()
 }
 
-/// All of these clauses.
-pub(crate) fn all_raw<'a>(clauses: impl IntoIterator<Item = &'a RawDocument>) -> RawDocumentBuf {
-    let clauses: Vec<_> =
-        clauses.into_iter().filter(|clause| clause.as_bytes().len() > 5).collect();
-    match clauses.as_slice() {
-        [] => RawDocumentBuf::new(),
-        [one] => (*one).to_owned(),
-        _ => {
-            let mut filter = Raw::new();
-            filter.documents("$and", clauses);
-            filter.done()
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bson::doc;
 
     use super::*;
+    use crate::model::raw::all_raw;
 
     fn raw(bytes: &[u8]) -> RawDocumentBuf {
-        let mut raw = Raw::new();
-        raw.0.extend(bytes);
-        raw.done()
+        let length = i32::try_from(bytes.len() + 5).unwrap();
+        let document = [&length.to_le_bytes(), bytes, &[0]].concat();
+        RawDocumentBuf::from_bytes(document).unwrap()
     }
 
     #[test]
@@ -418,30 +209,6 @@ mod tests {
         );
         let document = raw(b"\x02_id\0\x09\0\0\0bad\xff1234\0");
         assert_eq!(Key::of(&document).unwrap().short(), "bad\u{FFFD}");
-    }
-
-    #[test]
-    fn the_shape_of_a_document_has_its_fields_and_types_and_is_small() {
-        let long = "ä".repeat(1 << 20);
-        let bytes =
-            bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![1; 1 << 20] };
-        let document = doc! {
-            "_id": "a", "text": &long, "inner": { "bytes": bytes, "last": 1 },
-            "array": vec![1; 1 << 16], "expires": bson::DateTime::from_millis(1),
-        };
-        let raw = RawDocumentBuf::try_from(&document).unwrap();
-        let shape = Document::try_from(&*shape_of(&raw)).unwrap();
-        assert!(shape.keys().eq(document.keys()));
-        let inner = shape.get_document("inner").unwrap();
-        assert_eq!(inner.get_binary_generic("bytes").unwrap().len(), SHAPE);
-        assert_eq!(inner.get_i32("last").unwrap(), 1);
-        assert_eq!(shape.get_array("array").unwrap().len(), SHAPE_ELEMENTS);
-        assert_eq!(shape.get_str("text").unwrap().len(), SHAPE);
-        assert_eq!(shape.get("expires"), document.get("expires"));
-        assert_eq!(count_values(raw.as_bytes(), usize::MAX), Some(5 + 2 + (1 << 16)));
-        assert_eq!(count_values(raw.as_bytes(), 100), Some(100));
-        let small = RawDocumentBuf::try_from(&doc! { "a": 1 }).unwrap();
-        assert_eq!(shape_of(&small), small);
     }
 
     #[test]

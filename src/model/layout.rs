@@ -33,7 +33,7 @@ mod tests;
 pub use crate::model::document::{FieldPath, Unit};
 pub use accounts::Accounts;
 pub use definition::{BsonType, Detect, Id, Instant, Layout, TtlIndex, UserPlace, Weak};
-pub(crate) use expressions::state_of;
+pub(crate) use expressions::{has_each_field_once, is_single, state_of};
 pub use layouts::Layouts;
 pub(crate) use membership::type_of;
 pub use mend::{Fault, Mending};

@@ -16,6 +16,7 @@ mod file;
 mod format;
 mod frames;
 mod json;
+mod large_line;
 mod reader;
 #[cfg(test)]
 mod tests;

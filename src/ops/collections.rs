@@ -7,9 +7,9 @@ use mongodb::options::{AggregateOptions, Hint};
 
 use crate::error::{Certainty, Error, Result};
 use crate::model::index_spec::IndexSpec;
-use crate::model::key::shape_of;
 use crate::model::layout::detect::{Sample, Verdict, detect};
 use crate::model::layout::{Layout, Layouts};
+use crate::model::shape::shape_of;
 use crate::ops::index::{self, TtlState};
 use crate::server::connection::Connection;
 use crate::server::cursor::Query;
@@ -22,6 +22,8 @@ pub use choice::{Choice, Purpose};
 /// How many documents a draft is based on: enough to contain a field that one session in a hundred
 /// has.
 const DRAFT_SAMPLE: i64 = 500;
+/// The most bytes of a sample that are kept whole. Of the documents beyond, only the shape is.
+const MOST_WHOLE: usize = 16 << 20;
 
 /// A collection that holds sessions, or accounts with sessions inside.
 #[derive(Debug, Clone)]
@@ -113,7 +115,15 @@ impl Connection {
         purpose: Purpose,
         size: i64,
     ) -> Result<Sample> {
-        self.sample_of(collection, indexes, (purpose, size), RawDocument::to_owned).await
+        let mut left = MOST_WHOLE;
+        let part = move |document: &RawDocument| match left.checked_sub(document.as_bytes().len()) {
+            Some(rest) => {
+                left = rest;
+                document.to_owned()
+            }
+            None => shape_of(document),
+        };
+        self.sample_of(collection, indexes, (purpose, size), part).await
     }
 
     async fn sample_of(
@@ -121,7 +131,7 @@ impl Connection {
         collection: &str,
         indexes: Vec<IndexSpec>,
         (purpose, size): (Purpose, i64),
-        part: fn(&RawDocument) -> RawDocumentBuf,
+        part: impl FnMut(&RawDocument) -> RawDocumentBuf,
     ) -> Result<Sample> {
         let pick = match purpose {
             Purpose::Reading => doc! { "$limit": size },
@@ -136,7 +146,7 @@ impl Connection {
         collection: &str,
         pick: Document,
         hint: Option<Hint>,
-        part: fn(&RawDocument) -> RawDocumentBuf,
+        mut part: impl FnMut(&RawDocument) -> RawDocumentBuf,
     ) -> Result<Vec<RawDocumentBuf>> {
         let mut options = AggregateOptions::default();
         options.hint = hint;
@@ -144,7 +154,7 @@ impl Connection {
             self.query(collection, Query::Aggregate(vec![pick], Box::new(options))).await?;
         let mut picked = Vec::new();
         while let Some(batch) = batches.next().await? {
-            picked.extend(documents(&batch).map(part));
+            picked.extend(documents(&batch).map(&mut part));
         }
         Ok(picked)
     }

@@ -7,19 +7,24 @@
 //! A [`Purge`] is a plain value; [`Store::plan`](crate::Store::plan) shows how its sessions are
 //! found, and [`Store::purge`](crate::Store::purge) starts it.
 
+mod batch;
 mod candidates;
 mod count;
+mod ids;
 mod pace;
 mod plan;
+mod reading;
 mod run;
 mod source;
 mod spec;
+mod windows;
 mod write;
 
 pub use crate::server::connection::MOST_IN_FLIGHT as MOST_JOBS;
+pub use batch::{Batch, Step};
 pub use count::Counted;
 pub use pace::{Cause, Pace, Throttled};
 pub(in crate::ops) use pace::{Gate, LONG_WAIT};
 pub use plan::Plan;
-pub use run::{Batch, Purging, Step};
+pub use run::Purging;
 pub use spec::{Action, Purge, Strategy};

@@ -9,7 +9,7 @@ use mongodb::options::{AggregateOptions, Collation, FindOptions};
 use super::collection::Store;
 use crate::error::{Error, Result};
 use crate::model::filter::Filter;
-use crate::model::key::Raw;
+use crate::model::raw::Raw;
 use crate::server::cursor::{Batches, Query, RawQuery};
 use crate::server::reply::{affected, documents};
 

@@ -30,6 +30,8 @@ use crate::server::reply::{affected, documents};
 
 /// `DuplicateKey`.
 const DUPLICATE_KEY: i32 = 11000;
+/// An update would replace a session by what is no document.
+const NO_DOCUMENT: i32 = 40228;
 
 /// The result of a find whose reply includes the server's clock.
 enum Sent {
@@ -295,13 +297,13 @@ impl Store {
     }
 
     pub(crate) async fn insert(&self, whole: Whole<'_>) -> Result<bool> {
-        let query = self.named(whole.id);
+        let id = whole.id;
         let now = match whole.depends_on_now(self.layout()) {
             true => self.connection.writable().await?,
             false => DateTime::MIN,
         };
         let insertion = whole.insertion(self.layout(), now)?;
-        match self.update(query, insertion.into(), true).await {
+        match self.update(self.named(id), insertion.into(), true).await {
             Ok(done) => Ok(done.upserted_id.is_some()),
             // Of two concurrent upserts of one id, the unique index accepted the other.
             Err(error) if error.code() == Some(DUPLICATE_KEY) => Ok(false),
@@ -400,7 +402,14 @@ impl Store {
                 (done, session)
             }
         });
-        Ok(done.await?.1)
+        match done.await {
+            Ok((_, done)) => Ok(done),
+            Err(error) if error.code() == Some(NO_DOCUMENT) => {
+                let what = "a field occurs twice in it, so that no update can change it: delete it";
+                Err(Error::Document(what.to_owned()))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn asking<'a>(&'a self, command: &'a str, servers: Servers<'a>) -> Asking<'a> {

@@ -149,6 +149,33 @@ fn a_layout_that_is_named_beats_a_layout_file_of_the_environment() {
 }
 
 #[test]
+fn a_layout_file_and_a_named_layout_are_those_of_a_mixed_collection() {
+    let db = Db::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.toml");
+    let mine = sessionctl::Layout::source("express-session-object").unwrap();
+    let mine = mine
+        .replace("path = \"_id\"", "path = \"sid\"")
+        .replace("require = { _id =", "require = { sid =")
+        .replace("\"express-session-object\"", "\"mine\"");
+    std::fs::write(&file, mine).unwrap();
+    let file = file.to_str().unwrap();
+    for end in [-60, 60] {
+        let own = doc! {
+            "sid": format!("own {end}"), "expires": at(end), "session": { "cookie": {} },
+        };
+        db.insert("sessions", [own, connect_mongo(&format!("builtin {end}"), at(end))]);
+    }
+    let purge = ["purge", "--expired", "--layout-file", file, "--layout", "connect-mongo-object"];
+    db.sessionctl(&purge).exits(1);
+    let purge = ["purge", "--expired", "--layout-file", file, "--layout", "connect-mongo-json"];
+    db.sessionctl(&purge).exits(0).prints("deleted 2 expired sessions");
+    let own = db.count("sessions", doc! { "sid": "own 60" });
+    let builtin = db.count("sessions", doc! { "_id": "builtin 60" });
+    assert_eq!((own, builtin, db.count("sessions", doc! {})), (1, 1, 2));
+}
+
+#[test]
 fn an_empty_collection_is_purged_of_nothing_and_knows_no_id() {
     let db = Db::new();
     db.run(doc! { "create": "sessions" });

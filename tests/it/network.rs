@@ -90,7 +90,7 @@ fn a_sweep_continues_within_thirty_seconds_after_its_connection_was_silently_cut
 
 #[test]
 fn a_command_whose_first_replies_are_lost_reads_again() {
-    for command in ["listIndexes", "aggregate", "find", "count"] {
+    for command in ["hello", "listIndexes", "aggregate", "find", "count"] {
         let way = Way::new(HASTE);
         way.db.insert("sessions", sessions(20, 10));
         way.proxy.rules([half_open(command)]);
@@ -192,7 +192,37 @@ fn a_reply_that_arrives_too_late_does_not_affect_other_commands() {
     });
 }
 
-// A garbled reply
+// A garbled message
+
+#[test]
+fn a_garbled_command_does_not_end_a_sweep() {
+    let way = Way::new(HASTE);
+    way.db.insert("sessions", sessions(1, 1));
+    let arguments = ["sweep", "--interval", "1", "--no-lease"];
+    let sweep = way.command(&arguments).start();
+    way.db.await_ids("sessions", &["live-0000"]);
+    // The server answers these with an error.
+    for way_of in [1, 4, 6] {
+        let commands = ["hello", "listIndexes", "aggregate", "find", "delete"];
+        let garbled = |command| Rule::new(command, Direction::Request, Fault::Garble(way_of));
+        way.proxy.rules(commands.map(garbled));
+        way.db.insert("sessions", sessions(1, 0));
+        way.db.await_ids("sessions", &["live-0000"]);
+    }
+    sweep.end();
+}
+
+#[test]
+fn a_garbled_command_was_not_carried_out_and_is_sent_again() {
+    let way = Way::new(HASTE);
+    way.db.insert("sessions", sessions(100, 10));
+    let garbled = |command| Rule::new(command, Direction::Request, Fault::Garble(1));
+    way.proxy.rules(["hello", "listIndexes", "aggregate", "find", "delete"].map(garbled));
+    let arguments = ["purge", "--expired", "--batch-size", "50", "--jobs", "1", "-o", "json"];
+    let report = way.command(&arguments).run().exits(0).json();
+    assert_eq!((&report["deleted"], &report["exact"]), (&100.into(), &true.into()), "{report}");
+    assert_eq!(dead(&way.db), 0);
+}
 
 #[test]
 fn a_garbled_reply_does_not_end_a_sweep() {

@@ -348,3 +348,45 @@ fn a_clear_interval_survives_its_server() {
     db.runtime.block_on(guard.stop()).unwrap();
     drop(entered);
 }
+
+/// An update by the server's clock would end mongod 6.0.5, with an invariant of `DocumentSubDiffNode`.
+#[test]
+fn a_session_that_has_a_field_twice_is_not_changed_and_its_server_lives() {
+    // Another test must not lose its server.
+    let server = own_server(Options::default());
+    for (layout, ..) in LAYOUTS {
+        let db = Db::on(&server.uri());
+        let store = db.store(layout);
+        db.runtime.block_on(store.set(ID, &json!({ "a": 1 }), HOUR)).unwrap();
+        let session = db.find("sessions", doc! {}).remove(0);
+        let names: Vec<_> = session.keys().filter(|name| *name != "_id").collect();
+        for name in names {
+            let mut twice = session.clone();
+            twice.insert("another", "field");
+            twice.insert("again", session[name].clone());
+            db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
+            db.insert_renamed("sessions", &twice, "again", name);
+            let before = db.find("sessions", doc! {});
+            let case = format!("{layout}, {name}");
+            db.runtime.block_on(async {
+                let later = Expiry::After(Duration::from_secs(7200));
+                let written = [
+                    store.set(ID, &json!({ "a": 2 }), later).await,
+                    store.set_existing(ID, &json!({ "a": 2 }), later).await.map(drop),
+                    store.touch(ID, later).await.map(drop),
+                ];
+                for written in written {
+                    match written {
+                        // What is written without the clock may be.
+                        Ok(()) => {}
+                        Err(error) => {
+                            assert!(error.to_string().contains("twice"), "{case} {error}")
+                        }
+                    }
+                }
+            });
+            let now = db.find("sessions", doc! {});
+            assert_eq!(now.len(), before.len(), "{case}");
+        }
+    }
+}

@@ -142,6 +142,33 @@ fn a_sweep_is_ready_while_its_server_answers_and_alive_all_the_time() {
     sweep.end();
 }
 
+/// A restart would only begin the delete again.
+#[test]
+fn a_sweep_whose_server_works_on_one_delete_for_long_is_alive_but_not_ready() {
+    if !crate::oracle::is_long() {
+        return;
+    }
+    let db = Db::new();
+    fill(&db);
+    let held = db.hold_deletes();
+    let address = address();
+    let arguments = ["sweep", "--interval", "1", "--no-lease", "--metrics", &address];
+    let mut sweep = db.command(&arguments).start();
+    held.wait_for_a_delete();
+    let began = Instant::now();
+    let seconds = Duration::from_secs;
+    while began.elapsed() < seconds(45) {
+        assert_eq!(get(&address, "/livez").unwrap().0, 200, "after {:?}", began.elapsed());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let (status, reason) = get(&address, "/readyz").unwrap();
+    assert!(status == 503 && reason.contains("has shown no activity for"), "{status} {reason}");
+    sweep.await_said("has shown no activity for");
+    drop(held);
+    await_status(&address, "/readyz", 200);
+    sweep.end();
+}
+
 #[test]
 fn one_that_waits_for_the_lease_is_ready_too_and_does_not_hold_it() {
     let db = Db::new();

@@ -36,9 +36,10 @@ pub enum Fault {
     Truncate,
     /// A part of it comes, and nothing more.
     Stall,
-    /// The request reaches the server twice; the client sees the first reply. A reply that comes
-    /// twice is none of these: the driver (3.9.1) does not compare numbers, so that the second would
-    /// be taken for the reply to the next command, and only another kind of reply is noticed.
+    /// The request reaches the server twice; the client sees the first reply. A `getMore` does not,
+    /// since its second reply holds the next documents, which nobody could miss. A reply that comes twice
+    /// is none of these, either: the driver (3.9.1) does not compare numbers, so that the second would be
+    /// taken for the reply to the next command, and only another kind of reply is noticed.
     Duplicate,
     /// Its structure is damaged: the way depends on the number. What still has a meaning may not get
     /// another one, which nobody could notice.
@@ -90,6 +91,8 @@ struct State {
     connections: u64,
     before: u64,
     hits: Vec<Hit>,
+    /// Ends the connections that are open.
+    open: CancellationToken,
 }
 
 /// The proxy. Dropping it closes its connections.
@@ -139,6 +142,12 @@ impl Proxy {
         self.rules([]);
     }
 
+    /// Closes all connections, with what is still to pass through them.
+    pub fn cut(&self) {
+        let mut state = lock(&self.state);
+        std::mem::take(&mut state.open).cancel();
+    }
+
     /// What was hit so far.
     pub fn hits(&self) -> Vec<Hit> {
         lock(&self.state).hits.clone()
@@ -159,10 +168,10 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 async fn accept(listener: TcpListener, server: String, state: Arc<Mutex<State>>) {
     while let Ok((client, _)) = listener.accept().await {
-        let number = {
+        let (number, closed) = {
             let mut state = lock(&state);
             state.connections += 1;
-            state.connections
+            (state.connections, state.open.child_token())
         };
         let Ok(server) = TcpStream::connect(&server).await else { continue };
         // A message is written in parts, and each part of it would wait for the other side.
@@ -172,7 +181,7 @@ async fn accept(listener: TcpListener, server: String, state: Arc<Mutex<State>>)
             number,
             messages: AtomicU64::new(0),
             names: Mutex::default(),
-            closed: CancellationToken::new(),
+            closed,
             silent: CancellationToken::new(),
         });
         let (from_client, to_client) = client.into_split();
@@ -269,7 +278,7 @@ impl Connection {
                 }
             }
             Fault::Garble(way) => {
-                garble(direction, way, &mut message);
+                garble(way, &mut message);
                 to.write_all(&message).await?;
             }
         }
@@ -330,7 +339,7 @@ impl Connection {
             None => state.chance.and_then(|(seed, per_mille)| {
                 let number = self.number.saturating_sub(state.before);
                 let mut random = Random(seed ^ (number << 32) ^ message);
-                (random.below(1000) < per_mille).then(|| any(&mut random, direction))
+                (random.below(1000) < per_mille).then(|| any(&mut random, direction, command))
             }),
         }?;
         state.hits.push(Hit { command: command.to_owned(), direction, fault });
@@ -338,23 +347,22 @@ impl Connection {
     }
 }
 
-fn any(random: &mut Random, direction: Direction) -> Fault {
+fn any(random: &mut Random, direction: Direction, command: &str) -> Fault {
     match (random.below(9), direction) {
         (0, _) => Fault::Drop,
         (1, _) => Fault::HalfOpen,
         (2, _) => Fault::Stall,
         (3, _) => Fault::Close,
         (4, _) => Fault::Truncate,
-        (5, Direction::Request) => Fault::Duplicate,
+        (5, Direction::Request) if command != "getMore" => Fault::Duplicate,
         (6, _) => Fault::Delay(Duration::from_millis(random.below(600))),
         _ => Fault::Garble(random.below(8) as u8),
     }
 }
 
-/// Damages the structure of a message. A request only in a way that the server ends its connection
-/// for: in others it answers with an error, as to a program that is wrong.
-fn garble(direction: Direction, way: u8, message: &mut Vec<u8>) {
-    let way = if direction == Direction::Request { 0 } else { way };
+/// Damages the structure of a message. The server ends the connection of such a request, or answers with
+/// an error, as to a program that is wrong.
+fn garble(way: u8, message: &mut Vec<u8>) {
     let set = |message: &mut Vec<u8>, at: usize, value: i32| {
         message[at..at + 4].copy_from_slice(&value.to_le_bytes());
     };

@@ -189,7 +189,8 @@ impl ReplicaSet {
     pub fn step_down(&self) -> usize {
         let old = self.primary();
         let command = doc! { "replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 5 };
-        self.admin(old, command);
+        // On a busy machine the others may not catch up in time.
+        wait("the primary stepped down", || self.try_admin(old, command.clone()).is_some());
         let mut new = old;
         wait("another member is the primary", || {
             new = self.primary();

@@ -226,16 +226,17 @@ fn choose_layout(global: &mut Global, matches: &ArgMatches) -> Result<(), Refusa
         return Err(Refusal::Own(sentence, "omit auto, or the names"));
     }
     match (typed("layout"), typed("layout_file")) {
-        (true, true) => {
-            let sentence = "--layout and --layout-file cannot be used together".into();
-            Err(Refusal::Own(sentence, "pass only one of them"))
+        // The two together are the layouts of a mixed collection.
+        (true, true) if global.layout_name().is_none() => {
+            let sentence = "--layout auto and --layout-file cannot be used together".into();
+            return Err(Refusal::Own(sentence, "pass only one of them"));
         }
-        (true, false) => {
-            global.layout_file = None;
-            Ok(())
-        }
-        _ => Ok(()),
+        (true, true) => {}
+        (true, false) => global.layout_file = None,
+        (false, _) if global.layout_file.is_some() => global.layout = vec![AUTO.to_owned()],
+        (false, _) => {}
     }
+    Ok(())
 }
 
 /// Only some commands take several collections.

@@ -317,19 +317,22 @@ impl Context {
     }
 }
 
-/// The layout of a file, else those with these names, joined with `+`; `None` for `auto`.
+/// The layout of a file, and those with these names, joined with `+`; `None` for `auto` alone.
 pub fn layouts(name: &str, file: Option<&Path>) -> Result<Option<Layouts>, Failure> {
+    let mut all = Vec::new();
     if let Some(path) = file {
         let action = format!("use {}", path.display());
         let text = read_text(path).map_err(|error| {
             Failure::new(Exit::Failed, format!("could not {action}: {}", reason(&error)))
         })?;
-        return Layout::from_toml(&text).map(|layout| Some(layout.into())).doing(&action);
+        all.push(Layout::from_toml(&text).doing(&action)?);
     }
-    if name == AUTO {
-        return Ok(None);
+    if name != AUTO {
+        let named = name.split('+').map(|name| Layout::named(name).cloned());
+        all.extend(named.collect::<sessionctl::Result<Vec<_>>>().doing("choose a layout")?);
     }
-    let named = name.split('+').map(|name| Layout::named(name).cloned());
-    let named = named.collect::<sessionctl::Result<Vec<_>>>();
-    named.and_then(Layouts::together).doing("choose a layout")
+    match all.is_empty() {
+        true => Ok(None),
+        false => Layouts::together(all).doing("choose a layout"),
+    }
 }

@@ -160,3 +160,33 @@ pub(super) fn has_only(value: impl Into<Bson>, letters: &str) -> Document {
 pub(super) fn is_text(value: &str) -> Document {
     doc! { "$eq": [{ "$type": value }, "string"] }
 }
+
+/// Whether the document has no field twice, not looking into its documents. The server spends less on this
+/// than on one field by its name.
+pub(crate) fn has_each_field_once() -> Document {
+    let count = |document: Bson| doc! { "$size": { "$objectToArray": document } };
+    // Merging keeps one field of each name.
+    let merged = doc! { "$mergeObjects": ["$$ROOT"] };
+    doc! { "$eq": [count("$$ROOT".into()), count(merged.into())] }
+}
+
+/// Whether no field on the way is there twice, as an expression. An update by a pipeline would set both,
+/// even if it only reads the field, and mongod 6.0.5 ends when they change (an invariant of
+/// `DocumentSubDiffNode`).
+pub(crate) fn is_single(path: &str) -> Document {
+    let mut outer = "$$ROOT".to_owned();
+    let mut singles = Vec::new();
+    for name in path.split('.') {
+        let is_named = doc! { "$eq": ["$$this.k", { "$literal": name }] };
+        let fields = doc! { "$objectToArray": &outer };
+        let named = doc! { "$filter": { "input": fields, "cond": is_named } };
+        let is_document = doc! { "$eq": [{ "$type": &outer }, "object"] };
+        let is_single = doc! { "$lte": [{ "$size": named }, 1] };
+        singles.push(doc! { "$cond": [is_document, is_single, true] });
+        outer = match outer.as_str() {
+            "$$ROOT" => format!("${name}"),
+            outer => format!("{outer}.{name}"),
+        };
+    }
+    doc! { "$and": singles }
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::definition::Layout;
-use super::expressions::within;
+use super::expressions::{is_single, within};
 use super::rule::{Kind, Rule};
 use super::{dates, derived};
 use crate::error::{Error, Result};
@@ -135,27 +135,6 @@ fn written(rule: &Rule, millis: Document) -> Document {
         Some(Unit::S) => doc! { "$divide": [millis, 1000] },
         Some(Unit::Ns) => doc! { "$toLong": { "$multiply": [millis, 1_000_000_i64] } },
     }
-}
-
-/// An expression for whether no field on the path occurs twice. An update with a pipeline would set
-/// both occurrences, even if it only reads the field. With another field between the two, mongod
-/// 6.0.5 crashes (an invariant of `DocumentSubDiffNode`).
-fn is_single(path: &str) -> Document {
-    let mut outer = "$$ROOT".to_owned();
-    let mut singles = Vec::new();
-    for name in path.split('.') {
-        let is_named = doc! { "$eq": ["$$this.k", { "$literal": name }] };
-        let fields = doc! { "$objectToArray": &outer };
-        let named = doc! { "$filter": { "input": fields, "cond": is_named } };
-        let is_document = doc! { "$eq": [{ "$type": &outer }, "object"] };
-        let is_single = doc! { "$lte": [{ "$size": named }, 1] };
-        singles.push(doc! { "$cond": [is_document, is_single, true] });
-        outer = match outer.as_str() {
-            "$$ROOT" => format!("${name}"),
-            outer => format!("{outer}.{name}"),
-        };
-    }
-    doc! { "$and": singles }
 }
 
 /// If the expiry is nested, its parent must be a document. A value of another type is not replaced.

@@ -2,12 +2,17 @@
 
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument};
+use serde_json::error::Category;
 
 use super::bson_check::{Checked, LARGEST, check};
-use crate::model::key::count_values;
+use super::large_line;
+use crate::model::shape::count_values;
 
 /// The longest line, in bytes: twice the largest document. Longer lines are too expensive to parse.
 pub(super) const LONGEST: usize = 32 << 20;
+
+/// Lines from this size on, in bytes, are not decoded as a whole.
+pub(super) const LARGE: usize = 1 << 20;
 
 /// The most values that a document may have to be a line: decoded, each takes some hundred bytes.
 const MOST_VALUES: usize = 100_000;
@@ -26,7 +31,7 @@ pub(super) enum Unread {
 /// it has too many values.
 pub(super) fn line(document: &RawDocument) -> Option<Vec<u8>> {
     let bytes = document.as_bytes();
-    if check(bytes) != Checked::Whole || count_values(bytes, MOST_VALUES)? >= MOST_VALUES {
+    if check(bytes) != Checked::Whole || count_values(bytes, MOST_VALUES) >= MOST_VALUES {
         return None;
     }
     // A `Document` keeps only one of two fields with the same name. The comparison below detects
@@ -43,20 +48,24 @@ pub(super) fn line(document: &RawDocument) -> Option<Vec<u8>> {
 
 /// The document in a line.
 pub(super) fn parse(line: &[u8]) -> Result<RawDocumentBuf, Unread> {
-    let json: serde_json::Value = serde_json::from_slice(line).map_err(|error| {
-        let what = match error.classify() {
-            serde_json::error::Category::Eof => return Unread::Cut,
-            _ => format!("a line with invalid JSON at column {}", error.column()),
-        };
-        Unread::Wrong(what)
-    })?;
     let wrong = |what: &str| Unread::Wrong(what.to_owned());
-    // The crate's error message repeats the value.
-    let Ok(Bson::Document(document)) = Bson::try_from(json) else {
-        return Err(wrong("a line that is not an Extended JSON document"));
+    let no_document = "a line that is not an Extended JSON document";
+    let unread = |error: serde_json::Error| match error.classify() {
+        Category::Eof => Unread::Cut,
+        // The message repeats the value.
+        Category::Data => wrong(no_document),
+        _ => Unread::Wrong(format!("a line with invalid JSON at column {}", error.column())),
     };
-    let raw = RawDocumentBuf::try_from(&document)
-        .map_err(|_| wrong("a line that cannot be converted to BSON"))?;
+    let raw = if line.len() > LARGE {
+        large_line::read(line).map_err(unread)?
+    } else {
+        let json: serde_json::Value = serde_json::from_slice(line).map_err(unread)?;
+        let Ok(Bson::Document(document)) = Bson::try_from(json) else {
+            return Err(wrong(no_document));
+        };
+        RawDocumentBuf::try_from(&document)
+            .map_err(|_| wrong("a line that cannot be converted to BSON"))?
+    };
     match raw.as_bytes().len() <= LARGEST {
         true => Ok(raw),
         false => Err(wrong("a document larger than the server's limit")),

@@ -12,7 +12,7 @@ use super::bson_check::{Checked, check, length};
 use super::file::{Lock, in_use, is_regular, unusable};
 use super::format::{Compression, Encoding, Format};
 use super::frames::{Filled, Frames, another_follows};
-use super::json::{LONGEST, Unread, parse};
+use super::json::{LARGE, LONGEST, Unread, parse};
 use crate::error::{Error, Result};
 
 /// The documents of an archive, in order. The iterator ends after an error.
@@ -209,10 +209,22 @@ impl Reader {
                 if let Checked::Wrong(why) = check(bytes) {
                     return Err(self.damaged(&format!("not a BSON document: {why}")));
                 }
-                let document = RawDocumentBuf::from_bytes(bytes.to_vec());
-                let document = document.map_err(|_| self.damaged("not a BSON document"))?;
-                self.taken += length;
-                return Ok(Some(document));
+                let bytes = match length > LARGE {
+                    // The buffer itself, rather than a copy.
+                    true => {
+                        self.buffer.drain(..self.taken);
+                        self.taken = 0;
+                        let rest = self.buffer.split_off(length);
+                        std::mem::replace(&mut self.buffer, rest)
+                    }
+                    false => {
+                        let bytes = bytes.to_vec();
+                        self.taken += length;
+                        bytes
+                    }
+                };
+                let document = RawDocumentBuf::from_bytes(bytes);
+                return document.map(Some).map_err(|_| self.damaged("not a BSON document"));
             }
         }
         if self.phase == Phase::Draining && !rest.is_empty() {
@@ -259,6 +271,11 @@ impl Reader {
             self.taken += length + usize::from(end.is_some());
             self.searched = 0;
             self.sound.unended = end.is_none();
+            if length > LARGE {
+                self.buffer.drain(..self.taken);
+                self.buffer.shrink_to_fit();
+                self.taken = 0;
+            }
             if document.is_some() {
                 return Ok(document);
             }

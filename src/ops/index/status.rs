@@ -6,7 +6,7 @@ use bson::{Document, doc};
 
 use crate::error::Need;
 use crate::model::index_spec::{IndexSpec, LONGEST_TTL, truthy};
-use crate::model::layout::{Layout, TtlIndex};
+use crate::model::layout::{Layout, LifetimeFrom, TtlIndex};
 
 impl IndexSpec {
     /// Whether it differs from the wanted index only in `expireAfterSeconds`.
@@ -125,7 +125,15 @@ pub fn status(layout: &Layout, indexes: &[IndexSpec], lifetime: Option<Duration>
     };
     if wanted_seconds.is_none() && state != TtlState::Installed {
         let need = if ttl.only_null.is_some() { Need::IdleLimit } else { Need::Lifetime };
-        let what = format!("the documents of {} do not store the lifetime", layout.name);
+        let in_index = need == Need::Lifetime
+            && layout.expiry.iter().any(|rule| rule.lifetime_from == Some(LifetimeFrom::Index));
+        let what = match in_index {
+            true => format!(
+                "only the TTL index stores the lifetime of {}, and without it no session expires",
+                layout.name
+            ),
+            false => format!("the documents of {} do not store the lifetime", layout.name),
+        };
         return unsupported(what, Some(need));
     }
     let installed = found.filter(|_| state == TtlState::Installed).and_then(IndexSpec::seconds);

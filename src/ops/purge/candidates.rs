@@ -5,10 +5,11 @@ use bson::{Bson, Document, RawDocument, doc, rawdoc};
 
 use super::spec::{Action, Purge};
 use crate::model::document::{FieldPath, Found, find};
-use crate::model::key::{DOCUMENT, Key, Raw, compared};
+use crate::model::key::{Key, compared};
 use crate::model::layout::{Layout, Layouts};
 use crate::model::payload::Payload;
 use crate::model::query::Query;
+use crate::model::raw::{DOCUMENT, Raw};
 
 /// Values up to this size, in bytes, are repeated in the write; a command holds 48 MB in all.
 const REPEATED: usize = 64 << 10;

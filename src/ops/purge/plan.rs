@@ -6,12 +6,14 @@ use std::collections::VecDeque;
 use bson::raw::cstr;
 use bson::{Bson, Document, doc, rawdoc};
 
-use super::source::{Expiry, Group, Ids, Keys, Part, Walk};
+use super::ids::{Group, Ids, Keys};
+use super::source::Part;
 use super::spec::{Purge, Strategy};
+use super::windows::{Expiry, Walk};
 use crate::error::Result;
 use crate::model::filter::{Filter, all, any};
 use crate::model::index_spec::IndexSpec;
-use crate::model::key::Raw;
+use crate::model::raw::Raw;
 use crate::store::{Store, joined};
 
 /// The plan of a purge.

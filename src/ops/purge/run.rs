@@ -3,71 +3,30 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bson::{Bson, DateTime, Document, RawDocument};
+use bson::{Bson, DateTime, Document};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::candidates::{Candidates, Scope};
+use super::batch::{Batch, Step};
+use super::candidates::Candidates;
 use super::pace::{Cause, Gate, LONG_WAIT, Throttled};
-use super::source::{By, Source};
+use super::reading::By;
+use super::source::Source;
 use super::spec::{Action, Purge, Strategy};
 use super::write::{Writer, Written};
 use crate::error::{Error, Result};
-use crate::model::key::Key;
 use crate::ops::archive::Archive;
 use crate::server::backoff::Retries;
 use crate::server::connection::Topology;
 use crate::store::{Identity, Store};
 
+mod flights;
+
 /// At a limited rate, at least this many batches start per second: small ones, rather than bursts.
 const STARTS_A_SECOND: u32 = 4;
 
-/// The result of one batch.
-#[derive(Debug, Clone, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Batch {
-    /// Sessions that were deleted, or ended.
-    pub done: u64,
-    /// Sessions that were read for it but no longer matched at the write: they were renewed or removed
-    /// meanwhile. None if the sessions were not read.
-    pub spared: Option<u64>,
-    /// Whether `done` is exact; if a connection broke during a write, it is "at least".
-    pub exact: bool,
-    /// How many of `done` are in the archive; `None` without an archive.
-    pub archived: Option<u64>,
-    /// Sessions that were kept because the archive cannot represent them.
-    pub kept: u64,
-    /// Sessions that the server refused to change, because of their content.
-    pub refused: u64,
-    /// The short ids of some of those that were kept or refused.
-    pub left: Vec<String>,
-    /// Why the first of them was refused.
-    pub why: Option<String>,
-    /// The ids by which the store finds its sessions, if the purge reports them. Sessions that were
-    /// spared are among them.
-    pub ids: Vec<Key>,
-    /// The users of these sessions, if the purge reports users.
-    pub users: Vec<Option<String>>,
-    /// The range of the expiry or of the `_id` that was written, if no sessions were read.
-    pub window: Option<bson::RawDocumentBuf>,
-    /// The duration of the write.
-    pub took: Duration,
-}
-
-/// What happens next in a purge.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Step {
-    /// A batch was written.
-    Batch(Batch),
-    /// It waits: reported at once if the server has to catch up, and at intervals during any long wait.
-    /// Reading the stream continues the wait.
-    Paused(Cause),
-}
-
-/// How many kept or refused sessions of a batch are named.
-const NAMED: usize = 3;
 /// How often a new plan is made after the index in use was lost.
 const MOST_PLANS: u32 = 5;
 
@@ -403,81 +362,6 @@ impl Purging {
         let size = self.purge.batch_size.unwrap_or_else(|| self.strategy.batch_size());
         let share = self.purge.pace.rate.map(|rate| (rate / STARTS_A_SECOND).max(1));
         share.map_or(size, |share| size.min(share))
-    }
-
-    /// Writes the candidates to the archive, if there is one. Removes those that it cannot
-    /// represent, and returns their keys.
-    async fn keep(&mut self, mut candidates: Candidates) -> Result<(Candidates, Vec<Key>)> {
-        let Some(mut archive) = self.archive.take() else { return Ok((candidates, Vec::new())) };
-        let documents = std::mem::take(&mut candidates.documents);
-        let writing = tokio::task::spawn_blocking(move || {
-            let batch: Vec<&RawDocument> = documents.iter().map(|document| &**document).collect();
-            let written = archive.write(&batch);
-            (archive, written)
-        });
-        let Ok((archive, written)) = writing.await else { return Err(lost()) };
-        self.archive = Some(archive);
-        let kept = candidates.retain(&written?.archived);
-        Ok((candidates, kept))
-    }
-
-    fn start(&mut self, mut candidates: Candidates, kept: &[Key]) {
-        let expected = candidates.count;
-        self.gate.throttle.begin(Instant::now(), expected);
-        let window = match &candidates.scope {
-            Scope::Window { range, .. } => Some(range.clone()),
-            Scope::Keys(_) | Scope::Each(_) => None,
-        };
-        let spared = window.is_none().then_some(expected);
-        let ids = std::mem::take(&mut candidates.ids);
-        let users = std::mem::take(&mut candidates.users);
-        let left = kept.iter().take(NAMED).map(Key::short).collect();
-        let batch =
-            Batch { spared, kept: kept.len() as u64, left, ids, users, window, ..Batch::default() };
-        let writer = self.writer.clone();
-        // In its own task, because a driver future must not be dropped.
-        self.flights
-            .push(tokio::spawn(async move { (expected, batch, writer.write(candidates).await) }));
-    }
-
-    /// The result of a batch; `None` if it failed completely.
-    async fn landed(&mut self, flight: Result<(u64, Batch, Written), JoinError>) -> Option<Batch> {
-        let Ok((expected, mut batch, written)) = flight else {
-            self.exact = false;
-            self.failure = Some(lost());
-            return None;
-        };
-        let Written { done, exact, took, refused, error } = written;
-        self.gate.throttle.end(Instant::now(), expected, done, took);
-        let may_count_twice = self.sharded && done > 0;
-        self.exact &= exact && !may_count_twice;
-        batch.refused = refused.len() as u64;
-        batch.why = refused.first().map(|(_, why)| why.to_string());
-        let named = refused.iter().map(|(key, _)| key.short());
-        batch.left.extend(named.take(NAMED.saturating_sub(batch.left.len())));
-        let mut spared = batch.spared.map(|read| read.saturating_sub(done + batch.refused));
-        if error.is_none() && spared > Some(0) {
-            let checked = self.check_collection().await;
-            if !matches!(checked, Ok(true)) {
-                spared = Some(0);
-            }
-            self.failure = self.failure.take().or(checked.err());
-        }
-        if let (Some(source), Some(spared)) = (&mut self.source, spared) {
-            source.spared(spared);
-        }
-        // Sessions that an earlier attempt may have written were not renewed.
-        batch.spared = spared.map(|spared| if exact && error.is_none() { spared } else { 0 });
-        batch.archived = self.purge.archive.then_some(done);
-        (batch.done, batch.exact, batch.took) = (done, exact && !may_count_twice, took);
-        if self.dry && self.flights.is_empty() {
-            self.dry = false;
-        }
-        let failed = error.is_some();
-        if let Some(error) = error {
-            self.fail(error);
-        }
-        (!failed || done > 0).then_some(batch)
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -22,6 +22,8 @@ use super::clients::{Clients, Link};
 
 /// For a server that cannot report its running commands, the limit is `maxTimeMS` plus this.
 const BEYOND_MAX_TIME: Duration = Duration::from_secs(10);
+/// A reply is late after this time at the latest.
+const LATE: Duration = Duration::from_secs(10);
 /// The range of limits that a connection string can set.
 const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
@@ -120,6 +122,9 @@ pub(super) struct Troubles(Arc<Shared>);
 struct Shared {
     /// The commands with overdue replies, by the time since when they are.
     overdue: Mutex<BTreeMap<Instant, String>>,
+    /// How many replies are late, overdue or not, and when one last was.
+    late: AtomicUsize,
+    last_late: Mutex<Option<Instant>>,
     /// Why the last command failed, if it did not reach a server or got no reply.
     failed: Mutex<Option<String>>,
     has_failed: AtomicBool,
@@ -130,6 +135,12 @@ impl Troubles {
     pub(super) fn overdue(&self) -> Option<(String, Duration)> {
         let all = lock(&self.0.overdue);
         all.first_key_value().map(|(since, command)| (command.clone(), since.elapsed()))
+    }
+
+    /// Whether a reply is late, or was so a moment ago: its command may have been sent again.
+    pub(super) fn has_late(&self) -> bool {
+        self.0.late.load(Ordering::Relaxed) > 0
+            || lock(&self.0.last_late).is_some_and(|last| last.elapsed() < LATE * 2)
     }
 
     pub(super) fn failed(&self) -> Option<String> {
@@ -211,7 +222,7 @@ pub(super) async fn reply<T: Send + 'static>(
     tokio::select! {
         biased;
         reply = &mut work => return Ok(reply),
-        () = sleep(waits.limits.patience) => {}
+        () = sleep(waits.limits.patience.min(LATE)) => {}
     }
     // Boxed, so that the future of the common case stays small.
     match Box::pin(late(clients, waits, pending, began, &mut work)).await {
@@ -234,8 +245,13 @@ async fn late<T: Send + 'static>(
     let Waits { limits, troubles } = waits;
     // The time since when the command has not been seen.
     let mut since = began;
-    let mut listed = Listed { troubles, since: None };
+    let mut listed = Listed::new(troubles);
     let mut second = None;
+    tokio::select! {
+        biased;
+        reply = &mut *work => return Ok(reply),
+        () = sleep(limits.patience.saturating_sub(began.elapsed())) => {}
+    }
     loop {
         if second.is_none() {
             second = clients.second().ok();
@@ -284,7 +300,12 @@ struct Listed<'a> {
     since: Option<Instant>,
 }
 
-impl Listed<'_> {
+impl<'a> Listed<'a> {
+    fn new(troubles: &'a Troubles) -> Self {
+        troubles.0.late.fetch_add(1, Ordering::Relaxed);
+        Self { troubles, since: None }
+    }
+
     fn set(&mut self, since: Option<Instant>, command: &str) {
         if since != self.since {
             if let Some(old) = self.since.take() {
@@ -301,6 +322,8 @@ impl Listed<'_> {
 impl Drop for Listed<'_> {
     fn drop(&mut self) {
         self.set(None, "");
+        *lock(&self.troubles.0.last_late) = Some(Instant::now());
+        self.troubles.0.late.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

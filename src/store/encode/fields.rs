@@ -5,8 +5,13 @@ use mongodb::options::UpdateModifications;
 
 use crate::error::{Error, Result};
 use crate::model::document::{FieldPath, Unit};
-use crate::model::layout::{BsonType, Clock, Kind, Layout, Meaning, Rule};
+use crate::model::layout::{
+    BsonType, Clock, Kind, Layout, Meaning, Rule, has_each_field_once, is_single,
+};
 use crate::store::expiry::{Expiry, LONGEST_MS, later, millis};
+
+/// What no document is replaced by: the server refuses the update, before mongod 6.0.5 ends on it.
+const NO_DOCUMENT: Bson = Bson::Null;
 
 /// The fields that an update changes.
 #[derive(Debug, Default)]
@@ -120,11 +125,20 @@ impl Changes {
     /// The update that changes no field unless `condition` holds. The server does not write an
     /// update without changes.
     pub(super) fn update_if(self, condition: Document) -> UpdateModifications {
-        let whole =
-            |(path, put): &(FieldPath, Put)| !path.contains('.') && !matches!(put, Put::Nothing);
-        if !self.0.iter().all(whole) {
-            return self.each_if(&condition).update();
+        match self.is_whole() {
+            true => self.merged_if(Some(condition)),
+            false => self.each_if(&condition).staged(),
         }
+    }
+
+    /// Whether it sets fields of the document itself, and removes none.
+    fn is_whole(&self) -> bool {
+        let is_whole =
+            |(path, put): &(FieldPath, Put)| !path.contains('.') && !matches!(put, Put::Nothing);
+        self.0.iter().all(is_whole)
+    }
+
+    fn merged_if(self, condition: Option<Document>) -> UpdateModifications {
         // One condition takes the server half as long as one per field, and one literal less than
         // several.
         let literals = self.is_literal();
@@ -139,8 +153,12 @@ impl Changes {
             fields
         };
         let renewed = doc! { "$mergeObjects": ["$$ROOT", fields] };
-        let choice = doc! { "$cond": [condition, renewed, "$$ROOT"] };
-        UpdateModifications::Pipeline(vec![doc! { "$replaceWith": choice }])
+        let changed: Bson = match condition {
+            Some(condition) => doc! { "$cond": [condition, renewed, "$$ROOT"] }.into(),
+            None => renewed.into(),
+        };
+        let changed = doc! { "$cond": [has_each_field_once(), changed, NO_DOCUMENT] };
+        UpdateModifications::Pipeline(vec![doc! { "$replaceWith": changed }])
     }
 
     /// Whether nothing depends on the server's clock.
@@ -157,14 +175,36 @@ impl Changes {
         self
     }
 
-    /// The simplest form: `$set` rather than a pipeline if possible. The order of new fields
-    /// differs between the two.
+    /// The simplest form: `$set` rather than a pipeline if possible. The server refuses a pipeline
+    /// for a document in which a field occurs twice.
     pub(super) fn update(self) -> UpdateModifications {
-        let literals = self.is_literal();
+        match (self.is_literal(), self.is_whole()) {
+            (true, _) => self.plain(),
+            (false, true) => self.merged_if(None),
+            (false, false) => self.staged(),
+        }
+    }
+
+    fn plain(self) -> UpdateModifications {
+        let (mut set, mut unset) = (Document::new(), Document::new());
+        for (path, put) in self.0 {
+            match put {
+                Put::Value(value) => set.insert(path, value),
+                Put::Now(_) | Put::Nothing => unset.insert(path, ""),
+            };
+        }
+        // Before 5.0 the server refuses one that is empty (9).
+        let operators = [("$set", set), ("$unset", unset)];
+        let needed = operators.into_iter().filter(|(_, fields)| !fields.is_empty());
+        let update = needed.map(|(name, fields)| (name.to_owned(), fields.into())).collect();
+        UpdateModifications::Document(update)
+    }
+
+    fn staged(self) -> UpdateModifications {
+        let once: Vec<_> = self.0.iter().map(|(path, _)| is_single(path)).collect();
         let (mut set, mut unset) = (Document::new(), Vec::new());
         for (path, put) in self.0 {
             match put {
-                Put::Value(value) if literals => set.insert(path, value),
                 Put::Value(value) => set.insert(path, doc! { "$literal": value }),
                 Put::Now(expression) => set.insert(path, expression),
                 Put::Nothing => {
@@ -173,15 +213,8 @@ impl Changes {
                 }
             };
         }
-        if literals {
-            let unset: Document = unset.into_iter().map(|path| (path.into(), "".into())).collect();
-            // Before 5.0, the server refuses an empty one (9).
-            let operators = [("$set", set), ("$unset", unset)];
-            let needed = operators.into_iter().filter(|(_, fields)| !fields.is_empty());
-            let update = needed.map(|(name, fields)| (name.to_owned(), fields.into())).collect();
-            return UpdateModifications::Document(update);
-        }
-        let mut stages = vec![doc! { "$set": set }];
+        let single = doc! { "$cond": [{ "$and": once }, "$$ROOT", NO_DOCUMENT] };
+        let mut stages = vec![doc! { "$replaceWith": single }, doc! { "$set": set }];
         if !unset.is_empty() {
             let unset: Vec<_> = unset.iter().map(FieldPath::as_str).collect();
             stages.push(doc! { "$unset": unset });

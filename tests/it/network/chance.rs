@@ -70,8 +70,7 @@ fn whatever_happens_to_a_message_a_command_ends_and_reports_what_happened() {
                     let command = COMMANDS[(seed % COMMANDS.len() as u64) as usize];
                     let started = Instant::now();
                     // One that fails keeps none of the others from running.
-                    let Ok(came_to) =
-                        catch_unwind(AssertUnwindSafe(|| run(&way, seed, command)))
+                    let Ok(came_to) = catch_unwind(AssertUnwindSafe(|| run(&way, seed, command)))
                     else {
                         failed.lock().unwrap().push((seed, command));
                         continue;
@@ -117,7 +116,9 @@ fn tell(figures: &str) {
 fn run(way: &Way, seed: u64, command: &'static str) -> String {
     let mut random = Random(seed.wrapping_mul(0x2545_F491_4F6C_DD1D));
     let (db, case) = (&way.db, format!("seed {seed}, {command}"));
+    // A message of the run before could come late.
     way.proxy.clear();
+    way.proxy.cut();
     db.run(doc! { "dropDatabase": 1 });
     db.insert("sessions", sessions(DEAD as usize, LIVE as usize));
     let folder = tempfile::tempdir().unwrap();

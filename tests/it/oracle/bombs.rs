@@ -9,7 +9,7 @@ use super::generator::originals;
 use super::value::{Fields, Value};
 use super::{Rules, insert, is_long, tell};
 use crate::stores::quiet_uri;
-use crate::support::{Db, Run};
+use crate::support::{Db, Run, at, connect_mongo};
 
 /// Less where many tests run: what bounds the values is reached all the same.
 fn size() -> usize {
@@ -168,4 +168,45 @@ fn megabytes_of_any_payload_are_read_in_less_than_150_mb() {
     let (most, what) = all.last().unwrap();
     tell(&format!("bombs: highest memory {} MB: {what}", most / 1000));
     assert!(beyond.is_empty(), "{beyond:#?}");
+}
+
+/// A line as earlier versions wrote it, of so many values that all of them together, decoded, would take a
+/// gigabyte in the long form.
+fn line_of_many_values() -> Vec<u8> {
+    let start = r#"{"_id":"many","expires":{"$date":{"$numberLong":"1"}},"session":"{}","many":["#;
+    let mut line = filled(start.as_bytes(), br#"{"$numberInt":"7"},"#);
+    line.pop();
+    line.extend(b"]}\n");
+    line
+}
+
+#[test]
+fn the_largest_sessions_are_examined_archived_and_restored_in_less_than_150_mb() {
+    let db = Db::on(&quiet_uri());
+    let folder = tempfile::tempdir().unwrap();
+    let (archive, lines) = (folder.path().join("a.bson"), folder.path().join("a.ndjson"));
+    let (archive, many) = (archive.to_str().unwrap(), lines.to_str().unwrap());
+    let sessions = if is_long() { 30 } else { 5 };
+    for n in 0..sessions {
+        let mut session = connect_mongo(&format!("large-{n:02}"), at(-60));
+        session.insert("session", format!("{{\"a\":\"{}\"}}", "x".repeat((16 << 20) - 300)));
+        db.insert("sessions", [session]);
+    }
+    fs::write(&lines, line_of_many_values()).unwrap();
+    let commands: [&[&str]; 5] = [
+        &["doctor", "-o", "json"],
+        &["stats", "-o", "json"],
+        &["purge", "--expired", "--archive", archive],
+        &["restore", archive, "--yes"],
+        &["restore", many, "--yes"],
+    ];
+    for command in commands {
+        let (run, most) = measured(&db, command);
+        assert!(matches!(run.code, Some(0 | 4)), "{run:#?}");
+        tell(&format!("bombs: {} MB for {}", most / 1000, command[0]));
+        assert!(most < MOST, "{most} kB for {command:?}");
+    }
+    assert_eq!(db.count("sessions", bson::doc! {}), sessions + 1);
+    let many = db.one("sessions", "_id", "many");
+    assert!(many.get_array("many").unwrap().len() > size() / 20);
 }

@@ -54,6 +54,9 @@ pub(super) fn index(facts: &Facts) -> Result<Finding, Unknown> {
     }
     let status = facts.index_status(layout);
     let what = match (&status.reason, &layout.ttl_index) {
+        (Some(reason), _) if status.need.is_some() => {
+            format!("there is no TTL index, and the lifetime is unknown: {reason}")
+        }
         (Some(reason), _) => format!("no TTL index is possible: {reason}"),
         (None, Some(ttl)) => format!("there is no working TTL index on {}", ttl.key),
         (None, None) => "there is no TTL index".to_owned(),

@@ -124,7 +124,8 @@ impl Sweeping {
             }
             if let Some(file) = &global.layout_file {
                 add("--layout-file", path_text("--layout-file", &place(file))?);
-            } else if let Some(name) = global.layout_name() {
+            }
+            if let Some(name) = global.layout_name() {
                 add("--layout", checked("--layout", &name)?);
             }
             if let Some(lifetime) = global.lifetime {

@@ -45,7 +45,8 @@ impl Commands {
         }
         if let Some(path) = &global.layout_file {
             options.push(("--layout-file", path.display().to_string()));
-        } else if let Some(name) = global.layout_name() {
+        }
+        if let Some(name) = global.layout_name() {
             options.push(("--layout", name));
         }
         options.extend(global.lifetime.map(|it| ("--lifetime", it.as_secs().to_string())));

@@ -19,10 +19,10 @@ use crate::daemon::metrics::{Metrics, PassResult};
 use crate::daemon::notify::Notify;
 use crate::daemon::textfile::TextFile;
 
-/// A sweep without activity for this long is stuck.
-const SILENCE: Duration = Duration::from_secs(300);
-/// A waiting sweep shows activity every ten seconds, so a shorter silence means nothing.
+/// A sweep without activity for two intervals does not work, but within these limits: while it waits, it
+/// reports every ten seconds, and a single batch may take minutes.
 const SHORTEST_SILENCE: Duration = Duration::from_secs(30);
+const LONGEST_SILENCE: Duration = Duration::from_secs(300);
 /// How often to check the connection, which sends no events.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -45,9 +45,7 @@ impl Health {
     pub fn open(context: &Context, args: &ServiceArgs) -> Result<Self, Failure> {
         let metrics = Metrics::default();
         let notify = Notify::from_env();
-        let silence = notify.watchdog().unwrap_or(SILENCE).max(SHORTEST_SILENCE);
-        let heartbeats =
-            Arc::new(Heartbeats { silence, connection: OnceLock::new(), beats: Mutex::default() });
+        let heartbeats = Arc::new(Heartbeats::new(notify.watchdog().unwrap_or(LONGEST_SILENCE)));
         let server = match args.metrics {
             Some(address) => {
                 let listener = http::bind(address)?;
@@ -87,21 +85,21 @@ impl Health {
 
     /// Reports to systemd that all sweeps are alive, and what they do. Returns messages to log.
     pub fn check(&mut self) -> Option<String> {
-        let is_live = self.heartbeats.live();
-        if is_live.is_ok() {
+        if self.heartbeats.live().is_ok() {
             self.notify.alive();
         }
         self.send_status();
+        let active = self.heartbeats.active();
         let overdue = self.heartbeats.overdue();
         // Each is reported only once, however long it lasts.
-        let subject = match (&is_live, &overdue) {
+        let subject = match (&active, &overdue) {
             (Err(_), _) => Some("silence".to_owned()),
             (Ok(()), Some((command, _))) => Some(command.clone()),
             (Ok(()), None) => None,
         };
         let is_new = subject.is_some() && subject != self.warned;
         self.warned = subject;
-        let text = is_live.err().or(overdue.map(|(_, text)| text));
+        let text = active.err().or(overdue.map(|(_, text)| text));
         text.filter(|_| is_new)
     }
 
@@ -110,7 +108,8 @@ impl Health {
         self.metrics.describe(namespace, interval);
         // A sweep without a lease works as if it held one.
         self.metrics.lease(namespace, !has_lease);
-        self.heartbeats.beats().insert(namespace.to_owned(), Heartbeat::new());
+        let silence = self.heartbeats.silence(interval);
+        self.heartbeats.beats().insert(namespace.to_owned(), Heartbeat::new(silence));
     }
 
     /// Stops reporting a namespace.
@@ -251,7 +250,8 @@ fn skew(now: DateTime) -> f64 {
 /// The activity of the sweeps.
 #[derive(Debug)]
 struct Heartbeats {
-    silence: Duration,
+    /// The longest of all silences.
+    longest: Duration,
     connection: OnceLock<Connection>,
     beats: Mutex<BTreeMap<String, Heartbeat>>,
 }
@@ -259,6 +259,8 @@ struct Heartbeats {
 #[derive(Debug)]
 struct Heartbeat {
     last: Instant,
+    /// How long it may be silent.
+    silence: Duration,
     /// Why the namespace cannot be swept now.
     trouble: Option<String>,
     /// Whether this process sweeps it, rather than stand by.
@@ -266,13 +268,33 @@ struct Heartbeat {
 }
 
 impl Heartbeat {
-    fn new() -> Self {
+    fn new(silence: Duration) -> Self {
         let trouble = Some("no server has answered yet".to_owned());
-        Self { last: Instant::now(), trouble, works: false }
+        Self { last: Instant::now(), silence, trouble, works: false }
     }
 }
 
 impl Heartbeats {
+    fn new(longest: Duration) -> Self {
+        let longest = longest.clamp(SHORTEST_SILENCE, LONGEST_SILENCE);
+        Self { longest, connection: OnceLock::new(), beats: Mutex::default() }
+    }
+
+    /// For how long a sweep of this interval may be silent.
+    fn silence(&self, interval: Duration) -> Duration {
+        interval.saturating_mul(2).clamp(SHORTEST_SILENCE, self.longest)
+    }
+
+    /// Whether all sweeps have shown activity lately.
+    fn active(&self) -> Result<(), String> {
+        let beats = self.beats();
+        let silent = beats.iter().find(|(_, beat)| beat.last.elapsed() > beat.silence);
+        silent.map_or(Ok(()), |(namespace, beat)| {
+            let seconds = beat.last.elapsed().as_secs();
+            Err(format!("the sweep of {namespace} has shown no activity for {seconds} s"))
+        })
+    }
+
     fn beats(&self) -> MutexGuard<'_, BTreeMap<String, Heartbeat>> {
         self.beats.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -315,12 +337,11 @@ impl Heartbeats {
 
 impl Probes for Heartbeats {
     fn live(&self) -> Result<(), String> {
-        let beats = self.beats();
-        let silent = beats.iter().find(|(_, beat)| beat.last.elapsed() > self.silence);
-        silent.map_or(Ok(()), |(namespace, beat)| {
-            let seconds = beat.last.elapsed().as_secs();
-            Err(format!("the sweep of {namespace} has shown no activity for {seconds} s"))
-        })
+        // A new start would end a wait for a server that works on a long command, and begin it again.
+        match self.connection.get().is_some_and(Connection::waits) {
+            true => Ok(()),
+            false => self.active(),
+        }
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -330,7 +351,7 @@ impl Probes for Heartbeats {
             return Err(format!("{namespace}: {trouble}"));
         }
         drop(beats);
-        self.trouble().map_or_else(|| self.live(), Err)
+        self.trouble().map_or_else(|| self.active(), Err)
     }
 }
 
@@ -339,8 +360,11 @@ mod tests {
     use super::*;
 
     fn heartbeats(namespaces: &[&str]) -> Heartbeats {
-        let beats = namespaces.iter().map(|name| ((*name).to_owned(), Heartbeat::new())).collect();
-        Heartbeats { silence: SILENCE, connection: OnceLock::new(), beats: Mutex::new(beats) }
+        let heartbeats = Heartbeats::new(LONGEST_SILENCE);
+        let beat = || Heartbeat::new(heartbeats.silence(Duration::from_secs(60)));
+        let beats = namespaces.iter().map(|name| ((*name).to_owned(), beat()));
+        heartbeats.beats().extend(beats);
+        heartbeats
     }
 
     fn set(heartbeats: &Heartbeats, namespace: &str, change: impl FnOnce(&mut Heartbeat)) {
@@ -361,9 +385,20 @@ mod tests {
     fn one_that_is_silent_for_too_long_is_not_alive() {
         let heartbeats = heartbeats(&["a.s", "b.s"]);
         assert_eq!(heartbeats.live(), Ok(()));
-        let long_ago = Instant::now().checked_sub(SILENCE * 2).unwrap();
-        set(&heartbeats, "b.s", |beat| beat.last = long_ago);
-        assert!(heartbeats.live().unwrap_err().contains("b.s has shown no activity for 600 s"));
+        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+        set(&heartbeats, "b.s", |beat| beat.last = ago(119));
+        assert_eq!(heartbeats.live(), Ok(()));
+        set(&heartbeats, "b.s", |beat| beat.last = ago(121));
+        assert!(heartbeats.live().unwrap_err().contains("b.s has shown no activity for 121 s"));
+    }
+
+    #[test]
+    fn a_silence_of_two_intervals_is_too_long_but_for_short_and_long_intervals() {
+        let heartbeats = Heartbeats::new(LONGEST_SILENCE);
+        let silence = |seconds| heartbeats.silence(Duration::from_secs(seconds)).as_secs();
+        assert_eq!((silence(1), silence(60), silence(3600)), (30, 120, 300));
+        let watched = Heartbeats::new(Duration::from_secs(90));
+        assert_eq!(watched.silence(Duration::from_secs(60)).as_secs(), 90);
     }
 
     #[test]

@@ -1,0 +1,98 @@
+//! Batches in flight: archived first, then written, and counted when their result is known.
+
+use std::time::Instant;
+
+use bson::RawDocument;
+use tokio::task::JoinError;
+
+use super::{Purging, lost};
+use crate::error::Result;
+use crate::model::key::Key;
+use crate::ops::purge::batch::Batch;
+use crate::ops::purge::candidates::{Candidates, Scope};
+use crate::ops::purge::write::Written;
+
+/// How many kept or refused sessions of a batch are named.
+const NAMED: usize = 3;
+impl Purging {
+    /// Writes the candidates to the archive, if there is one. Removes those that it cannot
+    /// represent, and returns their keys.
+    pub(super) async fn keep(
+        &mut self,
+        mut candidates: Candidates,
+    ) -> Result<(Candidates, Vec<Key>)> {
+        let Some(mut archive) = self.archive.take() else { return Ok((candidates, Vec::new())) };
+        let documents = std::mem::take(&mut candidates.documents);
+        let writing = tokio::task::spawn_blocking(move || {
+            let batch: Vec<&RawDocument> = documents.iter().map(|document| &**document).collect();
+            let written = archive.write(&batch);
+            (archive, written)
+        });
+        let Ok((archive, written)) = writing.await else { return Err(lost()) };
+        self.archive = Some(archive);
+        let kept = candidates.retain(&written?.archived);
+        Ok((candidates, kept))
+    }
+
+    pub(super) fn start(&mut self, mut candidates: Candidates, kept: &[Key]) {
+        let expected = candidates.count;
+        self.gate.throttle.begin(Instant::now(), expected);
+        let window = match &candidates.scope {
+            Scope::Window { range, .. } => Some(range.clone()),
+            Scope::Keys(_) | Scope::Each(_) => None,
+        };
+        let spared = window.is_none().then_some(expected);
+        let ids = std::mem::take(&mut candidates.ids);
+        let users = std::mem::take(&mut candidates.users);
+        let left = kept.iter().take(NAMED).map(Key::short).collect();
+        let batch =
+            Batch { spared, kept: kept.len() as u64, left, ids, users, window, ..Batch::default() };
+        let writer = self.writer.clone();
+        // In its own task, because a driver future must not be dropped.
+        self.flights
+            .push(tokio::spawn(async move { (expected, batch, writer.write(candidates).await) }));
+    }
+
+    /// The result of a batch; `None` if it failed completely.
+    pub(super) async fn landed(
+        &mut self,
+        flight: Result<(u64, Batch, Written), JoinError>,
+    ) -> Option<Batch> {
+        let Ok((expected, mut batch, written)) = flight else {
+            self.exact = false;
+            self.failure = Some(lost());
+            return None;
+        };
+        let Written { done, exact, took, refused, error } = written;
+        self.gate.throttle.end(Instant::now(), expected, done, took);
+        let may_count_twice = self.sharded && done > 0;
+        self.exact &= exact && !may_count_twice;
+        batch.refused = refused.len() as u64;
+        batch.why = refused.first().map(|(_, why)| why.to_string());
+        let named = refused.iter().map(|(key, _)| key.short());
+        batch.left.extend(named.take(NAMED.saturating_sub(batch.left.len())));
+        let mut spared = batch.spared.map(|read| read.saturating_sub(done + batch.refused));
+        if error.is_none() && spared > Some(0) {
+            let checked = self.check_collection().await;
+            if !matches!(checked, Ok(true)) {
+                spared = Some(0);
+            }
+            self.failure = self.failure.take().or(checked.err());
+        }
+        if let (Some(source), Some(spared)) = (&mut self.source, spared) {
+            source.spared(spared);
+        }
+        // Sessions that an earlier attempt may have written were not renewed.
+        batch.spared = spared.map(|spared| if exact && error.is_none() { spared } else { 0 });
+        batch.archived = self.purge.archive.then_some(done);
+        (batch.done, batch.exact, batch.took) = (done, exact && !may_count_twice, took);
+        if self.dry && self.flights.is_empty() {
+            self.dry = false;
+        }
+        let failed = error.is_some();
+        if let Some(error) = error {
+            self.fail(error);
+        }
+        (!failed || done > 0).then_some(batch)
+    }
+}
