@@ -8,7 +8,8 @@ use bson::{Bson, DateTime, Document, RawDocument};
 
 use crate::error::Fate;
 use crate::model::document::owned;
-use crate::model::key::{Key, Raw};
+use crate::model::key::Key;
+use crate::model::raw::Raw;
 
 /// What happened to a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
