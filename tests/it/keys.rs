@@ -9,11 +9,16 @@ use sessionctl::archive::Reader;
 
 use crate::support::{Db, at, becomes, connect_mongo, long_id, session, with};
 
-/// Inserts `document` after each byte `from` in it became `to`.
+/// Inserts `document` after each byte `from` in its `_id` became `to`. Elsewhere such a byte may be a
+/// part of a date.
 fn insert_patched(db: &Db, document: &Document, (from, to): (u8, u8)) {
     let command = doc! { "insert": "sessions", "documents": [document] };
     let mut bytes = RawDocumentBuf::try_from(&command).unwrap().into_bytes();
-    bytes.iter_mut().filter(|byte| **byte == from).for_each(|byte| *byte = to);
+    let id = RawDocumentBuf::try_from(&doc! { "_id": document["_id"].clone() }).unwrap();
+    let id = &id.as_bytes()[4..id.as_bytes().len() - 1];
+    let at = bytes.windows(id.len()).position(|window| window == id).unwrap();
+    let id = &mut bytes[at..at + id.len()];
+    id.iter_mut().filter(|byte| **byte == from).for_each(|byte| *byte = to);
     let command = RawDocumentBuf::from_bytes(bytes).unwrap();
     let database = db.client.database(&db.name);
     let reply = db.runtime.block_on(database.run_raw_command(command).into_future()).unwrap();
