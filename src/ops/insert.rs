@@ -8,7 +8,8 @@ use bson::{Bson, Document, rawdoc};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
-use crate::model::key::{Key, Raw, among};
+use crate::model::key::{Key, among};
+use crate::model::raw::Raw;
 use crate::server::backoff::Retries;
 use crate::server::connection::Connection;
 use crate::server::cursor::{Query, RawQuery};
