@@ -43,6 +43,26 @@ pub(crate) enum Feature {
 }
 
 impl Feature {
+    const ALL: [Self; 6] = [
+        Self::NowInFind,
+        Self::NowInUpdate,
+        Self::BsonSize,
+        Self::Facet,
+        Self::FilteredCollections,
+        Self::RetryableWrites,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::NowInFind => "$$NOW in finds",
+            Self::NowInUpdate => "$$NOW in updates",
+            Self::BsonSize => "$bsonSize",
+            Self::Facet => "$facet",
+            Self::FilteredCollections => "filters of listCollections",
+            Self::RetryableWrites => "retryable writes",
+        }
+    }
+
     /// The name of the feature in the server's message.
     fn words(self) -> &'static [&'static str] {
         match self {
@@ -90,6 +110,13 @@ impl Flavour {
     /// Whether the server is known to lack this.
     pub(crate) fn lacks(&self, feature: Feature) -> bool {
         self.0.lacks.load(Ordering::Relaxed) & feature.bit() != 0
+    }
+
+    /// What the server has refused so far, because it lacks it.
+    #[must_use]
+    pub fn lacking(&self) -> Vec<&'static str> {
+        let lacks = |feature: &Feature| self.lacks(*feature);
+        Feature::ALL.into_iter().filter(lacks).map(Feature::name).collect()
     }
 
     /// Whether the error shows that the server lacks this, which was unknown before.
@@ -165,6 +192,21 @@ impl fmt::Display for Spread {
             f,
             "the clocks of the cluster differ by {seconds} s: {latest} is ahead of {earliest}"
         )
+    }
+}
+
+impl fmt::Display for Flavour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.topology() {
+            None => "no server has answered",
+            Some(Topology::Standalone) => "a standalone server",
+            Some(Topology::ReplicaSet) => "a replica set",
+            Some(Topology::Sharded) => "a sharded cluster",
+        })?;
+        match self.lacking() {
+            lacks if lacks.is_empty() => Ok(()),
+            lacks => write!(f, ", without {}", lacks.join(", ")),
+        }
     }
 }
 

@@ -122,6 +122,16 @@ case $tool in
         export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$cache/python-packages-$digest
         exec python3 "$packages/server.py" "$@"
         ;;
+    secantus-server)
+        # tests/secantus/server.py, with the packages of its requirements.
+        packages=$(cd "$(dirname "$0")/../secantus" && pwd)
+        digest=$({ python3 --version && cat "$packages/requirements.txt"; } | sha256sum | cut -c 1-16)
+        tool="the packages of tests/secantus/requirements.txt"
+        remedy="make python3 -m pip work, with Python 3.11 or later"
+        fetched "secantus-packages-$digest" pip -r "$packages/requirements.txt"
+        export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$cache/secantus-packages-$digest
+        exec python3 "$packages/server.py" "$@"
+        ;;
     mongosh)
         # Always this version: what doctor prints for it is to work as it is printed.
         packages=$(cd "$(dirname "$0")/../mongosh" && pwd)

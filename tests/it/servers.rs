@@ -28,6 +28,11 @@ impl Other {
         Self { db, servers }
     }
 
+    /// A server that is what it seems.
+    pub fn real(uri: &str) -> Self {
+        Self { db: Db::on(uri), servers: Vec::new() }
+    }
+
     /// The connection string of these servers.
     pub fn uri_of(&self, servers: &[&Disguise]) -> String {
         let hosts: Vec<_> = servers.iter().map(|server| server.address().to_string()).collect();
@@ -36,6 +41,9 @@ impl Other {
     }
 
     pub fn uri(&self) -> String {
+        if self.servers.is_empty() {
+            return self.db.uri.clone();
+        }
         self.uri_of(&self.servers.iter().collect::<Vec<_>>())
     }
 

@@ -196,6 +196,14 @@ pub fn run(invocation: Invocation) -> Result<Exit, Failure> {
 
 /// Runs a command that needs a runtime.
 async fn one(context: &Context, command: &Command) -> Result<Exit, Failure> {
+    let outcome = dispatch(context, command).await;
+    if outcome.is_ok() {
+        context.describe_server();
+    }
+    outcome
+}
+
+async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::List(args) if args.follow => list::follow::run(context, args).await,
         Command::List(args) => reading(context, list::run(context, args)).await,

@@ -9,6 +9,7 @@ use sessionctl::collections::Choice;
 pub use sessionctl::collections::Purpose;
 use sessionctl::connection::Connection;
 use sessionctl::error::reason;
+use sessionctl::flavour::Flavour;
 use sessionctl::layout::detect::Certainty;
 use sessionctl::{Layout, Layouts, Store};
 
@@ -39,6 +40,8 @@ pub struct Context {
     pub command_line: Vec<String>,
     /// With several collections, the document that the output is a part of.
     pub joined: Option<Arc<Joined>>,
+    /// What the server is that a connection was opened to.
+    server: OnceCell<Flavour>,
 }
 
 impl Context {
@@ -53,7 +56,8 @@ impl Context {
         let signals = Signals::listen(hangup).map_err(|error| {
             Failure::new(Exit::Failed, format!("could not listen for signals: {}", reason(&error)))
         })?;
-        Ok(Self { global, uri, read: OnceCell::new(), signals, command_line, joined: None })
+        let (read, server) = (OnceCell::new(), OnceCell::new());
+        Ok(Self { global, uri, read, signals, command_line, joined: None, server })
     }
 
     /// The same context, for one of several collections.
@@ -65,6 +69,7 @@ impl Context {
             signals: self.signals.clone(),
             command_line: self.command_line.clone(),
             joined: Some(Arc::clone(joined)),
+            server: OnceCell::new(),
         }
     }
 
@@ -181,6 +186,7 @@ impl Context {
         let connection = Connection::open(uri.trim(), self.global.db.as_deref()).await;
         let connection = connection.doing("connect")?;
         self.warn_of_ignored(&connection);
+        let _ = self.server.set(connection.flavour().clone());
         Ok(connection)
     }
 
@@ -201,6 +207,13 @@ impl Context {
             format!("could not {action}: the login {login} lacks the right {right} on {namespace}");
         Err(Failure::new(Exit::Failed, sentence)
             .hint("`sessionctl help rights` lists what each command needs, as createRole commands"))
+    }
+
+    /// With `-v`, names the kind of the server, and what it lacks as far as the command met it.
+    pub fn describe_server(&self) {
+        if let Some(server) = self.server.get().filter(|_| self.global.verbose) {
+            self.note("note", format!("the server is {server}"));
+        }
     }
 
     /// Warns if the clocks of a sharded cluster differed when the server's clock was read.

@@ -42,10 +42,10 @@ impl Layout {
         };
         let field = rule.field();
         // A date, or the least value of an array, as in an index. Values of later BSON types sort
-        // after all dates, so the two comparisons check the type as well.
+        // after all dates, so the type is checked as well.
         let dated = doc! { "$and": [
             { "$gte": [{ "$min": &field }, Clock::Server.limit(rule)] },
-            { "$lte": [{ "$min": &field }, DateTime::MAX] },
+            { "$eq": [{ "$type": { "$min": &field } }, "date"] },
         ] };
         let absent = [("missing", rule.missing), ("null", rule.null)];
         let endless = absent.into_iter().filter(|(_, meaning)| *meaning == Meaning::Endless);

@@ -280,43 +280,57 @@ impl Form {
         let find = doc! { "$regexFind": { "input": value, "regex": self.pattern } };
         let find = doc! { "$cond": [has_only(value, self.letters), find, Bson::Null] };
         let number = |at: usize| doc! { "$toInt": group(at) };
-        let month = match self.month {
+        let month: Document = match self.month {
             Month::Number(at) => group(at),
             Month::Name(at) => {
                 let place = doc! { "$indexOfArray": [MONTHS, group(at)] };
                 doc! { "$arrayElemAt": [NUMBERS_OF_MONTHS, place] }
             }
         };
-        let zone: Bson = match self.zone {
-            None => "UTC".into(),
-            Some(at) => doc! { "$cond": [{ "$eq": [group(at), "Z"] }, "UTC", group(at)] }.into(),
-        };
+        let zone: Bson = self.zone.map_or("Z".into(), |at| group(at).into());
         let millisecond = self.fraction.map_or(Bson::from("000"), |at| {
             let digits = doc! { "$concat": [{ "$ifNull": [group(at), ""] }, "000"] };
             doc! { "$substrBytes": [digits, 0, 3] }.into()
         });
         let [hour, minute, second] = [0, 1, 2].map(|more| group(self.hour + more));
-        let text = doc! { "$concat": [
-            group(self.year), "-", month, "-", group(self.day), "T",
-            hour, ":", minute, ":", second, ".", millisecond,
-        ] };
         // Amazon DocumentDB has no `$dateFromParts`.
-        let date = doc! { "$dateFromString": {
-            "dateString": text, "timezone": "$$zone", "onError": Bson::Null,
-        } };
-        let there = doc! { "date": "$$date", "timezone": "$$zone" };
-        let mut agrees = vec![doc! { "$eq": [{ "$dayOfMonth": &there }, number(self.day)] }];
+        let date_of = |text: Vec<Bson>| {
+            doc! { "$dateFromString": {
+                "dateString": { "$concat": text }, "onError": Bson::Null,
+            } }
+        };
+        let day: Vec<Bson> = vec![
+            group(self.year).into(),
+            "-".into(),
+            month.into(),
+            "-".into(),
+            group(self.day).into(),
+            "T".into(),
+        ];
+        let midnight = [day.clone(), vec!["00:00:00Z".into()]].concat();
+        let time: Vec<Bson> = vec![
+            hour.into(),
+            ":".into(),
+            minute.into(),
+            ":".into(),
+            second.into(),
+            ".".into(),
+            millisecond,
+            zone,
+        ];
+        // The server may take the 30th of February for a day in March.
+        let mut agrees = vec![doc! { "$eq": [{ "$dayOfMonth": "$$day" }, number(self.day)] }];
         if let Some(at) = self.weekday {
-            agrees.push(doc! { "$eq": [{ "$dayOfWeek": there }, place(group(at), &WEEKDAYS)] });
+            agrees.push(doc! { "$eq": [{ "$dayOfWeek": "$$day" }, place(group(at), &WEEKDAYS)] });
         }
+        let dated = date_of([day, time].concat());
         let checked = doc! { "$let": {
-            "vars": { "date": date },
-            "in": { "$cond": [{ "$and": agrees }, "$$date", Bson::Null] },
+            "vars": { "day": date_of(midnight) },
+            "in": { "$cond": [{ "$and": agrees }, dated, Bson::Null] },
         } };
-        let zoned = doc! { "$let": { "vars": { "zone": zone }, "in": checked } };
         doc! { "$let": {
             "vars": { "found": find },
-            "in": { "$cond": [{ "$eq": ["$$found", Bson::Null] }, others, zoned] },
+            "in": { "$cond": [{ "$eq": ["$$found", Bson::Null] }, others, checked] },
         } }
     }
 }

@@ -10,6 +10,7 @@ use crate::model::index_spec::IndexSpec;
 use crate::model::layout::detect::Verdict;
 use crate::model::layout::{Layout, Layouts};
 use crate::server::connection::Topology;
+use crate::server::flavour::Spread;
 use crate::server::replication::Lag;
 use crate::server::reply::affected;
 
@@ -37,6 +38,8 @@ pub struct Facts {
     pub writable: bool,
     /// The server's product and version.
     pub version: Fact<Version>,
+    /// What the server lacks, as far as it has refused it.
+    pub lacks: Vec<&'static str>,
     /// The kind of collection.
     pub place: Fact<Place>,
     /// Its indexes.
@@ -292,6 +295,8 @@ pub struct Clocks {
     pub members: Vec<(String, Skew)>,
     /// Members that did not answer.
     pub silent: Vec<String>,
+    /// How far the clocks of a sharded cluster are apart, if by more than a second.
+    pub spread: Option<Spread>,
 }
 
 /// The difference between two clocks, in milliseconds.

@@ -111,6 +111,7 @@ impl Doctor {
             kind,
             writable: hello.get_bool("isWritablePrimary").unwrap_or(false),
             version,
+            lacks: connection.flavour().lacking(),
             place,
             indexes,
             stats,
@@ -120,7 +121,7 @@ impl Doctor {
             looked,
             survey,
             oldest,
-            clocks: clocks(connection, &hello).await,
+            clocks: clocks(connection, collection, &hello).await,
             rights: rights(connection).await,
             lag: connection.lag().await,
         })
@@ -132,7 +133,11 @@ async fn version(connection: &Connection, hello: &Document) -> Fact<Version> {
     let mut hosts: Vec<_> = connection.address().split(',').map(str::to_owned).collect();
     hosts.extend(members(hello));
     hosts.extend(hello.get_str("me").map(str::to_owned));
-    Ok(Version::read(&reply, hosts))
+    let mut version = Version::read(&reply, hosts);
+    // Azure DocumentDB shows itself there alone.
+    let inside = hello.get_document("internal").ok().into_iter().flat_map(Document::keys);
+    version.keys.extend(inside.cloned());
+    Ok(version)
 }
 
 /// The members that are visible to clients.
@@ -393,7 +398,7 @@ pub(crate) async fn sweeper(connection: &Connection, collection: &str) -> Fact<O
     Ok(first_batch(&reply).into_iter().next().and_then(read))
 }
 
-async fn clocks(connection: &Connection, hello: &Document) -> Fact<Clocks> {
+async fn clocks(connection: &Connection, collection: &str, hello: &Document) -> Fact<Clocks> {
     let local = ask_for_clock(connection, None).await?;
     let mut clocks = Clocks { local: Skew { ahead: -local.ahead, ..local }, ..Clocks::default() };
     let primary = hello.get_str("primary").unwrap_or_default();
@@ -406,6 +411,10 @@ async fn clocks(connection: &Connection, hello: &Document) -> Fact<Clocks> {
             }
             Err(_) => clocks.silent.push(member),
         }
+    }
+    if Topology::of(hello) == Topology::Sharded {
+        connection.deciding_clock(Some(collection)).await?;
+        clocks.spread = connection.clock_spread();
     }
     Ok(clocks)
 }

@@ -30,6 +30,7 @@ fn healthy() -> Facts {
         kind: Topology::ReplicaSet,
         writable: true,
         version: Ok(version(&doc! { "version": "8.0.4", "gitVersion": "x" }, &["db1:27017"])),
+        lacks: Vec::new(),
         place: Ok(Place::Collection),
         indexes: Ok(vec![IndexSpec(index)]),
         stats: Ok(Stats { reusable: Some(0), ..Stats::default() }),
@@ -124,7 +125,7 @@ fn what_only_speaks_like_mongodb_is_named() {
             "localhost:10255",
         ),
         (
-            "Azure Cosmos DB",
+            "Azure DocumentDB",
             doc! { "version": "7.0.0", "versionArray": [7, 0, 0, 0], "bits": 64 },
             "c.abc.mongocluster.cosmos.azure.com:10260",
         ),

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::{Other, living, sessions};
 use crate::personalities::{COSMOS, DOCUMENTDB, FERRETDB, MONGODB_8, MONGOS, VCORE};
 use crate::personality::{Line, Personality};
-use crate::support::{at, connect_mongo, now};
+use crate::support::{Tool, at, connect_mongo, now};
 
 /// A task, and what is done for it.
 type Task = (&'static str, fn(&Other));
@@ -217,6 +217,15 @@ fn failures(server: &Other) -> Vec<(&'static str, String)> {
 fn all_work(personality: &'static Personality) {
     let failures = failures(&Other::new(personality));
     assert!(failures.is_empty(), "{}: {failures:#?}", personality.name);
+}
+
+/// SecantusDB is a server by other people, written in Python.
+#[test]
+fn everything_works_on_secantusdb() {
+    let mut server = Tool::start("secantus-server", &[]);
+    let port = server.line();
+    let failures = failures(&Other::real(&format!("mongodb://127.0.0.1:{port}")));
+    assert!(failures.is_empty(), "{failures:#?}");
 }
 
 #[test]

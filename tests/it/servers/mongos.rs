@@ -6,7 +6,7 @@ use bson::doc;
 use super::{Other, living, sessions};
 use crate::personalities::MONGOS;
 use crate::personality::{Line, Migration, Personality, Refusal, Trait};
-use crate::support::at;
+use crate::support::{at, becomes, now};
 
 const HOUR: i64 = 3_600_000;
 const NO_RIGHT: Refusal = Refusal { code: 13, name: "Unauthorized", message: "not authorized" };
@@ -89,6 +89,54 @@ fn a_router_that_is_behind_ends_nothing_early_and_only_waits() {
     assert_eq!(living(&cluster.db), 10, "{purge:?}");
     assert_eq!(cluster.db.count("sessions", doc! {}), 10, "{purge:?}");
     purge.never_shows("clocks");
+}
+
+#[test]
+fn two_sweepers_behind_routers_with_different_clocks_never_both_hold_the_lease() {
+    let cluster = Other::of(&[&MONGOS, &MONGOS]);
+    cluster.servers[1].set_clock(HOUR);
+    cluster.db.insert("sessions", sessions(5, 5));
+    let arguments = ["sweep", "--interval", "1", "--lease", "2"];
+    let sweep = |server: usize| {
+        let uri = cluster.uri_of(&[&cluster.servers[server]]);
+        cluster.command(&arguments).env("SESSIONCTL_URI", &uri).start()
+    };
+    let lease = || {
+        let leases = cluster.db.find("sessionctl_leases", doc! {});
+        leases.into_iter().find(|lease| lease.contains_key("holder"))
+    };
+    let first = sweep(0);
+    becomes("somebody has the lease", &lease, Option::is_some);
+    let mut second = sweep(1);
+    second.await_said("standing by");
+    // Longer than the lease lasts without a renewal.
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(4);
+    while std::time::Instant::now() < until {
+        let lease = lease().unwrap();
+        assert_eq!(lease.get_i64("fence").unwrap(), 1, "{lease}");
+        let left =
+            lease.get_datetime("until").unwrap().timestamp_millis() - now().timestamp_millis();
+        assert!(left <= 2000, "the clock of the shard decides, not a router's: {lease}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    first.end();
+    becomes("the other one has the lease", &lease, |lease| {
+        lease.as_ref().is_some_and(|lease| lease.get_i64("fence").is_ok_and(|fence| fence == 2))
+    });
+    second.end();
+    assert_eq!(living(&cluster.db), 5);
+}
+
+#[test]
+fn a_limit_on_the_lag_of_shards_is_refused_with_what_holds_instead() {
+    let cluster = Other::new(&MONGOS);
+    cluster.db.insert("sessions", sessions(5, 5));
+    let purge = cluster.command(&["purge", "--expired", "--max-lag", "5s"]).run().exits(1);
+    purge
+        .says("a mongos does not report the replication lag of its shards")
+        .says("each batch waits for a majority")
+        .fails_in_one_sentence();
+    assert_eq!(cluster.db.count("sessions", doc! {}), 10);
 }
 
 #[test]

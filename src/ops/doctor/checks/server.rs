@@ -25,11 +25,18 @@ struct Product {
 
 const PRODUCTS: &[Product] = &[
     Product {
+        name: "Azure DocumentDB",
+        hosts: &[".mongocluster.cosmos.azure.com"],
+        keys: &["documentdb_versions", "cosmos_versions"],
+        meaning: "its TTL is not that of MongoDB: run `sweep` if the check `expired` fails",
+    },
+    Product {
         name: "Azure Cosmos DB",
         hosts: &[".cosmos.azure.com"],
         keys: &["_t"],
-        meaning: "with request units, its TTL uses only _ts (the last write) and a field ttl: run \
-                  `sweep` to delete sessions by their own expiry",
+        meaning: "with request units, its TTL uses only _ts (the last write) and a field ttl, unless \
+                  the account has EnableTtlOnCustomPath: run `sweep` to delete sessions by their own \
+                  expiry",
     },
     Product {
         name: "Amazon DocumentDB",
@@ -46,6 +53,10 @@ const PRODUCTS: &[Product] = &[
                   `sweep` if the check `expired` fails",
     },
 ];
+
+/// What orphaned documents do to the TTL monitor of 7.0 and 8.0 on shards.
+const HELD_UP: &str = "orphaned documents can hold up its TTL monitor (SERVER-92779): run `sweep` if \
+                       the check `expired` fails";
 
 /// When the support of a MongoDB version ends: year, month, day.
 const ENDS: &[((u32, u32), &str)] = &[
@@ -75,11 +86,22 @@ pub(super) fn product(facts: &Facts) -> Result<Finding, Unknown> {
         Topology::ReplicaSet => "a secondary, which runs no TTL monitor",
         Topology::Sharded => "a sharded cluster",
     };
+    let lacks = match facts.lacks.as_slice() {
+        [] => String::new(),
+        lacks => format!(", without {}", lacks.join(", ")),
+    };
     Ok(match PRODUCTS.iter().find(|product| product.is(version)) {
-        None => Finding::pass(format!("MongoDB {}, {kind}", version.text)),
         Some(product) => {
-            let what = format!("{}, compatible with MongoDB {}", product.name, version.text);
+            let what = format!("{}, compatible with MongoDB {}{lacks}", product.name, version.text);
             Finding::warn(what, product.meaning)
+        }
+        None => {
+            let what = format!("MongoDB {}, {kind}{lacks}", version.text);
+            let holds_up = matches!(version.number, [7 | 8, 0, _]);
+            match facts.kind == Topology::Sharded && holds_up {
+                true => Finding::warn(what, HELD_UP),
+                false => Finding::pass(what),
+            }
         }
     })
 }
@@ -197,6 +219,11 @@ fn apart(skew: Skew, whose: &str) -> String {
 /// Whether the members that may become the primary agree with it.
 pub(super) fn member_clocks(facts: &Facts) -> Result<Finding, Unknown> {
     let clocks = facts.clocks.as_ref()?;
+    if let Some(spread) = &clocks.spread {
+        let meaning = "the earliest decides what sessionctl ends; applications see sessions expire too \
+                       early or too late: synchronize the clocks";
+        return Ok(Finding::warn(spread.to_string(), meaning));
+    }
     let off = |(_, skew): &&(String, Skew)| skew.exceeds(APART_MS);
     if let Some((name, skew)) = clocks.members.iter().find(off) {
         let what = format!("the clock of {name} is {}", apart(*skew, "the primary's"));
@@ -209,6 +236,7 @@ pub(super) fn member_clocks(facts: &Facts) -> Result<Finding, Unknown> {
     }
     Ok(Finding::pass(match (facts.kind, clocks.members.len()) {
         (Topology::Standalone, _) => "there is only one server".to_owned(),
+        (Topology::Sharded, _) => "the clocks of the cluster agree".to_owned(),
         (_, 0) => "there are no other members".to_owned(),
         (_, count) => format!("the primary and {count} other members agree on the time"),
     }))

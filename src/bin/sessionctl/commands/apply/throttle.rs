@@ -70,9 +70,15 @@ impl ThrottleArgs {
             Lag::Behind(_) => {}
             Lag::Unknown(error) => {
                 let failure = Failure::of(action, &error);
-                let is_right = matches!(error, Error::Unauthorized { .. });
-                let hint = "grant the role clusterMonitor, or omit --max-lag";
-                return Err(if is_right { failure.hint(hint) } else { failure });
+                return Err(match error {
+                    Error::Unauthorized { .. } => {
+                        failure.hint("grant the role clusterMonitor, or omit --max-lag")
+                    }
+                    Error::Unsupported(_) => failure.hint(
+                        "omit --max-lag: each batch waits for a majority of the members it writes to",
+                    ),
+                    _ => failure,
+                });
             }
         }
         Ok(())
