@@ -219,13 +219,15 @@ fn all_work(personality: &'static Personality) {
     assert!(failures.is_empty(), "{}: {failures:#?}", personality.name);
 }
 
-/// SecantusDB is a server by other people, written in Python.
+/// SecantusDB is a server by other people, written in Python. In 0.7.0b3, `{$gte: [DATE, "$$NOW"]}` is
+/// true of any date in an update, so that the library's store revives expired sessions there.
 #[test]
-fn everything_works_on_secantusdb() {
+fn everything_but_the_librarys_store_works_on_secantusdb() {
     let mut server = Tool::start("secantus-server", &[]);
     let port = server.line();
     let failures = failures(&Other::real(&format!("mongodb://127.0.0.1:{port}")));
-    assert!(failures.is_empty(), "{failures:#?}");
+    let names: Vec<_> = failures.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["the library's store"], "{failures:#?}");
 }
 
 #[test]
