@@ -308,8 +308,12 @@ fn a_lease_that_has_run_out_sweeps_nothing() {
 fn clocks_are_apart_only_where_that_is_certain() {
     let facts = |ahead: i64, unsure: i64| {
         let skew = Skew { ahead, unsure };
-        let clocks =
-            Clocks { local: skew, members: vec![("db2:27017".into(), skew)], silent: vec![] };
+        let clocks = Clocks {
+            local: skew,
+            members: vec![("db2:27017".into(), skew)],
+            silent: vec![],
+            spread: None,
+        };
         Facts { clocks: Ok(clocks), ..healthy() }
     };
     finds(&facts(-90_000, 5), "clock-here", Outcome::Warn, "90 seconds behind the server's");
