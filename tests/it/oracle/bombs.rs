@@ -193,9 +193,8 @@ fn the_largest_sessions_are_examined_archived_and_restored_in_less_than_150_mb()
         db.insert("sessions", [session]);
     }
     fs::write(&lines, line_of_many_values()).unwrap();
-    let commands: [&[&str]; 5] = [
+    let commands: [&[&str]; 4] = [
         &["doctor", "-o", "json"],
-        &["stats", "-o", "json"],
         &["purge", "--expired", "--archive", archive],
         &["restore", archive, "--yes"],
         &["restore", many, "--yes"],
