@@ -151,7 +151,7 @@ fn without_a_change_stream_scans_are_compared() {
     let db = Db::new();
     before(&db);
     let mut running = follow(&db, &["--user", "asa"]);
-    running.await_said("every 1 s");
+    running.await_said(" s; a session that");
     every_change_is_listed(&db, &running);
     running.signal("TERM");
     let said = running.wait().exits(0);
@@ -165,13 +165,13 @@ fn following_ends_with_its_reader_or_after_a_number_of_events() {
     let (reader, writer) = std::io::pipe().unwrap();
     let arguments = ["list", "--follow", "-o", "csv"];
     let mut running = db.command(&arguments).stdout(Stdio::from(writer)).start();
-    running.await_said("every 1 s");
+    running.await_said(" s; a session that");
     drop(reader);
     running.wait().exits(0);
 
     let mut running =
         db.command(&["list", "--follow", "-n", "2", "--columns", "event,user"]).start();
-    running.await_said("every 1 s");
+    running.await_said(" s; a session that");
     db.insert("sessions", [of("one", "cy", 600), of("two", "cy", 600), of("three", "cy", 600)]);
     running.await_printed("EVENT    USER\ncreated  cy\ncreated  cy\n");
     let run = running.wait().exits(0);
@@ -203,7 +203,7 @@ fn a_server_that_comes_back_is_followed_on() {
     let db = Db::on(&server.uri());
     before(&db);
     let mut running = follow(&db, &[]);
-    running.await_said("every 1 s");
+    running.await_said(" s; a session that");
     server.kill();
     running.await_said("retrying until the server is back");
     server.restart().unwrap();
