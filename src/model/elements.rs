@@ -90,14 +90,15 @@ impl<'a> Element<'a> {
     /// The value. An unreadable value keeps its type: text that is not UTF-8 is text. Types that no
     /// layout distinguishes become `Undefined`.
     pub(crate) fn value(&self) -> RawBsonRef<'a> {
-        self.whole_value().unwrap_or(match self.kind {
+        self.readable_value().unwrap_or(match self.kind {
             ElementType::String => RawBsonRef::String(REPLACED),
             ElementType::Symbol => RawBsonRef::Symbol(REPLACED),
             _ => RawBsonRef::Undefined,
         })
     }
 
-    fn whole_value(&self) -> Option<RawBsonRef<'a>> {
+    /// The value, if all of it can be read.
+    pub(crate) fn readable_value(&self) -> Option<RawBsonRef<'a>> {
         let utf8 = |bytes: &'a [u8]| std::str::from_utf8(bytes).ok();
         Some(match self.kind {
             ElementType::Double => RawBsonRef::Double(f64::from_le_bytes(self.sized()?)),

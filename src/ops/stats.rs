@@ -1,15 +1,20 @@
 //! The statistics of a collection: states, sizes, ages, expiries and users. The server reads every
-//! session once and groups them; it returns a few hundred lines to add up.
+//! session once and groups them; it returns a few hundred lines to add up. If it cannot read the
+//! users, it sends the sessions, and all of the statistics are counted here.
+
+use std::time::Instant;
 
 use bson::{DateTime, Document, RawDocument, RawDocumentBuf, doc};
 
 use crate::error::{Error, Result};
 use crate::model::session::State;
+use crate::ops::decoding::decode;
 use crate::server::flavour::Feature;
 use crate::server::reply::documents;
 use crate::store::{Reading, Store};
 
 mod aggregation;
+mod counts;
 mod figures;
 mod grid;
 mod selected;
@@ -20,6 +25,7 @@ pub use grid::Slot;
 pub use users::Users;
 
 use aggregation::Aggregation;
+use counts::{Counts, Part, counting};
 use grid::{Group, Histograms};
 
 /// How many of the first and of the last sessions are examined before the pass.
@@ -158,11 +164,37 @@ impl Store {
         } else if self.layouts().iter().all(|layout| layout.user.is_empty()) {
             return self.counted(options, now, None).await;
         }
-        let decoded = Users::decoded(self, now, options);
-        let (stats, decoded) = tokio::join!(self.counted(options, now, None), decoded);
+        if options.sample.is_none()
+            && let Some(stats) = self.decoded(options, now).await?
+        {
+            return Ok(stats);
+        }
+        let users = Users::sampled(self, now, options);
+        let (stats, users) = tokio::join!(self.counted(options, now, None), users);
         let stats = stats?;
-        let users = decoded?.scaled(stats.all().sessions);
+        let users = users?.scaled(stats.all().sessions);
         Ok(Stats { users: Some(users), ..stats })
+    }
+
+    /// Counts everything here; `None` if that takes too long.
+    async fn decoded(&self, options: &Options, now: DateTime) -> Result<Option<Stats>> {
+        let by = self.created_by(now).await?;
+        let began = Instant::now();
+        let count = self.count(Document::new()).await?;
+        let batches = self.read(Document::new(), &Reading::default()).await?;
+        let mut counts = Counts::default();
+        let mut is_in_time = true;
+        decode(batches, counting(self, now, by), |part: Part| {
+            counts.join(part);
+            is_in_time = !counts.takes_too_long(began.elapsed(), count, options.decoding);
+            is_in_time
+        })
+        .await?;
+        if !is_in_time {
+            return Ok(None);
+        }
+        let stats = counts.stats(now, by);
+        Ok(Some(Stats { users: Some(counts.users(options.top)), ..stats }))
     }
 
     async fn counted(

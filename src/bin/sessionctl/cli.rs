@@ -44,9 +44,13 @@ pub struct Cli {
 pub fn parse() -> Result<Invocation, Refusal> {
     let mut command = definition();
     check_hyphens()?;
-    let matches = command
-        .try_get_matches_from_mut(std::env::args_os())
-        .map_err(|error| without_secrets(error, &definition()))?;
+    let matches = command.try_get_matches_from_mut(std::env::args_os()).map_err(|error| {
+        match error.use_stderr() {
+            true => without_secrets(error, &definition()),
+            // Help and the version repeat nothing that was typed, and need no second definition.
+            false => Refusal::Clap(error),
+        }
+    })?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(Refusal::Clap)?;
     choose_layout(&mut cli.global, &matches)?;
     check_collections(&cli, &matches)?;
@@ -169,9 +173,7 @@ fn without_secrets(mut error: clap::Error, definition: &clap::Command) -> Refusa
             error.insert(kind, ContextValue::String(value));
         }
     }
-    if error.use_stderr()
-        && without_password(&error.render().to_string()) != error.render().to_string()
-    {
+    if without_password(&error.render().to_string()) != error.render().to_string() {
         let hint = "pass it with --uri, or in a file with --uri-file FILE";
         return Refusal::Own("unexpected connection string".into(), hint);
     }

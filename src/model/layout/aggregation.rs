@@ -112,25 +112,24 @@ impl Layout {
         let fields: Option<Vec<UserField>> =
             self.user.iter().map(|place| self.user_field(place)).collect();
         let fields = fields.filter(|fields| !fields.is_empty())?;
-        // Most sessions have only one or two of the root fields, so each root is checked once
-        // instead of once per place below it.
-        let mut roots: Vec<&str> = Vec::new();
-        let mut branches = Vec::new();
-        for field in &fields {
-            let at = roots.iter().position(|root| *root == field.root).unwrap_or_else(|| {
-                roots.push(&field.root);
-                roots.len() - 1
-            });
-            let case = doc! { "$and": [format!("$$has{at}"), is_user(&field.value)] };
-            branches.push(doc! { "case": case, "then": &field.value });
-        }
-        let has = |(at, root): (usize, &&str)| {
-            let is_there = doc! { "$ne": [{ "$type": *root }, "missing"] };
-            (format!("has{at}"), is_there.into())
-        };
-        let vars: Document = roots.iter().enumerate().map(has).collect();
-        let switch = doc! { "$switch": { "branches": branches, "default": Bson::Null } };
-        Some(doc! { "$let": { "vars": vars, "in": switch } }.into())
+        let branch =
+            |field: &UserField| doc! { "case": is_user(&field.value), "then": &field.value };
+        // Most sessions have only one or two of the root fields, so a root is checked before the
+        // places below it.
+        let branches = fields.chunk_by(|one, next| one.root == next.root).map(|run| match run {
+            [field] => branch(field),
+            _ => {
+                let is_there = doc! { "$ne": [{ "$type": &run[0].root }, "missing"] };
+                let any: Vec<_> = run.iter().map(|field| is_user(&field.value)).collect();
+                let of_run: Vec<_> = run.iter().map(branch).collect();
+                doc! {
+                    "case": { "$and": [is_there, { "$or": any }] },
+                    "then": { "$switch": { "branches": of_run } },
+                }
+            }
+        });
+        let branches: Vec<_> = branches.collect();
+        Some(doc! { "$switch": { "branches": branches, "default": Bson::Null } }.into())
     }
 
     fn user_field(&self, place: &UserPlace) -> Option<UserField> {

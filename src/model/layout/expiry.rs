@@ -174,6 +174,10 @@ impl Rule {
         if self.is_derived() {
             return self.derived(&found, cutoff);
         }
+        // Nearly every expiry is one date.
+        if let (Kind::Date, Found::One(value @ RawBsonRef::DateTime(_))) = (self.kind, &found) {
+            return self.date(&[*value], cutoff);
+        }
         let values = each(found);
         match self.kind {
             Kind::Flag => self.flag(&values),

@@ -88,15 +88,16 @@ impl Layouts {
 
     /// The layout of `document`; the first if it has none of them.
     pub fn of(&self, document: &RawDocument) -> &Layout {
-        self.place_of(document).and_then(|at| self.iter().nth(at)).unwrap_or(&self.first)
-    }
-
-    fn place_of(&self, document: &RawDocument) -> Option<usize> {
         // Nearly all collections have one layout, for which this check is free.
         match self.others.is_empty() {
-            true => Some(0),
-            false => self.iter().position(|layout| layout.describes(document)),
+            true => &self.first,
+            false => self.describing(document).unwrap_or(&self.first),
         }
+    }
+
+    /// The layout that describes `document`; `None` if it is not a session.
+    pub(crate) fn describing(&self, document: &RawDocument) -> Option<&Layout> {
+        self.iter().find(|layout| layout.describes(document))
     }
 
     /// Whether the states of their sessions can be decided.
@@ -114,7 +115,7 @@ impl Layouts {
 
     /// Whether `document` is a session of one of them.
     pub fn describes(&self, document: &RawDocument) -> bool {
-        self.iter().any(|layout| layout.describes(document))
+        self.describing(document).is_some()
     }
 
     /// The filter of their sessions, whatever their state; see [`Layout::membership`].

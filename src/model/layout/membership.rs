@@ -7,7 +7,7 @@ use bson::{Bson, Document, RawDocument, doc};
 
 use super::definition::{BsonType, Layout};
 use super::expressions::is_missing;
-use crate::model::document::{FieldPath, Found, each, find};
+use crate::model::document::{FieldPath, Fields, Found, each, find};
 use crate::model::filter::all;
 
 impl Layout {
@@ -49,19 +49,24 @@ impl Layout {
 
     /// Whether `document` is one of its sessions.
     pub fn describes(&self, document: &RawDocument) -> bool {
+        self.describes_fields(&Fields::of(document))
+    }
+
+    /// The same of a document whose fields were found already.
+    pub(super) fn describes_fields(&self, fields: &Fields<'_>) -> bool {
         let detect = &self.detect;
-        let has_affixes = || match find(document, &self.id.path) {
+        let has_affixes = || match fields.find(&self.id.path) {
             Found::One(RawBsonRef::String(id)) => self.may_be_id(id),
             // The prefix and the suffix are UTF-8, even if the id is not.
             Found::NotUtf8(id) => self.may_be_id(&id),
             _ => false,
         };
-        let has_type = |(path, types): (&FieldPath, &Vec<BsonType>)| match self.reads_within(path) {
-            true => matches!(find(document, path), Found::One(value) if type_is(value, types)),
-            false => has_type(document, path, types),
+        let has_type = |(path, types): (&FieldPath, &Vec<BsonType>)| match fields.find(path) {
+            Found::One(value) if type_is(value, types) => true,
+            found => is_among(found, types) && !self.reads_within(path),
         };
         detect.require.iter().all(has_type)
-            && !detect.forbid.iter().any(|path| !matches!(find(document, path), Found::Missing))
+            && !detect.forbid.iter().any(|path| !matches!(fields.find(path), Found::Missing))
             && (!self.has_affixed_ids() || has_affixes())
     }
 
@@ -117,7 +122,11 @@ impl Layout {
 
 /// Whether the value at `path`, or one in the array there, has one of these types.
 pub(super) fn has_type(document: &RawDocument, path: &str, types: &[BsonType]) -> bool {
-    match find(document, path) {
+    is_among(find(document, path), types)
+}
+
+fn is_among(found: Found<'_>, types: &[BsonType]) -> bool {
+    match found {
         Found::Missing => false,
         Found::NotUtf8(_) => types.contains(&BsonType::String),
         Found::One(value) if type_is(value, types) => true,

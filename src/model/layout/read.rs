@@ -110,7 +110,7 @@ impl Layout {
                 Found::One(value) => text_of(value),
                 _ => None,
             },
-            UserPlace::Payload(path) => self.user_text(payload?.get(path)?.as_ref()),
+            UserPlace::Payload(path) => self.user_text(payload?.get(path)?),
         })?;
         Some(self.bare_user(text))
     }
@@ -128,9 +128,12 @@ impl Layout {
         own.unwrap_or(text)
     }
 
-    fn user_text(&self, value: &Value) -> Option<String> {
-        match value {
-            Value::String(text) if !text.is_empty() => Some(text.clone()),
+    fn user_text(&self, value: Cow<'_, Value>) -> Option<String> {
+        match &*value {
+            Value::String(text) if !text.is_empty() => match value {
+                Cow::Owned(Value::String(text)) => Some(text),
+                _ => value.as_str().map(str::to_owned),
+            },
             Value::Number(number) => Some(number.to_string()),
             // The form in which serde writes an `ObjectId` to formats other than BSON.
             Value::Object(map) if map.len() == 1 && !self.payload.is_document() => {

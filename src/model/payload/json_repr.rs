@@ -123,7 +123,7 @@ pub fn rfc3339(instant: Timestamp) -> String {
     put(14..16, at.minute().into());
     put(17..19, at.second().into());
     put(20..23, at.millisecond());
-    String::from_utf8_lossy(&text).into_owned()
+    std::str::from_utf8(&text).map(str::to_owned).unwrap_or_default()
 }
 
 /// RFC 3339 in UTC with milliseconds. `None` for a year beyond 9999.

@@ -142,7 +142,7 @@ impl<'a> Scanner<'a> {
     /// The next byte that is not white space.
     fn next(&mut self) -> Option<u8> {
         loop {
-            let byte = *self.rest().first()?;
+            let byte = *self.text.as_bytes().get(self.at)?;
             self.at += 1;
             if !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
                 return Some(byte);

@@ -39,8 +39,12 @@ impl<'a> Partial<'a> {
         if let (Some(path), [Codec::Json, ..]) = (&place.path, place.codecs.as_slice())
             && let Found::One(RawBsonRef::String(text)) = fields.find(path)
         {
-            let wanted = Letters::of(paths);
-            if let Some(members) = Members::of(text, |name| wanted.may_lead_through(name)) {
+            // The letters that the paths begin with are needed only if there are too many members.
+            let some_members = || {
+                let wanted = Letters::of(paths);
+                Members::of(text, |name| wanted.may_lead_through(name))
+            };
+            if let Some(members) = Members::of(text, |_| true).or_else(some_members) {
                 return Self::Members(members);
             }
         }
@@ -146,7 +150,7 @@ impl<'a> Members<'a> {
     /// The members of the object in `text` for which `is_wanted` is true. `None` if the text must
     /// be decoded instead.
     fn of(text: &'a str, is_wanted: impl Fn(&str) -> bool) -> Option<Self> {
-        let mut members: Vec<Member<'a>> = Vec::new();
+        let mut members: Vec<Member<'a>> = Vec::with_capacity(8);
         let mut seen = 0;
         json_scan::members(text, |name, text| {
             if is_wanted(name) {

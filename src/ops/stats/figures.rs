@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bson::DateTime;
+use bson::{DateTime, RawDocument};
 
 /// What to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,12 @@ pub struct Share {
 }
 
 impl Share {
+    /// One session.
+    pub(super) fn of(document: &RawDocument) -> Self {
+        let bytes = document.as_bytes().len() as u64;
+        Self { sessions: 1, bytes, largest: bytes }
+    }
+
     pub(super) fn add(&mut self, more: Self) {
         self.sessions += more.sessions;
         self.bytes += more.bytes;

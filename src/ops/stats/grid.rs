@@ -128,6 +128,14 @@ impl Group {
             touched: Span::default(),
         }
     }
+
+    /// Adds sessions with the same state and slots.
+    pub(super) fn add(&mut self, more: &Self) {
+        self.share.add(more.share);
+        self.expires.add(more.expires);
+        self.created.add(more.created);
+        self.touched.add(more.touched);
+    }
 }
 
 /// The sessions of each slot.
