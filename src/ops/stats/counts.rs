@@ -65,15 +65,18 @@ fn slot(grid: &Grid, from: DateTime, to: DateTime) -> i64 {
     grid.slot_of(millis.div_euclid(HOUR))
 }
 
-/// Groups by state, expiry and age.
+/// The state, and the slots of the expiry and of the age.
+type Slots = (Option<State>, Option<i64>, Option<i64>);
+
 #[derive(Debug, Default)]
-struct Groups(HashMap<(Option<State>, Option<i64>, Option<i64>), Group>);
+struct Groups(HashMap<Slots, Group>);
 
 impl Groups {
     fn add(&mut self, group: Group) {
-        match self.0.get_mut(&(group.state, group.expires_in, group.age)) {
+        let slots = (group.state, group.expires_in, group.age);
+        match self.0.get_mut(&slots) {
             Some(known) => known.add(&group),
-            None => _ = self.0.insert((group.state, group.expires_in, group.age), group),
+            None => _ = self.0.insert(slots, group),
         }
     }
 }
