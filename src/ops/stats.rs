@@ -133,6 +133,15 @@ impl Stats {
         histograms.add(group);
     }
 
+    /// The statistics of sessions that were counted here, without their users.
+    fn of_counts(counts: &Counts, now: DateTime, by: Option<CreatedBy>) -> Self {
+        let mut stats = Self::of_nothing(now);
+        let mut histograms = Histograms::default();
+        counts.groups().for_each(|group| stats.add(group, &mut histograms));
+        stats.end(&histograms, by);
+        stats
+    }
+
     fn end(&mut self, histograms: &Histograms, created_by: Option<CreatedBy>) {
         self.expiries = histograms.expiries(self.now);
         self.coming = histograms.coming(self.now);
@@ -193,8 +202,8 @@ impl Store {
         if !is_in_time {
             return Ok(None);
         }
-        let stats = counts.stats(now, by);
-        Ok(Some(Stats { users: Some(counts.users(options.top)), ..stats }))
+        let stats = Stats::of_counts(&counts, now, by);
+        Ok(Some(Stats { users: Some(Users::of(counts, options.top)), ..stats }))
     }
 
     async fn counted(

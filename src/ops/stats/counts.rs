@@ -8,15 +8,15 @@ use bson::raw::RawBsonRef;
 use bson::{DateTime, RawDocument};
 use mongodb::raw_batch_cursor::RawBatch;
 
-use super::Stats;
 use super::figures::{CreatedBy, Share, Span};
-use super::grid::{AGES, EXPIRIES, Grid, Group, HOUR, Histograms};
-use super::users::{LEAST, Users, most};
+use super::grid::{AGES, EXPIRIES, Grid, Group, HOUR};
 use crate::model::layout::Layout;
 use crate::model::session::{Session, State};
 use crate::server::reply::documents;
 use crate::store::Store;
 
+/// The minimum sample; with fewer sessions, estimates are useless.
+pub(super) const LEAST: u64 = 10_000;
 /// The maximum number of users that are counted separately, to limit the memory for their names.
 const MOST_USERS: usize = 2_000_000;
 
@@ -133,9 +133,12 @@ pub(super) fn counting(
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     groups: Groups,
-    users: HashMap<Box<str>, u64>,
-    known: u64,
-    unreadable: u64,
+    /// How many sessions each user has.
+    pub(super) users: HashMap<Box<str>, u64>,
+    /// The number of sessions with a user.
+    pub(super) known: u64,
+    /// The number of sessions whose payload cannot be read, so that the user is unknown.
+    pub(super) unreadable: u64,
 }
 
 impl Counts {
@@ -153,7 +156,7 @@ impl Counts {
 
     /// The number of documents that were read, foreign ones included.
     pub(super) fn read(&self) -> u64 {
-        self.groups.0.values().map(|group| group.share.sessions).sum()
+        self.groups().map(|group| group.share.sessions).sum()
     }
 
     /// Whether reading `count` documents will probably take longer than `limit`, or too much
@@ -176,28 +179,9 @@ impl Counts {
         elapsed.as_secs_f64() * (1.0 + left) > limit.as_secs_f64()
     }
 
-    /// The statistics without the users.
-    pub(super) fn stats(&self, now: DateTime, by: Option<CreatedBy>) -> Stats {
-        let mut stats = Stats::of_nothing(now);
-        let mut histograms = Histograms::default();
-        self.groups.0.values().for_each(|group| stats.add(group, &mut histograms));
-        stats.end(&histograms, by);
-        stats
-    }
-
-    pub(super) fn users(self, top: usize) -> Users {
-        let sessions = self.groups.0.values().filter(|group| group.state.is_some());
-        let sessions = sessions.map(|group| group.share.sessions).sum();
-        Users {
-            looked_at: sessions,
-            sessions,
-            sampled: false,
-            estimated: false,
-            distinct: self.users.len() as u64,
-            anonymous: sessions - self.known - self.unreadable,
-            unreadable: self.unreadable,
-            top: most(self.users, top),
-        }
+    /// The sessions and foreign documents, grouped.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.0.values()
     }
 }
 

@@ -5,6 +5,7 @@ use bson::RawDocument;
 use super::Stats;
 use super::counts::{Counts, Line, Part};
 use super::figures::Options;
+use super::users::Users;
 use crate::error::Result;
 use crate::model::selection::Selection;
 use crate::model::session::Session;
@@ -52,8 +53,8 @@ impl Store {
             }
         }
         let has_users = layouts.iter().any(|layout| !layout.user.is_empty());
-        let stats = counts.stats(now, by);
-        let users = has_users.then(|| counts.users(options.top));
+        let stats = Stats::of_counts(&counts, now, by);
+        let users = has_users.then(|| Users::of(counts, options.top));
         Ok((Stats { users, ..stats }, told))
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use bson::raw::RawDocument;
 use bson::{Bson, DateTime, Document, doc};
 
-use super::counts::{Counts, Part, counting};
+use super::counts::{Counts, LEAST, Part, counting};
 use super::figures::Options;
 use crate::error::Result;
 use crate::model::document::number;
@@ -20,8 +20,6 @@ const SAMPLED: u64 = 50_000;
 /// For a sample larger than one document in this many, the server uses no random cursor, but sorts
 /// the whole collection.
 const RANDOM_PART: u64 = 20;
-/// The minimum sample; with fewer sessions, estimates are useless.
-pub(super) const LEAST: u64 = 10_000;
 /// The users of the examined sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -96,6 +94,22 @@ impl Users {
         }
     }
 
+    /// The users of sessions that were counted here.
+    pub(super) fn of(counts: Counts, top: usize) -> Self {
+        let sessions = counts.groups().filter(|group| group.state.is_some());
+        let sessions = sessions.map(|group| group.share.sessions).sum();
+        Self {
+            looked_at: sessions,
+            sessions,
+            sampled: false,
+            estimated: false,
+            distinct: counts.users.len() as u64,
+            anonymous: sessions - counts.known - counts.unreadable,
+            unreadable: counts.unreadable,
+            top: most(counts.users, top),
+        }
+    }
+
     /// Counts the users of a random sample: of the given size, or of a small one, whose counts are
     /// not [scaled](Users::scaled) yet.
     pub(super) async fn sampled(store: &Store, now: DateTime, options: &Options) -> Result<Self> {
@@ -114,7 +128,7 @@ impl Users {
         })
         .await?;
         let estimated = options.sample.is_none();
-        Ok(Self { sampled: true, estimated, ..counts.users(options.top) })
+        Ok(Self { sampled: true, estimated, ..Self::of(counts, options.top) })
     }
 
     /// The same, with estimates for the whole collection, which has `sessions` sessions.
@@ -136,7 +150,7 @@ impl Users {
 }
 
 /// The users with the most sessions.
-pub(super) fn most(users: HashMap<Box<str>, u64>, top: usize) -> Vec<(String, u64)> {
+fn most(users: HashMap<Box<str>, u64>, top: usize) -> Vec<(String, u64)> {
     let mut most: Vec<(Box<str>, u64)> = Vec::new();
     let keep = |most: &mut Vec<(Box<str>, u64)>| {
         most.sort_unstable_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
