@@ -145,6 +145,44 @@ pub(crate) fn among<'a>(path: &str, keys: impl IntoIterator<Item = &'a Key>) -> 
     filter.done()
 }
 
+/// The document with the value of the dotted `path` set as the server's `$set` does it: in its place,
+/// or after the last field. `None` if the server refuses that, and if the path leads through an array.
+pub(crate) fn with_value(
+    document: &RawDocument,
+    path: &str,
+    value: &Key,
+) -> Option<RawDocumentBuf> {
+    with_element(document.as_bytes(), path, value)
+}
+
+fn with_element(body: &[u8], path: &str, value: &Key) -> Option<RawDocumentBuf> {
+    let (name, inner) =
+        path.split_once('.').map_or((path, None), |(name, inner)| (name, Some(inner)));
+    let set = |kind: u8, old: &[u8]| match inner {
+        None => Some((value.kind(), value.value().to_vec())),
+        Some(inner) if kind == DOCUMENT => {
+            Some((DOCUMENT, with_element(old, inner, value)?.into_bytes()))
+        }
+        Some(_) => None,
+    };
+    let (mut all, mut is_set) = (Raw::new(), false);
+    for element in Elements::in_bytes(body) {
+        // If a field occurs twice, the first one counts.
+        if element.is_named(name) && !is_set {
+            let (kind, new) = set(element.kind(), element.bytes())?;
+            all.put(name, kind, &new);
+            is_set = true;
+        } else {
+            all.put(element.name(), element.kind(), element.bytes());
+        }
+    }
+    if !is_set {
+        let (kind, new) = set(DOCUMENT, RawDocumentBuf::new().as_bytes())?;
+        all.put(name, kind, &new);
+    }
+    Some(all.done())
+}
+
 #[cfg(test)]
 mod tests {
     use bson::doc;

@@ -7,11 +7,13 @@ use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use bson::RawDocument;
+use bson::raw::RawDocumentBuf;
 use flate2::write::GzEncoder;
 
 use crate::error::{Error, Result, reason};
 
 mod bson_check;
+mod change;
 mod file;
 mod format;
 mod frames;
@@ -21,8 +23,10 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use change::Update;
+pub use change::{Change, Entry, Place, Superseded};
 pub use format::{Compression, ENDINGS, Encoding, Format};
-pub use reader::{Contents, Reader};
+pub use reader::{Contents, Entries, Reader};
 
 use bson_check::{Checked, check};
 use file::{Lock, in_use, is_gone, is_regular, is_same_file, opening, sync_folder, unusable};
@@ -43,6 +47,9 @@ pub struct Archive {
     cut: u64,
     /// Whether the last line lacks its newline. Another program wrote it.
     unended: bool,
+    /// What was done to the documents at its end, and what is done to the next ones.
+    noted: Option<Change>,
+    next: Option<Change>,
     _lock: Lock,
 }
 
@@ -112,6 +119,7 @@ impl Archive {
             _ => reader.sound().bytes,
         };
         archive.unended = reader.sound().unended;
+        archive.noted = reader.noted();
         if archive.cut > 0 {
             let failed = |error: io::Error| unusable(path, "could not be truncated", &error);
             archive.file.set_len(archive.length).map_err(failed)?;
@@ -129,8 +137,17 @@ impl Archive {
         })?;
         let lock =
             Lock::of(&file).map_err(|error| unusable(path, "could not be locked", &error))?;
-        let path = path.to_owned();
-        Ok(Self { path, format, file, length: 0, cut: 0, unended: false, _lock: lock })
+        Ok(Self {
+            path: path.to_owned(),
+            format,
+            file,
+            length: 0,
+            cut: 0,
+            unended: false,
+            noted: None,
+            next: None,
+            _lock: lock,
+        })
     }
 
     /// Syncs the file and its folder entry, so that both survive a power failure.
@@ -167,6 +184,11 @@ impl Archive {
     pub fn is_in_place(&self) -> bool {
         let there = fs::metadata(&self.path).and_then(|there| Ok((there, self.file.metadata()?)));
         there.is_ok_and(|(there, open)| is_same_file(&there, &open))
+    }
+
+    /// Says what is done to the documents of the following batches: they are changed, or deleted.
+    pub(crate) fn set_change(&mut self, change: Option<Change>) {
+        self.next = change;
     }
 
     /// Appends a batch. When this returns, the batch is on disk, and the documents that are
@@ -237,6 +259,7 @@ impl Archive {
         // Flushes the data and the new length, but not the timestamps, which no reader needs.
         self.file.sync_data()?;
         self.unended = false;
+        self.noted.clone_from(&self.next);
         let length = self.file.stream_position()?;
         Ok((written, length))
     }
@@ -245,7 +268,11 @@ impl Archive {
         if self.unended {
             out.write_all(b"\n")?;
         }
-        let encode = |document: &&RawDocument| {
+        let mut note = match self.noted == self.next {
+            true => None,
+            false => Some(Change::note(self.next.as_ref()).map_err(io::Error::other)?),
+        };
+        let mut encode = |document: &&RawDocument| {
             let line;
             let bytes = match self.format.encoding {
                 Encoding::Bson => {
@@ -257,8 +284,21 @@ impl Archive {
                     line.as_deref()
                 }
             };
-            bytes.map(|bytes| out.write_all(bytes)).transpose().map(|written| written.is_some())
+            let Some(bytes) = bytes else { return Ok(false) };
+            if let Some(note) = note.take() {
+                out.write_all(&self.encoded(&note)?)?;
+            }
+            out.write_all(bytes).map(|()| true)
         };
-        batch.iter().map(encode).collect()
+        batch.iter().map(&mut encode).collect()
+    }
+
+    fn encoded(&self, note: &RawDocumentBuf) -> io::Result<Vec<u8>> {
+        match self.format.encoding {
+            Encoding::Bson => Ok(note.as_bytes().to_vec()),
+            Encoding::Ndjson => {
+                json::line(note).ok_or_else(|| io::Error::other("what is done cannot be noted"))
+            }
+        }
     }
 }

@@ -1,52 +1,62 @@
-//! Restores the documents of an archive, in batches that the caller pulls. Existing ids are
-//! skipped, so a restore can always be repeated, whatever stopped it.
+//! Restores the documents of an archive, in batches that the caller pulls. Deleted documents are
+//! inserted; changed documents become what they were, unless somebody else changed them since. A restore
+//! can always be repeated, whatever stopped it.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 
-use bson::raw::{RawDocumentBuf, cstr};
-use bson::{Document, rawdoc};
+use bson::raw::RawDocumentBuf;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
-use crate::model::key::{Key, among};
-use crate::model::raw::Raw;
+use crate::model::key::Key;
+use crate::ops::archive::{Change, Entry};
 use crate::server::backoff::{Retries, may_pass};
 use crate::server::connection::Connection;
-use crate::server::cursor::{Query, RawQuery};
-use crate::server::reply::{affected, documents, first_batch, refusal};
-use crate::store::joined;
+
+mod place;
+mod undo;
+
+use place::Place;
 
 /// The default number of sessions per batch.
 pub const BATCH_SIZE: u32 = 1000;
 /// The maximum size of a batch in bytes, unless a single document is larger: a command is limited
 /// to 16 MB.
 const BATCH_BYTES: usize = 4 << 20;
-/// How long the server may work on one batch, in milliseconds.
-const BATCH_MAX_MS: i64 = 60_000;
-/// `DuplicateKey`.
-const DUPLICATE_KEY: i32 = 11000;
 
 /// The result of one batch, or of all so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Restored {
     /// Documents that were read from the archive.
     pub read: u64,
     /// Documents that were inserted.
     pub inserted: u64,
-    /// Documents that were not inserted, because the collection has their id already.
+    /// Those that are as they were before they were changed: their expiry was given back.
+    pub reverted: u64,
+    /// Those that were not inserted, because the collection has their id already, and those that are as
+    /// they were.
     pub skipped: u64,
+    /// Those that were changed since, and left alone.
+    pub changed: u64,
+    /// Those that are gone, and were not to be inserted.
+    pub absent: u64,
     /// Whether `inserted` is exact. If a connection broke during a write, it is "at least", and
     /// `skipped` is "at most".
     pub exact: bool,
 }
 
 impl Restored {
-    const NONE: Self = Self { read: 0, inserted: 0, skipped: 0, exact: true };
+    const NONE: Self =
+        Self { read: 0, inserted: 0, reverted: 0, skipped: 0, changed: 0, absent: 0, exact: true };
 
     fn add(&mut self, batch: Self) {
         self.read += batch.read;
         self.inserted += batch.inserted;
+        self.reverted += batch.reverted;
         self.skipped += batch.skipped;
+        self.changed += batch.changed;
+        self.absent += batch.absent;
         self.exact &= batch.exact;
     }
 }
@@ -54,85 +64,68 @@ impl Restored {
 /// A running restore.
 #[derive(Debug)]
 pub struct Restoring<I> {
-    connection: Connection,
-    collection: String,
-    documents: I,
-    batch_size: u32,
-    /// A document that was read but did not fit the previous batch.
-    held: Option<RawDocumentBuf>,
-    /// The error that ended the reading, to be reported once the documents before it are restored.
-    broken: Option<Error>,
+    place: Place,
+    batches: Batches<I>,
+    only_present: bool,
+    /// The documents of the last batch, if they are wanted.
+    told: Option<Vec<RawDocumentBuf>>,
+    /// Whether texts are compared by a collation, once that matters.
+    collated: Option<bool>,
     total: Restored,
     cancel: CancellationToken,
 }
 
 impl Connection {
-    /// Starts restoring `documents` into `collection`, which is created if it does not exist, in
-    /// batches of `batch_size`. Nothing is read or written before its first batch is pulled.
-    pub fn restore<I>(
+    /// Starts putting `entries` back into `collection`, which is created if it does not exist, in
+    /// batches of `batch_size`. Plain documents were deleted: they are inserted. Nothing is read or
+    /// written before its first batch is pulled.
+    pub fn restore<I, E>(
         &self,
         collection: &str,
-        documents: I,
+        entries: I,
         batch_size: u32,
         cancel: CancellationToken,
     ) -> Restoring<I::IntoIter>
     where
-        I: IntoIterator<Item = Result<RawDocumentBuf>>,
+        I: IntoIterator<Item = Result<E>>,
+        E: Into<Entry>,
     {
         Restoring {
-            connection: self.clone(),
-            collection: collection.to_owned(),
-            documents: documents.into_iter(),
-            batch_size: batch_size.max(1),
-            held: None,
-            broken: None,
+            place: Place { connection: self.clone(), collection: collection.to_owned() },
+            batches: Batches::new(entries.into_iter(), batch_size),
+            only_present: false,
+            told: None,
+            collated: None,
             total: Restored::NONE,
             cancel,
         }
     }
-
-    /// How many of `documents` have an `_id` that already exists in `collection`.
-    ///
-    /// # Errors
-    /// If the server refuses the command or cannot be reached; and the first error among the documents.
-    pub async fn count_existing(
-        &self,
-        collection: &str,
-        documents: impl IntoIterator<Item = Result<RawDocumentBuf>>,
-    ) -> Result<u64> {
-        let mut existing = 0;
-        let (mut keys, mut bytes) = (Vec::new(), 0);
-        for document in documents {
-            let Some(key) = Key::of(&document?) else { continue };
-            bytes += key.size();
-            keys.push(key);
-            if keys.len() == BATCH_SIZE as usize || bytes > BATCH_BYTES {
-                existing += self.count_keys(collection, &keys).await?;
-                (keys, bytes) = (Vec::new(), 0);
-            }
-        }
-        Ok(existing + self.count_keys(collection, &keys).await?)
-    }
-
-    async fn count_keys(&self, collection: &str, keys: &[Key]) -> Result<u64> {
-        let mut matching = Raw::new();
-        matching.document("$match", &among("_id", keys));
-        let (matching, counting) = (matching.done(), rawdoc! { "$count": "n" });
-        // From the index on `_id`, without sending documents.
-        let mut parts = Raw::new();
-        parts.documents("pipeline", [&*matching, &*counting]);
-        let mut command = joined(&rawdoc! { "aggregate": collection }, &parts.done());
-        command.append(cstr!("cursor"), rawdoc! {});
-        command.append(cstr!("comment"), COMMENT);
-        let reply = self.run_raw("aggregate", collection, command).await?;
-        Ok(first_batch(&reply).first().map_or(0, |counted| affected(counted, "n")))
-    }
 }
 
-/// The comment of its operations in `currentOp` and the profiler.
-const COMMENT: &str = concat!("sessionctl ", env!("CARGO_PKG_VERSION"), " restore");
+impl<I, E> Restoring<I>
+where
+    I: Iterator<Item = Result<E>>,
+    E: Into<Entry>,
+{
+    /// Inserts nothing: what is gone stays gone.
+    #[must_use]
+    pub fn only_present(mut self, only_present: bool) -> Self {
+        self.only_present = only_present;
+        self
+    }
 
-impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
+    /// Keeps the documents of each batch for [`Restoring::batch`].
+    #[must_use]
+    pub fn telling(mut self, tells: bool) -> Self {
+        self.told = tells.then(Vec::new);
+        self
+    }
+
+    /// The documents of the last batch, whatever came of each; none unless it was asked for.
+    pub fn batch(&self) -> &[RawDocumentBuf] {
+        self.told.as_deref().unwrap_or_default()
+    }
+
     /// The result so far, including that of a batch that failed.
     pub fn total(&self) -> Restored {
         self.total
@@ -142,18 +135,26 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
     /// batch is always finished first, unless the server is unreachable.
     ///
     /// # Errors
-    /// The error that remains after several attempts, or at once an error that a retry cannot overcome, such as a document that the collection's validator refuses. An error of the archive is returned after the documents before it were restored.
+    /// What is still wrong after several attempts, or at once what trying again cannot mend, such as
+    /// a document that the collection's validator refuses. An error of the entries' source comes
+    /// after what could be read before it was restored.
     pub async fn next(&mut self) -> Result<Option<Restored>> {
         let mut retries = Retries::default();
-        if self.cancel.is_cancelled() || !self.connection.reach(&mut retries, &self.cancel).await? {
+        if self.cancel.is_cancelled()
+            || !self.place.connection.reach(&mut retries, &self.cancel).await?
+        {
             return Ok(None);
         }
-        let batch = self.read();
-        if batch.is_empty() {
-            return self.broken.take().map_or(Ok(None), Err);
+        let Some(batch) = self.batches.next().transpose()? else { return Ok(None) };
+        let mut restored = Restored { read: batch.documents.len() as u64, ..Restored::NONE };
+        if let Some(told) = &mut self.told {
+            told.clone_from(&batch.documents);
         }
-        let mut restored = Restored { read: batch.len() as u64, ..Restored::NONE };
-        let outcome = self.insert_with_retries(&batch, &mut restored).await;
+        let outcome = match &batch.change {
+            None if self.only_present => self.leave_out(&batch.documents, &mut restored).await,
+            None => self.insert_with_retries(&batch.documents, &mut restored).await,
+            Some(change) => self.undo(change, batch.documents, &mut restored).await,
+        };
         self.total.add(restored);
         match outcome {
             // It was interrupted while the server was unreachable, which is not a failure.
@@ -162,35 +163,30 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
         }
     }
 
-    fn read(&mut self) -> Vec<RawDocumentBuf> {
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        // A full batch does not read another document, which may be large.
-        let most = self.batch_size as usize;
-        while self.broken.is_none() && batch.len() < most && bytes < BATCH_BYTES {
-            let Some(next) = self.held.take().map(Ok).or_else(|| self.documents.next()) else {
-                break;
-            };
-            let document = next.and_then(|document| match Key::of(&document) {
-                // The server would generate a new id in each restore.
-                None => Err(Error::Document("it has no _id".into())),
-                Some(_) => Ok(document),
-            });
-            match document {
-                Ok(document) => {
-                    bytes += document.as_bytes().len();
-                    if bytes > BATCH_BYTES && !batch.is_empty() {
-                        self.held = Some(document);
-                        break;
-                    }
-                    batch.push(document);
-                }
-                Err(error) => self.broken = Some(error),
-            }
+    /// What the next batch would do now, without doing it. `None` when nothing is left.
+    ///
+    /// # Errors
+    /// What the connection meets; and the first error among the entries.
+    pub async fn preview(&mut self) -> Result<Option<Restored>> {
+        let Some(batch) = self.batches.next().transpose()? else { return Ok(None) };
+        let mut restored = Restored { read: batch.documents.len() as u64, ..Restored::NONE };
+        match &batch.change {
+            None => self.leave_out(&batch.documents, &mut restored).await?,
+            Some(change) => self.look(change, &batch.documents, &mut restored).await?,
         }
-        batch
+        if !self.only_present {
+            restored.inserted = std::mem::take(&mut restored.absent);
+        }
+        self.total.add(restored);
+        Ok(Some(restored))
     }
 
+    async fn leave_out(&self, batch: &[RawDocumentBuf], restored: &mut Restored) -> Result<()> {
+        let keys: Vec<_> = batch.iter().filter_map(|document| Key::of(document)).collect();
+        restored.skipped = self.place.count(&keys).await?;
+        restored.absent = restored.read.saturating_sub(restored.skipped);
+        Ok(())
+    }
     async fn insert_with_retries(
         &mut self,
         batch: &[RawDocumentBuf],
@@ -198,7 +194,7 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
     ) -> Result<()> {
         let mut retries = Retries::default();
         loop {
-            let error = match self.insert(batch).await {
+            let error = match self.place.insert(batch).await {
                 Ok(reply) => {
                     // Documents of an earlier attempt now exist.
                     restored.inserted = restored.inserted.max(reply.inserted);
@@ -225,91 +221,81 @@ impl<I: Iterator<Item = Result<RawDocumentBuf>>> Restoring<I> {
                 }
             };
             retries.pause(&self.cancel, error.clone()).await?;
-            if !self.connection.reach(&mut retries, &self.cancel).await? {
+            if !self.place.connection.reach(&mut retries, &self.cancel).await? {
                 return Err(error);
             }
         }
     }
+}
 
-    async fn insert(&self, batch: &[RawDocumentBuf]) -> Result<Reply> {
-        // The server repeats an existing id in its reply, which the driver may be unable to decode.
-        let odd = batch.iter().filter_map(|document| Key::of(document));
-        let odd: Vec<Key> = odd.filter(|key| key.bson().is_none()).collect();
-        let taken = if odd.is_empty() { HashSet::new() } else { self.taken(&odd).await? };
-        let is_new = |document: &&RawDocumentBuf| {
-            taken.is_empty() || Key::of(document).is_none_or(|key| !taken.contains(&key))
-        };
-        let mut command = Raw::new();
-        let bytes: usize = batch.iter().map(|document| document.as_bytes().len() + 16).sum();
-        command.reserve(bytes + 1024);
-        command.extend(&rawdoc! { "insert": &*self.collection });
-        // Raw, because a BSON archive may contain text that is not UTF-8.
-        command.documents("documents", batch.iter().filter(is_new).map(|document| &**document));
-        let mut command = command.done();
-        // An existing id must not stop the rest of the batch.
-        command.append(cstr!("ordered"), false);
-        command.append(cstr!("maxTimeMS"), BATCH_MAX_MS);
-        command.append(cstr!("comment"), COMMENT);
-        // A failover could roll back what was reported as restored.
-        command.append(cstr!("writeConcern"), rawdoc! { "w": "majority" });
-        if !batch.iter().any(|document| is_new(&document)) {
-            return Ok(Reply { inserted: 0, skipped: batch.len() as u64, failure: None });
-        }
-        let reply = self.connection.run_raw("insert", &self.collection, command).await?;
-        let mut reply = Reply::of(reply);
-        reply.skipped += taken.len() as u64;
-        Ok(reply)
-    }
+/// Entries in batches of the same change.
+#[derive(Debug)]
+struct Batches<I> {
+    entries: I,
+    size: usize,
+    /// An entry that was read but belongs to the next batch.
+    held: Option<Entry>,
+    /// The error that ended the reading, to be reported once the entries before it are restored.
+    broken: Option<Error>,
+}
 
-    /// The `keys` that exist in the collection.
-    async fn taken(&self, keys: &[Key]) -> Result<HashSet<Key>> {
-        let mut parts = Raw::new();
-        parts.document("filter", &among("_id", keys));
-        let mut find = joined(&rawdoc! { "find": &*self.collection }, &parts.done());
-        find.append(cstr!("projection"), rawdoc! { "_id": 1 });
-        find.append(cstr!("comment"), COMMENT);
-        let query = Query::Raw(RawQuery {
-            name: "find",
-            command: find,
-            batch_size: BATCH_SIZE,
-            comment: COMMENT.to_owned(),
-        });
-        let mut found = self.connection.query(&self.collection, query).await?;
-        let mut taken = HashSet::new();
-        while let Some(batch) = found.next().await? {
-            taken.extend(documents(&batch).filter_map(Key::of));
-        }
-        Ok(taken)
+/// Documents to which the same was done.
+struct Batch {
+    documents: Vec<RawDocumentBuf>,
+    change: Option<Arc<Change>>,
+}
+
+impl<I> Batches<I> {
+    fn new(entries: I, size: u32) -> Self {
+        Self { entries, size: size.max(1) as usize, held: None, broken: None }
     }
 }
 
-/// The server's reply to a batch.
-struct Reply {
-    inserted: u64,
-    skipped: u64,
-    failure: Option<Error>,
-}
+impl<I, E> Iterator for Batches<I>
+where
+    I: Iterator<Item = Result<E>>,
+    E: Into<Entry>,
+{
+    type Item = Result<Batch>;
 
-impl Reply {
-    fn of(mut reply: Document) -> Self {
-        let inserted = affected(&reply, "n");
-        let mut skipped = 0;
-        if let Ok(errors) = reply.get_array_mut("writeErrors") {
-            let all = errors.len();
-            errors.retain(|error| !error.as_document().is_some_and(is_taken_id));
-            skipped = (all - errors.len()) as u64;
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut documents = Vec::new();
+        let (mut change, mut bytes) = (None, 0);
+        // A full batch does not read another document, which may be large.
+        while self.broken.is_none() && documents.len() < self.size && bytes < BATCH_BYTES {
+            let read = || self.entries.next().map(|next| next.map(Into::into));
+            let Some(next) = self.held.take().map(Ok).or_else(read) else { break };
+            let entry: Entry = match next {
+                // The server would generate a new id in each restore.
+                Ok(entry) if Key::of(&entry.document).is_none() => {
+                    self.broken = Some(Error::Document("it has no _id".into()));
+                    break;
+                }
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.broken = Some(error);
+                    break;
+                }
+            };
+            bytes += entry.document.as_bytes().len();
+            let fits = bytes <= BATCH_BYTES && is_same(entry.change.as_ref(), change.as_ref());
+            if !documents.is_empty() && !fits {
+                self.held = Some(entry);
+                break;
+            }
+            change = entry.change;
+            documents.push(entry.document);
         }
-        Self { inserted, skipped, failure: refusal(&reply) }
+        match documents.is_empty() {
+            true => self.broken.take().map(Err),
+            false => Some(Ok(Batch { documents, change })),
+        }
     }
 }
 
-/// Whether this write error means that the `_id` exists, so that the session is already there. A
-/// duplicate in another unique index prevents restoring a session that is not there.
-fn is_taken_id(error: &Document) -> bool {
-    let taken = match error.get_document("keyPattern") {
-        Ok(pattern) => pattern.keys().eq(["_id"]),
-        // Some servers omit the key pattern.
-        Err(_) => error.get_str("errmsg").is_ok_and(|message| message.contains(" index: _id_ ")),
-    };
-    taken && error.get_i32("code").is_ok_and(|code| code == DUPLICATE_KEY)
+fn is_same(one: Option<&Arc<Change>>, other: Option<&Arc<Change>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
+    }
 }

@@ -35,6 +35,8 @@ pub(crate) struct RawQuery {
     pub(crate) command: RawDocumentBuf,
     pub(crate) batch_size: u32,
     pub(crate) comment: String,
+    /// Whether it is for the primary, wherever other reads go.
+    pub(crate) primary: bool,
 }
 
 /// Batches of raw documents, as the server sends them.
@@ -67,7 +69,10 @@ impl Connection {
             Query::Aggregate(..) => "aggregate",
             Query::Raw(RawQuery { name, .. }) => name,
         };
-        let asking = asking(command, collection);
+        let asking = match &query {
+            Query::Raw(RawQuery { primary: true, .. }) => Asking::to_primary(command, collection),
+            _ => asking(command, collection),
+        };
         let query = if self.cuts(command) { query.limited() } else { query };
         let open = |client: Client, session| {
             let (database, collection) = (self.database().to_owned(), collection.to_owned());
@@ -146,14 +151,12 @@ async fn open(
             let cursor = Box::new(aggregate.session(&mut session).batch().await?);
             Ok(Cursor::WithSession(cursor, Box::new(session)))
         }
-        (Query::Raw(RawQuery { command, batch_size, comment, .. }), session) => {
+        (Query::Raw(RawQuery { command, batch_size, comment, primary, .. }), session) => {
             // Like other reads, it uses the read preference of the connection string.
+            let elsewhere = database.selection_criteria().filter(|_| !primary);
             let run = database
                 .run_raw_cursor_command(command)
-                .optional(
-                    database.selection_criteria().cloned(),
-                    RunCursorCommand::selection_criteria,
-                )
+                .optional(elsewhere.cloned(), RunCursorCommand::selection_criteria)
                 .batch_size(batch_size)
                 .comment(Bson::from(comment));
             match session {

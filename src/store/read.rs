@@ -196,7 +196,8 @@ impl Store {
         let comment = self.comment.clone();
         let query = || {
             let (command, comment) = (command.clone(), comment.clone());
-            Query::Raw(RawQuery { name, command, batch_size: size, comment })
+            let primary = false;
+            Query::Raw(RawQuery { name, command, batch_size: size, comment, primary })
         };
         // The driver repeats its own reads once, but not a bare command.
         match self.connection.query(&self.collection, query()).await {

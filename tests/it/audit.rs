@@ -314,3 +314,33 @@ fn what_cannot_be_written_down_is_not_gone_on_with() {
     assert!(ended > written && ended <= written + 40, "{ended} {written}");
     assert!(ended < 400);
 }
+
+#[test]
+fn each_pass_of_a_sweeper_is_a_run_of_the_audit_file_and_one_that_cannot_be_written_deletes_nothing()
+ {
+    let db = Db::new();
+    let file = File::new();
+    db.insert("sessions", (0..30).map(|n| of("asa", &format!("{n}-"), -60)));
+    db.insert("sessions", [of("asa", "live-", 60)]);
+    let sweep = ["sweep", "--once", "--no-lease", "-q", "--audit"];
+    let nowhere = file.path.with_file_name("none").join("audit");
+    db.sessionctl(&[&sweep[..], &[nowhere.to_str().unwrap()]].concat()).exits(1).says("audit file");
+    assert_eq!(db.count("sessions", doc! {}), 31);
+    for _ in 0..2 {
+        db.sessionctl(&[&sweep[..], &[file.name()]].concat()).exits(0);
+    }
+    assert_eq!(db.count("sessions", doc! {}), 1);
+    assert_eq!(file.events(), ["began", "batch", "ended", "began", "ended"]);
+    is_chained(&file.path);
+    let lines = file.lines();
+    assert_eq!(
+        (&lines[0]["command"], &lines[0]["selection"]),
+        (&json!("sweep"), &json!({ "state": "expired" }))
+    );
+    assert_eq!(
+        (&lines[2]["result"]["deleted"], &lines[4]["result"]["deleted"]),
+        (&json!(30), &json!(0))
+    );
+    // Nobody was logged in any more: how many, and which range of the expiry.
+    assert_eq!(lines[1]["done"], 30);
+}

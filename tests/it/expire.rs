@@ -131,3 +131,38 @@ fn where_the_store_does_not_look_at_the_expiry_only_purge_helps() {
     db.sessionctl(&["purge", "--live", "--yes", "--layout-file", layout]).exits(0);
     assert_eq!(db.count("sessions", doc! {}), 0);
 }
+
+#[test]
+fn what_may_log_a_user_in_although_the_session_has_ended_is_said_once() {
+    let db = Db::new();
+    db.insert("sessions", IDS.map(|id| session("connect-mongo-json", id, at(600))));
+    let record = db.sessionctl(&["layouts", "show", "connect-mongo-json"]).exits(0).stdout;
+    let survives = |what: &str| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let line = format!("survives = \"{what}\"\n[id]");
+        std::fs::write(file.path(), record.replacen("[id]", &line, 1)).unwrap();
+        file
+    };
+    let file = survives("a remember-me cookie logs the user in");
+    let run = |arguments: &[&str], file: &tempfile::NamedTempFile| {
+        let layout = ["--layout-file", file.path().to_str().unwrap()];
+        db.sessionctl(&[arguments, &layout].concat())
+    };
+    for command in [
+        &["inspect", IDS[0]][..],
+        &["expire", "--user", "42", "--dry-run"],
+        &["expire", IDS[0], IDS[1], "--yes"],
+        &["purge", "--user", "42", "--yes"],
+    ] {
+        let run = run(command, &file).exits(0);
+        let said =
+            "note: ending a session may not end the login: a remember-me cookie logs the user in";
+        assert_eq!(run.stderr.matches(said).count(), 1, "{run:#?}");
+    }
+    db.insert("sessions", [session("connect-mongo-json", IDS[0], at(-600))]);
+    let silent = run(&["purge", "--expired"], &file).exits(0);
+    assert!(!silent.stderr.contains("login"), "{silent:#?}");
+    run(&["list"], &survives(" ")).exits(1).says("survives: it is empty");
+    let known = db.sessionctl(&["layouts", "show", "better-auth"]).exits(0);
+    known.prints("survives = \"with cookieCache, a signed cookie");
+}

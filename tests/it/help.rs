@@ -9,7 +9,7 @@ use sessionctl::mongod::Options;
 
 use crate::deploy::tool;
 use crate::readme::{blocks, read, seed, topic};
-use crate::support::{Db, Program, own_server};
+use crate::support::{Db, Program, at, connect_mongo, long_id, own_server, with};
 
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -136,6 +136,29 @@ fn every_man_page_renders_without_a_warning() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && said.is_empty(), "{}: {said}", page.display());
     }
+}
+
+#[test]
+fn the_lines_for_a_network_in_the_recipes_do_what_they_say() {
+    let db = Db::new();
+    let session = |id: &str, ip: &str| {
+        let payload = format!(r#"{{"cookie":{{"path":"/"}},"ip":"{ip}"}}"#);
+        with(connect_mongo(&long_id(id), at(3600)), doc! { "session": payload })
+    };
+    let all = [("a-", "203.0.113.9"), ("b-", "203.0.113.7"), ("c-", "198.51.100.1")];
+    db.insert("sessions", all.map(|(id, ip)| session(id, ip)));
+    let recipes = read(&topic("recipes"));
+    let is_of_network = |block: &&str| block.contains("ip in 203.0.113.0/24");
+    let block = blocks(&recipes, "sh").into_iter().find(is_of_network).unwrap();
+    let run = |line: &str| {
+        let shell = Program::shell(&line.replace("expire", "expire --yes"));
+        shell.env("SESSIONCTL_URI", &db.uri).env("SESSIONCTL_DB", &db.name).run().exits(0)
+    };
+    let printed: Vec<_> = block.lines().map(run).collect();
+    assert_eq!(printed[0].stdout.lines().count(), 1 + 2, "{printed:#?}");
+    let left = db.find("sessions", doc! { "expires": { "$gt": at(0) } });
+    let left: Vec<_> = left.iter().map(|one| one.get_str("_id").unwrap().to_owned()).collect();
+    assert_eq!(left, ["b-", "c-"].map(long_id));
 }
 
 #[test]

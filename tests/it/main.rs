@@ -72,6 +72,7 @@ mod sweep;
 mod top;
 mod touched;
 mod tower_store;
+mod undo;
 mod uris;
 mod users;
 mod vanishing;

@@ -200,7 +200,7 @@ fn the_report_of_a_restore_has_the_keys_of_the_contract_in_their_order() {
     let keys: Vec<_> = report.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(
         keys.join(" "),
-        "namespace file read restored skipped exact batches seconds stopped"
+        "namespace file read restored reverted skipped changed absent exact batches seconds stopped"
     );
     assert_eq!(report["namespace"], format!("{}.sessions", db.name));
     assert_eq!(report["file"], archived.path());

@@ -6,7 +6,7 @@ use sessionctl::mongod::Options;
 
 use crate::readme;
 use crate::rig::ReplicaSet;
-use crate::support::{Db, Program, at, connect_mongo, eventually, now, own_server};
+use crate::support::{Db, Program, at, connect_mongo, eventually, long_id, now, own_server};
 
 /// What the collection's index on the expiry is like before the command.
 #[derive(Clone, Copy)]
@@ -21,6 +21,9 @@ enum Index {
 
 /// An archive of a session that is there and one that is not.
 const ARCHIVE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/rights.bson");
+
+/// One of two sessions that were logged out, of which one is there.
+const UNDO: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/rights-undo.bson");
 
 /// The roles of `help rights`, and every command that they allow.
 const USES: &[(&str, Index, &[&str])] = &[
@@ -38,7 +41,10 @@ const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-read", Index::None, &["purge", "--expired", "--dry-run"]),
     ("sessionctl-read", Index::None, &["expire", "--user", "42", "--dry-run"]),
     ("sessionctl-read", Index::None, &["restore", ARCHIVE, "--dry-run"]),
+    ("sessionctl-read", Index::None, &["restore", UNDO, "--dry-run"]),
     ("sessionctl-restore", Index::None, &["restore", ARCHIVE, "--yes"]),
+    ("sessionctl-restore", Index::None, &["restore", ARCHIVE, "--user", "42", "--yes"]),
+    ("sessionctl-undo", Index::None, &["restore", UNDO, "--yes"]),
     ("sessionctl-copy", Index::None, &["copy", "--to-collection", "copies", "--yes"]),
     ("sessionctl-copy", Index::Copied, &["copy", "--to-collection", "copies", "--yes"]),
     ("sessionctl-collections", Index::Wanted, &["collections", "-d", "test"]),
@@ -51,6 +57,11 @@ const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-sweep", Index::None, &["sweep", "--once"]),
     ("sessionctl-expire", Index::None, &["expire", "--user", "42", "--yes"]),
     ("sessionctl-expire", Index::None, &["expire", "live-000", "--yes"]),
+    (
+        "sessionctl-expire",
+        Index::None,
+        &["expire", "--where", "userId=42", "--verify", "1ms", "--yes"],
+    ),
     ("sessionctl-expire", Index::None, &["fix", "expiry", "--yes"]),
     ("sessionctl-expire", Index::None, &["fix", "endless", "--lifetime", "1d", "--yes"]),
     ("sessionctl-index", Index::None, &["index", "install", "--yes"]),
@@ -72,7 +83,7 @@ fn following_and_holding_need_each_right_of_their_roles() {
     let set = ReplicaSet::guarded(1);
     let mut db = Db::on(&set.uri());
     db.name = "test".to_owned();
-    prepare(&db, Index::None);
+    prepare(&db, Index::None, None);
     let roles = roles(&readme::read(&readme::topic("rights")));
     for (name, arguments, says) in ON_A_SET {
         let role = roles.iter().find(|role| role.get_str("createRole").unwrap() == name).unwrap();
@@ -112,8 +123,9 @@ fn each_role_of_the_topic_on_rights_is_enough_for_its_commands_and_no_right_can_
     db.name = "test".to_owned();
 
     archive();
+    let ended = undo(&db);
     let roles = roles(&readme::read(&readme::topic("rights")));
-    assert_eq!(roles.len(), 11, "{roles:?}");
+    assert_eq!(roles.len(), 12, "{roles:?}");
     for role in &roles {
         let name = role.get_str("createRole").unwrap();
         if ON_A_SET.iter().any(|(role, ..)| *role == name) {
@@ -124,7 +136,7 @@ fn each_role_of_the_topic_on_rights_is_enough_for_its_commands_and_no_right_can_
         let uses: Vec<_> = USES.iter().filter(|(role, ..)| *role == name).collect();
         assert!(!uses.is_empty(), "{name} is good for nothing");
         let run = |index: Index, arguments: &[&str]| {
-            prepare(&db, index);
+            prepare(&db, index, Some(&ended));
             Program::new(arguments).env("SESSIONCTL_URI", &uri(name)).run()
         };
         let full: Vec<_> = uses
@@ -169,6 +181,14 @@ fn archive() {
     assert!(archive.write(&documents.each_ref().map(AsRef::as_ref)).unwrap().is_all());
 }
 
+/// Logs two sessions out, and gives back what became of one.
+fn undo(db: &Db) -> Document {
+    let _ = std::fs::remove_file(UNDO);
+    db.insert("sessions", ["undo-one", "undo-two"].map(|id| connect_mongo(&long_id(id), at(3600))));
+    db.sessionctl(&["expire", "undo-one", "undo-two", "--archive", UNDO, "--yes"]).exits(0);
+    db.one("sessions", "_id", &long_id("undo-one"))
+}
+
 /// The createRole commands of a text, as the server takes them.
 fn roles(topic: &str) -> Vec<Document> {
     let bodies = topic.split("db.createRole(").skip(1);
@@ -206,7 +226,7 @@ fn grant(db: &Db, name: &str, mut privileges: Vec<Bson>) {
     db.admin(doc! { "updateRole": name, "privileges": privileges });
 }
 
-fn prepare(db: &Db, index: Index) {
+fn prepare(db: &Db, index: Index, ended: Option<&Document>) {
     let collection = db.collection("sessions");
     db.runtime.block_on(collection.drop().into_future()).unwrap();
     let mut endless = connect_mongo("endless-00000000", at(0));
@@ -219,6 +239,9 @@ fn prepare(db: &Db, index: Index) {
             endless,
         ],
     );
+    if let Some(ended) = ended {
+        db.insert("sessions", [ended.clone()]);
+    }
     db.runtime.block_on(db.collection("copies").drop().into_future()).unwrap();
     let options = match index {
         Index::None => return,

@@ -9,16 +9,18 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use bson::DateTime;
 use bson::oid::ObjectId;
+use bson::{DateTime, RawDocumentBuf};
 use nix::unistd::{Uid, User, gethostname};
 use serde_json::{Value, json};
 use sessionctl::error::reason;
 use sessionctl::payload::time;
 use sessionctl::purge::Batch;
+use sessionctl::restore::Restored;
+use sessionctl::{Key, Layouts};
 
 use crate::console::failure::{Exit, Failure};
 use crate::console::json::json_text;
@@ -41,7 +43,7 @@ pub struct AuditArgs {
 
 /// The audit file, if one was requested.
 #[derive(Debug)]
-pub struct Audit(Option<Sink>);
+pub struct Audit(Option<Arc<Sink>>);
 
 #[derive(Debug)]
 struct Sink {
@@ -81,8 +83,8 @@ pub struct Intent<'a> {
 /// A run whose first line is written.
 #[derive(Debug)]
 #[must_use = "how it ended is to be written down, too"]
-pub struct Began<'a> {
-    sink: Option<&'a Sink>,
+pub struct Began {
+    sink: Option<Arc<Sink>>,
     run: String,
     now: DateTime,
     since: Instant,
@@ -105,16 +107,16 @@ impl Audit {
         let file = open(path).map_err(|error| unwritten(path, &error).hint(UNDONE))?;
         let (command_line, reader) = (command_line.to_vec(), reader(path, &file));
         let (path, last) = (path.clone(), Mutex::new(None));
-        Ok(Self(Some(Sink { path, file, reader, last, command_line })))
+        Ok(Self(Some(Arc::new(Sink { path, file, reader, last, command_line }))))
     }
 
     /// Writes the first line of a run.
     ///
     /// # Errors
     /// If the line cannot be written and synced. The run must then change nothing.
-    pub fn before(&self, intent: &Intent<'_>) -> Result<Began<'_>, Failure> {
+    pub fn before(&self, intent: &Intent<'_>) -> Result<Began, Failure> {
         let began = Began {
-            sink: self.0.as_ref(),
+            sink: self.0.clone(),
             run: intent.run.to_owned(),
             now: intent.now,
             since: Instant::now(),
@@ -164,7 +166,7 @@ impl Intent<'_> {
     }
 }
 
-impl Began<'_> {
+impl Began {
     /// The current time by the server's clock. The server may be unreachable by now, so this adds
     /// the time elapsed here since its clock was read.
     fn now(&self) -> DateTime {
@@ -177,7 +179,7 @@ impl Began<'_> {
     /// # Errors
     /// If the line cannot be written and synced.
     pub fn batch(&self, number: u64, batch: &Batch) -> Result<(), Failure> {
-        let Some(sink) = self.sink else { return Ok(()) };
+        let Some(sink) = &self.sink else { return Ok(()) };
         let mut line = batch::line(batch);
         line["run"] = self.run.as_str().into();
         line["time"] = time(self.now()).into();
@@ -188,12 +190,38 @@ impl Began<'_> {
         })
     }
 
+    /// Writes what one batch of a restore did, as [`Began::batch`]. The users are included if
+    /// the layouts are known.
+    ///
+    /// # Errors
+    /// If the line cannot be written and synced.
+    pub fn restored(
+        &self,
+        number: u64,
+        restored: &Restored,
+        documents: &[RawDocumentBuf],
+        layouts: Option<&Layouts>,
+        now: DateTime,
+    ) -> Result<(), Failure> {
+        let mut batch = Batch::default();
+        batch.done = restored.inserted + restored.reverted;
+        batch.spared = Some(restored.read.saturating_sub(batch.done));
+        batch.exact = restored.exact;
+        for document in documents {
+            let layout = layouts.map(|layouts| layouts.of(document));
+            let path = layout.map_or("_id", |layout| &layout.id.path);
+            batch.ids.extend(Key::at(document, path).or_else(|| Key::of(document)));
+            batch.users.extend(layout.map(|layout| layout.glance(document, now).user));
+        }
+        self.batch(number, &batch)
+    }
+
     /// Writes how the run ended: the row of the report, and the failure if it failed.
     ///
     /// # Errors
     /// If the line cannot be written and synced.
     pub fn after(self, result: &Row, failure: Option<&Failure>) -> Result<(), Failure> {
-        let Some(sink) = self.sink else {
+        let Some(sink) = &self.sink else {
             return Ok(());
         };
         let result = result.json();

@@ -259,7 +259,7 @@ fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
         let sentence = "stdin provides the ids of one collection only".into();
         return Err(Refusal::Own(sentence, "run it once per collection"));
     }
-    if has_several && matches!(&cli.command, Command::Purge(args) if args.is_archived()) {
+    if has_several && cli.command.is_archived() {
         let sentence = "an archive holds the sessions of one collection only".into();
         return Err(Refusal::Own(sentence, "run it once per collection, with a file for each"));
     }

@@ -88,6 +88,15 @@ impl Command {
         }
     }
 
+    /// Whether the sessions are archived.
+    pub fn is_archived(&self) -> bool {
+        match self {
+            Self::Purge(args) => args.is_archived(),
+            Self::Expire(args) => args.is_archived(),
+            _ => false,
+        }
+    }
+
     /// What clap cannot check.
     pub fn check(&self, matches: &ArgMatches) -> Result<(), Refusal> {
         match (self, matches.subcommand()) {
@@ -98,8 +107,10 @@ impl Command {
     }
 
     fn check_selection(&self) -> Result<(), Refusal> {
-        if let Self::Purge(args) = self {
-            args.check()?;
+        match self {
+            Self::Purge(args) => args.check()?,
+            Self::Restore(args) => return args.check(),
+            _ => {}
         }
         self.selection().map_or(Ok(()), |selection| {
             selection.check().map_err(|(sentence, hint)| Refusal::Own(sentence, hint))

@@ -180,6 +180,16 @@ impl Context {
         }
     }
 
+    /// Says what may log a user in although the session has ended.
+    pub fn note_survivors(&self, layouts: &Layouts) {
+        let mut said: Vec<&String> =
+            layouts.iter().filter_map(|one| one.survives.as_ref()).collect();
+        said.dedup();
+        for survives in said {
+            self.note("note", format!("ending a session may not end the login: {survives}"));
+        }
+    }
+
     /// The connection that the options describe.
     pub async fn connect(&self) -> Result<Connection, Failure> {
         let uri = self.read_uri()?;

@@ -27,6 +27,8 @@ pub struct Layout {
     pub collections: Vec<String>,
     /// Whether the store itself refuses an expired session when it reads one.
     pub checks_expiry_on_read: bool,
+    /// What may log a user in although the session has ended, in words.
+    pub survives: Option<String>,
     /// The fields of the last touch; the first one that holds a date counts.
     pub touched: Vec<Instant>,
     /// How the last touch follows from the expiry, if no field holds it.

@@ -24,6 +24,7 @@ struct Record {
     #[serde(default)]
     collections: Vec<String>,
     checks_expiry_on_read: bool,
+    survives: Option<String>,
     #[serde(default)]
     touched: Vec<Instant>,
     derived_touch: Option<DerivedTouch>,
@@ -134,6 +135,9 @@ impl Record {
                 return Err(fault([key, &at.to_string()], what));
             }
         }
+        if self.survives.as_ref().is_some_and(|survives| survives.trim().is_empty()) {
+            return Err(fault(["survives"], "it is empty"));
+        }
         if let Some(derived) = &self.derived_touch {
             let fault = |what| Err(fault(["derived_touch", "lifetime"], what));
             if derived.lifetime.is_empty() {
@@ -178,6 +182,7 @@ impl Record {
             stores: self.stores,
             collections: self.collections,
             checks_expiry_on_read: self.checks_expiry_on_read,
+            survives: self.survives,
             touched: self.touched,
             derived_touch: self.derived_touch,
             created: self.created,

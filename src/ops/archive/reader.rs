@@ -5,10 +5,12 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bson::raw::RawDocumentBuf;
 
 use super::bson_check::{Checked, check, length};
+use super::change::{Change, Entry, Superseded};
 use super::file::{Lock, in_use, is_regular, unusable};
 use super::format::{Compression, Encoding, Format};
 use super::frames::{Filled, Frames, another_follows};
@@ -29,6 +31,9 @@ pub struct Reader {
     /// How many bytes of the rest are known to contain no newline.
     searched: usize,
     read: u64,
+    /// What was done to the documents that are read now, and to those that are known to be valid.
+    change: Option<Arc<Change>>,
+    sound_change: Option<Arc<Change>>,
     sound: Sound,
     phase: Phase,
     torn: u64,
@@ -65,6 +70,8 @@ pub struct Contents {
     pub torn: u64,
     /// The damage after those documents, if any.
     pub damage: Option<Error>,
+    /// The documents that were changed rather than deleted.
+    pub superseded: Superseded,
 }
 
 impl Contents {
@@ -77,14 +84,20 @@ impl Contents {
     }
 
     /// Reads and checks a whole archive. `seen` is called for each document.
-    pub fn read(mut reader: Reader, mut seen: impl FnMut()) -> Self {
-        let damage = reader.by_ref().inspect(|_| seen()).find_map(Result::err);
+    pub fn read(reader: Reader, mut seen: impl FnMut()) -> Self {
+        let (mut entries, mut superseded) = (reader.entries(), Superseded::default());
+        let taken = |entry: &Result<Entry>| {
+            seen();
+            entry.iter().for_each(|entry| superseded.add(entry));
+        };
+        let damage = entries.by_ref().inspect(taken).find_map(Result::err);
+        let Entries(reader) = entries;
         let documents = match damage {
             // Documents that no checksum has confirmed yet may be damaged too.
             Some(_) => reader.sound.documents,
             None => reader.read,
         };
-        Self { documents, torn: reader.torn, damage }
+        Self { documents, torn: reader.torn, damage, superseded }
     }
 }
 
@@ -132,6 +145,8 @@ impl Reader {
             taken: 0,
             searched: 0,
             read: 0,
+            change: None,
+            sound_change: None,
             sound: Sound::default(),
             phase: Phase::Reading,
             torn: 0,
@@ -153,9 +168,25 @@ impl Reader {
         self.sound
     }
 
+    /// What was done to the last documents, without those of a batch whose write broke off.
+    pub(super) fn noted(&self) -> Option<Change> {
+        let noted = if self.torn > 0 { &self.sound_change } else { &self.change };
+        noted.as_deref().cloned()
+    }
+
+    /// The documents, with what was done to each.
+    pub fn entries(self) -> Entries {
+        Entries(self)
+    }
+
     fn advance(&mut self) -> Result<Option<RawDocumentBuf>> {
         loop {
             if let Some(document) = self.take()? {
+                if let Some(change) = Change::read(&document) {
+                    let unknown = "a note of a later version: what was done is unknown";
+                    self.change = change.map_err(|()| self.damaged(unknown))?.map(Arc::new);
+                    continue;
+                }
                 self.read += 1;
                 self.mark();
                 return Ok(Some(document));
@@ -183,6 +214,7 @@ impl Reader {
             let bytes = self.frames.at() - if between { rest as u64 } else { 0 };
             let unended = self.sound.unended;
             self.sound = Sound { bytes, documents: self.read, unended };
+            self.sound_change.clone_from(&self.change);
         }
     }
 
@@ -340,6 +372,20 @@ impl Iterator for Reader {
             self.phase = Phase::Done;
         }
         next
+    }
+}
+
+/// The documents of an archive, in order, with what was done to each. The iterator ends after an error.
+#[derive(Debug)]
+pub struct Entries(Reader);
+
+impl Iterator for Entries {
+    type Item = Result<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self(reader) = self;
+        let next = reader.next()?;
+        Some(next.map(|document| Entry { document, change: reader.change.clone() }))
     }
 }
 

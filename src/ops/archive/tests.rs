@@ -589,3 +589,93 @@ fn the_lock_ends_with_the_archive_whoever_else_still_holds_the_open_file() {
     drop(Archive::append(&path).unwrap());
     drop((held, reading));
 }
+
+fn change(value: i64) -> Change {
+    Change::new("expire", [&Bson::from(doc! { "$set": { "a.b": value } })]).unwrap()
+}
+
+/// The `_id`s of an archive, and what was written into each.
+fn entries(path: &Path) -> Vec<(i32, Option<Change>)> {
+    let entries = open(path).entries().map(Result::unwrap);
+    entries
+        .map(|Entry { document, change }| {
+            (document.get_i32("_id").unwrap(), change.as_deref().cloned())
+        })
+        .collect()
+}
+
+#[test]
+fn what_was_done_is_noted_once_also_after_a_write_that_broke_off() {
+    for name in NAMES {
+        let folder = folder();
+        let path = folder.path().join(name);
+        let put = |archive: &mut Archive, change: Option<Change>, id: i32| {
+            archive.set_change(change);
+            let documents = [rawdoc! { "_id": id }, rawdoc! { "_id": id + 1 }];
+            assert!(archive.write(&refs(&documents)).unwrap().is_all());
+        };
+        let mut archive = Archive::create(&path).unwrap();
+        put(&mut archive, Some(change(1)), 0);
+        let one_note = archive.length();
+        put(&mut archive, Some(change(1)), 10);
+        assert!(archive.length() - one_note < one_note, "{name}: noted twice");
+        put(&mut archive, None, 20);
+        drop(archive);
+        let mut archive = append(&path).unwrap();
+        put(&mut archive, None, 30);
+        let whole = archive.length();
+        put(&mut archive, Some(change(2)), 40);
+        drop(archive);
+        let wanted = |of_last: &[(i32, Option<Change>)]| {
+            let purged = [20, 21, 30, 31].map(|id| (id, None));
+            let changed = [0, 1, 10, 11].map(|id| (id, Some(change(1))));
+            [&changed[..], &purged, of_last].concat()
+        };
+        assert_eq!(entries(&path), wanted(&[40, 41].map(|id| (id, Some(change(2))))), "{name}");
+        // The note that broke off counts no more than the documents after it.
+        let length = fs::metadata(&path).unwrap().len();
+        for cut in [whole + 1, length - 3] {
+            let bytes = fs::read(&path).unwrap();
+            let broken = folder.path().join(format!("{cut}-{name}"));
+            fs::write(&broken, &bytes[..usize::try_from(cut).unwrap()]).unwrap();
+            let mut archive = append(&broken).unwrap();
+            put(&mut archive, None, 50);
+            let (last, change) = entries(&broken).pop().unwrap();
+            assert_eq!((last, change), (51, None), "{name} {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_note_of_a_later_version_is_no_session_and_ends_the_reading() {
+    let folder = folder();
+    let path = folder.path().join("a.bson");
+    let note = rawdoc! { "sessionctl": "resurrect", "version": "9.0.0" };
+    write(&path, &[&[rawdoc! { "_id": 1 }, note, rawdoc! { "_id": 2 }]]);
+    let contents = Contents::of(&path, || {}).unwrap();
+    assert_eq!(contents.documents, 1);
+    assert!(contents.damage.unwrap().to_string().contains("a note of a later version"));
+    // An update that does more than setting values is not run.
+    let update = Bson::from(vec![doc! { "$merge": { "into": "users" } }]);
+    assert!(Change::new("fix", [&update]).is_none());
+}
+
+#[test]
+fn a_value_is_set_as_the_server_sets_it() {
+    let [update] = change(7).updates().to_vec().try_into().unwrap();
+    for (before, after) in [
+        (rawdoc! { "_id": 1 }, Some(rawdoc! { "_id": 1, "a": { "b": 7_i64 } })),
+        (
+            rawdoc! { "a": { "b": 1, "c": 2 }, "z": 1 },
+            Some(rawdoc! { "a": { "b": 7_i64, "c": 2 }, "z": 1 }),
+        ),
+        (
+            rawdoc! { "a": { "c": 2 }, "z": 1 },
+            Some(rawdoc! { "a": { "c": 2, "b": 7_i64 }, "z": 1 }),
+        ),
+        (rawdoc! { "a": [1] }, None),
+        (rawdoc! { "a": null }, None),
+    ] {
+        assert_eq!(update.set(&before), after, "{before:?}");
+    }
+}

@@ -17,7 +17,7 @@ use super::source::Source;
 use super::spec::{Action, Purge, Strategy};
 use super::write::{Writer, Written};
 use crate::error::{Error, Result};
-use crate::ops::archive::Archive;
+use crate::ops::archive::{Archive, Change};
 use crate::server::backoff::Retries;
 use crate::server::connection::Topology;
 use crate::store::{Identity, Store};
@@ -133,11 +133,18 @@ impl Purging {
         }
     }
 
-    /// Writes each batch into `archive`, and syncs it, before it is deleted: every session is
-    /// always in at least one of the two places.
+    /// Writes each batch into `archive`, and syncs it, before it is deleted or changed: every
+    /// session is always in at least one of the two places. An archive of changed sessions notes the
+    /// change.
     #[must_use]
-    pub fn archive_to(mut self, archive: Archive) -> Self {
+    pub fn archive_to(mut self, mut archive: Archive) -> Self {
         self.purge.archive = true;
+        let updates = self.writer.updates.iter().map(|(_, update)| update);
+        archive.set_change(match self.purge.action {
+            Action::Delete => None,
+            Action::Expire => Change::new("expire", updates),
+            Action::Fix(_) => Change::new("fix", updates),
+        });
         self.archive = Some(archive);
         self
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::DateTime;
 
 use crate::error::Error;
-use crate::ops::purge::Throttled;
+use crate::ops::purge::{Batch, Throttled};
 use crate::server::flavour::Spread;
 
 /// The result of one pass.
@@ -99,14 +99,22 @@ pub enum Event {
         /// The holder, if known.
         to: Option<String>,
     },
+    /// A pass is about to delete. Whoever cannot account for that cancels it now: then nothing is
+    /// deleted.
+    Begins {
+        /// The layout's name.
+        layout: String,
+        /// The server's time.
+        now: DateTime,
+        /// Sessions that expired before this time are deleted.
+        cutoff: DateTime,
+    },
     /// A batch was written.
     Batch {
         /// The layout's name.
         layout: String,
-        /// The number of sessions deleted.
-        deleted: u64,
-        /// The duration of the write.
-        took: Duration,
+        /// What was deleted.
+        batch: Batch,
     },
     /// A pass ended, completely or early.
     Passed(Pass),

@@ -105,6 +105,8 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         if sweep.measure && !self.state.walks {
             (self.on_event)(store.measured().await);
         }
+        let layout = store.layouts().name();
+        (self.on_event)(Event::Begins { layout, now, cutoff });
         for purge in purges {
             // Reported with the pass, because the sessions deleted before the error stay deleted.
             if let Err(error) = self.purge(&store, purge, guard, &mut pass).await {
@@ -147,7 +149,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
                     pass.exact &= batch.exact;
                     pass.batches += 1;
                     let layout = store.layouts().name();
-                    (self.on_event)(Event::Batch { layout, deleted: batch.done, took: batch.took });
+                    (self.on_event)(Event::Batch { layout, batch });
                 }
                 Ok(Some(Step::Paused(_))) => (self.on_event)(Event::Alive),
                 Err(error) => break Err(error),

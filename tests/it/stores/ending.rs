@@ -70,6 +70,33 @@ fn changes(before: &Document, after: &Document) -> Vec<String> {
     changed
 }
 
+/// Whatever a layout writes to end a session: nested fields, several, numbers, a text, a flag.
+#[test]
+fn the_end_of_a_session_of_any_store_is_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ended = 0;
+    for fixture in super::STORES.iter().flat_map(|store| Fixture::of(store.0)) {
+        if is_only_deleted(&fixture) {
+            continue;
+        }
+        let db = fixture.db();
+        let before = by_key(db.find(&fixture.collection, doc! {}));
+        let file = folder.path().join(format!("{}.bson", fixture.name.replace('/', "-")));
+        let file = file.to_str().unwrap();
+        let expire = ["expire", "--all", "--yes", "--archive", file, "-o", "json"];
+        let expired = fixture.run(&db, &expire).exits(0).json()["expired"].as_u64().unwrap();
+        if expired == 0 {
+            continue;
+        }
+        ended += 1;
+        assert_ne!(by_key(db.find(&fixture.collection, doc! {})), before, "{}", fixture.name);
+        let report = fixture.run(&db, &["restore", file, "--yes", "-o", "json"]).exits(0).json();
+        assert_eq!(report["reverted"], expired, "{} {report}", fixture.name);
+        assert_eq!(by_key(db.find(&fixture.collection, doc! {})), before, "{}", fixture.name);
+    }
+    assert!(ended > 40, "{ended}");
+}
+
 #[test]
 fn an_ended_session_is_over_by_the_stores_own_rule() {
     for fixture in super::STORES.iter().flat_map(|store| Fixture::of(store.0)) {

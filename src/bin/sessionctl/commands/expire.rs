@@ -11,7 +11,8 @@ use crate::context::Context;
 /// The store refuses the sessions from now on. Their documents stay until they are swept. Sessions that
 /// are already expired are not changed. The new expiry is a day in the past, so that list shows such a
 /// session as expired 24h ago. If the store does not check the expiry when it reads a session,
-/// expire fails and changes nothing: use purge instead.
+/// expire fails and changes nothing: use purge instead. An archive holds the sessions as they were:
+/// restore undoes an expire with it.
 ///
 /// With --hold, the command keeps running and expires each matching session that is created or comes
 /// back, until the time is over or a signal arrives. It states at its start how fast it is.
@@ -23,6 +24,7 @@ use crate::context::Context;
   sessionctl expire 7ZQOhQlxWzrh
   sessionctl expire --user 42 --yes
   sessionctl expire --user 42 --hold 1h
+  sessionctl expire --users-from leaked.txt --archive undo.bson.zst
   sessionctl expire --live --idle 8h")]
 pub struct Args {
     #[command(flatten)]
@@ -30,9 +32,18 @@ pub struct Args {
 
     #[command(flatten)]
     pub hold: HoldArgs,
+
+    #[command(flatten)]
+    archive: ArchiveArgs,
+}
+
+impl Args {
+    /// Whether what is ended is archived.
+    pub fn is_archived(&self) -> bool {
+        self.archive.is_wanted()
+    }
 }
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let archive = ArchiveArgs::default();
-    selected::run(context, &args.selected, Action::Expire, &archive, &args.hold).await
+    selected::run(context, &args.selected, Action::Expire, &args.archive, &args.hold).await
 }

@@ -18,7 +18,7 @@ use crate::context::{Context, Purpose};
 ///
 /// Each update repeats its condition, so a session that its store writes in the meantime is not changed.
 /// fix asks before it changes anything; without a terminal, it requires --yes. An archive holds the
-/// sessions as they were; restore inserts only those that no longer exist.
+/// sessions as they were: restore undoes a fix with it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl fix expiry --dry-run

@@ -94,6 +94,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         print_raw(context, raw)?;
     } else {
         rows.finish()?;
+        context.note_survivors(store.layouts());
     }
     selected.end(&store.namespace())
 }

@@ -1,30 +1,44 @@
 //! `sessionctl restore`
 
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sessionctl::archive::{Contents, Reader};
-use sessionctl::error::reason;
-use sessionctl::restore::BATCH_SIZE;
-use sessionctl::{Connection, Error};
+use bson::DateTime;
+use serde_json::{Value, json};
+use sessionctl::archive::{Contents, Entry};
+use sessionctl::restore::{BATCH_SIZE, Restored};
+use sessionctl::{Connection, Error, Layouts};
 
-use crate::commands::apply::stopped;
+use crate::args::SelectionArgs;
+use crate::audit::{Audit, AuditArgs, Began, Intent, run_id};
 use crate::console::confirm::{Confirmed, Question, Yes, ask};
-use crate::console::failure::{Doing as _, Exit, Failure};
-use crate::console::output::{Cell, Row};
+use crate::console::failure::{Doing as _, Exit, Failure, Refusal};
 use crate::console::progress::Progress;
 use crate::console::redact::{is_like_id, short_id};
-use crate::console::text::{counted, elapsed, grouped, sessions};
+use crate::console::text::{counted, sessions};
 use crate::context::Context;
 
-/// Restore sessions from an archive
+mod chosen;
+mod report;
+mod source;
+
+use chosen::{Choosing, Chosen};
+use report::{HEADER, Report};
+use source::Source;
+
+/// Restore sessions from an archive, or undo an expire or a fix
 ///
-/// The sessions are inserted into the collection in -d and -c, which is created if it does not exist. A session
-/// whose id already exists is skipped, so a restore can be repeated. If an archive contains a session
-/// twice, the first copy counts. Expired sessions are inserted too; the next sweep or a TTL index
-/// removes them again.
+/// Sessions that purge archived are inserted into the collection in -d and -c, which is created if it
+/// does not exist. A session whose id already exists is skipped, so a restore can be repeated. If an
+/// archive contains a deleted session twice, the first copy counts. Expired sessions are inserted too; the
+/// next sweep or a TTL index removes them again.
+///
+/// Sessions that expire or fix archived become what they were, unless they changed since; those that a
+/// TTL index or a sweeper has removed are inserted. Of a session that was changed twice, the last copy
+/// counts. The question and --dry-run count each kind.
+///
+/// A selection restores only the sessions that match, judged by the documents in the archive.
 ///
 /// The name of FILE ends in .bson or .ndjson, optionally followed by .gz or .zst. Pass - to read ndjson
 /// from stdin, such as the output of sessionctl inspect --raw -o ndjson.
@@ -32,6 +46,7 @@ use crate::context::Context;
 #[command(after_help = "Examples:
   sessionctl restore purged.bson --dry-run
   sessionctl restore purged.bson
+  sessionctl restore undo.bson.zst --user 42
   sessionctl restore purged.ndjson.zst -d shop -c sessions --yes
   sessionctl inspect --raw -o ndjson 7ZQOhQlxWzrh | sessionctl restore - -c copies --yes")]
 pub struct Args {
@@ -39,136 +54,51 @@ pub struct Args {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// Insert nothing: count the sessions in the archive, and those that already exist
+    /// Write nothing: count the sessions that would be restored, and those that would be left alone
     #[arg(long)]
     dry_run: bool,
+
+    /// Insert nothing: leave sessions alone that were removed since
+    #[arg(long)]
+    only_present: bool,
 
     #[command(flatten)]
     yes: Yes,
 
+    #[command(flatten)]
+    audit: AuditArgs,
+
     /// Sessions per batch
     #[arg(long, value_name = "N", default_value_t = BATCH_SIZE, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     batch_size: u32,
-}
 
-const HEADER: &[&str] =
-    &["namespace", "file", "read", "restored", "skipped", "exact", "batches", "seconds", "stopped"];
-
-/// The report.
-#[derive(Debug, Clone)]
-struct Report {
-    namespace: String,
-    file: String,
-    read: u64,
-    restored: Option<u64>,
-    skipped: u64,
-    exact: Option<bool>,
-    batches: u64,
-    took: Duration,
-    stopped: Option<&'static str>,
-    /// How many of the archive's sessions were left when it was stopped. This is not a key.
-    left: Option<u64>,
-}
-
-impl Report {
-    /// The sentence of the report or of a dry run, and what did not go as planned.
-    fn sentence(&self) -> String {
-        let Self { namespace, file, read, skipped, .. } = self;
-        let Some(restored) = self.restored else {
-            let (new, all) = (grouped(read.saturating_sub(*skipped)), sessions(*read));
-            let there = match skipped {
-                0 => String::new(),
-                1 => "; 1 already exists".to_owned(),
-                there => format!("; {} already exist", grouped(*there)),
-            };
-            return match read {
-                0 => format!("no sessions in {file}"),
-                _ if *skipped == 0 => format!("would restore {all} from {file} into {namespace}"),
-                _ => format!("would restore {new} of {all} from {file} into {namespace}{there}"),
-            };
-        };
-        let at_least = if self.exact == Some(false) { "at least " } else { "" };
-        let (those, took) = (sessions(restored), elapsed(self.took));
-        let mut parts =
-            vec![format!("restored {at_least}{those} from {file} into {namespace} in {took}")];
-        if (*read, self.stopped) == (0, None) {
-            parts = vec![format!("no sessions in {file}")];
-        }
-        match skipped {
-            0 => {}
-            1 => parts.push("1 session already existed".to_owned()),
-            there => parts.push(format!("{} already existed", sessions(*there))),
-        }
-        parts.extend(self.stopped.map(|why| stopped(why, self.left)));
-        parts.join("; ")
-    }
-
-    fn row(&self) -> Row {
-        Row(vec![
-            ("namespace", Cell::Text(self.namespace.clone())),
-            ("file", Cell::Text(self.file.clone())),
-            ("read", Cell::Count(self.read)),
-            ("restored", Cell::maybe(self.restored, Cell::Count)),
-            ("skipped", Cell::Count(self.skipped)),
-            ("exact", Cell::maybe(self.exact, Cell::Flag)),
-            ("batches", Cell::Count(self.batches)),
-            ("seconds", Cell::Seconds(self.took.as_secs_f64())),
-            ("stopped", Cell::maybe(self.stopped, |why| Cell::Text(why.to_owned()))),
-        ])
-    }
-}
-
-/// The archive. It is read twice, first to check all of it.
-#[derive(Debug)]
-enum Source {
-    File(PathBuf),
-    /// A copy of stdin, in an unnamed file that disappears with this process.
-    Stdin(File),
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 }
 
 impl Args {
-    /// Whether the archive is read from stdin, which then cannot answer a question.
+    /// Whether stdin gives the archive, or what is selected, and so no answer to a question.
     pub fn reads_stdin(&self) -> bool {
+        self.is_stdin() || self.selection.reads_stdin()
+    }
+
+    fn is_stdin(&self) -> bool {
         self.file == Path::new("-")
     }
 
-    fn source(&self) -> sessionctl::Result<Source> {
-        if !self.reads_stdin() {
-            return Ok(Source::File(self.file.clone()));
+    /// What clap cannot check.
+    pub fn check(&self) -> Result<(), Refusal> {
+        if self.is_stdin() && self.selection.reads_stdin() {
+            let sentence = "stdin cannot provide both the archive and a selection".into();
+            return Err(Refusal::Own(sentence, "put one of them into a file"));
         }
-        let copied = tempfile::tempfile().and_then(|mut file| {
-            io::copy(&mut io::stdin().lock(), &mut file)?;
-            Ok(file)
-        });
-        copied.map(Source::Stdin).map_err(|error| {
-            let what = format!("could not be copied to a temporary file: {}", reason(&error));
-            Error::Archive { path: STDIN.into(), what }
-        })
-    }
-}
-
-/// The name in errors and reports.
-const STDIN: &str = "stdin";
-
-impl Source {
-    fn name(&self) -> String {
-        match self {
-            Self::File(path) => path.display().to_string(),
-            Self::Stdin(_) => STDIN.to_owned(),
+        if self.selection.keep.is_some() {
+            let sentence = "--keep cannot be used with restore".into();
+            return Err(Refusal::Own(sentence, "select the sessions by user, id or time"));
         }
-    }
-
-    fn open(&self) -> sessionctl::Result<Reader> {
-        match self {
-            Self::File(path) => Reader::open(path),
-            Self::Stdin(file) => {
-                let file = file.try_clone().map_err(|error| {
-                    let what = format!("could not be read: {}", reason(&error));
-                    Error::Archive { path: STDIN.into(), what }
-                })?;
-                Reader::of_lines(Path::new(STDIN), file)
-            }
-        }
+        // Exceptions alone are enough here: an archive is a selection by itself.
+        let typed = SelectionArgs { expired: true, ..self.selection.clone() };
+        typed.check().map_err(|(sentence, hint)| Refusal::Own(sentence, hint))
     }
 }
 
@@ -176,21 +106,12 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     // Until something is written, a signal ends the command at once.
     let prepared = context.signals.asked.run_until_cancelled(prepare(context, args)).await;
     let Some(prepared) = prepared else { return Ok(context.signals.exit()) };
-    let Prepared { connection, action, source, contents, mut report } = prepared?;
+    let mut prepared = prepared?;
     let mut outcome = Ok(Exit::Done);
     if !args.dry_run {
-        let confirmed = confirm(context, args, &connection, &report, contents.documents).await?;
-        let restored = restore(
-            context,
-            args,
-            &connection,
-            &source,
-            contents.documents,
-            &mut report,
-            confirmed,
-        );
-        outcome = restored.await.doing(&action);
+        outcome = carry_out(context, args, &mut prepared).await?;
     }
+    let Prepared { action, contents, mut report, end, .. } = prepared;
     if let (Ok(Exit::Done), Some(damage)) = (&outcome, &contents.damage) {
         (report.stopped, report.left) = (Some("error"), None);
         outcome = Err(Failure::of(&action, damage).hint(if args.dry_run {
@@ -207,6 +128,9 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
              file was truncated, the sessions after this point are lost",
         ));
     }
+    if let Ok(Exit::Done) = outcome {
+        outcome = end;
+    }
     context.finish(HEADER, report.row(), &report.sentence(), outcome)
 }
 
@@ -214,9 +138,17 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 struct Prepared {
     connection: Connection,
     action: String,
+    now: DateTime,
     source: Source,
-    contents: Contents,
+    contents: Arc<Contents>,
+    chosen: Option<Arc<Chosen>>,
+    /// The selection, for the audit file.
+    written: Value,
+    /// How many sessions of the archive are to be restored.
+    planned: u64,
     report: Report,
+    /// How it ends when all is done.
+    end: Result<Exit, Failure>,
 }
 
 async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
@@ -229,14 +161,14 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
     }
     // A wrong name or file is reported before the server is contacted.
     let action = format!("restore {}", args.file.display());
-    let source = args.source().doing(&action)?;
+    let source = Source::new(&args.file).doing(&action)?;
     drop(source.open().doing(&action)?);
     let file = source.name();
     let connection = context.connect().await?;
     let namespace = format!("{}.{}", connection.database(), context.collection());
     let action = format!("restore {namespace}");
-    connection.primary_now().await.doing(&action)?;
-    let contents = look_through(context, &source).await.doing(&action)?;
+    let now = connection.primary_now().await.doing(&action)?;
+    let contents = Arc::new(look_through(context, &source).await.doing(&action)?);
     if contents.torn > 0 {
         let bytes = counted(contents.torn, "byte");
         context.note(
@@ -248,25 +180,73 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
         let before = sessions(contents.documents);
         context.note("warning", format!("{damage}; only the {before} before that can be restored"));
     }
-    let mut report = Report {
+    let choosing = context.choose(&args.selection, (&source, &contents), now, &action).await?;
+    let (mut planned, mut chosen, mut end) = (contents.documents, None, Ok(Exit::Done));
+    let mut written = json!({ "file": file });
+    if let Some(choosing) = choosing {
+        let Choosing { chosen: some, count, written: how, end: unknown } = choosing;
+        (planned, chosen, end) = (count, Some(some), unknown);
+        if let (Some(all), Value::Object(how)) = (written.as_object_mut(), how) {
+            all.extend(how);
+        }
+    }
+    let report = Report {
         namespace,
         file,
-        read: 0,
-        restored: None,
-        skipped: 0,
-        exact: None,
+        is_undo: contents.superseded.changed() > 0,
+        only_present: args.only_present,
+        counts: None,
+        is_done: false,
         batches: 0,
         took: Duration::ZERO,
         stopped: None,
         left: None,
     };
-    if args.dry_run {
-        let documents = source.open().doing(&action)?.take(whole(contents.documents));
-        let existing = connection.count_existing(context.collection(), documents).await;
-        (report.read, report.skipped) = (contents.documents, existing.doing(&action)?);
+    let mut prepared = Prepared {
+        connection,
+        action,
+        now,
+        source,
+        contents,
+        chosen,
+        written,
+        planned,
+        report,
+        end,
+    };
+    let asks = prepared.report.is_undo && Confirmed::by_flag(args.yes).is_none();
+    if args.dry_run || asks {
+        prepared.report.counts = Some(preview(context, args, &prepared).await?);
     }
-    report.took = started.elapsed();
-    Ok(Prepared { connection, action, source, contents, report })
+    prepared.report.took = started.elapsed();
+    Ok(prepared)
+}
+
+/// What would be done now.
+async fn preview(context: &Context, args: &Args, prepared: &Prepared) -> Result<Restored, Failure> {
+    let Prepared { connection, action, source, contents, chosen, planned, .. } = prepared;
+    let progress = Progress::new("sessions examined", Some(*planned), context.global.quiet);
+    let entries = source.entries(contents).doing(action)?.filter(is_chosen(chosen.as_ref()));
+    let asked = context.signals.asked.clone();
+    let mut restoring = connection
+        .restore(context.collection(), entries, args.batch_size, asked)
+        .only_present(args.only_present);
+    while let Some(batch) = restoring.preview().await.doing(action)? {
+        progress.advance(batch.read);
+    }
+    progress.finish();
+    Ok(restoring.total())
+}
+
+/// Whether an entry is restored. One that cannot be read is not passed over.
+fn is_chosen(
+    chosen: Option<&Arc<Chosen>>,
+) -> impl FnMut(&sessionctl::Result<Entry>) -> bool + Send + use<> {
+    let chosen = chosen.cloned();
+    move |entry| {
+        let (Ok(entry), Some(chosen)) = (entry, &chosen) else { return true };
+        chosen.holds(&entry.document)
+    }
 }
 
 /// Reads the whole archive on a blocking thread, so that signals are still handled.
@@ -280,64 +260,123 @@ async fn look_through(context: &Context, source: &Source) -> sessionctl::Result<
     })
 }
 
-fn whole(documents: u64) -> usize {
-    usize::try_from(documents).unwrap_or(usize::MAX)
-}
-
 async fn confirm(
     context: &Context,
     args: &Args,
-    connection: &Connection,
-    report: &Report,
-    documents: u64,
+    prepared: &Prepared,
 ) -> Result<Confirmed, Failure> {
-    let beforehand = Confirmed::by_count(documents).or_else(|| Confirmed::by_flag(args.yes));
-    let Report { namespace, file, .. } = report;
+    let Prepared { connection, action, planned, report, .. } = prepared;
+    let counts = report.counts.filter(|_| report.is_undo);
+    let count = counts.map_or(*planned, |counts| counts.inserted + counts.reverted);
+    let beforehand = Confirmed::by_count(count).or_else(|| Confirmed::by_flag(args.yes));
     if beforehand.is_none() {
-        let action = format!("restore {namespace}");
-        context.check_rights(connection, context.collection(), &["insert"], &action).await?;
+        let mut rights = if args.only_present { Vec::new() } else { vec!["insert"] };
+        if report.is_undo {
+            rights.extend(["find", "update"]);
+        }
+        context.check_rights(connection, context.collection(), &rights, action).await?;
+        let remarks = counts.map(|counts| report.remarks(&counts)).unwrap_or_default();
+        remarks.iter().for_each(|remark| context.note("note", remark));
     }
-    let text = format!("Restore {} from {file} into {namespace}?", sessions(documents));
-    ask(beforehand, Question::YesNo(text), args.reads_stdin(), &context.signals).await
+    let question = Question::YesNo(report.question(*planned));
+    ask(beforehand, question, args.reads_stdin(), &context.signals).await
+}
+
+/// Asks, and writes down and does it. What cannot be written down is not done.
+async fn carry_out(
+    context: &Context,
+    args: &Args,
+    prepared: &mut Prepared,
+) -> Result<Result<Exit, Failure>, Failure> {
+    let audit = Audit::open(&args.audit, &context.command_line)?;
+    let run = run_id();
+    let Prepared { connection, action, source, contents, chosen, .. } = prepared;
+    let named = match chosen {
+        Some(chosen) => Some(chosen.layouts().clone()),
+        // Users are named where it is known where they are.
+        None if audit.is_wanted() => context.layouts_of_archive(source, contents, action).ok(),
+        None => None,
+    };
+    let layout = named.as_ref().map(Layouts::name);
+    let (server, login) = (connection.address().to_owned(), connection.login().map(str::to_owned));
+    let intent = Intent {
+        run: &run,
+        now: prepared.now,
+        server: &server,
+        login: login.as_deref(),
+        command: "restore",
+        namespace: &prepared.report.namespace.clone(),
+        layout: layout.as_deref(),
+        selection: prepared.written.clone(),
+        cutoff: None,
+        planned: Some(prepared.planned),
+    };
+    let confirmed = confirm(context, args, prepared).await?;
+    prepared.report.is_done = true;
+    if prepared.planned == 0 {
+        prepared.report.counts = Some(Restored::default());
+        audit.nothing(&intent, &prepared.report.row())?;
+        return Ok(Ok(Exit::Done));
+    }
+    let began = audit.before(&intent)?;
+    let told = audit.is_wanted().then_some(Told { began: &began, layouts: named.as_ref() });
+    let outcome = restore(context, args, prepared, told, confirmed).await;
+    let written = began.after(&prepared.report.row(), outcome.as_ref().err());
+    Ok(outcome.and_then(|exit| written.map(|()| exit)))
+}
+
+/// Where each batch is written down, and how its users are read.
+struct Told<'a> {
+    began: &'a Began,
+    layouts: Option<&'a Layouts>,
 }
 
 /// Runs the batches, until a signal stops it.
 async fn restore(
     context: &Context,
     args: &Args,
-    connection: &Connection,
-    source: &Source,
-    documents: u64,
-    report: &mut Report,
+    prepared: &mut Prepared,
+    told: Option<Told<'_>>,
     _: Confirmed,
-) -> sessionctl::Result<Exit> {
+) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let progress = Progress::new("sessions read", Some(documents), context.global.quiet);
-    let archive = source.open()?.take(whole(documents));
+    let Prepared { connection, action, source, contents, chosen, planned, report, now, .. } =
+        prepared;
+    let progress = Progress::new("sessions read", Some(*planned), context.global.quiet);
+    let entries = source.entries(contents).doing(action)?.filter(is_chosen(chosen.as_ref()));
     let asked = context.signals.asked.clone();
-    let mut restoring = connection.restore(context.collection(), archive, args.batch_size, asked);
+    let mut restoring = connection
+        .restore(context.collection(), entries, args.batch_size, asked)
+        .only_present(args.only_present)
+        .telling(told.is_some());
     let outcome = loop {
         match restoring.next().await {
             Ok(Some(batch)) => {
                 report.batches += 1;
                 progress.advance(batch.read);
+                if let Some(Told { began, layouts }) = &told {
+                    let documents = restoring.batch();
+                    let written = began.restored(report.batches, &batch, documents, *layouts, *now);
+                    if let Err(failure) = written {
+                        break Err(failure);
+                    }
+                }
             }
             Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
+            Err(error) => break Err(error).doing(action),
         }
     };
     progress.finish();
     report.took = started.elapsed();
     let total = restoring.total();
-    (report.read, report.restored) = (total.read, Some(total.inserted));
-    (report.skipped, report.exact) = (total.skipped, Some(total.exact));
-    if let Err(error) = outcome {
-        report.stopped = Some("error");
-        report.left = Some(documents.saturating_sub(report.read));
-        return Err(error);
+    report.counts = Some(total);
+    let left = planned.saturating_sub(total.read);
+    if let Err(failure) = outcome {
+        (report.stopped, report.left) = (Some("error"), Some(left));
+        return Err(failure);
     }
     let signal = context.signals.received();
     report.stopped = signal.map(|_| "signal");
-    report.left = signal.map(|_| documents.saturating_sub(report.read));
+    report.left = signal.map(|_| left);
     Ok(signal.map_or(Exit::Done, Exit::Signal))
 }

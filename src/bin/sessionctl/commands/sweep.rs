@@ -10,6 +10,7 @@ mod args;
 pub mod config;
 mod health;
 mod hold;
+mod journal;
 mod log;
 mod supervise;
 

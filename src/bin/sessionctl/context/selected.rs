@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use sessionctl::payload::time;
 use sessionctl::query::{Needed, ago};
 use sessionctl::store::{Reading, Resolved, documents};
-use sessionctl::{Error, Except, Filter, Keep, Layouts, Query, Selection, State, Store};
+use sessionctl::{Error, Except, Filter, Keep, Key, Layouts, Query, Selection, State, Store};
 
 use super::ids::{Ids, Unknown};
 use super::users::Seen;
@@ -43,11 +43,7 @@ impl Context {
         purpose: Purpose,
     ) -> Result<Selected, Failure> {
         let action = format!("{action} {}", store.namespace());
-        let query = Query {
-            touch_slack: touch_slack(typed, store.layouts(), purpose),
-            ..query(typed, now)?
-        };
-        let mut selection = Selection::new(query, now);
+        let mut selection = self.selection_of(typed, store.layouts(), now, purpose)?;
         let (mut unknown, mut from_stdin) = (Unknown::new(typed, self.global.verbose)?, None);
         if !typed.ids.is_empty() {
             let mut ids = Ids::new(&typed.ids);
@@ -63,9 +59,8 @@ impl Context {
             }
             selection.keys = Some(resolved.keys);
         }
-        selection.except = self.excepted(&action, store, typed).await?;
+        selection.except.keys = self.excepted(&action, store, typed).await?;
         selection.keep = typed.keep.map(Keep::newest);
-        check_range(&selection.query, now)?;
         // A condition that the layout cannot decide is an error before anything is read.
         let decides = Selection { keep: None, ..selection.clone() }.filter(store.layouts());
         decides.map_err(|error| {
@@ -90,6 +85,23 @@ impl Context {
         Ok(Selected { selection, unknown, seen, from_stdin })
     }
 
+    /// What was typed, but for the ids; exceptions by id among them.
+    pub fn selection_of(
+        &self,
+        typed: &SelectionArgs,
+        layouts: &Layouts,
+        now: DateTime,
+        purpose: Purpose,
+    ) -> Result<Selection, Failure> {
+        let touch_slack = touch_slack(typed, layouts, purpose);
+        let query = Query { touch_slack, ..query(typed, now)? };
+        check_range(&query, now)?;
+        let list = typed.except_users_from.as_deref();
+        let users = listed::users(&typed.except_user, list)?.unwrap_or_default();
+        let except = Except { users, ..Except::default() };
+        Ok(Selection { except, ..Selection::new(query, now) })
+    }
+
     /// The sessions of these ids, or prefixes of them.
     async fn resolve(
         &self,
@@ -104,18 +116,16 @@ impl Context {
         Ok(resolved)
     }
 
-    /// The sessions of the `--except` options. An id that is not found is an error, because the
+    /// The sessions of the `--except` option. An id that is not found is an error, because the
     /// session that the operator wants to keep would be ended.
     async fn excepted(
         &self,
         action: &str,
         store: &Store,
         typed: &SelectionArgs,
-    ) -> Result<Except, Failure> {
-        let list = typed.except_users_from.as_deref();
-        let users = listed::users(&typed.except_user, list)?.unwrap_or_default();
+    ) -> Result<Vec<Key>, Failure> {
         if typed.except.is_empty() {
-            return Ok(Except { users, ..Except::default() });
+            return Ok(Vec::new());
         }
         let Resolved { keys, unknown, .. } = self.resolve(action, store, &typed.except).await?;
         if !unknown.is_empty() {
@@ -127,7 +137,7 @@ impl Context {
             return Err(Failure::new(Exit::Failed, sentence)
                 .hint("pass the whole id, or at least its first 8 characters"));
         }
-        Ok(Except { keys, users })
+        Ok(keys)
     }
 
     /// The selection, with the sessions ranked that `--keep` spares.
@@ -265,9 +275,18 @@ impl Selected {
     /// The selection for the audit file: as it was typed, with the number and the digest of the
     /// entries of lists and stdin.
     pub fn written(&self, typed: &SelectionArgs) -> Value {
-        let mut shown = written(typed, self.selection.now);
-        let users = self.selection.query.users.as_ref().filter(|_| typed.users_from.is_some());
-        let except = Some(&self.selection.except.users);
+        Self::written_of(&self.selection, typed, self.from_stdin.as_ref())
+    }
+
+    /// The same of a selection, and of what stdin gave.
+    pub fn written_of(
+        selection: &Selection,
+        typed: &SelectionArgs,
+        from_stdin: Option<&Value>,
+    ) -> Value {
+        let mut shown = written(typed, selection.now);
+        let users = selection.query.users.as_ref().filter(|_| typed.users_from.is_some());
+        let except = Some(&selection.except.users);
         let except = except.filter(|_| typed.except_users_from.is_some());
         for (name, users) in [("users_listed", users), ("except_users_listed", except)] {
             if let (Some(users), Some(shown)) = (users, shown.as_object_mut()) {
@@ -276,7 +295,7 @@ impl Selected {
                 shown.insert(name.to_owned(), lines.digest());
             }
         }
-        if let (Some(given), Some(shown)) = (&self.from_stdin, shown.as_object_mut()) {
+        if let (Some(given), Some(shown)) = (from_stdin, shown.as_object_mut()) {
             shown.insert("stdin".to_owned(), given.clone());
         }
         shown

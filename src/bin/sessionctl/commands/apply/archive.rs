@@ -1,4 +1,4 @@
-//! The archive, to which documents are saved before they are deleted.
+//! The archive, to which documents are saved before they are deleted or changed.
 
 use std::path::{Path, PathBuf};
 

@@ -60,7 +60,7 @@ pub struct Batches<'a> {
     /// The work done so far.
     pub report: Report,
     /// The audit run that records each batch.
-    pub began: &'a Began<'a>,
+    pub began: &'a Began,
     /// Whether the ids are needed afterwards, for `--verify`.
     pub keeps_ids: bool,
 }

@@ -23,7 +23,7 @@ use crate::console::text::exact_duration;
 #[group(skip)]
 pub struct HoldArgs {
     /// Then end each of these sessions that is created or comes back, for DURATION
-    #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true, conflicts_with_all = ["keep", "dry_run", "verify", "run_time"], help_heading = Reset)]
+    #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true, conflicts_with_all = ["keep", "dry_run", "verify", "run_time", "archive"], help_heading = Reset)]
     pub(super) hold: Option<Duration>,
 }
 

@@ -105,6 +105,9 @@ async fn prepare(
         let how = format!("left alone; to {} them, pass their ids", verb.name);
         context.note("note", format!("{those} of programs, not logins, {how}"));
     }
+    if !job.purge.selection.query.is_only_expired() {
+        context.note_survivors(job.store.layouts());
+    }
     let mut text = job.report.question();
     if args.selection.anonymous {
         let Job { store, purge, action, .. } = &job;

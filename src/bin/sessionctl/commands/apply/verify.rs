@@ -48,11 +48,10 @@ impl VerifyArgs {
     /// This keeps the ids of the ended sessions in memory, so it requires ids or users rather than
     /// a million sessions.
     pub fn check(&self, selection: &SelectionArgs) -> Result<(), Failure> {
-        if self.is_wanted() && !is_of_people(selection) {
-            let sentence = "--verify requires session ids or a user";
-            return Err(
-                Failure::new(Exit::Usage, sentence).hint("select sessions by id or with --user")
-            );
+        if self.is_wanted() && !is_of_people(selection) && selection.payload.is_empty() {
+            let sentence = "--verify requires session ids, a user, or --where";
+            return Err(Failure::new(Exit::Usage, sentence)
+                .hint("select sessions by id, with --user or with --where"));
         }
         Ok(())
     }

@@ -124,7 +124,9 @@ impl Run {
         let result = self.ended.get("result");
         let of = |key: &str| result.and_then(|result| result.get(key)).and_then(Value::as_u64);
         let done = ["deleted", "expired", "mended"].into_iter().find_map(of);
-        done.unwrap_or(self.done)
+        // A restore does both.
+        let restored = of("restored").map(|restored| restored + of("reverted").unwrap_or(0));
+        done.or(restored).unwrap_or(self.done)
     }
 
     fn outcome(&self) -> String {

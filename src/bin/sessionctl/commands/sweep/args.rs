@@ -11,7 +11,7 @@ use sessionctl::sweep::{Sweep, Terms};
 
 use super::config::{self, Plan, Settings, UserPaths};
 use crate::args::{AUTO, Global, address, duration, interval, is_typed};
-use crate::audit::run_id;
+use crate::audit::{AuditArgs, run_id};
 use crate::commands::apply::ThrottleArgs;
 use crate::console::failure::{Exit, Failure, Refusal};
 use crate::console::report::LogFormat;
@@ -63,6 +63,9 @@ pub struct Args {
     /// Save each batch to FILE before it is deleted; %Y, %m and %d in its name are the date
     #[arg(long, value_name = "FILE")]
     archive: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub audit: AuditArgs,
 
     #[command(flatten)]
     throttle: ThrottleArgs,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bson::DateTime;
 use sessionctl::Connection;
+use sessionctl::purge::Batch;
 use sessionctl::sweep::{Event, Pass};
 use tokio::task::JoinHandle;
 
@@ -179,7 +180,7 @@ impl Health {
                 metrics.backlog(namespace, None, None);
                 metrics.lag(namespace, None);
             }
-            Event::Batch { layout, deleted, took } => {
+            Event::Batch { layout, batch: Batch { done: deleted, took, .. } } => {
                 metrics.batch(namespace, Some(layout), *took, *deleted);
                 self.deleted += deleted;
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sessionctl::flavour::Spread;
+use sessionctl::purge::Batch;
 use sessionctl::sweep::{Event, Pass};
 
 use super::args::Args;
@@ -121,7 +122,7 @@ impl<'a> Log<'a> {
                     &format!("could not sweep {namespace}: {error}; retrying"),
                 );
             }
-            Event::Batch { deleted, .. } => {
+            Event::Batch { batch: Batch { done: deleted, .. }, .. } => {
                 self.progress.iter().for_each(|progress| progress.advance(*deleted));
             }
             _ => {}
@@ -272,7 +273,7 @@ fn whom(holder: &str) -> &str {
     holder.rsplit_once(':').map_or(holder, |(who, _)| who)
 }
 
-fn report(pass: &Pass) -> Report {
+pub fn report(pass: &Pass) -> Report {
     let stopped = match pass {
         Pass { error: Some(_), .. } => Some("error"),
         Pass { lost_lease: true, .. } => Some("lease"),

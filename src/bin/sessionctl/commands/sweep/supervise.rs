@@ -16,6 +16,7 @@ use super::args::Args;
 use super::config::{Plan, check_holds};
 use super::health::Health;
 use super::hold::Held;
+use super::journal::Journal;
 use super::log::Log;
 use crate::console::failure::{Exit, Failure};
 use crate::console::report::say;
@@ -32,7 +33,7 @@ pub struct Supervisor<'a> {
     running: BTreeMap<String, (Plan, Control)>,
     /// The plan that starts when the earlier sweep of the same namespace has ended.
     next: BTreeMap<String, Plan>,
-    tasks: JoinSet<(String, sessionctl::Result<()>)>,
+    tasks: JoinSet<(String, Result<(), Failure>)>,
     /// The namespaces in which users are kept logged out, while this sweeper has the lease.
     holds: BTreeMap<String, CancellationToken>,
     holding: JoinSet<Result<(), Failure>>,
@@ -116,6 +117,13 @@ impl<'a> Supervisor<'a> {
         let cancel = self.context.signals.asked.child_token();
         let control = Control { cancel, ..Control::default() };
         let (sweep, told, events) = (plan.sweep.clone(), control.clone(), self.sender.clone());
+        let Context { command_line, .. } = self.context;
+        let mut journal = Journal::new(
+            (&self.args.audit, command_line),
+            (target.connection.address(), target.connection.login()),
+            &namespace,
+            sweep.idle.map(|idle| idle.as_secs_f64()),
+        );
         self.log.begins(&namespace, sweep.interval);
         self.health.begins(&namespace, sweep.interval, sweep.lease.is_some());
         let is_leased = sweep.lease.is_some();
@@ -125,10 +133,16 @@ impl<'a> Supervisor<'a> {
         }
         self.tasks.spawn(async move {
             let name = namespace.clone();
-            // The receiver is only gone when the program ends.
-            let on_event = |event| drop(events.send((name.clone(), event)));
+            let on_event = |event| {
+                if !journal.event(&event) {
+                    told.cancel.cancel();
+                }
+                // The receiver is only gone when the program ends.
+                drop(events.send((name.clone(), event)));
+            };
             let ended = sweep.run(&target, &told, on_event).await;
-            (namespace, ended)
+            let ended = ended.map_err(|error| Failure::of(&format!("sweep {namespace}"), &error));
+            (namespace, journal.failure().map_or(ended, Err))
         });
     }
 
@@ -221,7 +235,7 @@ impl<'a> Supervisor<'a> {
         self.log.event(namespace, event);
     }
 
-    fn ended(&mut self, ended: Result<(String, sessionctl::Result<()>), tokio::task::JoinError>) {
+    fn ended(&mut self, ended: Result<(String, Result<(), Failure>), tokio::task::JoinError>) {
         let Ok((namespace, ended)) = ended else {
             self.fail(panicked());
             return;
@@ -231,9 +245,7 @@ impl<'a> Supervisor<'a> {
         self.log.ends(&namespace);
         self.health.ends(&namespace);
         match (ended, self.next.remove(&namespace)) {
-            (Err(error), _) => {
-                self.fail(Failure::of(&format!("sweep {namespace}"), &error));
-            }
+            (Err(failure), _) => self.fail(failure),
             (Ok(()), Some(plan)) if !self.context.signals.asked.is_cancelled() => {
                 self.start(namespace, plan);
             }

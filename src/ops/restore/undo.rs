@@ -1,0 +1,177 @@
+//! Undoing what was done to documents that are still there. A document becomes what it was if it is what
+//! the change made of it; one that was removed since is inserted; any other was changed by somebody else.
+
+use bson::raw::RawDocumentBuf;
+
+use super::place::Place;
+use super::{Restored, Restoring};
+use crate::error::Result;
+use crate::model::key::Key;
+use crate::ops::archive::Update;
+use crate::ops::archive::{Change, Entry};
+use crate::server::backoff::Retries;
+
+/// How often documents are looked at again that changed while they were written.
+const ROUNDS: u32 = 5;
+
+/// What became of a document that was changed.
+enum Fate {
+    /// It is as it was before.
+    AsBefore,
+    /// It is what the change made of it: this.
+    AsChanged(RawDocumentBuf),
+    /// It is not there.
+    Gone,
+    /// Somebody else changed it.
+    Changed,
+}
+
+/// A document that is not settled yet, and what was tried.
+struct Unsettled {
+    before: RawDocumentBuf,
+    tried: Option<Tried>,
+}
+
+#[derive(Clone, Copy)]
+enum Tried {
+    Replacing,
+    Inserting,
+}
+
+impl<I, E> Restoring<I>
+where
+    I: Iterator<Item = Result<E>>,
+    E: Into<Entry>,
+{
+    pub(super) async fn undo(
+        &mut self,
+        change: &Change,
+        batch: Vec<RawDocumentBuf>,
+        restored: &mut Restored,
+    ) -> Result<()> {
+        if self.collated.is_none() {
+            self.collated = Some(self.place.may_be_collated().await);
+        }
+        let mut left: Vec<_> =
+            batch.into_iter().map(|before| Unsettled { before, tried: None }).collect();
+        let (mut retries, mut rounds) = (Retries::default(), 0);
+        loop {
+            let error = match self.try_undo(change, &mut left, restored).await {
+                Ok(()) if left.is_empty() => return Ok(()),
+                Ok(()) => {
+                    rounds += 1;
+                    if rounds == ROUNDS {
+                        restored.changed += left.len() as u64;
+                        return Ok(());
+                    }
+                    continue;
+                }
+                Err(error) => error,
+            };
+            retries.pause(&self.cancel, error.clone()).await?;
+            if !self.place.connection.reach(&mut retries, &self.cancel).await? {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Looks what became of the documents, and settles them. What is `left` afterwards changed meanwhile,
+    /// or its answer was lost: the next look tells.
+    async fn try_undo(
+        &self,
+        change: &Change,
+        left: &mut Vec<Unsettled>,
+        restored: &mut Restored,
+    ) -> Result<()> {
+        let before: Vec<_> = left.iter().map(|one| &one.before).collect();
+        let fates = self.place.fates(change, &before).await?;
+        let (mut replaced, mut inserted) = (Vec::new(), Vec::new());
+        for (Unsettled { before, tried }, fate) in std::mem::take(left).into_iter().zip(fates) {
+            match (fate, tried) {
+                (Fate::AsBefore, None) => restored.skipped += 1,
+                (Fate::AsBefore, Some(Tried::Replacing)) => restored.reverted += 1,
+                (Fate::AsBefore, Some(Tried::Inserting)) => restored.inserted += 1,
+                (Fate::Changed, _) => restored.changed += 1,
+                (Fate::Gone, _) if self.only_present => restored.absent += 1,
+                (Fate::Gone, _) => inserted.push(before),
+                (Fate::AsChanged(there), _) => replaced.push((there, before)),
+            }
+        }
+        let unsettled = |before: &RawDocumentBuf, tried| {
+            let (before, tried) = (before.clone(), Some(tried));
+            Unsettled { before, tried }
+        };
+        left.extend(replaced.iter().map(|(_, before)| unsettled(before, Tried::Replacing)));
+        left.extend(inserted.iter().map(|before| unsettled(before, Tried::Inserting)));
+        let count = replaced.len() as u64;
+        if count > 0 && self.place.replace(&replaced, self.collated != Some(false)).await? == count
+        {
+            restored.reverted += count;
+            left.drain(..replaced.len());
+        }
+        if !inserted.is_empty() {
+            let reply = self.place.insert(&inserted).await?;
+            if let Some(error) = reply.failure {
+                return Err(error);
+            }
+            if reply.inserted == inserted.len() as u64 {
+                restored.inserted += reply.inserted;
+                left.truncate(left.len() - inserted.len());
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what became of the documents; those that would be replaced as reverted.
+    pub(super) async fn look(
+        &self,
+        change: &Change,
+        batch: &[RawDocumentBuf],
+        restored: &mut Restored,
+    ) -> Result<()> {
+        let batch: Vec<_> = batch.iter().collect();
+        for fate in self.place.fates(change, &batch).await? {
+            *match fate {
+                Fate::AsBefore => &mut restored.skipped,
+                Fate::AsChanged(_) => &mut restored.reverted,
+                Fate::Gone => &mut restored.absent,
+                Fate::Changed => &mut restored.changed,
+            } += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    /// What became of documents that `change` was applied to.
+    async fn fates(&self, change: &Change, before: &[&RawDocumentBuf]) -> Result<Vec<Fate>> {
+        let keys: Vec<_> = before.iter().filter_map(|document| Key::of(document)).collect();
+        let present = self.present(&keys).await?;
+        let there = |document: &RawDocumentBuf| present.get(&Key::of(document)?);
+        let fate = |document: &&RawDocumentBuf| match there(document) {
+            None => Fate::Gone,
+            Some(there) if there == *document => Fate::AsBefore,
+            Some(there) => {
+                let made = change.updates().iter().filter_map(|update| update.set(document));
+                match made.into_iter().any(|made| made == *there) {
+                    true => Fate::AsChanged(there.clone()),
+                    false => Fate::Changed,
+                }
+            }
+        };
+        let mut fates: Vec<_> = before.iter().map(fate).collect();
+        for update in change.updates() {
+            let Update::Computed(stages) = update else { continue };
+            let is_open = |at: &usize| matches!(fates[*at], Fate::Changed);
+            let open: Vec<_> = (0..before.len()).filter(is_open).collect();
+            let documents: Vec<_> = open.iter().map(|at| before[*at]).collect();
+            let made = self.computed(stages, &documents).await?;
+            for (at, made) in open.into_iter().zip(made) {
+                if there(before[at]) == Some(&made) {
+                    fates[at] = Fate::AsChanged(made);
+                }
+            }
+        }
+        Ok(fates)
+    }
+}
