@@ -321,7 +321,8 @@ fn each_pass_of_a_sweeper_is_a_run_of_the_audit_file_and_one_that_cannot_be_writ
     let db = Db::new();
     let file = File::new();
     db.insert("sessions", (0..30).map(|n| of("asa", &format!("{n}-"), -60)));
-    db.insert("sessions", [of("asa", "live-", 60)]);
+    db.insert("sessions", [of("asa", "live-", 3600)]);
+    db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });
     let sweep = ["sweep", "--once", "--no-lease", "-q", "--audit"];
     let nowhere = file.path.with_file_name("none").join("audit");
     db.sessionctl(&[&sweep[..], &[nowhere.to_str().unwrap()]].concat()).exits(1).says("audit file");

@@ -136,7 +136,7 @@ fn a_log_out_of_leaked_users_is_undone_but_for_what_changed_since() {
             Program::new(&["audit", &audit])
                 .run()
                 .exits(4)
-                .says("one was changed, added or cut out");
+                .says("a line was changed, added or removed");
         }
     }
 }
