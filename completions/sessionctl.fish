@@ -112,7 +112,7 @@ complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "users" -d 'Li
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "inspect" -d 'Show whole sessions: dates, user, and the decoded payload with secrets masked'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "expire" -d 'End sessions now and keep their documents'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "purge" -d 'Delete sessions, in batches'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "restore" -d 'Restore sessions from an archive'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "restore" -d 'Restore sessions from an archive, or undo an expire or a fix'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "audit" -d 'Read and verify an audit file: who ended which sessions'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "sweep" -d 'Purge expired sessions every interval, as a daemon'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "index" -d 'Manage the TTL index, by which the server deletes expired sessions'
@@ -477,6 +477,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except-
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l hold -d 'Then end each of these sessions that is created or comes back, for DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l archive -d 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -564,6 +565,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l endless
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l malformed -d 'Sessions with an unusable expiry'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l anonymous -d 'Sessions without a user'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l all -d 'All sessions of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l archive-append -d 'Append to FILE if it exists'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
@@ -690,7 +692,26 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l full-ids
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l batch-size -d 'Sessions per batch' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l expires-after -d 'Sessions expiring at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l touched-before -d 'Sessions last touched before TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l touched-after -d 'Sessions last touched at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l created-before -d 'Sessions created before TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l created-after -d 'Sessions created at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l active -d 'Sessions touched within the last DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l older -d 'Sessions created at least DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l except -d 'Spare the session ID; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l except-user -d 'Spare the sessions of USER; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
@@ -769,8 +790,15 @@ csv\t'A header and lines of comma-separated values'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l dry-run -d 'Insert nothing: count the sessions in the archive, and those that already exist'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l dry-run -d 'Write nothing: count the sessions that would be restored, and those that would be left alone'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l only-present -d 'Insert nothing: leave sessions alone that were removed since'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s y -l yes -d 'Skip the confirmation prompt'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l expired -d 'Sessions whose expiry is in the past'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l live -d 'Sessions whose expiry is in the future'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l endless -d 'Sessions that the store keeps forever'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l malformed -d 'Sessions with an unusable expiry'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l anonymous -d 'Sessions without a user'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l all -d 'All sessions of the collection'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
@@ -866,6 +894,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l grace -d
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l idle -d 'Also delete endless sessions that were idle for at least DURATION; requires --yes' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l config -d 'Read the collections to sweep, and their settings, from FILE (see sessionctl help sweep.toml)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l archive -d 'Save each batch to FILE before it is deleted; %Y, %m and %d in its name are the date' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l rate -d 'Limit to N sessions per second' -r
