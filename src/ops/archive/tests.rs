@@ -640,6 +640,7 @@ fn what_was_done_is_noted_once_also_after_a_write_that_broke_off() {
             fs::write(&broken, &bytes[..usize::try_from(cut).unwrap()]).unwrap();
             let mut archive = append(&broken).unwrap();
             put(&mut archive, None, 50);
+            drop(archive);
             let (last, change) = entries(&broken).pop().unwrap();
             assert_eq!((last, change), (51, None), "{name} {cut}");
         }
