@@ -133,6 +133,7 @@ impl Inserter {
             command: find,
             batch_size: LOOK_UP,
             comment: self.comment.clone(),
+            primary: true,
         });
         let mut found = self.connection.query(&self.collection, query).await?;
         let mut there = HashSet::new();
