@@ -288,7 +288,7 @@ fn statement(new: &RawDocument, existing: &RawDocument) -> Option<RawDocumentBuf
             // The same session under another `_id`, which a replacement cannot change.
             let mut whole = Document::try_from(new).ok()?;
             whole.insert("_id", key.bson()?);
-            statement.document("u", &*RawDocumentBuf::try_from(&whole).ok()?);
+            statement.document("u", &RawDocumentBuf::try_from(&whole).ok()?);
         }
     }
     Some(statement.done())
