@@ -380,7 +380,7 @@ fn a_session_that_has_a_field_twice_is_not_changed_and_its_server_lives() {
                         // What is written without the clock may be.
                         Ok(()) => {}
                         Err(error) => {
-                            assert!(error.to_string().contains("twice"), "{case} {error}")
+                            assert!(error.to_string().contains("twice"), "{case} {error}");
                         }
                     }
                 }

@@ -233,10 +233,9 @@ fn choose_layout(global: &mut Global, matches: &ArgMatches) -> Result<(), Refusa
             let sentence = "--layout auto and --layout-file cannot be used together".into();
             return Err(Refusal::Own(sentence, "pass only one of them"));
         }
-        (true, true) => {}
         (true, false) => global.layout_file = None,
         (false, _) if global.layout_file.is_some() => global.layout = vec![AUTO.to_owned()],
-        (false, _) => {}
+        _ => {}
     }
     Ok(())
 }

@@ -219,7 +219,7 @@ fn all_work(personality: &'static Personality) {
     assert!(failures.is_empty(), "{}: {failures:#?}", personality.name);
 }
 
-/// SecantusDB is a server by other people, written in Python. In 0.7.0b3, `{$gte: [DATE, "$$NOW"]}` is
+/// `SecantusDB` is a server by other people, written in Python. In 0.7.0b3, `{$gte: [DATE, "$$NOW"]}` is
 /// true of any date in an update, so that the library's store revives expired sessions there.
 #[test]
 fn everything_but_the_librarys_store_works_on_secantusdb() {

@@ -331,7 +331,7 @@ async fn go_through(
             Ok(Some(Step::Paused(cause))) => {
                 let kind = std::mem::discriminant(&cause);
                 if paused.replace(kind) != Some(kind) && !context.global.quiet {
-                    progress.aside(|| say("note", &pause(cause)));
+                    progress.aside(|| say("note", pause(cause)));
                 }
             }
             Err(error) => break Err(error),
