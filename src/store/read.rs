@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bson::raw::{RawDocumentBuf, cstr};
 use bson::{Bson, Document, doc, rawdoc};
-use mongodb::options::{AggregateOptions, Collation, FindOptions};
+use mongodb::options::{AggregateOptions, Collation, FindOptions, Hint};
 
 use super::collection::Store;
 use crate::error::{Error, Result};
@@ -43,6 +43,9 @@ pub struct Reading {
     pub limit: u64,
     /// The time limit on the server; used if nothing is sorted.
     pub within: Option<Duration>,
+    /// Whether to read in storage order even if an index finds the documents; used if nothing is
+    /// sorted.
+    pub stored: bool,
 }
 
 impl Store {
@@ -112,8 +115,13 @@ impl Store {
     }
 
     /// The whole documents that match `filter`, in batches of `size`.
-    pub(crate) async fn read_whole(&self, filter: impl Into<Filter>, size: u32) -> Result<Batches> {
-        self.find(filter.into(), &Reading::default(), None, size).await
+    pub(crate) async fn read_whole(
+        &self,
+        filter: impl Into<Filter>,
+        reading: &Reading,
+        size: u32,
+    ) -> Result<Batches> {
+        self.find(filter.into(), reading, None, size).await
     }
 
     /// The `_id`s that match `filter`, in batches of `size`, with the fields of `also`.
@@ -121,16 +129,17 @@ impl Store {
         &self,
         filter: impl Into<Filter>,
         also: &[&str],
+        reading: &Reading,
         size: u32,
     ) -> Result<Batches> {
         let paths = ["_id"].iter().chain(also);
         let projection = paths.map(|path| ((*path).to_owned(), Bson::Int32(1))).collect();
-        self.find(filter.into(), &Reading::default(), Some(projection), size).await
+        self.find(filter.into(), reading, Some(projection), size).await
     }
 
     /// The `_id`s of the last sessions stored, the newest first, within this time on the server.
     pub(crate) async fn read_newest_ids(&self, limit: u64, within: Duration) -> Result<Batches> {
-        let newest = Reading { reverse: true, limit, within: Some(within), sort: None };
+        let newest = Reading { reverse: true, limit, within: Some(within), ..Reading::default() };
         self.find(Filter::default(), &newest, Some(doc! { "_id": 1 }), READ_BATCH).await
     }
 
@@ -153,6 +162,7 @@ impl Store {
         options.comment = Some(self.comment.as_str().into());
         options.batch_size = Some(size);
         options.sort = reading.reverse.then(|| doc! { "$natural": -1 });
+        options.hint = reading.stored.then(|| Hint::Keys(doc! { "$natural": 1 }));
         self.connection.query(&self.collection, Query::Find(filter, Box::new(options))).await
     }
 
@@ -173,6 +183,9 @@ impl Store {
         let mut command = joined(&command, &parts.done());
         if reading.reverse {
             command.append(cstr!("sort"), rawdoc! { "$natural": -1 });
+        }
+        if reading.stored {
+            command.append(cstr!("hint"), rawdoc! { "$natural": 1 });
         }
         if let Some(limit) = i64::try_from(reading.limit).ok().filter(|limit| *limit > 0) {
             command.append(cstr!("limit"), limit);
@@ -206,6 +219,19 @@ impl Store {
             }
             batches => batches,
         }
+    }
+
+    /// The share of documents that match `filter`, estimated from `size` random documents.
+    pub(crate) async fn share(&self, filter: Document, size: u32) -> Result<f64> {
+        let stages = [
+            doc! { "$sample": { "size": size } },
+            doc! { "$match": filter },
+            doc! { "$group": { "_id": null, "n": { "$sum": 1.0 } } },
+        ];
+        let mut counted = self.aggregate(stages.into()).await?;
+        let Some(batch) = counted.next().await? else { return Ok(0.0) };
+        let count = documents(&batch).next().and_then(|row| row.get_f64("n").ok());
+        Ok(count.unwrap_or(0.0) / f64::from(size))
     }
 
     /// This many whole documents, chosen at random.

@@ -1,6 +1,8 @@
 //! `cargo bench`: measures what must be fast, as ratios to the simplest way of doing the same in
 //! the same run. `cargo bench -- list` runs the named sections, each on its own server.
 //!
+//! `order` takes hours, and runs only if it is named.
+//!
 //! `SESSIONCTL_BENCH_SESSIONS` changes how many sessions there are (1,000,000),
 //! `SESSIONCTL_BENCH_ROUNDS` how often each side of a ratio is measured (5).
 
@@ -9,6 +11,7 @@
 mod copy;
 mod get;
 mod list;
+mod order;
 #[path = "../rig/patience.rs"]
 mod patience;
 mod peer;
@@ -45,6 +48,7 @@ const SECTIONS: &[(&str, Deployment, Section)] = &[
     ("copy", Server::standalone, copy::measure),
     ("replica", Server::replica_set, purge::measure_replica_set),
     ("large", Server::standalone, purge::measure_large),
+    ("order", Server::standalone, order::measure),
     ("tower", Server::standalone, tower::measure),
     ("touch", Server::standalone, tower::measure_touch_after),
     ("get", Server::standalone, get::measure),
@@ -60,7 +64,8 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     for (section, start, measure) in SECTIONS {
-        if named.is_empty() || named.iter().any(|name| name == section) {
+        let is_asked_for = named.is_empty() && *section != "order";
+        if is_asked_for || named.iter().any(|name| name == section) {
             let server = start();
             measure(&server, &Ratios::of(section));
         }

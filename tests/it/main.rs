@@ -49,6 +49,7 @@ mod list;
 mod mongod;
 mod network;
 mod oracle;
+mod order;
 mod output;
 mod packages;
 mod purge;

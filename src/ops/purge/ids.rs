@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use bson::{Document, RawDocument};
 
 use super::candidates::{Binding, Candidates, judged};
+use super::order::Order;
 use super::reading::By;
 use super::spec::Purge;
 use crate::error::Result;
@@ -24,6 +25,7 @@ pub(super) struct Ids {
     filter: Document,
     /// The filter that their writes repeat.
     predicate: Document,
+    order: Order,
     reader: Option<Batches>,
     /// How often the reader started, and how many sessions were spared since.
     rounds: u32,
@@ -32,7 +34,17 @@ pub(super) struct Ids {
 
 impl Ids {
     pub(super) fn new(filter: Document, predicate: Document) -> Self {
-        Self { filter, predicate, reader: None, rounds: 0, spared: 0 }
+        Self { filter, predicate, order: Order::Index, reader: None, rounds: 0, spared: 0 }
+    }
+
+    /// The same sessions, in the order in which they are stored.
+    pub(super) fn stored(self) -> Self {
+        Self { order: Order::Stored, ..self }
+    }
+
+    /// By what the sessions are found.
+    pub(super) fn filter(&self) -> &Document {
+        &self.filter
     }
 
     pub(super) fn spared(&mut self, sessions: u64) {
@@ -49,7 +61,7 @@ impl Ids {
                 if self.rounds > 0 && !again {
                     return Ok(None);
                 }
-                self.reader = Some(by.candidates(self.filter.clone()).await?);
+                self.reader = Some(by.candidates(self.filter.clone(), self.order).await?);
                 self.rounds += 1;
                 self.spared = 0;
             }
@@ -133,7 +145,7 @@ impl Keys {
                     return Ok(None);
                 };
                 let filter = Filter::keyed("_id", keys.to_vec(), self.filter.clone());
-                self.reading = Some((by.candidates(filter).await?, keys.len()));
+                self.reading = Some((by.candidates(filter, Order::Index).await?, keys.len()));
                 continue;
             };
             let keys = &self.keys[self.at..self.at + *count];

@@ -27,6 +27,8 @@ pub struct Plan {
     /// Whether the whole collection is scanned for some of its sessions, because an index is missing.
     pub walks: bool,
     pub(super) parts: VecDeque<Part>,
+    /// The same sessions in the order in which they are stored, where that is another way.
+    pub(super) stored: Option<Ids>,
 }
 
 impl Store {
@@ -39,6 +41,7 @@ impl Store {
         let first = selections.first().unwrap_or(&purge.selection).clone();
         let of_first = Purge { selection: first, ..purge.clone() };
         let winning = self.winning_plan(of_first.few().filter(self.layouts())?.pop()).await;
+        let is_in_one_part = purge.selection.keys.is_none() && selections.len() <= 1;
         let indexes = self.indexes().await?;
         let (mut parts, rest) = self.along_indexes(purge, &indexes)?;
         match rest {
@@ -52,7 +55,12 @@ impl Store {
         }
         let strategy = parts.front().map_or(Strategy::Ids, Part::strategy);
         let walks = strategy == Strategy::IdWindows && !purge.is_of_all();
-        Ok(Plan { strategy, winning, walks, parts })
+        let is_scan = strategy == Strategy::Ids && winning.as_deref() == Some(COLLSCAN);
+        let stored = match is_in_one_part && !is_scan {
+            true => Some(self.ids(purge, purge.predicate(self.layouts())?)?.stored()),
+            false => None,
+        };
+        Ok(Plan { strategy, winning, walks, parts, stored })
     }
 
     /// The parts of a purge that use an index on the expiry, and the parts that do not.
@@ -95,11 +103,15 @@ impl Store {
         {
             return Ok(Part::Walk(Walk::new(predicate)));
         }
+        self.ids(purge, predicate).map(Part::Ids)
+    }
+
+    fn ids(&self, purge: &Purge, predicate: Document) -> Result<Ids> {
         let filter = match purge.is_by_expiry_alone() {
             true => predicate.clone(),
             false => purge.condition(self.layouts())?,
         };
-        Ok(Part::Ids(Ids::new(filter, predicate)))
+        Ok(Ids::new(filter, predicate))
     }
 
     /// The plan that the server chooses for a filter. Some servers and logins do not get one.

@@ -3,13 +3,14 @@
 use bson::raw::cstr;
 use bson::{RawDocument, doc, rawdoc};
 
+use super::order::{Order, Work};
 use super::spec::Purge;
 use crate::error::Result;
 use crate::model::filter::Filter;
 use crate::model::key::Key;
 use crate::model::raw::Raw;
 use crate::server::reply::documents;
-use crate::store::{Batches, Store, joined, raw_document};
+use crate::store::{Batches, Reading, Store, joined, raw_document};
 
 /// What the next batch needs: the collection, the action, and the maximum number of sessions.
 #[derive(Debug, Clone, Copy)]
@@ -19,21 +20,28 @@ pub(super) struct By<'a> {
     pub(super) size: u32,
     /// Whether batches are being written.
     pub(super) in_flight: bool,
+    /// The work so far.
+    pub(super) work: Work,
 }
 
 impl By<'_> {
     /// The fields to read of the matching sessions.
-    pub(super) async fn candidates(self, filter: impl Into<Filter>) -> Result<Batches> {
+    pub(super) async fn candidates(
+        self,
+        filter: impl Into<Filter>,
+        order: Order,
+    ) -> Result<Batches> {
         let Self { store, purge, size, .. } = self;
+        let reading = Reading { stored: order == Order::Stored, ..Reading::default() };
         // Only a whole document shows which of several fields holds its id.
         let is_id_unclear = purge.tells_ids && !store.layouts().share_ids();
         let tells_users = purge.tells_ids && purge.tells_users;
         if purge.selection.needs_payload() || purge.archive || is_id_unclear || tells_users {
-            return store.read_whole(filter, size).await;
+            return store.read_whole(filter, &reading, size).await;
         }
         let id = &*store.layout().id.path;
         let also = Some(id).filter(|id| purge.tells_ids && *id != "_id");
-        store.read_ids(filter, also.as_slice(), size).await
+        store.read_ids(filter, also.as_slice(), &reading, size).await
     }
 
     /// The value of `path` that is `skip` entries further along an index, if there is one.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Step};
 use super::candidates::Candidates;
+use super::order::{Order, Work};
 use super::pace::{Cause, Gate, LONG_WAIT, Throttled};
 use super::reading::By;
 use super::source::Source;
@@ -62,6 +63,8 @@ pub struct Purging {
     lost_index: bool,
     plans: u32,
     gate: Gate,
+    /// The work so far.
+    work: Work,
     cancel: CancellationToken,
 }
 
@@ -129,6 +132,7 @@ impl Purging {
             lost_index: false,
             plans: 0,
             gate,
+            work: Work::default(),
             cancel,
         }
     }
@@ -179,6 +183,16 @@ impl Purging {
     /// Whether the index in use was dropped or hidden, so that a new plan was made.
     pub fn lost_index(&self) -> bool {
         self.plans > 1
+    }
+
+    /// The order in which the purge finds the sessions now.
+    pub fn order(&self) -> Order {
+        self.source.as_ref().map_or(Order::Index, Source::order)
+    }
+
+    /// Whether the stored order proved faster than the index.
+    pub fn prefers_stored(&self) -> bool {
+        self.source.as_ref().is_some_and(Source::prefers_stored)
     }
 
     /// How long the purge waited so far, by cause.
@@ -347,12 +361,16 @@ impl Purging {
             self.jobs = self.purge.jobs.map_or_else(|| self.usual_jobs(kind), |jobs| jobs as usize);
             self.walks = plan.walks;
             self.strategy = plan.strategy;
-            self.source = Some(Source(plan.parts));
+            self.source = Some(Source::new(plan, self.purge.trial));
             self.plans += 1;
         }
         let (size, in_flight) = (self.batch_size(), !self.flights.is_empty());
         let Some(source) = &mut self.source else { return Ok(None) };
-        source.next(By { store: &self.store, purge: &self.purge, size, in_flight }).await
+        let began = Instant::now();
+        let by = By { store: &self.store, purge: &self.purge, size, in_flight, work: self.work };
+        let next = source.next(by).await;
+        self.work.reading += began.elapsed();
+        next
     }
 
     /// Two batches keep a standalone busy; waiting for a majority requires more (measured on mongod

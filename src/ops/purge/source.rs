@@ -2,11 +2,14 @@
 //! its write.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
 use super::candidates::Candidates;
 use super::ids::{Group, Ids, Keys};
+use super::order::{Order, Orders};
+use super::plan::Plan;
 use super::reading::By;
 use super::spec::Strategy;
 use super::windows::{Expiry, Walk};
@@ -48,32 +51,121 @@ impl Part {
     }
 }
 
-/// Reads the parts of a plan, one after the other.
+/// Of how many documents the share is estimated.
+const SAMPLE: u32 = 200;
+/// Below this share of the collection the stored order is not tried: it reads everything.
+const LEAST_SHARE: f64 = 0.01;
+/// About how many documents the server examines for one batch in the stored order.
+const EXAMINED: f64 = 50_000.0;
+
+/// Reads the parts of a plan, one after the other, or all of them in the order in which they are stored.
 #[derive(Debug)]
-pub(super) struct Source(pub(super) VecDeque<Part>);
+pub(super) struct Source {
+    parts: VecDeque<Part>,
+    stored: Option<Stored>,
+}
 
 impl Source {
-    /// The next batch; `None` at the end. After an error, the call may be repeated.
+    pub(super) fn new(plan: Plan, trial: Duration) -> Self {
+        let stored = plan.stored.map(|ids| Stored { ids, share: None, orders: Orders::new(trial) });
+        Self { parts: plan.parts, stored }
+    }
+
+    /// The order of the next batch.
+    pub(super) fn order(&self) -> Order {
+        self.stored.as_ref().map_or(Order::Index, |stored| stored.orders.order())
+    }
+
+    pub(super) fn prefers_stored(&self) -> bool {
+        self.stored.as_ref().is_some_and(|stored| stored.orders.better() == Order::Stored)
+    }
+
+    /// The next batch; `None` at the end, and where the next one depends on those in flight. After an
+    /// error the same call may be made again.
     pub(super) async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
-        while let Some(part) = self.0.front_mut() {
-            // Boxed, because otherwise the compiler exceeds its recursion limit in the driver's
-            // types when a purge is sent to another thread.
+        // Boxed, because otherwise the compiler exceeds its recursion limit in the driver's types when
+        // a purge is sent to another thread.
+        if let Some(stored) = &mut self.stored {
+            match stored.next(by).boxed().await? {
+                Turn::Batch(candidates) => return Ok(Some(candidates)),
+                Turn::Wait => return Ok(None),
+                Turn::Index => {}
+                Turn::End => self.stored = None,
+            }
+        }
+        while let Some(part) = self.parts.front_mut() {
             let next = part.next(by).boxed().await?;
             // A part may have more batches once the spared sessions are known.
-            if next.is_some() || self.0.len() == 1 || by.in_flight {
+            if next.is_some() || self.parts.len() == 1 || by.in_flight {
                 return Ok(next);
             }
-            self.0.pop_front();
+            self.parts.pop_front();
         }
         Ok(None)
     }
 
     /// Reports how many sessions of a batch no longer matched when they were written.
     pub(super) fn spared(&mut self, sessions: u64) {
-        match self.0.front_mut() {
-            Some(Part::Ids(ids)) => ids.spared(sessions),
-            Some(Part::Group(group)) => group.spared(sessions),
+        match (self.order(), &mut self.stored, self.parts.front_mut()) {
+            (Order::Stored, Some(stored), _) => stored.ids.spared(sessions),
+            (_, _, Some(Part::Ids(ids))) => ids.spared(sessions),
+            (_, _, Some(Part::Group(group))) => group.spared(sessions),
             _ => {}
+        }
+    }
+}
+
+/// The sessions of all parts in the order in which they are stored, as long as that is faster.
+#[derive(Debug)]
+struct Stored {
+    ids: Ids,
+    /// The share of the collection that they are, once it is known.
+    share: Option<f64>,
+    orders: Orders,
+}
+
+/// What comes next.
+#[expect(clippy::large_enum_variant, reason = "it does not outlive the batch")]
+enum Turn {
+    Batch(Candidates),
+    /// The batches in flight, since what they hold would be found again.
+    Wait,
+    /// A batch along the index.
+    Index,
+    /// Nothing more in the stored order.
+    End,
+}
+
+impl Stored {
+    async fn next(&mut self, by: By<'_>) -> Result<Turn> {
+        if self.orders.is_over(by.work) {
+            if by.in_flight {
+                return Ok(Turn::Wait);
+            }
+            self.orders.turn(by.work);
+        }
+        if self.orders.order() == Order::Index {
+            return Ok(Turn::Index);
+        }
+        let share = match self.share {
+            Some(share) => share,
+            // Where no sample can be taken, the index is the only way.
+            None => {
+                let share = by.store.share(self.ids.filter().clone(), SAMPLE);
+                *self.share.insert(share.await.unwrap_or(0.0))
+            }
+        };
+        if share < LEAST_SHARE {
+            return Ok(Turn::End);
+        }
+        let size = by.size.min((EXAMINED * share) as u32);
+        match self.ids.next(By { size, ..by }).await {
+            Ok(Some(candidates)) => Ok(Turn::Batch(candidates)),
+            Ok(None) if by.in_flight => Ok(Turn::Wait),
+            Ok(None) => Ok(Turn::End),
+            // Not every server reads in this order.
+            Err(error) if !error.is_transient() => Ok(Turn::End),
+            Err(error) => Err(error),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The action, the sessions, and the throttling: plain values.
 
 use std::fmt;
+use std::time::Duration;
 
 use bson::{DateTime, Document, doc};
 
@@ -54,6 +55,8 @@ pub struct Purge {
     pub jobs: Option<u32>,
     /// The throttling.
     pub pace: Pace,
+    /// How long the other order is tried; see [`Order`](super::Order).
+    pub trial: Duration,
     /// Whether the documents are archived, so that they must be read.
     pub archive: bool,
     /// Whether batches report the ids of their sessions.
@@ -72,6 +75,7 @@ impl Purge {
             batch_size: None,
             jobs: None,
             pace: Pace::default(),
+            trial: Duration::from_secs(1),
             archive: false,
             tells_ids: false,
             tells_users: false,

@@ -21,6 +21,10 @@ use crate::console::signals::Signals;
 /// The warning if there is no index.
 pub const WALK: &str = "no usable index: scanning the whole collection once";
 
+/// Reported if the order of the documents proves faster than the index.
+const STORED: &str =
+    "scanning the collection in storage order, which is faster here than following the index";
+
 /// How sessions are found without an index, or after the index was dropped.
 fn walk((lost_index, walks): (bool, bool)) -> String {
     let lost = "the index that led to these sessions was dropped or hidden meanwhile";
@@ -100,7 +104,7 @@ impl Batches<'_> {
             purging = purging.archive_to(archive);
         }
         let (mut ids, mut unwritten) = (Vec::new(), None);
-        let (mut warned, mut paused) = (None, None);
+        let (mut warned, mut paused, mut reordered) = (None, None, false);
         let outcome = loop {
             match purging.next().await {
                 Ok(None) => break Ok(()),
@@ -125,6 +129,9 @@ impl Batches<'_> {
                     }
                 }
                 Err(error) => break Err(error),
+            }
+            if purging.prefers_stored() && !std::mem::replace(&mut reordered, true) {
+                note("note", STORED);
             }
             let how = (purging.lost_index(), purging.walks());
             if how != (false, false) && warned != Some(how) {

@@ -1,0 +1,181 @@
+//! Which of two orders is faster here: that of an index, or that in which the server stores the
+//! documents.
+//!
+//! Where a collection is larger than the server's cache, every delete along the expiry or the `_id`
+//! reads another page from the disk, while the stored order reads each page once. Measured on mongod
+//! 6.0.5: 7,700 sessions per second along the expiry, 33,600 in the stored order. Where the collection
+//! fits, or few sessions match, the index is as fast or much faster. Nothing that a server reports tells
+//! beforehand which of them it is, so a long purge tries both and keeps the faster one.
+
+use std::time::Duration;
+
+/// How many times as fast the other order must be. Changing over is not free: batches in flight are
+/// finished first.
+const MARGIN: f64 = 1.25;
+/// How long the first order works before the other is tried, and how long the better one works then,
+/// as multiples of a trial.
+const FIRST: u32 = 2;
+const LONG: u32 = 30;
+
+/// In which order the sessions are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// That of an index: the one on the expiry, that on `_id`, or the one that the server chooses.
+    Index,
+    /// That in which the server stores the documents.
+    Stored,
+}
+
+/// The work of a purge so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Work {
+    /// Sessions that were written.
+    pub(super) done: u64,
+    /// The time for which it waited for reads, one after the other.
+    pub(super) reading: Duration,
+    /// The time that its writes took, divided by the number in flight.
+    pub(super) writing: Duration,
+}
+
+impl Work {
+    /// How long the slower of reading and writing was busy: pauses between batches do not count.
+    fn busy(self) -> Duration {
+        self.reading.max(self.writing)
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self {
+            done: self.done - before.done,
+            reading: self.reading.saturating_sub(before.reading),
+            writing: self.writing.saturating_sub(before.writing),
+        }
+    }
+}
+
+/// Alternates between the orders: long in the faster one, and briefly in the other.
+#[derive(Debug)]
+pub(super) struct Orders {
+    trial: Duration,
+    better: Order,
+    is_trial: bool,
+    /// The work before this stretch, and how long the stretch is.
+    before: Work,
+    length: Duration,
+    /// Seconds per session in the last stretch of the better order.
+    cost: f64,
+}
+
+impl Orders {
+    /// A trial takes this long.
+    pub(super) fn new(trial: Duration) -> Self {
+        Self {
+            trial,
+            better: Order::Index,
+            is_trial: false,
+            before: Work::default(),
+            length: trial * FIRST,
+            cost: f64::INFINITY,
+        }
+    }
+
+    /// The order of this stretch.
+    pub(super) fn order(&self) -> Order {
+        match (self.better, self.is_trial) {
+            (Order::Index, false) | (Order::Stored, true) => Order::Index,
+            (Order::Index, true) | (Order::Stored, false) => Order::Stored,
+        }
+    }
+
+    /// The order that is faster, as far as it is known.
+    pub(super) fn better(&self) -> Order {
+        self.better
+    }
+
+    /// Whether this stretch is over, so that [`Orders::turn`] is due once nothing is in flight.
+    pub(super) fn is_over(&self, work: Work) -> bool {
+        work.since(self.before).busy() >= self.length
+    }
+
+    /// Begins the next stretch.
+    pub(super) fn turn(&mut self, work: Work) {
+        let stretch = work.since(self.before);
+        let cost = match stretch.done {
+            0 => f64::INFINITY,
+            done => stretch.busy().as_secs_f64() / done as f64,
+        };
+        if !self.is_trial {
+            self.cost = cost;
+        } else if cost * MARGIN < self.cost {
+            self.better = self.order();
+        }
+        self.is_trial = !self.is_trial;
+        self.length = if self.is_trial { self.trial } else { self.trial * LONG };
+        self.before = work;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Works until the stretch is over, at this pace; returns the order in which it worked.
+    fn stretch(orders: &mut Orders, work: &mut Work, each: [u64; 2]) -> Order {
+        let order = orders.order();
+        let each = Duration::from_micros(each[usize::from(order == Order::Stored)]);
+        while !orders.is_over(*work) {
+            work.done += 1000;
+            work.writing += each * 1000;
+        }
+        orders.turn(*work);
+        order
+    }
+
+    fn stretches(each: [u64; 2]) -> Vec<Order> {
+        let (mut orders, mut work) = (Orders::new(Duration::from_secs(1)), Work::default());
+        (0..5).map(|_| stretch(&mut orders, &mut work, each)).collect()
+    }
+
+    #[test]
+    fn the_index_is_kept_where_the_stored_order_is_about_as_fast() {
+        use Order::{Index, Stored};
+        assert_eq!(stretches([10, 9]), [Index, Stored, Index, Stored, Index]);
+        assert_eq!(stretches([10, 90]), [Index, Stored, Index, Stored, Index]);
+    }
+
+    #[test]
+    fn the_stored_order_is_kept_where_it_is_much_faster() {
+        use Order::{Index, Stored};
+        assert_eq!(stretches([100, 30]), [Index, Stored, Stored, Index, Stored]);
+    }
+
+    #[test]
+    fn an_order_that_becomes_slow_is_left() {
+        let (mut orders, mut work) = (Orders::new(Duration::from_secs(1)), Work::default());
+        for _ in 0..3 {
+            stretch(&mut orders, &mut work, [100, 30]);
+        }
+        assert_eq!(orders.better, Order::Stored);
+        // The rest of the stored documents has few sessions that match.
+        for _ in 0..3 {
+            stretch(&mut orders, &mut work, [100, 3000]);
+        }
+        assert_eq!(orders.better, Order::Index);
+    }
+
+    #[test]
+    fn a_trial_that_deletes_nothing_loses() {
+        let (mut orders, mut work) = (Orders::new(Duration::from_secs(1)), Work::default());
+        stretch(&mut orders, &mut work, [100, 30]);
+        work.reading += Duration::from_secs(60);
+        assert!(orders.is_over(work));
+        orders.turn(work);
+        assert_eq!(orders.order(), Order::Index);
+    }
+
+    #[test]
+    fn pauses_between_batches_count_for_neither() {
+        let orders = Orders::new(Duration::from_secs(1));
+        let paused = Work { done: 1, ..Work::default() };
+        assert!(!orders.is_over(paused));
+    }
+}
