@@ -9,7 +9,6 @@ use futures_util::StreamExt as _;
 
 use super::collection::Store;
 use super::prefixes::{LEAST_PREFIX, Longest, is_short, object_id_range};
-use super::read::Reading;
 use crate::error::{Error, Result};
 use crate::model::filter::{all, escaped};
 use crate::model::key::Key;
@@ -174,12 +173,9 @@ impl Store {
     /// The identities of the matching sessions. If the layouts have the same id field, only that
     /// field is read.
     pub(super) async fn read_for_ids(&self, filter: Document) -> Result<Batches> {
-        let reading = Reading::default();
         match self.layouts.share_ids() {
-            true => {
-                self.read_ids(filter, &[&self.layout().id.path], &reading, AT_ONCE as u32).await
-            }
-            false => self.read_whole(filter, &reading, AT_ONCE as u32).await,
+            true => self.read_ids(filter, &[&self.layout().id.path], AT_ONCE as u32).await,
+            false => self.read_whole(filter, AT_ONCE as u32).await,
         }
     }
 

@@ -115,13 +115,8 @@ impl Store {
     }
 
     /// The whole documents that match `filter`, in batches of `size`.
-    pub(crate) async fn read_whole(
-        &self,
-        filter: impl Into<Filter>,
-        reading: &Reading,
-        size: u32,
-    ) -> Result<Batches> {
-        self.find(filter.into(), reading, None, size).await
+    pub(crate) async fn read_whole(&self, filter: impl Into<Filter>, size: u32) -> Result<Batches> {
+        self.find(filter.into(), &Reading::default(), None, size).await
     }
 
     /// The `_id`s that match `filter`, in batches of `size`, with the fields of `also`.
@@ -129,12 +124,21 @@ impl Store {
         &self,
         filter: impl Into<Filter>,
         also: &[&str],
-        reading: &Reading,
         size: u32,
     ) -> Result<Batches> {
-        let paths = ["_id"].iter().chain(also);
-        let projection = paths.map(|path| ((*path).to_owned(), Bson::Int32(1))).collect();
-        self.find(filter.into(), reading, Some(projection), size).await
+        self.find(filter.into(), &Reading::default(), Some(ids_and(also)), size).await
+    }
+
+    /// The same documents in storage order, even if an index finds them: whole, or the `_id`s with
+    /// the fields of `also`.
+    pub(crate) async fn read_stored(
+        &self,
+        filter: impl Into<Filter>,
+        also: Option<&[&str]>,
+        size: u32,
+    ) -> Result<Batches> {
+        let reading = Reading { stored: true, ..Reading::default() };
+        self.find(filter.into(), &reading, also.map(ids_and), size).await
     }
 
     /// The `_id`s of the last sessions stored, the newest first, within this time on the server.
@@ -277,6 +281,11 @@ impl Store {
         options.batch_size = Some(READ_BATCH);
         self.connection.query(&self.collection, Query::Aggregate(pipeline, Box::new(options))).await
     }
+}
+
+fn ids_and(also: &[&str]) -> Document {
+    let paths = ["_id"].iter().chain(also);
+    paths.map(|path| ((*path).to_owned(), Bson::Int32(1))).collect()
 }
 
 fn raw(filter: &Filter) -> Result<RawDocumentBuf> {

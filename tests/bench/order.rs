@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
-use bson::{Bson, DateTime, doc, rawdoc};
+use bson::{Bson, DateTime, Document, doc, rawdoc};
 use futures_util::StreamExt as _;
-use mongodb::options::WriteConcern;
+use mongodb::Collection;
+use mongodb::options::{Hint, WriteConcern};
 use tokio::task::JoinHandle;
 
 use crate::ratios::{Ratios, timed};
@@ -143,9 +144,8 @@ fn windows(server: &Server) {
                 from = bound;
                 range.insert("$lt", from.clone());
             }
-            let hint = mongodb::options::Hint::Name("expires_1".to_owned());
-            let delete = sessions.delete_many(doc! { "expires": range }).hint(hint);
-            flights.start(tokio::spawn(delete.write_concern(majority()).into_future())).await;
+            let hint = Hint::Name("expires_1".to_owned());
+            flights.start(&sessions, doc! { "expires": range }, hint).await;
             if bound.is_none() {
                 return flights.land(0).await;
             }
@@ -161,7 +161,7 @@ fn stored(server: &Server) {
         let is_expired = doc! { "expires": { "$lt": now() } };
         let found = sessions
             .find(is_expired.clone())
-            .hint(mongodb::options::Hint::Keys(doc! { "$natural": 1 }))
+            .hint(Hint::Keys(doc! { "$natural": 1 }))
             .projection(doc! { "_id": 1 })
             .batch_size(BATCH as u32);
         let mut chunks = found.await.expect("a cursor").ready_chunks(BATCH);
@@ -177,9 +177,8 @@ fn stored(server: &Server) {
             if ids.len() >= BATCH || is_last {
                 let mut filter = is_expired.clone();
                 filter.insert("_id", doc! { "$in": std::mem::take(&mut ids) });
-                let hint = mongodb::options::Hint::Keys(doc! { "_id": 1 });
-                let delete = sessions.delete_many(filter).hint(hint).write_concern(majority());
-                flights.start(tokio::spawn(delete.into_future())).await;
+                let hint = Hint::Keys(doc! { "_id": 1 });
+                flights.start(&sessions, filter, hint).await;
             }
             if is_last {
                 return flights.land(0).await;
@@ -191,15 +190,16 @@ fn stored(server: &Server) {
 
 /// Deletes in flight.
 #[derive(Default)]
-struct Flights(VecDeque<JoinHandle<mongodb::error::Result<mongodb::results::DeleteResult>>>);
+struct Flights(VecDeque<JoinHandle<()>>);
 
 impl Flights {
-    /// Adds one, and waits until there may be another.
-    async fn start(
-        &mut self,
-        flight: JoinHandle<mongodb::error::Result<mongodb::results::DeleteResult>>,
-    ) {
-        self.0.push_back(flight);
+    /// Starts a delete, and waits until there may be another.
+    async fn start(&mut self, sessions: &Collection<RawDocumentBuf>, filter: Document, hint: Hint) {
+        let sessions = sessions.clone();
+        self.0.push_back(tokio::spawn(async move {
+            let delete = sessions.delete_many(filter).hint(hint).write_concern(majority());
+            delete.await.expect("a delete");
+        }));
         self.land(IN_FLIGHT - 1).await;
     }
 
@@ -208,7 +208,7 @@ impl Flights {
         while self.0.len() > left
             && let Some(flight) = self.0.pop_front()
         {
-            flight.await.expect("a task").expect("a delete");
+            flight.await.expect("a task");
         }
     }
 }

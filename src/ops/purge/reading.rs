@@ -10,7 +10,7 @@ use crate::model::filter::Filter;
 use crate::model::key::Key;
 use crate::model::raw::Raw;
 use crate::server::reply::documents;
-use crate::store::{Batches, Reading, Store, joined, raw_document};
+use crate::store::{Batches, Store, joined, raw_document};
 
 /// What the next batch needs: the collection, the action, and the maximum number of sessions.
 #[derive(Debug, Clone, Copy)]
@@ -32,16 +32,21 @@ impl By<'_> {
         order: Order,
     ) -> Result<Batches> {
         let Self { store, purge, size, .. } = self;
-        let reading = Reading { stored: order == Order::Stored, ..Reading::default() };
         // Only a whole document shows which of several fields holds its id.
         let is_id_unclear = purge.tells_ids && !store.layouts().share_ids();
         let tells_users = purge.tells_ids && purge.tells_users;
-        if purge.selection.needs_payload() || purge.archive || is_id_unclear || tells_users {
-            return store.read_whole(filter, &reading, size).await;
-        }
+        let is_whole =
+            purge.selection.needs_payload() || purge.archive || is_id_unclear || tells_users;
         let id = &*store.layout().id.path;
         let also = Some(id).filter(|id| purge.tells_ids && *id != "_id");
-        store.read_ids(filter, also.as_slice(), &reading, size).await
+        match (order, is_whole) {
+            (Order::Stored, _) => {
+                let also = (!is_whole).then_some(also.as_slice());
+                store.read_stored(filter, also, size).await
+            }
+            (Order::Index, true) => store.read_whole(filter, size).await,
+            (Order::Index, false) => store.read_ids(filter, also.as_slice(), size).await,
+        }
     }
 
     /// The value of `path` that is `skip` entries further along an index, if there is one.
