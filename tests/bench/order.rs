@@ -5,7 +5,6 @@
 //! than 1, 3 and 10: the whole section takes some hours.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, DateTime, Document, doc, rawdoc};
