@@ -361,7 +361,7 @@ impl Purging {
             self.jobs = self.purge.jobs.map_or_else(|| self.usual_jobs(kind), |jobs| jobs as usize);
             self.walks = plan.walks;
             self.strategy = plan.strategy;
-            self.source = Some(Source::new(plan, self.purge.trial));
+            self.source = Some(Source::new(plan.parts, plan.stored, self.purge.trial));
             self.plans += 1;
         }
         let (size, in_flight) = (self.batch_size(), !self.flights.is_empty());

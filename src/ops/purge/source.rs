@@ -9,7 +9,6 @@ use futures_util::FutureExt as _;
 use super::candidates::Candidates;
 use super::ids::{Group, Ids, Keys};
 use super::order::{Order, Orders};
-use super::plan::Plan;
 use super::reading::By;
 use super::spec::Strategy;
 use super::windows::{Expiry, Walk};
@@ -66,9 +65,10 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(plan: Plan, trial: Duration) -> Self {
-        let stored = plan.stored.map(|ids| Stored { ids, share: None, orders: Orders::new(trial) });
-        Self { parts: plan.parts, stored }
+    /// The parts of a plan, and the same sessions in storage order, if that is another way.
+    pub(super) fn new(parts: VecDeque<Part>, stored: Option<Ids>, trial: Duration) -> Self {
+        let stored = stored.map(|ids| Stored { ids, share: None, orders: Orders::new(trial) });
+        Self { parts, stored }
     }
 
     /// The order of the next batch.
