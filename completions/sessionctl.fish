@@ -113,6 +113,7 @@ complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "inspect" -d '
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "expire" -d 'End sessions now and keep their documents'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "purge" -d 'Delete sessions, in batches'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "restore" -d 'Restore sessions from an archive, or undo an expire or a fix'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "copy" -d 'Copy sessions into another collection, database, server or layout'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "audit" -d 'Read and verify an audit file: who ended which sessions'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "sweep" -d 'Purge expired sessions every interval, as a daemon'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "index" -d 'Manage the TTL index, by which the server deletes expired sessions'
@@ -457,7 +458,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l max-lag
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l run-time -d 'Stop after DURATION, at the end of a batch; if sessions are left, the exit code is 5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l cutoff -d 'Evaluate expiry as of TIME, such as the cutoff of an earlier report' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after DURATION, and end sessions that were written back; on a sharded cluster the default is 1s, as a chunk migration can make a write miss sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after DURATION, and end sessions that were written back; on a sharded cluster, the default is 1s, because a chunk migration can make a write miss sessions' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
@@ -579,7 +580,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l max-lag 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l run-time -d 'Stop after DURATION, at the end of a batch; if sessions are left, the exit code is 5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l cutoff -d 'Evaluate expiry as of TIME, such as the cutoff of an earlier report' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after DURATION, and end sessions that were written back; on a sharded cluster the default is 1s, as a chunk migration can make a write miss sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after DURATION, and end sessions that were written back; on a sharded cluster, the default is 1s, because a chunk migration can make a write miss sessions' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
@@ -803,6 +804,188 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l full-i
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s h -l help -d 'Print help'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l to-uri -d 'Connection string of the target' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l to-uri-file -d 'Read the connection string of the target from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l to-db -d 'Database NAME of the target' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l to-collection -d 'Collection NAME of the target' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l to-layout -d 'Write the sessions in the layout NAME (see sessionctl help copy)' -r -f -a "connect-mongo-json\t''
+express-session-object\t''
+better-auth\t''
+authjs\t''
+flask-session\t''
+spring-jdk\t''
+spring-jackson\t''
+symfony\t''
+laravel-mongodb\t''
+laravel-database\t''
+parse-server\t''
+django-db\t''
+django-mongoengine\t''
+django-mongo-sessions\t''
+express-mongodb-1\t''
+express-mongodb-legacy\t''
+koa-session-mongoose\t''
+koa-session-mongo\t''
+koa-generic-session-mongo\t''
+mongoose-session\t''
+express-session-mongo\t''
+lucia\t''
+catbox-mongodb\t''
+shopify\t''
+accounts-js\t''
+tower-sessions\t''
+axum-session\t''
+async-mongodb-session\t''
+actix-session-mongodb\t''
+aiohttp-session-mongo\t''
+sanic-session\t''
+flask-mongoengine\t''
+flask-mongo-sessions\t''
+beaker\t''
+gin-mongostore\t''
+scs\t''
+fiber\t''
+mongo-session-store\t''
+mongoid-session-store\t''
+apache-session\t''
+prisma-session-store\t''
+librechat\t''
+chat-ui\t''
+yii2\t''
+laminas\t''
+laravel4-jenssegers\t''
+laravel-1ff\t''
+jetty\t''
+graylog\t''
+keyv\t''
+session-mongoose\t''
+session-mongoose-ttl\t''
+sessionstore\t''
+lucia-2\t''
+go-session\t''
+foal\t''
+aiohttp-session-mongo-key\t''
+catbox-mongodb-1\t''
+catbox-mongodb-1-key\t''
+oak-sessions\t''
+async-mongodb-session-1\t''
+connect-mongodb\t''
+aspnet-session-state\t''"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l rate -d 'Limit to N sessions per second' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l expires-after -d 'Sessions expiring at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l touched-before -d 'Sessions last touched before TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l touched-after -d 'Sessions last touched at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l created-before -d 'Sessions created before TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l created-after -d 'Sessions created at or after TIME' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l active -d 'Sessions touched within the last DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l older -d 'Sessions created at least DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l except -d 'Spare the session ID; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l except-user -d 'Spare the sessions of USER; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+connect-mongo-json\t''
+express-session-object\t''
+better-auth\t''
+authjs\t''
+flask-session\t''
+spring-jdk\t''
+spring-jackson\t''
+symfony\t''
+laravel-mongodb\t''
+laravel-database\t''
+parse-server\t''
+django-db\t''
+django-mongoengine\t''
+django-mongo-sessions\t''
+express-mongodb-1\t''
+express-mongodb-legacy\t''
+koa-session-mongoose\t''
+koa-session-mongo\t''
+koa-generic-session-mongo\t''
+mongoose-session\t''
+express-session-mongo\t''
+lucia\t''
+catbox-mongodb\t''
+shopify\t''
+accounts-js\t''
+tower-sessions\t''
+axum-session\t''
+async-mongodb-session\t''
+actix-session-mongodb\t''
+aiohttp-session-mongo\t''
+sanic-session\t''
+flask-mongoengine\t''
+flask-mongo-sessions\t''
+beaker\t''
+gin-mongostore\t''
+scs\t''
+fiber\t''
+mongo-session-store\t''
+mongoid-session-store\t''
+apache-session\t''
+prisma-session-store\t''
+librechat\t''
+chat-ui\t''
+yii2\t''
+laminas\t''
+laravel4-jenssegers\t''
+laravel-1ff\t''
+jetty\t''
+graylog\t''
+keyv\t''
+session-mongoose\t''
+session-mongoose-ttl\t''
+sessionstore\t''
+lucia-2\t''
+go-session\t''
+foal\t''
+aiohttp-session-mongo-key\t''
+catbox-mongodb-1\t''
+catbox-mongodb-1-key\t''
+oak-sessions\t''
+async-mongodb-session-1\t''
+connect-mongodb\t''
+aspnet-session-state\t''"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
+json\t'One JSON array or object'
+ndjson\t'One JSON object a line'
+csv\t'A header and lines of comma-separated values'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
+always\t'In files and pipes too'
+never\t'Nowhere'"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l dry-run -d 'Write nothing: show five sessions before and after, and how many would be copied'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l check -d 'Write nothing: compare both sides session by session. If they differ, the exit code is 4'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s y -l yes -d 'Skip the confirmation prompt'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l expired -d 'Sessions whose expiry is in the past'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l live -d 'Sessions whose expiry is in the future'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l endless -d 'Sessions that the store keeps forever'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l malformed -d 'Sessions with an unusable expiry'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l anonymous -d 'Sessions without a user'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l all -d 'All sessions of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l user -d 'Print only runs that ended or changed sessions of USER' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l head -d 'Fail unless a line of the file has this digest; its first 16 digits are enough' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
@@ -3090,4 +3273,4 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s v -l verb
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -f -a "connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -f -a "bash elvish fish powershell zsh"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -f -a "audit changes collections completions demo deploy doctor environment expire expiry fix help index inspect layout-file layouts list output purge recipes restore rights safety selection servers speed stats sweep sweep.toml top users"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -f -a "audit changes collections completions copy demo deploy doctor environment expire expiry fix help index inspect layout-file layouts list output purge recipes restore rights safety selection servers speed stats sweep sweep.toml top users"
