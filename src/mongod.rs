@@ -483,7 +483,8 @@ fn last_useful_line(log: &str) -> Option<String> {
         let plain = log.lines().rfind(|line| !is_noise(line) && !is_advice(line));
         return plain.map(printable);
     };
-    let mut keys = ["errmsg", "error", "msg"].iter();
+    // The reason of a crash is in "message", beside "Writing fatal message".
+    let mut keys = ["errmsg", "error", "message", "msg"].iter();
     keys.find_map(|key| json_string(error, key))
 }
 

@@ -80,7 +80,7 @@ fn the_example_of_a_configuration_does_nothing_until_it_is_edited() {
         .map(|line| format!("{line}\n"))
         .collect();
     let edited: toml::Table = toml::from_str(&edited).unwrap();
-    assert_eq!(edited["collections"].as_table().unwrap().len(), 2);
+    assert_eq!(edited["collections"].as_table().unwrap().len(), 3);
     assert_eq!(edited["interval"].as_str(), Some("60s"));
 }
 

@@ -123,6 +123,9 @@ impl Report {
         let there = match (self.is_undo, self.is_done) {
             (true, _) => of(counts.skipped, "needs no change", "need no change"),
             (false, true) => of(counts.skipped, "already existed", "already existed"),
+            (false, false) if counts.skipped > 1 => {
+                Some(format!("{} already exist", grouped(counts.skipped)))
+            }
             (false, false) => of(counts.skipped, "already exists", "already exist"),
         };
         let changed = match self.is_done {

@@ -288,8 +288,12 @@ impl Heartbeats {
 
     /// Whether all sweeps have shown activity lately.
     fn active(&self) -> Result<(), String> {
+        self.active_within(|beat| beat.silence)
+    }
+
+    fn active_within(&self, limit: impl Fn(&Heartbeat) -> Duration) -> Result<(), String> {
         let beats = self.beats();
-        let silent = beats.iter().find(|(_, beat)| beat.last.elapsed() > beat.silence);
+        let silent = beats.iter().find(|(_, beat)| beat.last.elapsed() > limit(beat));
         silent.map_or(Ok(()), |(namespace, beat)| {
             let seconds = beat.last.elapsed().as_secs();
             Err(format!("the sweep of {namespace} has shown no activity for {seconds} s"))
@@ -338,9 +342,10 @@ impl Heartbeats {
 
 impl Probes for Heartbeats {
     fn live(&self) -> Result<(), String> {
-        // A new start would end a wait for a server that works on a long command, and begin it again.
+        // A restart would end the wait for a server that works on a long command, and begin it again.
+        // After the longest silence it is worth a try.
         match self.connection.get().is_some_and(Connection::waits) {
-            true => Ok(()),
+            true => self.active_within(|_| self.longest),
             false => self.active(),
         }
     }
