@@ -31,25 +31,8 @@ pub enum Order {
 pub(super) struct Work {
     /// Sessions that were written.
     pub(super) done: u64,
-    /// The time for which it waited for reads, one after the other.
-    pub(super) reading: Duration,
-    /// The time that its writes took, divided by the number in flight.
-    pub(super) writing: Duration,
-}
-
-impl Work {
-    /// How long the slower of reading and writing was busy: pauses between batches do not count.
-    fn busy(self) -> Duration {
-        self.reading.max(self.writing)
-    }
-
-    fn since(self, before: Self) -> Self {
-        Self {
-            done: self.done - before.done,
-            reading: self.reading.saturating_sub(before.reading),
-            writing: self.writing.saturating_sub(before.writing),
-        }
-    }
+    /// How long it took, without the waits of the throttling.
+    pub(super) busy: Duration,
 }
 
 /// Alternates between the orders: long in the faster one, and briefly in the other.
@@ -93,15 +76,15 @@ impl Orders {
 
     /// Whether this stretch is over, so that [`Orders::turn`] is due once nothing is in flight.
     pub(super) fn is_over(&self, work: Work) -> bool {
-        work.since(self.before).busy() >= self.length
+        work.busy.saturating_sub(self.before.busy) >= self.length
     }
 
     /// Begins the next stretch.
     pub(super) fn turn(&mut self, work: Work) {
-        let stretch = work.since(self.before);
-        let cost = match stretch.done {
+        let busy = work.busy.saturating_sub(self.before.busy);
+        let cost = match work.done - self.before.done {
             0 => f64::INFINITY,
-            done => stretch.busy().as_secs_f64() / done as f64,
+            done => busy.as_secs_f64() / done as f64,
         };
         if !self.is_trial {
             self.cost = cost;
@@ -124,7 +107,7 @@ mod tests {
         let each = Duration::from_micros(each[usize::from(order == Order::Stored)]);
         while !orders.is_over(*work) {
             work.done += 1000;
-            work.writing += each * 1000;
+            work.busy += each * 1000;
         }
         orders.turn(*work);
         order
@@ -166,16 +149,9 @@ mod tests {
     fn a_trial_that_deletes_nothing_loses() {
         let (mut orders, mut work) = (Orders::new(Duration::from_secs(1)), Work::default());
         stretch(&mut orders, &mut work, [100, 30]);
-        work.reading += Duration::from_secs(60);
+        work.busy += Duration::from_secs(60);
         assert!(orders.is_over(work));
         orders.turn(work);
         assert_eq!(orders.order(), Order::Index);
-    }
-
-    #[test]
-    fn pauses_between_batches_count_for_neither() {
-        let orders = Orders::new(Duration::from_secs(1));
-        let paused = Work { done: 1, ..Work::default() };
-        assert!(!orders.is_over(paused));
     }
 }

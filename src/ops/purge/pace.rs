@@ -57,6 +57,11 @@ impl Throttled {
             Cause::Overload => &mut self.overload,
         } += waited;
     }
+
+    /// The time of all waits.
+    pub(super) fn total(self) -> Duration {
+        self.rate + self.rest + self.lag + self.overload
+    }
 }
 
 impl std::ops::AddAssign for Throttled {

@@ -63,8 +63,9 @@ pub struct Purging {
     lost_index: bool,
     plans: u32,
     gate: Gate,
-    /// The work so far.
-    work: Work,
+    /// When it began, and how many sessions were written since.
+    began: Instant,
+    done: u64,
     cancel: CancellationToken,
 }
 
@@ -132,7 +133,8 @@ impl Purging {
             lost_index: false,
             plans: 0,
             gate,
-            work: Work::default(),
+            began: Instant::now(),
+            done: 0,
             cancel,
         }
     }
@@ -366,11 +368,9 @@ impl Purging {
         }
         let (size, in_flight) = (self.batch_size(), !self.flights.is_empty());
         let Some(source) = &mut self.source else { return Ok(None) };
-        let began = Instant::now();
-        let by = By { store: &self.store, purge: &self.purge, size, in_flight, work: self.work };
-        let next = source.next(by).await;
-        self.work.reading += began.elapsed();
-        next
+        let busy = self.began.elapsed().saturating_sub(self.gate.throttled.total());
+        let work = Work { done: self.done, busy };
+        source.next(By { store: &self.store, purge: &self.purge, size, in_flight, work }).await
     }
 
     /// Two batches keep a standalone busy; waiting for a majority requires more (measured on mongod

@@ -65,8 +65,7 @@ impl Purging {
         };
         let Written { done, exact, took, refused, error } = written;
         self.gate.throttle.end(Instant::now(), expected, done, took);
-        self.work.done += done;
-        self.work.writing += took / u32::try_from(self.jobs).unwrap_or(u32::MAX).max(1);
+        self.done += done;
         let may_count_twice = self.sharded && done > 0;
         self.exact &= exact && !may_count_twice;
         batch.refused = refused.len() as u64;
