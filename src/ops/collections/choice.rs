@@ -121,6 +121,10 @@ impl Connection {
         purpose: Purpose,
     ) -> Result<Choice> {
         let sample = self.sample(collection, purpose, SAMPLE).await?;
+        if sample.documents.is_empty() {
+            // It may have been dropped after its indexes were listed, and is then not an empty one.
+            self.exists(collection).await?;
+        }
         let mut choice = Choice::of(&sample, named, lifetime);
         if choice.is_of_more() && purpose == Purpose::Changing {
             // A larger sample, because chance should not decide whether enough documents have
