@@ -3,7 +3,7 @@
 use bson::RawDocument;
 use bson::raw::RawDocumentBuf;
 
-/// The types of elements that are told apart.
+/// The types of elements that the program distinguishes.
 pub(crate) const DOUBLE: u8 = 0x01;
 pub(crate) const STRING: u8 = 0x02;
 pub(crate) const DOCUMENT: u8 = 0x03;

@@ -18,8 +18,8 @@ const VALUES: usize = 10_000;
 /// The maximum number of users in one filter on user fields; each has up to four values.
 pub(crate) const MOST_USERS: usize = 5000;
 
-/// Candidates for the sessions of `users`; `None` if the server cannot search for them, or if there
-/// are so many that searching here is faster.
+/// Candidates for the sessions of `users`; `None` if the server cannot search for them, or if
+/// decoding every session is faster because there are many users.
 pub(super) fn users(layout: &Layout, users: &Users) -> Option<Document> {
     let mut clauses = Vec::new();
     let mut in_payload = Vec::new();

@@ -44,7 +44,7 @@ pub(crate) enum Update {
     Computed(Vec<Document>),
 }
 
-/// The field by which a note is told from a session, which has an `_id`.
+/// The field that marks a note. A session has an `_id` instead.
 const ACTION: &str = "sessionctl";
 /// The action that needs no note, unless others came before it in the same archive.
 const PURGE: &str = "purge";

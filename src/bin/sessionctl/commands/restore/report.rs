@@ -42,8 +42,8 @@ pub struct Report {
     pub left: Option<u64>,
 }
 
-/// What is done to so many sessions, after the verbs of both: `reverted 3 sessions and restored 2 that
-/// were removed since`.
+/// The phrase for both kinds of sessions, such as `reverted 3 sessions and restored 2 that were removed
+/// since`.
 fn both((revert, restore): (&str, &str), counts: &Restored) -> String {
     let reverted = format!("{revert} {}", sessions(counts.reverted));
     match counts.inserted {
