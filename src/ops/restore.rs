@@ -50,6 +50,11 @@ impl Restored {
     const NONE: Self =
         Self { read: 0, inserted: 0, reverted: 0, skipped: 0, changed: 0, absent: 0, exact: true };
 
+    /// The documents of which the outcome is known.
+    pub fn settled(&self) -> u64 {
+        self.inserted + self.reverted + self.skipped + self.changed + self.absent
+    }
+
     fn add(&mut self, batch: Self) {
         self.read += batch.read;
         self.inserted += batch.inserted;
@@ -67,8 +72,8 @@ pub struct Restoring<I> {
     place: Place,
     batches: Batches<I>,
     only_present: bool,
-    /// The documents of the last batch, if they are wanted.
-    told: Option<Vec<RawDocumentBuf>>,
+    /// The documents of the last batch, if requested.
+    reported: Option<Vec<RawDocumentBuf>>,
     /// Whether texts are compared by a collation, once that matters.
     collated: Option<bool>,
     total: Restored,
@@ -94,7 +99,7 @@ impl Connection {
             place: Place { connection: self.clone(), collection: collection.to_owned() },
             batches: Batches::new(entries.into_iter(), batch_size),
             only_present: false,
-            told: None,
+            reported: None,
             collated: None,
             total: Restored::NONE,
             cancel,
@@ -116,14 +121,14 @@ where
 
     /// Keeps the documents of each batch for [`Restoring::batch`].
     #[must_use]
-    pub fn telling(mut self, tells: bool) -> Self {
-        self.told = tells.then(Vec::new);
+    pub fn reporting(mut self, reports: bool) -> Self {
+        self.reported = reports.then(Vec::new);
         self
     }
 
-    /// The documents of the last batch, whatever came of each; none unless it was asked for.
+    /// The documents of the last batch, whatever became of each; empty unless requested.
     pub fn batch(&self) -> &[RawDocumentBuf] {
-        self.told.as_deref().unwrap_or_default()
+        self.reported.as_deref().unwrap_or_default()
     }
 
     /// The result so far, including that of a batch that failed.
@@ -135,9 +140,9 @@ where
     /// batch is always finished first, unless the server is unreachable.
     ///
     /// # Errors
-    /// What is still wrong after several attempts, or at once what trying again cannot mend, such as
-    /// a document that the collection's validator refuses. An error of the entries' source comes
-    /// after what could be read before it was restored.
+    /// An error that several attempts did not overcome, or at once one that a retry cannot overcome, such as
+    /// a document that the collection's validator refuses. The documents that could be read before
+    /// an error of the entries' source are restored first.
     pub async fn next(&mut self) -> Result<Option<Restored>> {
         let mut retries = Retries::default();
         if self.cancel.is_cancelled()
@@ -147,8 +152,8 @@ where
         }
         let Some(batch) = self.batches.next().transpose()? else { return Ok(None) };
         let mut restored = Restored { read: batch.documents.len() as u64, ..Restored::NONE };
-        if let Some(told) = &mut self.told {
-            told.clone_from(&batch.documents);
+        if let Some(reported) = &mut self.reported {
+            reported.clone_from(&batch.documents);
         }
         let outcome = match &batch.change {
             None if self.only_present => self.leave_out(&batch.documents, &mut restored).await,
@@ -166,7 +171,7 @@ where
     /// What the next batch would do now, without doing it. `None` when nothing is left.
     ///
     /// # Errors
-    /// What the connection meets; and the first error among the entries.
+    /// If the command cannot be sent, or the server refuses it; and the first error among the entries.
     pub async fn preview(&mut self) -> Result<Option<Restored>> {
         let Some(batch) = self.batches.next().transpose()? else { return Ok(None) };
         let mut restored = Restored { read: batch.documents.len() as u64, ..Restored::NONE };

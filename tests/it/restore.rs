@@ -509,6 +509,10 @@ fn a_key_that_another_unique_index_has_already_is_a_failure_that_names_the_index
     db.run(doc! { "createIndexes": "sessions", "indexes": [index] });
     let run = db.sessionctl(&["restore", archived.path(), "--yes", "-o", "json"]).exits(1);
     let run = run.says("session_once");
+    let restored = run.json()["restored"].as_u64().unwrap();
+    let table = db.sessionctl(&["restore", archived.path(), "--yes"]).exits(1);
+    let left = 3 - restored;
+    assert!(table.stdout.contains(&format!("{left} session")), "{}", table.stdout);
     assert!(!run.stderr.contains(&session), "{}", run.stderr);
     assert_eq!(run.json()["skipped"], 0);
     assert_eq!(db.count("sessions", doc! {}), run.json()["restored"].as_u64().unwrap() + 1);

@@ -74,8 +74,8 @@ impl Layout {
         // `$type` in a filter looks into arrays.
         let which = |types: &[&str], clear: Document| {
             let of_type = doc! { "$in": [{ "$type": rule.field() }, types] };
-            let told = doc! { "$expr": { "$and": [of_type, clear] } };
-            all(vec![doc! { rule.path(): { "$type": types } }, told])
+            let decided = doc! { "$expr": { "$and": [of_type, clear] } };
+            all(vec![doc! { rule.path(): { "$type": types } }, decided])
         };
         let limit = DateTime::from_millis(rule.limit_millis(now));
         let is_over = doc! { "$lt": [&date, limit] };

@@ -86,7 +86,7 @@ fn of_healthy_facts_every_check_passes() {
 
 #[test]
 fn without_any_fact_every_check_is_unknown_and_none_panics() {
-    let missing = || Error::Unsupported("it is not told".into());
+    let missing = || Error::Unsupported("no reason given".into());
     let facts = Facts {
         layout: None,
         version: Err(missing()),
@@ -106,7 +106,7 @@ fn without_any_fact_every_check_is_unknown_and_none_panics() {
     };
     for finding in examine(&facts) {
         assert_eq!(finding.outcome, Outcome::Unknown, "{finding:#?}");
-        assert_eq!(finding.what, "it is not told");
+        assert_eq!(finding.what, "no reason given");
     }
     // With the layout named, nothing else is reported.
     for finding in examine(&Facts { layout: healthy().layout, ..facts }) {
@@ -118,7 +118,7 @@ fn without_any_fact_every_check_is_unknown_and_none_panics() {
 /// Their replies to `buildInfo`, shortened, with hosts from their connection strings.
 #[test]
 fn what_only_speaks_like_mongodb_is_named() {
-    let told = [
+    let cases = [
         (
             "Azure Cosmos DB",
             doc! { "version": "4.2.0", "versionArray": [4, 2, 0, 0], "bits": 64, "_t": "BuildInfoResponse" },
@@ -145,7 +145,7 @@ fn what_only_speaks_like_mongodb_is_named() {
             "db1:27017",
         ),
     ];
-    for (name, build_info, host) in told {
+    for (name, build_info, host) in cases {
         let facts = Facts { version: Ok(version(&build_info, &[host])), ..healthy() };
         let found = finds(&facts, "server", Outcome::Warn, name);
         assert_eq!(found.remedy, None, "{found:#?}");

@@ -20,7 +20,7 @@ pub(super) enum Kind {
 }
 
 /// One event of a change stream.
-pub(super) enum Told<'a> {
+pub(super) enum Notice<'a> {
     Document(Changed<'a>),
     /// The collection is not the same any more.
     Over(Fate),
@@ -41,7 +41,7 @@ pub(super) struct Changed<'a> {
     update: Option<&'a RawDocument>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> Notice<'a> {
     pub(super) fn of(event: &'a RawDocument) -> Self {
         let kind = match event.get_str("operationType") {
             Ok("insert") => Kind::Inserted,
@@ -170,7 +170,7 @@ mod tests {
     #[track_caller]
     fn after(event: &Document, remembered: Option<&Document>) -> Option<Document> {
         let event = raw(event);
-        let Told::Document(changed) = Told::of(&event) else { panic!("{event:?}") };
+        let Notice::Document(changed) = Notice::of(&event) else { panic!("{event:?}") };
         let remembered = remembered.map(raw);
         let document = changed.document(remembered.as_deref())?;
         Some(Document::try_from(&*document).unwrap())
@@ -213,8 +213,8 @@ mod tests {
             "operationType": "delete", "documentKey": { "_id": id },
             "clusterTime": bson::Timestamp { time: 7, increment: 3 },
         };
-        let at = |event: &Document| match Told::of(&raw(event)) {
-            Told::Document(changed) => changed.at.timestamp_millis(),
+        let at = |event: &Document| match Notice::of(&raw(event)) {
+            Notice::Document(changed) => changed.at.timestamp_millis(),
             _ => panic!("{event}"),
         };
         assert_eq!(at(&event), 7000);

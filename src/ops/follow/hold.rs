@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::changes::{Changes, Heard, changes};
 use super::clock::{Clock, interval};
-use super::event::Told;
+use super::event::Notice;
 use super::scan::check;
 use super::step::Means;
 use crate::error::{Error, Result};
@@ -202,8 +202,8 @@ impl Holding {
         let spares = selection.spares_credentials && selection.keys.is_none();
         let mut keys = Vec::new();
         for event in documents(batch) {
-            match Told::of(event) {
-                Told::Document(changed) => {
+            match Notice::of(event) {
+                Notice::Document(changed) => {
                     let is_held = |document: &RawDocument| {
                         selection.holds(self.store.layouts(), document)
                             && !(spares
@@ -213,8 +213,8 @@ impl Holding {
                         keys.push(changed.key);
                     }
                 }
-                Told::Over(fate) => return Err(self.store.changed(fate)),
-                Told::Other => {}
+                Notice::Over(fate) => return Err(self.store.changed(fate)),
+                Notice::Other => {}
             }
         }
         Ok(keys)

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::changes::{Changes, Heard, changes};
 use super::clock::{Clock, interval};
-use super::event::Told;
+use super::event::Notice;
 use super::judge::Judge;
 use super::scan::{Scan, Unseen, check};
 use super::seen::Seen;
@@ -200,16 +200,16 @@ impl Following {
             }
             Heard::Batch(batch) => {
                 for event in documents(&batch) {
-                    match Told::of(event) {
-                        Told::Document(changed) => {
+                    match Notice::of(event) {
+                        Notice::Document(changed) => {
                             let event = self.judge.judge(&changed);
                             self.queue.extend(event.map(|event| Step::Event(Box::new(event))));
                         }
-                        Told::Over(fate) => {
+                        Notice::Over(fate) => {
                             self.over = Some(self.judge.store.changed(fate));
                             return;
                         }
-                        Told::Other => {}
+                        Notice::Other => {}
                     }
                 }
             }

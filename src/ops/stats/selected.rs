@@ -27,7 +27,7 @@ impl Store {
         let by = self.created_by(now).await?;
         let layouts = self.layouts().clone();
         let mut counts = Counts::default();
-        let mut told = Judged::of(Vec::new());
+        let mut total = Judged::of(Vec::new());
         for part in self.parts(selection).await? {
             for filter in part.filter(&layouts)? {
                 let lines = {
@@ -45,16 +45,16 @@ impl Store {
                     let mut part = Part::default();
                     judged.selected.into_iter().for_each(|line| part.add(line));
                     counts.join(part);
-                    told.looked_at += judged.looked_at;
-                    told.undecided += judged.undecided;
-                    told.elsewhere.join(judged.elsewhere);
-                    told.met.join(judged.met);
+                    total.looked_at += judged.looked_at;
+                    total.undecided += judged.undecided;
+                    total.elsewhere.join(judged.elsewhere);
+                    total.met.join(judged.met);
                 }
             }
         }
         let has_users = layouts.iter().any(|layout| !layout.user.is_empty());
         let stats = Stats::of_counts(&counts, now, by);
         let users = has_users.then(|| Users::of(counts, options.top));
-        Ok((Stats { users, ..stats }, told))
+        Ok((Stats { users, ..stats }, total))
     }
 }

@@ -319,14 +319,14 @@ async fn carry_out(
         return Ok(Ok(Exit::Done));
     }
     let began = audit.before(&intent)?;
-    let told = audit.is_wanted().then_some(Told { began: &began, layouts: named.as_ref() });
-    let outcome = restore(context, args, prepared, told, confirmed).await;
+    let audited = audit.is_wanted().then_some(Audited { began: &began, layouts: named.as_ref() });
+    let outcome = restore(context, args, prepared, audited, confirmed).await;
     let written = began.after(&prepared.report.row(), outcome.as_ref().err());
     Ok(outcome.and_then(|exit| written.map(|()| exit)))
 }
 
 /// Where each batch is written down, and how its users are read.
-struct Told<'a> {
+struct Audited<'a> {
     began: &'a Began,
     layouts: Option<&'a Layouts>,
 }
@@ -336,7 +336,7 @@ async fn restore(
     context: &Context,
     args: &Args,
     prepared: &mut Prepared,
-    told: Option<Told<'_>>,
+    audited: Option<Audited<'_>>,
     _: Confirmed,
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
@@ -348,13 +348,13 @@ async fn restore(
     let mut restoring = connection
         .restore(context.collection(), entries, args.batch_size, asked)
         .only_present(args.only_present)
-        .telling(told.is_some());
+        .reporting(audited.is_some());
     let outcome = loop {
         match restoring.next().await {
             Ok(Some(batch)) => {
                 report.batches += 1;
                 progress.advance(batch.read);
-                if let Some(Told { began, layouts }) = &told {
+                if let Some(Audited { began, layouts }) = &audited {
                     let documents = restoring.batch();
                     let written = began.restored(report.batches, &batch, documents, *layouts, *now);
                     if let Err(failure) = written {
@@ -370,7 +370,7 @@ async fn restore(
     report.took = started.elapsed();
     let total = restoring.total();
     report.counts = Some(total);
-    let left = planned.saturating_sub(total.read);
+    let left = planned.saturating_sub(total.settled());
     if let Err(failure) = outcome {
         (report.stopped, report.left) = (Some("error"), Some(left));
         return Err(failure);

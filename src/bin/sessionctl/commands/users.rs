@@ -80,13 +80,13 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 
     context.begin_table(Some(&store.namespace()))?;
     // A table omits columns without values.
-    let is_told = |name: &&str| match *name {
+    let has_values = |name: &&str| match *name {
         "ips" => users.users.iter().any(|user| user.ips.is_some()),
         "agents" => users.users.iter().any(|user| user.agents.is_some()),
         _ => true,
     };
-    let told: Vec<_> = HEADER.into_iter().filter(is_told).map(str::to_owned).collect();
-    let mut rows = if is_table { rows.columns(&told) } else { rows }.now(now);
+    let columns: Vec<_> = HEADER.into_iter().filter(has_values).map(str::to_owned).collect();
+    let mut rows = if is_table { rows.columns(&columns) } else { rows }.now(now);
     let (shown, namespace) = (users.users.len() as u64, store.namespace());
     for user in &users.users {
         let mut row = row(user);

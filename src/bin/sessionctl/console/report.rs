@@ -33,7 +33,7 @@ pub fn finish(verbose: bool, outcome: Result<Exit, Failure>) -> ExitCode {
 
 /// Prints a failure of one of several.
 pub fn fail(verbose: bool, failure: &Failure) {
-    write(&told(failure, line_format(), Level::Error, verbose, now()));
+    write(&rendered(failure, line_format(), Level::Error, verbose, now()));
 }
 
 /// Prints an error in the command line, or the requested help.
@@ -66,7 +66,7 @@ fn repeats_hostile(error: &clap::Error) -> bool {
 }
 
 /// The sentence and the hint, on separate lines or in one object.
-fn told(
+fn rendered(
     failure: &Failure,
     format: LineFormat,
     level: Level,
@@ -117,7 +117,7 @@ pub fn line(text: &str) {
 
 /// Reports a failure after which the command continues.
 pub fn warn(failure: &Failure) {
-    write(&told(failure, line_format(), Level::Warning, false, now()));
+    write(&rendered(failure, line_format(), Level::Warning, false, now()));
 }
 
 /// Logs an event: a line for people, with fields for programs.
@@ -155,20 +155,26 @@ mod tests {
             details: Some("Error { .. }".to_owned()),
             ..Failure::new(Exit::Failed, "could not connect").hint("is it running?")
         };
-        let told = |format, level, verbose| {
-            super::told(&failure, format, level, verbose, DateTime::from_millis(1_795_428_000_007))
+        let rendered = |format, level, verbose| {
+            super::rendered(
+                &failure,
+                format,
+                level,
+                verbose,
+                DateTime::from_millis(1_795_428_000_007),
+            )
         };
         assert_eq!(
-            told(LineFormat::Plain, Level::Error, true),
+            rendered(LineFormat::Plain, Level::Error, true),
             "error: could not connect\nhint: is it running?\ndriver: Error { .. }"
         );
         assert_eq!(
-            told(LineFormat::Journal, Level::Warning, false),
+            rendered(LineFormat::Journal, Level::Warning, false),
             "<4>warning: could not connect\n<6>hint: is it running?"
         );
         let expected = r#"{"time":"2026-11-23T10:00:00.007Z","level":"error","message":"could not connect","hint":"is it running?"}"#;
-        assert_eq!(told(LineFormat::Json, Level::Error, false), expected);
+        assert_eq!(rendered(LineFormat::Json, Level::Error, false), expected);
         let verbose = expected.replace("ng?\"}", "ng?\",\"driver\":\"Error { .. }\"}");
-        assert_eq!(told(LineFormat::Json, Level::Error, true), verbose);
+        assert_eq!(rendered(LineFormat::Json, Level::Error, true), verbose);
     }
 }

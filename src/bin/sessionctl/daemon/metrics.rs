@@ -220,10 +220,10 @@ sessionctl_lease_held{namespace=\"app.sessions\"} 1
 sessionctl_last_success_timestamp_seconds{namespace=\"app.sessions\"} 1795428000.5
 ";
         let text = filled().encode().replace(env!("CARGO_PKG_VERSION"), "VERSION");
-        let told = ["0.01", "0.025", "60.0", "+Inf"].map(|bound| format!("le=\"{bound}\""));
+        let bounds = ["0.01", "0.025", "60.0", "+Inf"].map(|bound| format!("le=\"{bound}\""));
         let is_left_out = |line: &str| {
             line.starts_with("# HELP")
-                || line.contains("_bucket{") && !told.iter().any(|bound| line.contains(bound))
+                || line.contains("_bucket{") && !bounds.iter().any(|bound| line.contains(bound))
         };
         let kept: Vec<&str> = text.lines().filter(|line| !is_left_out(line)).collect();
         assert_eq!(kept.join("\n") + "\n", expected);
@@ -276,8 +276,8 @@ sessionctl_last_success_timestamp_seconds{namespace=\"app.sessions\"} 1795428000
         metrics.throttled("a.b", None, Throttled::default());
         let passes = samples(&metrics, "sessionctl_passes_total");
         assert_eq!(passes[1], "{namespace=\"a.b\",layout=\"\",result=\"error\"} 1");
-        let told = metrics.encode();
-        assert_eq!(told.matches("a.b").count(), 3, "{told}");
+        let page = metrics.encode();
+        assert_eq!(page.matches("a.b").count(), 3, "{page}");
     }
 
     #[test]

@@ -154,8 +154,8 @@ mod tests {
         let before = micros();
         notify.reloading();
         let reloading = received(&manager);
-        let told = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
-        assert!((before..=micros()).contains(&told.parse().unwrap()), "{told}");
+        let stamp = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
+        assert!((before..=micros()).contains(&stamp.parse().unwrap()), "{stamp}");
         notify.stopping();
         assert_eq!(received(&manager), "STOPPING=1");
         assert!(has_nothing(&manager));

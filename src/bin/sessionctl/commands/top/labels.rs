@@ -107,7 +107,7 @@ fn all(view: &View) -> Piece {
 }
 
 fn rates(view: &View, snapshot: &Snapshot) -> Vec<Piece> {
-    let told = |what: &str, count: fn(&Rates) -> u64| match &snapshot.rates {
+    let rate = |what: &str, count: fn(&Rates) -> u64| match &snapshot.rates {
         Ok(Some(rates)) => {
             let least = if rates.at_least { ">" } else { "" };
             plain(format!("{what} {least}{:.1}/s", rates.per_second(count(rates))))
@@ -123,8 +123,8 @@ fn rates(view: &View, snapshot: &Snapshot) -> Vec<Piece> {
         _ => "oldest expired -".to_owned(),
     };
     vec![
-        told("created", |rates| rates.created),
-        told("removed", |rates| rates.removed),
+        rate("created", |rates| rates.created),
+        rate("removed", |rates| rates.removed),
         plain(oldest),
     ]
 }

@@ -114,7 +114,7 @@ async fn snapshots(
             // Its connection may be dead. The task continues detached.
             () = tokio::time::sleep(HOPELESS) => continue,
         };
-        let (told, least) = match snapshot {
+        let (update, least) = match snapshot {
             Ok(Ok((snapshot, remembers))) => {
                 memory = remembers;
                 // A search may cost as much as a count.
@@ -125,7 +125,7 @@ async fn snapshots(
             Ok(Err(error)) => (Update::Trouble(error.to_string()), Duration::ZERO),
             Err(_) => return,
         };
-        if updates.send(told).await.is_err() || !rest(&mut asked, least).await {
+        if updates.send(update).await.is_err() || !rest(&mut asked, least).await {
             return;
         }
     }
@@ -203,10 +203,10 @@ pub async fn inspect(store: Store, line: Entry, full_ids: bool, updates: mpsc::S
         });
         Ok::<_, Error>(Some(lines.collect()))
     };
-    let told = match lines.await {
+    let shown = match lines.await {
         Ok(Some(lines)) => Ok(lines),
         Ok(None) => Err("this session no longer exists".to_owned()),
         Err(error) => Err(format!("could not inspect the session: {error}")),
     };
-    let _ = updates.send(Update::Inspected(told)).await;
+    let _ = updates.send(Update::Inspected(shown)).await;
 }
