@@ -3,6 +3,7 @@
 //! can always be repeated, whatever stopped it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bson::raw::RawDocumentBuf;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Error, Result};
 use crate::model::key::Key;
 use crate::ops::archive::{Change, Entry};
+use crate::ops::purge::{Gate, Pace, PaceControl};
 use crate::server::backoff::{Retries, may_pass};
 use crate::server::connection::Connection;
 
@@ -77,6 +79,7 @@ pub struct Restoring<I> {
     /// Whether texts are compared by a collation, once that matters.
     collated: Option<bool>,
     total: Restored,
+    gate: Gate,
     cancel: CancellationToken,
 }
 
@@ -102,6 +105,7 @@ impl Connection {
             reported: None,
             collated: None,
             total: Restored::NONE,
+            gate: Gate::new(self.clone(), PaceControl::new(Pace::default()), cancel.clone()),
             cancel,
         }
     }
@@ -116,6 +120,13 @@ where
     #[must_use]
     pub fn only_present(mut self, only_present: bool) -> Self {
         self.only_present = only_present;
+        self
+    }
+
+    /// Restores at this pace, which may change meanwhile. One batch is in flight.
+    #[must_use]
+    pub fn controlled_by(mut self, control: PaceControl) -> Self {
+        self.gate.obey(control);
         self
     }
 
@@ -144,6 +155,7 @@ where
     /// a document that the collection's validator refuses. The documents that could be read before
     /// an error of the entries' source are restored first.
     pub async fn next(&mut self) -> Result<Option<Restored>> {
+        self.gate.wait().await?;
         let mut retries = Retries::default();
         if self.cancel.is_cancelled()
             || !self.place.connection.reach(&mut retries, &self.cancel).await?
@@ -155,11 +167,15 @@ where
         if let Some(reported) = &mut self.reported {
             reported.clone_from(&batch.documents);
         }
+        let began = Instant::now();
+        self.gate.throttle.begin(began, restored.read);
         let outcome = match &batch.change {
             None if self.only_present => self.leave_out(&batch.documents, &mut restored).await,
             None => self.insert_with_retries(&batch.documents, &mut restored).await,
             Some(change) => self.undo(change, batch.documents, &mut restored).await,
         };
+        let took = began.elapsed();
+        self.gate.throttle.end(Instant::now(), restored.read, restored.read, took);
         self.total.add(restored);
         match outcome {
             // It was interrupted while the server was unreachable, which is not a failure.

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::model::filter::Filter;
 use crate::model::selection::Selection;
 use crate::model::session::Session;
-use crate::ops::purge::{Cause, Gate, LONG_WAIT, Pace};
+use crate::ops::purge::{Cause, Gate, Pace, PaceControl};
 use crate::ops::select::Judging;
 use crate::server::backoff::Retries;
 use crate::server::connection::Topology;
@@ -167,7 +167,8 @@ impl Store {
             looks_first: Arc::default(),
             cancel: cancel.clone(),
         };
-        let gate = Gate::new(target.connection().clone(), copy.pace, cancel.clone());
+        let gate =
+            Gate::new(target.connection().clone(), PaceControl::new(copy.pace), cancel.clone());
         Ok(Copying {
             source: self.clone(),
             filters: copy.selection.filter(self.layouts())?.into(),
@@ -191,6 +192,18 @@ impl Store {
 }
 
 impl Copying {
+    /// Obeys `control` instead of the pace of the copy.
+    #[must_use]
+    pub fn controlled_by(mut self, control: PaceControl) -> Self {
+        self.gate.obey(control);
+        self
+    }
+
+    /// Through which the pace changes while it runs.
+    pub fn control(&self) -> PaceControl {
+        self.gate.control().clone()
+    }
+
     /// What was done so far, also of a batch that failed.
     pub fn total(&self) -> Copied {
         // What was read anew was there already.
@@ -287,9 +300,10 @@ impl Copying {
             return Some(Step::Paused(cause));
         }
         let cancel = self.cancel.clone();
+        let sleep = self.gate.sleep(wait);
         let landed = tokio::select! {
             written = self.flights.next(), if !self.flights.is_empty() => written,
-            () = tokio::time::sleep(wait.min(LONG_WAIT)) => None,
+            () = sleep => None,
             () = cancel.cancelled() => None,
         };
         Some(Step::Batch(self.landed(landed?.ok())))
@@ -298,7 +312,7 @@ impl Copying {
     /// The sessions of the next batch; none at the end, and when it was cancelled.
     async fn batch(&mut self) -> Result<Vec<RawDocumentBuf>> {
         let size = self.copy.batch_size.unwrap_or(BATCH_SIZE);
-        let share = self.copy.pace.rate.map(|rate| (rate / STARTS_A_SECOND).max(1));
+        let share = self.gate.control().pace().rate.map(|rate| (rate / STARTS_A_SECOND).max(1));
         let most = share.map_or(size, |share| size.min(share)) as usize;
         let mut retries = Retries::default();
         let cancel = self.cancel.clone();

@@ -9,6 +9,11 @@ use crate::error::Result;
 use crate::server::connection::Connection;
 use crate::server::replication::Lag;
 
+mod control;
+
+use control::Changes;
+pub use control::PaceControl;
+
 /// The throttling of a purge: a plain value. The default slows down only if the server reports that it
 /// is overloaded.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -19,6 +24,20 @@ pub struct Pace {
     pub sleep_factor: f64,
     /// Pause while the slowest data-bearing member is further behind the primary than this.
     pub max_lag: Option<Duration>,
+    /// How long the reads of other clients may take.
+    pub max_latency: MaxLatency,
+}
+
+/// How long the reads of other clients may take while a command writes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MaxLatency {
+    /// As long as it happens to be: full speed.
+    #[default]
+    Off,
+    /// Half as long again as without the command, or 2 ms longer, whichever is more.
+    Auto,
+    /// This long.
+    Within(Duration),
 }
 
 /// The reason of a wait.
@@ -35,6 +54,10 @@ pub enum Cause {
     LagUnknown,
     /// The server reports that it is overloaded.
     Overload,
+    /// [`Pace::max_latency`]: reads of other clients take too long.
+    Latency,
+    /// [`PaceControl::pause`].
+    Paused,
 }
 
 /// How long a purge waited, by cause.
@@ -45,6 +68,8 @@ pub struct Throttled {
     pub rest: Duration,
     pub lag: Duration,
     pub overload: Duration,
+    pub latency: Duration,
+    pub paused: Duration,
 }
 
 impl Throttled {
@@ -55,12 +80,14 @@ impl Throttled {
             Cause::Rest => &mut self.rest,
             Cause::Lag(_) | Cause::LagUnknown => &mut self.lag,
             Cause::Overload => &mut self.overload,
+            Cause::Latency => &mut self.latency,
+            Cause::Paused => &mut self.paused,
         } += waited;
     }
 
     /// The time of all waits.
     pub(super) fn total(self) -> Duration {
-        self.rate + self.rest + self.lag + self.overload
+        self.rate + self.rest + self.lag + self.overload + self.latency + self.paused
     }
 }
 
@@ -70,6 +97,8 @@ impl std::ops::AddAssign for Throttled {
         self.rest += other.rest;
         self.lag += other.lag;
         self.overload += other.overload;
+        self.latency += other.latency;
+        self.paused += other.paused;
     }
 }
 
@@ -87,6 +116,14 @@ pub(in crate::ops) struct Throttle {
 impl Throttle {
     pub(super) fn new(pace: Pace, now: Instant) -> Self {
         Self { pace, due: now, rested: now }
+    }
+
+    /// Continues with another pace. What is due at the old rate no longer counts.
+    fn set(&mut self, pace: Pace, now: Instant) {
+        if pace.rate != self.pace.rate {
+            self.due = now;
+        }
+        self.pace = pace;
     }
 
     /// How long to wait before another batch begins, and why.
@@ -161,7 +198,7 @@ impl Overload {
 }
 
 /// A long wait is reported this often.
-pub(in crate::ops) const LONG_WAIT: Duration = Duration::from_secs(10);
+const LONG_WAIT: Duration = Duration::from_secs(10);
 /// How often the replication lag is read: each reading costs every member a command.
 const LAG_EVERY: Duration = Duration::from_secs(1);
 
@@ -169,7 +206,8 @@ const LAG_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(in crate::ops) struct Gate {
     connection: Connection,
-    pace: Pace,
+    control: PaceControl,
+    changes: Changes,
     pub(in crate::ops) throttle: Throttle,
     /// Shared with the batches in flight.
     pub(super) overload: Overload,
@@ -188,14 +226,15 @@ pub(in crate::ops) struct Gate {
 impl Gate {
     pub(in crate::ops) fn new(
         connection: Connection,
-        pace: Pace,
+        control: PaceControl,
         cancel: CancellationToken,
     ) -> Self {
         let now = Instant::now();
         Self {
             connection,
-            pace,
-            throttle: Throttle::new(pace, now),
+            throttle: Throttle::new(control.pace(), now),
+            changes: control.changes(),
+            control,
             overload: Overload::default(),
             throttled: Throttled::default(),
             lag_asked: None,
@@ -206,11 +245,28 @@ impl Gate {
         }
     }
 
+    /// Obeys another control from now on.
+    pub(in crate::ops) fn obey(&mut self, control: PaceControl) {
+        (self.changes, self.control) = (control.changes(), control);
+    }
+
+    pub(in crate::ops) fn control(&self) -> &PaceControl {
+        &self.control
+    }
+
+    /// Sleeps this long, or until the control changes what [`Gate::delay`] found.
+    pub(in crate::ops) fn sleep(&self, wait: Duration) -> impl Future<Output = ()> + use<> {
+        self.changes.clone().sleep(wait.min(LONG_WAIT))
+    }
+
     /// How long the next batch must wait, and for what.
     pub(in crate::ops) async fn delay(&mut self) -> Result<Option<(Duration, Cause)>> {
         let now = Instant::now();
-        let overload = self.overload.delay(now).map(|wait| (wait, Cause::Overload));
-        let wait = match overload.or_else(|| self.throttle.delay(now)) {
+        let is_paused = self.changes.is_paused();
+        self.throttle.set(self.control.pace(), now);
+        let paused = is_paused.then_some((LONG_WAIT, Cause::Paused));
+        let overload = || self.overload.delay(now).map(|wait| (wait, Cause::Overload));
+        let wait = match paused.or_else(overload).or_else(|| self.throttle.delay(now)) {
             Some(wait) => Some(wait),
             None => self.lag(now).await?,
         };
@@ -218,6 +274,19 @@ impl Gate {
             self.paused = None;
         }
         Ok(wait)
+    }
+
+    /// Waits until the next batch may begin, or until the token is cancelled.
+    pub(in crate::ops) async fn wait(&mut self) -> Result<()> {
+        let cancel = self.cancel.clone();
+        while !cancel.is_cancelled()
+            && let Some((wait, cause)) = self.delay().await?
+        {
+            let began = Instant::now();
+            cancel.run_until_cancelled(self.sleep(wait)).await;
+            self.throttled.add(cause, began.elapsed());
+        }
+        Ok(())
     }
 
     /// Whether to report the wait now: at once if the server has to catch up, and then every
@@ -238,7 +307,7 @@ impl Gate {
     /// Whether the members are too far behind. If the lag cannot be read at the start, that is an
     /// error; if it cannot be read later, the purge waits.
     async fn lag(&mut self, now: Instant) -> Result<Option<(Duration, Cause)>> {
-        let Some(most) = self.pace.max_lag else { return Ok(None) };
+        let Some(most) = self.control.pace().max_lag else { return Ok(None) };
         let asked_lately =
             self.lag_asked.is_some_and(|asked| now.duration_since(asked) < LAG_EVERY);
         if asked_lately && self.paused.is_none() {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::batch::{Batch, Step};
 use super::candidates::Candidates;
 use super::order::{Order, Work};
-use super::pace::{Cause, Gate, LONG_WAIT, Throttled};
+use super::pace::{Cause, Gate, PaceControl, Throttled};
 use super::reading::By;
 use super::source::Source;
 use super::spec::{Action, Purge, Strategy};
@@ -103,7 +103,8 @@ impl Purging {
         updates: Vec<(Document, Bson)>,
         cancel: CancellationToken,
     ) -> Self {
-        let gate = Gate::new(store.connection().clone(), purge.pace, cancel.clone());
+        let gate =
+            Gate::new(store.connection().clone(), PaceControl::new(purge.pace), cancel.clone());
         let (store, overload) = (store.clone(), gate.overload.clone());
         let writer = Writer {
             store: store.clone(),
@@ -153,6 +154,18 @@ impl Purging {
         });
         self.archive = Some(archive);
         self
+    }
+
+    /// Obeys `control` instead of the pace of the purge.
+    #[must_use]
+    pub fn controlled_by(mut self, control: PaceControl) -> Self {
+        self.gate.obey(control);
+        self
+    }
+
+    /// Through which the pace changes while it runs.
+    pub fn control(&self) -> PaceControl {
+        self.gate.control().clone()
     }
 
     /// Returns the archive, if there is one and it is still usable.
@@ -314,9 +327,10 @@ impl Purging {
         }
         let began = Instant::now();
         let cancel = self.cancel.clone();
+        let sleep = self.gate.sleep(wait);
         let landed = tokio::select! {
             flight = self.flights.next(), if !self.flights.is_empty() => flight,
-            () = tokio::time::sleep(wait.min(LONG_WAIT)) => None,
+            () = sleep => None,
             () = cancel.cancelled() => None,
         };
         self.gate.throttled.add(cause, began.elapsed());
@@ -377,7 +391,7 @@ impl Purging {
     /// 6.0.5).
     fn usual_jobs(&self, kind: Topology) -> usize {
         match kind {
-            _ if self.purge.pace.sleep_factor > 0.0 => 1,
+            _ if self.gate.control().pace().sleep_factor > 0.0 => 1,
             Topology::Standalone => 2,
             Topology::ReplicaSet | Topology::Sharded => 8,
         }
@@ -385,7 +399,7 @@ impl Purging {
 
     fn batch_size(&self) -> u32 {
         let size = self.purge.batch_size.unwrap_or_else(|| self.strategy.batch_size());
-        let share = self.purge.pace.rate.map(|rate| (rate / STARTS_A_SECOND).max(1));
+        let share = self.gate.control().pace().rate.map(|rate| (rate / STARTS_A_SECOND).max(1));
         share.map_or(size, |share| size.min(share))
     }
 }

@@ -188,7 +188,7 @@ async fn prepare(context: &Context, args: &Args) -> Result<Option<Prepared>, Fai
         now: target_now,
         batch_size,
         jobs,
-        pace: Pace { rate, sleep_factor, max_lag },
+        pace: Pace { rate, sleep_factor, max_lag, ..Pace::default() },
         dry_run: only_looks,
     };
     let mut report = Report::new(&source, &target, Words::of(&args.selection, now));

@@ -40,7 +40,12 @@ impl ThrottleArgs {
     /// `purge` with these options.
     pub fn throttled(&self, purge: Purge) -> Purge {
         let Self { batch_size, jobs, rate, sleep_factor, max_lag } = *self;
-        Purge { batch_size, jobs, pace: Pace { rate, sleep_factor, max_lag }, ..purge }
+        Purge {
+            batch_size,
+            jobs,
+            pace: Pace { rate, sleep_factor, max_lag, ..Pace::default() },
+            ..purge
+        }
     }
 
     /// Reports at once if the lag cannot be read, or has no meaning.
@@ -100,6 +105,7 @@ pub fn pause(cause: Cause) -> String {
             format!("paused: a replica set member is {} s behind", lag.as_secs())
         }
         Cause::LagUnknown => "paused: the replication lag is no longer known".to_owned(),
+        Cause::Paused => "paused".to_owned(),
         Cause::Overload => "slowing down: the server reports that it is overloaded".to_owned(),
         _ => "waiting".to_owned(),
     }

@@ -97,6 +97,7 @@ impl Plan {
                 rate: settings.rate,
                 sleep_factor: settings.sleep_factor.unwrap_or_default(),
                 max_lag: settings.max_lag,
+                ..Pace::default()
             },
             archive: settings.archive.clone(),
             ..sweep.clone()

@@ -74,10 +74,17 @@ impl Page<'_, '_> {
                 Ok(())
             },
         )?;
-        let help = "Time that passes waited, by cause: rate limit, sleep after a batch (rest), replication lag, or server overload.";
+        let help = "Time that passes waited, by cause: rate limit, sleep after a batch (rest), replication lag, server overload, latency of other clients, or a pause.";
         self.counter("throttled_seconds_total", help, |labels, counts, family| {
-            let Throttled { rate, rest, lag, overload } = counts.throttled;
-            let causes = [("rate", rate), ("rest", rest), ("lag", lag), ("overload", overload)];
+            let Throttled { rate, rest, lag, overload, latency, paused } = counts.throttled;
+            let causes = [
+                ("rate", rate),
+                ("rest", rest),
+                ("lag", lag),
+                ("overload", overload),
+                ("latency", latency),
+                ("paused", paused),
+            ];
             if is_told(labels, counts.throttled != Throttled::default()) {
                 let [namespace, layout] = labels;
                 for (cause, waited) in causes {
