@@ -104,11 +104,7 @@ impl Connection {
     /// if the name in a `mongodb+srv` string cannot be looked up.
     pub async fn open(uri: &str, database: Option<&str>) -> Result<Self> {
         let socket_timeout = uri::socket_timeout(uri).map_err(Error::Uri)?;
-        let (readable, mut ignored) = uri::readable(uri);
-        let parsed = ClientOptions::parse(&*readable).await;
-        let mut options = parsed.map_err(|error| uri::unparsed(&readable, error))?;
-        let login = options.credential.as_ref().and_then(|login| login.username.clone());
-        uri::corrected(&mut options, &mut ignored)?;
+        let (mut options, login, ignored) = read(uri).await?;
         let within = *options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
         let limits = Limits::new(socket_timeout, within);
         // Operators see this name in `currentOp` and in the server's log.
@@ -116,10 +112,7 @@ impl Connection {
         options.max_pool_size.get_or_insert(MOST_IN_FLIGHT + 1);
         let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
         let address = hosts.join(",");
-        let database = database
-            .map(str::to_owned)
-            .or_else(|| options.default_database.clone())
-            .unwrap_or_else(|| "test".to_owned());
+        let database = database_of(&options, database);
         let reads_elsewhere = options.selection_criteria.as_ref().is_some_and(|criteria| {
             !matches!(criteria, SelectionCriteria::ReadPreference(ReadPreference::Primary))
         });
@@ -139,6 +132,17 @@ impl Connection {
             flavour,
             spread: Arc::default(),
         })
+    }
+
+    /// Checks a connection string without connecting. Returns the hosts, and the database that is used.
+    ///
+    /// # Errors
+    /// As for [`Connection::open`].
+    pub async fn check(uri: &str, database: Option<&str>) -> Result<(String, String)> {
+        uri::socket_timeout(uri).map_err(Error::Uri)?;
+        let (options, ..) = read(uri).await?;
+        let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
+        Ok((hosts.join(","), database_of(&options, database)))
     }
 
     /// The database.
@@ -356,6 +360,22 @@ impl Connection {
         self.heartbeats.settle(&self.asked.hosts, patience).await;
         self.heartbeats.answering()
     }
+}
+
+/// The options of a connection string, its user, and the options that are ignored.
+async fn read(uri: &str) -> Result<(ClientOptions, Option<String>, Vec<IgnoredOption>)> {
+    let (readable, mut ignored) = uri::readable(uri);
+    let parsed = ClientOptions::parse(&*readable).await;
+    let mut options = parsed.map_err(|error| uri::unparsed(&readable, error))?;
+    let login = options.credential.as_ref().and_then(|login| login.username.clone());
+    uri::corrected(&mut options, &mut ignored)?;
+    Ok((options, login, ignored))
+}
+
+/// The database that was named, else that of the connection string, else `test`.
+fn database_of(options: &ClientOptions, named: Option<&str>) -> String {
+    let database = named.map(str::to_owned).or_else(|| options.default_database.clone());
+    database.unwrap_or_else(|| "test".to_owned())
 }
 
 impl<'a> Asking<'a> {

@@ -67,6 +67,7 @@ mod several;
 mod smoke;
 mod soak;
 mod stats;
+mod status;
 mod store;
 mod stores;
 mod sweep;

@@ -7,11 +7,15 @@ use crate::console::report::set_log_format;
 use crate::context::Context;
 
 mod args;
-pub mod config;
+mod check;
+mod config;
+pub mod config_file;
 mod health;
 mod hold;
+mod in_force;
 mod journal;
 mod log;
+mod status;
 mod supervise;
 
 pub use args::{Args, nothing_beside_config};
@@ -23,6 +27,9 @@ use supervise::Supervisor;
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     set_log_format(args.service.log_format);
     args.check_idle()?;
+    if args.check_config {
+        return check::run(context, args).await;
+    }
     let plans = args.plans(&context.global)?;
     config::check_holds(&plans)?;
     let mut health = Health::open(context, &args.service)?;

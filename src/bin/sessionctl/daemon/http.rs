@@ -1,4 +1,4 @@
-//! Serves `/metrics`, `/livez` and `/readyz` over HTTP, on the thread of the sweep.
+//! Serves `/metrics`, `/status`, `/livez` and `/readyz` over HTTP, on the thread of the sweep.
 //!
 //! Clients are cheap and cannot pile up: a connection serves one request within a time limit, and
 //! if there are too many, the oldest is closed, so that a probe is always answered.
@@ -32,6 +32,8 @@ pub trait Probes: Send + Sync {
     fn live(&self) -> Result<(), String>;
     /// Whether the server answers.
     fn ready(&self) -> Result<(), String>;
+    /// What the process does, as JSON.
+    fn status(&self) -> String;
 }
 
 /// An address to listen on.
@@ -148,7 +150,7 @@ struct Site {
 
 impl Site {
     fn response(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
-        let is_known = matches!(path, "/metrics" | "/livez" | "/readyz");
+        let is_known = matches!(path, "/metrics" | "/status" | "/livez" | "/readyz");
         if is_known && !matches!(*method, Method::GET | Method::HEAD) {
             let mut refusal =
                 page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are allowed");
@@ -157,18 +159,20 @@ impl Site {
         }
         match path {
             "/metrics" => page(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.encode()),
+            "/status" => page(StatusCode::OK, JSON, self.probes.status()),
             "/livez" => probe(self.probes.live()),
             "/readyz" => probe(self.probes.ready()),
             _ => page(
                 StatusCode::NOT_FOUND,
                 TEXT,
-                "not found; the paths are /metrics, /livez and /readyz",
+                "not found; the paths are /metrics, /status, /livez and /readyz",
             ),
         }
     }
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
 
 fn probe(health: Result<(), String>) -> Response<Full<Bytes>> {
     match health {
@@ -213,6 +217,10 @@ mod tests {
 
         fn ready(&self) -> Result<(), String> {
             self.0.lock().unwrap().clone().map_or(Ok(()), Err)
+        }
+
+        fn status(&self) -> String {
+            "{}".to_owned()
         }
     }
 

@@ -10,6 +10,7 @@ use nix::unistd::gethostname;
 use sessionctl::sweep::{Sweep, Terms};
 
 use super::config::{self, Plan, Settings, UserPaths};
+use super::config_file;
 use crate::args::{AUTO, Global, address, duration, interval, is_typed};
 use crate::audit::{AuditArgs, run_id};
 use crate::commands::apply::ThrottleArgs;
@@ -60,6 +61,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "SESSIONCTL_CONFIG", hide_env = true)]
     pub config: Option<PathBuf>,
 
+    /// Check the options and the file of --config, print the settings in force, and exit. No server is
+    /// contacted
+    #[arg(long)]
+    pub check_config: bool,
+
     /// Save each batch to FILE before it is deleted; %Y, %m and %d in its name are the date
     #[arg(long, value_name = "FILE")]
     archive: Option<PathBuf>,
@@ -86,7 +92,7 @@ pub struct ServiceArgs {
     #[arg(long)]
     no_lease: bool,
 
-    /// Serve /metrics, /livez and /readyz on ADDRESS, such as 127.0.0.1:9464
+    /// Serve /metrics, /status, /livez and /readyz on ADDRESS, such as 127.0.0.1:9464
     #[arg(long, value_name = "ADDRESS", env = "SESSIONCTL_METRICS", hide_env = true, value_parser = address)]
     pub metrics: Option<SocketAddr>,
 
@@ -206,7 +212,7 @@ impl Args {
     pub fn plans(&self, global: &Global) -> Result<Vec<Plan>, Failure> {
         let sweep = self.sweep();
         if let Some(path) = &self.config {
-            return config::read(path, &sweep);
+            return config_file::read(path, &sweep);
         }
         let settings = Settings {
             layout: Some(global.layout_name().unwrap_or_else(|| AUTO.to_owned())),
@@ -228,7 +234,9 @@ impl Args {
         let mut collections = global.collection.clone();
         collections.sort();
         collections.dedup();
-        let plan = |collection| Plan::new(None, collection, &settings, &sweep);
+        let plan = |collection| -> Result<_, Failure> {
+            Ok(Plan::new(None, collection, &settings, &sweep)?)
+        };
         let plans = collections.into_iter().map(plan).collect::<Result<Vec<_>, _>>()?;
         config::check_archives(&plans)?;
         Ok(plans)

@@ -1,12 +1,11 @@
-//! What to sweep, and how: from the command line, or from a file for several namespaces.
+//! What to sweep, and how: the settings of each namespace, and the plan made from them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bson::DateTime;
 use serde::{Deserialize, Deserializer};
-use sessionctl::error::reason;
 use sessionctl::layout::UserPlace;
 use sessionctl::purge::{MOST_JOBS, Pace};
 use sessionctl::sweep::{Sweep, archive_path};
@@ -16,7 +15,6 @@ use crate::args::{AUTO, duration, interval};
 use crate::commands::apply::factor;
 use crate::console::failure::{Exit, Failure};
 use crate::context::{layouts, listed};
-use crate::input::read_text;
 
 /// The settings of one namespace, from the command line or the file.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -84,8 +82,7 @@ impl Plan {
         collection: String,
         settings: &Settings,
         sweep: &Sweep,
-    ) -> Result<Self, Failure> {
-        let name = settings.layout.as_deref().unwrap_or(AUTO);
+    ) -> Result<Self, Fault> {
         let sweep = Sweep {
             interval: settings.interval.unwrap_or(sweep.interval),
             jitter: settings.jitter.unwrap_or_default(),
@@ -102,11 +99,11 @@ impl Plan {
             archive: settings.archive.clone(),
             ..sweep.clone()
         };
-        check(&sweep).map_err(|(sentence, hint)| Failure::new(Exit::Usage, sentence).hint(hint))?;
+        check(&sweep)?;
         Ok(Self {
             database,
             collection,
-            layouts: layouts(name, settings.layout_file.as_deref())?,
+            layouts: settings.layouts()?,
             layout_file: settings.layout_file.clone(),
             lifetime: settings.lifetime,
             user_path: settings.user_path.clone().map(Into::into).unwrap_or_default(),
@@ -124,26 +121,50 @@ impl Plan {
     }
 }
 
-/// Reports settings that contradict each other, with a hint.
-fn check(sweep: &Sweep) -> Result<(), (String, &'static str)> {
+/// A setting that cannot be used.
+#[derive(Debug)]
+pub struct Fault {
+    /// Its key in the file.
+    pub key: &'static str,
+    pub failure: Failure,
+}
+
+impl Fault {
+    fn new(key: &'static str, sentence: impl Into<String>, hint: &str) -> Self {
+        Self { key, failure: Failure::new(Exit::Usage, sentence).hint(hint) }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        fault.failure
+    }
+}
+
+/// Finds a setting that is out of range or contradicts another.
+fn check(sweep: &Sweep) -> Result<(), Fault> {
     if sweep.jitter > sweep.interval {
-        return Err((
-            "the jitter is longer than the interval".into(),
-            "use a shorter jitter, such as a tenth of the interval",
-        ));
+        let sentence = "the jitter is longer than the interval";
+        let hint = "use a shorter jitter, such as a tenth of the interval";
+        return Err(Fault::new("jitter", sentence, hint));
     }
     if let Some(pattern) = &sweep.archive {
+        let hint = "for example app.sessions-%Y-%m-%d.bson.zst";
         archive_path(pattern, DateTime::from_millis(0))
             .and_then(|path| archive::Format::of(&path))
-            .map_err(|error| (error.to_string(), "for example app.sessions-%Y-%m-%d.bson.zst"))?;
+            .map_err(|error| Fault::new("archive", error.to_string(), hint))?;
     }
-    let batches = sweep.batch_size.is_none_or(|size| (1..=100_000).contains(&size));
-    let jobs = sweep.jobs.is_none_or(|jobs| (1..=MOST_JOBS).contains(&jobs));
-    if !batches || !jobs || sweep.pace.rate == Some(0) {
-        return Err((
-            "batch_size, jobs or rate is out of range".into(),
-            "batch_size must be 1 to 100000, jobs 1 to 64, and rate at least 1",
-        ));
+    let numbers = [
+        ("batch_size", sweep.batch_size, 100_000),
+        ("jobs", sweep.jobs, MOST_JOBS),
+        ("rate", sweep.pace.rate, u32::MAX),
+    ];
+    for (key, number, most) in numbers {
+        if number.is_some_and(|number| number == 0 || number > most) {
+            let sentence = format!("{key} is out of range");
+            let hint = format!("{key} must be from 1 to {most}");
+            return Err(Fault::new(key, sentence, &hint));
+        }
     }
     Ok(())
 }
@@ -154,77 +175,36 @@ pub fn check_holds(plans: &[Plan]) -> Result<(), Failure> {
     files.try_for_each(|file| listed::users(&[], Some(file)).map(drop))
 }
 
-/// Refuses two sweeps that share an archive.
-pub fn check_archives(plans: &[Plan]) -> Result<(), Failure> {
-    // The second sweep would find the archive locked, but only in its first pass.
+/// The first plan that shares its archive with an earlier one.
+pub fn sharer(plans: &[Plan]) -> Option<&Plan> {
     let mut seen = BTreeSet::new();
-    match plans
-        .iter()
-        .filter_map(|plan| plan.sweep.archive.as_ref())
-        .find(|path| !seen.insert(*path))
-    {
-        None => Ok(()),
-        Some(path) => {
-            let sentence = format!("two collections cannot share the archive {}", path.display());
-            let hint = "give each collection its own archive in the file of --config";
-            Err(Failure::new(Exit::Usage, sentence).hint(hint))
-        }
-    }
+    plans.iter().find(|plan| plan.sweep.archive.as_ref().is_some_and(|path| !seen.insert(path)))
 }
 
-/// Reads the file: settings for all namespaces, and a table for each, which overrides them.
-pub fn read(path: &Path, sweep: &Sweep) -> Result<Vec<Plan>, Failure> {
-    let action = format!("could not use the configuration file {}", path.display());
-    // Like a wrong command line, this is a usage error: a retry cannot help.
-    let failed = |why: String| {
-        Failure::new(Exit::Usage, format!("{action}: {why}"))
-            .hint("`sessionctl help sweep.toml` shows an example")
-    };
-    let text = read_text(path)
-        .map_err(|error| Failure::new(Exit::Failed, format!("{action}: {}", reason(&error))))?;
-    let mut file: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        failed(format!("line {line}: {}", first_line(&error)))
-    })?;
-    let collections = match file.remove("collections") {
-        Some(toml::Value::Table(table)) if !table.is_empty() => table,
-        _ => {
-            return Err(failed(
-                "no collection is configured; add a table such as [collections.\"app.sessions\"]"
-                    .into(),
-            ));
-        }
-    };
-    let known = |settings: toml::Value, whose: &str| {
-        Settings::deserialize(settings)
-            .map_err(|error| failed(format!("{whose}{}", first_line(&error))))
-    };
-    let defaults = known(toml::Value::Table(file), "")?;
-    let mut plans = BTreeMap::new();
-    for (namespace, settings) in collections {
-        let Some((database, collection)) = namespace
-            .split_once('.')
-            .filter(|(database, collection)| !database.is_empty() && !collection.is_empty())
-        else {
-            return Err(failed(format!(
-                "{namespace} is not a namespace; write database.collection"
-            )));
-        };
-        let own = known(settings, &format!("{namespace}: "))?;
-        let settings = own.or(&defaults).relative_to(path);
-        let plan = Plan::new(Some(database.into()), collection.into(), &settings, sweep)
-            .map_err(|failure| failed(format!("{namespace}: {failure}")))?;
-        plans.insert(namespace, plan);
-    }
-    let plans: Vec<_> = plans.into_values().collect();
-    check_archives(&plans).map_err(|failure| failed(failure.to_string()))?;
-    Ok(plans)
+/// Refuses two sweeps that share an archive: the second would find it locked, but only in its first
+/// pass.
+pub fn check_archives(plans: &[Plan]) -> Result<(), Failure> {
+    let archive = sharer(plans).and_then(|plan| plan.sweep.archive.as_ref());
+    archive.map_or(Ok(()), |path| {
+        let sentence = format!("two collections cannot share the archive {}", path.display());
+        let hint = "give each collection its own archive in the file of --config";
+        Err(Failure::new(Exit::Usage, sentence).hint(hint))
+    })
 }
 
 impl Settings {
+    /// The layouts of the file and of the name. `None` if they are to be detected.
+    fn layouts(&self) -> Result<Option<Layouts>, Fault> {
+        let fault = |key| move |failure| Fault { key, failure };
+        let (name, file) = (self.layout.as_deref().unwrap_or(AUTO), self.layout_file.as_deref());
+        if file.is_some() {
+            layouts(AUTO, file).map_err(fault("layout_file"))?;
+        }
+        layouts(name, file).map_err(fault("layout"))
+    }
+
     /// Fills in settings that are missing here from the common ones.
-    fn or(self, other: &Self) -> Self {
+    pub fn or(self, other: &Self) -> Self {
         let other = other.clone();
         // A layout name here replaces a layout file there, and vice versa.
         let names_layout = self.layout.is_some() || self.layout_file.is_some();
@@ -248,17 +228,12 @@ impl Settings {
     }
 
     /// The paths of a layout file and of a list of users are relative to the file that names them.
-    fn relative_to(mut self, config: &Path) -> Self {
+    pub fn relative_to(mut self, config: &Path) -> Self {
         let folder = config.parent().unwrap_or(Path::new(""));
         self.layout_file = self.layout_file.map(|path| folder.join(path));
         self.hold = self.hold.map(|path| folder.join(path));
         self
     }
-}
-
-/// A parser's message without its excerpt of the line.
-fn first_line(error: &toml::de::Error) -> String {
-    error.message().lines().next().unwrap_or_default().to_owned()
 }
 
 #[derive(Deserialize)]
@@ -289,69 +264,4 @@ fn an_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Dura
 
 fn a_factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     typed(deserializer, factor)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plans(text: &str) -> Result<Vec<Plan>, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sweep.toml");
-        std::fs::write(&path, text).unwrap();
-        read(&path, &Sweep::default()).map_err(|failure| failure.to_string())
-    }
-
-    #[track_caller]
-    fn refused(text: &str, why: &str) {
-        let refusal = plans(text).unwrap_err();
-        assert!(refusal.contains(why), "{refusal}");
-    }
-
-    #[test]
-    fn each_collection_has_what_stands_above_all_unless_it_says_otherwise() {
-        let plans = plans(
-            "interval = 30\ngrace = \"10m\"\nuser_path = [\"/a\", \"b.c\"]\nlayout = \"tower-sessions\"\n\
-             [collections.\"app.web.sessions\"]\ninterval = \"5m\"\nuser_path = \"uid\"\nidle = \"30d\"\nrate = 2000\nsleep_factor = 1\n\
-             archive = \"x-%Y.bson\"\n[collections.\"shop.sessions\"]\nlayout = \"auto\"\n",
-        )
-        .unwrap();
-        let [app, shop] = plans.as_slice() else { panic!("{plans:?}") };
-        assert_eq!(
-            (app.database.as_deref(), app.collection.as_str()),
-            (Some("app"), "web.sessions")
-        );
-        assert_eq!(app.layouts.as_ref().unwrap().name(), "tower-sessions");
-        let paths =
-            |plan: &Plan| -> Vec<_> { plan.user_path.iter().map(ToString::to_string).collect() };
-        assert_eq!(
-            (paths(app), paths(shop)),
-            (vec!["uid".to_owned()], vec!["/a".to_owned(), "b.c".to_owned()])
-        );
-        assert_eq!(app.sweep.interval, Duration::from_secs(300));
-        assert_eq!(app.sweep.idle, Some(Duration::from_secs(30 * 86_400)));
-        assert_eq!((app.sweep.pace.rate, app.sweep.pace.sleep_factor), (Some(2000), 1.0));
-        assert_eq!(shop.layouts, None);
-        assert_eq!(shop.sweep.interval, Duration::from_secs(30));
-        for plan in &plans {
-            assert_eq!(plan.sweep.grace, Duration::from_secs(600));
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_meant_is_refused() {
-        refused("interval = 60", "no collection is configured");
-        refused("[collections.\"app.s\"]\nintervall = 60", "app.s: unknown field `intervall`");
-        refused("gracce = 60\n[collections.\"app.s\"]", "unknown field `gracce`");
-        refused("[collections.sessions]", "sessions is not a namespace");
-        refused("[collections.\"a.s\"]\ninterval = 0", "longer than zero");
-        refused("[collections.\"a.s\"]\ninterval = 1.5", "duration");
-        refused("[collections.\"a.s\"]\ninterval = \"1h\"\njitter = \"2h\"", "a.s: the jitter");
-        refused("[collections.\"a.s\"]\nlayout = \"nobody\"", "no layout named nobody");
-        refused("[collections.\"a.s\"]\narchive = \"x.txt\"", "has no valid extension");
-        refused("[collections.\"a.s\"]\njobs = 0", "out of range");
-        refused("[collections.\"a.s\"]\nuser_path = 1", "expected a user path");
-        refused("archive = \"x.bson\"\n[collections.\"a.s\"]\n[collections.\"a.t\"]", "share");
-        refused("interval = \n", "");
-    }
 }

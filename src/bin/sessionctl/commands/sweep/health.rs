@@ -11,6 +11,9 @@ use sessionctl::sweep::{Event, Pass};
 use tokio::task::JoinHandle;
 
 use super::args::ServiceArgs;
+use super::config::Plan;
+use super::in_force::row;
+use super::status::Statuses;
 use crate::console::failure::Failure;
 use crate::console::report::warn;
 use crate::console::text::{counted, sessions, since};
@@ -74,6 +77,7 @@ impl Health {
 
     /// The connection of all sweeps. It notices trouble before they do.
     pub fn watch(&mut self, connection: Connection) {
+        self.heartbeats.statuses.on(connection.address());
         let _ = self.heartbeats.connection.set(connection);
     }
 
@@ -105,7 +109,9 @@ impl Health {
     }
 
     /// Starts reporting a namespace.
-    pub fn begins(&mut self, namespace: &str, interval: Duration, has_lease: bool) {
+    pub fn begins(&mut self, namespace: &str, plan: &Plan) {
+        let (interval, has_lease) = (plan.sweep.interval, plan.sweep.lease.is_some());
+        self.heartbeats.statuses.begins(namespace, row(namespace, plan).json(), has_lease);
         self.metrics.describe(namespace, interval);
         // A sweep without a lease works as if it held one.
         self.metrics.lease(namespace, !has_lease);
@@ -116,6 +122,7 @@ impl Health {
     /// Stops reporting a namespace.
     pub fn ends(&mut self, namespace: &str) {
         self.heartbeats.beats().remove(namespace);
+        self.heartbeats.statuses.ends(namespace);
         self.metrics.forget(namespace);
     }
 
@@ -135,6 +142,7 @@ impl Health {
     /// Takes an event into account.
     pub fn event(&mut self, namespace: &str, event: &Event) {
         self.beat(namespace, event);
+        self.heartbeats.statuses.event(namespace, event);
         self.count(namespace, event);
         if matches!(event, Event::Alive | Event::Batch { .. }) {
             return;
@@ -254,6 +262,7 @@ struct Heartbeats {
     /// The longest of all silences.
     longest: Duration,
     connection: OnceLock<Connection>,
+    statuses: Statuses,
     beats: Mutex<BTreeMap<String, Heartbeat>>,
 }
 
@@ -278,7 +287,8 @@ impl Heartbeat {
 impl Heartbeats {
     fn new(longest: Duration) -> Self {
         let longest = longest.clamp(SHORTEST_SILENCE, LONGEST_SILENCE);
-        Self { longest, connection: OnceLock::new(), beats: Mutex::default() }
+        let (connection, statuses) = (OnceLock::new(), Statuses::new());
+        Self { longest, connection, statuses, beats: Mutex::default() }
     }
 
     /// For how long a sweep of this interval may be silent.
@@ -358,6 +368,10 @@ impl Probes for Heartbeats {
         }
         drop(beats);
         self.trouble().map_or_else(|| self.active(), Err)
+    }
+
+    fn status(&self) -> String {
+        self.statuses.page()
     }
 }
 

@@ -269,7 +269,7 @@ impl Logged {
 }
 
 /// A holder without the random part of its name.
-fn whom(holder: &str) -> &str {
+pub(super) fn whom(holder: &str) -> &str {
     holder.rsplit_once(':').map_or(holder, |(who, _)| who)
 }
 

@@ -125,7 +125,7 @@ impl<'a> Supervisor<'a> {
             sweep.idle.map(|idle| idle.as_secs_f64()),
         );
         self.log.begins(&namespace, sweep.interval);
-        self.health.begins(&namespace, sweep.interval, sweep.lease.is_some());
+        self.health.begins(&namespace, &plan);
         let is_leased = sweep.lease.is_some();
         self.running.insert(namespace.clone(), (plan, control));
         if !is_leased {

@@ -1,0 +1,292 @@
+//! `/status`: what each sweep does, since when and how far, as JSON for people and scripts. It holds
+//! neither ids nor users nor secrets.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bson::DateTime;
+use serde_json::{Value, json};
+use sessionctl::payload::time;
+use sessionctl::sweep::{Backlog, Event, Pass};
+
+use super::log::{report, whom};
+use crate::console::json::pretty_text;
+use crate::console::text::{neutral, without_password};
+
+/// How many passes of each namespace are kept.
+const PASSES: usize = 10;
+
+/// The state of all sweeps.
+#[derive(Debug)]
+pub struct Statuses {
+    started: DateTime,
+    server: Mutex<Option<String>>,
+    namespaces: Mutex<BTreeMap<String, Status>>,
+}
+
+/// The state of one sweep.
+#[derive(Debug)]
+struct Status {
+    /// The settings in force.
+    config: Value,
+    state: &'static str,
+    since: DateTime,
+    /// Why it waits, or why the last pass failed.
+    reason: Option<String>,
+    layout: Option<String>,
+    lease: Lease,
+    pass: Option<Running>,
+    backlog: Option<(Backlog, DateTime)>,
+    deleted: u64,
+    /// The latest first.
+    passes: VecDeque<Value>,
+}
+
+#[derive(Debug, Default)]
+struct Lease {
+    is_used: bool,
+    fence: Option<i64>,
+    /// Who holds it instead.
+    holder: Option<String>,
+}
+
+/// A pass under way.
+#[derive(Debug)]
+struct Running {
+    began: DateTime,
+    cutoff: DateTime,
+    deleted: u64,
+    batches: u64,
+    /// The backlog when it began.
+    backlog: Option<u64>,
+}
+
+/// A sweep waits for its server, its collection or its turn.
+const WAITING: &str = "waiting";
+const STANDING_BY: &str = "standing by";
+/// A pass is under way.
+const SWEEPING: &str = "sweeping";
+/// It waits for the next pass.
+const IDLE: &str = "idle";
+
+impl Statuses {
+    pub fn new() -> Self {
+        Self { started: now(), server: Mutex::default(), namespaces: Mutex::default() }
+    }
+
+    /// Sets the hosts, without any credentials.
+    pub fn on(&self, server: &str) {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server.to_owned());
+    }
+
+    /// Begins a namespace with the settings in force. What was known of it stays.
+    pub fn begins(&self, namespace: &str, config: Value, has_lease: bool) {
+        let mut all = self.lock();
+        let status = all.entry(namespace.to_owned()).or_insert_with(Status::new);
+        status.config = config;
+        status.lease = Lease { is_used: has_lease, ..Lease::default() };
+        status.turn(WAITING, Some("no server has answered yet".to_owned()));
+    }
+
+    /// Removes a namespace that is no longer swept.
+    pub fn ends(&self, namespace: &str) {
+        self.lock().remove(namespace);
+    }
+
+    /// Takes an event into account.
+    pub fn event(&self, namespace: &str, event: &Event) {
+        if let Some(status) = self.lock().get_mut(namespace) {
+            status.event(event);
+        }
+    }
+
+    /// The whole page.
+    pub fn page(&self) -> String {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let all = self.lock();
+        let namespaces: Vec<Value> = all.iter().map(|(name, status)| status.json(name)).collect();
+        pretty_text(&json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "started": time(self.started),
+            "server": server,
+            "deleted": all.values().map(|status| status.deleted).sum::<u64>(),
+            "namespaces": namespaces,
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Status>> {
+        self.namespaces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Status {
+    fn new() -> Self {
+        Self {
+            config: Value::Null,
+            state: WAITING,
+            since: now(),
+            reason: None,
+            layout: None,
+            lease: Lease::default(),
+            pass: None,
+            backlog: None,
+            deleted: 0,
+            passes: VecDeque::new(),
+        }
+    }
+
+    fn turn(&mut self, state: &'static str, reason: Option<String>) {
+        if self.state != state {
+            (self.state, self.since) = (state, now());
+        }
+        self.reason = reason;
+    }
+
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Holds(fence) => {
+                self.lease = Lease { is_used: true, fence: Some(*fence), holder: None };
+                self.turn(IDLE, None);
+            }
+            Event::Yields { to } => {
+                let holder = to.as_deref().map(|holder| whom(holder).to_owned());
+                self.lease = Lease { is_used: true, fence: None, holder };
+                // From now on, another sweeper knows.
+                (self.pass, self.backlog) = (None, None);
+                self.turn(STANDING_BY, None);
+            }
+            Event::Begins { layout, now, cutoff } => {
+                self.layout = Some(layout.clone());
+                self.pass = Some(Running {
+                    began: *now,
+                    cutoff: *cutoff,
+                    deleted: 0,
+                    batches: 0,
+                    backlog: self.backlog.map(|(backlog, _)| backlog.sessions),
+                });
+                self.turn(SWEEPING, None);
+            }
+            Event::Batch { batch, .. } => {
+                self.deleted += batch.done;
+                if let Some(pass) = &mut self.pass {
+                    pass.deleted += batch.done;
+                    pass.batches += 1;
+                }
+            }
+            Event::Measured { backlog, .. } => self.backlog = *backlog,
+            Event::Passed(pass) => self.passed(pass),
+            Event::Waiting(error) | Event::Away { error, .. } | Event::Failed { error, .. } => {
+                self.pass = None;
+                self.turn(WAITING, Some(error.to_string()));
+            }
+            _ => {}
+        }
+    }
+
+    fn passed(&mut self, pass: &Pass) {
+        self.pass = None;
+        let mut row = report(pass).row().json();
+        row["began"] = time(pass.began).into();
+        row["error"] = pass.error.as_ref().map(|error| harmless(&error.to_string())).into();
+        self.passes.push_front(row);
+        self.passes.truncate(PASSES);
+        self.turn(IDLE, pass.error.as_ref().map(ToString::to_string));
+    }
+
+    fn json(&self, namespace: &str) -> Value {
+        let Lease { is_used, fence, holder } = &self.lease;
+        let lease = is_used.then(|| {
+            json!({
+                "held": fence.is_some(),
+                "fence": fence,
+                "holder": holder.as_deref().map(harmless),
+            })
+        });
+        let pass = self.pass.as_ref().map(|pass| {
+            json!({
+                "began": time(pass.began),
+                "cutoff": time(pass.cutoff),
+                "deleted": pass.deleted,
+                "batches": pass.batches,
+                "left": pass.backlog.map(|backlog| backlog.saturating_sub(pass.deleted)),
+            })
+        });
+        let backlog = self.backlog.map(|(backlog, counted)| {
+            json!({
+                "sessions": backlog.sessions,
+                "oldest": backlog.oldest.and_then(time),
+                "counted": time(counted),
+            })
+        });
+        json!({
+            "namespace": harmless(namespace),
+            "state": self.state,
+            "since": time(self.since),
+            "reason": self.reason.as_deref().map(harmless),
+            "layout": self.layout.as_deref().map(harmless),
+            "lease": lease,
+            "pass": pass,
+            "backlog": backlog,
+            "deleted": self.deleted,
+            "passes": self.passes,
+            "config": self.config,
+        })
+    }
+}
+
+/// Names may contain anything, because other people create collections and layout files.
+fn harmless(text: &str) -> String {
+    neutral(&without_password(text)).into_owned()
+}
+
+#[expect(clippy::disallowed_methods, reason = "it is shown, and decides nothing")]
+fn now() -> DateTime {
+    DateTime::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(statuses: &Statuses) -> Value {
+        serde_json::from_str(&statuses.page()).unwrap()
+    }
+
+    #[test]
+    fn a_sweep_that_lost_its_lease_shows_no_pass_and_no_backlog() {
+        let statuses = Statuses::new();
+        statuses.begins("a.s", json!({ "interval": 60.0 }), true);
+        let date = DateTime::from_millis(1_795_428_000_000);
+        let measured = |sessions| Event::Measured {
+            layout: "x".to_owned(),
+            backlog: Some((Backlog { sessions, oldest: None }, date)),
+            lag: None,
+        };
+        let begins = Event::Begins { layout: "x".to_owned(), now: date, cutoff: date };
+        for event in [Event::Holds(7), measured(40), begins] {
+            statuses.event("a.s", &event);
+        }
+        let one = &page(&statuses)["namespaces"][0];
+        assert_eq!(one["state"], "sweeping");
+        assert_eq!(one["pass"]["left"], 40);
+        assert_eq!(one["lease"]["fence"], 7);
+        statuses.event("a.s", &Event::Yields { to: Some("web-2:17:abc".to_owned()) });
+        let one = &page(&statuses)["namespaces"][0];
+        assert_eq!(
+            (&one["state"], &one["lease"]["holder"]),
+            (&json!("standing by"), &json!("web-2:17"))
+        );
+        assert!(one["pass"].is_null() && one["backlog"].is_null(), "{one}");
+        assert_eq!(one["config"]["interval"], 60.0);
+        statuses.ends("a.s");
+        assert_eq!(page(&statuses)["namespaces"], json!([]));
+    }
+
+    #[test]
+    fn a_name_brings_neither_a_password_nor_an_escape_to_the_page() {
+        let statuses = Statuses::new();
+        statuses.begins("a\u{1b}[2J mongodb://u:pw@h", Value::Null, false);
+        let text = statuses.page();
+        assert!(!text.contains("pw") && !text.contains('\u{1b}'), "{text}");
+    }
+}

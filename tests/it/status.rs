@@ -1,0 +1,109 @@
+//! What a sweeper says of itself: `--check-config` before it starts, and `/status` while it runs.
+
+use bson::doc;
+use serde_json::{Value, json};
+
+use crate::support::{Db, Program, at, becomes, connect_mongo};
+use crate::watch::{address, get};
+
+/// A folder with a configuration file of this text.
+fn config(text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.toml");
+    std::fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+/// At an address where nobody answers: a check contacts no server.
+fn check(arguments: &[&str]) -> Program {
+    let all = [&["sweep", "--check-config"], arguments].concat();
+    Program::new(&all).env("SESSIONCTL_URI", "mongodb://u:secret@127.0.0.1:1/shop")
+}
+
+#[test]
+fn check_config_prints_the_settings_in_force_and_contacts_no_server() {
+    let (folder, path) = config(
+        "interval = \"5m\"\nhold = \"users\"\n[collections.\"a.s\"]\nrate = 2000\n[collections.\"b.s\"]\ninterval = 30\n",
+    );
+    std::fs::write(folder.path().join("users"), "42\n").unwrap();
+    let run = check(&["--config", &path, "--lease", "9s", "-o", "json"]).run().exits(0).soon();
+    let all = run.json();
+    let key = |at: usize, key: &str| all[at][key].clone();
+    assert_eq!((key(0, "namespace"), key(1, "namespace")), (json!("a.s"), json!("b.s")));
+    assert_eq!((key(0, "interval"), key(1, "interval")), (json!(300.0), json!(30.0)));
+    assert_eq!((key(0, "rate"), key(1, "rate")), (json!(2000), Value::Null));
+    assert_eq!(key(0, "lease"), json!(9.0));
+    assert_eq!(key(1, "hold"), json!(folder.path().join("users").to_str().unwrap()));
+    run.says("note: the configuration is valid").never_shows("secret");
+    // Without a file, the options are what is in force; a person sees those that have a value.
+    let run = check(&["-c", "web", "--grace", "10m", "--no-lease"]).run().exits(0);
+    run.prints("shop.web").prints("600").never_shows("lease").never_shows("secret");
+    check(&["-c", "web", "-q"]).run().exits(0).never_shows("web");
+}
+
+#[test]
+fn check_config_names_the_file_the_line_and_the_key_of_a_fault() {
+    let (_folder, path) = config("interval = 60\n[collections.\"a.s\"]\ngrace = \"soon\"\n");
+    let file = || check(&["--config", &path]);
+    let run = file().run().exits(2).fails_in_one_sentence();
+    run.says(&format!("{path}: line 3: a.s: grace: "));
+    // A file that cannot be read, or a folder that is not there, is no usage error.
+    std::fs::write(&path, "hold = \"users\"\n[collections.\"a.s\"]\n").unwrap();
+    file().run().exits(1).fails_in_one_sentence().says("users");
+    let gone = "[collections.\"a.s\"]\narchive = \"/nowhere/%Y.bson\"\n";
+    std::fs::write(&path, gone).unwrap();
+    file().run().exits(1).fails_in_one_sentence().says("/nowhere is not a folder");
+    check(&["--config", "/nowhere.toml"]).run().exits(1).says("/nowhere.toml");
+    check(&["--idle", "30d"]).run().exits(3).says("--yes");
+    let uri = check(&[]).env("SESSIONCTL_URI", "mongodb://here:port").run();
+    uri.exits(1).fails_in_one_sentence();
+}
+
+#[test]
+fn status_shows_what_a_sweep_does_how_far_it_is_and_what_is_in_force() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo("live", at(600))]);
+    db.insert("sessions", (0..30).map(|number| connect_mongo(&format!("dead-{number}"), at(-60))));
+    let address = address();
+    let arguments =
+        ["sweep", "--interval", "1", "--rate", "10000", "--batch-size", "10", "--jobs", "1"];
+    let held = db.hold_deletes();
+    let sweep = db.command(&[&arguments[..], &["--metrics", &address]].concat()).start();
+    held.wait_for_a_delete();
+    let page = || -> Value {
+        let (code, text) = get(&address, "/status").unwrap();
+        assert_eq!(code, 200);
+        assert!(!text.contains("dead-") && !text.contains("live"), "{text}");
+        serde_json::from_str(&text).unwrap()
+    };
+    let status = page();
+    let one = &status["namespaces"][0];
+    assert_eq!(one["namespace"], format!("{}.sessions", db.name));
+    assert_eq!(one["state"], "sweeping");
+    assert_eq!((&one["pass"]["deleted"], &one["pass"]["left"]), (&json!(0), &json!(30)));
+    assert_eq!((&one["lease"]["held"], &one["passes"]), (&json!(true), &json!([])));
+    assert_eq!((&one["config"]["rate"], &one["config"]["batch_size"]), (&json!(10000), &json!(10)));
+    let since = one["since"].as_str().unwrap().to_owned();
+    assert!(status["started"].as_str().unwrap() <= since.as_str(), "{status}");
+    drop(held);
+    let passed = |seen: &Value| seen["namespaces"][0]["passes"][0].is_object();
+    let status = becomes("the first pass was over", page, passed);
+    let one = &status["namespaces"][0];
+    assert_eq!(one["deleted"], 30);
+    let first = one["passes"].as_array().unwrap().last().unwrap();
+    assert_eq!((&first["deleted"], &first["stopped"]), (&json!(30), &Value::Null));
+    // A second sweeper shows who has the lease instead.
+    let other = crate::watch::address();
+    let second = db.command(&["sweep", "--interval", "1", "--metrics", &other]).start();
+    let page = || get(&other, "/status").map(|(_, text)| text).unwrap_or_default();
+    let text = becomes("it stood by", page, |text| text.contains("standing by"));
+    let status: Value = serde_json::from_str(&text).unwrap();
+    let lease = &status["namespaces"][0]["lease"];
+    assert_eq!(lease["held"], false);
+    let lease_there = db.find("sessionctl_leases", doc! {}).remove(0);
+    let holder = lease_there.get_str("holder").unwrap();
+    assert_eq!(lease["holder"], holder.rsplit_once(':').unwrap().0);
+    second.end();
+    sweep.end();
+}
