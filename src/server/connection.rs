@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bson::{Bson, doc};
-use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria};
+use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerAddress};
 use mongodb::{Client, ClientSession, ServerInfo};
 
 use crate::error::{Error, Result};
@@ -19,6 +19,7 @@ mod heartbeats;
 mod hello;
 mod logical;
 mod probe;
+mod shards;
 mod uri;
 
 use clients::Clients;
@@ -27,6 +28,7 @@ use deadline::{Limits, Lost, Pending, Troubles, Undropped, Waits};
 use heartbeats::Heartbeats;
 pub use hello::Hello;
 use logical::Known;
+pub(in crate::server) use shards::Shards;
 pub use uri::IgnoredOption;
 
 pub use crate::server::flavour::Topology;
@@ -55,6 +57,8 @@ pub struct Connection {
     flavour: Flavour,
     /// How far the clocks of a sharded cluster were apart when they were last read.
     spread: Arc<Mutex<Option<Spread>>>,
+    /// The connections to its shards, once they are needed.
+    shards: Arc<Shards<Self>>,
 }
 
 /// What the connection string requests.
@@ -118,6 +122,7 @@ impl Connection {
         });
         let known = Known::default();
         let flavour = Flavour::default();
+        hosts.iter().for_each(|host| flavour.is_at(host));
         let heartbeats = Heartbeats::listen(&mut options, known.clone(), flavour.clone());
         let tls = options.tls.clone();
         let clients = Clients::new(options, known, flavour.clone())
@@ -131,6 +136,7 @@ impl Connection {
             waits: Waits { limits, troubles: Troubles::default() },
             flavour,
             spread: Arc::default(),
+            shards: Arc::default(),
         })
     }
 
@@ -143,6 +149,44 @@ impl Connection {
         let (options, ..) = read(uri).await?;
         let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
         Ok((hosts.join(","), database_of(&options, database)))
+    }
+
+    /// A connection to the replica set of a shard, with the same login.
+    pub(in crate::server) fn to_set(&self, name: &str, hosts: Vec<ServerAddress>) -> Result<Self> {
+        let mut options = self.clients.login().to_set(name, hosts);
+        options.server_selection_timeout = Some(self.asked.within);
+        // One for a command, and one to ask about it.
+        options.max_pool_size = Some(2);
+        let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
+        let (known, flavour) = (Known::default(), Flavour::default());
+        let heartbeats = Heartbeats::listen(&mut options, known.clone(), flavour.clone());
+        let clients = Clients::new(options, known, flavour.clone()).map_err(|source| {
+            Error::Driver { what: format!("the driver cannot connect to {name}"), source }
+        })?;
+        let asked = Asked {
+            address: hosts.join(","),
+            hosts,
+            login: self.asked.login.clone(),
+            app_name: self.asked.app_name.clone(),
+            within: self.asked.within,
+            reads_elsewhere: false,
+            ignored: Vec::new(),
+        };
+        Ok(Self {
+            database: ADMIN.into(),
+            clients: Arc::new(clients),
+            asked: Arc::new(asked),
+            heartbeats,
+            waits: Waits { limits: self.waits.limits, troubles: Troubles::default() },
+            flavour,
+            spread: Arc::default(),
+            shards: Arc::default(),
+        })
+    }
+
+    /// The connections to the shards.
+    pub(in crate::server) fn known_shards(&self) -> &Shards<Self> {
+        &self.shards
     }
 
     /// The database.

@@ -23,6 +23,82 @@ struct Shared {
     wire: AtomicI32,
     /// A bit for each feature that was refused.
     lacks: AtomicU32,
+    /// The product, as a reply named it, and as the host names suggest; see [`Product::code`].
+    named: AtomicU8,
+    hosted: AtomicU8,
+}
+
+/// A product that speaks MongoDB's protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// MongoDB itself, or a server that does not show that it is something else.
+    MongoDb,
+    /// Azure `DocumentDB`, formerly Cosmos DB for MongoDB vCore.
+    AzureDocumentDb,
+    /// Azure Cosmos DB for MongoDB, by request units.
+    CosmosDb,
+    /// Amazon `DocumentDB`.
+    AmazonDocumentDb,
+    /// `FerretDB`.
+    FerretDb,
+}
+
+impl Product {
+    /// The order matters: the hosts of Azure `DocumentDB` also end like those of Cosmos DB.
+    const OTHERS: [Self; 4] =
+        [Self::AzureDocumentDb, Self::CosmosDb, Self::AmazonDocumentDb, Self::FerretDb];
+
+    /// The name of the product.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MongoDb => "MongoDB",
+            Self::AzureDocumentDb => "Azure DocumentDB",
+            Self::CosmosDb => "Azure Cosmos DB",
+            Self::AmazonDocumentDb => "Amazon DocumentDB",
+            Self::FerretDb => "FerretDB",
+        }
+    }
+
+    /// Fields of its reply to `buildInfo`, or of `internal` in its reply to `hello`.
+    fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::MongoDb | Self::AmazonDocumentDb => &[],
+            Self::AzureDocumentDb => &["documentdb_versions", "cosmos_versions"],
+            Self::CosmosDb => &["_t"],
+            Self::FerretDb => &["ferretdb", "ferretdbVersion", "ferretdbFeatures"],
+        }
+    }
+
+    /// The endings of its host names. Amazon `DocumentDB` answers like MongoDB, so only they show it.
+    fn hosts(self) -> &'static [&'static str] {
+        match self {
+            Self::MongoDb | Self::FerretDb => &[],
+            Self::AzureDocumentDb => &[".mongocluster.cosmos.azure.com"],
+            Self::CosmosDb => &[".cosmos.azure.com"],
+            Self::AmazonDocumentDb => &[".docdb.amazonaws.com", ".docdb-elastic.amazonaws.com"],
+        }
+    }
+
+    /// The product that a reply to `buildInfo`, or `internal` in one to `hello`, names.
+    fn named_by(reply: &Document) -> Option<Self> {
+        let is_named = |product: &Self| product.fields().iter().any(|one| reply.contains_key(one));
+        Self::OTHERS.into_iter().find(is_named)
+    }
+
+    fn of_host(host: &str) -> Option<Self> {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase();
+        let ends = |product: &Self| product.hosts().iter().any(|end| name.ends_with(end));
+        Self::OTHERS.into_iter().find(ends)
+    }
+
+    /// A number other than 0, which means that nothing is known.
+    fn code(self) -> u8 {
+        self as u8 + 1
+    }
+
+    fn of_code(code: u8) -> Option<Self> {
+        Self::OTHERS.into_iter().find(|product| product.code() == code)
+    }
 }
 
 /// Features that some servers lack, and their replacements.
@@ -87,7 +163,7 @@ const WIRE_OF_8_0: i32 = 25;
 
 impl Flavour {
     /// Learns from the reply to a heartbeat.
-    pub(super) fn greeted(&self, hello: &Document) {
+    pub(crate) fn greeted(&self, hello: &Document) {
         let kind = match Topology::of(hello) {
             Topology::Standalone => 1,
             Topology::ReplicaSet => 2,
@@ -95,6 +171,35 @@ impl Flavour {
         };
         self.0.kind.store(kind, Ordering::Relaxed);
         self.0.wire.store(hello.get_i32("maxWireVersion").unwrap_or(0), Ordering::Relaxed);
+        // Azure DocumentDB names itself only there.
+        if let Ok(internal) = hello.get_document("internal") {
+            self.built(internal);
+        }
+        // The connection string may have an alias; the members know their own names.
+        let names = ["hosts", "passives"].map(|list| hello.get_array(list).ok());
+        let names = names.into_iter().flatten().flatten().filter_map(|name| name.as_str());
+        names.chain(hello.get_str("me")).for_each(|name| self.is_at(name));
+    }
+
+    /// Learns from the reply to `buildInfo`.
+    pub(crate) fn built(&self, reply: &Document) {
+        if let Some(product) = Product::named_by(reply) {
+            self.0.named.store(product.code(), Ordering::Relaxed);
+        }
+    }
+
+    /// Learns from the name of a host.
+    pub(crate) fn is_at(&self, host: &str) {
+        if let Some(product) = Product::of_host(host) {
+            self.0.hosted.store(product.code(), Ordering::Relaxed);
+        }
+    }
+
+    /// The product. What a server reports about itself counts more than its host name.
+    #[must_use]
+    pub fn product(&self) -> Product {
+        let known = |code: &AtomicU8| Product::of_code(code.load(Ordering::Relaxed));
+        known(&self.0.named).or_else(|| known(&self.0.hosted)).unwrap_or(Product::MongoDb)
     }
 
     /// The kind of the deployment, once a server has answered.
@@ -197,6 +302,10 @@ impl fmt::Display for Spread {
 
 impl fmt::Display for Flavour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.product() {
+            Product::MongoDb => {}
+            product => write!(f, "{}, ", product.name())?,
+        }
         f.write_str(match self.topology() {
             None => "no server has answered",
             Some(Topology::Standalone) => "a standalone server",
@@ -226,5 +335,44 @@ mod tests {
         assert_eq!(Topology::of(&not_initiated), Topology::ReplicaSet);
         let standalone = doc! { "isWritablePrimary": true, "maxWireVersion": 17 };
         assert_eq!(Topology::of(&standalone), Topology::Standalone);
+    }
+    /// Their replies to `buildInfo`, shortened, with hosts from their connection strings.
+    #[test]
+    fn a_product_is_known_by_what_it_reports_and_else_by_its_host() {
+        let is = |reply: Document, hosts: &[&str]| {
+            let flavour = Flavour::default();
+            hosts.iter().for_each(|host| flavour.is_at(host));
+            flavour.built(&reply);
+            flavour.product()
+        };
+        let build = |version: &str| doc! { "version": version, "bits": 64 };
+        assert_eq!(
+            is(doc! { "version": "4.2.0", "_t": "BuildInfoResponse" }, &["localhost:10255"]),
+            Product::CosmosDb
+        );
+        let cluster = "c.abc.mongocluster.cosmos.azure.com:10260";
+        assert_eq!(is(build("7.0.0"), &[cluster]), Product::AzureDocumentDb);
+        let amazon = "docdb-1.cluster-abc.eu-west-1.docdb.amazonaws.com:27017";
+        assert_eq!(is(build("5.0.0"), &[amazon]), Product::AmazonDocumentDb);
+        let ferret = doc! { "version": "7.0.77", "ferretdb": { "version": "v2.7.0" } };
+        assert_eq!(is(ferret.clone(), &["db1:27017"]), Product::FerretDb);
+        assert_eq!(is(ferret, &[amazon]), Product::FerretDb, "what it reports counts");
+        let oldest = doc! { "version": "7.0.42", "ferretdbVersion": "v1.24.2" };
+        assert_eq!(is(oldest, &["db1:27017"]), Product::FerretDb);
+        // A host that only looks similar.
+        let similar = "cosmos.azure.com.example.org:27017";
+        assert_eq!(is(build("8.0.4"), &[similar]), Product::MongoDb);
+    }
+
+    #[test]
+    fn a_heartbeat_names_the_product_too() {
+        let flavour = Flavour::default();
+        flavour.greeted(&doc! { "internal": { "documentdb_versions": ["0.117-0"] } });
+        assert_eq!(flavour.product(), Product::AzureDocumentDb);
+        assert_eq!(flavour.to_string(), "Azure DocumentDB, a standalone server");
+        let behind_an_alias = Flavour::default();
+        let member = "docdb-1.abc.eu-west-1.docdb.amazonaws.com:27017";
+        behind_an_alias.greeted(&doc! { "setName": "rs0", "hosts": [member] });
+        assert_eq!(behind_an_alias.product(), Product::AmazonDocumentDb);
     }
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use bson::{Bson, Document, doc};
 
+use futures_util::future::join_all;
+use mongodb::options::ServerAddress;
+
 use crate::error::{Error, Result};
 use crate::server::connection::{Connection, Topology};
 
@@ -18,8 +21,8 @@ pub enum Lag {
     /// The lag that the primary reports.
     Behind(Followers),
     /// The lag is unknown. If the error [is transient](Error::is_transient), a retry may help; else
-    /// a privilege is missing ([`Error::Unauthorized`]), or this kind of deployment does not report
-    /// it ([`Error::Unsupported`]), such as a `mongos`.
+    /// a privilege is missing ([`Error::Unauthorized`]), or this deployment does not report it
+    /// ([`Error::Unsupported`]), such as a sharded cluster whose shards do not know the login.
     Unknown(Error),
 }
 
@@ -65,6 +68,10 @@ impl Connection {
     /// second. On a replica set it requires the privilege for `replSetGetStatus` on the cluster,
     /// and uses `replSetGetConfig` if allowed. The role `clusterMonitor` includes both.
     ///
+    /// On a sharded cluster, it is the longest lag of all shards. The router does not know it, so the
+    /// shards are read directly: that requires the privilege for `listShards`, and the same user with
+    /// those privileges on each shard.
+    ///
     /// A member that stops responding counts until the primary considers it down (10 s).
     pub async fn lag(&self) -> Lag {
         match self.followers().await {
@@ -80,11 +87,12 @@ impl Connection {
         match self.hello().await?.kind {
             Topology::Standalone => return Ok(None),
             Topology::ReplicaSet => {}
-            Topology::Sharded => {
-                let why = "a mongos does not report the replication lag of its shards";
-                return Err(Error::Unsupported(why.into()));
-            }
+            Topology::Sharded => return self.followers_of_shards().await.map(Some),
         }
+        self.followers_of_set().await.map(Some)
+    }
+
+    async fn followers_of_set(&self) -> Result<Followers> {
         let status = self.admin("replSetGetStatus").await?;
         // Only the configuration shows which members are delayed on purpose. It requires its own
         // privilege, and the lag is useful without it.
@@ -94,7 +102,7 @@ impl Connection {
             Err(_) => None,
         };
         match followers(&status, config.as_ref()) {
-            ReplicaStatus::Followers(followers) => Ok(Some(followers)),
+            ReplicaStatus::Followers(followers) => Ok(followers),
             ReplicaStatus::NoPrimary => {
                 Err(Error::NoPrimary { address: self.address().to_owned() })
             }
@@ -105,10 +113,98 @@ impl Connection {
         }
     }
 
+    /// The members of all shards. The slowest decides.
+    async fn followers_of_shards(&self) -> Result<Followers> {
+        if let Some(refusal) = self.known_shards().refusal() {
+            return Err(refusal);
+        }
+        let shards = match self.admin("listShards").await {
+            Ok(reply) => shards(&reply)?,
+            Err(error) if error.is_transient() || matches!(error, Error::Unauthorized { .. }) => {
+                return Err(error);
+            }
+            Err(error) => {
+                let why = format!("the router does not list its shards: {error}");
+                return Err(Error::Unsupported(why));
+            }
+        };
+        let hosts: Vec<_> = shards.iter().map(|shard| shard.host.clone()).collect();
+        self.known_shards().retain(&hosts);
+        let read = join_all(shards.iter().map(|shard| self.followers_of_shard(shard))).await;
+        let mut all = Followers { delays_known: true, ..Followers::default() };
+        for followers in read {
+            match followers {
+                Ok(followers) => all.add(followers),
+                Err(error) => {
+                    if !error.is_transient() {
+                        self.known_shards().refuse(&error);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    async fn followers_of_shard(&self, shard: &Shard) -> Result<Followers> {
+        let open = || self.to_set(&shard.set, shard.members.clone());
+        let connection = self.known_shards().connection(&shard.host, open)?;
+        let Shard { name, .. } = shard;
+        connection.followers_of_set().await.map_err(|error| match error {
+            Error::Authentication(_) => Error::Unsupported(format!(
+                "the shard {name} refuses this login: its users are not those of the router, so the \
+                 user must exist there too, with the role clusterMonitor"
+            )),
+            Error::Unauthorized { .. } => Error::Unsupported(format!(
+                "the login lacks the right replSetGetStatus on the shard {name}"
+            )),
+            error => error,
+        })
+    }
+
     /// Runs a command without arguments on the database `admin` of the primary.
     async fn admin(&self, name: &str) -> Result<Document> {
         self.run_on_admin(name, doc! { name: 1 }).await
     }
+}
+
+impl Followers {
+    /// Adds those of another shard.
+    fn add(&mut self, other: Self) {
+        if self.slowest.is_none() || other.behind > self.behind {
+            (self.behind, self.slowest) = (other.behind, other.slowest.or(self.slowest.take()));
+        }
+        self.absent.extend(other.absent);
+        self.delays_known &= other.delays_known;
+    }
+}
+
+/// A shard, as `listShards` describes it.
+#[derive(Debug, Clone)]
+struct Shard {
+    name: String,
+    /// The name of its replica set, a slash, and its members.
+    host: String,
+    set: String,
+    members: Vec<ServerAddress>,
+}
+
+fn shards(reply: &Document) -> Result<Vec<Shard>> {
+    let unreadable = || Error::Unsupported("the router's list of shards cannot be read".into());
+    let shards = reply.get_array("shards").map_err(|_| unreadable())?;
+    let shard = |shard: &Bson| {
+        let shard = shard.as_document()?;
+        let (name, host) = (shard.get_str("_id").ok()?, shard.get_str("host").ok()?);
+        let (set, members) = host.split_once('/')?;
+        let members = members.split(',').map(|member| ServerAddress::parse(member).ok());
+        Some(Shard {
+            name: name.to_owned(),
+            host: host.to_owned(),
+            set: set.to_owned(),
+            members: members.collect::<Option<_>>()?,
+        })
+    };
+    shards.iter().map(|one| shard(one).ok_or_else(unreadable)).collect()
 }
 
 /// The contents of a status.

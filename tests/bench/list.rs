@@ -58,6 +58,6 @@ pub fn measure(server: &Server, ratios: &Ratios) {
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     ratios.amount("memory of a list of 100,000 users", server.peak_memory(&many), "MB", 60.0);
     let keep = ["list", "-q", "-o", "ndjson", "--live", "--keep", "3"];
-    ratios.amount("memory of list --keep 3", server.peak_memory(&keep), "MB", 120.0);
+    ratios.amount("memory of list --keep 3", server.peak_memory(&keep), "MB", 64.0);
     ratios.amount("memory of list -o ndjson", server.peak_memory(&list), "MB", 40.0);
 }

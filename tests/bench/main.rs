@@ -1,7 +1,7 @@
 //! `cargo bench`: measures what must be fast, as ratios to the simplest way of doing the same in
 //! the same run. `cargo bench -- list` runs the named sections, each on its own server.
 //!
-//! `order` takes hours, and runs only if it is named.
+//! `order` takes hours, and `recipes` prints times rather than ratios: they run only if they are named.
 //!
 //! `SESSIONCTL_BENCH_SESSIONS` changes how many sessions there are (1,000,000),
 //! `SESSIONCTL_BENCH_ROUNDS` how often each side of a ratio is measured (5).
@@ -17,6 +17,7 @@ mod patience;
 mod peer;
 mod purge;
 mod ratios;
+mod recipes;
 #[expect(dead_code, reason = "the tests use the rest")]
 #[path = "../rig/replica.rs"]
 mod replica;
@@ -49,6 +50,7 @@ const SECTIONS: &[(&str, Deployment, Section)] = &[
     ("replica", Server::replica_set, purge::measure_replica_set),
     ("large", Server::standalone, purge::measure_large),
     ("order", Server::standalone, order::measure),
+    ("recipes", Server::standalone, recipes::measure),
     ("tower", Server::standalone, tower::measure),
     ("touch", Server::standalone, tower::measure_touch_after),
     ("get", Server::standalone, get::measure),
@@ -64,7 +66,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     for (section, start, measure) in SECTIONS {
-        let is_asked_for = named.is_empty() && *section != "order";
+        let is_asked_for = named.is_empty() && !["order", "recipes"].contains(section);
         if is_asked_for || named.iter().any(|name| name == section) {
             let server = start();
             measure(&server, &Ratios::of(section));

@@ -14,6 +14,8 @@ use sessionctl::{Except, Key, Query, Selection, State, Users};
 
 use crate::support::{Db, Run, at, connect_mongo, long_id, with};
 
+mod language;
+
 /// How a store writes payloads.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Form {

@@ -5,7 +5,7 @@ use bson::{Document, doc};
 use serde_json::Value;
 
 use crate::rig::ReplicaSet;
-use crate::support::{Db, at, long_id, now};
+use crate::support::{Db, at, becomes, long_id, now};
 
 fn of(id: &str, user: &str, seconds: i64) -> Document {
     let session = format!("{{\"cookie\":{{\"path\":\"/\"}},\"userId\":\"{user}\"}}");
@@ -96,9 +96,12 @@ fn a_sweeper_holds_the_users_of_a_file_and_reads_it_again_when_it_changes() {
     let db = Db::on(&set.uri());
     let folder = tempfile::tempdir().unwrap();
     let (config, held) = (folder.path().join("sweep.toml"), folder.path().join("held.txt"));
-    let text = format!("[collections.\"{}.sessions\"]\nhold = \"held.txt\"\n", db.name);
+    let text =
+        format!("interval = 1\n[collections.\"{}.sessions\"]\nhold = \"held.txt\"\n", db.name);
     std::fs::write(&config, text).unwrap();
-    let arguments = ["sweep", "--config", config.to_str().unwrap()];
+    let metrics = folder.path().join("metrics.prom");
+    let other = ["sweep", "--config", config.to_str().unwrap()];
+    let arguments = [&other[..], &["--metrics-file", metrics.to_str().unwrap()]].concat();
     // A list without users is a mistake.
     std::fs::write(&held, "\n").unwrap();
     db.command(&arguments).run().exits(1).says("contains no users");
@@ -108,11 +111,20 @@ fn a_sweeper_holds_the_users_of_a_file_and_reads_it_again_when_it_changes() {
     let mut sweep = db.command(&arguments).start();
     sweep.await_said("holding 1 user of");
     db.await_count("sessions", is_live("one"), 0);
-    let mut second = db.command(&arguments).start();
+    let ended = || -> Option<u64> {
+        let text = std::fs::read_to_string(&metrics).ok()?;
+        let mut lines = text.lines();
+        let line = lines.find(|line| line.starts_with("sessionctl_held_sessions_ended_total{"))?;
+        assert!(line.contains(&format!("namespace=\"{}.sessions\"", db.name)), "{line}");
+        line.rsplit_once(' ')?.1.parse().ok()
+    };
+    becomes("the session that was ended is counted", ended, |ended| *ended == Some(1));
+    let mut second = db.command(&other).start();
     second.await_said("standing by");
     db.insert("sessions", [of("two", "asa", 600)]);
     db.await_count("sessions", is_live("two"), 0);
     assert_eq!(db.count("sessions", is_live("other")), 1);
+    becomes("the second is counted, too", ended, |ended| *ended == Some(2));
 
     std::fs::write(&held, "bo\n").unwrap();
     db.await_count("sessions", is_live("other"), 0);

@@ -135,7 +135,7 @@ fn lag(db: &Db, uri: &str) -> Lag {
 }
 
 #[track_caller]
-fn followers(db: &Db) -> Followers {
+pub fn followers(db: &Db) -> Followers {
     match lag(db, &db.uri) {
         Lag::Behind(followers) => followers,
         other => panic!("{other:?}"),
@@ -154,7 +154,7 @@ fn wait_for(db: &Db, is_true: impl Fn(&Followers) -> bool) -> Followers {
 
 /// Keeps writing until this member is the slowest, and far enough behind.
 #[track_caller]
-fn wait_for_member(db: &Db, address: &str, behind: Duration) -> Followers {
+pub fn wait_for_member(db: &Db, address: &str, behind: Duration) -> Followers {
     wait_for(db, |followers| {
         let slowest = followers.slowest.as_ref().map(ToString::to_string);
         followers.behind > behind && slowest.as_deref() == Some(address)

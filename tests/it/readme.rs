@@ -38,7 +38,7 @@ pub fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
 
 /// Replaces a part of a text if that was asked for, or fails.
 #[track_caller]
-fn renew_or_fail(path: &Path, wrong: &str, right: &str) {
+pub fn renew_or_fail(path: &Path, wrong: &str, right: &str) {
     // The tests of this file run side by side.
     static WRITING: std::sync::Mutex<()> = std::sync::Mutex::new(());
     assert!(

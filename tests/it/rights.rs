@@ -163,6 +163,73 @@ fn each_role_of_the_topic_on_rights_is_enough_for_its_commands_and_no_right_can_
     }
 }
 
+/// The privileges of which Atlas makes custom roles, as its API names them (`actions.action` in the
+/// reference of the Atlas Administration API), as far as a role here could need them.
+const OF_ATLAS: [&str; 18] = [
+    "FIND",
+    "INSERT",
+    "REMOVE",
+    "UPDATE",
+    "CREATE_COLLECTION",
+    "CREATE_INDEX",
+    "DROP_INDEX",
+    "CHANGE_STREAM",
+    "COLL_MOD",
+    "COLL_STATS",
+    "GET_PARAMETER",
+    "IN_PROG",
+    "LIST_COLLECTIONS",
+    "LIST_DATABASES",
+    "LIST_INDEXES",
+    "LIST_SHARDS",
+    "SERVER_STATUS",
+    "BYPASS_DOCUMENT_VALIDATION",
+];
+
+/// A role as the Atlas API takes it: each action with its resources.
+fn for_atlas(role: &Document) -> String {
+    let mut lines = Vec::new();
+    for privilege in role.get_array("privileges").unwrap() {
+        let privilege = privilege.as_document().unwrap();
+        let resource = privilege.get_document("resource").unwrap();
+        let fields = resource.iter().map(|(name, value)| format!(r#""{name}": {value}"#));
+        let resource = fields.collect::<Vec<_>>().join(", ");
+        for action in privilege.get_array("actions").unwrap() {
+            let name: String =
+                action.as_str().unwrap().chars().fold(String::new(), |name, letter| {
+                    let gap = if letter.is_ascii_uppercase() { "_" } else { "" };
+                    format!("{name}{gap}{}", letter.to_ascii_uppercase())
+                });
+            assert!(OF_ATLAS.contains(&&*name), "Atlas has no action {name}");
+            lines.push(format!(r#"  {{ "action": "{name}", "resources": [{{ {resource} }}] }}"#));
+        }
+    }
+    let name = role.get_str("createRole").unwrap();
+    let actions = lines.join(",\n");
+    format!(
+        "{{ \"roleName\": \"{name}\", \"inheritedRoles\": [], \"actions\": [\n{actions}\n] }}\n"
+    )
+}
+
+#[test]
+fn each_role_is_there_as_the_atlas_api_takes_it() {
+    let path = readme::topic("rights");
+    let text = readme::read(&path);
+    let mark = "<!-- the roles above, for Atlas -->\n";
+    let (_, rest) = text.split_once(mark).unwrap();
+    let (found, _) = rest.split_once("<!-- end -->").unwrap();
+    let blocks: Vec<_> = roles(&text).iter().map(for_atlas).collect();
+    for block in &blocks {
+        let json: serde_json::Value = serde_json::from_str(block).unwrap();
+        assert!(!json["actions"].as_array().unwrap().is_empty(), "{json}");
+    }
+    let wanted = format!("\n```json\n{}```\n\n", blocks.join("\n"));
+    if found != wanted {
+        let renewed = format!("{mark}{wanted}");
+        readme::renew_or_fail(&path, &format!("{mark}{found}"), &renewed);
+    }
+}
+
 /// What came of each check; the words tell times and sizes, too.
 fn outcomes(printed: &str) -> Vec<serde_json::Value> {
     let outcome = |line: &str| -> serde_json::Value {

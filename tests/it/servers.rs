@@ -6,9 +6,12 @@ use crate::personality::{Disguise, Personality};
 use crate::support::{Db, Program, at, connect_mongo};
 
 mod busy;
+mod doctor;
 mod matrix;
 mod mongos;
 mod plain;
+mod scale;
+mod shards;
 
 /// A database, and servers of another kind through which the program reaches it.
 pub struct Other {

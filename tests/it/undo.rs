@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sessionctl::archive::{Archive, Reader};
 use tempfile::TempDir;
 
+use crate::rig::ReplicaSet;
 use crate::support::{Db, Program, at, connect_mongo, eventually, long_id, with};
 
 /// What is in the collection, byte by byte, in the order of the `_id`.
@@ -279,6 +280,39 @@ fn an_undo_that_is_interrupted_or_loses_its_server_is_finished_by_the_next() {
     let sum = |key: &str| first.json()[key].as_u64().unwrap() + second[key].as_u64().unwrap();
     assert_eq!((sum("reverted"), sum("restored")), (2501, 499), "{first:#?} {second}");
     assert!(stored(&db) == before);
+}
+
+/// The long form alone: what happens at a step-down is up to the set, so it is tried again and again.
+#[test]
+fn an_undo_through_step_downs_reverts_each_session_once() {
+    if std::env::var_os("SESSIONCTL_LONG_TESTS").is_none_or(|value| value != "1") {
+        return;
+    }
+    let set = ReplicaSet::start(3, &[]);
+    let db = Db::on(&set.uri());
+    db.insert("sessions", (0..5000).map(|number| of("asa", &format!("{number:04}-"))));
+    let before = stored(&db);
+    for round in 0..5 {
+        let folder = Folder::new();
+        let file = folder.file("a.bson.zst");
+        db.sessionctl(&["expire", "--user", "asa", "--archive", &file, "--yes"]).exits(0);
+        // Some have to be put back.
+        delete(&db, doc! { "_id": { "$gt": long_id("4000-") } });
+        let restore = ["restore", &file, "--yes", "-o", "json", "--batch-size", "50"];
+        let mut running = db.command(&restore).start();
+        eventually("some are reverted", || {
+            db.count("sessions", doc! { "expires": { "$gt": at(0) } }) > 0 || running.has_ended()
+        });
+        set.step_down();
+        let report = running.wait().exits(0).json();
+        assert!(stored(&db) == before, "round {round}: {report}");
+        let done = [&report["reverted"], &report["restored"]].map(|count| count.as_u64().unwrap());
+        // A write whose reply was lost is counted at least once where that is known.
+        assert!(done[0] + done[1] <= 5000, "round {round}: {report}");
+        if report["exact"] == true {
+            assert_eq!(done, [4001, 999], "round {round}: {report}");
+        }
+    }
 }
 
 #[test]

@@ -5,33 +5,52 @@ use crate::personality::{Line, Personality, Refusal, Trait};
 const NO_SUCH_COMMAND: Refusal =
     Refusal { code: 59, name: "CommandNotFound", message: "no such command" };
 
-/// The router of a sharded cluster.
-pub static MONGOS: Personality = Personality {
-    name: "mongos",
-    lines: &[
-        Line(
-            Trait::Hello(r#"{"msg": "isdbgrid", "isWritablePrimary": true}"#),
-            "mongo src/mongo/s/commands/cluster_hello_cmd.cpp",
-        ),
-        Line(
-            Trait::OwnClock,
-            "mongo src/mongo/s/commands/cluster_hello_cmd.cpp: jsTime() of mongos",
-        ),
-        Line(Trait::ClusterTime, "mongo src/mongo/rpc/metadata: every reply of a cluster has it"),
-        Line(
-            Trait::Lacks(
-                &["replSetGetStatus", "replSetGetConfig"],
-                Refusal {
-                    code: 59,
-                    name: "CommandNotFound",
-                    message: "not supported through mongos",
-                },
-            ),
-            "manual: replSetGetStatus must be run on the admin database of a member",
-        ),
-        Line(Trait::CountsOrphans(7), "SERVER-3645"),
-    ],
-};
+/// The router of a sharded cluster, of this version.
+macro_rules! mongos {
+    ($name:literal, $hello:literal, $build:literal) => {
+        Personality {
+            name: $name,
+            lines: &[
+                Line(Trait::Hello($hello), "mongo src/mongo/s/commands/cluster_hello_cmd.cpp"),
+                Line(Trait::BuildInfo($build), "manual: buildInfo, and the wire version of hello"),
+                Line(
+                    Trait::OwnClock,
+                    "mongo src/mongo/s/commands/cluster_hello_cmd.cpp: jsTime() of mongos",
+                ),
+                Line(
+                    Trait::ClusterTime,
+                    "mongo src/mongo/rpc/metadata: every reply of a cluster has it",
+                ),
+                Line(
+                    Trait::Lacks(
+                        &["replSetGetStatus", "replSetGetConfig"],
+                        Refusal {
+                            code: 59,
+                            name: "CommandNotFound",
+                            message: "not supported through mongos",
+                        },
+                    ),
+                    "manual: replSetGetStatus must be run on the admin database of a member",
+                ),
+                Line(Trait::CountsOrphans(7), "SERVER-3645"),
+            ],
+        }
+    };
+}
+
+/// The router of a cluster of MongoDB 8.0.
+pub static MONGOS: Personality = mongos!(
+    "MongoDB 8.0, sharded",
+    r#"{"msg": "isdbgrid", "isWritablePrimary": true, "maxWireVersion": 25}"#,
+    r#"{"version": "8.0.12", "versionArray": [8, 0, 12, 0]}"#
+);
+
+/// The router of a cluster of MongoDB 7.0.
+pub static MONGOS_7: Personality = mongos!(
+    "MongoDB 7.0, sharded",
+    r#"{"msg": "isdbgrid", "isWritablePrimary": true, "maxWireVersion": 21}"#,
+    r#"{"version": "7.0.14", "versionArray": [7, 0, 14, 0]}"#
+);
 
 const UNDEFINED_NOW: Refusal =
     Refusal { code: 17276, name: "Location17276", message: "Use of undefined variable: NOW" };
@@ -42,7 +61,7 @@ const fn unknown_expression(message: &'static str) -> Refusal {
 
 /// MongoDB 8.0 whose operator set a limit for reads that have none.
 pub static MONGODB_8: Personality = Personality {
-    name: "MongoDB 8.0 with defaultMaxTimeMS",
+    name: "MongoDB 8.0, `defaultMaxTimeMS`",
     lines: &[
         Line(Trait::Hello(r#"{"maxWireVersion": 25}"#), "manual: 8.0 has wire version 25"),
         Line(
@@ -145,6 +164,29 @@ pub static DOCUMENTDB: Personality = Personality {
     ],
 };
 
+/// An elastic cluster of Amazon `DocumentDB`, as far as it differs from the others in what is used.
+pub static ELASTIC: Personality = Personality {
+    name: "Amazon DocumentDB, elastic",
+    lines: &[
+        Line(
+            Trait::BuildInfo(r#"{"version": "5.0.0", "versionArray": [5, 0, 0, 0]}"#),
+            "developer guide: engine version 5.0.0",
+        ),
+        Line(
+            Trait::Refuses(
+                &[],
+                "$expr",
+                Refusal { code: 303, name: "Unknown", message: "Feature not supported: $expr" },
+            ),
+            "awslabs/amazon-documentdb-tools compat.py: not on elastic clusters",
+        ),
+        Line(
+            Trait::Refuses(&[], "$switch", unknown_expression("Unrecognized expression '$switch'")),
+            "awslabs/amazon-documentdb-tools compat.py: not on elastic clusters",
+        ),
+    ],
+};
+
 /// Azure Cosmos DB for MongoDB by request units.
 pub static COSMOS: Personality = Personality {
     name: "Azure Cosmos DB (request units)",
@@ -157,8 +199,10 @@ pub static COSMOS: Personality = Personality {
             "connection strings of the portal: replicaSet=globaldb",
         ),
         Line(
-            Trait::BuildInfo(r#"{"version": "4.2.0", "versionArray": [4, 2, 0, 0]}"#),
-            "azure-docs feature-support-42.md",
+            Trait::BuildInfo(
+                r#"{"version": "4.2.0", "versionArray": [4, 2, 0, 0], "_t": "BuildInfoResponse"}"#,
+            ),
+            "azure-docs feature-support-42.md; buildInfo as drivers' issues show it",
         ),
         Line(
             Trait::Lacks(

@@ -77,13 +77,16 @@ pub enum Migration {
     Misses(&'static str),
 }
 
-#[derive(Debug)]
+/// What answers a command in place of the server, if it does.
+pub type Answering = Box<dyn FnMut(&Document) -> Option<Document> + Send>;
+
 struct State {
     personality: &'static Personality,
     address: String,
     /// How far the router's clock is ahead, in milliseconds.
     ahead: AtomicI64,
     busy: Mutex<Vec<Busy>>,
+    answering: Mutex<Option<Answering>>,
     migration: Mutex<Option<Migration>>,
     /// The commands that came in, without greetings.
     seen: Mutex<Vec<String>>,
@@ -114,6 +117,7 @@ impl Disguise {
             address: own.to_string(),
             ahead: AtomicI64::new(0),
             busy: Mutex::default(),
+            answering: Mutex::default(),
             migration: Mutex::default(),
             seen: Mutex::default(),
             refused: AtomicU64::new(0),
@@ -133,6 +137,11 @@ impl Disguise {
 
     pub fn busy(&self, busy: impl IntoIterator<Item = Busy>) {
         *lock(&self.state.busy) = busy.into_iter().collect();
+    }
+
+    /// Commands are answered by this, and by the server where it has no answer.
+    pub fn answer(&self, answering: Answering) {
+        *lock(&self.state.answering) = Some(answering);
     }
 
     pub fn migrate(&self, migration: Option<Migration>) {
@@ -184,6 +193,7 @@ const GREETINGS: [&str; 3] = ["hello", "isMaster", "ismaster"];
 enum Fate {
     /// It goes on, this often.
     Pass(Box<Document>, u32),
+    Answered(Box<Document>),
     Refused(Box<Document>),
 }
 
@@ -203,6 +213,10 @@ impl State {
                 name == "count" && command.get_document("query").map_or(true, Document::is_empty);
             let (command, times) = match self.fate(&name, command) {
                 Fate::Pass(command, times) => (command, times),
+                Fate::Answered(reply) => {
+                    client.write_all(&message(&reply, number, 0)).await?;
+                    continue;
+                }
                 Fate::Refused(mut reply) => {
                     self.refused.fetch_add(1, Ordering::SeqCst);
                     self.stamp(&mut reply);
@@ -250,6 +264,11 @@ impl State {
             return Fate::Pass(Box::new(command), 1);
         }
         lock(&self.seen).push(name.to_owned());
+        if let Some(answering) = &mut *lock(&self.answering)
+            && let Some(reply) = answering(&command)
+        {
+            return Fate::Answered(Box::new(reply));
+        }
         if let Some(reply) = self.is_busy(name) {
             return Fate::Refused(Box::new(reply));
         }

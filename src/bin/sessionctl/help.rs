@@ -24,7 +24,7 @@ macro_rules! topics {
 }
 
 /// Every topic, by name.
-pub const TOPICS: [Topic; 15] = topics![
+pub const TOPICS: [Topic; 16] = topics![
     "changes" in "7",
     "copy" in "7",
     "deploy" in "7",
@@ -36,6 +36,7 @@ pub const TOPICS: [Topic; 15] = topics![
     "recipes" in "7",
     "rights" in "7",
     "safety" in "7",
+    "scale" in "7",
     "selection" in "7",
     "servers" in "7",
     "speed" in "7",

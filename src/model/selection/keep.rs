@@ -137,9 +137,11 @@ struct Best {
     has_more: bool,
 }
 
-/// The approximate memory per user and rank, without the `_id`, including the allocator's overhead.
-const USER: usize = 96;
-const RANK: usize = 64;
+/// The memory per user: a slot of the table, which is half to seven eighths full, and the allocator's
+/// overhead for the ranks.
+const USER: usize = 128;
+/// The allocator's overhead for an `_id`.
+const KEY: usize = 16;
 
 impl Ranking {
     pub(crate) fn new(keep: &Keep, part: (u64, u64)) -> Self {
@@ -157,16 +159,18 @@ impl Ranking {
             self.bytes += USER;
             Best::default()
         });
-        self.bytes += RANK + rank.key.len();
+        let room = best.ranks.capacity();
+        self.bytes += KEY + rank.key.len();
         best.ranks.push(Reverse(rank));
+        self.bytes += (best.ranks.capacity() - room) * size_of::<Rank>();
         if best.ranks.len() > self.newest.max(1) {
             let last = best.ranks.pop();
-            self.bytes -= last.map_or(0, |Reverse(last)| RANK + last.key.len());
+            self.bytes -= last.map_or(0, |Reverse(last)| KEY + last.key.len());
             best.has_more = true;
         }
     }
 
-    /// The approximate memory in use.
+    /// The memory in use, without the table's own growth.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -10,7 +10,7 @@ use crate::model::index_spec::IndexSpec;
 use crate::model::layout::detect::Verdict;
 use crate::model::layout::{Layout, Layouts};
 use crate::server::connection::Topology;
-use crate::server::flavour::Spread;
+use crate::server::flavour::{Product, Spread};
 use crate::server::replication::Lag;
 use crate::server::reply::affected;
 
@@ -95,6 +95,11 @@ impl Facts {
         matches!(self.place(), Ok(Place::Collection) | Err(_))
     }
 
+    /// Whether the server is this product.
+    pub(super) fn is_on(&self, product: Product) -> bool {
+        self.version.as_ref().is_ok_and(|version| version.product == product)
+    }
+
     /// Whether the collection is empty, so that its layout is unknown.
     pub fn is_empty(&self) -> bool {
         self.layout.is_none() && self.looked.as_ref().is_ok_and(|looked| looked.at == 0)
@@ -109,26 +114,24 @@ impl Facts {
     }
 }
 
-/// The reply to `buildInfo`, and the hosts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The product, and the version of the reply to `buildInfo`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
+    /// The product.
+    pub product: Product,
     /// The version as text, such as `6.0.5`.
     pub text: String,
     /// Major, minor and patch.
     pub number: [u32; 3],
-    /// The keys of the reply, which reveal other products than MongoDB.
-    pub keys: Vec<String>,
-    /// The hosts of the connection string and of the reply to `hello`.
-    pub hosts: Vec<String>,
 }
 
 impl Version {
     /// Reads the reply to `buildInfo`.
-    pub(super) fn read(reply: &Document, hosts: Vec<String>) -> Self {
+    pub(super) fn read(reply: &Document, product: Product) -> Self {
         let text = reply.get_str("version").unwrap_or_default().to_owned();
         let mut parts = text.split(['.', '-']).map_while(|part| part.parse().ok());
         let number = std::array::from_fn(|_| parts.next().unwrap_or(0));
-        Self { number, keys: reply.keys().cloned().collect(), hosts, text }
+        Self { product, text, number }
     }
 
     /// Whether it has at least this version.

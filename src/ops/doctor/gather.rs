@@ -130,14 +130,10 @@ impl Doctor {
 
 async fn version(connection: &Connection, hello: &Document) -> Fact<Version> {
     let reply = connection.run_on_admin("buildInfo", doc! { "buildInfo": 1 }).await?;
-    let mut hosts: Vec<_> = connection.address().split(',').map(str::to_owned).collect();
-    hosts.extend(members(hello));
-    hosts.extend(hello.get_str("me").map(str::to_owned));
-    let mut version = Version::read(&reply, hosts);
-    // Azure DocumentDB shows itself there alone.
-    let inside = hello.get_document("internal").ok().into_iter().flat_map(Document::keys);
-    version.keys.extend(inside.cloned());
-    Ok(version)
+    let flavour = connection.flavour();
+    flavour.greeted(hello);
+    flavour.built(&reply);
+    Ok(Version::read(&reply, flavour.product()))
 }
 
 /// The members that are visible to clients.

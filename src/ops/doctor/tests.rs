@@ -12,6 +12,7 @@ use crate::model::layout::Layout;
 use crate::model::session::State;
 use crate::ops::index::Aim;
 use crate::server::connection::Topology;
+use crate::server::flavour::Product;
 use crate::server::replication::Lag;
 
 /// 2026-11-25T12:00:00Z.
@@ -29,7 +30,7 @@ fn healthy() -> Facts {
         now: DateTime::from_millis(NOW),
         kind: Topology::ReplicaSet,
         writable: true,
-        version: Ok(version(&doc! { "version": "8.0.4", "gitVersion": "x" }, &["db1:27017"])),
+        version: Ok(version("8.0.4")),
         lacks: Vec::new(),
         place: Ok(Place::Collection),
         indexes: Ok(vec![IndexSpec(index)]),
@@ -59,8 +60,8 @@ fn survey(states: &[(State, u64)]) -> Survey {
     }
 }
 
-fn version(build_info: &Document, hosts: &[&str]) -> Version {
-    Version::read(build_info, hosts.iter().map(|host| (*host).to_owned()).collect())
+fn version(text: &str) -> Version {
+    Version::read(&doc! { "version": text }, Product::MongoDb)
 }
 
 #[track_caller]
@@ -115,51 +116,50 @@ fn without_any_fact_every_check_is_unknown_and_none_panics() {
     }
 }
 
-/// Their replies to `buildInfo`, shortened, with hosts from their connection strings.
 #[test]
 fn what_only_speaks_like_mongodb_is_named() {
-    let cases = [
-        (
-            "Azure Cosmos DB",
-            doc! { "version": "4.2.0", "versionArray": [4, 2, 0, 0], "bits": 64, "_t": "BuildInfoResponse" },
-            "localhost:10255",
-        ),
-        (
-            "Azure DocumentDB",
-            doc! { "version": "7.0.0", "versionArray": [7, 0, 0, 0], "bits": 64 },
-            "c.abc.mongocluster.cosmos.azure.com:10260",
-        ),
-        (
-            "Amazon DocumentDB",
-            doc! { "version": "5.0.0", "versionArray": [5, 0, 0, 0], "bits": 64 },
-            "docdb-1.cluster-abc.eu-west-1.docdb.amazonaws.com:27017",
-        ),
-        (
-            "FerretDB",
-            doc! { "version": "7.0.77", "ferretdb": { "version": "v2.7.0", "package": "docker" } },
-            "db1:27017",
-        ),
-        (
-            "FerretDB",
-            doc! { "version": "7.0.42", "ferretdbVersion": "v1.24.2", "ferretdbFeatures": {} },
-            "db1:27017",
-        ),
-    ];
-    for (name, build_info, host) in cases {
-        let facts = Facts { version: Ok(version(&build_info, &[host])), ..healthy() };
-        let found = finds(&facts, "server", Outcome::Warn, name);
+    for product in
+        [Product::CosmosDb, Product::AzureDocumentDb, Product::AmazonDocumentDb, Product::FerretDb]
+    {
+        let facts = Facts { version: Ok(Version { product, ..version("7.0.0") }), ..healthy() };
+        let found = finds(&facts, "server", Outcome::Warn, product.name());
         assert_eq!(found.remedy, None, "{found:#?}");
         finds(&facts, "version", Outcome::Unknown, "its version is not checked");
     }
-    // A host that only looks similar.
-    let real = version(&doc! { "version": "8.0.4" }, &["cosmos.azure.com.example.org:27017"]);
-    finds(&Facts { version: Ok(real), ..healthy() }, "server", Outcome::Pass, "MongoDB 8.0.4");
+}
+
+#[test]
+fn the_ttl_monitor_of_7_0_and_8_0_can_be_held_up_on_shards_only() {
+    for (text, held_up) in [("6.0.5", false), ("7.0.14", true), ("8.0.12", true), ("8.2.1", false)]
+    {
+        let facts = Facts { version: Ok(version(text)), ..healthy() };
+        finds(&facts, "server", Outcome::Pass, text);
+        let outcome = if held_up { Outcome::Warn } else { Outcome::Pass };
+        let on_shards = Facts { kind: Topology::Sharded, ..facts };
+        let found = finds(&on_shards, "server", outcome, text);
+        assert_eq!(found.meaning.contains("SERVER-92779"), held_up, "{found:#?}");
+    }
+}
+
+#[test]
+fn a_ttl_on_the_last_write_of_cosmos_db_is_no_ttl_on_the_expiry() {
+    let on_ts = doc! { "v": 2, "key": { "_ts": 1 }, "name": "_ts_1", "expireAfterSeconds": 86_400 };
+    let cosmos = Version { product: Product::CosmosDb, ..version("4.2.0") };
+    let facts = Facts { version: Ok(cosmos), ..indexed(on_ts) };
+    let found = finds(&facts, "ttl-index", Outcome::Warn, "24 hours after their last write");
+    assert!(found.meaning.contains("EnableTtlOnCustomPath"), "{found:#?}");
+    assert_eq!(found.remedy, None, "the service may refuse an index on the expiry: {found:#?}");
+    let found = finds(&facts, "ttl-seconds", Outcome::Warn, "after _ts, the last write");
+    assert!(found.meaning.contains("whatever their own expiry"), "{found:#?}");
+    // Elsewhere, _ts is an ordinary field.
+    let facts = Facts { version: Ok(version("6.0.5")), ..facts };
+    finds(&facts, "ttl-index", Outcome::Fail, "there is no working TTL index on expires");
 }
 
 #[test]
 fn a_version_without_fixes_is_too_old_by_the_servers_clock() {
     let judged = |text: &str| {
-        let version = version(&doc! { "version": text }, &["db1:27017"]);
+        let version = version(text);
         finding(&Facts { version: Ok(version), ..healthy() }, "version")
     };
     for (text, outcome) in [
@@ -199,7 +199,7 @@ fn with_seconds(seconds: impl Into<Bson>) -> Facts {
 fn seconds_of_an_odd_type_are_found() {
     let nan = with_seconds(f64::NAN);
     finds(&nan, "ttl-seconds", Outcome::Fail, "is NaN | the server deletes nothing with");
-    let at_once = version(&doc! { "version": "5.0.13" }, &[]);
+    let at_once = version("5.0.13");
     let at_once = Facts { version: Ok(at_once), ..nan };
     finds(&at_once, "ttl-seconds", Outcome::Fail, "reads it as 0");
     finds(

@@ -3,8 +3,9 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
-use mongodb::options::ClientOptions;
+use mongodb::options::{ClientOptions, Credential, ServerAddress, Tls};
 use mongodb::{Client, ClientSession};
 
 use super::logical::{Known, LogicalSessions};
@@ -30,11 +31,34 @@ impl Link {
 
 /// The current client, and a second one while a reply is overdue.
 pub(super) struct Clients {
+    /// What another client of the same login needs.
+    login: Login,
     /// Creates another client with the same options.
     make: Box<dyn Fn() -> mongodb::error::Result<Link> + Send + Sync>,
     current: Mutex<Arc<Link>>,
     /// Shared by all waiting commands, and dropped with the last of them.
     second: Mutex<Weak<Link>>,
+}
+
+/// The options of a client that servers beside those of the connection string need too.
+#[derive(Clone)]
+pub(super) struct Login {
+    credential: Option<Credential>,
+    tls: Option<Tls>,
+    app_name: Option<String>,
+    connect_timeout: Option<Duration>,
+}
+
+impl Login {
+    /// The options of a client for other servers, which are a replica set.
+    pub(super) fn to_set(&self, name: &str, hosts: Vec<ServerAddress>) -> ClientOptions {
+        let Self { credential, tls, app_name, connect_timeout } = self.clone();
+        let mut options = ClientOptions::builder().hosts(hosts).build();
+        options.repl_set_name = Some(name.to_owned());
+        (options.credential, options.tls, options.app_name) = (credential, tls, app_name);
+        options.connect_timeout = connect_timeout;
+        options
+    }
 }
 
 impl Clients {
@@ -43,6 +67,12 @@ impl Clients {
         known: Known,
         flavour: Flavour,
     ) -> mongodb::error::Result<Self> {
+        let login = Login {
+            credential: options.credential.clone(),
+            tls: options.tls.clone(),
+            app_name: options.app_name.clone(),
+            connect_timeout: options.connect_timeout,
+        };
         let make = Box::new(move || {
             let mut options = options.clone();
             if flavour.lacks(Feature::RetryableWrites) {
@@ -52,7 +82,11 @@ impl Clients {
             Ok(Link { client, sessions: LogicalSessions::new(known.clone()) })
         });
         let current = Mutex::new(Arc::new(make()?));
-        Ok(Self { make, current, second: Mutex::default() })
+        Ok(Self { login, make, current, second: Mutex::default() })
+    }
+
+    pub(super) fn login(&self) -> &Login {
+        &self.login
     }
 
     pub(super) fn current(&self) -> Arc<Link> {

@@ -3,13 +3,14 @@
 use super::*;
 
 /// All metrics of the sweeper, including the series of a histogram.
-const METRICS: [&str; 14] = [
+const METRICS: [&str; 15] = [
     "sessionctl_backlog_sessions",
     "sessionctl_batch_duration_seconds_bucket",
     "sessionctl_batch_duration_seconds_count",
     "sessionctl_batch_duration_seconds_sum",
     "sessionctl_build_info",
     "sessionctl_clock_skew_seconds",
+    "sessionctl_held_sessions_ended_total",
     "sessionctl_last_success_timestamp_seconds",
     "sessionctl_lease_held",
     "sessionctl_oldest_expired_age_seconds",

@@ -1,6 +1,11 @@
-//! The same tasks against each server: what works where.
-//! `SESSIONCTL_LONG_TESTS=1 cargo test --test it servers::matrix -- --nocapture` also prints the table.
+//! The same tasks against each server: what works where. The suite runs the tasks of each server that
+//! another way depends on. The long form runs all, and compares them with the table of `help servers`:
+//!
+//!     SESSIONCTL_LONG_TESTS=1 cargo test --test it servers::matrix
+//!
+//! `UPDATE=1` beside it writes the table.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bson::doc;
@@ -9,8 +14,11 @@ use sessionctl::{Connection, Expiry, Layout};
 use tempfile::TempDir;
 
 use super::{Other, living, sessions};
-use crate::personalities::{COSMOS, DOCUMENTDB, FERRETDB, MONGODB_8, MONGOS, VCORE};
+use crate::personalities::{
+    COSMOS, DOCUMENTDB, ELASTIC, FERRETDB, MONGODB_8, MONGOS, MONGOS_7, VCORE,
+};
 use crate::personality::{Line, Personality};
+use crate::readme::{read, renew_or_fail, topic};
 use crate::support::{Tool, at, connect_mongo, now};
 
 /// A task, and what is done for it.
@@ -193,18 +201,96 @@ fn destroys(server: &Other) {
     assert_eq!(server.db.count("own", doc! {}), 0);
 }
 
+/// A server of the table, and the tasks that the suite runs on it.
+struct Server {
+    personality: &'static Personality,
+    core: &'static [&'static str],
+}
+
+/// `SecantusDB` is a server by other people, written in Python. In 0.7.0b3, `{$gte: [DATE, "$$NOW"]}` is
+/// true of any date in an update, so that the library's store revives expired sessions there.
+static SECANTUS: Personality = Personality { name: "SecantusDB 0.7.0b3", lines: &[] };
+
+const SERVERS: [Server; 9] = [
+    Server { personality: &MONGOS_7, core: &["purge along an index"] },
+    Server { personality: &MONGOS, core: &["sweep with a lease"] },
+    Server { personality: &MONGODB_8, core: &["list, users, inspect"] },
+    Server {
+        personality: &DOCUMENTDB,
+        core: &[
+            "stats",
+            "doctor",
+            "collections",
+            "fix",
+            "sweep with a lease",
+            "the library's store",
+            "a token that is destroyed",
+        ],
+    },
+    Server { personality: &ELASTIC, core: &["expire"] },
+    Server { personality: &COSMOS, core: &["doctor", "a token that is destroyed"] },
+    Server {
+        personality: &VCORE,
+        core: &["purge along an index", "sweep with a lease", "the library's store"],
+    },
+    Server { personality: &FERRETDB, core: &["sweep with a lease", "the library's store"] },
+    Server { personality: &SECANTUS, core: &["stats", "the library's store"] },
+];
+
+const MARKS: [&str; 2] = ["<!-- what works where -->\n", "<!-- end -->"];
+const HEAD: &str = "| server | works | fails | does without |\n|---|---|---|---|\n";
+
+/// The generated part of `help servers`.
+fn table() -> String {
+    let text = read(&topic("servers"));
+    let (_, rest) = text.split_once(MARKS[0]).expect("the table's mark");
+    rest.split_once(MARKS[1]).expect("the end of the table").0.to_owned()
+}
+
+/// The row of a server, and the tasks that fail by it.
+fn row(table: &str, name: &str) -> Option<(String, Vec<String>)> {
+    let row = table.lines().find(|line| line.starts_with(&format!("| {name} |")))?;
+    let fails = row.split('|').nth(3)?.trim();
+    Some((format!("{row}\n"), fails.split("; ").map(str::to_owned).collect()))
+}
+
 #[test]
 fn each_line_of_a_personality_names_its_source() {
-    for personality in [&MONGOS, &MONGODB_8, &DOCUMENTDB, &COSMOS, &VCORE, &FERRETDB] {
+    for Server { personality, .. } in SERVERS {
         let sourced = personality.lines.iter().all(|Line(_, source)| source.len() > 5);
         assert!(sourced, "{}", personality.name);
     }
 }
 
-/// The tasks that do not work, and why.
-fn failures(server: &Other) -> Vec<(&'static str, String)> {
+#[test]
+fn the_table_of_servers_has_each_server_and_each_task() {
+    let table = table();
+    let tasks: Vec<_> = TASKS.iter().map(|(name, _)| *name).collect();
+    let tasks = format!("The tasks are: {}.\n\n", tasks.join("; "));
+    let (found, rows) = table.split_once(HEAD).expect("the table's head");
+    if found != tasks {
+        renew_or_fail(&topic("servers"), found, &tasks);
+    }
+    let named: Vec<_> = rows.lines().map(|row| row.split(" | ").next().unwrap()).collect();
+    let servers = SERVERS.map(|server| format!("| {}", server.personality.name));
+    if named != servers {
+        let rows_of =
+            |name: &String| rows.lines().find(|row| row.starts_with(&format!("{name} |")));
+        let renewed = servers.iter().map(|name| {
+            rows_of(name).map_or_else(|| format!("{name} | | | |\n"), |row| format!("{row}\n"))
+        });
+        let renewed: String = renewed.collect();
+        renew_or_fail(&topic("servers"), &format!("{HEAD}{rows}"), &format!("{HEAD}{renewed}"));
+    }
+    for Server { core, .. } in SERVERS {
+        assert!(core.iter().all(|name| TASKS.iter().any(|(task, _)| task == name)), "{core:?}");
+    }
+}
+
+/// The tasks among these that do not work, and why.
+fn failures(server: &Other, runs: impl Fn(&'static str) -> bool) -> Vec<(&'static str, String)> {
     let mut failures = Vec::new();
-    for (name, task) in TASKS {
+    for (name, task) in TASKS.into_iter().filter(|(name, _)| runs(*name)) {
         if let Err(why) = catch_unwind(AssertUnwindSafe(|| task(server))) {
             let why = why.downcast_ref::<String>().cloned();
             failures.push((name, why.unwrap_or_else(|| "a panic".to_owned())));
@@ -213,49 +299,114 @@ fn failures(server: &Other) -> Vec<(&'static str, String)> {
     failures
 }
 
-#[track_caller]
-fn all_work(personality: &'static Personality) {
-    let failures = failures(&Other::new(personality));
-    assert!(failures.is_empty(), "{}: {failures:#?}", personality.name);
+/// What commands found the server to lack.
+fn lacking(server: &Other) -> String {
+    indexed(server);
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("a.bson");
+    let file = file.to_str().unwrap();
+    let commands: [&[&str]; 6] = [
+        &["stats"],
+        &["doctor"],
+        &["collections"],
+        &["purge", "--expired", "--archive", file],
+        &["restore", file, "--yes"],
+        &["sweep", "--once"],
+    ];
+    let mut found = BTreeSet::new();
+    for command in commands {
+        let said = server.command(&[command, &["-v"]].concat()).run().stderr;
+        let lacks = said.lines().filter(|line| line.contains("the server is "));
+        let lacks = lacks.filter_map(|line| line.split_once(", without ")).map(|(_, lacks)| lacks);
+        found.extend(lacks.flat_map(|lacks| lacks.split(", ")).map(str::to_owned));
+    }
+    store(server, async |store| {
+        let _ = store.get::<Value>("none").await;
+        let _ = store.touch("none", Expiry::After(std::time::Duration::from_secs(60))).await;
+        let _ = store.destroy("none").await;
+        found.extend(store.connection().flavour().lacking().into_iter().map(str::to_owned));
+    });
+    let found: Vec<_> = found.iter().map(|one| format!("`{one}`")).collect();
+    found.join(", ")
 }
 
-/// `SecantusDB` is a server by other people, written in Python. In 0.7.0b3, `{$gte: [DATE, "$$NOW"]}` is
-/// true of any date in an update, so that the library's store revives expired sessions there.
+/// Runs the tasks of a server, and compares them with its row.
+#[expect(clippy::print_stdout, reason = "cargo test shows it with --nocapture")]
+#[track_caller]
+fn agrees_with_the_table(personality: &'static Personality, server: &Other) {
+    let of = |one: &&Server| one.personality.name == personality.name;
+    let core = SERVERS.iter().find(of).expect("a server of the table").core;
+    let is_long = std::env::var_os("SESSIONCTL_LONG_TESTS").is_some_and(|value| value == "1");
+    let failures = failures(server, |task| is_long || core.contains(&task));
+    let failing: Vec<_> = failures.iter().map(|(name, _)| *name).collect();
+    let (row, fails) = row(&table(), personality.name).expect("its row");
+    if is_long {
+        let works = match (TASKS.len() - failing.len(), TASKS.len()) {
+            (works, all) if works == all => "all".to_owned(),
+            (works, all) => format!("{works} of {all}"),
+        };
+        let fails = failing.join("; ");
+        let right = format!("| {} | {works} | {fails} | {} |\n", personality.name, lacking(server));
+        println!("{right}{failures:#?}");
+        if row != right {
+            renew_or_fail(&topic("servers"), &row, &right);
+        }
+        return;
+    }
+    for task in core {
+        let is_said_to_fail = fails.iter().any(|fails| fails == task);
+        assert_eq!(failing.contains(task), is_said_to_fail, "{task}: {row}{failures:#?}");
+    }
+}
+
+#[track_caller]
+fn works_as_the_table_says(personality: &'static Personality) {
+    agrees_with_the_table(personality, &Other::new(personality));
+}
+
 #[test]
-fn everything_but_the_librarys_store_works_on_secantusdb() {
+fn secantusdb_does_what_the_table_says() {
     let mut server = Tool::start("secantus-server", &[]);
     let port = server.line();
-    let failures = failures(&Other::real(&format!("mongodb://127.0.0.1:{port}")));
-    let names: Vec<_> = failures.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["the library's store"], "{failures:#?}");
+    agrees_with_the_table(&SECANTUS, &Other::real(&format!("mongodb://127.0.0.1:{port}")));
 }
 
 #[test]
-fn everything_works_behind_a_mongos() {
-    all_work(&MONGOS);
+fn a_mongos_of_7_0_does_what_the_table_says() {
+    works_as_the_table_says(&MONGOS_7);
 }
 
 #[test]
-fn everything_works_on_mongodb_8_with_a_default_time_limit() {
-    all_work(&MONGODB_8);
+fn a_mongos_of_8_0_does_what_the_table_says() {
+    works_as_the_table_says(&MONGOS);
 }
 
 #[test]
-fn everything_works_on_amazon_documentdb() {
-    all_work(&DOCUMENTDB);
+fn mongodb_8_with_a_default_time_limit_does_what_the_table_says() {
+    works_as_the_table_says(&MONGODB_8);
 }
 
 #[test]
-fn everything_works_on_cosmos_db() {
-    all_work(&COSMOS);
+fn amazon_documentdb_does_what_the_table_says() {
+    works_as_the_table_says(&DOCUMENTDB);
 }
 
 #[test]
-fn everything_works_on_azure_documentdb() {
-    all_work(&VCORE);
+fn an_elastic_cluster_does_what_the_table_says() {
+    works_as_the_table_says(&ELASTIC);
 }
 
 #[test]
-fn everything_works_on_ferretdb() {
-    all_work(&FERRETDB);
+fn cosmos_db_does_what_the_table_says() {
+    works_as_the_table_says(&COSMOS);
+}
+
+#[test]
+fn azure_documentdb_does_what_the_table_says() {
+    works_as_the_table_says(&VCORE);
+}
+
+#[test]
+fn ferretdb_does_what_the_table_says() {
+    works_as_the_table_says(&FERRETDB);
 }

@@ -128,12 +128,12 @@ fn two_sweepers_behind_routers_with_different_clocks_never_both_hold_the_lease()
 }
 
 #[test]
-fn a_limit_on_the_lag_of_shards_is_refused_with_what_holds_instead() {
+fn a_limit_on_the_lag_is_refused_where_the_router_lists_no_shards_with_what_holds_instead() {
     let cluster = Other::new(&MONGOS);
     cluster.db.insert("sessions", sessions(5, 5));
     let purge = cluster.command(&["purge", "--expired", "--max-lag", "5s"]).run().exits(1);
     purge
-        .says("a mongos does not report the replication lag of its shards")
+        .says("the router does not list its shards")
         .says("each batch waits for a majority")
         .fails_in_one_sentence();
     assert_eq!(cluster.db.count("sessions", doc! {}), 10);

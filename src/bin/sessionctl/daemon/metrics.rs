@@ -103,6 +103,14 @@ impl Metrics {
         self.with(namespace, |swept| swept.succeeded = Some(at));
     }
 
+    /// Counts sessions of held users that were ended. A namespace without held users has no such counter.
+    pub fn logged_out(&self, namespace: &str, sessions: u64) {
+        self.with(namespace, |swept| {
+            let before = swept.logged_out.unwrap_or_default();
+            swept.logged_out = Some(before.saturating_add(sessions));
+        });
+    }
+
     /// Removes a namespace that is no longer swept.
     pub fn forget(&self, namespace: &str) {
         self.lock().remove(&label(namespace));
@@ -169,6 +177,8 @@ mod tests {
         metrics.skew(NAMESPACE, -0.25);
         metrics.lease(NAMESPACE, true);
         metrics.succeeded(NAMESPACE, DateTime::from_millis(1_795_428_000_500));
+        metrics.logged_out(NAMESPACE, 0);
+        metrics.logged_out(NAMESPACE, 3);
         metrics
     }
 
@@ -190,6 +200,8 @@ sessionctl_build_info{version=\"VERSION\"} 1
 sessionctl_sweep_interval_seconds{namespace=\"app.sessions\"} 60.0
 # TYPE sessionctl_sessions_deleted_total counter
 sessionctl_sessions_deleted_total{namespace=\"app.sessions\",layout=\"connect-mongo\"} 1500
+# TYPE sessionctl_held_sessions_ended_total counter
+sessionctl_held_sessions_ended_total{namespace=\"app.sessions\"} 3
 # TYPE sessionctl_passes_total counter
 sessionctl_passes_total{namespace=\"app.sessions\",layout=\"connect-mongo\",result=\"ok\"} 0
 sessionctl_passes_total{namespace=\"app.sessions\",layout=\"connect-mongo\",result=\"error\"} 0

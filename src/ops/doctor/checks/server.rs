@@ -6,53 +6,34 @@ use bson::DateTime;
 
 use super::script::{self, text};
 use crate::model::humanize::lasting;
-use crate::ops::doctor::facts::{Facts, Place, Skew, Version};
+use crate::ops::doctor::facts::{Facts, Place, Skew};
 use crate::ops::doctor::finding::{Finding, Unknown};
 use crate::ops::doctor::remedy::{Remedy, Task};
 use crate::server::connection::Topology;
+use crate::server::flavour::Product;
 use crate::server::replication::{Lag, Member};
 
-/// Services that speak MongoDB's protocol but are not MongoDB.
-struct Product {
-    name: &'static str,
-    /// The ending of their host names. Some of them answer `buildInfo` like MongoDB.
-    hosts: &'static [&'static str],
-    /// Keys of their reply to `buildInfo`.
-    keys: &'static [&'static str],
-    /// How the service differs.
-    meaning: &'static str,
+/// How a product that is not MongoDB differs from it; `None` for MongoDB.
+fn difference(product: Product) -> Option<&'static str> {
+    Some(match product {
+        Product::MongoDb => return None,
+        Product::AzureDocumentDb => {
+            "its TTL is not that of MongoDB: run `sweep` if the check `expired` fails"
+        }
+        Product::CosmosDb => {
+            "with request units, its TTL uses only _ts (the last write) and a field ttl, unless the \
+             account has EnableTtlOnCustomPath: run `sweep` to delete sessions by their own expiry"
+        }
+        Product::AmazonDocumentDb => {
+            "its TTL deletes when it has time, hours late under load, and each delete is billed: run \
+             `sweep` if expired sessions must be deleted sooner"
+        }
+        Product::FerretDb => {
+            "its oldest versions create TTL indexes but delete nothing with them: run `sweep` if the \
+             check `expired` fails"
+        }
+    })
 }
-
-const PRODUCTS: &[Product] = &[
-    Product {
-        name: "Azure DocumentDB",
-        hosts: &[".mongocluster.cosmos.azure.com"],
-        keys: &["documentdb_versions", "cosmos_versions"],
-        meaning: "its TTL is not that of MongoDB: run `sweep` if the check `expired` fails",
-    },
-    Product {
-        name: "Azure Cosmos DB",
-        hosts: &[".cosmos.azure.com"],
-        keys: &["_t"],
-        meaning: "with request units, its TTL uses only _ts (the last write) and a field ttl, unless \
-                  the account has EnableTtlOnCustomPath: run `sweep` to delete sessions by their own \
-                  expiry",
-    },
-    Product {
-        name: "Amazon DocumentDB",
-        hosts: &[".docdb.amazonaws.com", ".docdb-elastic.amazonaws.com"],
-        keys: &[],
-        meaning: "its TTL deletes when it has time, hours late under load, and each delete is \
-                  billed: run `sweep` if expired sessions must be deleted sooner",
-    },
-    Product {
-        name: "FerretDB",
-        hosts: &[],
-        keys: &["ferretdb", "ferretdbVersion", "ferretdbFeatures"],
-        meaning: "its oldest versions create TTL indexes but delete nothing with them: run \
-                  `sweep` if the check `expired` fails",
-    },
-];
 
 /// What orphaned documents do to the TTL monitor of 7.0 and 8.0 on shards.
 const HELD_UP: &str = "orphaned documents can hold up its TTL monitor (SERVER-92779): run `sweep` if \
@@ -90,10 +71,11 @@ pub(super) fn product(facts: &Facts) -> Result<Finding, Unknown> {
         [] => String::new(),
         lacks => format!(", without {}", lacks.join(", ")),
     };
-    Ok(match PRODUCTS.iter().find(|product| product.is(version)) {
-        Some(product) => {
-            let what = format!("{}, compatible with MongoDB {}{lacks}", product.name, version.text);
-            Finding::warn(what, product.meaning)
+    Ok(match difference(version.product) {
+        Some(meaning) => {
+            let name = version.product.name();
+            let what = format!("{name}, compatible with MongoDB {}{lacks}", version.text);
+            Finding::warn(what, meaning)
         }
         None => {
             let what = format!("MongoDB {}, {kind}{lacks}", version.text);
@@ -106,21 +88,10 @@ pub(super) fn product(facts: &Facts) -> Result<Finding, Unknown> {
     })
 }
 
-impl Product {
-    fn is(&self, version: &Version) -> bool {
-        let host = |host: &String| {
-            let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
-            self.hosts.iter().any(|end| name.to_ascii_lowercase().ends_with(end))
-        };
-        version.hosts.iter().any(host)
-            || version.keys.iter().any(|key| self.keys.contains(&key.as_str()))
-    }
-}
-
 /// Whether the version still gets fixes.
 pub(super) fn version(facts: &Facts) -> Result<Finding, Unknown> {
     let version = facts.version.as_ref()?;
-    if PRODUCTS.iter().any(|product| product.is(version)) {
+    if version.product != Product::MongoDb {
         return Err(Unknown::because("this server is not MongoDB, so its version is not checked"));
     }
     let [major, minor, _] = version.number;

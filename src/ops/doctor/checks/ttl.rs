@@ -38,6 +38,15 @@ pub(super) fn index(facts: &Facts) -> Result<Finding, Unknown> {
             format!("there is no TTL index, but the sweeper {holder} deletes expired sessions");
         return Ok(Finding::pass(what));
     }
+    if let Some((name, lasts)) = facts.by_last_write() {
+        let what = format!(
+            "no TTL index acts on the expiry; the index {name} deletes sessions {lasts} after their \
+             last write"
+        );
+        let meaning = "sessions do not end at their own expiry: run `sweep`, or enable \
+                       EnableTtlOnCustomPath for the account, and then a TTL index on the expiry";
+        return Ok(Finding::warn(what, meaning));
+    }
     let unsure = match &facts.sweeper {
         Ok(_) => String::new(),
         Err(error) => format!(" (unless a sweeper does, which is unknown: {error})"),

@@ -11,6 +11,7 @@ use crate::model::layout::{Kind, Layout};
 use crate::ops::doctor::facts::Facts;
 use crate::ops::doctor::finding::{Finding, Outcome, Unknown};
 use crate::ops::index::TtlState;
+use crate::server::flavour::Product;
 
 /// The indexes with `expireAfterSeconds`, and the layout.
 fn ttls(facts: &Facts) -> Result<(&Layout, Vec<&IndexSpec>), Unknown> {
@@ -73,6 +74,12 @@ fn fault(facts: &Facts, layout: &Layout, index: &IndexSpec) -> Option<Finding> {
         if index.0.contains_key("partialFilterExpression") && is_touch(layout, key) {
             return None;
         }
+        if key == LAST_WRITE && facts.is_on(Product::CosmosDb) {
+            let what = format!("the index {name} deletes {lasts} after _ts, the last write");
+            let meaning = "sessions end that long after their last write, whatever their own expiry: \
+                           if that is shorter than a session should last, users are logged out early";
+            return Some(Finding::warn(what, meaning));
+        }
         let what = format!("the index {name} deletes {lasts} after {key}, which is not the expiry");
         let meaning = "sessions end at that time, whatever their own expiry: if the application does \
                        not need this limit, drop the index";
@@ -104,6 +111,18 @@ fn fault(facts: &Facts, layout: &Layout, index: &IndexSpec) -> Option<Finding> {
         false => Finding::fail(what, stay),
     };
     Some(finding.remedy(facts.deleting_remedy(layout)))
+}
+
+/// The field in which Cosmos DB notes the last write of each document.
+const LAST_WRITE: &str = "_ts";
+
+impl Facts {
+    /// The TTL index on the last write, which Cosmos DB has, and its seconds in words.
+    pub(super) fn by_last_write(&self) -> Option<(&str, String)> {
+        let indexes = self.indexes.as_ref().ok().filter(|_| self.is_on(Product::CosmosDb))?;
+        let index = indexes.iter().find(|index| index.is_ttl() && key(index) == LAST_WRITE)?;
+        Some((index.name(), lasting(Duration::from_secs(index.seconds()?))))
+    }
 }
 
 /// Whether the field of the index is the last touch, to which a lifetime is added, rather than the

@@ -133,11 +133,17 @@ const PANELS: [Panel; 14] = [
         12,
         "ops",
         "Sessions deleted per second",
-        "Sum over all sweepers.",
-        &[(
-            "sum by (namespace, layout) (rate(sessionctl_sessions_deleted_total{namespace=~\"$namespace\"}[$__rate_interval]))",
-            "{{namespace}} ({{layout}})",
-        )],
+        "Sum over all sweepers; and the sessions of held users that were ended.",
+        &[
+            (
+                "sum by (namespace, layout) (rate(sessionctl_sessions_deleted_total{namespace=~\"$namespace\"}[$__rate_interval]))",
+                "{{namespace}} ({{layout}})",
+            ),
+            (
+                "sum by (namespace) (rate(sessionctl_held_sessions_ended_total{namespace=~\"$namespace\"}[$__rate_interval]))",
+                "held users of {{namespace}}",
+            ),
+        ],
     ),
     panel(
         Visual::Bars,

@@ -108,6 +108,11 @@ impl Health {
         text.filter(|_| is_new)
     }
 
+    /// The metrics, for what counts beside the passes.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
+    }
+
     /// Starts reporting a namespace.
     pub fn begins(&mut self, namespace: &str, plan: &Plan) {
         let (interval, has_lease) = (plan.sweep.interval, plan.sweep.lease.is_some());

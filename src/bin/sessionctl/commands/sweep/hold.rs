@@ -17,6 +17,7 @@ use super::log::{inform, warn};
 use crate::console::failure::{Doing as _, Failure, why};
 use crate::console::text::{counted, sessions};
 use crate::context::listed;
+use crate::daemon::metrics::Metrics;
 
 /// How long it waits for a collection, or for a file that cannot be read.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -55,6 +56,7 @@ pub struct Held {
     pub target: Target,
     pub file: PathBuf,
     pub quiet: bool,
+    pub metrics: Metrics,
     pub cancel: CancellationToken,
 }
 
@@ -64,6 +66,8 @@ impl Held {
     /// # Errors
     /// An error that cannot go away by itself, such as a missing right.
     pub async fn run(self) -> Result<(), Failure> {
+        // So that the first session that is ended is an increase, too.
+        self.metrics.logged_out(&self.namespace, 0);
         let (mut file, mut users, mut is_said) = (File::new(&self.file), Users::default(), false);
         while !self.cancel.is_cancelled() {
             self.read(&mut file, &mut users);
@@ -171,6 +175,7 @@ impl Held {
             }
         };
         if done > 0 {
+            self.metrics.logged_out(&self.namespace, done);
             self.inform(&format!("{past} {} of held users in {}", sessions(done), self.namespace));
         }
         if let Err(error) = ended

@@ -156,6 +156,7 @@ impl<'a> Supervisor<'a> {
             target: self.target(plan),
             file,
             quiet: self.context.global.quiet,
+            metrics: self.health.metrics(),
             cancel: cancel.clone(),
         };
         self.release(namespace);

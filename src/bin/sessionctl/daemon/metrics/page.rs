@@ -55,6 +55,10 @@ impl Page<'_, '_> {
             }
             Ok(())
         })?;
+        let help = "Sessions of held users that were expired or deleted.";
+        self.of_namespace("held_sessions_ended_total", help, MetricType::Counter, |swept| {
+            swept.logged_out
+        })?;
         let help = "Passes by result: ok, error, or stopped by a signal or a lost lease.";
         self.counter("passes_total", help, |[namespace, layout], counts, family| {
             for (result, passes) in ["ok", "error", "stopped"].into_iter().zip(counts.passes) {
@@ -118,8 +122,18 @@ impl Page<'_, '_> {
         help: &str,
         value: impl Fn(&Swept) -> Option<V>,
     ) -> fmt::Result {
+        self.of_namespace(name, help, MetricType::Gauge, value)
+    }
+
+    fn of_namespace<V: EncodeGaugeValue>(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: MetricType,
+        value: impl Fn(&Swept) -> Option<V>,
+    ) -> fmt::Result {
         let swept = self.swept;
-        let mut family = self.family(name, help, MetricType::Gauge)?;
+        let mut family = self.family(name, help, kind)?;
         for (namespace, swept) in swept {
             if let Some(value) = value(swept) {
                 sample(&mut family, &[("namespace", namespace)], &value)?;

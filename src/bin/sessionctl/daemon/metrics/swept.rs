@@ -21,6 +21,8 @@ pub struct Swept {
     pub skew: Option<f64>,
     pub held: Option<bool>,
     pub succeeded: Option<DateTime>,
+    /// Sessions of held users that were ended, where users are held.
+    pub logged_out: Option<u64>,
 }
 
 /// The counters, which are kept even if the layout changes.
