@@ -1,5 +1,6 @@
 //! Looks up values in raw documents by dotted paths, as the server does, and reads them.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
@@ -103,38 +104,50 @@ pub(crate) enum Found<'a> {
     NotUtf8(String),
 }
 
-/// The fields of a document, found once. A row needs many of them, and each separate search would
-/// scan the document from its start.
+/// A document and its fields, which are found once, when the first is needed. A row needs many of
+/// them, and each separate search would scan the document from its start.
 #[derive(Clone)]
-pub(crate) struct Fields<'a>(Vec<Element<'a>>);
+pub(crate) struct Fields<'a> {
+    pub(crate) document: &'a RawDocument,
+    elements: OnceCell<Vec<Element<'a>>>,
+}
 
 impl<'a> Fields<'a> {
     pub(crate) fn of(document: &'a RawDocument) -> Self {
-        Self(Elements::of(document).collect())
+        Self { document, elements: OnceCell::new() }
+    }
+
+    fn elements(&self) -> &[Element<'a>] {
+        self.elements.get_or_init(|| {
+            // Most sessions have at most this many, so that the list need not grow.
+            let mut elements = Vec::with_capacity(8);
+            elements.extend(Elements::of(self.document));
+            elements
+        })
     }
 
     /// The value at the dotted `path`.
     pub(crate) fn find(&self, path: &str) -> Found<'a> {
-        let (name, rest) = split(path);
-        let element = self.0.iter().find(|element| element.is_named(name));
-        element.map_or(Found::Missing, |element| value(element, rest))
+        first(self.elements().iter().copied(), path)
+    }
+
+    /// Whether there is text in the field `path`. It is not read, which takes as long as it is.
+    pub(crate) fn has_text(&self, path: &str) -> bool {
+        let at = |element: &&Element<'_>| element.leads_along(path).is_some();
+        let element = self.elements().iter().find(at);
+        element.is_some_and(|element| element.is_text() && element.is_named(path))
     }
 }
 
 /// The value at the dotted `path` of `document`. If fields have the same name, the first counts, as
 /// for the server.
 pub(crate) fn find<'a>(document: &'a RawDocument, path: &str) -> Found<'a> {
-    let (name, rest) = split(path);
-    let element = Elements::of(document).find(|element| element.is_named(name));
-    element.map_or(Found::Missing, |element| value(&element, rest))
+    first(Elements::of(document), path)
 }
 
-fn split(path: &str) -> (&str, Option<&str>) {
-    // Names are short, so this is faster than `split_once`, and a row needs a dozen lookups.
-    match path.bytes().position(|byte| byte == b'.') {
-        Some(dot) => (&path[..dot], Some(&path[dot + 1..])),
-        None => (path, None),
-    }
+fn first<'a>(mut elements: impl Iterator<Item = Element<'a>>, path: &str) -> Found<'a> {
+    let found = elements.find_map(|element| Some((element, element.leads_along(path)?)));
+    found.map_or(Found::Missing, |(element, rest)| value(&element, rest))
 }
 
 /// The value of `element`, or the value at `rest` inside it.
@@ -180,7 +193,12 @@ pub(crate) fn instant(found: Found<'_>, unit: Option<Unit>) -> Option<DateTime> 
         (value, Some(unit)) => Some(DateTime::from_millis(millis_of(value, unit)?)),
         _ => None,
     };
-    each(found).into_iter().filter_map(one).min()
+    match found {
+        // Most layouts have dates that most documents lack, and nearly every other is one date.
+        Found::Missing => None,
+        Found::One(value @ RawBsonRef::DateTime(_)) => one(value),
+        found => each(found).into_iter().filter_map(one).min(),
+    }
 }
 
 /// The values that the server compares one by one: those of an array, or the value itself.

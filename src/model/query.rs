@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use bson::{DateTime, Document, RawDocument};
+use bson::{DateTime, Document};
 
 use crate::error::{Error, Result};
+use crate::model::document::Fields;
 use crate::model::filter::all;
 use crate::model::layout::{Layout, Layouts};
 use crate::model::payload::{Codec, Partial, Payload};
@@ -104,20 +105,21 @@ impl Query {
         layouts.iter().all(sends)
     }
 
-    /// Checks `document`, which matched the filter, at `cutoff`. Decodes only the necessary part of
+    /// Checks a document, which matched the filter, at `cutoff`. Decodes only the necessary part of
     /// the payload. If `counts`, also finds the other places at which an unselected session has one
     /// of the users.
     pub(super) fn judge(
         &self,
         layout: &Layout,
-        document: &RawDocument,
+        fields: &Fields<'_>,
         (now, cutoff): (DateTime, DateTime),
         counts: bool,
     ) -> Result<Candidate, Unselected> {
+        let document = fields.document;
         if self.users.as_ref().is_some_and(|users| layout.never_mentions(users, document)) {
             return Err(Unselected::Other);
         }
-        let Read { session, payload, may_have_user } = self.read(layout, document, cutoff)?;
+        let Read { session, payload, may_have_user } = self.read(layout, fields, cutoff)?;
         if !self.is_touched(&session, now) {
             return Err(Unselected::Other);
         }
@@ -143,27 +145,27 @@ impl Query {
         })
     }
 
-    /// The session in `document`, if its payload fulfils the conditions, regardless of its user.
+    /// The session of a document, if its payload fulfils the conditions, regardless of its user.
     fn read<'a>(
         &self,
         layout: &Layout,
-        document: &'a RawDocument,
+        fields: &Fields<'a>,
         cutoff: DateTime,
     ) -> Result<Read<'a>, Unselected> {
         if self.payload.is_empty() {
-            let (session, partial) = layout.look(document, cutoff);
+            let (session, partial) = layout.look(fields, cutoff);
             let may_have_user = session.user.is_none()
                 && layout.user_needs_payload()
                 && partial.as_ref().is_some_and(|partial| !partial.is_readable());
             let payload = partial.and_then(Partial::into_payload);
             return Ok(Read { session, payload, may_have_user });
         }
-        let payload = layout.payload(document);
+        let payload = layout.payload(fields.document);
         let Some(value) = payload.value() else { return Err(Unselected::Undecided) };
         if !self.payload.iter().all(|condition| condition.holds(value)) {
             return Err(Unselected::Other);
         }
-        let session = layout.session(document, &payload, cutoff);
+        let session = layout.session(fields.document, &payload, cutoff);
         Ok(Read { session, payload: Some(Cow::Owned(payload)), may_have_user: false })
     }
 }

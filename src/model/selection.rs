@@ -4,9 +4,10 @@
 use bson::{DateTime, Document, RawDocument, doc};
 
 use crate::error::{Error, Result};
+use crate::model::document::Fields;
 use crate::model::filter::{Filter, all, exactly};
 use crate::model::key::Key;
-use crate::model::layout::Layouts;
+use crate::model::layout::{Layout, Layouts};
 use crate::model::query::{Candidate, Needed, Query, Unselected, Users, Verdict, check_users};
 use crate::model::session::{Session, State};
 
@@ -189,12 +190,28 @@ impl Selection {
     /// The session in a document that matched the filter, if it is selected, with its state at the
     /// cutoff. Decodes only as much of the payload as necessary.
     pub fn session(&self, layouts: &Layouts, document: &RawDocument) -> Option<Session> {
-        self.judge(layouts, document, false).ok()
+        let fields = Fields::of(document);
+        self.judge(layouts.of_fields(&fields), &fields, false).ok()
     }
 
     /// The same for any document, with the places where an unselected session has the user.
     pub fn verdict(&self, layouts: &Layouts, document: &RawDocument) -> Verdict {
-        match self.judge(layouts, document, true) {
+        let fields = Fields::of(document);
+        self.verdict_as(layouts.of_fields(&fields), &fields)
+    }
+
+    /// The same of a document that no filter matched; `None` if it is not a session.
+    pub(crate) fn verdict_of_any(
+        &self,
+        layouts: &Layouts,
+        document: &RawDocument,
+    ) -> Option<Verdict> {
+        let fields = Fields::of(document);
+        layouts.describing(&fields).map(|layout| self.verdict_as(layout, &fields))
+    }
+
+    fn verdict_as(&self, layout: &Layout, fields: &Fields<'_>) -> Verdict {
+        match self.judge(layout, fields, true) {
             Ok(session) => Verdict::Selected(session),
             Err(why) => why.into(),
         }
@@ -215,13 +232,13 @@ impl Selection {
 
     fn judge(
         &self,
-        layouts: &Layouts,
-        document: &RawDocument,
+        layout: &Layout,
+        fields: &Fields<'_>,
         counts: bool,
     ) -> Result<Session, Unselected> {
-        let (layout, times) = (layouts.of(document), (self.now, self.cutoff));
+        let (document, times) = (fields.document, (self.now, self.cutoff));
         let Candidate { session, may_have_user } =
-            self.query.judge(layout, document, times, counts)?;
+            self.query.judge(layout, fields, times, counts)?;
         if !self.except.users.is_empty() {
             match &session.user {
                 Some(user) if self.except.users.contains(user) => return Err(Unselected::Other),

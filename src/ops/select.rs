@@ -11,7 +11,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::error::{Error, Result};
 use crate::model::filter::Filter;
-use crate::model::layout::{Layout, Layouts};
+use crate::model::layout::Layout;
 use crate::model::query::{Elsewhere, MOST_USERS, Met, Verdict};
 use crate::model::selection::{Keep, Ranked, Ranking, Ranks, Selection};
 use crate::model::session::Session;
@@ -20,10 +20,10 @@ use crate::server::reply::documents;
 use crate::store::{Batches, Reading, Store};
 
 /// The result of checking a batch of candidates.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Judged<T> {
-    /// The values taken from each selected session, in the order of reading.
-    pub selected: Vec<T>,
+    /// What was taken from the selected sessions, in the order of reading.
+    pub selected: T,
     /// The number of candidates.
     pub looked_at: u64,
     /// Sessions that have a user of the selection where the layout does not look.
@@ -33,19 +33,6 @@ pub struct Judged<T> {
     pub undecided: u64,
     /// Which of the users of the selection the selected sessions have.
     pub met: Met,
-}
-
-impl<T> Judged<T> {
-    /// A batch whose sessions needed no check.
-    pub fn of(selected: Vec<T>) -> Self {
-        Self {
-            looked_at: selected.len() as u64,
-            selected,
-            elsewhere: Elsewhere::default(),
-            undecided: 0,
-            met: Met::default(),
-        }
-    }
 }
 
 /// How to check a batch.
@@ -78,15 +65,35 @@ impl Store {
         reading: &Reading,
         selection: &Selection,
         take: impl Fn(&RawDocument, Session) -> T + Send + Sync + 'static,
+    ) -> Result<Judging<Vec<T>>> {
+        let push = move |taken: &mut Vec<T>, document: &RawDocument, session| {
+            taken.push(take(document, session));
+        };
+        self.gather(filter, reading, selection, push).await
+    }
+
+    /// The same, where `add` adds each selected session to what is gathered from its batch. Batches
+    /// are gathered on all cores, so this is the place for what takes time.
+    ///
+    /// # Errors
+    /// As for [`Store::judge`].
+    pub async fn gather<T: Default + Send + 'static>(
+        &self,
+        filter: impl Into<Filter>,
+        reading: &Reading,
+        selection: &Selection,
+        add: impl Fn(&mut T, &RawDocument, Session) + Send + Sync + 'static,
     ) -> Result<Judging<T>> {
         let filter = filter.into();
         let is_unfiltered = filter.is_everything();
         let batches = self.read(filter, reading).await?;
         let (layouts, selection) = (self.layouts().clone(), selection.clone());
         let judge = Arc::new(move |batch: &RawBatch| {
-            let members =
-                documents(batch).filter(|document| !is_unfiltered || layouts.describes(document));
-            judged(&layouts, &selection, members, &take)
+            let verdict = |document: &RawDocument| match is_unfiltered {
+                true => selection.verdict_of_any(&layouts, document),
+                false => Some(selection.verdict(&layouts, document)),
+            };
+            judged(&selection, documents(batch), verdict, &add)
         });
         Ok(Judging {
             batches,
@@ -207,21 +214,22 @@ impl<T: Send + 'static> Judging<T> {
     }
 }
 
-fn judged<'a, T>(
-    layouts: &Layouts,
+fn judged<'a, T: Default>(
     selection: &Selection,
-    members: impl Iterator<Item = &'a RawDocument>,
-    take: &impl Fn(&RawDocument, Session) -> T,
+    documents: impl Iterator<Item = &'a RawDocument>,
+    verdict: impl Fn(&RawDocument) -> Option<Verdict>,
+    add: &impl Fn(&mut T, &RawDocument, Session),
 ) -> Judged<T> {
-    let mut judged = Judged::of(Vec::new());
-    for document in members {
+    let mut judged = Judged::default();
+    for document in documents {
+        let Some(verdict) = verdict(document) else { continue };
         judged.looked_at += 1;
-        match selection.verdict(layouts, document) {
+        match verdict {
             Verdict::Selected(session) => {
                 if let (Some(users), Some(user)) = (&selection.query.users, &session.user) {
                     judged.met.add(users, user);
                 }
-                judged.selected.push(take(document, session));
+                add(&mut judged.selected, document, session);
             }
             Verdict::Elsewhere(places) => judged.elsewhere.add(places),
             Verdict::Undecided => judged.undecided += 1,

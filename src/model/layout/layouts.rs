@@ -9,6 +9,7 @@ use super::mend::{Fault, Mending};
 use super::rule::{Clock, Meaning, Rule};
 use super::states::ExpiredParts;
 use crate::error::{Error, Result};
+use crate::model::document::Fields;
 use crate::model::filter::{all, any};
 use crate::model::session::State;
 
@@ -88,16 +89,20 @@ impl Layouts {
 
     /// The layout of `document`; the first if it has none of them.
     pub fn of(&self, document: &RawDocument) -> &Layout {
+        self.of_fields(&Fields::of(document))
+    }
+
+    pub(crate) fn of_fields(&self, fields: &Fields<'_>) -> &Layout {
         // Nearly all collections have one layout, for which this check is free.
         match self.others.is_empty() {
             true => &self.first,
-            false => self.describing(document).unwrap_or(&self.first),
+            false => self.describing(fields).unwrap_or(&self.first),
         }
     }
 
-    /// The layout that describes `document`; `None` if it is not a session.
-    pub(crate) fn describing(&self, document: &RawDocument) -> Option<&Layout> {
-        self.iter().find(|layout| layout.describes(document))
+    /// The layout that describes the document; `None` if it is not a session.
+    pub(crate) fn describing(&self, fields: &Fields<'_>) -> Option<&Layout> {
+        self.iter().find(|layout| layout.describes_fields(fields))
     }
 
     /// Whether the states of their sessions can be decided.
@@ -115,7 +120,7 @@ impl Layouts {
 
     /// Whether `document` is a session of one of them.
     pub fn describes(&self, document: &RawDocument) -> bool {
-        self.describing(document).is_some()
+        self.describing(&Fields::of(document)).is_some()
     }
 
     /// The filter of their sessions, whatever their state; see [`Layout::membership`].

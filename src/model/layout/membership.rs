@@ -53,7 +53,7 @@ impl Layout {
     }
 
     /// The same of a document whose fields were found already.
-    pub(super) fn describes_fields(&self, fields: &Fields<'_>) -> bool {
+    pub(crate) fn describes_fields(&self, fields: &Fields<'_>) -> bool {
         let detect = &self.detect;
         let has_affixes = || match fields.find(&self.id.path) {
             Found::One(RawBsonRef::String(id)) => self.may_be_id(id),
@@ -61,9 +61,13 @@ impl Layout {
             Found::NotUtf8(id) => self.may_be_id(&id),
             _ => false,
         };
-        let has_type = |(path, types): (&FieldPath, &Vec<BsonType>)| match fields.find(path) {
-            Found::One(value) if type_is(value, types) => true,
-            found => is_among(found, types) && !self.reads_within(path),
+        let has_type = |(path, types): (&FieldPath, &Vec<BsonType>)| {
+            // Nearly all required fields are text, which is text even if it is not UTF-8.
+            types.contains(&BsonType::String) && fields.has_text(path)
+                || match fields.find(path) {
+                    Found::One(value) if type_is(value, types) => true,
+                    found => is_among(found, types) && !self.reads_within(path),
+                }
         };
         detect.require.iter().all(has_type)
             && !detect.forbid.iter().any(|path| !matches!(fields.find(path), Found::Missing))

@@ -28,7 +28,7 @@ impl Layout {
         let in_payload = |place: &UserPlace| matches!(place, UserPlace::Payload(_));
         let payload = all().any(in_payload).then(|| {
             let paths = all().map(UserPlace::path);
-            Partial::at(&self.payload, document, &fields, paths)
+            Partial::at(&self.payload, &fields, paths)
         });
         let first = |places: &[UserPlace]| {
             places.iter().find_map(|place| match place {

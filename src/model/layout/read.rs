@@ -17,35 +17,33 @@ impl Layout {
         let partial = Partial::whole(Cow::Borrowed(payload));
         let fields = Fields::of(document);
         let touched = first_instant(&self.touched, &fields);
-        self.session_of(document, &fields, touched, Some(&partial), cutoff)
+        self.session_of(&fields, touched, Some(&partial), cutoff)
     }
 
     /// The session in `document`, with its state at `cutoff`. Decodes only as much of the payload as
     /// the user requires.
     pub fn glance(&self, document: &RawDocument, cutoff: DateTime) -> Session {
-        self.look(document, cutoff).0
+        self.look(&Fields::of(document), cutoff).0
     }
 
     /// The same, with the decoded payload, if it was decoded.
     pub(crate) fn look<'a>(
         &self,
-        document: &'a RawDocument,
+        fields: &Fields<'a>,
         cutoff: DateTime,
     ) -> (Session, Option<Partial<'a>>) {
-        let fields = Fields::of(document);
-        let touched = first_instant(&self.touched, &fields);
+        let touched = first_instant(&self.touched, fields);
         let derived = self.derived_touch.as_ref().filter(|_| touched.is_none());
         let partial = (derived.is_some() || self.user_needs_payload()).then(|| {
             let paths = self.user.iter().map(UserPlace::path);
             let paths = paths.chain(derived.map(|derived| derived.lifetime.as_str()));
-            Partial::at(&self.payload, document, &fields, paths)
+            Partial::at(&self.payload, fields, paths)
         });
-        (self.session_of(document, &fields, touched, partial.as_ref(), cutoff), partial)
+        (self.session_of(fields, touched, partial.as_ref(), cutoff), partial)
     }
 
     fn session_of(
         &self,
-        document: &RawDocument,
         fields: &Fields<'_>,
         touched: Option<DateTime>,
         payload: Option<&Partial<'_>>,
@@ -60,7 +58,7 @@ impl Layout {
             touched: touched.or_else(derived),
             created: first_instant(&self.created, fields),
             user: self.user_in(fields, payload),
-            bytes: document.as_bytes().len() as u64,
+            bytes: fields.document.as_bytes().len() as u64,
         }
     }
 

@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use bson::RawDocument;
 use bson::raw::RawBsonRef;
 use serde_json::Value;
 
@@ -29,10 +28,9 @@ pub(crate) enum Partial<'a> {
 }
 
 impl<'a> Partial<'a> {
-    /// The payload of `document`, for looking up `paths`.
+    /// The payload of a document, for looking up `paths`.
     pub(crate) fn at<'p>(
         place: &PayloadPlace,
-        document: &RawDocument,
         fields: &Fields<'a>,
         paths: impl Iterator<Item = &'p str>,
     ) -> Self {
@@ -48,7 +46,7 @@ impl<'a> Partial<'a> {
                 return Self::Members(members);
             }
         }
-        Self::whole(Cow::Owned(decode(place, document)))
+        Self::whole(Cow::Owned(decode(place, fields.document)))
     }
 
     /// A payload that has already been decoded.

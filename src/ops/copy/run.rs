@@ -108,7 +108,7 @@ enum Source {
     /// As the server sends them, which decides everything.
     Plain(Batches),
     /// Judged or converted on all cores.
-    Judged(Judging<Taken>),
+    Judged(Judging<Vec<Taken>>),
 }
 
 /// A running copy. If it is dropped, the batches in flight finish unobserved.

@@ -10,6 +10,7 @@ use mongodb::raw_batch_cursor::RawBatch;
 
 use super::figures::{CreatedBy, Share, Span};
 use super::grid::{AGES, EXPIRIES, Grid, Group, HOUR};
+use crate::model::document::Fields;
 use crate::model::layout::Layout;
 use crate::model::session::{Session, State};
 use crate::server::reply::documents;
@@ -116,11 +117,12 @@ pub(super) fn counting(
     move |batch| {
         let mut part = Part::default();
         for document in documents(batch) {
-            let Some(layout) = layouts.describing(document) else {
+            let fields = Fields::of(document);
+            let Some(layout) = layouts.describing(&fields) else {
                 part.add_foreign(document);
                 continue;
             };
-            let (session, payload) = layout.look(document, now);
+            let (session, payload) = layout.look(&fields, now);
             let is_unreadable =
                 session.user.is_none() && payload.is_some_and(|payload| !payload.is_readable());
             part.add(Line::of(document, session, is_unreadable, (now, by)));

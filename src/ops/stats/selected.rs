@@ -27,24 +27,22 @@ impl Store {
         let by = self.created_by(now).await?;
         let layouts = self.layouts().clone();
         let mut counts = Counts::default();
-        let mut total = Judged::of(Vec::new());
+        let mut total = Judged::default();
         for part in self.parts(selection).await? {
             for filter in part.filter(&layouts)? {
-                let lines = {
+                let add = {
                     let layouts = layouts.clone();
-                    move |document: &RawDocument, session: Session| {
+                    move |part: &mut Part, document: &RawDocument, session: Session| {
                         let layout = layouts.of(document);
                         let is_unreadable = session.user.is_none()
                             && layout.user_needs_payload()
                             && layout.payload(document).error().is_some();
-                        Line::of(document, session, is_unreadable, (now, by))
+                        part.add(Line::of(document, session, is_unreadable, (now, by)));
                     }
                 };
-                let mut judging = self.judge(filter, &Reading::default(), selection, lines).await?;
+                let mut judging = self.gather(filter, &Reading::default(), selection, add).await?;
                 while let Some(judged) = judging.next().await? {
-                    let mut part = Part::default();
-                    judged.selected.into_iter().for_each(|line| part.add(line));
-                    counts.join(part);
+                    counts.join(judged.selected);
                     total.looked_at += judged.looked_at;
                     total.undecided += judged.undecided;
                     total.elsewhere.join(judged.elsewhere);

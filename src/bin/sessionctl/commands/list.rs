@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::args::{EveryArgs, Format, OTHERS, SelectionArgs};
 use crate::console::failure::{Doing as _, Exit, Failure};
-use crate::console::output::{Cell, Row, Rows, Shape};
+use crate::console::output::{Cell, Lines, Row, Rows, Shape};
 use crate::console::progress::Progress;
 use crate::console::text::sessions;
 use crate::context::{Context, Purpose};
@@ -207,15 +207,21 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let _cleared = progress.cleared();
     let full_ids = context.global.full_ids;
     let more_columns = More::of(&columns, store.namespace());
-    let take = {
+    let rows = rows.now(now);
+    // With a limit, only the printer knows which rows are printed.
+    let form = (limit == 0).then(|| rows.form());
+    let add = {
         let (layouts, more) = (store.layouts().clone(), more_columns.clone());
-        move |document: &RawDocument, session: Session| {
+        move |lines: &mut Lines, document: &RawDocument, session: Session| {
             let mut row = row(session, full_ids);
-            more.add(&mut row, layouts.of(document), document);
-            row
+            more.add(&mut row, &layouts, document);
+            match &form {
+                Some(form) => form.add(lines, row),
+                None => lines.rows.push(row),
+            }
         }
     };
-    let printer = Printer { limit, rows: rows.now(now), progress };
+    let printer = Printer { limit, rows, progress };
     let (sender, receiver) = mpsc::channel(AHEAD);
     let printing = tokio::task::spawn_blocking(move || printer.print(receiver));
     let read = async {
@@ -228,7 +234,8 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
                     more_columns.add_nothing(&mut row);
                     row
                 });
-                if sender.send(Judged::of(rows.collect())).await.is_err() {
+                let selected = Lines::of(rows.collect());
+                if sender.send(Judged { selected, ..Judged::default() }).await.is_err() {
                     break;
                 }
             }
@@ -240,7 +247,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
                 false => part.filter(store.layouts())?,
             };
             for filter in filters {
-                let mut judging = store.judge(filter, &reading, selection, take.clone()).await?;
+                let mut judging = store.gather(filter, &reading, selection, add.clone()).await?;
                 while let Some(judged) = judging.next().await? {
                     if sender.send(judged).await.is_err() {
                         return Ok(());
@@ -340,20 +347,22 @@ struct Printed {
 
 impl Printer {
     /// Prints the rows as they arrive.
-    fn print(mut self, mut batches: mpsc::Receiver<Judged<Row>>) -> Result<Printed, Failure> {
+    fn print(mut self, mut batches: mpsc::Receiver<Judged<Lines>>) -> Result<Printed, Failure> {
         let mut printed = Printed::default();
         while let Some(batch) = batches.blocking_recv() {
             let before = self.rows.printed();
             printed.elsewhere.join(batch.elsewhere);
             printed.undecided += batch.undecided;
             printed.met.join(batch.met);
-            for row in batch.selected {
+            let Lines { rows, text, count } = batch.selected;
+            for row in rows {
                 if self.limit > 0 && self.rows.printed() == self.limit {
                     self.rows.finish()?;
                     return Ok(Printed { rows: self.limit, more: true, ..printed });
                 }
                 self.rows.row(row)?;
             }
+            self.rows.lines(&text, count)?;
             self.progress.advance(self.rows.printed() - before);
         }
         let rows = self.rows.printed();

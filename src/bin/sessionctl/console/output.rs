@@ -16,11 +16,14 @@ use crate::console::json::pretty_text;
 
 mod fit;
 mod joined;
+mod lines;
 mod row;
 
 pub use fit::DISPENSABLE;
 use fit::fit;
 pub use joined::Joined;
+pub use lines::{Form, Lines};
+use lines::{csv, write_next};
 pub use row::{Cell, Row, tell_apart};
 
 /// Whether a command prints any number of rows, exactly one, or a stream of rows.
@@ -59,6 +62,7 @@ pub struct Rows<W: Write> {
     joined: Option<Arc<Joined>>,
     header: &'static [&'static str],
     columns: Vec<String>,
+    form: Arc<Form>,
     now: Option<DateTime>,
     printed: u64,
     written: u64,
@@ -88,6 +92,7 @@ impl<W: Write> Rows<W> {
             joined: None,
             header,
             columns: Vec::new(),
+            form: Arc::new(Form::new(style.format, Vec::new())),
             now: None,
             printed: 0,
             written: 0,
@@ -112,7 +117,13 @@ impl<W: Write> Rows<W> {
     /// Prints only these columns.
     pub fn columns(mut self, columns: &[String]) -> Self {
         self.columns = columns.to_vec();
+        self.form = Arc::new(Form::new(self.style.format, columns.to_vec()));
         self
+    }
+
+    /// How rows are written after the first ones, for the threads that read them.
+    pub fn form(&self) -> Arc<Form> {
+        Arc::clone(&self.form)
     }
 
     /// The server's clock, to which the table's times are relative.
@@ -146,6 +157,13 @@ impl<W: Write> Rows<W> {
         self.add(row).map_err(|error| Failure::stdout(&error))
     }
 
+    /// Prints rows that are written already.
+    pub fn lines(&mut self, text: &[u8], count: u64) -> Result<(), Failure> {
+        self.printed += count;
+        self.written += count;
+        self.out.write_all(text).map_err(|error| Failure::stdout(&error))
+    }
+
     fn add(&mut self, mut row: Row) -> io::Result<()> {
         self.printed += 1;
         let waits = self.style.format == Format::Table || self.written == 0;
@@ -153,24 +171,20 @@ impl<W: Write> Rows<W> {
             self.chunk.push(row);
             return if self.chunk.len() >= CHUNK { self.flush_chunk() } else { Ok(()) };
         }
-        self.show_as_much(&mut row);
+        row.show_as_much(self.id_bytes);
         self.write(&row)
-    }
-
-    fn show_as_much(&self, row: &mut Row) {
-        if let Some(bytes) = self.id_bytes {
-            row.short_ids().for_each(|id| id.show_as_much(bytes));
-        }
     }
 
     fn flush_chunk(&mut self) -> io::Result<()> {
         let mut rows = std::mem::take(&mut self.chunk);
-        rows.iter_mut().for_each(|row| self.show_as_much(row));
+        rows.iter_mut().for_each(|row| row.show_as_much(self.id_bytes));
         self.id_bytes = self.id_bytes.max(tell_apart(&mut rows));
         match self.style.format {
-            Format::Table => self.table(&rows),
-            _ => rows.iter().try_for_each(|row| self.write(row)),
+            Format::Table => self.table(&rows)?,
+            _ => rows.iter().try_for_each(|row| self.write(row))?,
         }
+        self.form.decide(self.id_bytes);
+        Ok(())
     }
 
     fn write(&mut self, row: &Row) -> io::Result<()> {
@@ -185,18 +199,19 @@ impl<W: Write> Rows<W> {
                     self.out.write_all(pretty_text(&row.json()).trim_end().as_bytes())
                 }
                 Shape::One => self.out.write_all(pretty_text(&row.json()).as_bytes()),
-                Shape::Many => {
-                    self.out.write_all(if first { b"[\n" } else { b",\n" })?;
+                Shape::Many if first => {
+                    self.out.write_all(b"[\n")?;
                     row.write_json(&mut self.out)
                 }
-                Shape::Stream | Shape::Lines => self.line(row),
+                Shape::Many => write_next(&mut self.out, Format::Json, row),
+                Shape::Stream | Shape::Lines => write_next(&mut self.out, Format::Ndjson, row),
             },
-            Format::Ndjson => self.line(row),
+            Format::Ndjson => write_next(&mut self.out, Format::Ndjson, row),
             Format::Csv => {
                 if first {
-                    self.csv(row.0.iter().map(|(key, _)| (*key).to_owned()).collect())?;
+                    csv(&mut self.out, row.0.iter().map(|(key, _)| (*key).to_owned()))?;
                 }
-                self.csv(row.0.iter().map(|(_, cell)| cell.csv()).collect())
+                write_next(&mut self.out, Format::Csv, row)
             }
         }?;
         // The reader of a stream needs each line immediately.
@@ -204,17 +219,6 @@ impl<W: Write> Rows<W> {
             Shape::Stream | Shape::Lines => self.out.flush(),
             Shape::Many | Shape::One => Ok(()),
         }
-    }
-
-    fn line(&mut self, row: &Row) -> io::Result<()> {
-        row.write_json(&mut self.out)?;
-        self.out.write_all(b"\n")
-    }
-
-    fn csv(&mut self, fields: Vec<String>) -> io::Result<()> {
-        let mut writer = csv::WriterBuilder::new().from_writer(&mut self.out);
-        writer.write_record(fields).map_err(io::Error::other)?;
-        writer.flush()
     }
 
     /// Ends the output, and prints buffered rows. An empty result is printed, too.
@@ -231,12 +235,11 @@ impl<W: Write> Rows<W> {
             (Format::Json, Shape::Many, 0) => self.out.write_all(b"[]\n")?,
             (Format::Json, Shape::Many, _) => self.out.write_all(b"\n]\n")?,
             (Format::Csv, Shape::Many | Shape::Stream | Shape::Lines, 0) if self.begins() => {
-                let picked = if self.columns.is_empty() {
-                    self.header.iter().map(|name| (*name).to_owned()).collect()
-                } else {
-                    self.columns.clone()
-                };
-                self.csv(picked)?;
+                let header = self.header.iter().map(|name| (*name).to_owned());
+                match self.columns.is_empty() {
+                    true => csv(&mut self.out, header)?,
+                    false => csv(&mut self.out, self.columns.iter().cloned())?,
+                }
             }
             _ => {}
         }

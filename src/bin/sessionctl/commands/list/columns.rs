@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bson::RawDocument;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
+use sessionctl::Layouts;
 use sessionctl::layout::UserPlace;
 use sessionctl::payload::{Payload, get, mask};
-use sessionctl::{Layout, Layouts};
 
 use crate::console::failure::{Exit, Failure};
 use crate::console::output::{Cell, Row};
@@ -129,7 +129,11 @@ impl More {
     }
 
     /// Adds their cells to the row of the session in `document`.
-    pub fn add(&self, row: &mut Row, layout: &Layout, document: &RawDocument) {
+    pub fn add(&self, row: &mut Row, layouts: &Layouts, document: &RawDocument) {
+        if self.columns.is_empty() {
+            return;
+        }
+        let layout = layouts.of(document);
         let has = |wanted: &[Column]| self.columns.iter().any(|(_, is)| wanted.contains(is));
         let origin = has(&[Column::Ip, Column::Agent]).then(|| layout.origin(document));
         let origin = origin.unwrap_or_default();

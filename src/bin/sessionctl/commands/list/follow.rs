@@ -189,7 +189,7 @@ impl Follower<'_> {
         let mut row = Row(cells);
         match &event.document {
             Some(document) => {
-                self.more.add(&mut row, self.store.layouts().of(document), document);
+                self.more.add(&mut row, self.store.layouts(), document);
             }
             None => self.more.add_nothing(&mut row),
         }

@@ -113,7 +113,14 @@ impl Row {
         Self(columns.iter().filter_map(pick).collect())
     }
 
-    pub(super) fn short_ids(&mut self) -> impl Iterator<Item = &mut ShortId> {
+    /// Shows at least this much of each id.
+    pub(super) fn show_as_much(&mut self, bytes: Option<usize>) {
+        if let Some(bytes) = bytes {
+            self.short_ids().for_each(|id| id.show_as_much(bytes));
+        }
+    }
+
+    fn short_ids(&mut self) -> impl Iterator<Item = &mut ShortId> {
         self.0.iter_mut().filter_map(|(_, cell)| match cell {
             Cell::Short(id) => Some(id),
             _ => None,
