@@ -65,6 +65,8 @@
 //! Deletes go through [`purge`], which repeats its condition in every delete, so a session that is
 //! renewed between the read and the delete survives.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 // Five layers, model <- server <- store <- ops <- app: each imports only from those to its left.
 mod app;
 pub mod error;

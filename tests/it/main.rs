@@ -20,6 +20,7 @@ mod proxy;
 mod rig;
 mod support;
 
+mod api;
 mod audit;
 mod axum_example;
 mod bad_input;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::deploy::tool;
+use crate::support::Program;
 
 const DOCKERFILE: &str = include_str!("../../src/bin/sessionctl/deploy/Dockerfile");
 
@@ -27,6 +28,52 @@ fn files(source: &str) -> Vec<PathBuf> {
         name.starts_with(before) && name.ends_with(after)
     };
     folder.map(|entry| entry.unwrap().path()).filter(fits).collect()
+}
+
+/// The files that `cargo publish` would upload.
+fn published() -> Vec<String> {
+    let list = ["package", "--list", "--locked", "--allow-dirty", "--offline"];
+    let listed = Program::cargo(&list).run().exits(0);
+    listed.stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_crate_holds_what_it_is_built_of_and_no_fixtures() {
+    let published = published();
+    let mut size = 0;
+    for file in &published {
+        let belongs = ["src/", "man/", "completions/", "tests/examples/"];
+        let is_single = !file.contains('/');
+        assert!(is_single || belongs.iter().any(|folder| file.starts_with(folder)), "{file}");
+        // Cargo makes some of them.
+        size += std::fs::metadata(top().join(file)).map_or(0, |file| file.len());
+    }
+    assert!(size < 5 << 20, "{size} bytes");
+    // Unit tests stand in files of their own where they read fixtures.
+    let is_test = |path: &str| path.ends_with("/tests.rs") || path.ends_with("/samples.rs");
+    let mut folders = vec![top().join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let path = path.strip_prefix(top()).unwrap().to_str().unwrap();
+            assert_ne!(published.iter().any(|file| file == path), is_test(path), "{path}");
+        }
+    }
+}
+
+#[test]
+fn docs_rs_shows_every_feature_but_the_command_line() {
+    let manifest: toml::Table = toml::from_str(include_str!("../../Cargo.toml")).unwrap();
+    let features = manifest["features"].as_table().unwrap().keys();
+    let wanted: Vec<_> =
+        features.filter(|name| !["default", "cli"].contains(&name.as_str())).collect();
+    let shown = metadata("docs")["rs"]["features"].as_array().unwrap().clone();
+    let shown: Vec<_> = shown.iter().map(|name| name.as_str().unwrap()).collect();
+    assert_eq!(shown, wanted);
 }
 
 #[test]

@@ -48,12 +48,14 @@ pub fn beaker(bytes: &[u8]) -> Decoded<Sealed> {
         }
     };
     let inner = BASE64.decode(sealed).unwrap_or_default();
-    match inner.first() {
-        Some(0x80) => reader.inside("pickle", &inner, read).map(Sealed::Value),
-        Some(b'{') => reader.inside("json", &inner, json::read).map(Sealed::Value),
-        Some(&ZLIB) if let Ok(json) = inflate(&reader, &inner) => {
-            reader.inside("json", &json, json::read).map(Sealed::Value)
-        }
+    let inflated = match inner.first() {
+        Some(&ZLIB) => inflate(&reader, &inner).ok(),
+        _ => None,
+    };
+    match (inner.first(), inflated) {
+        (Some(0x80), _) => reader.inside("pickle", &inner, read).map(Sealed::Value),
+        (Some(b'{'), _) => reader.inside("json", &inner, json::read).map(Sealed::Value),
+        (_, Some(json)) => reader.inside("json", &json, json::read).map(Sealed::Value),
         _ if sealed.len() > NONCE && sealed.iter().all(is_base64) => Ok(Sealed::Encrypted),
         _ => Err(reader.error("the session is not base64")),
     }
