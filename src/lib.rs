@@ -14,7 +14,8 @@
 //! # let binary = sessionctl::mongod::find_or_fetch(&mut |_| {})?;
 //! # let mongod = sessionctl::mongod::Mongod::start(&binary, Default::default())?;
 //! # let uri = mongod.uri();
-//! // As in express-mongodb: a collection, and how often to delete expired sessions.
+//! // As in express-mongodb: a collection, and how often to delete expired sessions. Dropping the
+//! // second value stops the periodic deletion.
 //! let (store, _clear_interval) = Store::builder()
 //!     .uri(&uri) // such as mongodb://localhost:27017
 //!     .database("shop")
@@ -35,7 +36,8 @@
 //! let mut session: serde_json::Value = store.get(id).await?.expect("it was just set");
 //! session["visits"] = 2.into();
 //! assert!(store.set_existing(id, &session, hour).await?);
-//! // A request that only reads renews the session, at most every five minutes.
+//! // A request that only reads renews the session, to an hour from now by the server's clock. Because
+//! // of touch_after, this is written at most every five minutes.
 //! assert!(store.touch(id, hour).await?);
 //!
 //! // A request that was in flight does not resurrect a logged-out session.

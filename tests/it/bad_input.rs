@@ -91,7 +91,7 @@ fn a_connection_string_in_the_wrong_place_is_not_repeated_with_its_password() {
         (&["list", "--user", &uri], 1),
         (&["list", "-d", &uri], 1),
         (&["list", "-c", &uri], 1),
-        (&["layouts", "show", &uri], 1),
+        (&["layouts", "show", &uri], 2),
         (&["completions", &uri], 2),
     ] {
         for verbose in [false, true] {
@@ -284,13 +284,13 @@ fn text_in_place_of_a_number_is_refused_in_plain_words() {
 #[test]
 fn an_unknown_layout_is_refused_before_anything_is_asked() {
     let run = without_server(&["list", "--layout", "connect-mango"], "mongodb://127.0.0.1:1");
-    let run = run.exits(1).fails_in_one_sentence();
+    let run = run.exits(2).fails_in_one_sentence();
     run.says("there is no layout named connect-mango").says("sessionctl layouts");
     // The name of a store is not that of its layouts.
     let run = without_server(&["list", "--layout", "connect-mongo"], "mongodb://127.0.0.1:1");
-    let run = run.exits(1).fails_in_one_sentence();
+    let run = run.exits(2).fails_in_one_sentence();
     run.says("did you mean connect-mongo-json, express-session-object or connect-mongodb?");
-    Program::new(&["layouts", "show", "nothing"]).run().exits(1).fails_in_one_sentence();
+    Program::new(&["layouts", "show", "nothing"]).run().exits(2).fails_in_one_sentence();
 }
 
 #[test]
@@ -482,7 +482,7 @@ fn hostile_text_on_the_command_line_reaches_no_terminal() {
         (&["list", "--layout-file", file.to_str().unwrap()], 1),
         (&["list", "--uri-file", HOSTILE], 1),
         (&["list", "--uri", HOSTILE], 1),
-        (&["layouts", "show", HOSTILE], 1),
+        (&["layouts", "show", HOSTILE], 2),
         (&["inspect", "--", HOSTILE], 1),
         (&["list", &format!("{HOSTILE}-unknown")], 1),
         (&["list", "--idle", HOSTILE], 2),

@@ -202,6 +202,21 @@ fn nothing_is_copied_without_a_confirmation_and_a_dry_run_says_what_would_be() {
 }
 
 #[test]
+fn the_question_of_a_copy_counts_the_expired_sessions_unless_the_selection_decides_it() {
+    let db = Db::new();
+    let expired = ["one", "two"].map(|id| connect_mongo(id, at(-60)));
+    db.insert("sessions", expired.into_iter().chain([connect_mongo("live", at(60))]));
+    let asked = |selection: &[&str], question: &str| {
+        let copy = ["copy", "--to-collection", "copies"];
+        db.sessionctl(&[&copy, selection].concat()).exits(3).says(question);
+    };
+    asked(&[], "copy 3 sessions (2 expired) from");
+    asked(&["--live"], "copy 1 live session from");
+    asked(&["--expired"], "copy 2 expired sessions from");
+    assert_eq!(db.collections(), ["sessions"]);
+}
+
+#[test]
 fn what_is_not_of_the_targets_layout_is_not_written_beside_its_sessions() {
     let db = Db::new();
     db.insert("sessions", [connect_mongo("a", at(60))]);

@@ -97,17 +97,15 @@ fn examples_of(path: &Path, uri: &str) -> usize {
 fn the_table_of_layouts_is_that_of_the_known_ones() {
     let list = |texts: &[String]| texts.join(", ");
     let row = |layout: &Layout| {
-        let index = layout.ttl_index.as_ref().map_or("none", |index| index.name.as_str());
+        let logout = if layout.is_ended_by_expiry() { "expire" } else { "purge" };
         format!(
-            "| `{}` | {} | `{}` | `{}` | `{index}` |\n",
+            "| `{}` | {} | `{}` | `{logout}` |\n",
             layout.name,
             list(&layout.stores),
             layout.collections.join("`, `"),
-            layout.expiry_path().unwrap_or("none"),
         )
     };
-    let head =
-        "| layout | written by | usual collection | expiry | TTL index |\n|---|---|---|---|---|\n";
+    let head = "| layout | written by | usual collection | logout |\n|---|---|---|---|\n";
     let wanted: String = Layout::known().iter().map(row).collect();
     let path = topic("layouts");
     let text = read(&path);

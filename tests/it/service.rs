@@ -122,7 +122,7 @@ fn options_beside_a_file_that_says_it_all_are_refused_rather_than_ignored() {
         let run = Program::new(&["sweep", "--config", "nowhere.toml", option]).run();
         run.exits(2).fails_in_one_sentence().says("--config");
     }
-    Program::new(&["sweep", "--config", "nowhere.toml"]).run().exits(1).says("nowhere.toml");
+    Program::new(&["sweep", "--config", "nowhere.toml"]).run().exits(2).says("nowhere.toml");
     Program::new(&["sweep", "--lease=9", "--no-lease"]).run().exits(2).fails_in_one_sentence();
 }
 

@@ -53,7 +53,7 @@ pub struct Global {
     )]
     pub collection: Vec<String>,
 
-    /// Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a
+    /// Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a
     /// collection with sessions of several layouts
     #[arg(
         long,
@@ -78,7 +78,8 @@ pub struct Global {
     )]
     pub layout_file: Option<PathBuf>,
 
-    /// Lifetime after the last touch, if neither the document nor a TTL index stores it
+    /// Session lifetime, counted from the last touch, for layouts that store it neither in the document
+    /// nor in a TTL index
     #[arg(
         long,
         global = true,
@@ -130,7 +131,8 @@ pub struct Global {
     #[arg(skip)]
     pub is_uri_typed: bool,
 
-    /// Print failures only: no notes, and no report in table format
+    /// Suppress notes, warnings and progress, and reports in table format; rows of data are still
+    /// printed
     #[arg(short, long, global = true, env = "SESSIONCTL_QUIET", hide_env = true, value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub quiet: bool,
 

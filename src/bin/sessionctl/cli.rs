@@ -30,8 +30,10 @@ mod mistyped;
     after_help = "Examples:
   sessionctl list
   sessionctl purge --expired
-  sessionctl sweep --interval 60
-  sessionctl list --help"
+  sessionctl sweep --interval 60s
+  sessionctl list --help
+
+Topics: sessionctl help lists them; start with sessionctl help recipes"
 )]
 pub struct Cli {
     #[command(flatten)]

@@ -241,7 +241,8 @@ fn exit_status(command: &Command) -> Roff {
 
 fn examples(command: &Command) -> Roff {
     let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-    let examples = help.strip_prefix("Examples:\n");
+    // What follows the examples, the way to the topics, is the section SEE ALSO.
+    let examples = help.strip_prefix("Examples:\n").and_then(|text| text.split("\n\n").next());
     let examples = examples.unwrap_or_else(|| panic!("{} has no examples", page(command)));
     let mut roff = Roff::new();
     roff.control("SH", ["EXAMPLES"]).control("nf", []);

@@ -350,7 +350,7 @@ impl Layouts {
     /// [`Error::Unsupported`], which names the layout.
     pub(crate) fn endings(&self, now: DateTime) -> Result<Vec<Document>> {
         let ending = |layout: &Layout| {
-            layout.ending(now).filter(|_| layout.checks_expiry_on_read).ok_or_else(|| {
+            layout.ending(now).filter(|_| layout.is_ended_by_expiry()).ok_or_else(|| {
                 Error::Unsupported(format!(
                     "the store of layout {} does not check the expiry when it reads a session, so \
                      an expired session can still log in until it is deleted",

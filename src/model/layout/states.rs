@@ -111,6 +111,11 @@ impl Layout {
         (state, expires)
     }
 
+    /// Whether an expiry in the past logs a user out. If not, only deleting the session does.
+    pub fn is_ended_by_expiry(&self) -> bool {
+        self.checks_expiry_on_read && !self.end.is_empty()
+    }
+
     /// The update that makes the store refuse a session from now on, or `None` if only deleting
     /// does. The expiry is set one day back, so that applications with a slow clock refuse it too.
     pub fn ending(&self, now: DateTime) -> Option<Document> {

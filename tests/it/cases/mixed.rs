@@ -266,7 +266,7 @@ fn layouts_that_can_describe_one_document_are_refused_together() {
     let twice = ["list", "--layout", "symfony", "--layout", "symfony"];
     db.sessionctl(&twice).exits(1).says("symfony and symfony");
     let unknown = ["list", "--layout", "symfony+nobody"];
-    db.sessionctl(&unknown).exits(1).says("no layout named nobody");
+    db.sessionctl(&unknown).exits(2).says("no layout named nobody");
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub struct SelectionArgs {
     #[arg(long, conflicts_with_all = ["user", "users_from", "except_user", "except_users_from", "keep"])]
     pub anonymous: bool,
 
-    /// Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH
+    /// Sessions whose payload matches EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH
     /// (present) or !PATH (absent); repeatable
     #[arg(long = "where", value_name = "EXPR", value_parser = condition)]
     pub payload: Vec<Where>,
@@ -87,7 +87,8 @@ pub struct SelectionArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
     pub active: Option<Duration>,
 
-    /// Allow for touches that the store has not written, up to DURATION; such as connect-mongo's touchAfter
+    /// Assume that a session may have been used up to DURATION after its recorded last touch; set it
+    /// to the store's touchAfter (connect-mongo), or to 0 if the store writes every touch
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true, requires = "touch")]
     pub touch_slack: Option<Duration>,
 
@@ -95,28 +96,29 @@ pub struct SelectionArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_negative_numbers = true)]
     pub older: Option<Duration>,
 
-    /// Spare the session ID; repeatable
+    /// Exclude the session ID; repeatable
     #[arg(long, value_name = "ID", value_parser = id, allow_hyphen_values = true)]
     pub except: Vec<String>,
 
-    /// Spare the sessions of USER; repeatable
+    /// Exclude the sessions of USER; repeatable
     #[arg(long, value_name = "USER", value_parser = user)]
     pub except_user: Vec<String>,
 
-    /// Spare the sessions of the users in FILE, one per line; - reads them from stdin
+    /// Exclude the sessions of the users in FILE, one per line; - reads them from stdin
     #[arg(long, value_name = "FILE")]
     pub except_users_from: Option<PathBuf>,
 
-    /// Of what is left, spare each user's N most recent sessions, and all sessions without a user
+    /// Exclude each user's N most recent sessions among those that match all other conditions, and
+    /// every session without a user
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
 
-    /// Write the users (or the ids, if no users are given) that match no session to FILE, one per
-    /// line
+    /// Write to FILE each given user that matches no session, one per line; without --user and
+    /// --users-from, each given id
     #[arg(long, value_name = "FILE", requires = "listed")]
     pub unmatched: Option<PathBuf>,
 
-    /// All sessions of the collection
+    /// All sessions of the collection; cannot be combined with other conditions
     #[arg(long, conflicts_with_all = OTHERS)]
     pub all: bool,
 }

@@ -38,7 +38,8 @@ pub use verify::VerifyArgs;
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct ApplyArgs {
-    /// Change nothing: show how many sessions match, some of them, and how they would be found
+    /// Change nothing: show the number of sessions that match, and up to five of them; with -v, also
+    /// the query plan
     #[arg(long)]
     dry_run: bool,
 

@@ -21,9 +21,9 @@ use verified::{Fault, Verified};
 
 /// Read and verify an audit file: who ended which sessions
 ///
-/// Each line of an audit file has the SHA-256 of the line before it. audit verifies this chain and
-/// prints the digest of the last line, the head. Keep the head elsewhere: only --head detects that
-/// lines were removed from the end. If the chain is broken, the exit code is 4.
+/// Each line of an audit file contains the SHA-256 of the previous line. audit verifies this chain and
+/// prints the digest of the last line, the head. Store the head in another place: only --head detects
+/// that the last lines were removed. If the chain is broken, the exit code is 4.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl audit /var/log/sessionctl.ndjson

@@ -6,7 +6,7 @@ use bson::DateTime;
 use serde_json::{Value, json};
 use sessionctl::copy::{Converter, Copied, Copy, Copying, Step};
 use sessionctl::purge::{Action, Pace, Purge};
-use sessionctl::{Error, Query, Selection, Store};
+use sessionctl::{Error, Query, Selection, State, Store};
 
 use super::apply::{ThrottleArgs, pause};
 use crate::args::SelectionArgs;
@@ -32,10 +32,12 @@ use target::TargetArgs;
 /// --to-layout the documents are copied byte for byte; with it each session is written as the store of that
 /// layout would write it, and sessions that cannot be carried over are counted by reason.
 ///
-/// A session that the target has already is replaced only if the target's is older: by its last touch,
-/// else by its expiry. So a copy can be interrupted and repeated. The indexes that the layout needs are
-/// created at the target first. See sessionctl help copy for what the application has to do so that
-/// its users stay logged in.
+/// If the target already has a session, copy replaces it only if the target's copy is older, by last
+/// touch or else by expiry. A copy can therefore be interrupted and repeated. The indexes that the
+/// layout needs are created at the target first. Expired sessions are copied as well, and the TTL index
+/// on the target deletes them; use --live to skip them.
+///
+/// The section WHAT THE APPLICATION HAS TO DO of sessionctl help copy explains how users stay logged in.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl copy --to-collection sessions_new --dry-run
@@ -235,6 +237,18 @@ async fn count(
     source.count_selected(&purge, |sessions| progress.advance(sessions)).await
 }
 
+/// How many of the selected sessions have expired, unless the selection says it already, or the payloads
+/// would have to be decoded once more.
+async fn count_expired(source: &Store, selection: &Selection) -> sessionctl::Result<Option<u64>> {
+    if selection.query.state.is_some() || selection.needs_payload() {
+        return Ok(None);
+    }
+    let query = Query { state: Some(State::Expired), ..selection.query.clone() };
+    let mut purge = Purge::new(selection.clone(), Action::Delete);
+    purge.selection = Selection { query, ..selection.clone() };
+    source.count_selected(&purge, |_| {}).await.map(Some)
+}
+
 /// The source has no sessions, and so no layout.
 async fn nothing_there(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let connection = context.connect().await?;
@@ -249,14 +263,18 @@ async fn confirm(
     args: &Args,
     prepared: &Prepared,
 ) -> Result<Confirmed, Failure> {
-    let Prepared { target, report, action, .. } = prepared;
+    let Prepared { source, target, copy, report, action, .. } = prepared;
     let beforehand = report.matched.and_then(Confirmed::by_count);
     let beforehand = beforehand.or_else(|| Confirmed::by_flag(args.yes));
     if beforehand.is_none() {
         let rights = ["find", "listIndexes", "insert", "update", "createIndex"];
         context.check_rights(target.connection(), target.name(), &rights, action).await?;
     }
-    let question = Question::YesNo(report.question());
+    let expired = match beforehand {
+        Some(_) => None,
+        None => count_expired(source, &copy.selection).await.doing(action)?,
+    };
+    let question = Question::YesNo(report.question(expired));
     ask(beforehand, question, args.selection.reads_stdin(), &context.signals).await
 }
 

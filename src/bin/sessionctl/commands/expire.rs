@@ -14,8 +14,12 @@ use crate::context::Context;
 /// expire fails and changes nothing: use purge instead. An archive holds the sessions as they were:
 /// restore undoes an expire with it.
 ///
-/// With --hold, the command keeps running and expires each matching session that is created or comes
-/// back, until the time is over or a signal arrives. It states at its start how fast it is.
+/// If the last touch of a session is derived from its expiry, list shows an earlier TOUCHED
+/// afterwards: see sessionctl help layouts.
+///
+/// With --hold, the command keeps running and expires every matching session that is created or
+/// written back, until the time is over or a signal arrives. It first prints how soon such a session
+/// is ended.
 ///
 /// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, midnight UTC), or a
 /// duration from now (-7d, +1h). A DURATION is a number of seconds, or has units: 90s, 15m, 1d12h.
@@ -25,7 +29,7 @@ use crate::context::Context;
   sessionctl expire --user 42 --yes
   sessionctl expire --user 42 --hold 1h
   sessionctl expire --users-from leaked.txt --archive undo.bson.zst
-  sessionctl expire --live --idle 8h")]
+  sessionctl expire --live --idle 8h --touch-slack 0")]
 pub struct Args {
     #[command(flatten)]
     pub selected: selected::Args,

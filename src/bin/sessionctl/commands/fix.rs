@@ -14,7 +14,7 @@ use crate::context::users::Seen;
 use crate::context::words::Words;
 use crate::context::{Context, Purpose};
 
-/// Repair the expiries of sessions that would never be deleted
+/// Repair expiries that keep sessions from being deleted
 ///
 /// Each update repeats its condition, so a session that its store writes in the meantime is not changed.
 /// fix asks before it changes anything; without a terminal, it requires --yes. An archive holds the

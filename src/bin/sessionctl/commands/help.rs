@@ -11,7 +11,7 @@ use crate::help::{TOPICS, Topic};
 /// Print the help of a command, or explain a topic
 ///
 /// On a terminal, topics are shown through $PAGER, or less, or more. If a command and a topic share a
-/// name, both are shown. Each topic is also a man page, such as man sessionctl-rights.
+/// name, both are shown, the topic first. Each topic is also a man page, such as man sessionctl-rights.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl help purge
@@ -36,17 +36,19 @@ pub fn run(args: &Args, global: &Global, mut definition: clap::Command) -> Resul
         [name] => Topic::named(name),
         _ => None,
     };
-    let mut text = help_of(&args.names, &mut definition, look).unwrap_or_default();
+    let mut help = help_of(&args.names, &mut definition, look).unwrap_or_default();
     let Some(topic) = topic else {
         if args.names.is_empty() {
-            text.push_str(&topics(look));
+            help.push_str(&topics(look));
         }
-        return output::text(&text).map(|()| Exit::Done);
+        return output::text(&help).map(|()| Exit::Done);
     };
-    if !text.is_empty() {
+    let mut text = render(&format!("## {}\n{}", topic.summary(), topic.body()), look);
+    if !help.is_empty() {
+        text.push_str(&render(&format!("\n## The command {}\n", topic.name), look));
         text.push('\n');
+        text.push_str(&help);
     }
-    text.push_str(&render(&format!("## {}\n{}", topic.summary(), topic.body()), look));
     pager::show(&text).map(|()| Exit::Done)
 }
 

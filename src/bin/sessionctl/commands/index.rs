@@ -14,7 +14,7 @@ mod steps;
 
 use looked::{Change, Confirming, Looked, Which, look, print};
 
-/// Manage the TTL index, by which the server deletes expired sessions
+/// Manage the TTL index, with which the server deletes expired sessions
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl index status
@@ -40,7 +40,7 @@ enum Command {
     },
     /// Create the TTL index, or convert a matching plain index
     ///
-    /// Any other index in its place is reported and not changed: see index replace. Once the
+    /// If another index is in the way, install reports it and changes nothing: see index replace. Once the
     /// index exists, the server deletes all expired sessions. If there are any, install reports how many
     /// and asks first; without a terminal, it requires --yes. The server's deletes cannot be throttled, so if more
     /// than 10,000 sessions are expired, install purges them before it creates the index.
@@ -51,8 +51,8 @@ enum Command {
     Install(Change),
     /// Replace a TTL index that differs from the one that the layout needs
     ///
-    /// replace reports how many sessions the server will then delete, and how many of them the existing
-    /// index would keep. The namespace must be typed, or pass --yes. If the server would delete more than
+    /// Before replacing, it reports how many sessions the server will delete, and how many of those the
+    /// existing index would have kept. The namespace must be typed, or pass --yes. If the server would delete more than
     /// 10,000 sessions, replace purges them first.
     #[command(after_help = "Examples:
   sessionctl index replace

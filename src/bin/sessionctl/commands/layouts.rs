@@ -14,7 +14,8 @@ use crate::context::Context;
 /// List the built-in layouts, print one, or draft one
 ///
 /// A layout describes how one session store writes its documents: where the id, the payload, the
-/// expiry, the last touch and the user are.
+/// expiry, the last touch and the user are. The column logout names the command that logs a user out:
+/// expire, or purge for a store that does not check the expiry when it reads a session.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl layouts
@@ -50,8 +51,9 @@ enum Command {
 }
 
 /// The columns of the table; the other formats print the whole row.
-const TABLE: [&str; 3] = ["layout", "expiry", "stores"];
-const HEADER: &[&str] = &["layout", "collections", "id", "payload", "expiry", "user", "stores"];
+const TABLE: [&str; 4] = ["layout", "expiry", "logout", "stores"];
+const HEADER: &[&str] =
+    &["layout", "collections", "id", "payload", "expiry", "user", "stores", "logout"];
 
 impl Args {
     /// Whether the subcommand reads documents.
@@ -98,6 +100,14 @@ pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// The command that logs a user out of this store.
+fn logout(layout: &Layout) -> &'static str {
+    match layout.is_ended_by_expiry() {
+        true => "expire",
+        false => "purge",
+    }
+}
+
 fn row(layout: &Layout) -> Row {
     let rule = &layout.expiry[0];
     let kind = match rule.kind {
@@ -117,5 +127,6 @@ fn row(layout: &Layout) -> Row {
         ("expiry", Cell::Text(kind)),
         ("user", Cell::maybe(layout.user.first(), |place| Cell::Text(place.to_string()))),
         ("stores", texts(&layout.stores)),
+        ("logout", Cell::Text(logout(layout).to_owned())),
     ])
 }

@@ -22,15 +22,16 @@ use columns::More;
 
 /// List sessions
 ///
-/// Without a selection, all sessions are listed, in storage order. A table shows the first 50; the
-/// other formats print all of them as they are read.
+/// Without a selection, all sessions are listed, in storage order ($natural). A table shows the first
+/// 50; the other formats print all of them as they are read.
 ///
-/// Ids are shortened. Ids that begin alike are lengthened until each is unique among the rows shown, up
-/// to half of the id. In json, ndjson and csv, the first 1,000 rows decide the length of the others.
+/// Ids are shortened to 12 characters, or more where that is needed to keep the rows distinct, but never
+/// to more than half of the id. In json, ndjson and csv, the length is fixed after 1,000 rows, so later
+/// short ids may not be unique.
 ///
 /// With --follow, sessions are listed as they change, from now on. The columns time and event come
-/// first: event is created, renewed (its document was written), ended (written, and expired since)
-/// or removed. When only the expiry of a session passes, its document does not change, so there is
+/// first: event is created, renewed (its document was written), ended (rewritten with an expiry in
+/// the past) or removed. When only the expiry of a session passes, its document does not change, so there is
 /// no event until it is removed. json prints one object per line, and --limit ends it after N
 /// events.
 ///
@@ -47,7 +48,7 @@ pub struct Args {
     #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<u64>,
 
-    /// Sort by KEY [default: storage order, which is fastest]
+    /// Sort by KEY [default: storage order ($natural), which is fastest]
     #[arg(long, value_enum, value_name = "KEY")]
     sort: Option<Sort>,
 
@@ -56,7 +57,7 @@ pub struct Args {
     reverse: bool,
 
     /// Print only these columns, in this order. payload.PATH is the value at PATH of the payload,
-    /// with secrets masked; ip and agent are read where the layout says
+    /// with secrets masked; ip and agent are at the places that the layout defines
     #[arg(long, value_delimiter = ',', value_name = "NAME,...", value_parser = columns::Parser)]
     columns: Vec<String>,
 
@@ -64,7 +65,8 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["sort", "reverse", "foreign", "keep", "unmatched", "every_collection"])]
     pub follow: bool,
 
-    /// List foreign documents instead: documents of the collection that are not sessions
+    /// List foreign documents instead: documents of the collection that are not sessions. Their ids may
+    /// be secrets too, and are shortened unless --full-ids is given
     #[arg(long, conflicts_with_all = OTHERS.iter().chain(&["touch_slack", "all", "sort"]))]
     foreign: bool,
 

@@ -13,8 +13,8 @@ use crate::context::selected::written;
 /// Delete sessions, in batches
 ///
 /// Each delete repeats its condition, so a session that is renewed in the meantime survives. purge
-/// asks before it deletes anything. Without a terminal, --expired needs no confirmation, and any other
-/// selection requires --yes.
+/// asks before it deletes anything. Without a terminal, --expired (with or without other conditions)
+/// needs no confirmation; other selections require --yes.
 ///
 /// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, midnight UTC), or a
 /// duration from now (-7d, +1h). A DURATION is a number of seconds, or has units: 90s, 15m, 1d12h.
@@ -23,7 +23,7 @@ use crate::context::selected::written;
   sessionctl purge --expired
   sessionctl purge --expired --dry-run -o json
   sessionctl purge --user 42 --yes
-  sessionctl purge --idle 90d")]
+  sessionctl purge --idle 90d --touch-slack 0")]
 pub struct Args {
     #[command(flatten)]
     pub selected: selected::Args,

@@ -29,16 +29,20 @@ use source::Source;
 
 /// Restore sessions from an archive, or undo an expire or a fix
 ///
-/// Sessions that purge archived are inserted into the collection in -d and -c, which is created if it
-/// does not exist. A session whose id already exists is skipped, so a restore can be repeated. If an
+/// An archive written by purge is inserted into the collection given by -d and -c, which is created if
+/// it does not exist. A session whose id already exists is skipped, so a restore can be repeated. If an
 /// archive contains a deleted session twice, the first copy counts. Expired sessions are inserted too; the
 /// next sweep or a TTL index removes them again.
 ///
-/// Sessions that expire or fix archived become what they were, unless they changed since; those that a
-/// TTL index or a sweeper has removed are inserted. Of a session that was changed twice, the last copy
-/// counts. The question and --dry-run count each kind.
+/// An archive written by expire or fix undoes that command: each session gets back its archived
+/// document, unless it changed since. Sessions that were deleted since, by a TTL index or a sweeper, are
+/// inserted. If the archive contains a changed session twice, the last copy counts. The prompt and
+/// --dry-run report both counts.
 ///
-/// A selection restores only the sessions that match, judged by the documents in the archive.
+/// With --archive-append, one archive can hold the sessions of several commands. Each session is then
+/// restored as the command that archived it requires.
+///
+/// With a selection, only archived sessions that match it are restored.
 ///
 /// The name of FILE ends in .bson or .ndjson, optionally followed by .gz or .zst. Pass - to read ndjson
 /// from stdin, such as the output of sessionctl inspect --raw -o ndjson.
@@ -58,7 +62,7 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
 
-    /// Insert nothing: leave sessions alone that were removed since
+    /// Do not insert sessions that were deleted since
     #[arg(long)]
     only_present: bool,
 
@@ -68,7 +72,7 @@ pub struct Args {
     #[command(flatten)]
     audit: AuditArgs,
 
-    /// Sessions per batch
+    /// Process N sessions per batch
     #[arg(long, value_name = "N", default_value_t = BATCH_SIZE, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     batch_size: u32,
 

@@ -34,16 +34,17 @@ use view::{Act, View};
 /// top shows the number of sessions in each state, how many are created and removed per second, the
 /// newest sessions, and what the TTL monitor and the sweepers do.
 ///
-/// Keys: arrows or j and k move, Enter inspects a session, / filters by user or by the beginning of an
-/// id, s filters by state, x logs the selected session out after a confirmation, p pauses, + and - change
-/// the interval, ? shows help, and q, Esc or Ctrl-C quit.
+/// Keys: arrows, j, k, PgUp, PgDn, Home and End move, Enter inspects a session, / filters by user or by
+/// an id prefix of at least 8 characters, s filters by state, x or d logs the selected session out after
+/// a confirmation, p pauses, + refreshes half as often, - twice as often, ? shows help, and q, Esc or
+/// Ctrl-C quit.
 ///
-/// The rates cover the last ten seconds. Created sessions are those stored since the last refresh, by
-/// storage order. Removed sessions are the created ones minus the growth of the collection. The states
+/// The rates cover the last ten seconds. Created counts sessions added at the end of the storage order
+/// ($natural) since the last refresh. Removed is that number minus the growth of the collection. The states
 /// are counted with the index on the expiry if there is one, otherwise by scanning the collection (a
 /// sample of it above two million sessions); after each count, top pauses counting for ten times as long
 /// as the count took. The deletes of the TTL monitor are the server's own counter, for all collections.
-/// Whatever this login may not read is shown as unknown.
+/// Values that this login lacks the rights to read are shown as unknown.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl top
@@ -51,7 +52,7 @@ use view::{Act, View};
   sessionctl top --audit /var/log/sessionctl.ndjson")]
 pub struct Args {
     /// Refresh every DURATION
-    #[arg(long, value_name = "DURATION", default_value = "2", value_parser = interval, allow_negative_numbers = true)]
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = interval, allow_negative_numbers = true)]
     interval: Duration,
 
     #[command(flatten)]

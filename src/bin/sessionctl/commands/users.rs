@@ -13,8 +13,7 @@ use crate::context::{Context, Purpose};
 /// List who has sessions: one row per user, those with the most sessions first
 ///
 /// Reads and decodes every session of the selection, so the numbers are exact. A table shows the
-/// first 50 users; the other formats print all of them, which takes about 150 bytes of memory per
-/// user. A user is first seen at the earliest creation and last seen at the latest touch. ips and
+/// first 50 users; the other formats print all of them. A user is first seen at the earliest creation and last seen at the latest touch. ips and
 /// agents count the addresses and user agents of the sessions, if the layout defines where these
 /// are.
 ///

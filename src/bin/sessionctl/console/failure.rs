@@ -99,7 +99,11 @@ impl Failure {
         Self {
             sentence: format!("could not {action}: {}", why(error)),
             hint: hint(error),
-            exit: Exit::Failed,
+            // A name that does not exist is wrong as typed: to try again cannot help.
+            exit: match error {
+                Error::UnknownLayout(_) => Exit::Usage,
+                _ => Exit::Failed,
+            },
             details: error.driver().map(|driver| format!("{driver:?}")),
             silent: false,
         }

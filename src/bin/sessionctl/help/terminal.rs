@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use console::Style;
 
 use super::markdown::{Block, Line, Span, blocks, plain};
@@ -15,6 +15,10 @@ pub struct Look {
 }
 
 const INDENT: &str = "    ";
+/// The space that each column of a table has beside its text.
+const PADDING: usize = 2;
+/// A column that has to break its words is not narrower than this.
+const NARROWEST: usize = 6;
 
 /// A Markdown text, wrapped.
 pub fn render(text: &str, look: Look) -> String {
@@ -111,7 +115,8 @@ impl Look {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).force_no_tty();
         table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(u16::try_from(self.width - INDENT.len()).unwrap_or(u16::MAX));
+        let width = self.width - INDENT.len();
+        table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
         let texts = |line: &[Line]| line.iter().map(|cell| plain(cell)).collect::<Vec<_>>();
         if head.iter().any(|cell| !cell.is_empty()) {
             table.set_header(texts(head).into_iter().map(|cell| cell.to_uppercase()));
@@ -119,6 +124,7 @@ impl Look {
         rows.iter().for_each(|row| {
             table.add_row(texts(row));
         });
+        table.set_constraints(whole_words(head, rows, width));
         let indented = |line: String| {
             format!("{INDENT}{}", line.strip_prefix(' ').unwrap_or(&line)).trim_end().to_owned()
         };
@@ -126,9 +132,47 @@ impl Look {
     }
 }
 
+/// Keeps each column at least as wide as its longest word, because what is copied from a table is a
+/// whole name. Where that leaves no room, the columns on the right break their words.
+fn whole_words(head: &[Line], rows: &[Vec<Line>], width: usize) -> Vec<ColumnConstraint> {
+    let longest = |at: usize| {
+        let rows = std::iter::once(head).chain(rows.iter().map(Vec::as_slice));
+        let cells = rows.filter_map(|row| row.get(at));
+        let words = cells.filter_map(|cell| plain(cell).split(' ').map(str::len).max());
+        words.max().unwrap_or(0)
+    };
+    let columns = head.len();
+    let mut left = width.saturating_sub(columns * (PADDING + NARROWEST));
+    (0..columns)
+        .map(|at| {
+            let more = longest(at).saturating_sub(NARROWEST);
+            let granted = if more <= left { more } else { 0 };
+            left -= granted;
+            let narrowest = NARROWEST.min(longest(at)) + granted;
+            ColumnConstraint::LowerBoundary(Width::Fixed(u16::try_from(narrowest).unwrap_or(0)))
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_name_in_a_table_of_a_topic_is_broken_at_the_usual_width() {
+        for topic in super::super::TOPICS {
+            let shown = render(topic.body(), Look { width: 100, color: false });
+            for block in blocks(topic.body()) {
+                let Block::Table { rows, .. } = block else { continue };
+                let cells = rows.iter().flatten().map(|cell| plain(cell));
+                for word in
+                    cells.flat_map(|cell| cell.split(' ').map(str::to_owned).collect::<Vec<_>>())
+                {
+                    assert!(shown.contains(&word), "{word} is broken in {}", topic.name);
+                }
+            }
+        }
+    }
 
     #[test]
     fn text_is_wrapped_at_the_width_and_code_stays_whole() {

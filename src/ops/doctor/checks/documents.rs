@@ -104,7 +104,7 @@ pub(super) fn anonymous(facts: &Facts) -> Result<Finding, Unknown> {
     if own > 0 && readable == 0 {
         return Err(Unknown::because("the payloads cannot be read"));
     }
-    let what = format!("{} of {readable} sessions examined have no user", looked.anonymous);
+    let what = format!("{} of {readable} randomly sampled sessions have no user", looked.anonymous);
     if readable < ENOUGH || looked.anonymous * 2 < readable {
         return Ok(Finding::pass(what));
     }

@@ -24,7 +24,7 @@ pub struct Args {
     #[command(flatten)]
     apply: ApplyArgs,
 
-    /// Spare sessions that expired less than DURATION ago
+    /// Count sessions that expired less than DURATION ago as live, so that --expired leaves them
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, allow_negative_numbers = true, help_heading = Reset)]
     grace: Duration,
 

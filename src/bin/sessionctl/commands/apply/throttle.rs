@@ -15,11 +15,11 @@ use crate::context::Context;
 #[group(skip)]
 #[command(next_help_heading = "Throttling")]
 pub struct ThrottleArgs {
-    /// Sessions per batch [default: 1000, or 5000 where no ids are needed]
+    /// Process N sessions per batch [default: 1000; 5000 when deleting by ranges of the expiry or of _id]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true)]
     pub batch_size: Option<u32>,
 
-    /// Batches in flight [default: 2 on a standalone, 8 on a replica set]
+    /// Run N batches at a time [default: 2 on a standalone, 8 on a replica set]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_JOBS)), allow_negative_numbers = true)]
     pub jobs: Option<u32>,
 

@@ -22,12 +22,12 @@ const BY_DEFAULT: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Default, clap::Args)]
 #[group(skip)]
 pub struct VerifyArgs {
-    /// Look again after DURATION, and end sessions that were written back; on a sharded cluster,
-    /// the default is 1s, because a chunk migration can make a write miss sessions
+    /// After DURATION, look for sessions that the application wrote back, and end (purge: delete) them
+    /// again [default on a sharded cluster: 1s, because chunk migrations can hide sessions from a write]
     #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true, help_heading = Reset)]
     verify: Option<Duration>,
 
-    /// Only report sessions that were written back
+    /// With --verify, report sessions that were written back, but leave them
     #[arg(long, requires = "verify", help_heading = Reset)]
     no_repeat: bool,
 }

@@ -8,7 +8,7 @@ use sessionctl::copy::{Copied, Loss};
 
 use crate::commands::apply::stopped;
 use crate::console::output::{Cell, Row};
-use crate::console::text::{elapsed, sessions};
+use crate::console::text::{elapsed, grouped, sessions};
 use crate::context::words::Words;
 
 pub const HEADER: &[&str] = &[
@@ -79,13 +79,16 @@ impl Report {
         format!("from {namespace} to {target}{at}")
     }
 
-    /// What is asked before anything is written.
-    pub fn question(&self) -> String {
+    /// The question before anything is written. It counts the expired sessions, because nobody would miss
+    /// them.
+    pub fn question(&self, expired: Option<u64>) -> String {
         let those = match self.matched {
             Some(matched) => self.words.counted(matched),
             None => "all sessions".to_owned(),
         };
-        format!("Copy {those} {}?", self.place())
+        let expired = expired.filter(|expired| *expired > 0);
+        let expired = expired.map(|some| format!(" ({} expired)", grouped(some)));
+        format!("Copy {those}{} {}?", expired.unwrap_or_default(), self.place())
     }
 
     /// What was done, or in a dry run would be, and what did not go as planned.

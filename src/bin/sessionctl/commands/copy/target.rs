@@ -11,10 +11,10 @@ use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::context::Context;
 use crate::input::read_text;
 
-/// The target. What is not given is as at the source.
+/// The target. It defaults to the source.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-#[command(next_help_heading = "Target (what is not given is as at the source)")]
+#[command(next_help_heading = "Target (defaults to the source)")]
 pub struct TargetArgs {
     /// Connection string of the target
     #[arg(

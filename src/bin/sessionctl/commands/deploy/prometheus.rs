@@ -18,8 +18,8 @@ const NAMESPACE: &str = r#"-d '{{ reReplaceAll "[.].*" "" $labels.namespace }}' 
 
 /// Print Prometheus alerts for expired sessions that remain and sweepers that fail
 ///
-/// The runbook of each alert is the sessionctl command to run first. It reads the connection string
-/// from the file in --uri-file.
+/// The runbook annotation of each alert is the sessionctl command to run first. That command reads the
+/// connection string from the file in --uri-file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl deploy prometheus > /etc/prometheus/rules/sessionctl.yml

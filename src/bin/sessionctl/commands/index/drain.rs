@@ -32,7 +32,8 @@ pub struct Drained {
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct DrainArgs {
-    /// Purge first even if the server would delete few sessions; index install then does not ask
+    /// Purge first even if 10,000 or fewer sessions are expired; index install then skips the
+    /// confirmation
     #[arg(long, conflicts_with = "no_drain")]
     drain: bool,
 

@@ -18,8 +18,8 @@ use crate::context::{Context, Purpose};
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[group(skip)]
 pub struct Which {
-    /// Use the index for idle sessions instead: it deletes sessions without an expiry that were idle
-    /// for DURATION
+    /// Act on the idle index instead: it deletes sessions without an expiry once they are idle for
+    /// DURATION
     #[arg(long, value_name = "DURATION", num_args = 0..=1, value_parser = interval, allow_negative_numbers = true)]
     pub idle: Option<Option<Duration>>,
 }

@@ -20,20 +20,23 @@ use crate::console::signals::Hangup;
 
 /// Purge expired sessions every interval, as a daemon
 ///
-/// The first pass starts at once, and then one every interval. SIGINT and SIGTERM end the sweeper after
+/// The first pass starts immediately; another starts every interval. SIGINT and SIGTERM end the sweeper after
 /// the running batch, with exit code 0. SIGUSR1 starts a pass now. With --config, SIGHUP reloads the
 /// file. The sweeper waits for a server that is unreachable, and for a collection that does not exist
 /// yet. Run any number of sweepers: the one that holds the lease works, and the others stand by.
 ///
+/// --idle compares the last touch that a session stores, and keeps a session that stores none. The touch
+/// of an endless session is never derived, because it has no expiry: sweep needs no --touch-slack.
+///
 /// A DURATION is a number of seconds, or has units, such as 90s, 15m, 7d or 1d12h.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  sessionctl sweep --interval 60
+  sessionctl sweep --interval 60s
   sessionctl sweep --once -q
   sessionctl sweep -c sessions -c admin_sessions --interval 5m --grace 10m
   sessionctl sweep --config /etc/sessionctl/sweep.toml --metrics 127.0.0.1:9464")]
 pub struct Args {
-    /// Start a pass every DURATION [default: 60]
+    /// Start a pass every DURATION [default: 60s]
     #[arg(long, value_name = "DURATION", env = "SESSIONCTL_INTERVAL", hide_env = true, value_parser = interval, allow_negative_numbers = true)]
     interval: Option<Duration>,
 
@@ -53,7 +56,7 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true)]
     idle: Option<Duration>,
 
-    /// Confirm --idle
+    /// Allow --idle
     #[arg(short, long, env = "SESSIONCTL_YES", hide_env = true, value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     yes: bool,
 
@@ -88,7 +91,7 @@ pub struct ServiceArgs {
     #[arg(long, value_name = "DURATION", default_value = "30s", env = "SESSIONCTL_LEASE", hide_env = true, value_parser = lease, allow_negative_numbers = true)]
     lease: Duration,
 
-    /// Sweep without a lease, even while other sweepers work
+    /// Sweep without a lease, at the same time as other sweepers
     #[arg(long)]
     no_lease: bool,
 

@@ -19,7 +19,7 @@ use crate::input::read_text;
 pub fn read(path: &Path, sweep: &Sweep) -> Result<Vec<Plan>, Failure> {
     let action = format!("could not use the configuration file {}", path.display());
     let text = read_text(path)
-        .map_err(|error| Failure::new(Exit::Failed, format!("{action}: {}", reason(&error))))?;
+        .map_err(|error| Failure::new(Exit::Usage, format!("{action}: {}", reason(&error))))?;
     let source = Source { action: &action, text: &text };
     let mut file = DeTable::parse(&text)
         .map_err(|error| source.failed(error.span(), first_line(&error)))?

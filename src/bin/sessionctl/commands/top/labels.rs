@@ -195,7 +195,9 @@ fn filter(view: &View, snapshot: &Snapshot) -> Option<Vec<Piece>> {
 /// The foot: the last result, a question, or the keys.
 pub fn foot(view: &View) -> String {
     match &view.mode {
-        Mode::Typing(typed) => format!("/{}_  (a user, or 8 characters of an id)", neutral(typed)),
+        Mode::Typing(typed) => {
+            format!("/{}_  (a user, or an id prefix of at least 8 characters)", neutral(typed))
+        }
         Mode::Question(_, asked) => format!("{} [y/N]", asked.text()),
         Mode::Inspect(..) | Mode::Help(_) => "j k scroll  q back".to_owned(),
         Mode::Rows if view.is_ending => "logging out".to_owned(),
@@ -214,10 +216,10 @@ pub fn help(view: &View) -> Vec<String> {
         "arrows j k      move; also PgUp PgDn Home End",
         "Enter           inspect the selected session, secrets masked",
         "x d             log the selected session out, after a confirmation",
-        "/               filter by user, or by the first 8 characters of an id",
+        "/               filter by user, or by an id prefix of at least 8 characters",
         "s               show only live, expired, endless or malformed; then all",
         "p               pause or resume",
-        "+ -             refresh half as often, twice as often",
+        "+ -             + refreshes half as often, - twice as often",
         "q Esc Ctrl-C    quit",
         "",
         "created, removed: per second, over the last 10 s, computed from the",
