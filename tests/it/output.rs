@@ -230,7 +230,7 @@ fn a_closed_stderr_changes_no_exit_code() {
         (&["list"][..], 0),
         (&["inspect", "--raw", "000001-x"], 0),
         (&["list", "no-such-id"], 1),
-        (&["list", "--layout", "none"], 1),
+        (&["list", "--layout", "none"], 2),
         (&["list", "--nonsense"], 2),
         (&["purge"], 2),
         (&["purge", "--live"], 3),

@@ -17,6 +17,8 @@ pub struct Look {
 const INDENT: &str = "    ";
 /// The space that each column of a table has beside its text.
 const PADDING: usize = 2;
+/// A longer word than this may be broken, so that it does not take the room of all others.
+const LONGEST: usize = 40;
 /// A column that has to break its words is not narrower than this.
 const NARROWEST: usize = 6;
 
@@ -139,7 +141,7 @@ fn whole_words(head: &[Line], rows: &[Vec<Line>], width: usize) -> Vec<ColumnCon
         let rows = std::iter::once(head).chain(rows.iter().map(Vec::as_slice));
         let cells = rows.filter_map(|row| row.get(at));
         let words = cells.filter_map(|cell| plain(cell).split(' ').map(str::len).max());
-        words.max().unwrap_or(0)
+        words.max().unwrap_or(0).min(LONGEST)
     };
     let columns = head.len();
     let mut left = width.saturating_sub(columns * (PADDING + NARROWEST));
@@ -168,7 +170,8 @@ mod tests {
                 for word in
                     cells.flat_map(|cell| cell.split(' ').map(str::to_owned).collect::<Vec<_>>())
                 {
-                    assert!(shown.contains(&word), "{word} is broken in {}", topic.name);
+                    let is_long = word.len() > LONGEST;
+                    assert!(is_long || shown.contains(&word), "{word} is broken in {}", topic.name);
                 }
             }
         }
