@@ -468,7 +468,7 @@ fn is_transient(error: &mongodb::error::Error) -> bool {
 /// The operating system's reason, without its error number.
 pub fn reason(error: &std::io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
         std::io::ErrorKind::Other => error.to_string(),
         kind => kind.to_string(),
     }

@@ -169,7 +169,7 @@ impl Connection {
         const LOOK: i64 = 5;
         let mut found = Vec::new();
         for name in self.collections().await? {
-            if let Ok(verdict) = self.judge(&name, LOOK, None).await
+            if let Ok(verdict) = self.judge(&name, (Purpose::Reading, LOOK), None).await
                 && verdict.1.is_sessions()
             {
                 found.push(verdict.1.namespace);
@@ -182,11 +182,11 @@ impl Connection {
     async fn judge(
         &self,
         collection: &str,
-        look: i64,
+        (purpose, look): (Purpose, i64),
         own: Option<&Layouts>,
     ) -> Result<(Vec<IndexSpec>, Verdict)> {
         let indexes = self.indexes(collection).await?.unwrap_or_default();
-        let sample = self.sample_with(collection, indexes.clone(), Purpose::Reading, look).await?;
+        let sample = self.sample_with(collection, indexes.clone(), purpose, look).await?;
         let by_own = own.map(|own| detect(&sample, &own.iter().cloned().collect::<Vec<_>>()));
         let whole =
             |verdict: &Verdict| matches!(verdict.certainty, Certainty::Certain | Certainty::Weak);
@@ -229,7 +229,8 @@ impl Connection {
         all_databases: bool,
         own: Option<&Layouts>,
     ) -> Result<Vec<Surveyed>> {
-        const LOOK: i64 = 50;
+        // As many as commands that write look at, so that both see the same.
+        const LOOK: i64 = 100;
         let databases = match all_databases {
             true => self.databases().await?,
             false => vec![self.database().to_owned()],
@@ -238,7 +239,8 @@ impl Connection {
         for database in databases {
             let connection = self.on(&database);
             for collection in connection.collections().await? {
-                let Ok((indexes, verdict)) = connection.judge(&collection, LOOK, own).await else {
+                let look = (Purpose::Changing, LOOK);
+                let Ok((indexes, verdict)) = connection.judge(&collection, look, own).await else {
                     continue;
                 };
                 if verdict.is_sessions() || verdict.accounts.is_some() {

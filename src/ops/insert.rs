@@ -50,7 +50,7 @@ impl Inserter {
     /// Inserts a batch, with retries. What was done counts also where it fails.
     ///
     /// # Errors
-    /// What is still wrong after several attempts, or at once what trying again cannot mend.
+    /// An error that several attempts did not overcome, or at once one that a retry cannot overcome.
     pub(crate) async fn insert(&self, batch: &[RawDocumentBuf]) -> (Inserted, Result<()>) {
         let mut done = Inserted { exact: true, ..Inserted::default() };
         let outcome = self.with_retries(batch, &mut done).await;

@@ -189,7 +189,7 @@ impl<T: Send + 'static> Judging<T> {
     /// The next batch, in the order of reading; `None` at the end.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the command cannot be sent or the server rejects it.
     pub async fn next(&mut self) -> Result<Option<Judged<T>>> {
         // One batch is read while the others are checked.
         while !self.ended && self.in_flight.has_room() {

@@ -135,6 +135,23 @@ fn the_audit_file_names_everybody_who_was_logged_out() {
 }
 
 #[test]
+fn a_restore_that_restores_nothing_names_no_user() {
+    let db = Db::new();
+    let (file, folder) = (File::new(), tempfile::tempdir().unwrap());
+    let archive = folder.path().join("gone.ndjson");
+    let archive = archive.to_str().unwrap();
+    db.insert("sessions", [of("asa", "1-", 3600), of("asa", "2-", 3600), of("cy", "3-", 3600)]);
+    db.sessionctl(&["purge", "--user", "asa", "--archive", archive, "--yes"]).exits(0);
+    let restore = ["restore", archive, "--audit", file.name(), "--yes"];
+    db.sessionctl(&restore).exits(0).prints("restored 2 sessions");
+    let users = || verify(&file, &["--users", "-o", "csv"]).exits(0).stdout.lines().count() - 1;
+    assert_eq!(users(), 1);
+    db.sessionctl(&restore).exits(0).prints("nothing to restore from");
+    assert_eq!(users(), 1);
+    verify(&file, &["--user", "cy"]).exits(0).says("no run contains sessions of user cy");
+}
+
+#[test]
 fn a_file_that_is_not_an_audit_file_is_not_called_intact() {
     let file = File::new();
     fs::write(&file.path, "some other file\n").unwrap();

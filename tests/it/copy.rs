@@ -197,7 +197,7 @@ fn nothing_is_copied_without_a_confirmation_and_a_dry_run_says_what_would_be() {
     let table = db.sessionctl(&["copy", "--to-collection", "copies", "--dry-run"]).exits(0);
     table.prints("would copy 3 sessions from ").never_shows("hunter2");
     let asked = db.command(&["copy", "--to-collection", "copies"]);
-    asked.on_terminal(&[("Continue?", "y\r")]).exits(0);
+    asked.on_terminal(&[("[y/N]", "y\r")]).exits(0);
     assert_eq!(db.count("copies", doc! {}), 3);
 }
 

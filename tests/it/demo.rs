@@ -71,7 +71,7 @@ fn without_a_terminal_it_leaves_by_itself_and_on_one_it_stays_until_ctrl_c() {
     let staying = demo(temporary.path(), &[]);
     // The last line that it prints.
     let mut staying = staying.start_on_terminal("stty rows 24 cols 80; exec $sessionctl");
-    staying.await_printed("The server stays up until Ctrl-C.");
+    staying.await_printed("The server runs until you press Ctrl-C.");
     // The last line of the tour works unchanged.
     let screen = staying.await_printed(" -d shop\r\n");
     let last = screen.lines().rev().find(|line| !line.trim().is_empty()).unwrap();

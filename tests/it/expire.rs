@@ -51,6 +51,24 @@ fn after_expire_no_store_lets_the_session_in_and_the_document_stays() {
 }
 
 #[test]
+fn sessions_that_have_expired_already_are_distinguished_from_unknown_ones() {
+    let db = Db::new();
+    let of = |n: i64, user: &str, expires| {
+        let payload = format!(r#"{{"cookie":{{}},"username":"{user}"}}"#);
+        doc! { "_id": format!("{n}{}", IDS[0]), "session": payload, "expires": expires }
+    };
+    db.insert("sessions", [of(1, "old", at(-60)), of(2, "old", at(-5)), of(3, "new", at(600))]);
+    let expire = |user| db.sessionctl(&["expire", "--user", user, "--yes"]).exits(0);
+    let namespace = format!("{}.sessions", db.name);
+    let old = "2 sessions of user old have already expired";
+    expire("old").prints(&format!("nothing to expire in {namespace}: {old}"));
+    expire("nobody").prints(&format!("no sessions of user nobody in {namespace}"));
+    expire("new").prints("expired 1 session of user new");
+    expire("new").prints("1 session of user new has already expired");
+    db.sessionctl(&["expire", "--expired", "--yes"]).exits(2).says("purge --expired");
+}
+
+#[test]
 fn what_is_expired_already_is_left_as_it_is() {
     let db = Db::new();
     let sessions = [at(600), at(-7), at(-600)];
@@ -89,10 +107,10 @@ fn ending_sessions_wants_a_confirmation() {
         .says("--yes");
     assert_eq!(db.find("sessions", doc! {}), before);
     let asked = db.command(&["expire", "--user", "42"]);
-    asked.on_terminal(&[("Continue?", "n\r")]).exits(3);
+    asked.on_terminal(&[("[y/N]", "n\r")]).exits(3);
     assert_eq!(db.find("sessions", doc! {}), before);
     let asked = db.command(&["expire", "--user", "42"]);
-    asked.on_terminal(&[("Continue?", "y\r")]).exits(0);
+    asked.on_terminal(&[("[y/N]", "y\r")]).exits(0);
     assert_ne!(db.find("sessions", doc! {}), before);
 }
 

@@ -203,13 +203,13 @@ fn nothing_is_mended_without_a_confirmation_and_a_dry_run_changes_nothing() {
     let before = db.find("sessions", doc! {});
     let namespace = format!("{}.sessions", db.name);
     let refused = db.sessionctl(&["fix", "expiry"]).exits(3).says("--yes").says(&namespace);
-    refused.says("2 sessions").says("note: 2 sessions will be expired once they are fixed");
+    refused.says("2 sessions").says("note: after the fix, 2 of these sessions are expired");
     let dry = db.sessionctl(&["fix", "expiry", "--dry-run", "-o", "json"]).exits(1).json();
     assert_eq!((&dry["matched"], &dry["mended"]), (&2.into(), &serde_json::Value::Null));
     assert_eq!(db.find("sessions", doc! {}), before);
-    db.command(&["fix", "expiry"]).on_terminal(&[("Continue?", "n\n")]).exits(3);
+    db.command(&["fix", "expiry"]).on_terminal(&[("[y/N]", "n\n")]).exits(3);
     assert_eq!(db.find("sessions", doc! {}), before);
-    db.command(&["fix", "expiry"]).on_terminal(&[("Continue?", "y\n")]).exits(1);
+    db.command(&["fix", "expiry"]).on_terminal(&[("[y/N]", "y\n")]).exits(1);
     assert_eq!(db.count("sessions", doc! { "expires": { "$type": "date" } }), 3);
 }
 
@@ -294,8 +294,11 @@ fn an_endless_session_ends_a_lifetime_after_its_last_touch_its_creation_or_now()
     );
     let before = at(0);
     let command = ["fix", "endless", "--lifetime", "7d", "--yes", "-o", "json"];
-    let report =
-        db.sessionctl(&command).exits(0).says("1 session will be expired once it is fixed").json();
+    let report = db
+        .sessionctl(&command)
+        .exits(0)
+        .says("after the fix, 1 of these sessions is expired")
+        .json();
     assert_eq!((&report["matched"], &report["mended"]), (&4.into(), &4.into()));
     let week = |date: DateTime| DateTime::from_millis(date.timestamp_millis() + 7 * 86_400_000);
     let date = |id: &str| *expiry(&db, id).as_datetime().unwrap();

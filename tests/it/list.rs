@@ -344,7 +344,7 @@ fn an_empty_collection_has_no_rows_and_is_fine() {
     assert_eq!(print("table"), "");
     db.sessionctl(&["list", "--live", "--user", "42"]).exits(0);
     // But an id that was named is not there.
-    db.sessionctl(&["list", &long_id("wanted")]).exits(1).says("could not find 1 id");
+    db.sessionctl(&["list", &long_id("wanted")]).exits(1).says("has the id");
 }
 
 #[test]

@@ -500,13 +500,13 @@ fn a_question_on_the_terminal_is_asked_with_count_and_namespace() {
     of_every_state(&db);
     let question = format!("Delete 2 expired sessions from {}.sessions?", db.name);
     let asked = db.command(&["purge", "--expired"]);
-    asked.on_terminal(&[(&question, ""), ("Continue?", "n\r")]).exits(3);
+    asked.on_terminal(&[(&question, ""), ("[y/N]", "n\r")]).exits(3);
     assert_eq!(db.count("sessions", doc! {}), 7);
     let asked = db.command(&["purge", "--expired"]);
-    asked.on_terminal(&[("Continue?", "maybe\r")]).exits(3);
+    asked.on_terminal(&[("[y/N]", "maybe\r")]).exits(3);
     assert_eq!(db.count("sessions", doc! {}), 7);
     let asked = db.command(&["purge", "--expired"]);
-    let run = asked.on_terminal(&[("Continue?", "y\r")]).exits(0);
+    let run = asked.on_terminal(&[("[y/N]", "y\r")]).exits(0);
     assert!(run.stdout.contains("0 of 2 ") && run.stdout.contains(" left"), "{run:#?}");
     assert_eq!(db.count("sessions", doc! {}), 5);
 }
@@ -529,7 +529,7 @@ fn an_interrupted_question_deletes_nothing() {
     let db = Db::new();
     of_every_state(&db);
     let asked = db.command(&["purge", "--live"]);
-    let run = asked.on_terminal(&[("Continue?", "\x03")]);
+    let run = asked.on_terminal(&[("[y/N]", "\x03")]);
     run.exits(130);
     assert_eq!(db.count("sessions", doc! {}), 7);
 }
@@ -540,7 +540,7 @@ fn with_ids_from_stdin_the_terminal_is_asked() {
     of_every_state(&db);
     let ask = |answer: &str| {
         db.command(&["purge", "-"])
-            .typed_on_terminal("printf 'live-42\\n' | $sessionctl", &[("Continue?", answer)])
+            .typed_on_terminal("printf 'live-42\\n' | $sessionctl", &[("[y/N]", answer)])
     };
     ask("n\r").exits(3);
     assert_eq!(db.count("sessions", doc! {}), 7);

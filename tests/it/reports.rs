@@ -59,7 +59,7 @@ fn a_report_is_a_sentence_to_a_person_and_all_keys_where_more_is_asked_for() {
     assert_eq!(run(&["index", "install"]), format!("created the TTL index of {namespace}"));
     assert_eq!(
         run(&["index", "install"]),
-        format!("{namespace} has the TTL index already; nothing was changed")
+        format!("{namespace} already has the TTL index; nothing was changed")
     );
     assert_eq!(
         run(&["index", "remove", "--yes"]),
@@ -88,7 +88,7 @@ fn a_question_comes_after_everything_that_can_fail() {
     let new = folder.path().join("new.bson");
     let question = format!("Delete 1 session of user u1 from {}.sessions?", db.name);
     let asked = db.command(&["purge", "--user", "u1", "--archive", new.to_str().unwrap()]);
-    asked.on_terminal(&[(&question, ""), ("Continue?", "n\r")]).exits(3);
+    asked.on_terminal(&[(&question, ""), ("[y/N]", "n\r")]).exits(3);
     assert!(!new.exists());
     assert_eq!(db.count("sessions", doc! {}), 1);
 }

@@ -163,8 +163,7 @@ fn nothing_is_restored_without_a_confirmation() {
         .says(&format!("restore 3 sessions from {} into {}.sessions", archived.path(), db.name))
         .says("--yes");
     assert!(!db.collections().contains(&"sessions".to_owned()));
-    let ask =
-        |answer| db.command(&["restore", archived.path()]).on_terminal(&[("Continue?", answer)]);
+    let ask = |answer| db.command(&["restore", archived.path()]).on_terminal(&[("[y/N]", answer)]);
     ask("n\r").exits(3);
     assert_eq!(db.count("sessions", doc! {}), 0);
     ask("y\r").exits(0);
@@ -256,7 +255,7 @@ fn a_file_that_is_not_an_archive_is_refused_before_the_server_is_contacted() {
     fs::create_dir(path("folder.bson")).unwrap();
     for (name, why) in [
         ("a.json", "has no valid extension: expected .bson or .ndjson"),
-        ("none.bson", "could not be opened: no such file or folder"),
+        ("none.bson", "could not be opened: no such file or directory"),
         ("folder.bson", "is not a regular file"),
     ] {
         let nowhere = ["restore", &path(name), "--yes", "--uri", "mongodb://127.0.0.1:1"];

@@ -41,8 +41,8 @@ fn a_whole_id_and_a_prefix_of_eight_characters_name_a_session() {
         let list = db.sessionctl(&["list", "-o", "json", typed]);
         let inspect = db.sessionctl(&["inspect", "-o", "json", typed]);
         if typed.len() < 8 {
-            list.exits(1).says("could not find 1 id");
-            assert_eq!(inspect.exits(1).says("could not find 1 id").json(), serde_json::json!([]));
+            list.exits(1).says("has the id");
+            assert_eq!(inspect.exits(1).says("has the id").json(), serde_json::json!([]));
         } else {
             assert_eq!(ids(&list.exits(0).json()), ["alpha-one000"]);
             assert_eq!(ids(&inspect.exits(0).json()), ["alpha-one000"]);
@@ -162,7 +162,7 @@ fn a_prefix_is_never_a_pattern() {
         [".*......", "^alpha-one", "alpha-o.e", "[a]lpha-one", "alpha-one$", "{\"$ne\":1}"]
     {
         let run = db.sessionctl(&["list", "-o", "json", "--", pattern]).exits(1);
-        assert_eq!(run.says("could not find 1 id").stdout, "[]\n", "{pattern}");
+        assert_eq!(run.says("has the id").stdout, "[]\n", "{pattern}");
     }
 }
 
@@ -250,7 +250,7 @@ fn a_short_prefix_is_looked_for_among_ids_of_any_type() {
     db.insert("sessions", (0..60).map(|n| legacy(long_id(&format!("other-{n}")).into())));
     let run = db.sessionctl(&["inspect", "-o", "json", "ab"]);
     assert!(run.stderr.contains("more than one") || run.code == Some(0), "{run:?}");
-    db.sessionctl(&["inspect", "zz"]).exits(1).says("could not find 1 id");
+    db.sessionctl(&["inspect", "zz"]).exits(1).says("has the id");
 }
 
 #[test]
@@ -262,5 +262,5 @@ fn sessions_whose_id_is_a_field_of_their_own_are_found_by_it() {
     let run = db.sessionctl(&["inspect", "-o", "json", "alpha-one"]).exits(0);
     assert_eq!(ids(&run.json()), ["alpha-one000"]);
     let key = session.get_object_id("_id").unwrap().to_hex();
-    db.sessionctl(&["inspect", &key]).exits(1).says("could not find");
+    db.sessionctl(&["inspect", &key]).exits(1).says("has the id");
 }

@@ -278,7 +278,7 @@ fn an_empty_collection_has_numbers_too() {
     );
     assert!(row["layout"].is_null() && row["mean_bytes"].is_null() && row["users"].is_null());
     assert_eq!(row["namespace"], format!("{}.sessions", db.name));
-    db.sessionctl(&["stats"]).exits(0).says("is empty");
+    db.sessionctl(&["stats"]).exits(0).says("has no documents");
     let named = numbers(&db, &["--layout", "better-auth"]);
     assert_eq!(
         (&named["sessions"], &named["layout"]),

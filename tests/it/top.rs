@@ -198,9 +198,9 @@ fn exactly_the_selected_session_is_logged_out_and_only_after_a_yes() {
     view.press(&["x"]);
     let screen = view.shows("[y/N]");
     let namespace = format!("{}.sessions", db.name);
-    let question = format!("Log out session live10000000 of user 42, {namespace}?");
+    let question = format!("Log out session live10000000 of user 42 in {namespace}?");
     assert!(screen.contains(&question), "{screen}");
-    assert!(screen.contains("This sets its expiry to the past"), "{screen}");
+    assert!(screen.contains("The document stays until"), "{screen}");
     view.press(&["n"]);
     view.shows("nothing was changed");
     assert_eq!(expiries(&db), before);

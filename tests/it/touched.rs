@@ -77,7 +77,9 @@ fn the_last_touch_follows_from_the_expiry_and_the_lifetime() {
         wanted[2].1 = text(given);
         assert_eq!(touched(&["--lifetime", "14d"]), wanted);
         let run = db.sessionctl(&["list", "-v"]).exits(0);
-        run.says("touched is derived if no field holds it: the expiry minus cookie.originalMaxAge");
+        run.says(
+            "where no field stores the last touch, it is the expiry minus cookie.originalMaxAge",
+        );
         db.sessionctl(&["list", "--sort", "touched"])
             .exits(1)
             .says("derived")

@@ -352,7 +352,7 @@ fn a_selection_restores_those_that_the_archive_itself_shows_to_match() {
     run(&["--idle", "1h"]).exits(1);
     run(&["--user-path", "nobody", "--user", "asa"]).exits(1).says("a user where the layout looks");
     run(&["--user", "asa", "--except", "zzzzzzzzz"]).exits(1).says("1 id of --except not found");
-    run(&["zzzzzzzzz"]).exits(1).says("could not find 1 id in ");
+    run(&["zzzzzzzzz"]).exits(1).says("no session of ");
     run(&["--keep", "1"]).exits(2);
     run(&["--user", "nobody"]).exits(0).prints("no sessions");
     assert_eq!(db.count("sessions", doc! {}), 0);

@@ -214,9 +214,9 @@ fn a_file_of_certificates_that_cannot_be_used_is_named_at_once() {
     );
     files.write("damaged.pem", &format!("{certificate}{}", key.replace('M', "!")));
     for (option, name, reason) in [
-        ("tlsCAFile", "missing.pem", "cannot be read: no such file or folder"),
+        ("tlsCAFile", "missing.pem", "cannot be read: no such file or directory"),
         ("tlsCAFile", "only-key.pem", "contains no PEM certificate"),
-        ("tlsCertificateKeyFile", "missing.pem", "cannot be read: no such file or folder"),
+        ("tlsCertificateKeyFile", "missing.pem", "cannot be read: no such file or directory"),
         ("tlsCertificateKeyFile", "only-certificate.pem", "contains no PEM private key"),
         ("tlsCertificateKeyFile", "only-key.pem", "contains no PEM certificate"),
         ("tlsCertificateKeyFile", "mismatch.pem", "does not match its certificate"),
@@ -361,7 +361,7 @@ fn the_reason_why_no_server_answers_is_reported() {
             "mongodb://nowhere.invalid",
             "w=1",
             "nowhere.invalid:27017",
-            "the host name has no address",
+            "the host name does not resolve",
         ),
         (&web, "w=1", &address.to_string(), "the service at this address is not MongoDB"),
         (&web, "tls=true", &address.to_string(), "the service at this address is not MongoDB"),

@@ -207,7 +207,8 @@ impl Began {
         batch.done = restored.inserted + restored.reverted;
         batch.spared = Some(restored.read.saturating_sub(batch.done));
         batch.exact = restored.exact;
-        for document in documents {
+        // A batch that wrote nothing ended no session of anybody.
+        for document in documents.iter().filter(|_| batch.done > 0) {
             let layout = layouts.map(|layouts| layouts.of(document));
             let path = layout.map_or("_id", |layout| &layout.id.path);
             batch.ids.extend(Key::at(document, path).or_else(|| Key::of(document)));
@@ -400,7 +401,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let args = |path: &Path| AuditArgs { audit: Some(path.to_owned()) };
         let missing = Audit::open(&args(&folder.path().join("none/audit")), &[]).unwrap_err();
-        assert!(missing.to_string().ends_with("none/audit: no such file or folder"), "{missing}");
+        assert!(
+            missing.to_string().ends_with("none/audit: no such file or directory"),
+            "{missing}"
+        );
         assert!(Audit::open(&args(folder.path()), &[]).is_err());
         let full = audit(Path::new("/dev/full"));
         let refused = full.before(&intent("a")).unwrap_err();

@@ -190,8 +190,8 @@ fn without_secrets(mut error: clap::Error, definition: &clap::Command) -> Refusa
         _ => return Refusal::Clap(error),
     };
     if argument == "--every-collection" {
-        let sentence = "--every-collection is for list, users, stats, doctor and purge --expired: user 42 \
-                        of one application is not user 42 of another";
+        let sentence =
+            "--every-collection works with list, users, stats, doctor and purge --expired only";
         return Refusal::Own(sentence.into(), "name each collection with -c");
     }
     let deploys = std::env::args_os().any(|word| word == "deploy");

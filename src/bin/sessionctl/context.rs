@@ -308,6 +308,11 @@ impl Context {
         Ok(store)
     }
 
+    /// The note about an empty collection.
+    pub fn has_no_documents(&self) -> String {
+        format!("the collection {} has no documents", self.collection())
+    }
+
     fn explain(&self, choice: &Choice, purpose: Purpose) {
         let verdict = match choice {
             Choice::Named { misnamed: Some(error), .. } => return self.note("warning", error),
@@ -320,11 +325,11 @@ impl Context {
                 self.note("note", format!("{verdict}; reading each session by its own layout"));
             }
             Certainty::Ambiguous if purpose == Purpose::Reading => {
-                let so = match verdict.together == verdict.candidates.len() {
-                    true => "so",
-                    false => "as the first",
+                let how = match verdict.together == verdict.candidates.len() {
+                    true => "ignoring the others",
+                    false => "using the first",
                 };
-                self.note("warning", format!("{verdict}; reading it {so}"));
+                self.note("warning", format!("{verdict}; {how}"));
             }
             Certainty::Weak if purpose == Purpose::Reading => self.note("warning", verdict),
             Certainty::Certain if self.global.verbose => say("note", verdict),

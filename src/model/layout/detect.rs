@@ -102,7 +102,11 @@ impl From<Verdict> for Error {
         if let Some(accounts) = verdict.accounts {
             return accounts.error(&verdict.namespace);
         }
-        let layouts = verdict.members().iter().map(|member| member.layout.name.clone()).collect();
+        // Of several that fit the same documents, none is more likely to be right.
+        let is_unclear = verdict.certainty == Certainty::Ambiguous
+            && verdict.together < verdict.candidates.len();
+        let members = verdict.members().iter().filter(|_| !is_unclear);
+        let layouts = members.map(|member| member.layout.name.clone()).collect();
         Self::Undetected { certainty: verdict.certainty, what: verdict.to_string(), layouts }
     }
 }
@@ -128,13 +132,14 @@ impl fmt::Display for Verdict {
                 write!(f, "{namespace} fits the layout {} only weakly", names.join(", "))
             }
             Certainty::Ambiguous if self.together == names.len() => {
-                write!(f, "only some documents of {namespace} fit a layout: {}", names.join(", "))
+                let names = names.join(", ");
+                write!(f, "only some documents of {namespace} have a known layout: {names}")
             }
             Certainty::Ambiguous => {
                 write!(f, "{namespace} fits more than one layout: {}", names.join(", "))
             }
             Certainty::Nothing => {
-                write!(f, "{namespace} fits no layout that sessionctl knows")?;
+                write!(f, "the documents of {namespace} match no known layout")?;
                 self.nearest.iter().try_for_each(|nearest| write!(f, " ({nearest})"))
             }
             Certainty::Accounts => self

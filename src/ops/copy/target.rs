@@ -20,7 +20,7 @@ impl Store {
     /// nothing may be written: then they count as the same.
     ///
     /// # Errors
-    /// What the connections meet.
+    /// If a command cannot be sent or the server rejects it.
     pub async fn is_same_as(&self, other: &Self, may_write: bool) -> Result<bool> {
         if self.namespace() != other.namespace() {
             return Ok(false);
@@ -51,7 +51,7 @@ impl Store {
     /// The lifetime that the TTL index of this collection says, where its layout has none of its own.
     ///
     /// # Errors
-    /// What the connection meets.
+    /// If the command cannot be sent or the server rejects it.
     pub async fn lifetime_of_index(&self) -> Result<Option<Duration>> {
         let Ok(status) = self.index_status(None).await else { return Ok(None) };
         let seconds = status.found.as_ref().and_then(IndexSpec::seconds);

@@ -289,7 +289,7 @@ impl Heartbeats {
     }
 }
 
-const NO_ADDRESS: &str = "the host name has no address";
+const NO_ADDRESS: &str = "the host name does not resolve";
 
 fn sorted(hosts: &str) -> Vec<&str> {
     let mut hosts: Vec<_> = hosts.split(',').collect();

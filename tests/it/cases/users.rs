@@ -212,8 +212,8 @@ fn one_of_fifty_thousand_sessions_with_the_user_elsewhere_is_found() {
             run.says("1 session has alice at account.id").says("with account.id, these");
         }
         // The rest of the selection applies, and `--user-path` decides about the places.
-        let expired = ["expire", "--user", "alice", "--expired", "--yes", "-o", "json"];
-        assert_eq!(db.sessionctl(&expired).exits(0).json()["expired"], 0);
+        let expired = ["purge", "--user", "alice", "--expired", "--yes", "-o", "json"];
+        assert_eq!(db.sessionctl(&expired).exits(0).json()["deleted"], 0);
         assert_eq!(live(&db), 50_000);
         db.sessionctl(&["expire", "--user", "alice", "--yes", "--user-path", "userId"]).exits(0);
         assert_eq!(live(&db), 49_999);

@@ -64,14 +64,17 @@ fn quiet_shows_failures_and_nothing_else() {
 }
 
 #[test]
-fn an_empty_collection_is_one_line_and_one_of_no_known_layout_a_warning() {
+fn an_empty_collection_is_one_line_and_one_of_no_known_layout_a_failure() {
     let db = Db::new();
     db.run(doc! { "create": "empty" });
     let run = db.sessionctl(&["doctor", "-c", "empty"]).exits(0);
     assert_eq!(run.stdout, format!("{}.empty is empty: there is nothing to check\n", db.name));
     db.insert("other", [doc! { "name": "x" }]);
-    let run = db.sessionctl(&["doctor", "-c", "other"]).exits(0);
-    assert!(run.stdout.contains("warn     no known layout fits the 1 document"), "{run:#?}");
+    let run = db.sessionctl(&["doctor", "-c", "other"]).exits(4);
+    assert!(
+        run.stdout.contains("fail     the document examined matches no known layout"),
+        "{run:#?}"
+    );
     assert_eq!(run.stdout.matches("--layout").count(), 1, "{run:#?}");
 }
 

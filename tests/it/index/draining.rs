@@ -44,7 +44,7 @@ fn after_a_drain_the_server_has_nothing_left_to_delete() {
     let before = deleted_by_the_server(&db);
     let run = db.sessionctl(&["index", "install", "--drain", "-o", "json"]).exits(0);
     assert_eq!(run.json()["state"], "installed");
-    run.says("deletes 30,000 expired sessions").says("deleted 30,000 expired sessions from");
+    run.says("first purges 30,000 expired sessions").says("deleted 30,000 expired sessions from");
     assert_eq!(deleted_by_the_server(&db), before);
     assert_eq!(db.count("sessions", doc! {}), 100);
     assert_eq!(db.indexes("sessions").len(), 1);
@@ -59,7 +59,7 @@ fn much_is_drained_whoever_confirms_and_left_to_the_server_only_where_that_is_sa
         let db = Db::on(&server.uri());
         fill(&db, MANY);
         let before = deleted_by_the_server(&db);
-        db.sessionctl(&["index", "install"]).exits(3).says("they are purged first");
+        db.sessionctl(&["index", "install"]).exits(3).says("sessionctl first purges");
         assert!(db.indexes("sessions").is_empty());
         db.sessionctl(&[&["index", "install"], arguments].concat()).exits(0);
         db.await_count("sessions", doc! {}, 100);
@@ -72,7 +72,7 @@ fn a_person_is_asked_once_and_sees_the_drain() {
     let server = own_server(Options::default());
     let db = Db::on(&server.uri());
     fill(&db, MANY);
-    let run = db.command(&["index", "install"]).on_terminal(&[("Continue?", "y\r")]).exits(0);
+    let run = db.command(&["index", "install"]).on_terminal(&[("[y/N]", "y\r")]).exits(0);
     assert!(run.stdout.contains("12,000 expired sessions"), "{run:#?}");
     assert!(run.stdout.contains("deleted 12,000 expired sessions from"), "{run:#?}");
     assert_eq!(db.count("sessions", doc! {}), 100);
@@ -120,7 +120,7 @@ fn a_drain_deletes_what_the_index_would_and_no_more() {
     let layout = ["--layout", "flask-mongoengine"];
     db.sessionctl(&[&["index", "install", "--drain"], &layout[..]].concat())
         .exits(0)
-        .says("deletes 1 expired session ");
+        .says("first purges 1 expired session");
     assert_eq!(db.ids("sessions"), ["over-for-30"]);
 }
 

@@ -207,7 +207,7 @@ impl SelectionArgs {
                 (true, None) => "--except-user",
                 (true, Some(_)) => "--except-users-from",
             };
-            let sentence = format!("{option} spares sessions, but none are selected");
+            let sentence = format!("{option} only excludes sessions; no sessions are selected");
             return Err((sentence, "add a condition that selects sessions, such as --live"));
         }
         Ok(())

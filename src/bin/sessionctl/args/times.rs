@@ -48,7 +48,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         let (unit, next) = after.split_at(letters);
         let unit = if unit.is_empty() && number == text { "s" } else { unit };
         if number.is_empty() {
-            return Err("a duration must begin with a whole number".to_owned());
+            return Err(FORMS.to_owned());
         }
         let at = units.iter().position(|(name, _)| *name == unit).ok_or(FORMS)?;
         let millis = number.parse::<u64>().ok().and_then(|number| number.checked_mul(units[at].1));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sessionctl::Store;
-use sessionctl::purge::{Counted, Purge};
+use sessionctl::purge::{Action, Counted, Purge};
 use sessionctl::query::Elsewhere;
 
 use crate::args::{SelectionArgs, duration};
@@ -196,7 +196,7 @@ impl Typed<'_> {
         self.args.throttle.check_lag(context, &store, &action).await?;
         // A count only for the report would cost as much as reading every session that is deleted.
         let needs_count = self.args.needs_count(&purge, self.stdin_gives_ids);
-        let mut matched = None;
+        let (mut matched, mut already) = (None, None);
         if needs_count || purge.selection.query.users.is_some() {
             let counted = self.count(context, &store, &purge).await.doing(&action)?;
             context.judge_counted(&action, &store, &purge.selection, seen, &counted).await?;
@@ -205,6 +205,10 @@ impl Typed<'_> {
                 context.tell_unmatched(typed, &purge.selection, &counted.met)?;
             }
             matched = needs_count.then_some(counted.selected);
+            if counted.selected == 0 && matches!(purge.action, Action::Expire) {
+                let expired = Purge { action: Action::Delete, ..purge.clone() };
+                already = Some(store.count_selected(&expired, |_| {}).await.doing(&action)?);
+            }
             // There is no question, so the sessions need not be searched twice. A hold may end others.
             let is_all = !needs_count && !self.hold.is_wanted();
             if is_all && purge.selection.keys.is_none() {
@@ -212,7 +216,7 @@ impl Typed<'_> {
             }
         }
         let mut job = Job::new(store, purge, selection, action);
-        job.report.matched = matched;
+        (job.report.matched, job.report.already) = (matched, already);
         Ok(job)
     }
 

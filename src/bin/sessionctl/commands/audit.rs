@@ -11,7 +11,7 @@ use crate::args::{Format, Global};
 use crate::console::failure::{Exit, Failure};
 use crate::console::output::{self, Cell, Row, Rows, Shape, Style};
 use crate::console::report::say;
-use crate::console::text::{counted, grouped};
+use crate::console::text::{counted, grouped, neutral};
 
 mod runs;
 mod verified;
@@ -85,7 +85,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     if verified.lines > 0 && verified.records == 0 {
         let sentence = format!("could not read {}: it is not an audit file", args.file.display());
         return Err(Failure::new(Exit::Failed, sentence)
-            .hint("--audit FILE of purge, expire, fix, top and index install writes such a file"));
+            .hint("--audit FILE writes such a file; see sessionctl help safety"));
     }
     let is_meant = |run: &&Run| args.user.as_ref().is_none_or(|user| run.users.contains_key(user));
     let rows: Vec<Row> = runs
@@ -96,6 +96,9 @@ pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             false => vec![run.row()],
         })
         .collect();
+    if let (true, Some(user), false) = (rows.is_empty(), &args.user, global.quiet) {
+        say("note", format!("no run contains sessions of user {}", neutral(user)));
+    }
     print(args, global, rows, &verified)?;
     Ok(if verified.faults.is_empty() { Exit::Done } else { Exit::Problems })
 }
@@ -172,6 +175,9 @@ fn summary(verified: &Verified) -> String {
     let Some(head) = &verified.head else { return "no lines: the file is empty".to_owned() };
     let lines = counted(verified.lines, "line");
     let chain = match (verified.faults.is_empty(), verified.unchained) {
+        (false, _) if verified.lacks_head_only() => {
+            "the chain is intact, but lacks the line of --head".to_owned()
+        }
         (false, _) => "the chain is broken".to_owned(),
         (true, 0) => "the chain is intact".to_owned(),
         (true, unchained) => {

@@ -176,8 +176,9 @@ async fn prepare(context: &Context, args: &Args) -> Result<Option<Prepared>, Fai
     let only_looks = args.dry_run || args.check;
     if target.is_same_as(&source, !only_looks).await.doing(&full)? {
         let sentence = format!("could not {full}: both are the same collection");
-        return Err(Failure::new(Exit::Failed, sentence)
-            .hint("--to-collection, --to-db or --to-uri names another one"));
+        return Err(
+            Failure::new(Exit::Failed, sentence).hint("pass --to-collection, --to-db or --to-uri")
+        );
     }
     args.throttle.check_lag(context, &target, &full).await?;
     let (selection, written, end) = selected(context, args, &source, now).await?;

@@ -67,11 +67,11 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let name = own_name();
     if !args.exit && is_seen() && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
         output::text(&format!(
-            "The server stays up until Ctrl-C. In another terminal:\n\n  {name} list --uri {uri} -d shop\n"
+            "The server runs until you press Ctrl-C. In another terminal, run:\n\n  {name} list --uri {uri} -d shop\n"
         ))?;
         asked.cancelled().await;
     } else {
-        output::text(&format!("The demo's server is gone. To go on:\n\n  {name} help recipes\n"))?;
+        output::text(&format!("The demo server has stopped. Next:\n\n  {name} help recipes\n"))?;
     }
     Ok(Exit::Done)
 }

@@ -9,7 +9,7 @@ use sessionctl::{Query, Selection};
 use super::apply::{ApplyArgs, ArchiveArgs, HoldArgs, Prepared, Report, Typed, Verb, VerifyArgs};
 use crate::console::confirm::Question;
 use crate::console::failure::{Doing as _, Exit, Failure};
-use crate::console::text::grouped;
+use crate::console::text::{exact_duration, grouped};
 use crate::context::users::Seen;
 use crate::context::words::Words;
 use crate::context::{Context, Purpose};
@@ -104,14 +104,23 @@ async fn prepare(context: &Context, typed: &Typed<'_>, fault: Fault) -> Result<P
     let (over, unclear) = job.store.count_mended(&job.purge).await.doing(&job.action)?;
     if over > 0 {
         let text = match over {
-            1 => "1 session will be expired once it is fixed".to_owned(),
-            over => format!("{} sessions will be expired once they are fixed", grouped(over)),
+            1 => "after the fix, 1 of these sessions is expired".to_owned(),
+            over => format!("after the fix, {} of these sessions are expired", grouped(over)),
         };
         context.note("note", text);
     }
     job.end = end(unclear, &job.action);
     job.report.words = words(fault);
-    Ok(Prepared::Ready { question: Question::YesNo(job.report.question()), job: Box::new(job) })
+    let question = match (fault, job.report.matched) {
+        (Fault::Endless(lifetime), Some(matched)) => format!(
+            "Set the expiry of {} in {} to {} after their last touch?",
+            words(fault).counted(matched),
+            job.report.namespace,
+            exact_duration(lifetime)
+        ),
+        _ => job.report.question(),
+    };
+    Ok(Prepared::Ready { question: Question::YesNo(question), job: Box::new(job) })
 }
 
 /// The sessions that have the fault.
@@ -141,9 +150,8 @@ fn end(unclear: u64, action: &str) -> Result<Exit, Failure> {
         1 => "1 text or number".to_owned(),
         unclear => format!("{} texts or numbers", grouped(unclear)),
     };
-    let sentence = format!(
-        "could not {action} with an ambiguous or meaningless expiry: {those} left unchanged"
-    );
+    let sentence =
+        format!("could not {action} whose expiry has no unambiguous date: {those} left unchanged");
     Err(Failure::new(Exit::Failed, sentence)
         .hint("`sessionctl list --malformed` shows them, and `purge --malformed` deletes them"))
 }

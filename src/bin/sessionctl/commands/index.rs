@@ -52,11 +52,12 @@ enum Command {
     /// Replace a TTL index that differs from the one that the layout needs
     ///
     /// Before replacing, it reports how many sessions the server will delete, and how many of those the
-    /// existing index would have kept. The namespace must be typed, or pass --yes. If the server would delete more than
-    /// 10,000 sessions, replace purges them first.
+    /// existing index would have kept. The namespace must be typed, or pass --yes. If the server would
+    /// delete more than 10,000 sessions, replace purges them first. If there is no index to replace,
+    /// replace works like install.
     #[command(after_help = "Examples:
   sessionctl index replace
-  sessionctl index replace --lifetime 1h --rate 5000
+  sessionctl index replace --rate 5000
   sessionctl index replace --yes")]
     Replace(Change),
     /// Drop the TTL index, so that the server no longer deletes sessions

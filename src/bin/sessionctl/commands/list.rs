@@ -145,7 +145,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let columns = context.columns_of_one(&args.columns, &HEADER);
     let rows = context.rows(Shape::Many, &HEADER).columns(&columns);
     let Some(store) = context.store("list", Purpose::Reading).await? else {
-        context.note("note", format!("{} is empty", context.collection()));
+        context.note("note", context.has_no_documents());
         rows.finish()?;
         return context.end_of_nothing(&args.selection, context.collection());
     };
@@ -162,7 +162,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         }
         if context.global.verbose {
             let text = format!(
-                "touched is derived if no field holds it: {derived}; the real last touch may be \
+                "where no field stores the last touch, it is {derived}; the actual last touch can be \
                  later, by up to the store's touchAfter"
             );
             context.note("note", text);

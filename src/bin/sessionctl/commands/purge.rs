@@ -42,7 +42,7 @@ impl Args {
     pub fn check(&self) -> Result<(), Refusal> {
         let selected = written(&self.selected.selection, DateTime::MIN);
         if self.every.every_collection && selected != json!({ "state": "expired" }) {
-            let sentence = "purge --every-collection requires --expired and no other condition: \
+            let sentence = "purge --every-collection requires --expired and no other condition, because \
                             user 42 of one application is not user 42 of another";
             return Err(Refusal::Own(sentence.into(), "name each collection with -c"));
         }

@@ -48,7 +48,7 @@ pub struct Args {
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Some(store) = context.store("count", Purpose::Reading).await? else {
-        context.note("note", format!("{} is empty", context.collection()));
+        context.note("note", context.has_no_documents());
         let connection = context.connect().await?;
         let now = connection.hello().await.doing("count")?.now;
         let namespace = format!("{}.{}", connection.database(), context.collection());

@@ -49,7 +49,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let columns = if columns.is_empty() { HEADER.map(str::to_owned).to_vec() } else { columns };
     let rows = context.rows(Shape::Many, &HEADER).columns(&columns);
     let Some(store) = context.store("list the users of", Purpose::Reading).await? else {
-        context.note("note", format!("{} is empty", context.collection()));
+        context.note("note", context.has_no_documents());
         rows.finish()?;
         return context.end_of_nothing(&args.selection, context.collection());
     };
@@ -93,6 +93,9 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         rows.row(row)?;
     }
     rows.finish()?;
+    if users.sessions == 0 && is_table {
+        context.note("note", "no session matches");
+    }
     if shown < users.found {
         let hint = if is_table { "; --limit 0 shows all" } else { "" };
         let (shown, found) = (grouped(shown), counted(users.found, "user"));

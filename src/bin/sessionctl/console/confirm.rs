@@ -100,12 +100,12 @@ pub async fn ask(
         Question::TypeNamespace(text, namespace) => (text, Some(namespace.clone())),
     };
     if !can_ask(stdin_gives_ids) {
-        return Err(refused(text, "pass --yes to confirm it without a terminal"));
+        return Err(refused(text));
     }
     // The question is on separate lines, because it may be long, and the prompt is on a short one.
     line(&neutral(text));
     let prompt = match &namespace {
-        None => "Continue? [y/N]".to_owned(),
+        None => "[y/N]".to_owned(),
         Some(namespace) => format!("Type {} to continue", neutral(namespace)),
     };
     let before = tcgetattr(io::stderr()).ok();
@@ -135,10 +135,10 @@ pub async fn ask(
             let moment = tokio::time::sleep(Duration::from_secs(5));
             match signals.asked.run_until_cancelled(moment).await {
                 None => Err(interrupted(signals)),
-                Some(()) => Err(refused(text, "nothing was changed")),
+                Some(()) => Err(canceled()),
             }
         }
-        Ok(Ok(false) | Err(_)) | Err(_) => Err(refused(text, "nothing was changed")),
+        Ok(Ok(false) | Err(_)) | Err(_) => Err(canceled()),
     }
 }
 
@@ -148,7 +148,12 @@ fn interrupted(signals: &Signals) -> Failure {
     Failure::new(signals.exit(), "interrupted before anything was changed")
 }
 
-fn refused(text: &str, hint: &str) -> Failure {
+fn canceled() -> Failure {
+    Failure::new(Exit::Refused, "canceled: nothing was changed")
+}
+
+/// There is no terminal to ask on.
+fn refused(text: &str) -> Failure {
     // A question may have several sentences; an error has one, without a question mark.
     let text = text.trim_end_matches(['.', '?']).replace("? ", "; ");
     let lower = |sentence: &str| {
@@ -157,5 +162,6 @@ fn refused(text: &str, hint: &str) -> Failure {
         first.unwrap_or_default() + letters.as_str()
     };
     let text = text.split("; ").map(lower).collect::<Vec<_>>().join("; ");
-    Failure::new(Exit::Refused, format!("not confirmed: {text}")).hint(hint)
+    Failure::new(Exit::Refused, format!("confirmation required: {text}"))
+        .hint("without a terminal, pass --yes")
 }

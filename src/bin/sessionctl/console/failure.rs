@@ -236,10 +236,15 @@ fn hint(error: &Error) -> Option<String> {
                 format!("name each of them: --layout {}", layouts.join(" --layout "))
             }
             Certainty::Nothing => {
-                "`sessionctl layouts draft` prints a layout for them; check it, and pass it with \
-                 --layout-file"
+                "`sessionctl collections` finds session collections; for a store of your own, \
+                 `sessionctl layouts draft` prints a layout"
                     .to_owned()
             }
+            Certainty::Ambiguous if !layouts.is_empty() => format!(
+                "pass --layout {} to use its sessions only; `sessionctl list --foreign` shows the other \
+                 documents",
+                layouts.concat()
+            ),
             _ => "choose one with --layout NAME".to_owned(),
         },
         Error::Misnamed { .. } => {
@@ -254,7 +259,7 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::AmbiguousIds(_) => "pass more characters of the id; nothing was changed".to_owned(),
         Error::IndexDiffers(_) => {
-            "`sessionctl index status` shows both; `sessionctl index replace` installs the wanted one".to_owned()
+            "`sessionctl index status` shows both; `sessionctl index replace` installs the one that the layout needs".to_owned()
         }
         _ => return None,
     })

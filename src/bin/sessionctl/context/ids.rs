@@ -149,8 +149,11 @@ impl Unknown {
             return Err(Failure::new(Exit::Failed, sentence)
                 .hint("-v names them, and --unmatched FILE writes them to a file"));
         }
-        let those = counted(*count, "id");
-        let sentence = format!("could not find {those} in {namespace}: {}...", named.join("..., "));
+        let named = format!("{}...", named.join("..., "));
+        let sentence = match *count {
+            1 => format!("no session of {namespace} has the id {named}"),
+            count => format!("{} ids match no session of {namespace}: {named}", grouped(count)),
+        };
         Err(Failure::new(Exit::Failed, sentence).hint(match others {
             true => "the sessions with the other ids were processed",
             false => "pass the whole id, or at least its first 8 characters; a deleted session cannot be found",

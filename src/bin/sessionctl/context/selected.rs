@@ -198,7 +198,7 @@ impl Context {
                 let fields = fields.join(", ");
                 return Err(Failure::new(Exit::Failed, sentence).hint(match is_idle {
                     true => SLACK.to_owned(),
-                    false => format!("the layout {} reads it from {fields}", layouts.name()),
+                    false => format!("the layout {} reads this date from {fields}", layouts.name()),
                 }));
             }
             let date = date.split_once(' ').map_or(date, |(_, date)| date);
@@ -237,7 +237,7 @@ impl Context {
             );
             let fields = fields.join(", ");
             return Err(Failure::new(Exit::Failed, sentence).hint(format!(
-                "the layout {} reads it from {fields}; pass --lifetime if the payload does not \
+                "the layout {} reads the last touch from {fields}; pass --lifetime if the payload does not \
                  hold the lifetime",
                 store.layout().name
             )));
@@ -340,8 +340,8 @@ fn check_range(query: &Query, now: DateTime) -> Result<(), Failure> {
 const TOUCH: &str = "a last touch";
 
 /// The hint about derived touches.
-const SLACK: &str = "--touch-slack DURATION derives the last touch from the expiry; DURATION is \
-                     the store's touchAfter, or 0 if it writes each touch";
+const SLACK: &str = "pass --touch-slack DURATION, the store's touchAfter, or --touch-slack 0 if the \
+                     store writes every touch";
 
 /// How much later than recorded a session may have been touched. Commands that write use derived
 /// touches only if `--touch-slack` was given.

@@ -22,12 +22,14 @@ pub struct Words {
     kind: &'static str,
     /// The words after it, such as ` of user 42`.
     rest: String,
+    /// What is excluded, such as `, except those of user 42`. It follows the namespace.
+    except: String,
 }
 
 impl Words {
     /// Sessions of this kind, without other conditions.
     pub fn of_kind(kind: &'static str) -> Self {
-        Self { kind, rest: String::new() }
+        Self { kind, ..Self::default() }
     }
 
     /// The sessions of a typed selection.
@@ -75,12 +77,12 @@ impl Words {
             named(except).map(|ids| format!("those {ids}")),
             self::of_users(except_user, except_users_from.as_deref())
                 .map(|of| format!("those {of}")),
-            keep.map(|newest| match newest {
-                1 => "the most recent of each user".to_owned(),
-                newest => format!("the {newest} most recent of each user"),
-            }),
         ];
         let spared: Vec<_> = spared.into_iter().flatten().collect();
+        let kept = keep.map(|newest| match newest {
+            1 => ", keeping each user's most recent session".to_owned(),
+            newest => format!(", keeping each user's {newest} most recent sessions"),
+        });
         let payload = payload.iter().map(|one| fulfilling(one, now));
         let parts = [
             named(ids),
@@ -96,10 +98,11 @@ impl Words {
             instant("created at or after", created_after),
             instant("created before", created_before),
         ];
-        let except = (!spared.is_empty()).then(|| format!("except {}", spared.join(" and ")));
-        let parts: Vec<_> = parts.into_iter().flatten().chain(payload).chain(except).collect();
+        let except = (!spared.is_empty()).then(|| format!(", except {}", spared.join(" and ")));
+        let except = except.into_iter().chain(kept).collect();
+        let parts: Vec<_> = parts.into_iter().flatten().chain(payload).collect();
         let rest = if parts.is_empty() { String::new() } else { format!(" {}", parts.join(", ")) };
-        Self { kind, rest }
+        Self { kind, rest, except }
     }
 
     /// This number of these sessions.
@@ -110,6 +113,16 @@ impl Words {
     /// The text if there are none.
     pub fn none(&self) -> String {
         format!("no {}", self.noun(0))
+    }
+
+    /// What is excluded from these sessions. It begins with a comma, or is empty.
+    pub fn except(&self) -> &str {
+        &self.except
+    }
+
+    /// Whether any state is selected, rather than one of them.
+    pub fn is_any_state(&self) -> bool {
+        self.kind.is_empty()
     }
 
     fn noun(&self, count: u64) -> String {
@@ -152,29 +165,26 @@ fn of_users(typed: &[String], list: Option<&Path>) -> Option<String> {
     Some(format!("of {users}"))
 }
 
-/// A condition of `--where`: `with admin at role`.
+/// A condition of `--where`: `with role = admin`.
 fn fulfilling(one: &Where, now: DateTime) -> String {
     let path = neutral(&one.path);
     let operand = match one.instant(now) {
         Some(at) => rfc3339(at).unwrap_or_default(),
         None => neutral(&condition(&one.path, &one.operand)).into_owned(),
     };
-    let is_time = one.instant(now).is_some();
-    let compared = |of_times: &str, of_numbers: &str| {
-        format!("with {} {operand} at {path}", if is_time { of_times } else { of_numbers })
+    let sign = match one.operator {
+        Operator::Equals => "=",
+        Operator::Differs => "!=",
+        Operator::Matches => "~",
+        Operator::Less => "<",
+        Operator::LessOrEqual => "<=",
+        Operator::Greater => ">",
+        Operator::GreaterOrEqual => ">=",
+        Operator::In => "in",
+        Operator::Present => return format!("with a value at {path}"),
+        Operator::Absent => return format!("without a value at {path}"),
     };
-    match one.operator {
-        Operator::Equals => format!("with {operand} at {path}"),
-        Operator::Differs => format!("without {operand} at {path}"),
-        Operator::Matches => format!("with a match of {operand} at {path}"),
-        Operator::Less => compared("a time before", "less than"),
-        Operator::LessOrEqual => compared("a time at or before", "at most"),
-        Operator::Greater => compared("a time after", "more than"),
-        Operator::GreaterOrEqual => compared("a time at or after", "at least"),
-        Operator::In => format!("with an address in {operand} at {path}"),
-        Operator::Present => format!("with a value at {path}"),
-        Operator::Absent => format!("without a value at {path}"),
-    }
+    format!("with {path} {sign} {operand}")
 }
 
 #[cfg(test)]
@@ -195,10 +205,11 @@ mod tests {
             keep: Some(3),
             ..live
         };
+        let spared = Words::of(&spared, now);
         assert_eq!(
-            counted(spared),
+            spared.counted(1234) + spared.except(),
             "1,234 live sessions of user u1, except those with the id 7ZQOhQlxWzrh... and those of \
-             the users in staff.txt and the 3 most recent of each user"
+             the users in staff.txt, keeping each user's 3 most recent sessions"
         );
         let listed = SelectionArgs { users_from: Some("leaked.txt".into()), ..Default::default() };
         assert_eq!(counted(listed), "1,234 sessions of the users in leaked.txt");
@@ -206,12 +217,9 @@ mod tests {
             let payload = vec![conditions::condition(text).unwrap()];
             counted(SelectionArgs { payload, ..Default::default() })
         };
-        assert_eq!(of("ip in 10.0.0.0/8"), "1,234 sessions with an address in 10.0.0.0/8 at ip");
-        assert_eq!(of("n>=5"), "1,234 sessions with at least 5 at n");
-        assert_eq!(
-            of("at<-1d"),
-            "1,234 sessions with a time before 2026-11-22T10:00:00.000Z at at"
-        );
+        assert_eq!(of("ip in 10.0.0.0/8"), "1,234 sessions with ip in 10.0.0.0/8");
+        assert_eq!(of("n>=5"), "1,234 sessions with n >= 5");
+        assert_eq!(of("at<-1d"), "1,234 sessions with at < 2026-11-22T10:00:00.000Z");
         assert_eq!(of("!mfa"), "1,234 sessions without a value at mfa");
         let idle = Some(Duration::from_secs(90 * 86_400));
         let secret = vec![conditions::condition("otp=123456").unwrap()];
@@ -226,7 +234,7 @@ mod tests {
         assert_eq!(
             words.none(),
             "no expired sessions idle for at least 90d, expiring before 2026-11-23T09:59:59.000Z, \
-             with ******** at otp"
+             with otp = ********"
         );
     }
 

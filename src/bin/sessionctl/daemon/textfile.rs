@@ -137,7 +137,7 @@ mod tests {
         let path = inner.join("sessionctl.prom");
         let metrics = Metrics::default();
         let mut file = TextFile::new(path.clone()).unwrap();
-        let missing = format!("could not write {}: no such file or folder", path.display());
+        let missing = format!("could not write {}: no such file or directory", path.display());
         assert_eq!(file.write(&metrics).unwrap().to_string(), missing);
         assert!(file.write(&metrics).is_none());
         fs::create_dir(&inner).unwrap();

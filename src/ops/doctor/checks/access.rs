@@ -94,10 +94,13 @@ pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
         && let Ok(looked) = looked
         && looked.at > 0
     {
-        let what = format!("no known layout fits the {} documents examined", looked.at);
-        let meaning = "no other check of sessions is possible, and no command reads or changes a \
-                       document here";
-        return Ok(Finding::warn(what, meaning).needs(Need::Layout));
+        let what = match looked.at {
+            1 => "the document examined matches no known layout".to_owned(),
+            at => format!("the {at} documents examined match no known layout"),
+        };
+        let meaning = "this collection may not hold sessions; no command reads or changes a document here, and \
+                       no other check of sessions is possible";
+        return Ok(Finding::fail(what, meaning).needs(Need::Layout));
     }
     let layout = facts.known_layout()?;
     let looked = looked?;

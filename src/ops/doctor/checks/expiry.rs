@@ -69,11 +69,11 @@ pub(super) fn wrong_type(facts: &Facts) -> Result<Finding, Unknown> {
         survey.about(count, "session"),
         names.join(" or ")
     );
-    let never = "neither the store nor a TTL index can read this expiry: they are never deleted";
+    let never = "neither the store nor a TTL index can read this expiry, so these sessions are never deleted";
     Ok(if kind(layout) == Kind::Date && survey.mendable > 0 {
         Finding::fail(what, never).remedy(Remedy::FixExpiry)
     } else {
-        let meaning = format!("{never}, and no date can be read from them{}", deletes(layout));
+        let meaning = format!("{never}; the values are not unambiguous dates{}", deletes(layout));
         Finding::fail(what, meaning).remedy(Remedy::Purge(State::Malformed))
     })
 }
@@ -178,9 +178,7 @@ pub(super) fn endless(facts: &Facts) -> Result<Finding, Unknown> {
             "every login lasts forever, and the collection grows forever: set a lifetime in the \
              application too",
         ),
-        false => {
-            Finding::warn(what, "these logins last forever, and the documents stay on disk forever")
-        }
+        false => Finding::warn(what, "these logins never end, and the documents stay on disk"),
     };
     Ok(match layout.mending(Fault::Endless(Duration::ZERO), facts.now) {
         Ok(_) if facts.lifetime.is_some() => finding.remedy(Remedy::FixEndless),

@@ -206,7 +206,7 @@ pub(super) fn member_clocks(facts: &Facts) -> Result<Finding, Unknown> {
         return Err(Unknown::because(format!("no answer from {}", clocks.silent.join(", "))));
     }
     Ok(Finding::pass(match (facts.kind, clocks.members.len()) {
-        (Topology::Standalone, _) => "there is only one server".to_owned(),
+        (Topology::Standalone, _) => "not a replica set: there are no other clocks".to_owned(),
         (Topology::Sharded, _) => "the clocks of the cluster agree".to_owned(),
         (_, 0) => "there are no other members".to_owned(),
         (_, count) => format!("the primary and {count} other members agree on the time"),
@@ -216,7 +216,7 @@ pub(super) fn member_clocks(facts: &Facts) -> Result<Finding, Unknown> {
 /// Whether all members keep up.
 pub(super) fn lag(facts: &Facts) -> Result<Finding, Unknown> {
     let followers = match &facts.lag {
-        Lag::Standalone => return Ok(Finding::pass("nothing is replicated")),
+        Lag::Standalone => return Ok(Finding::pass("not a replica set")),
         Lag::Unknown(error) => return Err(error.into()),
         Lag::Behind(followers) => followers,
     };

@@ -37,7 +37,7 @@ pub(super) fn seconds(facts: &Facts) -> Result<Finding, Unknown> {
     let worst = findings.min_by_key(|finding| finding.outcome);
     Ok(worst.unwrap_or_else(|| {
         Finding::pass(match ttls.len() {
-            0 => "there is no TTL index",
+            0 => "no TTL index has a wrong expireAfterSeconds",
             _ => "expireAfterSeconds suits the field",
         })
     }))
@@ -89,21 +89,20 @@ fn fault(facts: &Facts, layout: &Layout, index: &IndexSpec) -> Option<Finding> {
     let wanted =
         ttl.seconds.filter(|wanted| *wanted != seconds && !layout.lifetime_from_index())?;
     let stay = match layout.checks_expiry_on_read {
-        true => "expired sessions stay on disk that long, but can no longer log in",
-        false => "expired sessions stay that long, and can still log in",
+        true => "expired sessions stay on disk for that time, but can no longer log in",
+        false => "expired sessions stay for that time, and can still log in",
     };
     if let Some(option) = ttl.option.as_ref().filter(|_| seconds > 0 && index.has_shape_of(ttl)) {
         let what = format!("the index {name} keeps expired sessions for another {lasts}");
         let meaning = format!(
             "{stay}. It is the application's own ({option}), or a leftover. Run `index replace` \
-             only if the application fails at its start with error 85, because it wants another \
-             value"
+             only if the application fails at startup with error 85, because it creates the index with \
+             another value"
         );
         return Some(Finding::warn(what, meaning));
     }
     let what = format!(
-        "the index {name} deletes {lasts} after {key}, which is the expiry itself; it should \
-         delete them {}",
+        "the index {name} deletes sessions {lasts} after they expire ({key}); the layout needs {}",
         after(wanted)
     );
     let finding = match layout.checks_expiry_on_read {
@@ -140,7 +139,7 @@ fn is_touch(layout: &Layout, key: &str) -> bool {
 /// `expireAfterSeconds` in words.
 fn after(seconds: u64) -> String {
     match seconds {
-        0 => "at once".to_owned(),
+        0 => "0 s".to_owned(),
         seconds => format!("{} s", grouped(seconds)),
     }
 }
@@ -275,8 +274,7 @@ pub(super) fn options(facts: &Facts) -> Result<Finding, Unknown> {
         found.name(),
         layout.stores.first().map_or(layout.name.as_str(), String::as_str)
     );
-    let meaning =
-        "an application that creates its index at its start fails there with error 85 or 86";
+    let meaning = "an application that creates its index at startup fails with error 85 or 86";
     let finding = Finding::warn(what, meaning);
     Ok(facts.by_lifetime(finding, layout, facts.deleting_remedy(layout)))
 }

@@ -250,11 +250,11 @@ fn a_file_that_cannot_be_used_is_named_with_its_option() {
     let old = file("old.pem", &format!("{certificate}{old}"));
     let here = folder.display().to_string();
     for (option, path, said) in [
-        ("tlsCAFile", &missing, "cannot be read: no such file or folder"),
+        ("tlsCAFile", &missing, "cannot be read: no such file or directory"),
         ("tlsCAFile", &here, "cannot be read: is a directory"),
         ("tlsCAFile", &empty, "contains no PEM certificate"),
         ("tlsCAFile", &key, "contains no PEM certificate"),
-        ("tlsCertificateKeyFile", &missing, "cannot be read: no such file or folder"),
+        ("tlsCertificateKeyFile", &missing, "cannot be read: no such file or directory"),
         ("tlsCertificateKeyFile", &key, "contains no PEM certificate"),
         ("tlsCertificateKeyFile", &only, "contains no PEM private key"),
     ] {

@@ -141,7 +141,7 @@ impl Hold {
     }
 
     fn begins(&self) -> String {
-        format!("holding for {}: {}", exact_duration(self.time), speed(&self.holding.means()))
+        format!("holding for {}; {}", exact_duration(self.time), speed(&self.holding.means()))
     }
 }
 
@@ -153,7 +153,7 @@ fn speed(means: &Seen) -> String {
             .to_owned(),
         Seen::Scans { every, why } => {
             let seconds = every.as_secs();
-            format!("{why}, so one scan every {seconds} s finds the sessions to end")
+            format!("sessions are found by a scan every {seconds} s, because {why}")
         }
     }
 }

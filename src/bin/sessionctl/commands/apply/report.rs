@@ -116,6 +116,11 @@ pub struct Report {
     pub may_count_twice: bool,
     /// How many sessions a hold ended, after the selection had been ended once.
     pub held: Option<u64>,
+    /// How many sessions match but need not be expired, because they have expired already; `None` if
+    /// they were not counted.
+    pub already: Option<u64>,
+    /// How many sessions of a selection without conditions can still log in.
+    pub live: Option<u64>,
 }
 
 impl Report {
@@ -144,6 +149,8 @@ impl Report {
             left: None,
             may_count_twice: false,
             held: None,
+            already: None,
+            live: None,
         }
     }
 
@@ -232,15 +239,40 @@ impl Report {
     fn wanted(&self) -> String {
         let those = self.words.counted(self.matched.unwrap_or(0));
         let Verb { imperative, place, .. } = self.verb;
-        format!("{imperative} {those} {place} {}", self.namespace)
+        let (namespace, except) = (&self.namespace, self.words.except());
+        match self.live {
+            Some(live) => {
+                let live = grouped(live);
+                format!(
+                    "{imperative} all {those} {place} {namespace}, {live} of which can still log in"
+                )
+            }
+            None => format!("{imperative} {those} {place} {namespace}{except}"),
+        }
     }
 
     fn nothing(&self) -> String {
+        let (namespace, except) = (&self.namespace, self.words.except());
         // `fix expiry` selects by the fault alone: "no sessions" would be wrong.
         if self.verb == Verb::FIX && self.words == Words::default() {
-            return format!("no expiry to fix in {}", self.namespace);
+            return format!("no expiry to fix in {namespace}");
         }
-        format!("{} in {}", self.words.none(), self.namespace)
+        let none = self.words.none();
+        if self.verb != Verb::EXPIRE || !self.words.is_any_state() {
+            return format!("{none} in {namespace}{except}");
+        }
+        // `expire` leaves out sessions that have expired already. That they exist must not be denied.
+        match self.already {
+            Some(0) => format!("{none} in {namespace}{except}"),
+            Some(already) => {
+                let those = self.words.counted(already);
+                let have = if already == 1 { "has" } else { "have" };
+                format!("nothing to expire in {namespace}: {those} {have} already expired")
+            }
+            None => {
+                format!("nothing to expire in {namespace}: {none} that have not already expired")
+            }
+        }
     }
 
     /// The sentence of a report, and what did not go as planned.
@@ -258,7 +290,9 @@ impl Report {
                     (false, true) => "about ",
                 };
                 let (those, took) = (self.words.counted(done), elapsed(self.took));
-                format!("{past} {at_least}{those} {place} {namespace} in {took}")
+                let except = self.words.except();
+                let comma = if except.is_empty() { "" } else { "," };
+                format!("{past} {at_least}{those} {place} {namespace}{except}{comma} in {took}")
             }
         };
         [vec![main], remarks].concat().join("; ")
@@ -307,7 +341,7 @@ impl Report {
             remarks.push(format!("{} {were} renewed or removed meanwhile", sessions(renewed)));
         }
         if let Some(held) = self.held {
-            remarks.push(format!("{} during the hold", sessions(held)));
+            remarks.push(format!("{} of them during the hold", grouped(held)));
         }
         match self.reappeared {
             Some(0) => remarks.push("none came back".to_owned()),
@@ -365,6 +399,25 @@ mod tests {
         );
         assert_eq!(done(Verb::PURGE, "expired", 0), "no expired sessions in shop.sessions");
         assert_eq!(done(Verb::FIX, "", 0), "no expiry to fix in shop.sessions");
+    }
+
+    #[test]
+    fn sessions_that_have_expired_already_are_not_denied() {
+        let expire = |already| {
+            let done = Some(0);
+            Report { done, matched: done, already, ..report(Verb::EXPIRE, "") }.sentence()
+        };
+        assert_eq!(expire(Some(0)), "no sessions in shop.sessions");
+        assert_eq!(
+            expire(Some(4)),
+            "nothing to expire in shop.sessions: 4 sessions have already expired"
+        );
+        assert_eq!(
+            expire(None),
+            "nothing to expire in shop.sessions: no sessions that have not already expired"
+        );
+        let live = Report { done: Some(0), ..report(Verb::EXPIRE, "live") };
+        assert_eq!(live.sentence(), "no live sessions in shop.sessions");
     }
 
     #[test]

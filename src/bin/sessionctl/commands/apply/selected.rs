@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bson::DateTime;
 use clap::builder::Resettable::Reset;
-use sessionctl::Error;
 use sessionctl::purge::{Action, Purge};
 use sessionctl::query::ago;
+use sessionctl::{Error, Query, Selection, State};
 
 use super::{ApplyArgs, ArchiveArgs, HoldArgs, Job, Prepared, Report, Typed, Verb, VerifyArgs};
 use crate::args::{SelectionArgs, Time, duration, time};
@@ -53,6 +53,12 @@ pub async fn run(
             "pass ids, or --expired, --user USER, --idle DURATION, ...; --all selects every session",
         ));
     }
+    if args.selection.expired && matches!(action, Action::Expire) {
+        let sentence = "expire --expired selects only sessions that have already expired";
+        return Err(
+            Failure::new(Exit::Usage, sentence).hint("`sessionctl purge --expired` deletes them")
+        );
+    }
     args.verify.check(&args.selection)?;
     let typed = Typed {
         args: &args.apply,
@@ -89,7 +95,7 @@ async fn prepare(
         context.selected(&doing, &store, &args.selection, now, Purpose::Changing).await?;
     let end = selected.end(&store.namespace());
     let written = selected.written(&args.selection);
-    let selection = sessionctl::Selection { cutoff, ..selected.selection };
+    let selection = Selection { cutoff, ..selected.selection };
     let selection = context.ranked(&full_action, &store, selection).await?;
     let purge = Purge::new(selection, action);
     // Fails at once if the store ignores the expiry, so that ending a session cannot work.
@@ -108,11 +114,21 @@ async fn prepare(
     if !job.purge.selection.query.is_only_expired() {
         context.note_survivors(job.store.layouts());
     }
+    if args.selection.all && job.report.matched.is_some() {
+        let selection = &job.purge.selection;
+        let mut live = 0;
+        for state in [State::Live, State::Endless] {
+            let of = Selection { query: Query::state(state), ..selection.clone() };
+            let of = Purge::new(of, Action::Delete);
+            live += job.store.count_selected(&of, |_| {}).await.doing(&job.action)?;
+        }
+        job.report.live = Some(live);
+    }
     let mut text = job.report.question();
     if args.selection.anonymous {
         let Job { store, purge, action, .. } = &job;
         let keys = context.payload_keys(action, store, &purge.selection).await?;
-        text = format!("{text} Their payloads have these names at the top: {keys}.");
+        text = format!("{text} Their payloads have these top-level keys: {keys}.");
     }
     let text = typed.hold.ask(&text);
     Ok(Prepared::Ready { question: question(args, &job, text), job: Box::new(job) })

@@ -83,12 +83,17 @@ impl Verified {
         Some(object)
     }
 
+    /// Whether the lines follow each other, but the expected head is not among them.
+    pub fn lacks_head_only(&self) -> bool {
+        self.faults.iter().all(|fault| fault.line.is_none())
+    }
+
     /// Ends the verification: by now the digest of `head` was found, or it is missing.
     pub fn end(&mut self) {
         if let Some(head) = self.sought.take() {
             let what = format!(
-                "no line has the digest {head}: lines were removed from the end, \
-                                or changed"
+                "no line has the digest {head}: lines were removed or changed, or the digest \
+                 belongs to another file"
             );
             self.faults.push(Fault { line: None, what });
         }

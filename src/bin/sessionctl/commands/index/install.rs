@@ -147,7 +147,7 @@ async fn confirm_installing(
     }
     let kind = looked.drained().kind;
     let those = Words::of_kind(kind).counted(outlook.deletes);
-    let outlook = at_once(&those, outlook.foreign, drains);
+    let outlook = outcome(&those, outlook.foreign, drains);
     let namespace = looked.store.namespace();
     // Idle sessions can still log in, so `--drain` does not confirm deleting them.
     let by_drain = || change.drain.confirmed().filter(|_| !looked.is_idle);
@@ -155,7 +155,7 @@ async fn confirm_installing(
     if beforehand.is_some() {
         context.note("note", format!("with the TTL index of {namespace}, {outlook}"));
     }
-    let question = format!("Install the TTL index of {namespace}? With this index, {outlook}.");
+    let question = format!("Install the TTL index of {namespace}? {}.", sentence(&outlook));
     ask(beforehand, Question::YesNo(question), false, &context.signals).await
 }
 
@@ -172,23 +172,31 @@ async fn confirm_replacing(
         ends => format!("; {found} would still keep {} of them", grouped(ends)),
     };
     let those = sessions(outlook.deletes);
-    let outlook = at_once(&those, outlook.foreign, drains) + &ends;
+    let outlook = outcome(&those, outlook.foreign, drains) + &ends;
     let namespace = looked.store.namespace();
     let beforehand = Confirmed::by_flag(change.confirming.yes);
     if beforehand.is_some() {
         context.note("note", format!("with the new TTL index of {namespace}, {outlook}"));
     }
-    let question =
-        format!("Replace the index {found} of {namespace}? With the new index, {outlook}.");
+    let question = format!("Replace the index {found} of {namespace}? {}.", sentence(&outlook));
     let question = Question::TypeNamespace(question, namespace);
     ask(beforehand, question, false, &context.signals).await
 }
 
-fn at_once(those: &str, foreign: u64, drains: bool) -> String {
-    let first = if drains { "; they are purged first" } else { "" };
-    let foreign = match foreign {
+/// What happens to the sessions that the index is for.
+fn outcome(those: &str, foreign: u64, drains: bool) -> String {
+    let others = match foreign {
         0 => String::new(),
-        foreign => format!(" and {} that are not sessions", counted(foreign, "document")),
+        foreign => format!("{} that are not sessions", counted(foreign, "document")),
     };
-    format!("the server deletes {those}{foreign} at once{first}")
+    match (drains, foreign) {
+        (true, 0) => format!("sessionctl first purges {those}"),
+        (true, _) => format!("sessionctl first purges {those}; the server deletes {others}"),
+        (false, 0) => format!("the server deletes {those} within about a minute"),
+        (false, _) => format!("the server deletes {those} and {others} within about a minute"),
+    }
+}
+
+fn sentence(outcome: &str) -> String {
+    outcome.strip_prefix("the ").map_or_else(|| outcome.to_owned(), |rest| format!("The {rest}"))
 }

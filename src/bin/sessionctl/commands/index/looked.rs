@@ -78,7 +78,27 @@ pub async fn look(
         None => (store, context.global.lifetime),
     };
     let status = store.index_status(lifetime).await.doing(&action)?;
+    let wanted = status.wanted.as_ref().and_then(|wanted| wanted.get("expireAfterSeconds"));
+    let is_unused = |lifetime: Duration| {
+        wanted.and_then(number).is_some_and(|seconds| seconds != lifetime.as_secs_f64())
+    };
+    if purpose == Purpose::Changing && wanted.is_some() && lifetime.is_some_and(is_unused) {
+        let layout = store.layouts().name();
+        let text =
+            format!("--lifetime has no effect here: {layout} stores the expiry of each session");
+        context.note("warning", text);
+    }
     Ok(Looked { store, action, lifetime, is_idle: which.idle.is_some(), status })
+}
+
+/// A number of any numeric type.
+fn number(value: &Bson) -> Option<f64> {
+    match value {
+        Bson::Int32(number) => Some(f64::from(*number)),
+        Bson::Int64(number) => Some(*number as f64),
+        Bson::Double(number) => Some(*number),
+        _ => None,
+    }
 }
 
 impl Looked {

@@ -106,7 +106,7 @@ fn leave(context: &Context, store: &Store, left: Left) -> Exit {
 fn done(namespace: &str, installed: Installed) -> String {
     match installed {
         Installed::Already => {
-            format!("{namespace} has the TTL index already; nothing was changed")
+            format!("{namespace} already has the TTL index; nothing was changed")
         }
         Installed::Created => format!("created the TTL index of {namespace}"),
         Installed::Converted => {

@@ -87,6 +87,12 @@ impl Report {
         let took = elapsed(self.took);
         let at_least = if counts.exact { "" } else { "at least " };
         parts.push(match (self.is_undo, self.is_done) {
+            (true, true) if counts.inserted + counts.reverted == 0 && self.stopped.is_none() => {
+                format!("nothing to undo in {namespace} from {file}")
+            }
+            (false, true) if counts.inserted == 0 && counts.exact && self.stopped.is_none() => {
+                format!("nothing to restore from {file} into {namespace}")
+            }
             (true, true) => {
                 let done = both(("reverted", "restored"), &counts);
                 format!("{done}, from {file} into {namespace} in {took}")

@@ -197,8 +197,9 @@ impl Args {
         if self.idle.is_none() || self.yes {
             return Ok(());
         }
-        let sentence = "--idle deletes sessions that are not expired";
-        Err(Failure::new(Exit::Refused, sentence).hint("confirm it with --yes"))
+        let sentence = "sweep --idle deletes sessions that never expire, and requires --yes";
+        Err(Failure::new(Exit::Refused, sentence)
+            .hint("they can still log in; `sessionctl stats --endless` counts them"))
     }
 
     /// Whether the sweep could start, as far as can be checked here: a file may not exist yet.

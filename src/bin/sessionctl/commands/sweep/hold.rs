@@ -139,7 +139,7 @@ impl Held {
         let mut holding = store.hold(purge(users), self.cancel.clone()).await?;
         if let Means::Scans { every, why } = holding.means() {
             let text = format!(
-                "{why}, so one scan every {} s finds the sessions to end",
+                "{why}, so a scan every {} s finds the sessions to end",
                 every.as_secs().max(1)
             );
             self.inform(&text);

@@ -304,10 +304,10 @@ impl View {
             Action::Delete => {
                 "This deletes its document, because its store does not check the expiry when it reads"
             }
-            _ => "This sets its expiry to the past; the document stays until it is swept",
+            _ => "The document stays until it is swept",
         };
         let namespace = neutral(&self.namespace);
-        let question = Asked::new(format!("Log out {name}, {namespace}? {how}."));
+        let question = Asked::new(format!("Log out {name} in {namespace}? {how}."));
         self.mode = Mode::Question(Box::new(entry), question);
     }
 

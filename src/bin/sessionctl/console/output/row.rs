@@ -83,7 +83,7 @@ impl Cell {
                 None => time(*date).unwrap_or_else(|| "beyond the year 9999".to_owned()),
             },
             Self::Count(count) => grouped(*count),
-            Self::Seconds(seconds) => format!("{seconds:.2}"),
+            Self::Seconds(seconds) => format!("{seconds:.2} s"),
             Self::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
             Self::Json(value) => neutral(&json_text(value)).into_owned(),
         }

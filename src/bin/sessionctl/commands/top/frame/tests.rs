@@ -81,8 +81,8 @@ fn a_question_stands_whole_at_the_foot() {
     assert_eq!(
         screen[22..],
         [
-            "Log out session aaaaaaaaaaaa of user 42, shop.sessions? This sets its expiry to",
-            "the past; the document stays until it is swept. [y/N]",
+            "Log out session aaaaaaaaaaaa of user 42 in shop.sessions? The document stays",
+            "until it is swept. [y/N]",
         ]
     );
     assert!(view.question_was_drawn());
