@@ -15,4 +15,5 @@ pub mod select;
 pub mod stats;
 pub mod sweep;
 pub mod top;
+mod unchanged;
 pub mod users;

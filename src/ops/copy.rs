@@ -8,9 +8,17 @@
 
 mod convert;
 mod dialect;
+mod following;
+mod ledger;
+mod mirror;
+mod overwrite;
 mod run;
+mod spec;
 mod target;
 mod write;
 
 pub use convert::{Converter, Loss, TARGETS};
-pub use run::{Copied, Copy, Copying, Step};
+pub use following::{Event, Following};
+pub use ledger::LEDGERS;
+pub use run::Copying;
+pub use spec::{Copied, Copy, Step};

@@ -10,7 +10,11 @@ mod run;
 mod scan;
 mod seen;
 mod step;
+mod watch;
 
 pub use hold::{Due, Holding};
 pub use run::Following;
 pub use step::{Change, Event, Means, Step};
+
+pub(in crate::ops) use scan::check;
+pub(in crate::ops) use watch::{Noticed, Watch};

@@ -88,7 +88,8 @@ impl Inserter {
         }
     }
 
-    async fn attempt(&self, batch: &[RawDocumentBuf]) -> Result<Reply> {
+    /// The same once.
+    pub(crate) async fn attempt(&self, batch: &[RawDocumentBuf]) -> Result<Reply> {
         // The server repeats a taken id in its reply, which the driver could not decode.
         let odd = batch.iter().filter_map(|document| Key::of(document));
         let odd: Vec<Key> = odd.filter(|key| key.bson().is_none()).collect();
@@ -145,11 +146,11 @@ impl Inserter {
 }
 
 /// What the server said of a batch.
-struct Reply {
-    inserted: u64,
+pub(crate) struct Reply {
+    pub(crate) inserted: u64,
     /// The places of the documents that are there already.
     taken: Vec<usize>,
-    failure: Option<Error>,
+    pub(crate) failure: Option<Error>,
 }
 
 impl Reply {

@@ -171,7 +171,7 @@ where
         self.gate.throttle.begin(began, restored.read);
         let outcome = match &batch.change {
             None if self.only_present => self.leave_out(&batch.documents, &mut restored).await,
-            None => self.insert_with_retries(&batch.documents, &mut restored).await,
+            None => self.insert(&batch.documents, &mut restored).await,
             Some(change) => self.undo(change, batch.documents, &mut restored).await,
         };
         let took = began.elapsed();
@@ -208,44 +208,16 @@ where
         restored.absent = restored.read.saturating_sub(restored.skipped);
         Ok(())
     }
-    async fn insert_with_retries(
-        &mut self,
-        batch: &[RawDocumentBuf],
-        restored: &mut Restored,
-    ) -> Result<()> {
-        let mut retries = Retries::default();
-        loop {
-            let error = match self.place.insert(batch).await {
-                Ok(reply) => {
-                    // Documents of an earlier attempt now exist.
-                    restored.inserted = restored.inserted.max(reply.inserted);
-                    match reply.failure {
-                        None => {
-                            restored.skipped = restored.read.saturating_sub(restored.inserted);
-                            return Ok(());
-                        }
-                        Some(error) if !error.is_transient() => {
-                            restored.skipped = reply.skipped;
-                            return Err(error);
-                        }
-                        Some(error) => {
-                            // Without confirmation by a majority, a new primary may not have it.
-                            restored.exact = false;
-                            error
-                        }
-                    }
-                }
-                Err(error) => {
-                    // After any error except a refusal, the server may have carried out a part.
-                    restored.exact &= error.is_refusal();
-                    error
-                }
-            };
-            retries.pause(&self.cancel, error.clone()).await?;
-            if !self.place.connection.reach(&mut retries, &self.cancel).await? {
-                return Err(error);
-            }
-        }
+
+    async fn insert(&self, batch: &[RawDocumentBuf], restored: &mut Restored) -> Result<()> {
+        let (done, outcome) = self.place.inserter(&self.cancel).insert(batch).await;
+        restored.inserted = done.inserted;
+        restored.exact &= done.exact;
+        restored.skipped = match &outcome {
+            Ok(()) => restored.read.saturating_sub(restored.inserted),
+            Err(_) => done.taken.len() as u64,
+        };
+        outcome
     }
 }
 

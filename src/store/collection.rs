@@ -43,6 +43,8 @@ pub struct Store {
     pub(super) touch_after: Duration,
     /// Whether the `save` of tower-sessions skips sessions that are over.
     pub(crate) save_only_live: bool,
+    /// Whether reads go to the primary whatever read preference the connection string has.
+    pub(super) from_primary: bool,
 }
 
 impl Connection {
@@ -66,6 +68,7 @@ impl Store {
             collated: Arc::default(),
             touch_after: Duration::ZERO,
             save_only_live: false,
+            from_primary: false,
         }
     }
 
@@ -101,6 +104,12 @@ impl Store {
     pub fn for_run(mut self, run: &str) -> Self {
         self.comment = format!("{} {run}", self.comment);
         self
+    }
+
+    /// The same store, read from the primary: a secondary may not have what was just written.
+    #[must_use]
+    pub(crate) fn on_primary(self) -> Self {
+        Self { from_primary: true, ..self }
     }
 
     /// The same store with other layouts.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bson::raw::{RawDocumentBuf, cstr};
 use bson::{Bson, Document, doc, rawdoc};
-use mongodb::options::{AggregateOptions, Collation, FindOptions, Hint};
+use mongodb::options::{
+    AggregateOptions, Collation, FindOptions, Hint, ReadPreference, SelectionCriteria,
+};
 
 use super::collection::Store;
 use crate::error::{Error, Result};
@@ -167,6 +169,8 @@ impl Store {
         options.batch_size = Some(size);
         options.sort = reading.reverse.then(|| doc! { "$natural": -1 });
         options.hint = reading.stored.then(|| Hint::Keys(doc! { "$natural": 1 }));
+        options.selection_criteria =
+            self.from_primary.then_some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         self.connection.query(&self.collection, Query::Find(filter, Box::new(options))).await
     }
 
@@ -213,7 +217,7 @@ impl Store {
         let comment = self.comment.clone();
         let query = || {
             let (command, comment) = (command.clone(), comment.clone());
-            let primary = false;
+            let primary = self.from_primary;
             Query::Raw(RawQuery { name, command, batch_size: size, comment, primary })
         };
         // The driver repeats its own reads once, but not a bare command.

@@ -9,6 +9,7 @@ use sessionctl::mongod::Options;
 
 use crate::support::{Db, at, becomes, connect_mongo, own_server, session, with};
 
+mod following;
 mod layouts;
 
 /// What is in a collection, byte by byte.

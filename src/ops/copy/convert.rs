@@ -117,6 +117,12 @@ impl Converter {
         Ok(Self { source: source.clone(), target: target.clone(), now })
     }
 
+    /// The same at another time.
+    #[must_use]
+    pub(super) fn at(self, now: DateTime) -> Self {
+        Self { now, ..self }
+    }
+
     /// The session in `document` as the other store would have written it.
     ///
     /// # Errors

@@ -1,24 +1,25 @@
 //! A copy under way: reads and converts the next sessions while earlier ones are written, no faster
 //! than it may.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bson::raw::RawDocumentBuf;
-use bson::{DateTime, RawDocument};
+use bson::RawDocument;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::convert::{Converter, Loss};
-use super::write::{Writer, Written};
+use super::spec::{Copied, Copy, Step};
+use super::write::{Item, Origin, Writer, Written};
 use crate::error::{Error, Result};
 use crate::model::filter::Filter;
-use crate::model::selection::Selection;
+use crate::model::key::Key;
 use crate::model::session::Session;
-use crate::ops::purge::{Cause, Gate, Pace, PaceControl};
+use crate::ops::archive::Archive;
+use crate::ops::purge::{Cause, Gate, PaceControl};
 use crate::ops::select::Judging;
 use crate::server::backoff::Retries;
 use crate::server::connection::Topology;
@@ -31,77 +32,30 @@ const BATCH_BYTES: usize = 4 << 20;
 /// At a limited rate, at least this many batches start per second: small ones, rather than bursts.
 const STARTS_A_SECOND: u32 = 4;
 
-/// Which sessions are copied, and how gently: a plain value.
+/// A session as it is to be written; or why it cannot be, and its `_id` if what is copied is recorded.
+type Taken = Result<Item, (Loss, Option<Key>)>;
+
+/// What is taken from each session that is read.
 #[derive(Debug, Clone)]
-pub struct Copy {
-    /// Which sessions.
-    pub selection: Selection,
-    /// Whether they are converted into the target's layout.
-    pub converter: Option<Converter>,
-    /// The target's clock.
-    pub now: DateTime,
-    /// Sessions per batch.
-    pub batch_size: Option<u32>,
-    /// Batches in flight.
-    pub jobs: Option<u32>,
-    /// The throttling.
-    pub pace: Pace,
-    /// Whether nothing is written: what would be done is counted.
-    pub dry_run: bool,
+pub(super) struct Intake {
+    pub(super) converter: Option<Converter>,
+    /// Whether what is copied is recorded.
+    pub(super) records: bool,
 }
 
-/// What was done, by one batch or by all of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Copied {
-    /// Sessions that were read at the source.
-    pub read: u64,
-    /// Sessions that the target did not have.
-    pub copied: u64,
-    /// Sessions that replaced an older one.
-    pub replaced: u64,
-    /// Sessions that the target had already.
-    pub unchanged: u64,
-    /// Sessions that were left as the target has them, because that is newer or cannot be compared.
-    pub kept: u64,
-    /// Sessions that could not be carried over, by reason.
-    pub lost: BTreeMap<Loss, u64>,
-    /// Sessions of which nobody can say whether they are selected.
-    pub undecided: u64,
-}
-
-impl Copied {
-    fn add(&mut self, other: &Self) {
-        self.read += other.read;
-        self.copied += other.copied;
-        self.replaced += other.replaced;
-        self.unchanged += other.unchanged;
-        self.kept += other.kept;
-        self.undecided += other.undecided;
-        other.lost.iter().for_each(|(loss, count)| *self.lost.entry(*loss).or_default() += count);
-    }
-
-    /// How many sessions could not be carried over.
-    pub fn lost(&self) -> u64 {
-        self.lost.values().sum()
-    }
-
-    /// How many sessions are known to be dealt with.
-    pub fn done(&self) -> u64 {
-        self.copied + self.replaced + self.unchanged + self.kept + self.lost()
+impl Intake {
+    pub(super) fn take(&self, document: &RawDocument) -> Taken {
+        let of = || Origin::of(document).filter(|_| self.records);
+        let converted = match &self.converter {
+            Some(converter) => converter.convert(document),
+            None => Ok(document.to_owned()),
+        };
+        match converted {
+            Ok(document) => Ok(Item { origin: of(), document }),
+            Err(loss) => Err((loss, of().map(|origin| origin.key))),
+        }
     }
 }
-
-/// What happens next in a copy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// A batch was written.
-    Batch(Copied),
-    /// It waits: reported at once if the server has to catch up, and at intervals during any long wait.
-    Paused(Cause),
-}
-
-/// A session as it is to be written, or why it cannot be.
-type Taken = Result<RawDocumentBuf, Loss>;
 
 /// Where sessions come from.
 enum Source {
@@ -116,10 +70,13 @@ pub struct Copying {
     source: Store,
     copy: Copy,
     writer: Writer,
+    intake: Intake,
     filters: VecDeque<Filter>,
     reading: Option<Source>,
     /// Read, and not written yet.
-    waiting: VecDeque<RawDocumentBuf>,
+    waiting: VecDeque<Item>,
+    /// Sessions that expired, so that their copies are to be deleted.
+    over: Vec<Key>,
     /// What was read since the last batch, and does not become one.
     since: Copied,
     /// Whether everything was read.
@@ -154,19 +111,23 @@ impl Store {
         copy: Copy,
         cancel: CancellationToken,
     ) -> Result<Copying> {
-        let kind = target.connection().hello().await?.kind;
-        let usual = match kind {
+        let writer = Writer::new(target, &copy, cancel.clone());
+        self.copy_by(writer, copy, cancel).await
+    }
+
+    /// The same with this writer.
+    pub(super) async fn copy_by(
+        &self,
+        writer: Writer,
+        copy: Copy,
+        cancel: CancellationToken,
+    ) -> Result<Copying> {
+        let target = writer.target.clone();
+        let usual = match target.connection().hello().await?.kind {
             Topology::Standalone => 2,
             Topology::ReplicaSet | Topology::Sharded => 4,
         };
-        let writer = Writer {
-            target: target.clone(),
-            converts: copy.converter.is_some(),
-            now: copy.now,
-            dry_run: copy.dry_run,
-            looks_first: Arc::default(),
-            cancel: cancel.clone(),
-        };
+        let intake = Intake { converter: copy.converter.clone(), records: writer.ledger.is_some() };
         let gate =
             Gate::new(target.connection().clone(), PaceControl::new(copy.pace), cancel.clone());
         Ok(Copying {
@@ -175,8 +136,10 @@ impl Store {
             jobs: copy.jobs.map_or(usual, |jobs| jobs as usize),
             copy,
             writer,
+            intake,
             reading: None,
             waiting: VecDeque::new(),
+            over: Vec::new(),
             since: Copied::default(),
             dry: false,
             flights: FuturesUnordered::new(),
@@ -209,6 +172,18 @@ impl Copying {
         // What was read anew was there already.
         let unchanged = self.total.unchanged.saturating_sub(self.before);
         Copied { unchanged, ..self.total.clone() }
+    }
+
+    /// Writes each session into `archive`, and syncs it, before it is overwritten.
+    #[must_use]
+    pub fn archive_to(mut self, archive: Archive) -> Self {
+        self.writer.archive = Some(Arc::new(Mutex::new(archive)));
+        self
+    }
+
+    /// The sessions that expired since the last call, so that their copies are to be deleted.
+    pub(super) fn take_over(&mut self) -> Vec<Key> {
+        std::mem::take(&mut self.over)
     }
 
     /// Whether the counts are exact. After a connection that broke in mid-write, sessions that were
@@ -269,7 +244,7 @@ impl Copying {
         self.dry && self.waiting.is_empty()
     }
 
-    fn start(&mut self, batch: Vec<RawDocumentBuf>) {
+    fn start(&mut self, batch: Vec<Item>) {
         self.gate.throttle.begin(Instant::now(), batch.len() as u64);
         let writer = self.writer.clone();
         // A task of its own, because a driver's future must not be dropped.
@@ -280,13 +255,13 @@ impl Copying {
         let lost = || Error::Unsupported("a batch was lost".into());
         let written =
             written.unwrap_or_else(|| Written { error: Some(lost()), ..Written::default() });
-        let Written { copied, replaced, unchanged, kept, exact, took, error } = written;
-        let done = copied + replaced + unchanged + kept;
+        let Written { copied, replaced, unchanged, kept, ended, exact, took, error, .. } = written;
+        let done = copied + replaced + unchanged + kept + ended;
         self.gate.throttle.end(Instant::now(), done, done, took);
         self.exact &= exact;
         self.failure = self.failure.take().or(error);
         let since = std::mem::take(&mut self.since);
-        self.counted(Copied { copied, replaced, unchanged, kept, ..since })
+        self.counted(Copied { copied, replaced, unchanged, kept, ended, ..since })
     }
 
     fn counted(&mut self, batch: Copied) -> Copied {
@@ -310,7 +285,7 @@ impl Copying {
     }
 
     /// The sessions of the next batch; none at the end, and when it was cancelled.
-    async fn batch(&mut self) -> Result<Vec<RawDocumentBuf>> {
+    async fn batch(&mut self) -> Result<Vec<Item>> {
         let size = self.copy.batch_size.unwrap_or(BATCH_SIZE);
         let share = self.gate.control().pace().rate.map(|rate| (rate / STARTS_A_SECOND).max(1));
         let most = share.map_or(size, |share| size.min(share)) as usize;
@@ -327,8 +302,8 @@ impl Copying {
             }
         }
         let mut bytes = 0;
-        let fits = |document: &&RawDocumentBuf| {
-            bytes += document.as_bytes().len();
+        let fits = |item: &&Item| {
+            bytes += item.document.as_bytes().len();
             bytes <= BATCH_BYTES
         };
         let count = self.waiting.iter().take(most).take_while(fits).count();
@@ -361,7 +336,7 @@ impl Copying {
         }
         let taken = match &mut self.reading {
             Some(Source::Plain(batches)) => batches.next().await?.map(|batch| {
-                documents(&batch).map(|document| Ok(document.to_owned())).collect::<Vec<Taken>>()
+                documents(&batch).map(|document| self.intake.take(document)).collect::<Vec<Taken>>()
             }),
             Some(Source::Judged(judging)) => judging.next().await?.map(|judged| {
                 self.since.undecided += judged.undecided;
@@ -376,8 +351,11 @@ impl Copying {
         for session in taken {
             self.since.read += 1;
             match session {
-                Ok(document) => self.waiting.push_back(document),
-                Err(loss) => *self.since.lost.entry(loss).or_default() += 1,
+                Ok(item) => self.waiting.push_back(item),
+                Err((loss, key)) => {
+                    *self.since.lost.entry(loss).or_default() += 1;
+                    self.over.extend(key.filter(|_| loss == Loss::Expired));
+                }
             }
         }
         Ok(())
@@ -390,12 +368,9 @@ impl Copying {
             None if !selection.needs_payload() => {
                 self.source.read(filter, &reading).await.map(Source::Plain)
             }
-            converter => {
-                let converter = converter.clone();
-                let take = move |document: &RawDocument, _: Session| match &converter {
-                    Some(converter) => converter.convert(document),
-                    None => Ok(document.to_owned()),
-                };
+            _ => {
+                let intake = self.intake.clone();
+                let take = move |document: &RawDocument, _: Session| intake.take(document);
                 self.source.judge(filter, &reading, selection, take).await.map(Source::Judged)
             }
         }

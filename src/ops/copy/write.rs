@@ -2,40 +2,38 @@
 //! that was written at the target since is never replaced by an older one.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bson::raw::{RawDocumentBuf, cstr};
-use bson::{DateTime, Document, RawDocument, rawdoc};
+use bson::raw::RawDocumentBuf;
+use bson::{DateTime, Document, RawDocument};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::dialect::without_max_age;
+use super::ledger::{Digest, Ledger, digest};
+use super::spec::Copy;
 use crate::error::{Error, Result};
 use crate::model::filter::Filter;
-use crate::model::key::{Key, compared};
+use crate::model::key::Key;
 use crate::model::layout::Layout;
 use crate::model::payload::Payload;
-use crate::model::raw::{DOCUMENT, Raw};
-use crate::ops::insert::{BATCH_MAX_MS, Inserted, Inserter};
+use crate::ops::archive::Archive;
+use crate::ops::insert::{Inserted, Inserter};
 use crate::server::backoff::Retries;
-use crate::server::reply::{affected, documents};
-use crate::store::{Store, joined};
-
-/// Replacements that go into one command, and how many bytes of them, unless a single one is larger.
-const STATEMENTS: usize = 200;
-const STATEMENT_BYTES: usize = 8 << 20;
-/// The most bytes of a session and the one that it replaces: a command has room for 16 MB.
-const MOST_BYTES: usize = 14 << 20;
+use crate::server::reply::documents;
+use crate::store::Store;
 
 /// What came of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Written {
     pub(super) copied: u64,
     pub(super) replaced: u64,
+    pub(super) removed: u64,
     pub(super) unchanged: u64,
     pub(super) kept: u64,
+    pub(super) ended: u64,
     pub(super) exact: bool,
     pub(super) took: Duration,
     pub(super) error: Option<Error>,
@@ -53,12 +51,16 @@ pub(super) struct Writer {
     pub(super) dry_run: bool,
     /// Whether the last batch was there already: then the next is looked for before it is inserted.
     pub(super) looks_first: Arc<AtomicBool>,
+    /// What was copied, where the copy follows its source.
+    pub(super) ledger: Option<Ledger>,
+    /// Where each session goes before it is overwritten.
+    pub(super) archive: Option<Arc<Mutex<Archive>>>,
     pub(super) cancel: CancellationToken,
 }
 
 /// How a session of the source relates to the one that the target has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+pub(super) enum Standing {
     Same,
     /// The target's is older.
     Older,
@@ -66,22 +68,60 @@ enum Standing {
     Kept,
 }
 
+/// A session as it is to be at the target, and what it was made from, if that is recorded.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) origin: Option<Origin>,
+    pub(super) document: RawDocumentBuf,
+}
+
+/// A document of the source.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) key: Key,
+    pub(super) digest: Digest,
+}
+
+impl Origin {
+    pub(super) fn of(document: &RawDocument) -> Option<Self> {
+        Some(Self { key: Key::of(document)?, digest: digest(document) })
+    }
+}
+
 /// A session, and the one that it replaces.
-type Replacement = (RawDocumentBuf, RawDocumentBuf);
+pub(super) type Replacement = (RawDocumentBuf, RawDocumentBuf);
 
 impl Writer {
-    pub(super) async fn write(self, batch: Vec<RawDocumentBuf>) -> Written {
+    pub(super) fn new(target: &Store, copy: &Copy, cancel: CancellationToken) -> Self {
+        Self {
+            target: target.clone().on_primary(),
+            converts: copy.converter.is_some(),
+            now: copy.now,
+            dry_run: copy.dry_run,
+            looks_first: Arc::default(),
+            ledger: None,
+            archive: None,
+            cancel,
+        }
+    }
+
+    pub(super) async fn write(self, batch: Vec<Item>) -> Written {
         let began = Instant::now();
         let mut written = Written { exact: true, ..Written::default() };
-        if let Err(error) = self.write_all(batch, &mut written).await {
-            written.error = Some(error);
-        }
+        let outcome = match &self.ledger {
+            Some(ledger) => self.mirror(ledger, batch, &mut written).await,
+            None => {
+                let batch = batch.into_iter().map(|item| item.document).collect();
+                self.write_all(batch, &mut written).await
+            }
+        };
+        written.error = outcome.err();
         written.took = began.elapsed();
         written
     }
 
     /// The field by which a session is found.
-    fn id(&self) -> &str {
+    pub(super) fn id(&self) -> &str {
         &self.target.layout().id.path
     }
 
@@ -112,11 +152,6 @@ impl Writer {
             match self.standing(&new, &existing) {
                 Standing::Same => written.unchanged += 1,
                 Standing::Kept => written.kept += 1,
-                Standing::Older
-                    if new.as_bytes().len() + existing.as_bytes().len() > MOST_BYTES =>
-                {
-                    written.kept += 1;
-                }
                 Standing::Older => older.push((new, existing)),
             }
         }
@@ -127,7 +162,7 @@ impl Writer {
         self.replace(older, written).await
     }
 
-    fn inserter(&self) -> Inserter {
+    pub(super) fn inserter(&self) -> Inserter {
         Inserter {
             connection: self.target.connection().clone(),
             collection: self.target.name().to_owned(),
@@ -147,13 +182,7 @@ impl Writer {
         if keys.is_empty() {
             return Ok((Vec::new(), batch));
         }
-        let mut retries = Retries::default();
-        let mut existing = loop {
-            match self.existing(keys.clone()).await {
-                Ok(existing) => break existing,
-                Err(error) => retries.pause(&self.cancel, error).await?,
-            }
-        };
+        let mut existing = self.existing(&keys).await?;
         let (mut there, mut new) = (Vec::new(), Vec::new());
         for document in batch {
             let found = Key::at(&document, self.id()).and_then(|key| existing.remove(&key));
@@ -165,9 +194,23 @@ impl Writer {
         Ok((there, new))
     }
 
-    async fn existing(&self, keys: Vec<Key>) -> Result<HashMap<Key, RawDocumentBuf>> {
+    /// The documents of the target that have these ids.
+    pub(super) async fn existing(&self, keys: &[Key]) -> Result<HashMap<Key, RawDocumentBuf>> {
+        let mut retries = Retries::default();
+        loop {
+            match self.try_existing(keys).await {
+                Ok(existing) => return Ok(existing),
+                Err(error) => retries.pause(&self.cancel, error).await?,
+            }
+        }
+    }
+
+    async fn try_existing(&self, keys: &[Key]) -> Result<HashMap<Key, RawDocumentBuf>> {
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
         let size = u32::try_from(keys.len()).unwrap_or(u32::MAX);
-        let filter = Filter::keyed(self.id(), keys, Document::new());
+        let filter = Filter::keyed(self.id(), keys.to_vec(), Document::new());
         let mut batches = self.target.read_whole(filter, size).await?;
         let mut existing = HashMap::new();
         while let Some(batch) = batches.next().await? {
@@ -180,7 +223,7 @@ impl Writer {
         Ok(existing)
     }
 
-    fn standing(&self, new: &RawDocument, existing: &RawDocument) -> Standing {
+    pub(super) fn standing(&self, new: &RawDocument, existing: &RawDocument) -> Standing {
         if new.as_bytes() == existing.as_bytes() {
             return Standing::Same;
         }
@@ -208,59 +251,6 @@ impl Writer {
         });
         if decides == Some(true) { Standing::Older } else { Standing::Kept }
     }
-
-    /// Replaces sessions that are still as they were compared.
-    async fn replace(&self, mut older: Vec<Replacement>, written: &mut Written) -> Result<()> {
-        while !older.is_empty() {
-            let mut bytes = 0;
-            let fits = |(new, existing): &&Replacement| {
-                bytes += new.as_bytes().len() + existing.as_bytes().len();
-                bytes <= STATEMENT_BYTES
-            };
-            let some = older.iter().take(STATEMENTS).take_while(fits).count().max(1);
-            let rest = older.split_off(some);
-            let statements: Vec<_> =
-                older.iter().filter_map(|(new, existing)| statement(new, existing)).collect();
-            let replaced = self.update(&statements, written).await?;
-            written.replaced += replaced;
-            written.kept += (older.len() as u64).saturating_sub(replaced);
-            older = rest;
-        }
-        Ok(())
-    }
-
-    async fn update(&self, statements: &[RawDocumentBuf], written: &mut Written) -> Result<u64> {
-        if statements.is_empty() {
-            return Ok(0);
-        }
-        let mut retries = Retries::default();
-        loop {
-            let mut all = Raw::new();
-            all.documents("updates", statements.iter().map(|statement| &**statement));
-            let mut command = joined(&rawdoc! { "update": self.target.name() }, &all.done());
-            command.append(cstr!("ordered"), false);
-            command.append(cstr!("maxTimeMS"), BATCH_MAX_MS);
-            command.append(cstr!("comment"), self.target.comment());
-            command.append(cstr!("writeConcern"), rawdoc! { "w": "majority" });
-            let error = match self.target.reply("update", command).await {
-                Ok(reply) => match reply.refusal {
-                    None => return Ok(affected(&reply.document, "n")),
-                    Some(error) if !error.is_transient() => {
-                        written.replaced += affected(&reply.document, "n");
-                        return Err(error);
-                    }
-                    Some(error) => error,
-                },
-                Err(error) => error,
-            };
-            // It may have been carried out, in whole or in part; then it matches no more.
-            written.exact &= error.is_refusal();
-            retries.pause(&self.cancel, error.clone()).await?;
-            if !self.target.connection().reach(&mut retries, &self.cancel).await? {
-                return Err(error);
-            }
-        }
-    }
 }
 
 /// What the application has in a session; nothing where it cannot be decoded.
@@ -269,27 +259,4 @@ fn content(layout: &Layout, document: &RawDocument) -> Option<Value> {
         Payload::Value(Value::Object(fields)) => Some(without_max_age(fields).into()),
         _ => None,
     }
-}
-
-/// The update of `existing` to `new`, if it is still what it was.
-fn statement(new: &RawDocument, existing: &RawDocument) -> Option<RawDocumentBuf> {
-    let key = Key::of(existing)?;
-    let (mut literal, mut equal, mut which) = (Raw::new(), Raw::new(), Raw::new());
-    literal.document("$literal", existing);
-    let root = Key::from("$$ROOT");
-    equal.array("$eq", [(root.kind(), root.value()), (DOCUMENT, literal.done().as_bytes())]);
-    which.extend(&compared("_id", &[("$eq", &key)]));
-    which.document("$expr", &equal.done());
-    let mut statement = Raw::new();
-    statement.document("q", &which.done());
-    match Key::of(new) == Some(key.clone()) {
-        true => statement.document("u", new),
-        false => {
-            // The same session under another `_id`, which a replacement cannot change.
-            let mut whole = Document::try_from(new).ok()?;
-            whole.insert("_id", key.bson()?);
-            statement.document("u", &RawDocumentBuf::try_from(&whole).ok()?);
-        }
-    }
-    Some(statement.done())
 }

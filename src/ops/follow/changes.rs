@@ -29,10 +29,23 @@ const LOST: [i32; 4] = [286, 136, 280, 10334];
 /// `RetryChangeStream`, `StaleConfig`.
 const RESUMABLE: [i32; 5] = [63, 133, 150, 234, 13388];
 
+/// What the events of a change stream contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Details {
+    /// The documents.
+    Documents,
+    /// Only the `_id`s: the server need not look the documents up, and events are small.
+    Keys,
+}
+
+/// `CursorNotFound`.
+const CURSOR_NOT_FOUND: i32 = 43;
+
 /// A change stream.
 #[derive(Debug)]
 pub(super) struct Changes {
     store: Store,
+    details: Details,
     /// Whether the server knows the documents before and after each change.
     pub(super) has_images: bool,
     batches: Option<Batches>,
@@ -42,6 +55,8 @@ pub(super) struct Changes {
     pause: Option<Duration>,
     /// Why it could not resume where it was.
     lost: Option<Error>,
+    /// Whether the server only forgot the cursor, as it does after ten minutes without a request.
+    is_forgotten: bool,
 }
 
 /// What a change stream reports.
@@ -64,15 +79,17 @@ impl Changes {
     ///
     /// # Errors
     /// If the server does not support change streams, refuses this one, or cannot be reached.
-    pub(super) async fn open(store: &Store) -> Result<Self> {
+    pub(super) async fn open(store: &Store, details: Details) -> Result<Self> {
         let mut changes = Self {
             store: store.clone(),
-            has_images: store.has_images().await,
+            details,
+            has_images: details == Details::Documents && store.has_images().await,
             batches: None,
             token: None,
             backoff: Backoff::new(LONGEST_PAUSE),
             pause: None,
             lost: None,
+            is_forgotten: false,
         };
         let batches = changes.begin();
         changes.batches = Some(batches.await?);
@@ -81,11 +98,12 @@ impl Changes {
 
     fn begin(&self) -> impl Future<Output = Result<Batches>> + use<> {
         // Without images, the server looks the document up when it sends the event.
-        let mut stage = match self.has_images {
-            true => doc! {
+        let mut stage = match self.details {
+            Details::Keys => doc! {},
+            Details::Documents if self.has_images => doc! {
                 "fullDocument": "whenAvailable", "fullDocumentBeforeChange": "whenAvailable",
             },
-            false => doc! { "fullDocument": "updateLookup" },
+            Details::Documents => doc! { "fullDocument": "updateLookup" },
         };
         if let Some(token) = &self.token {
             stage.insert("resumeAfter", token.clone());
@@ -99,7 +117,12 @@ impl Changes {
         options.read_concern = Some(ReadConcern::majority());
         options.selection_criteria =
             Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
-        let query = Query::Aggregate(vec![doc! { "$changeStream": stage }], Box::new(options));
+        let mut stages = vec![doc! { "$changeStream": stage }];
+        if self.details == Details::Keys {
+            let unused = doc! { "fullDocument": 0, "updateDescription": 0 };
+            stages.push(doc! { "$project": unused });
+        }
+        let query = Query::Aggregate(stages, Box::new(options));
         let store = self.store.clone();
         async move { store.connection().query(store.name(), query).await }
     }
@@ -119,6 +142,10 @@ impl Changes {
                     Some(Ok(batches)) => {
                         self.batches = Some(batches);
                         self.backoff.reset();
+                        if std::mem::take(&mut self.is_forgotten) && self.token.is_some() {
+                            // Nothing was missed: whoever is slow must not begin anew each time.
+                            continue;
+                        }
                         let lost = self.lost.take().or_else(|| self.token.is_none().then(no_place));
                         return Ok(Some(lost.map_or(Heard::Resumed, Heard::Lost)));
                     }
@@ -137,6 +164,9 @@ impl Changes {
                 }
                 // The server ended it; most often it can be resumed immediately.
                 Some(Ok(None)) => self.batches = None,
+                Some(Err(error)) if error.code() == Some(CURSOR_NOT_FOUND) => {
+                    (self.batches, self.is_forgotten) = (None, true);
+                }
                 Some(Err(error)) if goes_on_after(&error) => self.batches = None,
                 Some(Err(error)) => {
                     self.batches = None;
@@ -149,6 +179,7 @@ impl Changes {
     /// What to report after a failed attempt to reopen it; nothing if the next attempt follows at once.
     fn unopened(&mut self, error: Error) -> Result<Option<Heard>> {
         if goes_on_after(&error) {
+            self.is_forgotten = false;
             let pause = self.backoff.next();
             self.pause = Some(pause);
             return Ok(Some(Heard::Away(error, pause)));
@@ -158,6 +189,7 @@ impl Changes {
 
     /// Gives up the place where it was, and continues from now.
     fn lose(&mut self, error: Error) -> Result<()> {
+        self.is_forgotten = false;
         let is_lost = error.code().is_some_and(|code| LOST.contains(&code));
         // A stream that starts now cannot have lost anything: the error would repeat forever.
         if !is_lost || self.lost.is_some() {
@@ -187,8 +219,8 @@ fn token(batch: &RawBatch) -> Option<Document> {
 }
 
 /// The change stream of the collection, or why there is none.
-pub(super) async fn changes(store: &Store) -> Result<(Option<Changes>, String)> {
-    match Changes::open(store).await {
+pub(super) async fn changes(store: &Store, details: Details) -> Result<(Option<Changes>, String)> {
+    match Changes::open(store, details).await {
         Ok(changes) => Ok((Some(changes), String::new())),
         Err(error) if error.code().is_none() || may_pass(&error) => Err(error),
         Err(Error::Server { code: NO_REPLICA_SET, .. }) => {

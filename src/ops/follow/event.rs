@@ -13,7 +13,7 @@ use crate::model::raw::Raw;
 
 /// What happened to a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::ops) enum Kind {
     Inserted,
     Written,
     Deleted,
@@ -29,7 +29,7 @@ pub(super) enum Notice<'a> {
 }
 
 /// A document that changed.
-pub(super) struct Changed<'a> {
+pub(in crate::ops) struct Changed<'a> {
     pub(super) kind: Kind,
     pub(super) key: Key,
     /// The time of the change, by the server's clock.

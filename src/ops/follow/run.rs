@@ -7,7 +7,7 @@ use bson::DateTime;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::changes::{Changes, Heard, changes};
+use super::changes::{Changes, Details, Heard, changes};
 use super::clock::{Clock, interval};
 use super::event::Notice;
 use super::judge::Judge;
@@ -67,7 +67,7 @@ impl Store {
     ) -> Result<Following> {
         check(self, &selection)?;
         let clock = Clock::read(self).await?;
-        let (changes, why) = changes(self).await?;
+        let (changes, why) = changes(self, Details::Documents).await?;
         let (store, seen) = (self.clone().for_run("follow"), Seen::default());
         let judge = Judge { store, selection, clock, seen };
         Ok(Following::new(judge, changes, why, cancel))

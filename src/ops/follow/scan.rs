@@ -79,7 +79,7 @@ impl Unseen {
 }
 
 /// Whether a selection can be followed.
-pub(super) fn check(store: &Store, selection: &Selection) -> Result<()> {
+pub(in crate::ops) fn check(store: &Store, selection: &Selection) -> Result<()> {
     if selection.keep.is_some() {
         let what = "which sessions are the most recent ones changes with each log-in";
         return Err(Error::Unsupported(what.to_owned()));

@@ -1,16 +1,18 @@
 //! The collection that documents are put back into: what is there, what is inserted, and what is
 //! replaced.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use bson::raw::{RawDocumentBuf, cstr};
 use bson::{Document, RawDocument, rawdoc};
+use tokio_util::sync::CancellationToken;
 
-use crate::error::{Error, Result};
-use crate::model::filter::exactly;
+use crate::error::Result;
 use crate::model::index_spec::IndexSpec;
-use crate::model::key::{Key, among, compared};
-use crate::model::raw::{DOCUMENT, Raw, all_raw};
+use crate::model::key::{Key, among};
+use crate::model::raw::Raw;
+use crate::ops::insert::{BATCH_MAX_MS, Inserter};
+use crate::ops::unchanged::as_read;
 use crate::server::backoff::may_pass;
 use crate::server::connection::Connection;
 use crate::server::cursor::{Query, RawQuery};
@@ -21,18 +23,8 @@ use crate::store::{joined, raw_document};
 const COMMENT: &str = concat!("sessionctl ", env!("CARGO_PKG_VERSION"), " restore");
 /// How many documents the server sends at once.
 const AT_ONCE: u32 = 1000;
-/// How long the server may work on one batch, in milliseconds.
-const BATCH_MAX_MS: i64 = 60_000;
-/// Documents up to this size, in bytes, are repeated in the filter of their update.
-const REPEATED: usize = 64 << 10;
-/// Fields of larger ones up to this size are, and no more than these.
-const SMALL: usize = 512;
-const MOST_FIELDS: usize = 12;
 /// The most bytes of documents that are sent to be computed: a command holds 16 MB.
 const COMPUTED_BYTES: usize = 12 << 20;
-/// `DuplicateKey`.
-const DUPLICATE_KEY: i32 = 11000;
-
 /// A collection, which need not exist.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -41,43 +33,15 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) async fn insert(&self, batch: &[RawDocumentBuf]) -> Result<Reply> {
-        // The server repeats an existing id in its reply, which the driver may be unable to decode.
-        let odd = batch.iter().filter_map(|document| Key::of(document));
-        let odd: Vec<Key> = odd.filter(|key| key.bson().is_none()).collect();
-        let taken = if odd.is_empty() { HashSet::new() } else { self.taken(&odd).await? };
-        let is_new = |document: &&RawDocumentBuf| {
-            taken.is_empty() || Key::of(document).is_none_or(|key| !taken.contains(&key))
-        };
-        let mut command = Raw::new();
-        let bytes: usize = batch.iter().map(|document| document.as_bytes().len() + 16).sum();
-        command.reserve(bytes + 1024);
-        command.extend(&rawdoc! { "insert": &*self.collection });
-        // Raw, because a BSON archive may contain text that is not UTF-8.
-        command.documents("documents", batch.iter().filter(is_new).map(|document| &**document));
-        let mut command = command.done();
-        // An existing id must not stop the rest of the batch.
-        command.append(cstr!("ordered"), false);
-        command.append(cstr!("maxTimeMS"), BATCH_MAX_MS);
-        command.append(cstr!("comment"), COMMENT);
-        // A failover could roll back what was reported as restored.
-        command.append(cstr!("writeConcern"), rawdoc! { "w": "majority" });
-        if !batch.iter().any(|document| is_new(&document)) {
-            return Ok(Reply { inserted: 0, skipped: batch.len() as u64, failure: None });
+    /// How documents are inserted here.
+    pub(super) fn inserter(&self, cancel: &CancellationToken) -> Inserter {
+        Inserter {
+            connection: self.connection.clone(),
+            collection: self.collection.clone(),
+            id: "_id".to_owned(),
+            comment: COMMENT.to_owned(),
+            cancel: cancel.clone(),
         }
-        let reply = self.connection.run_raw("insert", &self.collection, command).await?;
-        let mut reply = Reply::of(reply);
-        reply.skipped += taken.len() as u64;
-        Ok(reply)
-    }
-
-    /// The `keys` that exist in the collection.
-    async fn taken(&self, keys: &[Key]) -> Result<HashSet<Key>> {
-        let mut find = self.find(keys);
-        find.append(cstr!("projection"), rawdoc! { "_id": 1 });
-        let mut taken = HashSet::new();
-        self.read("find", find, |document| taken.extend(Key::of(document))).await?;
-        Ok(taken)
     }
 
     /// How many of `keys` the collection has.
@@ -201,73 +165,4 @@ impl Place {
         let reply = self.connection.run_raw("update", &self.collection, command).await?;
         refusal(&reply).map_or_else(|| Ok(affected(&reply, "n")), Err)
     }
-}
-
-/// The filter of a document that is still as it was read. One that is too large to be repeated is bound
-/// to its small fields, the expiry among them.
-fn as_read(there: &RawDocument, collated: bool) -> Result<RawDocumentBuf> {
-    let Some(key) = Key::of(there) else { return Err(Error::Document("it has no _id".into())) };
-    let this = match key.bson().filter(|_| collated && key.is_text()) {
-        Some(text) => raw_document(&exactly("_id", &text))?,
-        None => compared("_id", &[("$eq", &key)]),
-    };
-    let mut condition = Raw::new();
-    if there.as_bytes().len() <= REPEATED {
-        let (mut literal, mut equal) = (Raw::new(), Raw::new());
-        literal.document("$literal", there);
-        let root = Key::from("$$ROOT");
-        equal.array("$eq", [(root.kind(), root.value()), (DOCUMENT, literal.done().as_bytes())]);
-        condition.document("$expr", &equal.done());
-    } else {
-        for (name, value) in small_fields(there) {
-            condition.extend(&compared(&name, &[("$eq", &value)]));
-        }
-    }
-    Ok(all_raw([&*this, &*condition.done()]))
-}
-
-fn small_fields(document: &RawDocument) -> Vec<(String, Key)> {
-    let names = document.iter_elements().map_while(std::result::Result::ok);
-    let field = |name: &str| {
-        let value = Key::at(document, name).filter(|value| value.size() <= SMALL)?;
-        Some((name.to_owned(), value))
-    };
-    let is_plain = |name: &str| !name.contains('.') && !name.starts_with('$') && name != "_id";
-    names
-        .map(|element| element.key().as_str().to_owned())
-        .filter(|name| is_plain(name))
-        .filter_map(|name| field(&name))
-        .take(MOST_FIELDS)
-        .collect()
-}
-
-/// What the server said of a batch that was inserted.
-pub(super) struct Reply {
-    pub(super) inserted: u64,
-    pub(super) skipped: u64,
-    pub(super) failure: Option<Error>,
-}
-
-impl Reply {
-    fn of(mut reply: Document) -> Self {
-        let inserted = affected(&reply, "n");
-        let mut skipped = 0;
-        if let Ok(errors) = reply.get_array_mut("writeErrors") {
-            let all = errors.len();
-            errors.retain(|error| !error.as_document().is_some_and(is_taken_id));
-            skipped = (all - errors.len()) as u64;
-        }
-        Self { inserted, skipped, failure: refusal(&reply) }
-    }
-}
-
-/// Whether this write error means that the `_id` exists, so that the session is already there. A
-/// duplicate in another unique index prevents restoring a session that is not there.
-fn is_taken_id(error: &Document) -> bool {
-    let taken = match error.get_document("keyPattern") {
-        Ok(pattern) => pattern.keys().eq(["_id"]),
-        // Some servers omit the key pattern.
-        Err(_) => error.get_str("errmsg").is_ok_and(|message| message.contains(" index: _id_ ")),
-    };
-    taken && error.get_i32("code").is_ok_and(|code| code == DUPLICATE_KEY)
 }

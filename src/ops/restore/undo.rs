@@ -110,7 +110,7 @@ where
             left.drain(..replaced.len());
         }
         if !inserted.is_empty() {
-            let reply = self.place.insert(&inserted).await?;
+            let reply = self.place.inserter(&self.cancel).attempt(&inserted).await?;
             if let Some(error) = reply.failure {
                 return Err(error);
             }

@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use bson::DateTime;
 use serde_json::{Value, json};
+use sessionctl::archive::Archive;
 use sessionctl::copy::{Converter, Copied, Copy, Copying, Step};
 use sessionctl::purge::{Action, Pace, Purge};
 use sessionctl::{Error, Query, Selection, State, Store};
 
-use super::apply::{ThrottleArgs, pause};
+use super::apply::{ArchiveArgs, ThrottleArgs, pause};
 use crate::args::SelectionArgs;
 use crate::audit::{Audit, AuditArgs, Intent, run_id};
 use crate::console::confirm::{Confirmed, Question, Yes, ask};
@@ -19,6 +20,7 @@ use crate::console::report::say;
 use crate::context::words::Words;
 use crate::context::{Context, Purpose};
 
+mod follow;
 mod preview;
 mod report;
 mod target;
@@ -35,7 +37,8 @@ use target::TargetArgs;
 /// If the target already has a session, copy replaces it only if the target's copy is older, by last
 /// touch or else by expiry. A copy can therefore be interrupted and repeated. The indexes that the
 /// layout needs are created at the target first. Expired sessions are copied as well, and the TTL index
-/// on the target deletes them; use --live to skip them.
+/// on the target deletes them; use --live to skip them. With --follow, the copy is kept up to date until
+/// a signal.
 ///
 /// The section WHAT THE APPLICATION HAS TO DO of sessionctl help copy explains how users stay logged in.
 #[derive(Debug, clap::Args)]
@@ -43,7 +46,8 @@ use target::TargetArgs;
   sessionctl copy --to-collection sessions_new --dry-run
   sessionctl copy --to-uri-file new-cluster.uri --yes
   sessionctl copy --live --to-layout express-session-object --to-collection web_sessions
-  sessionctl copy --user 42 --to-db staging")]
+  sessionctl copy --user 42 --to-db staging
+  sessionctl copy --follow --to-uri-file new-cluster.uri --yes")]
 pub struct Args {
     #[command(flatten)]
     target: TargetArgs,
@@ -56,11 +60,19 @@ pub struct Args {
     #[arg(long, conflicts_with = "dry_run")]
     check: bool,
 
+    /// Then keep the copy up to date, until a signal: sessions that are renewed, logged out or deleted
+    /// at the source are so at the target, unless they were written there since
+    #[arg(long, conflicts_with_all = ["dry_run", "check", "keep"])]
+    follow: bool,
+
     #[command(flatten)]
     yes: Yes,
 
     #[command(flatten)]
     audit: AuditArgs,
+
+    #[command(flatten)]
+    archive: ArchiveArgs,
 
     #[command(flatten)]
     throttle: ThrottleArgs,
@@ -85,10 +97,16 @@ struct Prepared {
 const DOING: &str = "copy sessions of";
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    args.archive.check()?;
     // Until something is written, a signal ends the command at once.
     let prepared = context.signals.asked.run_until_cancelled(prepare(context, args)).await;
     let Some(prepared) = prepared else { return Ok(context.signals.exit()) };
-    let Some(mut prepared) = prepared? else { return nothing_there(context, args).await };
+    let Some(mut prepared) = prepared? else {
+        return match args.follow {
+            true => Err(follow::nothing(context)),
+            false => nothing_there(context, args).await,
+        };
+    };
     if args.check {
         return check(context, prepared).await;
     }
@@ -96,13 +114,13 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         return dry_run(context, prepared).await;
     }
     let audit = Audit::open(&args.audit, &context.command_line)?;
+    let archive = args.archive.prepare(context).doing(&prepared.action)?;
     let confirmed = confirm(context, args, &prepared).await?;
     let run = run_id();
-    let Prepared { source, target, copy, action, .. } = &prepared;
-    let (target, action) = (target.clone().for_run(&format!("copy {run}")), action.clone());
+    let target = prepared.target.clone().for_run(&format!("copy {run}"));
     let intent = Intent {
         run: &run,
-        now: copy.now,
+        now: prepared.copy.now,
         server: target.connection().address(),
         login: target.connection().login(),
         command: "copy",
@@ -112,28 +130,16 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         cutoff: None,
         planned: prepared.report.matched,
     };
-    if prepared.report.matched == Some(0) {
+    // What matches later is copied as well, if the source is followed.
+    if prepared.report.matched == Some(0) && !args.follow {
         audit.nothing(&intent, &prepared.report.row())?;
         let sentence = prepared.report.sentence();
         return context.finish(HEADER, prepared.report.row(), &sentence, prepared.end);
     }
     let began = audit.before(&intent)?;
-    let lifetime = context.global.lifetime;
-    let made = make_indexes(context, source, &target, lifetime).await.doing(&action);
-    let outcome = match made {
-        Ok(()) => {
-            let copying = source.copy_to(&target, copy.clone(), context.signals.asked.clone());
-            let copying = copying.await.doing(&action);
-            match copying {
-                Ok(copying) => {
-                    let end = std::mem::replace(&mut prepared.end, Ok(Exit::Done));
-                    carry_out(context, copying, &mut prepared.report, &action, &confirmed)
-                        .await
-                        .and_then(|exit| if matches!(exit, Exit::Done) { end } else { Ok(exit) })
-                }
-                Err(failure) => Err(failure),
-            }
-        }
+    let archive = args.archive.open(context, archive).doing(&prepared.action);
+    let outcome = match archive {
+        Ok(archive) => write(context, args, &mut prepared, &target, archive, &confirmed).await,
         Err(failure) => Err(failure),
     };
     let mut report = prepared.report;
@@ -143,6 +149,38 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let written = began.after(&report.row(), outcome.as_ref().err());
     let outcome = outcome.and_then(|exit| written.map(|()| exit));
     context.finish(HEADER, report.row(), &report.sentence(), outcome)
+}
+
+/// Makes the indexes, and copies.
+async fn write(
+    context: &Context,
+    args: &Args,
+    prepared: &mut Prepared,
+    target: &Store,
+    archive: Option<Archive>,
+    confirmed: &Confirmed,
+) -> Result<Exit, Failure> {
+    let Prepared { source, copy, action, report, end, .. } = prepared;
+    let lifetime = context.global.lifetime;
+    make_indexes(context, source, target, lifetime).await.doing(action)?;
+    let cancel = context.signals.asked.clone();
+    if args.follow {
+        let following = source.copy_following(target, copy.clone(), cancel).await.doing(action)?;
+        let following = match archive {
+            Some(archive) => following.archive_to(archive),
+            None => following,
+        };
+        return follow::run(context, following, report, action, confirmed).await;
+    }
+    let copying = source.copy_to(target, copy.clone(), cancel).await.doing(action)?;
+    let copying = match archive {
+        Some(archive) => copying.archive_to(archive),
+        None => copying,
+    };
+    match carry_out(context, copying, report, action, confirmed).await? {
+        Exit::Done => std::mem::replace(end, Ok(Exit::Done)),
+        exit => Ok(exit),
+    }
 }
 
 /// The indexes that the stores of the target would make.
@@ -195,6 +233,7 @@ async fn prepare(context: &Context, args: &Args) -> Result<Option<Prepared>, Fai
         dry_run: only_looks,
     };
     let mut report = Report::new(&source, &target, Words::of(&args.selection, now));
+    report.follows = args.follow;
     if only_looks || Confirmed::by_flag(args.yes).is_none() || copy.selection.query.users.is_some()
     {
         report.matched = Some(count(context, &source, &copy.selection).await.doing(&full)?);
@@ -265,11 +304,12 @@ async fn confirm(
     prepared: &Prepared,
 ) -> Result<Confirmed, Failure> {
     let Prepared { source, target, copy, report, action, .. } = prepared;
-    let beforehand = report.matched.and_then(Confirmed::by_count);
+    let beforehand = report.matched.filter(|_| !args.follow).and_then(Confirmed::by_count);
     let beforehand = beforehand.or_else(|| Confirmed::by_flag(args.yes));
     if beforehand.is_none() {
-        let rights = ["find", "listIndexes", "insert", "update", "createIndex"];
-        context.check_rights(target.connection(), target.name(), &rights, action).await?;
+        let rights = ["find", "listIndexes", "insert", "update", "createIndex", "remove"];
+        let rights = if args.follow { &rights[..] } else { &rights[..5] };
+        context.check_rights(target.connection(), target.name(), rights, action).await?;
     }
     let expired = match beforehand {
         Some(_) => None,

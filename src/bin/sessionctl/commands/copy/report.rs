@@ -51,6 +51,8 @@ pub struct Report {
     pub words: Words,
     /// Whether nothing was written.
     pub is_dry: bool,
+    /// Whether the copy is kept up to date.
+    pub follows: bool,
 }
 
 impl Report {
@@ -88,13 +90,15 @@ impl Report {
         };
         let expired = expired.filter(|expired| *expired > 0);
         let expired = expired.map(|some| format!(" ({} expired)", grouped(some)));
-        format!("Copy {those}{} {}?", expired.unwrap_or_default(), self.place())
+        let then = if self.follows { ", and each change that follows" } else { "" };
+        format!("Copy {those}{} {}{then}?", expired.unwrap_or_default(), self.place())
     }
 
     /// What was done, or in a dry run would be, and what did not go as planned.
     pub fn sentence(&self) -> String {
         let Copied { read, copied, replaced, unchanged, kept, lost, .. } = &self.copied;
-        if (*read, self.stopped) == (0, None) {
+        let Copied { removed, ended, .. } = &self.copied;
+        if (*read, *removed, self.stopped) == (0, 0, None) {
             return format!("no sessions to copy in {}", self.namespace);
         }
         let (those, took) = (sessions(*copied), elapsed(self.took));
@@ -111,7 +115,15 @@ impl Report {
             true => add(*replaced, "would replace an older one", "would replace older ones"),
             false => add(*replaced, "replaced an older one", "replaced older ones"),
         }
-        add(*unchanged, "is there already", "are there already");
+        add(*removed, "was deleted, as at the source", "were deleted, as at the source");
+        if !self.follows {
+            add(*unchanged, "is there already", "are there already");
+        }
+        add(
+            *ended,
+            "was ended at the target, and stays so",
+            "were ended at the target, and stay so",
+        );
         add(*kept, "was left as the target has it", "were left as the target has them");
         let verb = if self.is_dry { "cannot be copied" } else { "could not be copied" };
         for (loss, count) in lost {
@@ -161,7 +173,7 @@ impl Report {
             .into_iter()
             .filter_map(|loss| Some((loss.name().to_owned(), (*lost.get(&loss)?).into())))
             .collect();
-        Row(vec![
+        let mut row = Row(vec![
             ("namespace", text(&self.namespace)),
             ("target", text(&self.target)),
             ("layout", text(&self.layout)),
@@ -178,6 +190,12 @@ impl Report {
             ("batches", Cell::Count(self.batches)),
             ("seconds", Cell::Seconds(self.took.as_secs_f64())),
             ("stopped", Cell::maybe(self.stopped, |why| Cell::Text(why.to_owned()))),
-        ])
+        ]);
+        if self.follows {
+            let Copied { removed, ended, .. } = &self.copied;
+            row.0.push(("removed", Cell::Count(*removed)));
+            row.0.push(("ended", Cell::Count(*ended)));
+        }
+        row
     }
 }

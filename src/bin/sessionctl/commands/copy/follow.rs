@@ -1,0 +1,151 @@
+//! `sessionctl copy --follow`
+
+use std::time::Instant;
+
+use sessionctl::copy::{Event, Following};
+use sessionctl::follow::Means;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::report::Report;
+use crate::commands::apply::pause;
+use crate::console::confirm::Confirmed;
+use crate::console::failure::{Doing as _, Exit, Failure, why};
+use crate::console::progress::Progress;
+use crate::console::report::say;
+use crate::console::text::sessions;
+use crate::context::Context;
+
+/// The source has no sessions, and so no layout.
+pub fn nothing(context: &Context) -> Failure {
+    let sentence =
+        format!("could not follow {}: it is empty, so its layout is unknown", context.collection());
+    Failure::new(Exit::Failed, sentence).hint("choose one with --layout NAME")
+}
+
+/// Copies, and keeps the copy up to date until a signal.
+pub async fn run(
+    context: &Context,
+    following: Following,
+    report: &mut Report,
+    action: &str,
+    _: &Confirmed,
+) -> Result<Exit, Failure> {
+    let started = Instant::now();
+    context.note("note", begins(&following.means(), report));
+    let progress = Progress::new("sessions examined", report.matched, context.global.quiet);
+    let mut follower = Follower {
+        following,
+        progress,
+        passes: 0,
+        is_away: false,
+        paused: None,
+        quiet: context.global.quiet,
+    };
+    let outcome = follower.run(report).await;
+    follower.progress.finish();
+    report.took += started.elapsed();
+    report.copied = follower.following.total();
+    report.exact = Some(follower.following.is_exact());
+    if let Err(error) = outcome {
+        report.stopped = Some("error");
+        return Err(error).doing(action);
+    }
+    let usual = context.signals.received().is_none_or(|signal| [SIGINT, SIGTERM].contains(&signal));
+    if usual && follower.passes > 0 {
+        // Signals are the usual way to end it.
+        return Ok(Exit::Done);
+    }
+    report.stopped = Some("signal");
+    Ok(context.signals.exit())
+}
+
+struct Follower {
+    following: Following,
+    progress: Progress,
+    passes: u64,
+    is_away: bool,
+    paused: Option<std::mem::Discriminant<sessionctl::purge::Cause>>,
+    quiet: bool,
+}
+
+impl Follower {
+    async fn run(&mut self, report: &mut Report) -> sessionctl::Result<()> {
+        while let Some(event) = self.following.next().await? {
+            match event {
+                Event::Batch(batch) => {
+                    self.paused = None;
+                    report.batches += u64::from(batch.done() + batch.removed > 0);
+                    if self.passes == 0 {
+                        self.progress.advance(batch.done());
+                    }
+                }
+                Event::Paused(cause) => {
+                    let kind = std::mem::discriminant(&cause);
+                    if self.paused.replace(kind) != Some(kind) {
+                        self.note("note", &pause(cause));
+                    }
+                }
+                Event::Passed => self.passed(report),
+                Event::Slower(means) => self.note("note", &speed(&means)),
+                Event::Away { error, .. } => {
+                    if !std::mem::replace(&mut self.is_away, true) {
+                        let text = format!("{}; retrying until the server is back", why(&error));
+                        self.note("warning", &text);
+                    }
+                }
+                Event::Resumed if self.is_away => {
+                    self.note("note", "the server is back: comparing both sides");
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything was compared: from now on only changes are copied.
+    fn passed(&mut self, report: &Report) {
+        self.passes += 1;
+        let Report { namespace, target, .. } = report;
+        if self.passes == 1 {
+            self.progress.finish();
+            let total = self.following.total();
+            let those = sessions(total.copied + total.replaced + total.unchanged);
+            let text =
+                format!("{target} has {those} of {namespace}; {}", speed(&self.following.means()));
+            self.note("note", &text);
+        } else if std::mem::take(&mut self.is_away) {
+            self.note("note", &format!("{target} has what changed in {namespace} meanwhile"));
+        }
+    }
+
+    fn note(&self, label: &str, text: &str) {
+        if !self.quiet {
+            self.progress.aside(|| say(label, text));
+        }
+    }
+}
+
+/// What is said before anything is written.
+fn begins(means: &Means, report: &Report) -> String {
+    let Report { namespace, target, .. } = report;
+    match means {
+        Means::Stream => format!("copying {namespace} to {target}, and following its changes"),
+        Means::Scans { why, .. } => format!(
+            "{why}: {namespace} is compared with {target} again and again, so changes and deletions \
+             arrive late, and a session that is created and removed in between is never copied"
+        ),
+    }
+}
+
+/// How fast changes arrive.
+fn speed(means: &Means) -> String {
+    match means {
+        Means::Stream => {
+            "following: changes arrive within a second of their majority commit, except during elections"
+                .to_owned()
+        }
+        Means::Scans { every, .. } => {
+            format!("following: comparing again every {} s", every.as_secs().max(1))
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! Keeps a copy up to date: after a pass over everything, each session that changes at the source is looked
+//! at again, and written or deleted at the target. What is written depends only on what both sides have and on
+//! what was copied, so that any change may be looked at twice, and after an interruption everything is.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bson::Document;
+use tokio_util::sync::CancellationToken;
+
+use super::convert::Loss;
+use super::ledger::Ledger;
+use super::run::{Copying, Intake};
+use super::spec::{Copied, Copy, Step};
+use super::write::{Item, Writer, Written};
+use crate::error::{Error, Result};
+use crate::model::filter::Filter;
+use crate::model::key::Key;
+use crate::model::selection::{MOST_BYTES, Selection, chunks};
+use crate::ops::archive::Archive;
+use crate::ops::follow::{Means, Noticed, Watch, check};
+use crate::ops::purge::{Cause, Gate, PaceControl};
+use crate::server::backoff::Retries;
+use crate::server::reply::documents;
+use crate::store::{Batches, Identity, Store};
+
+/// Sessions that are read at once, and the most bytes of them that are written at once, unless a single one
+/// is larger.
+const BATCH: u32 = 1000;
+const BATCH_BYTES: usize = 4 << 20;
+
+/// What happened while a copy follows its source.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// Sessions were written or deleted at the target.
+    Batch(Copied),
+    /// It waits, as in [`Step::Paused`].
+    Paused(Cause),
+    /// Everything was compared.
+    Passed,
+    /// Nothing happened for a second.
+    Idle,
+    /// Passes have become slower.
+    Slower(Means),
+    /// A server is unreachable.
+    Away {
+        /// The error.
+        error: Error,
+        /// The time until the next attempt.
+        pause: Duration,
+    },
+    /// The server is back. Everything is compared next.
+    Resumed,
+}
+
+/// A copy that follows its source.
+#[derive(Debug)]
+pub struct Following {
+    source: Store,
+    copy: Copy,
+    writer: Writer,
+    ledger: Ledger,
+    watch: Watch,
+    gate: Gate,
+    /// The collections of the source and the target when it began.
+    identities: (Identity, Identity),
+    stage: Stage,
+    total: Copied,
+    exact: bool,
+    cancel: CancellationToken,
+}
+
+/// What it does now.
+#[derive(Debug)]
+enum Stage {
+    /// Waits for changes.
+    Watching,
+    /// Copies everything.
+    Copying(Box<Copying>),
+    /// Goes through what was copied, and looks for what the source no longer has.
+    Comparing(Batches),
+}
+
+impl Store {
+    /// Begins to copy sessions into `target` and to keep them up to date. The change stream is opened
+    /// first, and then everything is copied, so that no change is missed. What was copied is recorded in
+    /// a collection beside the target.
+    ///
+    /// # Errors
+    /// As for [`Store::copy_to`] and [`Store::follow`].
+    pub async fn copy_following(
+        &self,
+        target: &Self,
+        copy: Copy,
+        cancel: CancellationToken,
+    ) -> Result<Following> {
+        check(self, &copy.selection)?;
+        let source = self.clone().on_primary();
+        let mut writer = Writer::new(target, &copy, cancel.clone());
+        let ledger = Ledger::open(self, target, cancel.clone()).await?;
+        writer.ledger = Some(ledger.clone());
+        let identities = (self.identity().await?, target.identity().await?);
+        let watch = Watch::of_keys(source.clone(), cancel.clone()).await?;
+        let control = PaceControl::new(copy.pace);
+        let gate = Gate::new(target.connection().clone(), control, cancel.clone());
+        Ok(Following {
+            source,
+            copy,
+            writer,
+            ledger,
+            watch,
+            gate,
+            identities,
+            stage: Stage::Watching,
+            total: Copied::default(),
+            exact: true,
+            cancel,
+        })
+    }
+}
+
+impl Following {
+    /// Obeys `control` instead of the pace of the copy.
+    #[must_use]
+    pub fn controlled_by(mut self, control: PaceControl) -> Self {
+        self.gate.obey(control);
+        self
+    }
+
+    /// Writes each session of the target into `archive`, and syncs it, before it is overwritten or deleted.
+    #[must_use]
+    pub fn archive_to(mut self, archive: Archive) -> Self {
+        self.writer.archive = Some(Arc::new(Mutex::new(archive)));
+        self
+    }
+
+    /// What was done so far, by all passes and all changes.
+    pub fn total(&self) -> Copied {
+        let mut total = self.total.clone();
+        if let Stage::Copying(copying) = &self.stage {
+            total.add(&copying.total());
+        }
+        total
+    }
+
+    /// Whether the counts are exact, as of [`Copying::is_exact`].
+    pub fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    /// How it notices changes.
+    pub fn means(&self) -> Means {
+        self.watch.means()
+    }
+
+    /// The collection in the database of the target that records what was copied.
+    pub fn ledger(&self) -> &str {
+        self.ledger.name()
+    }
+
+    /// What happens next. `None` after cancellation: the batches in flight are always finished first.
+    ///
+    /// # Errors
+    /// An error that cannot go away by itself, at either side.
+    pub async fn next(&mut self) -> Result<Option<Event>> {
+        match self.advance().await {
+            Ok(event) => Ok(event),
+            Err(error) => {
+                self.leave_pass();
+                let (error, pause) = self.watch.failed(error)?;
+                Ok(Some(Event::Away { error, pause }))
+            }
+        }
+    }
+
+    async fn advance(&mut self) -> Result<Option<Event>> {
+        match &mut self.stage {
+            Stage::Copying(copying) => {
+                let step = copying.next().await?;
+                let over = copying.take_over();
+                match step {
+                    Some(Step::Batch(mut batch)) => {
+                        if !over.is_empty() {
+                            batch.add(&self.remove(over).await?);
+                        }
+                        Ok(Some(Event::Batch(batch)))
+                    }
+                    Some(Step::Paused(cause)) => Ok(Some(Event::Paused(cause))),
+                    None if self.cancel.is_cancelled() => Ok(None),
+                    None => {
+                        self.leave_pass();
+                        self.stage = Stage::Comparing(self.ledger.scan().await?);
+                        Ok(Some(Event::Batch(Copied::default())))
+                    }
+                }
+            }
+            Stage::Comparing(batches) => {
+                let cancel = self.cancel.clone();
+                let Some(batch) = cancel.run_until_cancelled(batches.next()).await else {
+                    return Ok(None);
+                };
+                let Some(batch) = batch? else {
+                    self.stage = Stage::Watching;
+                    return Ok(Some(Event::Passed));
+                };
+                let keys = documents(&batch).filter_map(Key::of).collect();
+                self.compare(keys).await.map(Event::Batch).map(Some)
+            }
+            Stage::Watching => match self.watch.next(|_| true).await? {
+                None => Ok(None),
+                Some(Noticed::All) => {
+                    self.begin_pass().await?;
+                    Ok(Some(Event::Batch(Copied::default())))
+                }
+                Some(Noticed::Keys(keys)) => self.follow(keys).await.map(Event::Batch).map(Some),
+                Some(Noticed::Idle) => Ok(Some(Event::Idle)),
+                Some(Noticed::Slower(means)) => Ok(Some(Event::Slower(means))),
+                Some(Noticed::Away(error, pause)) => Ok(Some(Event::Away { error, pause })),
+                Some(Noticed::Resumed) => Ok(Some(Event::Resumed)),
+            },
+        }
+    }
+
+    async fn begin_pass(&mut self) -> Result<()> {
+        self.writer.target.still_is(&self.identities.1).await?;
+        self.writer.now = self.writer.target.primary_now().await?;
+        let copy = Copy {
+            selection: self.selection(),
+            now: self.writer.now,
+            converter: self.copy.converter.clone().map(|one| one.at(self.watch.now())),
+            ..self.copy.clone()
+        };
+        let (writer, cancel) = (self.writer.clone(), self.cancel.clone());
+        let copying = self.source.copy_by(writer, copy, cancel).await?;
+        let copying = copying.controlled_by(self.gate.control().clone());
+        self.stage = Stage::Copying(Box::new(copying));
+        Ok(())
+    }
+
+    /// Counts what the pass did, whether it ended or failed.
+    fn leave_pass(&mut self) {
+        if let Stage::Copying(copying) = std::mem::replace(&mut self.stage, Stage::Watching) {
+            self.total.add(&copying.total());
+            self.exact &= copying.is_exact();
+        }
+    }
+
+    /// The selection, with ages and expiries as of now.
+    fn selection(&self) -> Selection {
+        let now = self.watch.now();
+        Selection { now, cutoff: now, ..self.copy.selection.clone() }
+    }
+
+    /// Looks at sessions that were copied at some time: at those that the source no longer has, and, if
+    /// only some are selected, at those that may have left the selection.
+    async fn compare(&mut self, keys: Vec<Key>) -> Result<Copied> {
+        if !self.copy.selection.is_of_all() {
+            return self.follow(keys).await;
+        }
+        let mut gone: Vec<Key> = Vec::new();
+        for some in chunks(&keys, BATCH as usize, MOST_BYTES) {
+            let mut there = HashSet::new();
+            let filter = Filter::keyed("_id", some.to_vec(), Document::new());
+            let mut batches = self.source.read_ids(filter, &[], BATCH).await?;
+            while let Some(batch) = batches.next().await? {
+                there.extend(documents(&batch).filter_map(Key::of));
+            }
+            gone.extend(some.iter().filter(|key| !there.contains(key)).cloned());
+        }
+        match gone.is_empty() {
+            true => Ok(Copied::default()),
+            false => self.follow(gone).await,
+        }
+    }
+
+    /// Copies these sessions as the source has them now, and removes those that it no longer has.
+    async fn follow(&mut self, keys: Vec<Key>) -> Result<Copied> {
+        let mut done = Copied::default();
+        for some in chunks(&keys, BATCH as usize, MOST_BYTES) {
+            let mut retries = Retries::default();
+            let (seen, gone) = loop {
+                match self.follow_some(some, &mut done).await {
+                    Ok(both) => break both,
+                    Err(error) => retries.pause(&self.cancel, error).await?,
+                }
+            };
+            self.total.add(&seen);
+            done.add(&seen);
+            if !gone.is_empty() {
+                // A collection that was dropped has nothing, which is no log-out of everybody.
+                self.source.still_is(&self.identities.0).await?;
+                let removed = self.remove(gone).await?;
+                done.add(&removed);
+            }
+        }
+        Ok(done)
+    }
+
+    /// Copies some of these sessions, and adds what was written to `done`. How many were read and lost,
+    /// and those whose copies are to be deleted.
+    async fn follow_some(&mut self, keys: &[Key], done: &mut Copied) -> Result<(Copied, Vec<Key>)> {
+        let selection = self.selection();
+        let converter = self.copy.converter.clone().map(|one| one.at(selection.now));
+        let intake = Intake { converter, records: true };
+        let is_of_all = selection.is_of_all();
+        // What was copied is kept up to date, whether it is still selected or not.
+        let known = match is_of_all {
+            true => HashMap::new(),
+            false => self.ledger.entries(keys).await?,
+        };
+        let (mut seen, mut over) = (Copied::default(), Vec::new());
+        let mut left: HashSet<Key> = keys.iter().cloned().collect();
+        let filter = Filter::keyed("_id", keys.to_vec(), Document::new());
+        let mut batches = self.source.read_whole(filter, BATCH).await?;
+        while let Some(batch) = batches.next().await? {
+            let (mut items, mut bytes) = (Vec::new(), 0);
+            for document in documents(&batch) {
+                let Some(key) = Key::of(document).filter(|key| left.remove(key)) else { continue };
+                let layouts = self.source.layouts();
+                // A document that is no session any more, such as one in a new layout, is no log-out.
+                let is_wanted = layouts.describes(document)
+                    && (is_of_all
+                        || known.contains_key(&key)
+                        || selection.holds(layouts, document));
+                if !is_wanted {
+                    continue;
+                }
+                seen.read += 1;
+                match intake.take(document) {
+                    Ok(item) => {
+                        bytes += item.document.as_bytes().len();
+                        items.push(item);
+                    }
+                    Err((loss, key)) => {
+                        *seen.lost.entry(loss).or_default() += 1;
+                        over.extend(key.filter(|_| loss == Loss::Expired));
+                    }
+                }
+                if bytes > BATCH_BYTES {
+                    done.add(&self.write(std::mem::take(&mut items)).await?);
+                    bytes = 0;
+                }
+            }
+            done.add(&self.write(items).await?);
+        }
+        over.extend(left);
+        Ok((seen, over))
+    }
+
+    async fn write(&mut self, items: Vec<Item>) -> Result<Copied> {
+        if items.is_empty() {
+            return Ok(Copied::default());
+        }
+        self.gate.wait().await?;
+        self.gate.throttle.begin(Instant::now(), items.len() as u64);
+        self.writer.now = self.watch.now();
+        // In its own task, because a driver future must not be dropped.
+        let written = tokio::spawn(self.writer.clone().write(items)).await;
+        self.landed(written.ok())
+    }
+
+    /// Deletes the copies of these sessions.
+    async fn remove(&mut self, keys: Vec<Key>) -> Result<Copied> {
+        let written = tokio::spawn(self.writer.clone().remove(keys)).await;
+        self.landed(written.ok())
+    }
+
+    fn landed(&mut self, written: Option<Written>) -> Result<Copied> {
+        let lost = || Error::Unsupported("a batch was lost".into());
+        let Some(written) = written else { return Err(lost()) };
+        let Written { copied, replaced, removed, unchanged, kept, ended, exact, took, error } =
+            written;
+        let done = copied + replaced + unchanged + kept + ended;
+        self.gate.throttle.end(Instant::now(), done, done, took);
+        self.exact &= exact;
+        let done =
+            Copied { copied, replaced, removed, unchanged, kept, ended, ..Copied::default() };
+        self.total.add(&done);
+        error.map_or(Ok(done), Err)
+    }
+}

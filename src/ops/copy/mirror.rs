@@ -1,0 +1,275 @@
+//! Writes one batch of a copy that follows its source: what was copied before is replaced or deleted as
+//! long as the target has it as it was copied, and what was ended at the target is not copied again.
+
+use bson::raw::RawDocumentBuf;
+use bson::{DateTime, RawDocument};
+
+use super::ledger::{Digest, Entry, Ledger, Place, digest};
+use super::overwrite::placed;
+use super::write::{Item, Origin, Replacement, Standing, Writer, Written};
+use crate::error::Result;
+use crate::model::key::Key;
+
+/// What is done with a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    Insert,
+    Replace,
+    /// The target has it.
+    Same,
+    /// The copy expired and is gone, and the source has not renewed the session.
+    Over,
+    /// It was written at the target since, or cannot be compared.
+    Kept,
+    /// It was deleted at the target.
+    Ended,
+}
+
+impl Course {
+    /// `there` is what the target has, `source` what the source has, `now` the target's clock. `standing`
+    /// compares both if nothing is recorded.
+    fn of(
+        entry: Option<&Entry>,
+        there: Option<Digest>,
+        source: Digest,
+        now: DateTime,
+        standing: impl FnOnce() -> Standing,
+    ) -> Self {
+        match (there, entry) {
+            (None, None) => Self::Insert,
+            (None, Some(entry)) => match entry.place {
+                Place::Ended => Self::Ended,
+                Place::Coming => Self::Insert,
+                // Before it expired, nobody but the application or an operator deletes it.
+                Place::There if entry.expires.is_none_or(|expires| expires > now) => Self::Ended,
+                Place::There if entry.has(source) => Self::Over,
+                Place::There => Self::Insert,
+            },
+            (Some(there), Some(entry)) if entry.is_of(there) => match entry.has(source) {
+                true => Self::Same,
+                false if standing() == Standing::Same => Self::Same,
+                false => Self::Replace,
+            },
+            (Some(_), entry) => match standing() {
+                Standing::Same => Self::Same,
+                Standing::Older if entry.is_none() => Self::Replace,
+                Standing::Older | Standing::Kept => Self::Kept,
+            },
+        }
+    }
+}
+
+/// What is to be written for a batch, in this order.
+#[derive(Default)]
+struct Plan {
+    /// What is known of each session once the rest is done, or if it is not.
+    entries: Vec<(Key, Entry)>,
+    inserted: Vec<RawDocumentBuf>,
+    replaced: Vec<Replacement>,
+    /// The sessions of both.
+    keys: Vec<Key>,
+}
+
+impl Writer {
+    pub(super) async fn mirror(
+        &self,
+        ledger: &Ledger,
+        batch: Vec<Item>,
+        written: &mut Written,
+    ) -> Result<()> {
+        let keys: Vec<Key> =
+            batch.iter().filter_map(|item| Some(item.origin.as_ref()?.key.clone())).collect();
+        let ids: Vec<Key> =
+            batch.iter().filter_map(|item| Key::at(&item.document, self.id())).collect();
+        let mut entries = ledger.entries(&keys).await?;
+        let mut existing = self.existing(&ids).await?;
+        let mut plan = Plan::default();
+        for Item { origin, document } in batch {
+            let (Some(origin), Some(id)) = (origin, Key::at(&document, self.id())) else {
+                written.kept += 1;
+                continue;
+            };
+            let (entry, there) = (entries.remove(&origin.key), existing.remove(&id));
+            self.plan(origin, id, document, (entry, there), &mut plan, written)?;
+        }
+        // First, because a session that was written and is not recorded would never be removed.
+        ledger.write(&plan.entries).await?;
+        if !plan.inserted.is_empty() {
+            let (done, outcome) = self.inserter().insert(&plan.inserted).await;
+            written.copied += done.inserted;
+            // Somebody else inserted these since: the next change of the source compares them.
+            written.kept += done.taken.len() as u64;
+            written.exact &= done.exact;
+            outcome?;
+        }
+        self.replace(plan.replaced, written).await?;
+        ledger.done(&plan.keys).await
+    }
+
+    fn plan(
+        &self,
+        origin: Origin,
+        id: Key,
+        document: RawDocumentBuf,
+        (entry, there): (Option<Entry>, Option<RawDocumentBuf>),
+        plan: &mut Plan,
+        written: &mut Written,
+    ) -> Result<()> {
+        let Origin { key, digest: source } = origin;
+        let found = there.as_deref().map(digest);
+        let standing = || match &there {
+            Some(there) => self.standing(&document, there),
+            None => Standing::Kept,
+        };
+        let course = Course::of(entry.as_ref(), found, source, self.now, standing);
+        let mut next = Entry {
+            target: id,
+            copy: found.unwrap_or_default(),
+            before: None,
+            source,
+            expires: self.expires(&document),
+            place: Place::There,
+            is_done: true,
+        };
+        match course {
+            Course::Insert => {
+                next.copy = digest(&document);
+                (next.place, next.is_done) = (Place::Coming, false);
+                plan.keys.push(key.clone());
+                plan.inserted.push(document);
+            }
+            Course::Replace => {
+                let Some(there) = there else { return Ok(()) };
+                let document = placed(&document, &there)?.into_owned();
+                (next.copy, next.before) = (digest(&document), found);
+                next.is_done = false;
+                plan.keys.push(key.clone());
+                plan.replaced.push((document, there));
+            }
+            Course::Same => written.unchanged += 1,
+            Course::Over => {
+                written.unchanged += 1;
+                return Ok(());
+            }
+            Course::Ended => {
+                written.ended += 1;
+                next.place = Place::Ended;
+            }
+            Course::Kept => {
+                written.kept += 1;
+                let Some(entry) = &entry else { return Ok(()) };
+                // Still what was copied, which the target no longer has.
+                (next.copy, next.before) = (entry.copy, entry.before);
+            }
+        }
+        if entry.as_ref() != Some(&next) {
+            plan.entries.push((key, next));
+        }
+        Ok(())
+    }
+
+    fn expires(&self, document: &RawDocument) -> Option<DateTime> {
+        self.target.layouts().of(document).glance(document, self.now).expires
+    }
+
+    /// Deletes the copies of sessions that the source no longer has.
+    pub(super) async fn remove(self, keys: Vec<Key>) -> Written {
+        let mut written = Written { exact: true, ..Written::default() };
+        if let Some(ledger) = self.ledger.clone() {
+            written.error = self.remove_all(&ledger, &keys, &mut written).await.err();
+        }
+        written
+    }
+
+    async fn remove_all(&self, ledger: &Ledger, keys: &[Key], written: &mut Written) -> Result<()> {
+        let entries = ledger.entries(keys).await?;
+        let ids: Vec<Key> = entries.values().map(|entry| entry.target.clone()).collect();
+        let mut existing = self.existing(&ids).await?;
+        let mut doomed = Vec::new();
+        for entry in entries.values() {
+            match existing.remove(&entry.target) {
+                None => {}
+                Some(there) if entry.is_of(digest(&there)) => doomed.push(there),
+                // Written at the target since: it is a session of the target alone.
+                Some(_) => written.kept += 1,
+            }
+        }
+        self.delete(doomed, written).await?;
+        ledger.forget(&entries.into_keys().collect::<Vec<_>>()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: DateTime = DateTime::from_millis(1_000);
+    const SOURCE: Digest = [1; 16];
+    const COPY: Digest = [2; 16];
+    const OTHER: Digest = [3; 16];
+
+    fn entry(place: Place, expires: i64) -> Entry {
+        Entry {
+            target: "a".into(),
+            copy: COPY,
+            before: None,
+            source: SOURCE,
+            expires: Some(DateTime::from_millis(expires)),
+            place,
+            is_done: place != Place::Coming,
+        }
+    }
+
+    fn course(entry: Option<&Entry>, there: Option<Digest>, standing: Standing) -> Course {
+        Course::of(entry, there, SOURCE, NOW, || standing)
+    }
+
+    #[test]
+    fn what_was_deleted_at_the_target_before_it_expired_is_not_copied_again() {
+        let there = entry(Place::There, 2_000);
+        assert_eq!(course(Some(&there), None, Standing::Kept), Course::Ended);
+        let endless = Entry { expires: None, ..there };
+        assert_eq!(course(Some(&endless), None, Standing::Kept), Course::Ended);
+        let ended = entry(Place::Ended, 0);
+        assert_eq!(course(Some(&ended), None, Standing::Kept), Course::Ended);
+    }
+
+    #[test]
+    fn what_expired_at_the_target_is_copied_again_only_if_the_source_renewed_it() {
+        let over = entry(Place::There, 500);
+        assert_eq!(course(Some(&over), None, Standing::Kept), Course::Over);
+        let renewed = Entry { source: OTHER, ..over };
+        assert_eq!(course(Some(&renewed), None, Standing::Kept), Course::Insert);
+    }
+
+    #[test]
+    fn what_a_killed_copy_was_about_to_insert_is_inserted() {
+        let coming = entry(Place::Coming, 2_000);
+        assert_eq!(course(Some(&coming), None, Standing::Kept), Course::Insert);
+        assert_eq!(course(None, None, Standing::Kept), Course::Insert);
+    }
+
+    #[test]
+    fn what_is_as_it_was_copied_follows_the_source_in_either_direction_of_time() {
+        let there = entry(Place::There, 2_000);
+        assert_eq!(course(Some(&there), Some(COPY), Standing::Kept), Course::Same);
+        let changed = Entry { source: OTHER, ..there.clone() };
+        for standing in [Standing::Older, Standing::Kept] {
+            assert_eq!(course(Some(&changed), Some(COPY), standing), Course::Replace);
+        }
+        assert_eq!(course(Some(&changed), Some(COPY), Standing::Same), Course::Same);
+        // A write that was recorded and not carried out.
+        let interrupted = Entry { copy: OTHER, before: Some(COPY), is_done: false, ..there };
+        assert_eq!(course(Some(&interrupted), Some(COPY), Standing::Kept), Course::Replace);
+    }
+
+    #[test]
+    fn what_was_written_at_the_target_since_is_left_alone() {
+        let there = entry(Place::There, 2_000);
+        assert_eq!(course(Some(&there), Some(OTHER), Standing::Older), Course::Kept);
+        assert_eq!(course(Some(&there), Some(OTHER), Standing::Same), Course::Same);
+        // Nothing is recorded of it: the newer one counts.
+        assert_eq!(course(None, Some(OTHER), Standing::Older), Course::Replace);
+        assert_eq!(course(None, Some(OTHER), Standing::Kept), Course::Kept);
+    }
+}
