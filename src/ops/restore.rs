@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Error, Result};
 use crate::model::key::Key;
 use crate::ops::archive::{Change, Entry};
-use crate::ops::purge::{Gate, Pace, PaceControl};
+use crate::ops::purge::{Gate, Latency, Pace, PaceControl, Throttled};
 use crate::server::backoff::{Retries, may_pass};
 use crate::server::connection::Connection;
 
@@ -73,6 +73,7 @@ impl Restored {
 pub struct Restoring<I> {
     place: Place,
     batches: Batches<I>,
+    batch_size: u32,
     only_present: bool,
     /// The documents of the last batch, if requested.
     reported: Option<Vec<RawDocumentBuf>>,
@@ -100,12 +101,17 @@ impl Connection {
     {
         Restoring {
             place: Place { connection: self.clone(), collection: collection.to_owned() },
-            batches: Batches::new(entries.into_iter(), batch_size),
+            batches: Batches::new(entries.into_iter(), batch_size.max(1)),
+            batch_size: batch_size.max(1),
             only_present: false,
             reported: None,
             collated: None,
             total: Restored::NONE,
-            gate: Gate::new(self.clone(), PaceControl::new(Pace::default()), cancel.clone()),
+            gate: Gate::new(
+                (self.clone(), collection),
+                PaceControl::new(Pace::default()),
+                cancel.clone(),
+            ),
             cancel,
         }
     }
@@ -142,6 +148,17 @@ where
         self.reported.as_deref().unwrap_or_default()
     }
 
+    /// What reads of other clients took meanwhile; see
+    /// [`Purging::latency`](crate::ops::purge::Purging::latency).
+    pub fn latency(&self) -> Option<Latency> {
+        self.gate.latency()
+    }
+
+    /// How long the restore waited so far, by cause.
+    pub fn throttled(&self) -> Throttled {
+        self.gate.throttled
+    }
+
     /// The result so far, including that of a batch that failed.
     pub fn total(&self) -> Restored {
         self.total
@@ -162,20 +179,20 @@ where
         {
             return Ok(None);
         }
+        self.batches.size = self.gate.load(1, self.batch_size).size as usize;
         let Some(batch) = self.batches.next().transpose()? else { return Ok(None) };
         let mut restored = Restored { read: batch.documents.len() as u64, ..Restored::NONE };
         if let Some(reported) = &mut self.reported {
             reported.clone_from(&batch.documents);
         }
         let began = Instant::now();
-        self.gate.throttle.begin(began, restored.read);
+        self.gate.begin(restored.read);
         let outcome = match &batch.change {
             None if self.only_present => self.leave_out(&batch.documents, &mut restored).await,
             None => self.insert(&batch.documents, &mut restored).await,
             Some(change) => self.undo(change, batch.documents, &mut restored).await,
         };
-        let took = began.elapsed();
-        self.gate.throttle.end(Instant::now(), restored.read, restored.read, took);
+        self.gate.end(restored.read, restored.read, began.elapsed());
         self.total.add(restored);
         match outcome {
             // It was interrupted while the server was unreachable, which is not a failure.
@@ -240,7 +257,7 @@ struct Batch {
 
 impl<I> Batches<I> {
     fn new(entries: I, size: u32) -> Self {
-        Self { entries, size: size.max(1) as usize, held: None, broken: None }
+        Self { entries, size: size as usize, held: None, broken: None }
     }
 }
 

@@ -215,6 +215,17 @@ impl Connection {
         Self { database: database.into(), ..self.clone() }
     }
 
+    /// The same deployment over a TCP connection of its own: what it meets is no trouble of this one.
+    ///
+    /// # Errors
+    /// As the driver reports it.
+    pub(crate) fn apart(&self) -> Result<Self> {
+        let clients =
+            self.clients.apart().map_err(|error| self.scene("hello", ADMIN).error(error))?;
+        let waits = Waits { troubles: Troubles::default(), ..self.waits.clone() };
+        Ok(Self { clients: Arc::new(clients), waits, ..self.clone() })
+    }
+
     /// The command whose reply has been overdue the longest, although the server is not running it,
     /// and for how long. After a while, sessionctl gives up on such a command.
     pub fn overdue(&self) -> Option<(String, Duration)> {

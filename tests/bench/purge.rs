@@ -10,7 +10,7 @@ use crate::ratios::{Ratios, timed};
 use crate::server::Server;
 
 /// Quietly, as what it says is no part of the table.
-const PURGE: [&str; 3] = ["purge", "--expired", "-q"];
+const PURGE: [&str; 5] = ["purge", "--expired", "-q", "--max-latency", "off"];
 
 /// On a standalone, along the index of the expiry.
 pub fn measure(server: &Server, ratios: &Ratios) {

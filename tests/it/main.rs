@@ -44,6 +44,7 @@ mod index;
 mod inspect;
 mod keys;
 mod lag;
+mod latency;
 mod layouts;
 mod lease;
 mod list;

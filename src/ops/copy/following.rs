@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bson::Document;
 use tokio_util::sync::CancellationToken;
@@ -104,7 +104,7 @@ impl Store {
         let identities = (self.identity().await?, target.identity().await?);
         let watch = Watch::of_keys(source.clone(), cancel.clone()).await?;
         let control = PaceControl::new(copy.pace);
-        let gate = Gate::new(target.connection().clone(), control, cancel.clone());
+        let gate = Gate::new((target.connection().clone(), target.name()), control, cancel.clone());
         Ok(Following {
             source,
             copy,
@@ -354,7 +354,7 @@ impl Following {
             return Ok(Copied::default());
         }
         self.gate.wait().await?;
-        self.gate.throttle.begin(Instant::now(), items.len() as u64);
+        self.gate.begin(items.len() as u64);
         self.writer.now = self.watch.now();
         // In its own task, because a driver future must not be dropped.
         let written = tokio::spawn(self.writer.clone().write(items)).await;
@@ -373,7 +373,7 @@ impl Following {
         let Written { copied, replaced, removed, unchanged, kept, ended, exact, took, error } =
             written;
         let done = copied + replaced + unchanged + kept + ended;
-        self.gate.throttle.end(Instant::now(), done, done, took);
+        self.gate.end(done, done, took);
         self.exact &= exact;
         let done =
             Copied { copied, replaced, removed, unchanged, kept, ended, ..Copied::default() };

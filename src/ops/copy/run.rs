@@ -19,7 +19,7 @@ use crate::model::filter::Filter;
 use crate::model::key::Key;
 use crate::model::session::Session;
 use crate::ops::archive::Archive;
-use crate::ops::purge::{Cause, Gate, PaceControl};
+use crate::ops::purge::{Cause, Gate, Latency, Load, PaceControl, Throttled};
 use crate::ops::select::Judging;
 use crate::server::backoff::Retries;
 use crate::server::connection::Topology;
@@ -128,8 +128,11 @@ impl Store {
             Topology::ReplicaSet | Topology::Sharded => 4,
         };
         let intake = Intake { converter: copy.converter.clone(), records: writer.ledger.is_some() };
-        let gate =
-            Gate::new(target.connection().clone(), PaceControl::new(copy.pace), cancel.clone());
+        let gate = Gate::new(
+            (target.connection().clone(), target.name()),
+            PaceControl::new(copy.pace),
+            cancel.clone(),
+        );
         Ok(Copying {
             source: self.clone(),
             filters: copy.selection.filter(self.layouts())?.into(),
@@ -206,7 +209,7 @@ impl Copying {
     pub async fn next(&mut self) -> Result<Option<Step>> {
         loop {
             let stops = self.failure.is_some() || self.cancel.is_cancelled();
-            if stops || self.is_read() || self.flights.len() >= self.jobs {
+            if stops || self.is_read() || self.flights.len() >= self.load().jobs {
                 match self.flights.next().await {
                     Some(written) => return Ok(Some(Step::Batch(self.landed(written.ok())))),
                     None if stops => return self.failure.take().map_or(Ok(None), Err),
@@ -245,7 +248,7 @@ impl Copying {
     }
 
     fn start(&mut self, batch: Vec<Item>) {
-        self.gate.throttle.begin(Instant::now(), batch.len() as u64);
+        self.gate.begin(batch.len() as u64);
         let writer = self.writer.clone();
         // A task of its own, because a driver's future must not be dropped.
         self.flights.push(tokio::spawn(writer.write(batch)));
@@ -257,7 +260,7 @@ impl Copying {
             written.unwrap_or_else(|| Written { error: Some(lost()), ..Written::default() });
         let Written { copied, replaced, unchanged, kept, ended, exact, took, error, .. } = written;
         let done = copied + replaced + unchanged + kept + ended;
-        self.gate.throttle.end(Instant::now(), done, done, took);
+        self.gate.end(done, done, took);
         self.exact &= exact;
         self.failure = self.failure.take().or(error);
         let since = std::mem::take(&mut self.since);
@@ -274,21 +277,38 @@ impl Copying {
         if self.gate.is_worth_telling(cause) {
             return Some(Step::Paused(cause));
         }
-        let cancel = self.cancel.clone();
+        let (cancel, began) = (self.cancel.clone(), Instant::now());
         let sleep = self.gate.sleep(wait);
         let landed = tokio::select! {
             written = self.flights.next(), if !self.flights.is_empty() => written,
             () = sleep => None,
             () = cancel.cancelled() => None,
         };
+        self.gate.throttled.add(cause, began.elapsed());
         Some(Step::Batch(self.landed(landed?.ok())))
+    }
+
+    /// How much may be done at a time.
+    fn load(&mut self) -> Load {
+        let size = self.copy.batch_size.unwrap_or(BATCH_SIZE);
+        let share = self.gate.control().pace().rate.map(|rate| (rate / STARTS_A_SECOND).max(1));
+        self.gate.load(self.jobs, share.map_or(size, |share| size.min(share)))
+    }
+
+    /// What reads of other clients of the target took meanwhile; see
+    /// [`Purging::latency`](crate::ops::purge::Purging::latency).
+    pub fn latency(&self) -> Option<Latency> {
+        self.gate.latency()
+    }
+
+    /// How long the copy waited so far, by cause.
+    pub fn throttled(&self) -> Throttled {
+        self.gate.throttled
     }
 
     /// The sessions of the next batch; none at the end, and when it was cancelled.
     async fn batch(&mut self) -> Result<Vec<Item>> {
-        let size = self.copy.batch_size.unwrap_or(BATCH_SIZE);
-        let share = self.gate.control().pace().rate.map(|rate| (rate / STARTS_A_SECOND).max(1));
-        let most = share.map_or(size, |share| size.min(share)) as usize;
+        let most = self.load().size as usize;
         let mut retries = Retries::default();
         let cancel = self.cancel.clone();
         while !self.dry && self.waiting.len() < most {

@@ -55,6 +55,26 @@ impl Candidates {
         Self { scope, filter, count, documents: Vec::new(), ids: Vec::new(), users: Vec::new() }
     }
 
+    /// Keeps the first `most` sessions that were read, and returns the others. A window is not split.
+    pub(super) fn split_off(&mut self, most: usize) -> Option<Self> {
+        let scope = match &mut self.scope {
+            Scope::Keys(keys) if keys.len() > most => Scope::Keys(keys.split_off(most)),
+            Scope::Each(each) if each.len() > most => Scope::Each(each.split_off(most)),
+            _ => return None,
+        };
+        let count = self.count - most as u64;
+        self.count = most as u64;
+        let rest = |len: usize| most.min(len);
+        Some(Self {
+            scope,
+            filter: self.filter.clone(),
+            count,
+            documents: self.documents.split_off(rest(self.documents.len())),
+            ids: self.ids.split_off(rest(self.ids.len())),
+            users: self.users.split_off(rest(self.users.len())),
+        })
+    }
+
     /// Keeps the candidates that are marked; the `_id`s of the others.
     pub(super) fn retain(&mut self, marked: &[bool]) -> Vec<Key> {
         fn retain<T>(all: &mut Vec<T>, marked: &[bool]) -> Vec<T> {

@@ -10,9 +10,16 @@ use crate::server::connection::Connection;
 use crate::server::replication::Lag;
 
 mod control;
+mod histogram;
+mod probe;
+mod signs;
+mod steer;
 
 use control::Changes;
 pub use control::PaceControl;
+pub use probe::Latency;
+use probe::Probe;
+pub(in crate::ops) use steer::Load;
 
 /// The throttling of a purge: a plain value. The default slows down only if the server reports that it
 /// is overloaded.
@@ -202,17 +209,27 @@ const LONG_WAIT: Duration = Duration::from_secs(10);
 /// How often the replication lag is read: each reading costs every member a command.
 const LAG_EVERY: Duration = Duration::from_secs(1);
 
+/// A command is probed only once it has written so many batches, and for so long: short commands make
+/// no extra round trip.
+const SHORT: (u32, Duration) = (3, Duration::from_millis(250));
+/// How many sessions are in flight when the steering begins, unless fewer are usual.
+const CAREFUL: f64 = 1000.0;
+/// The longest rest after a batch.
+const LONGEST_REST: Duration = Duration::from_secs(5);
+
 /// When the next batch may begin.
 #[derive(Debug)]
 pub(in crate::ops) struct Gate {
     connection: Connection,
+    collection: String,
     control: PaceControl,
     changes: Changes,
-    pub(in crate::ops) throttle: Throttle,
+    throttle: Throttle,
+    steered: Steered,
     /// Shared with the batches in flight.
     pub(super) overload: Overload,
     /// How long it has waited so far.
-    pub(super) throttled: Throttled,
+    pub(in crate::ops) throttled: Throttled,
     /// When the lag was last read, and whether it was ever known.
     lag_asked: Option<Instant>,
     lag_told: bool,
@@ -225,13 +242,15 @@ pub(in crate::ops) struct Gate {
 
 impl Gate {
     pub(in crate::ops) fn new(
-        connection: Connection,
+        (connection, collection): (Connection, &str),
         control: PaceControl,
         cancel: CancellationToken,
     ) -> Self {
         let now = Instant::now();
         Self {
             connection,
+            collection: collection.to_owned(),
+            steered: Steered::new(now),
             throttle: Throttle::new(control.pace(), now),
             changes: control.changes(),
             control,
@@ -264,9 +283,12 @@ impl Gate {
         let now = Instant::now();
         let is_paused = self.changes.is_paused();
         self.throttle.set(self.control.pace(), now);
+        self.steer(now);
         let paused = is_paused.then_some((LONG_WAIT, Cause::Paused));
         let overload = || self.overload.delay(now).map(|wait| (wait, Cause::Overload));
-        let wait = match paused.or_else(overload).or_else(|| self.throttle.delay(now)) {
+        let latency = || self.steered.delay(now).map(|wait| (wait, Cause::Latency));
+        let throttle = || self.throttle.delay(now);
+        let wait = match paused.or_else(overload).or_else(latency).or_else(throttle) {
             Some(wait) => Some(wait),
             None => self.lag(now).await?,
         };
@@ -274,6 +296,67 @@ impl Gate {
             self.paused = None;
         }
         Ok(wait)
+    }
+
+    /// Starts or ends the probe, as the goal and the work so far require it.
+    fn steer(&mut self, now: Instant) {
+        let (max, steered) = (self.control.pace().max_latency, &mut self.steered);
+        match &steered.probe {
+            _ if max == MaxLatency::Off => steered.probe = None,
+            Some(probe) => probe.set(max),
+            None if steered.is_long(now) => {
+                let most = f64::from(steered.most.size) * steered.most.jobs as f64;
+                let (connection, collection) = (self.connection.clone(), self.collection.clone());
+                let level = CAREFUL / most;
+                let probe = Probe::start(connection, collection, max, level, steered.in_flight);
+                steered.probe = Some(probe);
+            }
+            None => {}
+        }
+    }
+
+    /// How many batches may be in flight now, and how large they may be, if these are usual.
+    pub(in crate::ops) fn load(&mut self, jobs: usize, size: u32) -> Load {
+        self.steered.pass(Instant::now(), self.throttled);
+        self.steered.most = Load { jobs, size, rest: 0.0 };
+        self.steered.load = match &self.steered.probe {
+            Some(probe) => probe.load(self.steered.most),
+            // Nothing is known yet about what others feel.
+            None if self.control.pace().max_latency != MaxLatency::Off => {
+                Load { jobs: 1, ..self.steered.most }
+            }
+            None => self.steered.most,
+        };
+        let jobs = if self.overload.is_near() { 1 } else { self.steered.load.jobs };
+        Load { jobs, ..self.steered.load }
+    }
+
+    /// Records the start of a batch of about this many sessions.
+    pub(in crate::ops) fn begin(&mut self, sessions: u64) {
+        let now = Instant::now();
+        self.throttle.begin(now, sessions);
+        self.steered.begin(now);
+    }
+
+    /// Records the end of a batch of `expected` sessions, of which `done` were written in this time.
+    pub(in crate::ops) fn end(&mut self, expected: u64, done: u64, took: Duration) {
+        let now = Instant::now();
+        self.throttle.end(now, expected, done, took);
+        self.steered.end(now, took);
+    }
+
+    /// How long full speed would about have taken for the work so far.
+    pub(super) fn busy(&mut self) -> Duration {
+        self.steered.pass(Instant::now(), self.throttled);
+        self.steered.busy
+    }
+
+    /// What reads of other clients took, if that was measured.
+    pub(in crate::ops) fn latency(&self) -> Option<Latency> {
+        let Steered { probe, busy, passed, .. } = &self.steered;
+        let all = *passed + self.throttled.latency;
+        let full_speed = all.as_secs_f64() / busy.as_secs_f64().max(1e-6);
+        probe.as_ref().map(|probe| probe.latency(full_speed.max(1.0)))
     }
 
     /// Waits until the next batch may begin, or until the token is cancelled.
@@ -293,7 +376,7 @@ impl Gate {
     /// [`LONG_WAIT`].
     pub(in crate::ops) fn is_worth_telling(&mut self, cause: Cause) -> bool {
         let is_news = self.paused.is_none_or(|reported| !is_same(reported, cause));
-        let is_news = is_news && !matches!(cause, Cause::Rate | Cause::Rest);
+        let is_news = is_news && !matches!(cause, Cause::Rate | Cause::Rest | Cause::Latency);
         if is_news {
             self.paused = Some(cause);
         }
@@ -326,6 +409,80 @@ impl Gate {
             Lag::Unknown(error) if self.lag_told || error.is_transient() => wait(Cause::LagUnknown),
             Lag::Unknown(error) => Err(error),
         }
+    }
+}
+
+/// The work of a command, and how much of it there may be for the sake of other clients.
+#[derive(Debug)]
+struct Steered {
+    probe: Option<Probe>,
+    /// The usual load, and that which is allowed.
+    most: Load,
+    load: Load,
+    /// When the first batch began, and how many have.
+    began: Option<Instant>,
+    batches: u32,
+    in_flight: usize,
+    /// The end of the rest after the last batch.
+    rested: Instant,
+    /// The time without waits, and how long that work would take at full speed.
+    passed: Duration,
+    busy: Duration,
+    /// Up to when that is, and the waits until then.
+    until: (Instant, Duration),
+}
+
+impl Steered {
+    fn new(now: Instant) -> Self {
+        let one = Load { jobs: 1, size: 1, rest: 0.0 };
+        Self {
+            probe: None,
+            most: one,
+            load: one,
+            began: None,
+            batches: 0,
+            in_flight: 0,
+            rested: now,
+            passed: Duration::ZERO,
+            busy: Duration::ZERO,
+            until: (now, Duration::ZERO),
+        }
+    }
+
+    fn is_long(&self, now: Instant) -> bool {
+        let (batches, time) = SHORT;
+        self.batches >= batches && self.began.is_some_and(|began| now - began >= time)
+    }
+
+    fn delay(&self, now: Instant) -> Option<Duration> {
+        // A look every moment at whether the baseline is measured.
+        const MOMENT: Duration = Duration::from_millis(2);
+        let rest = self.rested.saturating_duration_since(now);
+        let is_quiet = self.probe.as_ref().is_some_and(Probe::is_quiet);
+        let wait = if is_quiet { rest.max(MOMENT) } else { rest };
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.began = self.began.or(Some(now));
+        self.batches += 1;
+        self.in_flight += 1;
+        self.probe.iter().for_each(Probe::begin);
+    }
+
+    fn end(&mut self, now: Instant, took: Duration) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.probe.iter().for_each(Probe::end);
+        self.rested = now + took.mul_f64(self.load.rest.max(0.0)).min(LONGEST_REST);
+    }
+
+    /// Adds the time since the last call, in which the load did not change.
+    fn pass(&mut self, now: Instant, throttled: Throttled) {
+        let (until, before) = std::mem::replace(&mut self.until, (now, throttled.total()));
+        let waited = throttled.total().saturating_sub(before);
+        let passed = now.saturating_duration_since(until).saturating_sub(waited);
+        self.passed += passed;
+        self.busy += passed.mul_f64(self.load.effort(self.most));
     }
 }
 

@@ -12,12 +12,14 @@ use crate::model::raw::Raw;
 use crate::server::reply::documents;
 use crate::store::{Batches, Store, joined, raw_document};
 
-/// What the next batch needs: the collection, the action, and the maximum number of sessions.
+/// What the next batch needs: the collection, the action, and how many sessions are read at once.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct By<'a> {
     pub(super) store: &'a Store,
     pub(super) purge: &'a Purge,
     pub(super) size: u32,
+    /// At most this many of them are written at once.
+    pub(super) most: u32,
     /// Whether batches are being written.
     pub(super) in_flight: bool,
     /// The work so far.

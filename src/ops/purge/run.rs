@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::batch::{Batch, Step};
 use super::candidates::Candidates;
 use super::order::{Order, Work};
-use super::pace::{Cause, Gate, PaceControl, Throttled};
+use super::pace::{Cause, Gate, Latency, PaceControl, Throttled};
 use super::reading::By;
 use super::source::Source;
 use super::spec::{Action, Purge, Strategy};
@@ -43,6 +43,8 @@ pub struct Purging {
     writer: Writer,
     archive: Option<Archive>,
     source: Option<Source>,
+    /// Sessions that were read but are too many for one batch.
+    read_ahead: Option<Candidates>,
     /// The source of sessions, once the plan is known.
     strategy: Strategy,
     walks: bool,
@@ -63,8 +65,7 @@ pub struct Purging {
     lost_index: bool,
     plans: u32,
     gate: Gate,
-    /// When it began, and how many sessions were written since.
-    began: Instant,
+    /// How many sessions were written.
     done: u64,
     cancel: CancellationToken,
 }
@@ -103,8 +104,11 @@ impl Purging {
         updates: Vec<(Document, Bson)>,
         cancel: CancellationToken,
     ) -> Self {
-        let gate =
-            Gate::new(store.connection().clone(), PaceControl::new(purge.pace), cancel.clone());
+        let gate = Gate::new(
+            (store.connection().clone(), store.name()),
+            PaceControl::new(purge.pace),
+            cancel.clone(),
+        );
         let (store, overload) = (store.clone(), gate.overload.clone());
         let writer = Writer {
             store: store.clone(),
@@ -121,6 +125,7 @@ impl Purging {
             writer,
             archive: None,
             source: None,
+            read_ahead: None,
             strategy: Strategy::Ids,
             walks: false,
             jobs: 1,
@@ -134,7 +139,6 @@ impl Purging {
             lost_index: false,
             plans: 0,
             gate,
-            began: Instant::now(),
             done: 0,
             cancel,
         }
@@ -215,6 +219,12 @@ impl Purging {
         self.gate.throttled
     }
 
+    /// What reads of other clients took meanwhile: measured once the purge has worked for a while, if
+    /// [`Pace::max_latency`](super::Pace::max_latency) asks for it.
+    pub fn latency(&self) -> Option<Latency> {
+        self.gate.latency()
+    }
+
     /// What happens next. `None` when nothing is left, or when the token was cancelled: the batches
     /// in flight are always finished first.
     ///
@@ -234,7 +244,7 @@ impl Purging {
                     None if stops => return self.failed().await.map_or(Ok(None), Err),
                     None if std::mem::take(&mut self.lost_index) => {
                         // Finished sessions no longer match, so a new plan finds the rest.
-                        (self.source, self.dry) = (None, false);
+                        (self.source, self.read_ahead, self.dry) = (None, None, false);
                         self.failure = self.check_collection().await.err();
                         continue;
                     }
@@ -316,8 +326,8 @@ impl Purging {
     }
 
     /// The number of batches that may be in flight now.
-    fn allowed(&self) -> usize {
-        if self.gate.overload.is_near() { 1 } else { self.jobs }
+    fn allowed(&mut self) -> usize {
+        self.gate.load(self.jobs, self.batch_size()).jobs
     }
 
     /// Waits until another batch may begin, or until one in flight is done.
@@ -381,10 +391,17 @@ impl Purging {
             self.plans += 1;
         }
         let (size, in_flight) = (self.batch_size(), !self.flights.is_empty());
-        let Some(source) = &mut self.source else { return Ok(None) };
-        let busy = self.began.elapsed().saturating_sub(self.gate.throttled.total());
-        let work = Work { done: self.done, busy };
-        source.next(By { store: &self.store, purge: &self.purge, size, in_flight, work }).await
+        let most = self.gate.load(self.jobs, size).size;
+        let work = Work { done: self.done, busy: self.gate.busy() };
+        let by = By { store: &self.store, purge: &self.purge, size, most, in_flight, work };
+        let read = match (self.read_ahead.take(), &mut self.source) {
+            (None, Some(source)) => source.next(by).await?,
+            (read_ahead, _) => read_ahead,
+        };
+        Ok(read.map(|mut candidates| {
+            self.read_ahead = candidates.split_off(most as usize);
+            candidates
+        }))
     }
 
     /// Two batches keep a standalone busy; waiting for a majority requires more (measured on mongod

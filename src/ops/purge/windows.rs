@@ -71,13 +71,13 @@ impl Expiry {
                 return Ok(None);
             }
             let range = self.range("$lt", &self.below);
-            let bound = by.bound(&range, &self.path, &self.index, by.size).await?;
+            let bound = by.bound(&range, &self.path, &self.index, by.most).await?;
             let Some(bound) = bound else {
                 self.ended = true;
                 // Most passes of a sweep find nothing, so they need no delete.
                 let is_empty = self.from.is_none()
                     && by.bound(&range, &self.path, &self.index, 0).await?.is_none();
-                return Ok((!is_empty).then(|| self.window(range, by.size)));
+                return Ok((!is_empty).then(|| self.window(range, by.most)));
             };
             let begins = matches!(&self.from, Some(("$gte", from)) if *from == bound);
             if !bound.is_scalar() {
@@ -89,7 +89,7 @@ impl Expiry {
                 let instant = compared(&self.path, &[("$eq", &bound)]);
                 self.burst = Some((bound, self.ids(&instant)?));
             } else {
-                let window = self.window(self.range("$lt", &bound), by.size);
+                let window = self.window(self.range("$lt", &bound), by.most);
                 self.from = Some(("$gte", bound));
                 return Ok(Some(window));
             }
@@ -143,7 +143,7 @@ impl Walk {
                 continue;
             };
             let rest = compared("_id", &[("$gte", &from)]);
-            let range = match by.bound(&rest, "_id", "_id_", by.size).await {
+            let range = match by.bound(&rest, "_id", "_id_", by.most).await {
                 Ok(Some(end)) => {
                     let range = compared("_id", &[("$gte", &from), ("$lt", &end)]);
                     self.from = Some(end);
@@ -159,7 +159,7 @@ impl Walk {
                 }
             };
             let hint = doc! { "_id": 1 }.into();
-            return Ok(Some(Candidates::window(range, hint, self.filter.clone(), by.size.into())));
+            return Ok(Some(Candidates::window(range, hint, self.filter.clone(), by.most.into())));
         }
         let filter = || all(vec![of_type(&OTHERS), self.filter.clone()]);
         self.others.get_or_insert_with(|| Ids::new(filter(), filter())).next(by).await

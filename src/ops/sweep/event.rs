@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::DateTime;
 
 use crate::error::Error;
-use crate::ops::purge::{Batch, Throttled};
+use crate::ops::purge::{Batch, Latency, Throttled};
 use crate::server::flavour::Spread;
 
 /// The result of one pass.
@@ -39,6 +39,8 @@ pub struct Pass {
     pub took: Duration,
     /// How much of that time was spent throttled, and why.
     pub throttled: Throttled,
+    /// What reads of other clients took meanwhile, if that was measured.
+    pub latency: Option<Latency>,
     /// Whether no usable index was found, so that the whole collection was scanned.
     pub walked: bool,
     /// Whether the pass was cancelled before it was complete.
@@ -72,6 +74,7 @@ impl Pass {
             batches: 0,
             took: Duration::ZERO,
             throttled: Throttled::default(),
+            latency: None,
             walked: false,
             interrupted: false,
             lost_lease: false,

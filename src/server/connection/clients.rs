@@ -33,8 +33,10 @@ impl Link {
 pub(super) struct Clients {
     /// What another client of the same login needs.
     login: Login,
-    /// Creates another client with the same options.
-    make: Box<dyn Fn() -> mongodb::error::Result<Link> + Send + Sync>,
+    /// Creates another client with the same options, apart from the size of its pool.
+    make: Arc<Make>,
+    /// The maximum size of a pool, if not that of the options.
+    pool: Option<u32>,
     current: Mutex<Arc<Link>>,
     /// Shared by all waiting commands, and dropped with the last of them.
     second: Mutex<Weak<Link>>,
@@ -61,6 +63,8 @@ impl Login {
     }
 }
 
+type Make = dyn Fn(Option<u32>) -> mongodb::error::Result<Link> + Send + Sync;
+
 impl Clients {
     pub(super) fn new(
         options: ClientOptions,
@@ -73,16 +77,27 @@ impl Clients {
             app_name: options.app_name.clone(),
             connect_timeout: options.connect_timeout,
         };
-        let make = Box::new(move || {
+        let make = Arc::new(move |pool: Option<u32>| {
             let mut options = options.clone();
+            options.max_pool_size = pool.or(options.max_pool_size);
+            options.min_pool_size = options.min_pool_size.filter(|_| pool.is_none());
             if flavour.lacks(Feature::RetryableWrites) {
                 options.retry_writes = Some(false);
             }
             let client = Client::with_options(options)?;
             Ok(Link { client, sessions: LogicalSessions::new(known.clone()) })
         });
-        let current = Mutex::new(Arc::new(make()?));
-        Ok(Self { login, make, current, second: Mutex::default() })
+        Self::made_by(login, make, None)
+    }
+
+    fn made_by(login: Login, make: Arc<Make>, pool: Option<u32>) -> mongodb::error::Result<Self> {
+        let current = Mutex::new(Arc::new(make(pool)?));
+        Ok(Self { login, make, pool, current, second: Mutex::default() })
+    }
+
+    /// Clients with a pool of one connection, which never waits for the commands of the others.
+    pub(super) fn apart(&self) -> mongodb::error::Result<Self> {
+        Self::made_by(self.login.clone(), self.make.clone(), Some(1))
     }
 
     pub(super) fn login(&self) -> &Login {
@@ -105,7 +120,7 @@ impl Clients {
         match second.upgrade() {
             Some(link) => Ok(link),
             None => {
-                let link = Arc::new((self.make)()?);
+                let link = Arc::new((self.make)(self.pool)?);
                 *second = Arc::downgrade(&link);
                 Ok(link)
             }
@@ -123,7 +138,7 @@ impl Clients {
         let second = lock(&self.second).upgrade();
         let mut current = lock(&self.current);
         if Arc::ptr_eq(&current, old)
-            && let Some(new) = second.or_else(|| (self.make)().ok().map(Arc::new))
+            && let Some(new) = second.or_else(|| (self.make)(self.pool).ok().map(Arc::new))
         {
             *current = new;
             drop(current);

@@ -30,8 +30,8 @@ pub use archive::ArchiveArgs;
 pub use batches::Means;
 pub use hold::HoldArgs;
 pub use job::{Applied, Job};
-pub use report::{HEADER, Report, Verb, stopped};
-pub use throttle::{ThrottleArgs, factor, pause};
+pub use report::{HEADER, Report, Verb, remark_pace, stopped};
+pub use throttle::{GentleArgs, ThrottleArgs, factor, max_latency, pause};
 pub use verify::VerifyArgs;
 
 /// The options of commands that write many sessions.
@@ -175,6 +175,7 @@ impl Typed<'_> {
         };
         let verify = self.verify.on(job.store.connection(), self.selection);
         let Applied { report, outcome } = job.apply(means, &verify, &confirmed).await?;
+        report.remark_pace(context);
         context.finish(HEADER, report.row(), &report.sentence(), outcome)
     }
 

@@ -6,10 +6,10 @@ use bson::DateTime;
 use serde_json::{Value, json};
 use sessionctl::archive::Archive;
 use sessionctl::copy::{Converter, Copied, Copy, Copying, Step};
-use sessionctl::purge::{Action, Pace, Purge};
+use sessionctl::purge::{Action, Cause, MaxLatency, Purge};
 use sessionctl::{Error, Query, Selection, State, Store};
 
-use super::apply::{ArchiveArgs, ThrottleArgs, pause};
+use super::apply::{ArchiveArgs, ThrottleArgs, pause, remark_pace};
 use crate::args::SelectionArgs;
 use crate::audit::{Audit, AuditArgs, Intent, run_id};
 use crate::console::confirm::{Confirmed, Question, Yes, ask};
@@ -222,14 +222,18 @@ async fn prepare(context: &Context, args: &Args) -> Result<Option<Prepared>, Fai
     let (selection, written, end) = selected(context, args, &source, now).await?;
     let converts = args.target.to_layout.is_some() && source.layouts() != target.layouts();
     let converter = converts.then(|| Converter::new(source.layouts(), target.layout(), now));
-    let ThrottleArgs { batch_size, jobs, rate, sleep_factor, max_lag } = args.throttle;
+    let mut pace = args.throttle.pace();
+    if only_looks {
+        // Nothing is written at the target.
+        pace.max_latency = MaxLatency::Off;
+    }
     let copy = Copy {
         selection,
         converter: converter.transpose().doing(&full)?,
         now: target_now,
-        batch_size,
-        jobs,
-        pace: Pace { rate, sleep_factor, max_lag, ..Pace::default() },
+        batch_size: args.throttle.batch_size,
+        jobs: args.throttle.jobs,
+        pace,
         dry_run: only_looks,
     };
     let mut report = Report::new(&source, &target, Words::of(&args.selection, now));
@@ -387,6 +391,7 @@ async fn go_through(
                 report.batches += 1;
                 progress.advance(batch.done());
             }
+            Ok(Some(Step::Paused(Cause::Latency))) => {}
             Ok(Some(Step::Paused(cause))) => {
                 let kind = std::mem::discriminant(&cause);
                 if paused.replace(kind) != Some(kind) && !context.global.quiet {
@@ -398,6 +403,7 @@ async fn go_through(
     };
     progress.finish();
     report.took += started.elapsed();
+    remark_pace(context, copying.latency().as_ref(), copying.throttled(), report.took);
     report.copied = copying.total();
     report.exact = Some(copying.is_exact());
     if report.copied.undecided > 0 {

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use bson::DateTime;
 use serde_json::{Value, json};
 use sessionctl::archive::{Contents, Entry};
+use sessionctl::purge::{Pace, PaceControl};
 use sessionctl::restore::{BATCH_SIZE, Restored};
 use sessionctl::{Connection, Error, Layouts};
 
+use super::apply::{GentleArgs, remark_pace};
 use crate::args::SelectionArgs;
 use crate::audit::{Audit, AuditArgs, Began, Intent, run_id};
 use crate::console::confirm::{Confirmed, Question, Yes, ask};
@@ -75,6 +77,9 @@ pub struct Args {
     /// Process N sessions per batch
     #[arg(long, value_name = "N", default_value_t = BATCH_SIZE, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     batch_size: u32,
+
+    #[command(flatten)]
+    gentle: GentleArgs,
 
     #[command(flatten)]
     pub selection: SelectionArgs,
@@ -349,9 +354,11 @@ async fn restore(
     let progress = Progress::new("sessions read", Some(*planned), context.global.quiet);
     let entries = source.entries(contents).doing(action)?.filter(is_chosen(chosen.as_ref()));
     let asked = context.signals.asked.clone();
+    let pace = Pace { max_latency: args.gentle.max_latency, ..Pace::default() };
     let mut restoring = connection
         .restore(context.collection(), entries, args.batch_size, asked)
         .only_present(args.only_present)
+        .controlled_by(PaceControl::new(pace))
         .reporting(audited.is_some());
     let outcome = loop {
         match restoring.next().await {
@@ -372,6 +379,7 @@ async fn restore(
     };
     progress.finish();
     report.took = started.elapsed();
+    remark_pace(context, restoring.latency().as_ref(), restoring.throttled(), report.took);
     let total = restoring.total();
     report.counts = Some(total);
     let left = planned.saturating_sub(total.settled());

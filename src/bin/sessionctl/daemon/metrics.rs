@@ -13,7 +13,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::registry::Registry;
-use sessionctl::purge::Throttled;
+use sessionctl::purge::{Latency, Throttled};
 
 use crate::console::text::{neutral, without_password};
 use swept::{Backlog, Swept, Totals};
@@ -58,12 +58,14 @@ impl Metrics {
 
     /// Adds the time that a pass waited.
     pub fn throttled(&self, namespace: &str, layout: Option<&str>, waited: Throttled) {
-        self.count(namespace, layout, |Totals { throttled, .. }| {
-            throttled.rate += waited.rate;
-            throttled.rest += waited.rest;
-            throttled.lag += waited.lag;
-            throttled.overload += waited.overload;
-        });
+        self.count(namespace, layout, |Totals { throttled, .. }| *throttled += waited);
+    }
+
+    /// Sets what reads of other clients took during a pass; a pass that did not measure it changes nothing.
+    pub fn latency(&self, namespace: &str, latency: Option<Latency>) {
+        if let Some(latency) = latency {
+            self.with(namespace, |swept| swept.latency = Some(latency));
+        }
     }
 
     /// Sets the number of expired sessions, and the age of the oldest; `None` if they are no longer

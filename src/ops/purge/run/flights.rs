@@ -1,7 +1,5 @@
 //! Batches in flight: archived first, then written, and counted when their result is known.
 
-use std::time::Instant;
-
 use bson::RawDocument;
 use tokio::task::JoinError;
 
@@ -36,7 +34,7 @@ impl Purging {
 
     pub(super) fn start(&mut self, mut candidates: Candidates, kept: &[Key]) {
         let expected = candidates.count;
-        self.gate.throttle.begin(Instant::now(), expected);
+        self.gate.begin(expected);
         let window = match &candidates.scope {
             Scope::Window { range, .. } => Some(range.clone()),
             Scope::Keys(_) | Scope::Each(_) => None,
@@ -64,7 +62,7 @@ impl Purging {
             return None;
         };
         let Written { done, exact, took, refused, error } = written;
-        self.gate.throttle.end(Instant::now(), expected, done, took);
+        self.gate.end(expected, done, took);
         self.done += done;
         let may_count_twice = self.sharded && done > 0;
         self.exact &= exact && !may_count_twice;

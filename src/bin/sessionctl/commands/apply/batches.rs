@@ -108,7 +108,7 @@ impl Batches<'_> {
         let outcome = loop {
             match purging.next().await {
                 Ok(None) => break Ok(()),
-                Ok(Some(Step::Paused(Cause::Rate | Cause::Rest))) => {}
+                Ok(Some(Step::Paused(Cause::Rate | Cause::Rest | Cause::Latency))) => {}
                 Ok(Some(Step::Paused(cause))) => {
                     if paused.replace(discriminant(&cause)) != Some(discriminant(&cause)) {
                         note("note", &pause(cause));
@@ -141,6 +141,8 @@ impl Batches<'_> {
         };
         progress.finish();
         report.took += started.elapsed();
+        report.throttled += purging.throttled();
+        report.latency = purging.latency().or(report.latency);
         report.exact = Some(purging.is_exact());
         report.may_count_twice |= purging.may_count_twice();
         report.done = Some(report.done.unwrap_or(0));

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bson::DateTime;
 use sessionctl::Store;
-use sessionctl::purge::{Action, Batch};
+use sessionctl::purge::{Action, Batch, Latency, Throttled};
 
+use super::throttle::{felt, waited};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row};
 use crate::console::text::{elapsed, grouped, neutral, sessions};
@@ -108,6 +109,9 @@ pub struct Report {
     /// How many sessions the server refused to change.
     pub refused: u64,
     pub why_refused: Option<String>,
+    /// What other clients felt, and how long it waited.
+    pub latency: Option<Latency>,
+    pub throttled: Throttled,
     /// The short ids of some sessions that were kept or refused.
     pub left_alone: Vec<String>,
     /// How many sessions were left when the command was stopped.
@@ -145,6 +149,8 @@ impl Report {
             kept: 0,
             refused: 0,
             why_refused: None,
+            latency: None,
+            throttled: Throttled::default(),
             left_alone: Vec::new(),
             left: None,
             may_count_twice: false,
@@ -200,6 +206,13 @@ impl Report {
         self.refused += earlier.refused;
         self.batches += earlier.batches;
         self.took += earlier.took;
+        self.throttled += earlier.throttled;
+        self.latency = self.latency.or(earlier.latency);
+    }
+
+    /// Reports how it was slowed down: with `-v` in detail.
+    pub fn remark_pace(&self, context: &Context) {
+        remark_pace(context, self.latency.as_ref(), self.throttled, self.took);
     }
 
     /// Its row.
@@ -351,6 +364,19 @@ impl Report {
         remarks.extend(self.stopped.map(|why| stopped(why, self.left)));
         remarks
     }
+}
+
+/// Reports how a command that took this long was slowed down.
+pub fn remark_pace(
+    context: &Context,
+    latency: Option<&Latency>,
+    throttled: Throttled,
+    took: Duration,
+) {
+    let is_verbose = context.global.verbose;
+    let waited = waited(throttled).filter(|_| is_verbose);
+    let remarks = felt(latency, took, is_verbose).into_iter().chain(waited);
+    remarks.for_each(|remark| context.note("note", remark));
 }
 
 /// Why a command ended early, and how many sessions were left.

@@ -103,6 +103,7 @@ impl DrainArgs {
         }
         if let Some(report) = total {
             let words = Words::of_kind(what.kind);
+            report.remark_pace(context);
             context.say_done(&Report { words, ..report }.sentence())?;
         }
         let stopped = Some(outcome?).filter(|exit| *exit != Exit::Done);

@@ -124,7 +124,7 @@ fn lease(text: &str) -> Result<Duration, String> {
 }
 
 /// The options of a single sweep. With `--config`, the file has them for each collection.
-const OF_ONE_SWEEP: [&str; 16] = [
+const OF_ONE_SWEEP: [&str; 17] = [
     "collection",
     "db",
     "layout",
@@ -141,6 +141,7 @@ const OF_ONE_SWEEP: [&str; 16] = [
     "rate",
     "sleep_factor",
     "max_lag",
+    "max_latency",
 ];
 
 /// Refuses options that would be ignored because the file of `--config` sets them.
@@ -234,6 +235,7 @@ impl Args {
             rate: self.throttle.rate,
             sleep_factor: Some(self.throttle.sleep_factor),
             max_lag: self.throttle.max_lag,
+            max_latency: Some(self.throttle.gentle.max_latency),
         };
         let mut collections = global.collection.clone();
         collections.sort();

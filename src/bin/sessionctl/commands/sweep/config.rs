@@ -7,12 +7,12 @@ use std::time::Duration;
 use bson::DateTime;
 use serde::{Deserialize, Deserializer};
 use sessionctl::layout::UserPlace;
-use sessionctl::purge::{MOST_JOBS, Pace};
+use sessionctl::purge::{MOST_JOBS, MaxLatency, Pace};
 use sessionctl::sweep::{Sweep, archive_path};
 use sessionctl::{Layouts, archive};
 
 use crate::args::{AUTO, duration, interval};
-use crate::commands::apply::factor;
+use crate::commands::apply::{factor, max_latency};
 use crate::console::failure::{Exit, Failure};
 use crate::context::{layouts, listed};
 
@@ -42,6 +42,8 @@ pub struct Settings {
     pub sleep_factor: Option<f64>,
     #[serde(default, deserialize_with = "an_interval")]
     pub max_lag: Option<Duration>,
+    #[serde(default, deserialize_with = "a_latency")]
+    pub max_latency: Option<MaxLatency>,
 }
 
 /// One place of users, or several.
@@ -94,7 +96,7 @@ impl Plan {
                 rate: settings.rate,
                 sleep_factor: settings.sleep_factor.unwrap_or_default(),
                 max_lag: settings.max_lag,
-                ..Pace::default()
+                max_latency: settings.max_latency.unwrap_or(MaxLatency::Auto),
             },
             archive: settings.archive.clone(),
             ..sweep.clone()
@@ -224,6 +226,7 @@ impl Settings {
             rate: self.rate.or(other.rate),
             sleep_factor: self.sleep_factor.or(other.sleep_factor),
             max_lag: self.max_lag.or(other.max_lag),
+            max_latency: self.max_latency.or(other.max_latency),
         }
     }
 
@@ -264,4 +267,8 @@ fn an_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Dura
 
 fn a_factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     typed(deserializer, factor)
+}
+
+fn a_latency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MaxLatency>, D::Error> {
+    typed(deserializer, max_latency)
 }

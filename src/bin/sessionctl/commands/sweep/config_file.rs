@@ -135,6 +135,8 @@ fn first_line(error: &toml::de::Error) -> String {
 mod tests {
     use std::time::Duration;
 
+    use sessionctl::purge::MaxLatency;
+
     use super::*;
 
     fn plans(text: &str) -> Result<Vec<Plan>, String> {
@@ -154,7 +156,7 @@ mod tests {
     fn each_collection_has_what_stands_above_all_unless_it_says_otherwise() {
         let plans = plans(
             "interval = 30\ngrace = \"10m\"\nuser_path = [\"/a\", \"b.c\"]\nlayout = \"tower-sessions\"\n\
-             [collections.\"app.web.sessions\"]\ninterval = \"5m\"\nuser_path = \"uid\"\nidle = \"30d\"\nrate = 2000\nsleep_factor = 1\n\
+             [collections.\"app.web.sessions\"]\ninterval = \"5m\"\nuser_path = \"uid\"\nidle = \"30d\"\nrate = 2000\nsleep_factor = 1\nmax_latency = \"10ms\"\n\
              archive = \"x-%Y.bson\"\n[collections.\"shop.sessions\"]\nlayout = \"auto\"\n",
         )
         .unwrap();
@@ -173,6 +175,8 @@ mod tests {
         assert_eq!(app.sweep.interval, Duration::from_secs(300));
         assert_eq!(app.sweep.idle, Some(Duration::from_secs(30 * 86_400)));
         assert_eq!((app.sweep.pace.rate, app.sweep.pace.sleep_factor), (Some(2000), 1.0));
+        assert_eq!(app.sweep.pace.max_latency, MaxLatency::Within(Duration::from_millis(10)));
+        assert_eq!(shop.sweep.pace.max_latency, MaxLatency::Auto);
         assert_eq!(shop.layouts, None);
         assert_eq!(shop.sweep.interval, Duration::from_secs(30));
         for plan in &plans {

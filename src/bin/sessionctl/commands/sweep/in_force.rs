@@ -4,9 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
+use sessionctl::purge::MaxLatency;
 
 use super::config::Plan;
 use crate::console::output::{Cell, Row};
+use crate::console::text::exact_duration;
 
 /// The columns, in order.
 pub const HEADER: &[&str] = &[
@@ -26,6 +28,7 @@ pub const HEADER: &[&str] = &[
     "rate",
     "sleep_factor",
     "max_lag",
+    "max_latency",
     "lease",
 ];
 
@@ -57,6 +60,7 @@ pub fn row(namespace: &str, plan: &Plan) -> Row {
         ("rate", count(sweep.pace.rate)),
         ("sleep_factor", Cell::Seconds(sweep.pace.sleep_factor)),
         ("max_lag", time(sweep.pace.max_lag)),
+        ("max_latency", Cell::Text(latency(sweep.pace.max_latency))),
         ("lease", time(sweep.lease.as_ref().map(|terms| terms.life))),
     ])
 }
@@ -67,6 +71,14 @@ fn path(path: Option<&Path>) -> Cell {
 
 fn time(time: Option<Duration>) -> Cell {
     Cell::maybe(time, |time| Cell::Seconds(time.as_secs_f64()))
+}
+
+fn latency(max: MaxLatency) -> String {
+    match max {
+        MaxLatency::Auto => "auto".to_owned(),
+        MaxLatency::Off => "off".to_owned(),
+        MaxLatency::Within(longest) => exact_duration(longest),
+    }
 }
 
 fn count(number: Option<u32>) -> Cell {

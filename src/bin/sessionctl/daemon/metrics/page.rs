@@ -106,6 +106,18 @@ impl Page<'_, '_> {
         self.backlog("backlog_sessions", help, |backlog| Some(backlog.sessions))?;
         let help = "Lag of the slowest replica set member behind the primary.";
         self.gauge("replication_lag_seconds", help, |swept| swept.lag.map(seconds))?;
+        let help = "Latency that 90 % of reads did not exceed before the last long pass.";
+        self.gauge("read_latency_baseline_seconds", help, |swept| {
+            swept.latency?.baseline.map(seconds)
+        })?;
+        let help = "Median latency of reads during the last long pass.";
+        self.gauge("read_latency_p50_seconds", help, |swept| {
+            swept.latency?.during.map(|(median, _)| seconds(median))
+        })?;
+        let help = "99th percentile of the latency of reads during the last long pass.";
+        self.gauge("read_latency_p99_seconds", help, |swept| {
+            swept.latency?.during.map(|(_, most)| seconds(most))
+        })?;
         let help = "Local clock minus the server's clock.";
         self.gauge("clock_skew_seconds", help, |swept| swept.skew)?;
         let help = "1 if this process holds the lease of the namespace, else 0.";

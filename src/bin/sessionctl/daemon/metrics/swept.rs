@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bson::DateTime;
 use prometheus_client::metrics::histogram::Histogram;
-use sessionctl::purge::Throttled;
+use sessionctl::purge::{Latency, Throttled};
 
 /// The upper bounds of batch durations, in seconds.
 pub const BUCKETS: [f64; 13] =
@@ -18,6 +18,7 @@ pub struct Swept {
     pub layouts: BTreeMap<String, Totals>,
     pub backlog: Option<Backlog>,
     pub lag: Option<Duration>,
+    pub latency: Option<Latency>,
     pub skew: Option<f64>,
     pub held: Option<bool>,
     pub succeeded: Option<DateTime>,

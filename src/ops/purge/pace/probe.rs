@@ -1,0 +1,307 @@
+//! Measures what other clients feel: reads one session by its `_id` at a steady rate, over a
+//! connection of its own.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bson::raw::{RawDocumentBuf, cstr};
+use bson::{Document, doc, rawdoc};
+use tokio::time::sleep;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::histogram::Histogram;
+use super::steer::{Load, Steering};
+use super::{MaxLatency, signs};
+use crate::error::{Error, Result};
+use crate::model::key::{Key, compared};
+use crate::model::raw::Raw;
+use crate::server::connection::Connection;
+use crate::server::reply::refusal;
+use crate::store::joined;
+
+/// The time between two probes: beside work, and while nothing else happens, when they cost nothing.
+const TICK: Duration = Duration::from_millis(20);
+const QUIET_TICK: Duration = Duration::from_millis(8);
+/// The number of probes for the first baseline, and for each that follows.
+const FIRST: usize = 40;
+const NEXT: usize = 16;
+/// How often the baseline is measured again: the pauses for it are 1 % of the time.
+const AGAIN: Duration = Duration::from_secs(15);
+/// How often the server is asked for other signs.
+const SIGNS: Duration = Duration::from_secs(1);
+/// How long after a batch probes still count as taken beside the work.
+const NEAR: Duration = Duration::from_secs(1);
+/// How long a probe that failed is followed by none.
+const FAILED: Duration = Duration::from_secs(1);
+
+/// What reads of other clients took, about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Latency {
+    /// Nine of ten reads were as fast as this while nothing was written.
+    pub baseline: Option<Duration>,
+    /// How long a read may take, as it was last.
+    pub goal: Option<Duration>,
+    /// The median of the reads beside the work, and what 99 of 100 did not exceed; `None` if there were
+    /// none.
+    pub during: Option<(Duration, Duration)>,
+    /// How many times as fast full speed might have been.
+    pub full_speed: f64,
+}
+
+/// Measures until it is dropped.
+#[derive(Debug)]
+pub(super) struct Probe {
+    shared: Arc<Mutex<State>>,
+    _stop: DropGuard,
+}
+
+#[derive(Debug)]
+struct State {
+    steering: Steering,
+    phase: Phase,
+    /// Batches in flight, and when one last began or ended.
+    in_flight: usize,
+    worked: Instant,
+    during: Histogram,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The probe is not ready: nobody knows yet what reads take.
+    Connecting,
+    /// No batch begins, so that the baseline can be measured.
+    Quiet,
+    Working,
+}
+
+impl Probe {
+    /// Starts to measure beside work on a collection. `level` is the first level.
+    pub(super) fn start(
+        connection: Connection,
+        collection: String,
+        max: MaxLatency,
+        level: f64,
+        in_flight: usize,
+    ) -> Self {
+        let state = State {
+            steering: Steering::new(max, level),
+            phase: Phase::Connecting,
+            in_flight,
+            worked: Instant::now(),
+            during: Histogram::default(),
+        };
+        let shared = Arc::new(Mutex::new(state));
+        let stop = CancellationToken::new();
+        let (task, over) = (Task { shared: shared.clone(), began: Instant::now() }, stop.clone());
+        tokio::spawn(async move {
+            // Reads may be abandoned: the connection finishes them.
+            over.run_until_cancelled(task.run(connection, collection)).await;
+        });
+        Self { shared, _stop: stop.drop_guard() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.shared)
+    }
+
+    pub(super) fn set(&self, max: MaxLatency) {
+        self.lock().steering.set(max);
+    }
+
+    /// Records that a batch begins.
+    pub(super) fn begin(&self) {
+        let mut state = self.lock();
+        state.in_flight += 1;
+        state.worked = Instant::now();
+    }
+
+    /// Records that a batch ended.
+    pub(super) fn end(&self) {
+        let mut state = self.lock();
+        state.in_flight = state.in_flight.saturating_sub(1);
+        state.worked = Instant::now();
+    }
+
+    /// Whether no batch may begin now.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.lock().phase == Phase::Quiet
+    }
+
+    /// What may be done at a time.
+    pub(super) fn load(&self, most: Load) -> Load {
+        let state = self.lock();
+        match state.phase {
+            Phase::Connecting => Load { jobs: 1, ..most },
+            Phase::Quiet | Phase::Working => state.steering.load(most),
+        }
+    }
+
+    /// What reads took so far.
+    pub(super) fn latency(&self, full_speed: f64) -> Latency {
+        let state = self.lock();
+        let during = &state.during;
+        Latency {
+            baseline: state.steering.baseline(),
+            goal: state.steering.goal(),
+            during: (during.total() > 0).then(|| (during.quantile(0.5), during.quantile(0.99))),
+            full_speed,
+        }
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Task {
+    shared: Arc<Mutex<State>>,
+    began: Instant,
+}
+
+impl Task {
+    async fn run(self, connection: Connection, collection: String) {
+        let reads = loop {
+            match Reads::open(&connection, &collection).await {
+                Ok(reads) => break reads,
+                Err(_) => sleep(FAILED).await,
+            }
+        };
+        let mut baseline = FIRST;
+        loop {
+            self.measure(&reads, baseline).await;
+            baseline = NEXT;
+            self.work(&reads).await;
+        }
+    }
+
+    /// Measures the baseline, while nothing is written.
+    async fn measure(&self, reads: &Reads, probes: usize) {
+        lock(&self.shared).phase = Phase::Quiet;
+        while lock(&self.shared).in_flight > 0 {
+            sleep(Duration::from_millis(2)).await;
+        }
+        let mut took = Vec::with_capacity(probes);
+        // The first one may open the connection.
+        if reads.read().await.is_ok() {
+            while took.len() < probes {
+                let began = Instant::now();
+                if reads.read().await.is_err() {
+                    break;
+                }
+                took.push(began.elapsed());
+                sleep(QUIET_TICK.saturating_sub(began.elapsed())).await;
+            }
+        }
+        let mut state = lock(&self.shared);
+        if took.len() == probes {
+            state.steering.quiet(took);
+        }
+        (state.phase, state.worked) = (Phase::Working, Instant::now());
+    }
+
+    /// Probes beside the work, until the baseline is due again.
+    async fn work(&self, reads: &Reads) {
+        let again = Instant::now() + AGAIN;
+        let (mut tick, mut asked, mut readable) = (Instant::now(), Instant::now(), true);
+        while Instant::now() < again || !self.follows() {
+            if readable && asked.elapsed() >= SIGNS && self.is_working() {
+                asked = Instant::now();
+                match signs::strained(&reads.connection).await {
+                    Ok(true) => lock(&self.shared).steering.strained(self.began.elapsed()),
+                    Ok(false) => {}
+                    // Not every login may look.
+                    Err(_) => readable = false,
+                }
+            }
+            match self.is_working() {
+                true => self.probe(reads).await,
+                false => sleep(TICK).await,
+            }
+            tick = (tick + TICK).max(Instant::now());
+            sleep(tick.saturating_duration_since(Instant::now())).await;
+        }
+    }
+
+    /// Whether the baseline matters now.
+    fn follows(&self) -> bool {
+        self.is_working() && lock(&self.shared).steering.follows()
+    }
+
+    fn is_working(&self) -> bool {
+        lock(&self.shared).worked.elapsed() <= NEAR
+    }
+
+    /// One probe. While its reply is late, that counts already.
+    async fn probe(&self, reads: &Reads) {
+        let began = Instant::now();
+        let mut read = std::pin::pin!(reads.read());
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut read => break outcome,
+                () = sleep(TICK) => {
+                    let goal = lock(&self.shared).steering.goal();
+                    if goal.is_some_and(|goal| began.elapsed() > goal) {
+                        lock(&self.shared).steering.probe(self.began.elapsed(), began.elapsed());
+                    }
+                }
+            }
+        };
+        let mut state = lock(&self.shared);
+        match outcome {
+            Ok(()) => {
+                state.steering.probe(self.began.elapsed(), began.elapsed());
+                state.during.add(began.elapsed());
+            }
+            Err(_) => {
+                drop(state);
+                sleep(FAILED).await;
+            }
+        }
+    }
+}
+
+/// Reads of one session.
+struct Reads {
+    connection: Connection,
+    collection: String,
+    command: RawDocumentBuf,
+}
+
+impl Reads {
+    /// Over a connection of its own, of any session. Without one, it is looked for all the same.
+    async fn open(connection: &Connection, collection: &str) -> Result<Self> {
+        let connection = connection.apart()?;
+        let any = doc! {
+            "find": collection, "projection": { "_id": 1 }, "limit": 1, "singleBatch": true,
+        };
+        let found = match connection.run("find", collection, any).await {
+            Err(error) if error.is_transient() => return Err(error),
+            // Any other id will do, such as where this one cannot be decoded.
+            found => found.unwrap_or_default(),
+        };
+        let id = first(&found).and_then(|session| session.get("_id")).map(Key::from);
+        let filter = match id {
+            Some(id) => compared("_id", &[("$eq", &id)]),
+            None => rawdoc! { "_id": 0 },
+        };
+        let mut parts = Raw::new();
+        parts.document("filter", &filter);
+        let mut command = joined(&rawdoc! { "find": collection }, &parts.done());
+        command.append(cstr!("projection"), rawdoc! { "_id": 1 });
+        command.append(cstr!("limit"), 1);
+        command.append(cstr!("singleBatch"), true);
+        command.append(cstr!("comment"), "sessionctl probe");
+        Ok(Self { connection, collection: collection.to_owned(), command })
+    }
+
+    async fn read(&self) -> Result<()> {
+        let reply = self.connection.run_raw("find", &self.collection, self.command.clone()).await?;
+        refusal(&reply).map_or(Ok::<_, Error>(()), Err)
+    }
+}
+
+fn first(reply: &Document) -> Option<&Document> {
+    let batch = reply.get_document("cursor").ok()?.get_array("firstBatch").ok()?;
+    batch.first()?.as_document()
+}

@@ -1,0 +1,241 @@
+//! Steers how much a purge does at a time by what reads of other clients feel. Pure: it is given the
+//! duration of each probe, and the time.
+//!
+//! The level is the share of the usual number of sessions in flight. As it falls, fewer batches are in
+//! flight, down to one; then batches become smaller; and only the smallest ones are followed by rests.
+//! Measured on mongod 6.0.5: small batches one at a time avoid most of the disturbance and cost little
+//! speed, whereas rests cost much and avoid little.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::MaxLatency;
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Probes of this time decide.
+const WINDOW: Duration = Duration::from_secs(1);
+/// How long a change takes to show: batches in flight keep their size.
+const SETTLE: Duration = millis(150);
+/// Over this time the median is taken.
+const LATELY: Duration = millis(400);
+/// The level is multiplied by one of these if most recent probes are too slow, if several are, or if
+/// one is.
+const CUTS: [f64; 3] = [0.5, 0.75, 0.9];
+/// The growth per second: while nothing is known yet, or no longer true; and near the level that was
+/// too much.
+const FAST: f64 = 5.0;
+const SLOW: f64 = 0.08;
+/// How the slow growth accelerates with the time since the last cut.
+const ACCELERATION: f64 = 0.04;
+/// A probe of more than this share of the goal ends the fast growth.
+const WARM: f64 = 0.7;
+/// If the median falls below this share of what the last cut lets expect, the server has recovered.
+const RECOVERED: f64 = 0.6;
+/// The lowest level.
+const LOWEST: f64 = 0.0005;
+/// The smallest batch: below it rests begin.
+const SMALLEST: f64 = 100.0;
+/// About so many sessions take as long as what a batch costs in addition to its sessions.
+const OVERHEAD: f64 = 100.0;
+/// How the speed grows with the number of batches in flight, as an exponent: 1.35 times with two.
+const PARALLEL: f64 = 0.43;
+/// The share of a new baseline that counts, and by how much the baseline grows at most: a server that
+/// is slow for a moment is left alone, and one that has become slow is believed slowly.
+const NEW: f64 = 0.3;
+const GROWTH: f64 = 0.1;
+
+/// What a purge may do at a time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::ops) struct Load {
+    /// Batches in flight.
+    pub(in crate::ops) jobs: usize,
+    /// Sessions per batch.
+    pub(in crate::ops) size: u32,
+    /// The rest after a batch, as a multiple of what it took.
+    pub(in crate::ops) rest: f64,
+}
+
+impl Load {
+    /// How fast it is about, compared to others; without its rests.
+    fn speed(self) -> f64 {
+        let size = f64::from(self.size);
+        (self.jobs as f64).powf(PARALLEL) * size / (size + OVERHEAD)
+    }
+
+    /// How fast it is about, as a share of the speed of `most`.
+    pub(super) fn effort(self, most: Self) -> f64 {
+        (self.speed() / most.speed()).min(1.0)
+    }
+}
+
+/// The steering of one command.
+#[derive(Debug)]
+pub(super) struct Steering {
+    max: MaxLatency,
+    /// Nine of ten reads were as fast as this while nothing was written, and the median.
+    baseline: Option<(Duration, Duration)>,
+    level: f64,
+    /// Since when growth is slow, because the level is about what the server bears.
+    slow: Option<Duration>,
+    /// The probes of the last second, with the time at which each ended.
+    probes: VecDeque<(Duration, Duration)>,
+    /// The last cut: when, at which level, and the median then.
+    cut: Option<(Duration, f64, Duration)>,
+    /// When the level last could grow.
+    grown: Duration,
+}
+
+impl Steering {
+    pub(super) fn new(max: MaxLatency, level: f64) -> Self {
+        Self {
+            max,
+            baseline: None,
+            level: level.clamp(LOWEST, 1.0),
+            slow: None,
+            probes: VecDeque::new(),
+            cut: None,
+            grown: Duration::ZERO,
+        }
+    }
+
+    /// Continues with another goal.
+    pub(super) fn set(&mut self, max: MaxLatency) {
+        if max != self.max {
+            (self.max, self.slow, self.cut) = (max, None, None);
+        }
+    }
+
+    /// Whether the goal depends on the baseline.
+    pub(super) fn follows(&self) -> bool {
+        self.max == MaxLatency::Auto
+    }
+
+    /// Nine of ten reads are as fast as this while nothing is written.
+    pub(super) fn baseline(&self) -> Option<Duration> {
+        self.baseline.map(|(most, _)| most)
+    }
+
+    /// How long a read may take; `None` as long as that is not known.
+    pub(super) fn goal(&self) -> Option<Duration> {
+        match self.max {
+            MaxLatency::Off => None,
+            MaxLatency::Within(goal) => Some(goal),
+            MaxLatency::Auto => {
+                self.baseline().map(|usual| usual.mul_f64(1.5).max(usual + millis(2)))
+            }
+        }
+    }
+
+    /// What may be done at a time, at most `most`.
+    pub(super) fn load(&self, most: Load) -> Load {
+        let size = f64::from(most.size);
+        let sessions = self.level * size * most.jobs as f64;
+        let smallest = SMALLEST.min(size);
+        Load {
+            jobs: ((sessions / size).round() as usize).clamp(1, most.jobs.max(1)),
+            size: sessions.clamp(smallest, size) as u32,
+            rest: most.rest.max(smallest / sessions - 1.0),
+        }
+    }
+
+    /// What reads took while nothing was written.
+    pub(super) fn quiet(&mut self, mut took: Vec<Duration>) {
+        took.sort_unstable();
+        let (Some(most), Some(median)) = (took.get(took.len() * 9 / 10), took.get(took.len() / 2))
+        else {
+            return;
+        };
+        self.baseline = Some(match self.baseline {
+            None => (*most, *median),
+            Some((before, its)) => (followed(before, *most), followed(its, *median)),
+        });
+    }
+
+    /// A read that began while sessions were written ended at `now`, or goes on.
+    pub(super) fn probe(&mut self, now: Duration, took: Duration) {
+        while self.probes.front().is_some_and(|(at, _)| now.saturating_sub(*at) > WINDOW) {
+            self.probes.pop_front();
+        }
+        self.probes.push_back((now, took));
+        let Some(goal) = self.goal() else { return };
+        if took > goal {
+            let recent: Vec<bool> = self.lately(now).map(|took| took > goal).collect();
+            let slow = recent.iter().filter(|is_slow| **is_slow).count();
+            let is_most = recent.len() >= 3 && slow * 2 >= recent.len();
+            let several = self.probes.iter().filter(|(_, took)| *took > goal).count() > 1;
+            self.cut(now, CUTS[if is_most { 0 } else { usize::from(!several) + 1 }]);
+        } else {
+            self.grow(now, took, goal);
+        }
+    }
+
+    /// The server shows another sign of having too much to do.
+    pub(super) fn strained(&mut self, now: Duration) {
+        self.cut(now, CUTS[1]);
+    }
+
+    fn cut(&mut self, now: Duration, factor: f64) {
+        let last = self.cut.map_or(Duration::ZERO, |(at, ..)| at);
+        if self.cut.is_some() && now.saturating_sub(last) < SETTLE {
+            return;
+        }
+        self.cut = Some((now, self.level, self.median(now)));
+        self.slow = Some(now);
+        self.level = (self.level * factor).max(LOWEST);
+        self.grown = now;
+    }
+
+    fn grow(&mut self, now: Duration, took: Duration, goal: Duration) {
+        let passed = now.saturating_sub(self.grown).min(millis(100)).as_secs_f64();
+        let since = self.cut.map_or(Duration::MAX, |(at, ..)| now.saturating_sub(at));
+        if since < SETTLE {
+            return;
+        }
+        self.grown = now;
+        if self.has_recovered(now, since) {
+            (self.slow, self.cut) = (None, None);
+        }
+        if self.slow.is_none() && took.as_secs_f64() > goal.as_secs_f64() * WARM {
+            self.slow = Some(now);
+        }
+        let rate = self.slow.map_or(FAST, |since| {
+            let calm = now.saturating_sub(since).as_secs_f64();
+            (SLOW + ACCELERATION * (calm - 1.0).max(0.0).powi(2)).min(FAST)
+        });
+        self.level = (self.level * (rate * passed).exp()).min(1.0);
+    }
+
+    /// Whether reads are much faster than a lower level alone explains.
+    fn has_recovered(&self, now: Duration, since: Duration) -> bool {
+        let Some((_, level, median)) = self.cut else { return false };
+        if since < SETTLE + LATELY {
+            return false;
+        }
+        let usual = self.baseline.map_or(Duration::ZERO, |(_, median)| median).min(median);
+        let expected = usual + (median - usual).mul_f64((self.level / level).min(1.0));
+        self.median(now) < expected.mul_f64(RECOVERED)
+    }
+
+    fn lately(&self, now: Duration) -> impl Iterator<Item = Duration> {
+        let is_recent = move |(at, _): &&(Duration, Duration)| now.saturating_sub(*at) <= LATELY;
+        self.probes.iter().rev().take_while(is_recent).map(|(_, took)| *took)
+    }
+
+    fn median(&self, now: Duration) -> Duration {
+        let mut recent: Vec<_> = self.lately(now).collect();
+        recent.sort_unstable();
+        recent.get(recent.len() / 2).copied().unwrap_or_default()
+    }
+}
+
+fn followed(before: Duration, new: Duration) -> Duration {
+    let (before, new) = (before.as_secs_f64(), new.as_secs_f64());
+    let change = ((new - before) * NEW).min(before * GROWTH);
+    Duration::from_secs_f64((before + change).max(0.0))
+}
+
+#[cfg(test)]
+mod tests;
