@@ -8,11 +8,21 @@ const DEPTH: u8 = 100;
 /// The longest number that always fits into a double.
 const LONGEST_NUMBER: usize = 30;
 
-/// Calls `member` with the name and the text of the value of each member of `text`, which must be
-/// an object. `None` if it is not, if a name contains an escape, or if a number has an exponent.
-pub fn members<'a>(text: &'a str, member: impl FnMut(&'a str, &'a str)) -> Option<()> {
+/// What is met in an object, and in the objects that are its values.
+#[derive(Debug, Clone, Copy)]
+pub enum Met<'a> {
+    /// The name of a member. Its value follows.
+    Name(&'a str),
+    /// The text of the value, after all that is met in it.
+    Value(&'a str),
+}
+
+/// Calls `meet` with the members of `text`, which must be an object, and with those of the objects
+/// in it, but not with those in arrays. `None` if it is not an object, if a name contains an escape,
+/// or if a number has an exponent.
+pub fn members<'a>(text: &'a str, mut meet: impl FnMut(Met<'a>)) -> Option<()> {
     let mut scanner = Scanner { text, at: 0 };
-    (scanner.next()? == b'{').then(|| scanner.object(DEPTH, member))??;
+    (scanner.next()? == b'{').then(|| scanner.object(DEPTH, &mut meet))??;
     scanner.next().is_none().then_some(())
 }
 
@@ -30,7 +40,7 @@ struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     /// Scans what follows `{`.
-    fn object(&mut self, depth: u8, mut member: impl FnMut(&'a str, &'a str)) -> Option<()> {
+    fn object(&mut self, depth: u8, meet: &mut impl FnMut(Met<'a>)) -> Option<()> {
         let mut first = self.next()?;
         if first == b'}' {
             return Some(());
@@ -41,7 +51,9 @@ impl<'a> Scanner<'a> {
                 return None;
             }
             let first_of_value = self.next()?;
-            member(name, self.value(first_of_value, depth)?);
+            meet(Met::Name(name));
+            let value = self.value(first_of_value, depth, meet)?;
+            meet(Met::Value(value));
             match self.next()? {
                 b',' => first = self.next()?,
                 b'}' => return Some(()),
@@ -57,7 +69,7 @@ impl<'a> Scanner<'a> {
             return Some(());
         }
         loop {
-            item(self.value(first, depth)?);
+            item(self.value(first, depth, &mut ignore)?);
             match self.next()? {
                 b',' => first = self.next()?,
                 b']' => return Some(()),
@@ -67,12 +79,12 @@ impl<'a> Scanner<'a> {
     }
 
     /// The value whose first byte has been read.
-    fn value(&mut self, first: u8, depth: u8) -> Option<&'a str> {
+    fn value(&mut self, first: u8, depth: u8, meet: &mut impl FnMut(Met<'a>)) -> Option<&'a str> {
         let start = self.at - 1;
         match first {
             b'"' => self.string(),
-            b'{' => self.object(depth.checked_sub(1)?, |_, _| {}),
-            b'[' => self.array(depth.checked_sub(1)?, |_| {}),
+            b'{' => self.object(depth.checked_sub(1)?, meet),
+            b'[' => self.array(depth.checked_sub(1)?, skip),
             b't' => self.word(b"rue"),
             b'f' => self.word(b"alse"),
             b'n' => self.word(b"ull"),
@@ -155,6 +167,10 @@ impl<'a> Scanner<'a> {
     }
 }
 
+// Functions, because a closure in a generic function would be another type at each depth.
+fn ignore(_: Met<'_>) {}
+fn skip(_: &str) {}
+
 fn digits(text: &[u8]) -> usize {
     text.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
@@ -185,8 +201,16 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> Option<Vec<(&str, &str)>> {
-        let mut found = Vec::new();
-        members(text, |name, value| found.push((name, value)))?;
+        let (mut names, mut found) = (Vec::new(), Vec::new());
+        members(text, |met| match met {
+            Met::Name(name) => names.push(name),
+            Met::Value(value) => {
+                let name = names.pop().unwrap();
+                if names.is_empty() {
+                    found.push((name, value));
+                }
+            }
+        })?;
         Some(found)
     }
 

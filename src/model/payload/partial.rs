@@ -1,23 +1,22 @@
 //! Decodes only as much of a payload as is needed to find the user: a list of a million sessions
 //! needs no more, and building the rest would take most of its time. However many paths are looked
-//! up, the text is scanned once, and each object in it at most once more.
+//! up, the text is scanned once.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 
 use bson::raw::RawBsonRef;
 use serde_json::Value;
 
 use super::codec::Codec;
 use super::decode::{Payload, decode};
-use super::path::{along, get};
+use super::json;
+use super::path::get;
 use super::place::PayloadPlace;
-use super::{json, json_scan};
 use crate::model::document::{Fields, Found};
 
-/// The maximum number of members that are kept per object: each is compared with every name that is
-/// looked up.
-const MOST: usize = 32;
+mod members;
+
+use members::{Letters, Members};
 
 /// A payload in which the values at certain paths can be looked up.
 pub(crate) enum Partial<'a> {
@@ -96,136 +95,11 @@ fn is_structure(text: &str) -> bool {
     text.starts_with('[') || text.strip_prefix('{').is_some_and(|inner| !is_id(inner))
 }
 
-/// A set of first letters of names, with one bit each; different letters may share a bit. It
-/// quickly rules out most payloads, which contain none of the names, without comparing them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Letters(u64);
-
-impl Letters {
-    const ALL: Self = Self(u64::MAX);
-
-    fn of<'n>(names: impl Iterator<Item = &'n str>) -> Self {
-        Self(names.fold(0, |letters, name| letters | bit(name)))
-    }
-
-    /// Whether one of these names can be the first component of `path`.
-    fn may_begin(self, path: &str) -> bool {
-        path.starts_with('*') || self.0 & bit(path) != 0
-    }
-
-    /// Whether one of these paths can go through the member `name`.
-    fn may_lead_through(self, name: &str) -> bool {
-        self.0 & (bit(name) | bit("*")) != 0
-    }
-}
-
-fn bit(name: &str) -> u64 {
-    // A path that begins with a dot has an empty first name.
-    1 << (name.as_bytes().first().unwrap_or(&b'.') & 63)
-}
-
-/// Members of a JSON object, with their values still as text.
-pub(crate) struct Members<'a> {
-    members: Vec<Member<'a>>,
-    letters: Letters,
-}
-
-struct Member<'a> {
-    name: &'a str,
-    text: &'a str,
-    /// The members of the value, once something is looked up in it.
-    inner: OnceCell<Option<Members<'a>>>,
-}
-
-/// The value at a path.
-#[derive(Clone, Copy)]
-struct At<'m, 'a> {
-    text: &'a str,
-    member: Option<&'m Member<'a>>,
-}
-
-impl<'a> Members<'a> {
-    /// The members of the object in `text` for which `is_wanted` is true. `None` if the text must
-    /// be decoded instead.
-    fn of(text: &'a str, is_wanted: impl Fn(&str) -> bool) -> Option<Self> {
-        let mut members: Vec<Member<'a>> = Vec::with_capacity(8);
-        let mut seen = 0;
-        json_scan::members(text, |name, text| {
-            if is_wanted(name) {
-                seen += 1;
-                if members.len() < MOST {
-                    members.push(Member { name, text, inner: OnceCell::new() });
-                }
-            }
-        })?;
-        let letters = Letters::of(members.iter().map(|member| member.name));
-        (seen <= MOST).then_some(Self { members, letters })
-    }
-
-    fn get(&self, path: &str) -> Option<At<'_, 'a>> {
-        if !self.letters.may_begin(path) {
-            return None;
-        }
-        along(path, |key| self.member(key), At::get)
-    }
-
-    fn member(&self, key: &str) -> Option<At<'_, 'a>> {
-        let named = |name: &str| self.members.iter().rfind(|member| member.name == name);
-        let member = match key.strip_suffix('*') {
-            // Of two members with the same name, the last counts, at the position of the first.
-            Some(start) => {
-                let first = self.members.iter().find(|member| member.name.starts_with(start))?;
-                named(first.name)
-            }
-            None => named(key),
-        }?;
-        Some(At { text: member.text, member: Some(member) })
-    }
-}
-
-impl<'m, 'a> At<'m, 'a> {
-    /// The value at `path` within this value, as [`get`] finds it.
-    fn get(self, path: &str) -> Option<Self> {
-        if self.text.starts_with('[') {
-            return along(path, |key| item(self.text, key.parse().ok()?), Self::get);
-        }
-        let inner = self.member.map(|member| &member.inner);
-        match inner
-            .and_then(|inner| inner.get_or_init(|| Members::of(self.text, |_| true)).as_ref())
-        {
-            Some(members) => members.get(path),
-            // In an array, or among too many members.
-            None => in_text(self.text, path).map(|text| Self { text, member: None }),
-        }
-    }
-}
-
-/// The value at `path` of the object in `text`.
-fn in_text<'a>(text: &'a str, path: &str) -> Option<&'a str> {
-    let wanted = Letters::of(std::iter::once(path));
-    let members =
-        Members::of(text, |name| wanted.may_lead_through(name) && leads_through(path, name))?;
-    members.get(path).map(|at| at.text)
-}
-
-fn item<'m, 'a>(text: &'a str, index: usize) -> Option<At<'m, 'a>> {
-    let mut items = Vec::new();
-    json_scan::items(text, |item| items.push(item))?;
-    items.get(index).map(|text| At { text, member: None })
-}
-
-/// Whether `path` can go through the member `name`; see [`get`].
-fn leads_through(path: &str, name: &str) -> bool {
-    match path.strip_prefix(name) {
-        Some(rest) if rest.is_empty() || rest.starts_with('.') => true,
-        _ => path.split_once('*').is_some_and(|(start, _)| name.starts_with(start)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::members::MOST;
     use super::*;
     use crate::model::payload::decode::by_codecs;
 

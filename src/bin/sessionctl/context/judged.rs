@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use bson::RawDocument;
 use serde_json::Value;
 use sessionctl::query::{Condition, Test};
-use sessionctl::store::{Reading, documents};
+use sessionctl::store::Reading;
 use sessionctl::{Query, Selection, Session, Store};
 
 use super::users::Seen;
@@ -120,20 +120,23 @@ async fn is_decided(
 ) -> sessionctl::Result<bool> {
     let there = Condition { path: condition.path.clone(), test: Test::Present };
     let query = Query { payload: vec![there], ..Query::default() };
-    let layouts = store.layouts();
-    let filter = Selection::new(query, selection.now).predicate(layouts)?;
-    let mut batches = store.read(filter, &Reading::default()).await?;
-    while let Some(batch) = batches.next().await? {
-        let decides = documents(&batch).any(|document| {
+    let everybody = Selection::new(Query::default(), selection.now);
+    let decides = {
+        let (layouts, condition) = (store.layouts().clone(), condition.clone());
+        move |decided: &mut bool, document: &RawDocument, _: Session| {
             let payload = layouts.of(document).payload(document);
-            payload.value().is_some_and(|value| condition.is_decided_by(value))
-        });
-        if decides {
+            *decided |= payload.value().is_some_and(|value| condition.is_decided_by(value));
+        }
+    };
+    let filter = Selection::new(query, selection.now).predicate(store.layouts())?;
+    let mut judging = store.gather(filter, &Reading::default(), &everybody, decides).await?;
+    while let Some(judged) = judging.next().await? {
+        if judged.selected {
             return Ok(true);
         }
     }
     // Without any sessions, "none matches" is right.
     let one = Reading { limit: 1, ..Reading::default() };
-    let everybody = Selection::new(Query::default(), selection.now).predicate(layouts)?;
+    let everybody = everybody.predicate(store.layouts())?;
     Ok(store.read(everybody, &one).await?.next().await?.is_none())
 }

@@ -7,8 +7,10 @@ use bson::{DateTime, Document, RawDocument};
 use serde_json::{Map, Value, json};
 use sessionctl::payload::time;
 use sessionctl::query::{Needed, ago};
-use sessionctl::store::{Reading, Resolved, documents};
-use sessionctl::{Error, Except, Filter, Keep, Key, Layouts, Query, Selection, State, Store};
+use sessionctl::store::{Reading, Resolved};
+use sessionctl::{
+    Error, Except, Filter, Keep, Key, Layouts, Query, Selection, Session, State, Store,
+};
 
 use super::ids::{Ids, Unknown};
 use super::users::Seen;
@@ -355,13 +357,15 @@ fn touch_slack(typed: &SelectionArgs, layouts: &Layouts, purpose: Purpose) -> Op
 
 /// How many of the matching sessions have a last touch, stored or derived.
 async fn touched(store: &Store, filters: Vec<Filter>, cutoff: DateTime) -> sessionctl::Result<u64> {
+    let everybody = Selection::new(Query::default(), cutoff);
+    let count = |touched: &mut u64, _: &RawDocument, session: Session| {
+        *touched += u64::from(session.touched.is_some());
+    };
     let mut touched = 0;
     for filter in filters {
-        let mut batches = store.read(filter, &Reading::default()).await?;
-        while let Some(batch) = batches.next().await? {
-            let is_touched =
-                |one: &&RawDocument| store.layouts().of(one).glance(one, cutoff).touched.is_some();
-            touched += documents(&batch).filter(is_touched).count() as u64;
+        let mut judging = store.gather(filter, &Reading::default(), &everybody, count).await?;
+        while let Some(judged) = judging.next().await? {
+            touched += judged.selected;
         }
     }
     Ok(touched)

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use bson::{DateTime, RawDocument};
 use sessionctl::layout::UserPlace;
 use sessionctl::purge::Counted;
-use sessionctl::query::{Elsewhere, Met, Verdict};
+use sessionctl::query::{Elsewhere, Met};
 use sessionctl::store::{Reading, documents};
-use sessionctl::{Layouts, Query, Selection, Store, Users};
+use sessionctl::{Layouts, Query, Selection, Session, Store, Users};
 
 use super::{Context, listed};
 use crate::args::SelectionArgs;
@@ -346,10 +346,12 @@ async fn for_some(
 
 /// Whether any session of the collection has a user.
 async fn any_user(store: &Store, now: DateTime) -> sessionctl::Result<bool> {
-    let filter = Selection::new(Query::default(), now).predicate(store.layouts())?;
-    let mut batches = store.read(filter, &Reading::default()).await?;
-    while let Some(batch) = batches.next().await? {
-        if documents(&batch).any(|one| store.layouts().of(one).glance(one, now).user.is_some()) {
+    let everybody = Selection::new(Query::default(), now);
+    let filter = everybody.predicate(store.layouts())?;
+    let has_user = |_: &RawDocument, session: Session| session.user.is_some();
+    let mut judging = store.judge(filter, &Reading::default(), &everybody, has_user).await?;
+    while let Some(judged) = judging.next().await? {
+        if judged.selected.contains(&true) {
             return Ok(true);
         }
     }
@@ -374,18 +376,15 @@ async fn find_elsewhere(
 ) -> sessionctl::Result<Found> {
     let began = Instant::now();
     let mut found = Found { places: Elsewhere::default(), looked_at: 0, is_whole: true };
-    let mut batches = store.read(others.predicate(store.layouts())?, &Reading::default()).await?;
-    while let Some(batch) = batches.next().await? {
+    let (filter, reading) = (others.predicate(store.layouts())?, Reading::default());
+    let mut judging = store.judge(filter, &reading, selection, |_, _| ()).await?;
+    while let Some(judged) = judging.next().await? {
         if within.is_some_and(|within| began.elapsed() > within) {
             found.is_whole = false;
             break;
         }
-        for document in documents(&batch) {
-            found.looked_at += 1;
-            if let Verdict::Elsewhere(places) = selection.verdict(store.layouts(), document) {
-                found.places.add(places);
-            }
-        }
+        found.looked_at += judged.looked_at;
+        found.places.join(judged.elsewhere);
     }
     Ok(found)
 }
