@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::filter::Filter;
 use crate::model::raw::Raw;
 use crate::server::cursor::{Batches, Query, RawQuery};
+use crate::server::flavour::Topology;
 use crate::server::reply::{affected, documents};
 
 /// Documents per batch of a cursor: large enough to be as fast as the driver's default, small
@@ -59,7 +60,7 @@ impl Store {
         let filter = filter.into();
         // Without a filter, the server knows the number; with one, it must count. The number from a
         // router includes orphaned documents (SERVER-3645).
-        if filter.is_everything() && !self.connection().flavour().is_sharded() {
+        if filter.is_everything() && self.connection().topology().await? != Topology::Sharded {
             let reply = self.run("count", doc! { "count": &self.collection }).await?;
             return Ok(affected(&reply, "n"));
         }

@@ -374,10 +374,7 @@ impl Purging {
     async fn try_read(&mut self) -> Result<Option<Candidates>> {
         if self.source.is_none() {
             let connection = self.store.connection();
-            let kind = match connection.flavour().topology() {
-                Some(kind) => kind,
-                None => connection.hello().await?.kind,
-            };
+            let kind = connection.topology().await?;
             self.sharded = kind == Topology::Sharded;
             if self.plans == 0 {
                 self.identity = self.store.identity().await?;

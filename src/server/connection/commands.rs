@@ -31,6 +31,14 @@ impl Connection {
         Self::read_hello(&self.greeting().await?)
     }
 
+    /// The kind of the deployment. It costs a round trip only if no server has answered yet.
+    pub(crate) async fn topology(&self) -> Result<Topology> {
+        match self.flavour.topology() {
+            Some(kind) => Ok(kind),
+            None => Ok(self.hello().await?.kind),
+        }
+    }
+
     /// The clock of one server that accepts writes.
     ///
     /// # Errors

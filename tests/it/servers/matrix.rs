@@ -31,14 +31,14 @@ const TASKS: [Task; 14] = [
     ("collections", collections),
     ("purge along an index", purges_windows),
     ("purge by ids", purges_ids),
-    ("purge by a walk", purges_by_walk),
+    ("purge by a scan", purges_by_walk),
     ("archive and restore", archives),
     ("expire", expires),
     ("fix", fixes),
     ("sweep with a lease", sweeps),
     ("index", indexes),
     ("the library's store", stores),
-    ("a token that is destroyed", destroys),
+    ("destroying a session with the library", destroys),
 ];
 
 fn collection(server: &Other) {
@@ -224,11 +224,11 @@ const SERVERS: [Server; 9] = [
             "fix",
             "sweep with a lease",
             "the library's store",
-            "a token that is destroyed",
+            "destroying a session with the library",
         ],
     },
     Server { personality: &ELASTIC, core: &["expire"] },
-    Server { personality: &COSMOS, core: &["doctor", "a token that is destroyed"] },
+    Server { personality: &COSMOS, core: &["doctor", "destroying a session with the library"] },
     Server {
         personality: &VCORE,
         core: &["purge along an index", "sweep with a lease", "the library's store"],
@@ -277,7 +277,8 @@ fn the_table_of_servers_has_each_server_and_each_task() {
         let rows_of =
             |name: &String| rows.lines().find(|row| row.starts_with(&format!("{name} |")));
         let renewed = servers.iter().map(|name| {
-            rows_of(name).map_or_else(|| format!("{name} | | | |\n"), |row| format!("{row}\n"))
+            rows_of(name)
+                .map_or_else(|| format!("{name} | - | - | - |\n"), |row| format!("{row}\n"))
         });
         let renewed: String = renewed.collect();
         renew_or_fail(&topic("servers"), &format!("{HEAD}{rows}"), &format!("{HEAD}{renewed}"));
@@ -345,8 +346,9 @@ fn agrees_with_the_table(personality: &'static Personality, server: &Other) {
             (works, all) if works == all => "all".to_owned(),
             (works, all) => format!("{works} of {all}"),
         };
-        let fails = failing.join("; ");
-        let right = format!("| {} | {works} | {fails} | {} |\n", personality.name, lacking(server));
+        let shown = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+        let (fails, lacks) = (shown(failing.join("; ")), shown(lacking(server)));
+        let right = format!("| {} | {works} | {fails} | {lacks} |\n", personality.name);
         println!("{right}{failures:#?}");
         if row != right {
             renew_or_fail(&topic("servers"), &row, &right);

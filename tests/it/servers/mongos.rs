@@ -2,6 +2,7 @@
 //! applies twice or not to every session.
 
 use bson::doc;
+use sessionctl::{Connection, Layout};
 
 use super::{Other, living, sessions};
 use crate::personalities::MONGOS;
@@ -187,4 +188,11 @@ fn a_count_of_all_documents_leaves_out_what_migrations_left_behind() {
     cluster.db.insert("sessions", sessions(3, 4));
     let report = cluster.command(&["purge", "--all", "--dry-run", "-o", "json"]).run().exits(0);
     assert_eq!(report.json()["matched"], 7);
+    let everything = cluster.db.runtime.block_on(async {
+        let connection = Connection::open(&cluster.uri(), Some(&cluster.db.name)).await.unwrap();
+        let layout = Layout::named("connect-mongo-json").unwrap().clone();
+        // The first command of the connection, before it is known that this is a router.
+        connection.store("sessions", layout).count(doc! {}).await.unwrap()
+    });
+    assert_eq!(everything, 7);
 }
