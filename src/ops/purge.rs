@@ -9,6 +9,7 @@
 
 mod batch;
 mod candidates;
+mod cost;
 mod count;
 mod ids;
 mod order;
@@ -23,6 +24,7 @@ mod write;
 
 pub use crate::server::connection::MOST_IN_FLIGHT as MOST_JOBS;
 pub use batch::{Batch, Step};
+pub use cost::Cost;
 pub use count::Counted;
 pub use order::Order;
 pub use pace::{Cause, Latency, MaxLatency, Pace, PaceControl, Throttled};

@@ -1,5 +1,6 @@
 //! `cargo bench`: measures what must be fast, as ratios to the simplest way of doing the same in
-//! the same run. `cargo bench -- list` runs the named sections, each on its own server.
+//! the same run. `cargo bench -- list` runs the named sections, each on its own server. If a ratio is worse
+//! than promised (`promises.rs`) by more than its spread, the exit code is 1.
 //!
 //! `order` takes hours, and `recipes` prints times rather than ratios: they run only if they are named.
 //!
@@ -15,6 +16,7 @@ mod order;
 #[path = "../rig/patience.rs"]
 mod patience;
 mod peer;
+mod promises;
 mod purge;
 mod ratios;
 mod recipes;
@@ -65,14 +67,22 @@ fn main() -> ExitCode {
         println!("there is no section {unknown}, only {}", sections.join(", "));
         return ExitCode::FAILURE;
     }
+    let mut missed = Vec::new();
     for (section, start, measure) in SECTIONS {
         let is_asked_for = named.is_empty() && !["order", "recipes"].contains(section);
         if is_asked_for || named.iter().any(|name| name == section) {
             let server = start();
-            measure(&server, &Ratios::of(section));
+            let ratios = Ratios::of(section);
+            measure(&server, &ratios);
+            missed.extend(ratios.missed());
         }
     }
-    ExitCode::SUCCESS
+    if missed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    println!("\nmissed by more than the spread:");
+    missed.iter().for_each(|line| println!("  {line}"));
+    ExitCode::FAILURE
 }
 
 /// A number from the environment.

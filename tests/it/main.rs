@@ -28,6 +28,7 @@ mod cases;
 mod chosen;
 mod clock;
 mod collation;
+mod control;
 mod copy;
 mod demo;
 mod deploy;

@@ -48,13 +48,13 @@ fn check_config_names_the_file_the_line_and_the_key_of_a_fault() {
     let file = || check(&["--config", &path]);
     let run = file().run().exits(2).fails_in_one_sentence();
     run.says(&format!("{path}: line 3: a.s: grace: "));
-    // A file that cannot be read, or a folder that is not there, is no usage error.
+    // A list of users that cannot be read, or a folder that is not there, is no usage error.
     std::fs::write(&path, "hold = \"users\"\n[collections.\"a.s\"]\n").unwrap();
     file().run().exits(1).fails_in_one_sentence().says("users");
     let gone = "[collections.\"a.s\"]\narchive = \"/nowhere/%Y.bson\"\n";
     std::fs::write(&path, gone).unwrap();
     file().run().exits(1).fails_in_one_sentence().says("/nowhere is not a folder");
-    check(&["--config", "/nowhere.toml"]).run().exits(1).says("/nowhere.toml");
+    check(&["--config", "/nowhere.toml"]).run().exits(2).says("/nowhere.toml");
     check(&["--idle", "30d"]).run().exits(3).says("--yes");
     let uri = check(&[]).env("SESSIONCTL_URI", "mongodb://here:port").run();
     uri.exits(1).fails_in_one_sentence();

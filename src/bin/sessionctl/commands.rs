@@ -13,6 +13,7 @@ mod apply;
 mod audit;
 mod collections;
 pub mod completions;
+mod control;
 mod copy;
 mod demo;
 pub mod deploy;

@@ -3,6 +3,7 @@
 pub mod confirm;
 pub mod failure;
 pub mod json;
+pub mod keys;
 pub mod output;
 pub mod pager;
 pub mod progress;

@@ -135,6 +135,9 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
     ) -> Result<()> {
         let now = purge.selection.now;
         let mut purging = store.purge(purge, guard.over.clone())?;
+        if let Some(pace) = &self.control.pace {
+            purging = purging.controlled_by(pace.clone());
+        }
         if let Some(pattern) = &self.sweep.archive {
             purging = purging.archive_to(self.state.archive.take(pattern, now).await?);
         }

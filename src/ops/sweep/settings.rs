@@ -11,7 +11,7 @@ use super::lease::Terms;
 use crate::error::Result;
 use crate::model::layout::{Layouts, UserPlace};
 use crate::ops::collections::Purpose;
-use crate::ops::purge::Pace;
+use crate::ops::purge::{Pace, PaceControl};
 use crate::server::connection::Connection;
 use crate::store::Store;
 
@@ -72,6 +72,8 @@ pub struct Control {
     /// Starts a pass now, without waiting for the interval. Ignored while another sweeper holds the
     /// lease.
     pub wake: Arc<Notify>,
+    /// Changes the pace while the sweep runs; it begins with [`Sweep::pace`] if there is none.
+    pub pace: Option<PaceControl>,
 }
 
 /// What to sweep.

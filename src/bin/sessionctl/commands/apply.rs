@@ -158,6 +158,7 @@ impl Typed<'_> {
         question: Question,
     ) -> Result<Exit, Failure> {
         // Everything that can fail is checked before the question.
+        let control = self.args.throttle.control(context)?;
         let audit = Audit::open(&self.args.audit, &context.command_line)?;
         if job.report.matched == Some(0) && !self.hold.is_wanted() {
             let report = job.report.clone().nothing_done();
@@ -171,7 +172,7 @@ impl Typed<'_> {
             archive: self.archive.open(context, archive).doing(&job.action)?,
             run_time: self.args.run_time,
             hold: self.hold.hold,
-            ..Means::new(&context.signals, context.global.quiet, &audit)
+            ..Means::new(&context.signals, context.global.quiet, &audit, &control)
         };
         let verify = self.verify.on(job.store.connection(), self.selection);
         let Applied { report, outcome } = job.apply(means, &verify, &confirmed).await?;

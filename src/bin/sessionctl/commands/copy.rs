@@ -10,6 +10,7 @@ use sessionctl::purge::{Action, Cause, MaxLatency, Purge};
 use sessionctl::{Error, Query, Selection, State, Store};
 
 use super::apply::{ArchiveArgs, ThrottleArgs, pause, remark_pace};
+use super::control::Control;
 use crate::args::SelectionArgs;
 use crate::audit::{Audit, AuditArgs, Intent, run_id};
 use crate::console::confirm::{Confirmed, Question, Yes, ask};
@@ -107,11 +108,12 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             false => nothing_there(context, args).await,
         };
     };
+    let control = args.throttle.control(context)?;
     if args.check {
-        return check(context, prepared).await;
+        return check(context, prepared, &control).await;
     }
     if args.dry_run {
-        return dry_run(context, prepared).await;
+        return dry_run(context, prepared, &control).await;
     }
     let audit = Audit::open(&args.audit, &context.command_line)?;
     let archive = args.archive.prepare(context).doing(&prepared.action)?;
@@ -139,7 +141,10 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let began = audit.before(&intent)?;
     let archive = args.archive.open(context, archive).doing(&prepared.action);
     let outcome = match archive {
-        Ok(archive) => write(context, args, &mut prepared, &target, archive, &confirmed).await,
+        Ok(archive) => {
+            let means = (&control, &confirmed);
+            write(context, args, &mut prepared, &target, archive, means).await
+        }
         Err(failure) => Err(failure),
     };
     let mut report = prepared.report;
@@ -158,7 +163,7 @@ async fn write(
     prepared: &mut Prepared,
     target: &Store,
     archive: Option<Archive>,
-    confirmed: &Confirmed,
+    means: (&Control, &Confirmed),
 ) -> Result<Exit, Failure> {
     let Prepared { source, copy, action, report, end, .. } = prepared;
     let lifetime = context.global.lifetime;
@@ -170,14 +175,14 @@ async fn write(
             Some(archive) => following.archive_to(archive),
             None => following,
         };
-        return follow::run(context, following, report, action, confirmed).await;
+        return follow::run(context, following, report, action, means).await;
     }
     let copying = source.copy_to(target, copy.clone(), cancel).await.doing(action)?;
     let copying = match archive {
         Some(archive) => copying.archive_to(archive),
         None => copying,
     };
-    match carry_out(context, copying, report, action, confirmed).await? {
+    match carry_out(context, copying, report, action, means).await? {
         Exit::Done => std::mem::replace(end, Ok(Exit::Done)),
         exit => Ok(exit),
     }
@@ -324,13 +329,13 @@ async fn confirm(
 }
 
 /// Compares both sides: what a copy would do, and what only the target has.
-async fn check(context: &Context, prepared: Prepared) -> Result<Exit, Failure> {
+async fn check(context: &Context, prepared: Prepared, control: &Control) -> Result<Exit, Failure> {
     let Prepared { source, target, copy, action, mut report, end, .. } = prepared;
     let action = action.replacen("copy", "compare", 1);
     let is_of_all = copy.selection.is_of_all();
     let copying = source.copy_to(&target, copy, context.signals.asked.clone());
     let copying = copying.await.doing(&action)?;
-    let outcome = go_through(context, copying, &mut report, &action).await;
+    let outcome = go_through(context, copying, &mut report, &action, control).await;
     let mut extra = None;
     if matches!(outcome, Ok(Exit::Done)) && is_of_all {
         let there = match target.count(target.layouts().membership()).await {
@@ -352,12 +357,16 @@ async fn check(context: &Context, prepared: Prepared) -> Result<Exit, Failure> {
     context.finish(HEADER, row, &report.compared(extra), outcome)
 }
 
-async fn dry_run(context: &Context, prepared: Prepared) -> Result<Exit, Failure> {
+async fn dry_run(
+    context: &Context,
+    prepared: Prepared,
+    control: &Control,
+) -> Result<Exit, Failure> {
     let Prepared { source, target, copy, action, mut report, end, .. } = prepared;
     let sample = preview::sample(context, &source, &target, &copy).await.doing(&action)?;
     let asked = context.signals.asked.clone();
     let copying = source.copy_to(&target, copy, asked).await.doing(&action)?;
-    let outcome = go_through(context, copying, &mut report, &action).await;
+    let outcome = go_through(context, copying, &mut report, &action, control).await;
     report.is_dry = true;
     let outcome = outcome.and_then(|exit| if matches!(exit, Exit::Done) { end } else { Ok(exit) });
     preview::print(context, &report, sample, outcome)
@@ -368,20 +377,23 @@ async fn carry_out(
     copying: Copying,
     report: &mut Report,
     action: &str,
-    _: &Confirmed,
+    (control, _): (&Control, &Confirmed),
 ) -> Result<Exit, Failure> {
-    go_through(context, copying, report, action).await
+    go_through(context, copying, report, action, control).await
 }
 
 /// Goes through the batches, unless a signal stops it.
 async fn go_through(
     context: &Context,
-    mut copying: Copying,
+    copying: Copying,
     report: &mut Report,
     action: &str,
+    control: &Control,
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
     let progress = Progress::new("sessions examined", report.matched, context.global.quiet);
+    let beside = control.beside(&progress);
+    let mut copying = copying.controlled_by(control.pace());
     let mut paused = None;
     let outcome = loop {
         match copying.next().await {
@@ -391,7 +403,7 @@ async fn go_through(
                 report.batches += 1;
                 progress.advance(batch.done());
             }
-            Ok(Some(Step::Paused(Cause::Latency))) => {}
+            Ok(Some(Step::Paused(Cause::Latency | Cause::Paused))) => {}
             Ok(Some(Step::Paused(cause))) => {
                 let kind = std::mem::discriminant(&cause);
                 if paused.replace(kind) != Some(kind) && !context.global.quiet {
@@ -418,10 +430,10 @@ async fn go_through(
         (report.stopped, report.left) = (Some("error"), left(report));
         return Err(error).doing(action);
     }
-    match context.signals.received() {
-        Some(signal) if !copying.is_finished() => {
-            (report.stopped, report.left) = (Some("signal"), left(report));
-            Ok(Exit::Signal(signal))
+    match context.signals.stopped() {
+        Some((why, exit)) if !copying.is_finished() => {
+            (report.stopped, report.left) = (Some(why), left(report));
+            Ok(exit)
         }
         _ => Ok(Exit::Done),
     }

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use bson::DateTime;
 use serde_json::{Value, json};
 use sessionctl::archive::{Contents, Entry};
-use sessionctl::purge::{Pace, PaceControl};
+use sessionctl::purge::Pace;
 use sessionctl::restore::{BATCH_SIZE, Restored};
 use sessionctl::{Connection, Error, Layouts};
 
 use super::apply::{GentleArgs, remark_pace};
 use crate::args::SelectionArgs;
 use crate::audit::{Audit, AuditArgs, Began, Intent, run_id};
+use crate::commands::control::{Control, ControlArgs};
 use crate::console::confirm::{Confirmed, Question, Yes, ask};
 use crate::console::failure::{Doing as _, Exit, Failure, Refusal};
 use crate::console::progress::Progress;
@@ -80,6 +81,9 @@ pub struct Args {
 
     #[command(flatten)]
     gentle: GentleArgs,
+
+    #[command(flatten)]
+    control: ControlArgs,
 
     #[command(flatten)]
     pub selection: SelectionArgs,
@@ -297,6 +301,8 @@ async fn carry_out(
     args: &Args,
     prepared: &mut Prepared,
 ) -> Result<Result<Exit, Failure>, Failure> {
+    let pace = Pace { max_latency: args.gentle.max_latency, ..Pace::default() };
+    let control = args.control.open(pace, &context.signals, context.global.quiet)?;
     let audit = Audit::open(&args.audit, &context.command_line)?;
     let run = run_id();
     let Prepared { connection, action, source, contents, chosen, .. } = prepared;
@@ -329,7 +335,8 @@ async fn carry_out(
     }
     let began = audit.before(&intent)?;
     let audited = audit.is_wanted().then_some(Audited { began: &began, layouts: named.as_ref() });
-    let outcome = restore(context, args, prepared, audited, confirmed).await;
+    let means = (&control, confirmed);
+    let outcome = restore(context, args, prepared, audited, means).await;
     let written = began.after(&prepared.report.row(), outcome.as_ref().err());
     Ok(outcome.and_then(|exit| written.map(|()| exit)))
 }
@@ -340,25 +347,25 @@ struct Audited<'a> {
     layouts: Option<&'a Layouts>,
 }
 
-/// Runs the batches, until a signal stops it.
+/// Runs the batches, until a signal or the operator stops it.
 async fn restore(
     context: &Context,
     args: &Args,
     prepared: &mut Prepared,
     audited: Option<Audited<'_>>,
-    _: Confirmed,
+    (control, _): (&Control, Confirmed),
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
     let Prepared { connection, action, source, contents, chosen, planned, report, now, .. } =
         prepared;
     let progress = Progress::new("sessions read", Some(*planned), context.global.quiet);
+    let beside = control.beside(&progress);
     let entries = source.entries(contents).doing(action)?.filter(is_chosen(chosen.as_ref()));
     let asked = context.signals.asked.clone();
-    let pace = Pace { max_latency: args.gentle.max_latency, ..Pace::default() };
     let mut restoring = connection
         .restore(context.collection(), entries, args.batch_size, asked)
         .only_present(args.only_present)
-        .controlled_by(PaceControl::new(pace))
+        .controlled_by(control.pace())
         .reporting(audited.is_some());
     let outcome = loop {
         match restoring.next().await {
@@ -377,6 +384,7 @@ async fn restore(
             Err(error) => break Err(error).doing(action),
         }
     };
+    drop(beside);
     progress.finish();
     report.took = started.elapsed();
     remark_pace(context, restoring.latency().as_ref(), restoring.throttled(), report.took);
@@ -387,8 +395,9 @@ async fn restore(
         (report.stopped, report.left) = (Some("error"), Some(left));
         return Err(failure);
     }
-    let signal = context.signals.received();
-    report.stopped = signal.map(|_| "signal");
-    report.left = signal.map(|_| left);
-    Ok(signal.map_or(Exit::Done, Exit::Signal))
+    let stopped = context.signals.stopped();
+    let stopped = stopped.filter(|(_, exit)| left > 0 || *exit != Exit::WorkLeft);
+    report.stopped = stopped.map(|(why, _)| why);
+    report.left = stopped.map(|_| left);
+    Ok(stopped.map_or(Exit::Done, |(_, exit)| exit))
 }

@@ -37,7 +37,7 @@ pub async fn run(
                 worst = worst.worse(failure.exit);
             }
         }
-        if context.signals.received().is_some() {
+        if context.signals.stopped().is_some() {
             worst = worst.worse(context.signals.exit());
             break;
         }

@@ -2,6 +2,7 @@
 //! to time, so that the log of a long run shows that it is alive.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -10,8 +11,14 @@ use tokio::task::AbortHandle;
 use crate::console::report;
 use crate::console::text::{elapsed, grouped};
 
+mod pace;
+
+use pace::Pace;
+
 const BUILDING: &str = "building the index";
-const BAR: &str = "{msg} {wide_bar:.dim} {human_pos} of {human_len}  {rate:.dim}  {eta} left";
+const BAR: &str =
+    "{msg} {wide_bar:.dim} {human_pos} of {human_len}  {rate:.dim}  {left}{keys:.dim}";
+const COUNT: &str = "{spinner} {msg} {human_pos}  {rate:.dim}{keys:.dim}";
 
 /// How often a line is logged without a terminal.
 const EVERY: Duration = Duration::from_secs(30);
@@ -20,26 +27,65 @@ const EVERY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
+    pace: Shared,
     log: Option<AbortHandle>,
+}
+
+/// The pace, and whether keys are read, for everyone who shows or changes them.
+type Shared = Arc<Mutex<(Pace, bool)>>;
+
+fn lock(shared: &Shared) -> MutexGuard<'_, (Pace, bool)> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A progress as others see it: it can be written beside, and paused.
+#[derive(Debug, Clone)]
+pub struct Screen {
+    bar: ProgressBar,
+    pace: Shared,
+}
+
+impl Screen {
+    /// Prints a message while the bar is hidden.
+    pub fn aside(&self, say: impl FnOnce()) {
+        self.bar.suspend(say);
+    }
+
+    /// Shows that the operator has paused the work, or no longer.
+    pub fn pause(&self, is_paused: bool) {
+        lock(&self.pace).0.pause(Instant::now(), is_paused);
+        self.bar.tick();
+    }
+
+    /// Shows that `?` explains the keys, or no longer.
+    pub fn offer_keys(&self, are_read: bool) {
+        lock(&self.pace).1 = are_read;
+        self.bar.tick();
+    }
+
+    /// Sessions per second.
+    pub fn rate(&self) -> Option<f64> {
+        lock(&self.pace).0.rate()
+    }
 }
 
 impl Progress {
     /// The progress of `total` sessions, or of an unknown number.
     pub fn new(what: &'static str, total: Option<u64>, quiet: bool) -> Self {
         if quiet {
-            return Self { bar: ProgressBar::hidden(), log: None };
+            return Self { bar: ProgressBar::hidden(), pace: shared(total), log: None };
         }
         if !report::is_seen() {
             return Self::logged(what, total, EVERY, |line| report::say("progress", line));
         }
         let (bar, template) = match total {
             Some(total) => (ProgressBar::new(total), BAR),
-            None => (ProgressBar::new_spinner(), "{spinner} {msg} {human_pos}  {rate:.dim}"),
+            None => (ProgressBar::new_spinner(), COUNT),
         };
         // Five frames per second are smooth enough, and few enough for a slow connection.
         bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
         bar.set_message(what);
-        let progress = Self { bar, log: None };
+        let progress = Self { bar, pace: shared(total), log: None };
         progress.style(template);
         progress.bar.enable_steady_tick(Duration::from_millis(500));
         progress
@@ -56,14 +102,17 @@ impl Progress {
         if let Some(total) = total {
             bar.set_length(total);
         }
-        let (watched, began) = (bar.clone(), Instant::now());
+        let pace = shared(total);
+        let (watched, seen, began) = (bar.clone(), Arc::clone(&pace), Instant::now());
         let logging = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(every).await;
-                log(line(what, watched.position(), watched.length(), began.elapsed()));
+                let (done, total) = (watched.position(), watched.length());
+                let left = left(&seen, done, total);
+                log(line(what, done, total, began.elapsed(), left));
             }
         });
-        Self { bar, log: Some(logging.abort_handle()) }
+        Self { bar, pace, log: Some(logging.abort_handle()) }
     }
 
     /// The progress of an index build, which the server may not report.
@@ -75,7 +124,31 @@ impl Progress {
 
     fn style(&self, template: &str) {
         if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style.with_key("rate", rate));
+            let (rated, timed, keyed) =
+                (Arc::clone(&self.pace), Arc::clone(&self.pace), Arc::clone(&self.pace));
+            // A failed write is ignored.
+            let style = style
+                .with_key("rate", move |_: &ProgressState, out: &mut dyn fmt::Write| {
+                    let rate = lock(&rated).0.rate().unwrap_or_default();
+                    let _ = write!(out, "{}/s", grouped(rate as u64));
+                })
+                .with_key("left", move |state: &ProgressState, out: &mut dyn fmt::Write| {
+                    let left = left(&timed, state.pos(), state.len());
+                    let _ = match left {
+                        Some(left) => write!(out, "{} left", short(left)),
+                        None => Ok(()),
+                    };
+                })
+                .with_key("keys", move |_: &ProgressState, out: &mut dyn fmt::Write| {
+                    let shared = lock(&keyed);
+                    let _ = match (shared.0.is_paused(), shared.1) {
+                        (true, true) => write!(out, "  paused: p continues"),
+                        (true, false) => write!(out, "  paused"),
+                        (false, true) => write!(out, "  ? keys"),
+                        (false, false) => Ok(()),
+                    };
+                });
+            self.bar.set_style(style);
         }
     }
 
@@ -85,7 +158,14 @@ impl Progress {
             self.style(BAR);
             self.bar.set_length(total);
         }
+        let more = done.saturating_sub(self.bar.position());
+        lock(&self.pace).0.advance(Instant::now(), more);
         self.bar.set_position(done);
+    }
+
+    /// A view for others.
+    pub fn screen(&self) -> Screen {
+        Screen { bar: self.bar.clone(), pace: Arc::clone(&self.pace) }
     }
 
     /// Whether it is drawn on a terminal.
@@ -99,6 +179,7 @@ impl Progress {
     }
 
     pub fn advance(&self, sessions: u64) {
+        lock(&self.pace).0.advance(Instant::now(), sessions);
         self.bar.inc(sessions);
     }
 
@@ -116,30 +197,46 @@ impl Progress {
 
     /// Removes the bar when dropped, even if the work was abandoned.
     pub fn cleared(&self) -> Self {
-        Self { bar: self.bar.clone(), log: self.log.clone() }
+        let (bar, pace) = (self.bar.clone(), Arc::clone(&self.pace));
+        Self { bar, pace, log: self.log.clone() }
+    }
+}
+
+fn shared(total: Option<u64>) -> Shared {
+    Arc::new(Mutex::new((Pace::new(Instant::now(), total), false)))
+}
+
+/// The time that is left, if it can be known.
+fn left(pace: &Shared, done: u64, total: Option<u64>) -> Option<Duration> {
+    lock(pace).0.left(Instant::now(), total?.saturating_sub(done))
+}
+
+/// A duration without tenths of a second, which would only flicker.
+fn short(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..10 => format!("{} s", seconds.max(1)),
+        _ => elapsed(time),
     }
 }
 
 /// The progress in words.
-fn line(what: &str, done: u64, total: Option<u64>, took: Duration) -> String {
+fn line(
+    what: &str,
+    done: u64,
+    total: Option<u64>,
+    took: Duration,
+    left: Option<Duration>,
+) -> String {
     let after = elapsed(took);
     match total {
         _ if what == BUILDING => format!("{what} for {after}"),
         None => format!("{} {what} after {after}", grouped(done)),
         Some(total) => {
-            let ahead = total.saturating_sub(done) as f64 / done as f64;
-            let left = Duration::try_from_secs_f64(took.as_secs_f64() * ahead);
             // Nothing is known before the first session.
             let left = left.map_or(String::new(), |left| format!(", about {} left", elapsed(left)));
             format!("{} of {} {what} after {after}{left}", grouped(done), grouped(total))
         }
     }
-}
-
-/// Whole sessions per second.
-fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
-    // A failed write is ignored.
-    let _ = write!(out, "{}/s", grouped(state.per_sec() as u64));
 }
 
 impl Drop for Progress {
@@ -174,11 +271,11 @@ mod tests {
     fn a_line_says_how_far_it_is_and_when_it_will_be_done() {
         let half = Duration::from_secs(30);
         assert_eq!(
-            line("sessions", 12_000, Some(48_000), half),
+            line("sessions", 12_000, Some(48_000), half, Some(half * 3)),
             "12,000 of 48,000 sessions after 30 s, about 1 min 30 s left"
         );
-        assert_eq!(line("sessions", 0, Some(9), half), "0 of 9 sessions after 30 s");
-        assert_eq!(line("sessions", 1000, None, half), "1,000 sessions after 30 s");
-        assert_eq!(line(BUILDING, 0, None, half * 2), "building the index for 1 min 0 s");
+        assert_eq!(line("sessions", 0, Some(9), half, None), "0 of 9 sessions after 30 s");
+        assert_eq!(line("sessions", 1000, None, half, None), "1,000 sessions after 30 s");
+        assert_eq!(line(BUILDING, 0, None, half * 2, None), "building the index for 1 min 0 s");
     }
 }

@@ -1,5 +1,5 @@
-//! SIGINT, SIGTERM and SIGHUP: the first asks to stop, and the second ends the process at once. For
-//! a daemon with a configuration file, SIGHUP means to reload it.
+//! What stops a command: SIGINT, SIGTERM, SIGHUP and an operator. The first signal asks to stop, and the
+//! second ends the process at once. For a daemon with a configuration file, SIGHUP means to reload it.
 
 use std::io;
 use std::sync::Arc;
@@ -14,9 +14,10 @@ use crate::console::failure::Exit;
 /// The signals received so far.
 #[derive(Debug, Clone)]
 pub struct Signals {
-    /// Cancelled by the first signal.
+    /// Cancelled by the first signal, and when an operator stops the command.
     pub asked: CancellationToken,
     first: Arc<AtomicI32>,
+    operator: Arc<AtomicBool>,
 }
 
 /// The meaning of SIGHUP.
@@ -36,7 +37,11 @@ pub fn signals(number: i32) -> io::Result<Signal> {
 impl Signals {
     /// Starts to listen. Requires a runtime.
     pub fn listen(hangup: Hangup) -> io::Result<Self> {
-        let signals = Self { asked: CancellationToken::new(), first: Arc::new(AtomicI32::new(0)) };
+        let signals = Self {
+            asked: CancellationToken::new(),
+            first: Arc::default(),
+            operator: Arc::default(),
+        };
         let armed = Arc::new(AtomicBool::new(false));
         for number in [SIGINT, SIGTERM, SIGHUP] {
             if (number, hangup) == (SIGHUP, Hangup::Reloads) {
@@ -59,9 +64,28 @@ impl Signals {
         Ok(signals)
     }
 
-    /// The exit of a command that the first signal stopped.
+    /// Stops the command as the first signal does, by `--control` or a key.
+    pub fn stop(&self) {
+        self.operator.store(true, Ordering::SeqCst);
+        self.asked.cancel();
+    }
+
+    /// Whether it was stopped like that.
+    pub fn is_stopped_by_operator(&self) -> bool {
+        self.operator.load(Ordering::SeqCst)
+    }
+
+    /// Why the command was stopped, and its exit. A signal counts first.
+    pub fn stopped(&self) -> Option<(&'static str, Exit)> {
+        match self.received() {
+            Some(signal) => Some(("signal", Exit::Signal(signal))),
+            None => self.is_stopped_by_operator().then_some(("operator", Exit::WorkLeft)),
+        }
+    }
+
+    /// The exit of a command that was stopped.
     pub fn exit(&self) -> Exit {
-        Exit::Signal(self.received().unwrap_or_default())
+        self.stopped().map_or(Exit::Signal(0), |(_, exit)| exit)
     }
 
     /// The number of the first signal, if there was one.

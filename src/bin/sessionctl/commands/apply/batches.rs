@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::report::Report;
 use super::throttle::pause;
 use crate::audit::{Audit, Began};
+use crate::commands::control::Control;
 use crate::console::confirm::Confirmed;
 use crate::console::failure::{Exit, Failure};
 use crate::console::progress::Progress;
@@ -44,6 +45,7 @@ pub struct Means<'a> {
     /// Whether to show no progress, and to report failures only.
     pub quiet: bool,
     pub audit: &'a Audit,
+    pub control: &'a Control,
     pub archive: Option<Archive>,
     pub run_time: Option<Duration>,
     /// How long sessions that come back are ended, too.
@@ -52,8 +54,8 @@ pub struct Means<'a> {
 
 impl<'a> Means<'a> {
     /// No archive, no limit, no hold.
-    pub fn new(signals: &'a Signals, quiet: bool, audit: &'a Audit) -> Self {
-        Self { signals, quiet, audit, archive: None, run_time: None, hold: None }
+    pub fn new(signals: &'a Signals, quiet: bool, audit: &'a Audit, control: &'a Control) -> Self {
+        Self { signals, quiet, audit, control, archive: None, run_time: None, hold: None }
     }
 }
 
@@ -88,18 +90,20 @@ impl Batches<'_> {
         _: &Confirmed,
     ) -> sessionctl::Result<Ran> {
         let started = Instant::now();
-        let Self { store, means: Means { signals, quiet, run_time, .. }, report, began, keeps_ids } =
-            self;
+        let Self { store, means, report, began, keeps_ids } = self;
+        let Means { signals, quiet, run_time, control, .. } = means;
         let progress = Progress::new(report.verb.progress, report.matched, *quiet);
+        let _beside = control.beside(&progress);
         let note = |label: &str, text: &str| {
             if !*quiet {
                 progress.aside(|| say(label, text));
             }
         };
-        // A signal, or the end of `--run-time`.
+        // A signal, the operator, or the end of `--run-time`.
         let stop = signals.asked.child_token();
         let _timer = run_time.map(|time| Timer::start(time, &stop));
-        let mut purging = store.purge(purge.clone(), stop.clone())?;
+        let purging = store.purge(purge.clone(), stop.clone())?;
+        let mut purging = purging.controlled_by(control.pace());
         if let Some(archive) = archive {
             purging = purging.archive_to(archive);
         }
@@ -108,7 +112,9 @@ impl Batches<'_> {
         let outcome = loop {
             match purging.next().await {
                 Ok(None) => break Ok(()),
-                Ok(Some(Step::Paused(Cause::Rate | Cause::Rest | Cause::Latency))) => {}
+                Ok(Some(Step::Paused(
+                    Cause::Rate | Cause::Rest | Cause::Latency | Cause::Paused,
+                ))) => {}
                 Ok(Some(Step::Paused(cause))) => {
                     if paused.replace(discriminant(&cause)) != Some(discriminant(&cause)) {
                         note("note", &pause(cause));
@@ -156,11 +162,9 @@ impl Batches<'_> {
             report.left = left(store, &purge, report, left_alone).await;
             return Ok(Ran { stopped: None, ids, unwritten });
         }
-        let stopped = match signals.received() {
-            Some(signal) => Some(("signal", Exit::Signal(signal))),
-            None if purging.is_finished() => None,
-            None => Some(("run-time", Exit::WorkLeft)),
-        };
+        let is_finished = purging.is_finished() && signals.received().is_none();
+        let stopped = signals.stopped().unwrap_or(("run-time", Exit::WorkLeft));
+        let stopped = (!is_finished).then_some(stopped);
         if stopped.is_none() && report.renewed.is_none() && purging.is_exact() {
             // These sessions were not read one by one, but those that were counted and not deleted
             // were renewed, or already gone.

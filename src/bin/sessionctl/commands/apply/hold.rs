@@ -97,9 +97,9 @@ impl Hold {
             }
         }
         let signals = batches.means.signals;
-        if signals.received().is_some() {
-            batches.report.stopped = Some("signal");
-            return Ok(signals.exit());
+        if let Some((why, exit)) = signals.stopped() {
+            batches.report.stopped = Some(why);
+            return Ok(exit);
         }
         Ok(Exit::Done)
     }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use sessionctl::Store;
 use sessionctl::purge::Purge;
 use sessionctl::store::{Reading, documents};
+use sessionctl::{Key, Store};
 
 use super::batches::WALK;
 use super::job::Job;
@@ -19,20 +19,23 @@ use crate::context::Context;
 const SAMPLE: usize = 5;
 /// How many sessions are read to measure the time.
 const TIMED: u64 = 2000;
-/// How much longer deleting a session takes than reading it (measured on mongod 6.0.5).
-const DELETING: f64 = 5.0;
+/// How many of them are looked up to measure the time.
+const LOOKED_UP: usize = 1000;
 
 /// Prints what would be done.
 pub async fn print(context: &Context, job: &Job) -> Result<(), Failure> {
     let Job { store, purge, report, action, .. } = job;
     let plan = store.plan(purge).await.doing(action)?;
-    let (mut sample, reading) = sample(context, store, purge).await.doing(action)?;
-    let estimate = estimate(purge, report.matched.unwrap_or(0), reading);
+    let Sample { rows: mut sample, keys, reading } =
+        sample(context, store, purge).await.doing(action)?;
+    let cost = store.cost(purge, &keys).await.doing(action)?;
+    let matched = report.matched.unwrap_or(0);
+    let estimate = cost.estimate(purge, plan.strategy, matched, reading);
     let mut row = report.row();
     let (strategy, walks) = (plan.strategy.to_string(), plan.walks);
     row.0.push(("strategy", Cell::Text(strategy)));
     row.0.push(("plan", Cell::maybe(plan.winning, Cell::Text)));
-    row.0.push(("estimate", Cell::Seconds(estimate)));
+    row.0.push(("estimate", Cell::Seconds(estimate.as_secs_f64())));
     if walks {
         context.note("warning", WALK);
     }
@@ -41,7 +44,7 @@ pub async fn print(context: &Context, job: &Job) -> Result<(), Failure> {
     if !is_table {
         row.0.push(("sample", Cell::Json(sample.iter().map(Row::json).collect())));
     }
-    let sentence = report.preview(Duration::from_secs_f64(estimate));
+    let sentence = report.preview(estimate);
     context.report(HEADER, row, &sentence)?;
     if !is_table || context.global.quiet || sample.is_empty() {
         return Ok(());
@@ -52,22 +55,27 @@ pub async fn print(context: &Context, job: &Job) -> Result<(), Failure> {
     rows.finish()
 }
 
-/// Some of the sessions, and how long it takes to read one.
-async fn sample(
-    context: &Context,
-    store: &Store,
-    purge: &Purge,
-) -> sessionctl::Result<(Vec<Row>, Duration)> {
+/// Some of the sessions, the keys of more of them, and how long it takes to read one.
+struct Sample {
+    rows: Vec<Row>,
+    keys: Vec<Key>,
+    reading: Duration,
+}
+
+async fn sample(context: &Context, store: &Store, purge: &Purge) -> sessionctl::Result<Sample> {
     let (selection, layouts) = (&purge.selection, store.layouts());
     let limit = if selection.needs_payload() { 0 } else { TIMED };
     let began = Instant::now();
     let reading = Reading { limit, ..Reading::default() };
-    let (mut rows, mut read) = (Vec::new(), 0_u32);
+    let (mut rows, mut keys, mut read) = (Vec::new(), Vec::new(), 0_u32);
     'reading: for filter in purge.filter(layouts)? {
         let mut batches = store.read(filter, &reading).await?;
         while let Some(batch) = batches.next().await? {
             for document in documents(&batch) {
                 read += 1;
+                if keys.len() < LOOKED_UP {
+                    keys.extend(Key::of(document));
+                }
                 if rows.len() < SAMPLE
                     && let Some(session) = selection.session(layouts, document)
                 {
@@ -79,14 +87,6 @@ async fn sample(
             }
         }
     }
-    Ok((rows, began.elapsed().div_f64(f64::from(read.max(1)))))
-}
-
-/// A rough estimate of the seconds needed, from the time that reading takes and the throttling
-/// options.
-fn estimate(purge: &Purge, matched: u64, reading: Duration) -> f64 {
-    let deleting = matched as f64 * reading.as_secs_f64() * DELETING;
-    let resting = deleting * (1.0 + purge.pace.sleep_factor);
-    let at_rate = purge.pace.rate.map_or(0.0, |rate| matched as f64 / f64::from(rate));
-    resting.max(at_rate)
+    let reading = began.elapsed().div_f64(f64::from(read.max(1)));
+    Ok(Sample { rows, keys, reading })
 }

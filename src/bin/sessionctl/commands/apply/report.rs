@@ -384,6 +384,7 @@ pub fn stopped(why: &str, left: Option<u64>) -> String {
     let why = match why {
         "signal" => "interrupted",
         "run-time" => "stopped by --run-time",
+        "operator" => "stopped by the operator",
         "error" => "stopped by an error",
         "lease" => "stopped, because another sweeper holds the lease",
         other => return format!("stopped by {other}"),

@@ -7,6 +7,7 @@ use sessionctl::replication::Lag;
 use sessionctl::{Error, Store};
 
 use crate::args::interval;
+use crate::commands::control::{Control, ControlArgs};
 use crate::console::failure::Failure;
 use crate::console::text::elapsed;
 use crate::context::Context;
@@ -38,6 +39,9 @@ pub struct ThrottleArgs {
 
     #[command(flatten)]
     pub gentle: GentleArgs,
+
+    #[command(flatten)]
+    pub control: ControlArgs,
 }
 
 /// How much other clients may feel.
@@ -52,14 +56,18 @@ pub struct GentleArgs {
 impl ThrottleArgs {
     /// `purge` with these options.
     pub fn throttled(&self, purge: Purge) -> Purge {
-        let Self { batch_size, jobs, .. } = *self;
-        Purge { batch_size, jobs, pace: self.pace(), ..purge }
+        Purge { batch_size: self.batch_size, jobs: self.jobs, pace: self.pace(), ..purge }
     }
 
-    /// The pace of these options.
+    /// The pace of these options, with which the command begins.
     pub fn pace(&self) -> Pace {
         let Self { rate, sleep_factor, max_lag, gentle, .. } = *self;
         Pace { rate, sleep_factor, max_lag, max_latency: gentle.max_latency }
+    }
+
+    /// The control of a command that begins at this pace.
+    pub fn control(&self, context: &Context) -> Result<Control, Failure> {
+        self.control.open(self.pace(), &context.signals, context.global.quiet)
     }
 
     /// Reports at once if the lag cannot be read, or has no meaning.

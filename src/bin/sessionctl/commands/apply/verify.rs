@@ -69,7 +69,7 @@ impl VerifyArgs {
         let signals = batches.means.signals;
         for round in 0..=ROUNDS {
             if signals.asked.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
-                batches.report.stopped = Some("signal");
+                batches.report.stopped = signals.stopped().map(|(why, _)| why);
                 return Err(Failure::new(
                     signals.exit(),
                     "interrupted before --verify looked again",

@@ -4,10 +4,12 @@ use std::time::Instant;
 
 use sessionctl::copy::{Event, Following};
 use sessionctl::follow::Means;
+use sessionctl::purge::Cause;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::report::Report;
 use crate::commands::apply::pause;
+use crate::commands::control::Control;
 use crate::console::confirm::Confirmed;
 use crate::console::failure::{Doing as _, Exit, Failure, why};
 use crate::console::progress::Progress;
@@ -28,13 +30,14 @@ pub async fn run(
     following: Following,
     report: &mut Report,
     action: &str,
-    _: &Confirmed,
+    (control, _): (&Control, &Confirmed),
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
     context.note("note", begins(&following.means(), report));
     let progress = Progress::new("sessions examined", report.matched, context.global.quiet);
+    let beside = control.beside(&progress);
     let mut follower = Follower {
-        following,
+        following: following.controlled_by(control.pace()),
         progress,
         passes: 0,
         is_away: false,
@@ -42,6 +45,7 @@ pub async fn run(
         quiet: context.global.quiet,
     };
     let outcome = follower.run(report).await;
+    drop(beside);
     follower.progress.finish();
     report.took += started.elapsed();
     report.copied = follower.following.total();
@@ -52,10 +56,10 @@ pub async fn run(
     }
     let usual = context.signals.received().is_none_or(|signal| [SIGINT, SIGTERM].contains(&signal));
     if usual && follower.passes > 0 {
-        // Signals are the usual way to end it.
+        // A signal and the operator are the usual ways to end it.
         return Ok(Exit::Done);
     }
-    report.stopped = Some("signal");
+    report.stopped = context.signals.stopped().map(|(why, _)| why);
     Ok(context.signals.exit())
 }
 
@@ -64,7 +68,7 @@ struct Follower {
     progress: Progress,
     passes: u64,
     is_away: bool,
-    paused: Option<std::mem::Discriminant<sessionctl::purge::Cause>>,
+    paused: Option<std::mem::Discriminant<Cause>>,
     quiet: bool,
 }
 
@@ -79,6 +83,7 @@ impl Follower {
                         self.progress.advance(batch.done());
                     }
                 }
+                Event::Paused(Cause::Paused) => {}
                 Event::Paused(cause) => {
                     let kind = std::mem::discriminant(&cause);
                     if self.paused.replace(kind) != Some(kind) {

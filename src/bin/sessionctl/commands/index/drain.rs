@@ -76,6 +76,7 @@ impl DrainArgs {
         audit: &Audit,
         confirmed: &Confirmed,
     ) -> Result<Option<Exit>, Failure> {
+        let control = self.throttle.control(context)?;
         let mut total: Option<Report> = None;
         let mut outcome = Ok(Exit::Done);
         for round in 0..ROUNDS {
@@ -86,7 +87,7 @@ impl DrainArgs {
             if round > 0 && job.report.matched <= Some(FEW) {
                 break;
             }
-            let means = Means::new(&context.signals, context.global.quiet, audit);
+            let means = Means::new(&context.signals, context.global.quiet, audit, &control);
             outcome = match job.apply(means, &VerifyArgs::default(), confirmed).await {
                 Ok(Applied { mut report, outcome }) => {
                     if let Some(earlier) = &total {

@@ -29,7 +29,7 @@ pub async fn carry_out(
     // Nothing was started yet, so a signal leaves nothing behind.
     let mut change = match asked.run_until_cancelled(changing.next()).await {
         Some(change) => change.doing(action)?,
-        None => return Ok(context.signals.received().map(Exit::Signal)),
+        None => return Ok(context.signals.stopped().map(|(_, exit)| exit)),
     };
     while let Some(next) = change {
         let built = match &next {

@@ -14,9 +14,11 @@ use super::config_file;
 use crate::args::{AUTO, Global, address, duration, interval, is_typed};
 use crate::audit::{AuditArgs, run_id};
 use crate::commands::apply::ThrottleArgs;
+use crate::commands::control::Control;
 use crate::console::failure::{Exit, Failure, Refusal};
 use crate::console::report::LogFormat;
 use crate::console::signals::Hangup;
+use crate::context::Context;
 
 /// Purge expired sessions every interval, as a daemon
 ///
@@ -192,6 +194,10 @@ impl Args {
             once: self.once,
             ..Sweep::default()
         }
+    }
+
+    pub fn control(&self, context: &Context) -> Result<Control, Failure> {
+        self.throttle.control.open_for_several(&context.signals, context.global.quiet)
     }
 
     pub fn check_idle(&self) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bson::DateTime;
 use sessionctl::Connection;
-use sessionctl::purge::Batch;
+use sessionctl::purge::{Batch, PaceControl};
 use sessionctl::sweep::{Event, Pass};
 use tokio::task::JoinHandle;
 
@@ -114,9 +114,10 @@ impl Health {
     }
 
     /// Starts reporting a namespace.
-    pub fn begins(&mut self, namespace: &str, plan: &Plan) {
+    pub fn begins(&mut self, namespace: &str, plan: &Plan, pace: PaceControl) {
         let (interval, has_lease) = (plan.sweep.interval, plan.sweep.lease.is_some());
-        self.heartbeats.statuses.begins(namespace, row(namespace, plan).json(), has_lease);
+        let config = row(namespace, plan).json();
+        self.heartbeats.statuses.begins(namespace, config, has_lease, pace);
         self.metrics.describe(namespace, interval);
         // A sweep without a lease works as if it held one.
         self.metrics.lease(namespace, !has_lease);

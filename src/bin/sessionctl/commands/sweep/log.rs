@@ -180,7 +180,10 @@ impl<'a> Log<'a> {
         if !quiet {
             logged.remark(pass, once);
         }
-        let report = report(pass);
+        let mut report = report(pass);
+        if pass.interrupted {
+            report.stopped = self.context.signals.stopped().map(|(why, _)| why).or(report.stopped);
+        }
         let is_worth_a_line = pass.error.is_none() || pass.deleted > 0;
         if self.logs_passes && is_worth_a_line {
             event(Level::Info, &report.sentence(), fields(&report.row()));

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bson::DateTime;
 use serde_json::{Value, json};
 use sessionctl::payload::time;
+use sessionctl::purge::PaceControl;
 use sessionctl::sweep::{Backlog, Event, Pass};
 
 use super::log::{report, whom};
@@ -29,6 +30,8 @@ pub struct Statuses {
 struct Status {
     /// The settings in force.
     config: Value,
+    /// What `--control` may have changed since.
+    pace: Option<PaceControl>,
     state: &'static str,
     since: DateTime,
     /// Why it waits, or why the last pass failed.
@@ -80,10 +83,10 @@ impl Statuses {
     }
 
     /// Begins a namespace with the settings in force. What was known of it stays.
-    pub fn begins(&self, namespace: &str, config: Value, has_lease: bool) {
+    pub fn begins(&self, namespace: &str, config: Value, has_lease: bool, pace: PaceControl) {
         let mut all = self.lock();
         let status = all.entry(namespace.to_owned()).or_insert_with(Status::new);
-        status.config = config;
+        (status.config, status.pace) = (config, Some(pace));
         status.lease = Lease { is_used: has_lease, ..Lease::default() };
         status.turn(WAITING, Some("no server has answered yet".to_owned()));
     }
@@ -123,6 +126,7 @@ impl Status {
     fn new() -> Self {
         Self {
             config: Value::Null,
+            pace: None,
             state: WAITING,
             since: now(),
             reason: None,
@@ -223,6 +227,8 @@ impl Status {
             "state": self.state,
             "since": time(self.since),
             "reason": self.reason.as_deref().map(harmless),
+            "paused": self.pace.as_ref().is_some_and(PaceControl::is_paused),
+            "rate": self.pace.as_ref().and_then(|pace| pace.pace().rate),
             "layout": self.layout.as_deref().map(harmless),
             "lease": lease,
             "pass": pass,
@@ -248,6 +254,10 @@ fn now() -> DateTime {
 mod tests {
     use super::*;
 
+    fn unpaced() -> PaceControl {
+        PaceControl::new(sessionctl::purge::Pace::default())
+    }
+
     fn page(statuses: &Statuses) -> Value {
         serde_json::from_str(&statuses.page()).unwrap()
     }
@@ -255,7 +265,7 @@ mod tests {
     #[test]
     fn a_sweep_that_lost_its_lease_shows_no_pass_and_no_backlog() {
         let statuses = Statuses::new();
-        statuses.begins("a.s", json!({ "interval": 60.0 }), true);
+        statuses.begins("a.s", json!({ "interval": 60.0 }), true, unpaced());
         let date = DateTime::from_millis(1_795_428_000_000);
         let measured = |sessions| Event::Measured {
             layout: "x".to_owned(),
@@ -285,7 +295,7 @@ mod tests {
     #[test]
     fn a_name_brings_neither_a_password_nor_an_escape_to_the_page() {
         let statuses = Statuses::new();
-        statuses.begins("a\u{1b}[2J mongodb://u:pw@h", Value::Null, false);
+        statuses.begins("a\u{1b}[2J mongodb://u:pw@h", Value::Null, false, unpaced());
         let text = statuses.page();
         assert!(!text.contains("pw") && !text.contains('\u{1b}'), "{text}");
     }

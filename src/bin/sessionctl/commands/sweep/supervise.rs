@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sessionctl::Connection;
 use sessionctl::error::reason;
-use sessionctl::sweep::{Control, Event, Target};
+use sessionctl::sweep::{self, Event, Target};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::signal_name;
 use tokio::signal::unix::Signal;
@@ -18,6 +18,7 @@ use super::health::Health;
 use super::hold::Held;
 use super::journal::Journal;
 use super::log::Log;
+use crate::commands::control::Control;
 use crate::console::failure::{Exit, Failure};
 use crate::console::report::say;
 use crate::console::signals::signals;
@@ -30,7 +31,8 @@ pub struct Supervisor<'a> {
     connection: Connection,
     log: Log<'a>,
     health: Health,
-    running: BTreeMap<String, (Plan, Control)>,
+    control: Control,
+    running: BTreeMap<String, (Plan, sweep::Control)>,
     /// The plan that starts when the earlier sweep of the same namespace has ended.
     next: BTreeMap<String, Plan>,
     tasks: JoinSet<(String, Result<(), Failure>)>,
@@ -66,6 +68,7 @@ impl<'a> Supervisor<'a> {
             connection,
             log,
             health,
+            control: args.control(context)?,
             running: BTreeMap::new(),
             next: BTreeMap::new(),
             tasks: JoinSet::new(),
@@ -115,7 +118,9 @@ impl<'a> Supervisor<'a> {
     fn start(&mut self, namespace: String, plan: Plan) {
         let target = self.target(&plan);
         let cancel = self.context.signals.asked.child_token();
-        let control = Control { cancel, ..Control::default() };
+        let pace = self.control.add(&namespace, plan.sweep.pace);
+        let control =
+            sweep::Control { cancel, pace: Some(pace.clone()), ..sweep::Control::default() };
         let (sweep, told, events) = (plan.sweep.clone(), control.clone(), self.sender.clone());
         let Context { command_line, .. } = self.context;
         let mut journal = Journal::new(
@@ -125,7 +130,7 @@ impl<'a> Supervisor<'a> {
             sweep.idle.map(|idle| idle.as_secs_f64()),
         );
         self.log.begins(&namespace, sweep.interval);
-        self.health.begins(&namespace, &plan);
+        self.health.begins(&namespace, &plan, pace);
         let is_leased = sweep.lease.is_some();
         self.running.insert(namespace.clone(), (plan, control));
         if !is_leased {
@@ -210,6 +215,8 @@ impl<'a> Supervisor<'a> {
         let Self { log, failure, context, args, .. } = self;
         if let Some(name) = context.signals.received().and_then(signal_name) {
             log.remark(&format!("stopped by {name}"));
+        } else if context.signals.is_stopped_by_operator() {
+            log.remark("stopped by the operator");
         }
         let printed = log.finish();
         if let Some(failure) = failure {
@@ -222,6 +229,7 @@ impl<'a> Supervisor<'a> {
             Some(signal) if args.once || ![SIGINT, SIGTERM].contains(&signal) => {
                 Exit::Signal(signal)
             }
+            None if args.once && context.signals.is_stopped_by_operator() => Exit::WorkLeft,
             _ => Exit::Done,
         })
     }
@@ -243,6 +251,7 @@ impl<'a> Supervisor<'a> {
         };
         self.running.remove(&namespace);
         self.release(&namespace);
+        self.control.remove(&namespace);
         self.log.ends(&namespace);
         self.health.ends(&namespace);
         match (ended, self.next.remove(&namespace)) {

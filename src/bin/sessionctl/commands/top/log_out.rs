@@ -10,6 +10,7 @@ use sessionctl::{Error, Query, Selection, Store};
 use crate::args::SelectionArgs;
 use crate::audit::Audit;
 use crate::commands::apply::{Applied, Job, Means, VerifyArgs};
+use crate::commands::control::Control;
 use crate::console::confirm::Confirmed;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::signals::Signals;
@@ -57,7 +58,8 @@ impl LogOut {
         job.report.matched = Some(1);
         // The view owns the screen, so there is no progress bar.
         let quiet = true;
-        let means = Means::new(&self.signals, quiet, &self.audit);
+        let control = Control::none(job.purge.pace, &self.signals, quiet);
+        let means = Means::new(&self.signals, quiet, &self.audit, &control);
         let Applied { report, outcome } =
             job.apply(means, &VerifyArgs::default(), &confirmed).await?;
         outcome?;
