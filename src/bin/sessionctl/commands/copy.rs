@@ -413,6 +413,7 @@ async fn go_through(
             Err(error) => break Err(error),
         }
     };
+    drop(beside);
     progress.finish();
     report.took += started.elapsed();
     remark_pace(context, copying.latency().as_ref(), copying.throttled(), report.took);
