@@ -51,10 +51,12 @@
 //! A payload is any type that implements serde's `Serialize` and `Deserialize`. Dates and
 //! `ObjectId`s keep their BSON types, including those that Express wrote. [`Store::set`] creates or
 //! overwrites a session, as the stores of Express do. [`Store::set_existing`] does not resurrect a
-//! logged-out session, and [`Store::set_new`] never overwrites one. [`Store::touch`] never revives
+//! logged-out session, and [`Store::set_new`] never overwrites one, and
+//! [`Store::set_if_unchanged`] does not overwrite what another request wrote. [`Store::touch`] never revives
 //! a destroyed or expired session; with [`StoreBuilder::touch_after`] it skips sessions that were
-//! written recently. [`Store::destroy_matching`] logs a user out everywhere, [`Store::users`] lists
-//! who has sessions, and [`StoreBuilder::ttl_index`] creates the indexes that the layout needs.
+//! written recently. [`Store::sessions_of`] lists the sessions of a user, [`Store::destroy_all_of`] and
+//! [`Store::destroy_others`] log a user out everywhere, [`StoreBuilder::limit_per_user`] limits how
+//! many there are, [`Store::users`] lists who has sessions, and [`StoreBuilder::ttl_index`] creates the indexes that the layout needs.
 //! [`Store::follow`] reports sessions as they change, and [`Store::hold`] reports which sessions to
 //! end in order to keep users logged out. `sessionctl help rights` lists the privileges that each
 //! of these requires.
@@ -96,6 +98,7 @@ pub use ops::{
 pub use server::{connection, flavour, replication};
 
 pub use app::builder::StoreBuilder;
+pub use app::by_user::UserSession;
 pub use connection::Connection;
 pub use error::{Error, Result};
 pub use layout::{Layout, Layouts};
@@ -104,4 +107,4 @@ pub use model::key::Key;
 pub use model::selection::{Except, Keep, Selection};
 pub use query::{Query, Users};
 pub use session::{Session, SessionId, ShortId, State};
-pub use store::{Expiry, Store};
+pub use store::{Expiry, SetIfUnchanged, Store, Version, Versioned};

@@ -9,12 +9,17 @@ mod prefixes;
 mod read;
 pub(crate) mod roundtrip;
 mod sessions;
+mod setting;
+mod version;
 
 pub use crate::server::cursor::Batches;
 pub use crate::server::reply::documents;
+pub(crate) use collection::AfterWrite;
 pub(crate) use collection::Identity;
 pub use collection::Store;
 pub use expiry::{DEFAULT_LIFETIME, Expiry};
 pub use ids::{Resolved, Resolver};
 pub use read::{Reading, SortKey};
 pub(crate) use read::{joined, raw_document};
+pub(crate) use setting::Mode;
+pub use version::{SetIfUnchanged, Version, Versioned};

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
-use crate::model::layout::Layout;
+use crate::model::layout::{Layout, UserPlace};
 use crate::model::query::Query;
 use crate::model::selection::Selection;
-use crate::ops::purge::{Action, Purge, Step};
+use crate::ops::purge::{Action, Purge};
 use crate::ops::sweep::{ClearInterval, Event, Sweep};
 use crate::server::connection::Connection;
 use crate::store::Store;
@@ -25,6 +25,9 @@ pub struct StoreBuilder {
     ttl_index: bool,
     touch_after: Duration,
     save_only_live: bool,
+    user_paths: Vec<String>,
+    user_index: bool,
+    limit_per_user: Option<u32>,
 }
 
 impl Default for StoreBuilder {
@@ -39,6 +42,9 @@ impl Default for StoreBuilder {
             ttl_index: false,
             touch_after: Duration::ZERO,
             save_only_live: false,
+            user_paths: Vec::new(),
+            user_index: false,
+            limit_per_user: None,
         }
     }
 }
@@ -126,17 +132,59 @@ impl StoreBuilder {
         self
     }
 
+    /// Where the application stores the user of a session: a dotted path in the payload, such as
+    /// `auth.user_id`, or `/` and a field of the document. Default: the places that the layout
+    /// defines. If called several times, the first of these paths that has a value counts.
+    #[must_use]
+    pub fn user_path(mut self, path: &str) -> Self {
+        self.user_paths.push(path.to_owned());
+        self
+    }
+
+    /// Whether [`open`](Self::open) creates an index on the user, so that [`Store::sessions_of`],
+    /// [`Store::destroy_all_of`], [`Store::destroy_others`] and a
+    /// [limit](Self::limit_per_user) read only the sessions of that user. Default: no.
+    ///
+    /// This requires that the server can read the user: in a field of the document, or in a payload
+    /// that is stored as a document, as in the layouts `express-mongodb-1` and
+    /// `express-session-object`. The records of `tower-sessions` are binary, and no index finds a
+    /// user in them. If the layout looks in many places, name the one that the application uses with
+    /// [`user_path`](Self::user_path).
+    #[must_use]
+    pub fn user_index(mut self, user_index: bool) -> Self {
+        self.user_index = user_index;
+        self
+    }
+
+    /// The maximum number of sessions with which a user can be logged in. Default: no limit. When
+    /// this store writes a session of a user who has more, it deletes all but the most recent ones:
+    /// by last touch, creation, expiry and `_id`, as far as the layout stores them, like
+    /// `sessionctl purge --keep`. Any number of processes may log a user in at the same time.
+    ///
+    /// Each write of a session with a user then reads the sessions of that user, so use
+    /// [`user_index`](Self::user_index) as well. A layout without a last touch and a creation, such
+    /// as `tower-sessions`, ranks by the expiry: there, give all sessions the same lifetime. Sessions
+    /// that other applications write to the same collection count, but only this store deletes.
+    #[must_use]
+    pub fn limit_per_user(mut self, sessions: u32) -> Self {
+        self.limit_per_user = Some(sessions);
+        self
+    }
+
     /// Opens the store. Also returns the guard of its clear interval, if it has one: dropping the
     /// guard stops the purging.
     ///
     /// # Errors
     /// [`Error::Uri`] if the connection string is invalid, [`Error::UnknownLayout`] if the layout
     /// does not exist, [`Error::Driver`] if the name in a `mongodb+srv` string cannot be looked up, and
-    /// [`Error::Needs`] if the lifetime of a session is unknown (see [`StoreBuilder::lifetime`]). The
+    /// [`Error::Needs`] if the lifetime of a session is unknown (see [`StoreBuilder::lifetime`]).
+    /// [`Error::Unsupported`] if a path of [`user_path`](Self::user_path) is invalid, if no index can
+    /// find the user of a session, or if users are to be limited to no session at all, or although the
+    /// layout does not define where the user is. The
     /// server is contacted only to read or create indexes; if that fails, as for
     /// [`Store::install_indexes`].
     pub async fn open(self) -> Result<(Store, Option<ClearInterval>)> {
-        let mut layout = Layout::named(&self.layout)?.clone().resolved(self.lifetime, &[]);
+        let mut layout = self.chosen_layout()?.resolved(self.lifetime, &[]);
         let connection = Connection::open(&self.uri, self.database.as_deref()).await?;
         if layout.lacks_lifetime() {
             let indexes = connection.indexes(&self.collection).await?.unwrap_or_default();
@@ -145,15 +193,46 @@ impl StoreBuilder {
                 return Err(layout.needs_lifetime());
             }
         }
-        let store = connection
+        let mut store = connection
             .store(&self.collection, layout)
             .touch_after(self.touch_after)
             .save_only_live(self.save_only_live);
+        if let Some(most) = self.limit_per_user {
+            store = store.limited_per_user(most);
+        }
         if self.ttl_index {
             store.install_indexes().await?;
         }
+        if self.user_index {
+            store.make_id_index().await?;
+            store.make_user_index().await?;
+        }
         let guard = self.clear_interval.map(|interval| store.clear_interval(interval));
         Ok((store, guard))
+    }
+
+    /// The layout, with the places of the user. Refuses options that it cannot fulfil before a
+    /// server is asked.
+    fn chosen_layout(&self) -> Result<Layout> {
+        let places = self.user_paths.iter().map(|path| UserPlace::try_from(path.clone()));
+        let places = places.collect::<Result<Vec<_>, _>>();
+        let places =
+            places.map_err(|why| Error::Unsupported(format!("invalid path of the user: {why}")))?;
+        let layout = Layout::named(&self.layout)?.clone().with_user_places(&places);
+        if self.user_index {
+            layout.user_index_paths()?;
+        }
+        match self.limit_per_user {
+            Some(0) => {
+                let what = "a user needs at least one session to be logged in";
+                Err(Error::Unsupported(what.to_owned()))
+            }
+            Some(_) if layout.user.is_empty() => Err(Error::Unsupported(format!(
+                "the layout {} does not define where the user is",
+                layout.name
+            ))),
+            _ => Ok(layout),
+        }
     }
 }
 
@@ -219,7 +298,8 @@ impl Store {
     /// deleted before the error stay deleted.
     pub async fn clear_expired(&self) -> Result<u64> {
         let now = self.primary_now().await?;
-        self.purge_all(Purge::expired(now, now)).await
+        let (deleted, _) = self.purge_all(Purge::expired(now, now)).await?;
+        Ok(deleted)
     }
 
     /// Deletes the sessions that match `query`, in batches, and returns how many it deleted. This
@@ -250,20 +330,8 @@ impl Store {
             return Err(Error::Unsupported(what.to_owned()));
         }
         let now = self.primary_now().await?;
-        self.purge_all(Purge::new(Selection::new(query, now), Action::Delete)).await
-    }
-
-    async fn purge_all(&self, purge: Purge) -> Result<u64> {
-        let mut purging = self.purge(purge, CancellationToken::new())?;
-        let mut deleted = 0;
-        loop {
-            match purging.next().await {
-                Ok(Some(Step::Batch(batch))) => deleted += batch.done,
-                Ok(Some(_)) => {}
-                // The collection is created with the first session.
-                Ok(None) | Err(Error::NoCollection { .. }) => return Ok(deleted),
-                Err(error) => return Err(error),
-            }
-        }
+        let purge = Purge::new(Selection::new(query, now), Action::Delete);
+        let (deleted, _) = self.purge_all(purge).await?;
+        Ok(deleted)
     }
 }

@@ -52,7 +52,7 @@ use crate::model::layout::Layout;
 use crate::model::payload::msgpack::TowerExpiry;
 use crate::ops::sweep::{Event, Pass, Sweep};
 use crate::store::encode::{Content, Whole, is_tower, tower, tower_record};
-use crate::store::{Expiry, Store};
+use crate::store::{Expiry, Mode, Store};
 
 /// How many ids [`SessionStore::create`] tries. Ids have 128 random bits and never collide; if all
 /// are refused, the cause is another unique index.
@@ -79,7 +79,7 @@ fn whole<'a>(layout: &Layout, id: &'a str, record: &Record) -> Whole<'a> {
         }
     };
     let millis = i64::try_from(unix_nanos / 1_000_000).unwrap_or(i64::MAX);
-    Whole { id, payload, expiry: Expiry::At(DateTime::from_millis(millis)) }
+    Whole { id: id.into(), payload, expiry: Expiry::At(DateTime::from_millis(millis)) }
 }
 
 /// The expiry of the document. The payload's expiry is used for its nanoseconds, unless another
@@ -104,7 +104,7 @@ impl SessionStore for Store {
     async fn create(&self, record: &mut Record) -> Result<()> {
         for _ in 0..MOST_IDS {
             let id = record.id.to_string();
-            if self.insert(whole(self.layout(), &id, record)).await? {
+            if self.put(whole(self.layout(), &id, record), Mode::New).await?.inserted {
                 return Ok(());
             }
             // Overwriting would give the session of one visitor to another.
@@ -120,7 +120,8 @@ impl SessionStore for Store {
     async fn save(&self, record: &Record) -> Result<()> {
         let id = record.id.to_string();
         // No upsert: it would resurrect a session that a logout deleted during the request.
-        self.replace(whole(self.layout(), &id, record), self.save_only_live).await?;
+        let mode = if self.save_only_live { Mode::Live } else { Mode::Existing };
+        self.put(whole(self.layout(), &id, record), mode).await?;
         Ok(())
     }
 

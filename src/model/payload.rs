@@ -37,5 +37,6 @@ pub(crate) use decode::decode;
 pub use json_repr::time;
 pub(crate) use partial::Partial;
 pub use path::get;
+pub(crate) use path::has_dotted_key;
 pub use place::PayloadPlace;
 pub use secrets::mask;

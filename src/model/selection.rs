@@ -14,7 +14,7 @@ use crate::model::session::{Session, State};
 mod keep;
 
 pub use keep::Keep;
-pub(crate) use keep::{Ranked, Ranking, Ranks};
+pub(crate) use keep::{Rank, Ranked, Ranking, Ranks, logs_in};
 
 /// The sessions that match a query at a given time, except those that are spared.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,11 +1,13 @@
 //! A store: one collection, the layout of its sessions and the connection to them. The other files
 //! of this folder read sessions, look up typed ids, and write sessions.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, DateTime, Document, doc};
+use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Fate, Result};
@@ -45,6 +47,33 @@ pub struct Store {
     pub(crate) save_only_live: bool,
     /// Whether reads go to the primary whatever read preference the connection string has.
     pub(super) from_primary: bool,
+    /// What follows each write of a session that has a user.
+    pub(super) after_write: Option<AfterWrite>,
+}
+
+type Following = dyn Fn(Store, String) -> BoxFuture<'static, Result<()>> + Send + Sync;
+
+/// What follows each write of a session that has a user: it gets the store and the user.
+#[derive(Clone)]
+pub(crate) struct AfterWrite(Arc<Following>);
+
+impl AfterWrite {
+    pub(crate) fn new<F>(follow: impl Fn(Store, String) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        Self(Arc::new(move |store, user| Box::pin(follow(store, user))))
+    }
+
+    pub(super) async fn run(&self, store: Store, user: String) -> Result<()> {
+        (self.0)(store, user).await
+    }
+}
+
+impl fmt::Debug for AfterWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AfterWrite")
+    }
 }
 
 impl Connection {
@@ -69,6 +98,7 @@ impl Store {
             touch_after: Duration::ZERO,
             save_only_live: false,
             from_primary: false,
+            after_write: None,
         }
     }
 
@@ -115,6 +145,11 @@ impl Store {
     /// The same store with other layouts.
     pub(crate) fn with_layouts(&self, layouts: impl Into<Layouts>) -> Self {
         Self { layouts: Arc::new(layouts.into()), ..self.clone() }
+    }
+
+    /// The same store, whose writes of sessions that have a user are followed by this.
+    pub(crate) fn after_write(self, after: AfterWrite) -> Self {
+        Self { after_write: Some(after), ..self }
     }
 
     /// The comment of its operations in `currentOp` and the profiler, without session ids.

@@ -1,5 +1,6 @@
 //! Writes sessions as the store of a layout would, so that it can read them.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, RawDocument, doc};
@@ -17,12 +18,13 @@ mod fields;
 #[cfg(feature = "tower-sessions")]
 pub(crate) mod tower;
 
-use fields::{Changes, is_last_touch, unwritable};
+pub(crate) use fields::unwritable;
+use fields::{Changes, is_last_touch};
 
 /// A session to write.
 #[derive(Debug, Clone)]
 pub(crate) struct Whole<'a> {
-    pub(crate) id: &'a str,
+    pub(crate) id: Cow<'a, str>,
     pub(crate) payload: Content,
     pub(crate) expiry: Expiry,
 }
@@ -80,16 +82,34 @@ impl Whole<'_> {
     /// The document that its store would insert, last touched at `touched`. Where the id is another
     /// field, the `_id` is not in it.
     pub(crate) fn document(self, layout: &Layout, touched: DateTime) -> Result<Document> {
-        let mut document = doc! { &layout.id.path: self.id };
+        let mut document = doc! { &layout.id.path: &*self.id };
         document.extend(self.fields(layout, Clock::At(touched))?.literals());
         Ok(document)
+    }
+
+    /// The same with the payload as it is to be stored, and that payload.
+    pub(crate) fn encoded(self, layout: &Layout, clock: Clock) -> Result<(Self, Bson)> {
+        let payload = stored(self.payload, &self.id, self.expiry, layout, clock)?;
+        Ok((Self { payload: Content::Encoded(payload.clone()), ..self }, payload))
+    }
+
+    /// The user of the session, if its layout finds one in it.
+    pub(crate) fn user(&self, layout: &Layout) -> Option<String> {
+        // The times have no influence on the user.
+        let anytime = DateTime::from_millis(0);
+        let document = self.clone().document(layout, anytime).ok()?;
+        let document = bson::RawDocumentBuf::try_from(&document).ok()?;
+        layout.glance(&document, anytime).user
+    }
+
+    pub(crate) fn into_owned(self) -> Whole<'static> {
+        Whole { id: self.id.into_owned().into(), payload: self.payload, expiry: self.expiry }
     }
 
     fn fields(self, layout: &Layout, clock: Clock) -> Result<Changes> {
         let mut fields = Changes::default();
         fields.expiry(layout, self.expiry, clock)?;
         fields.touched(layout, clock);
-        let over = self.expiry.instant(clock);
         let path = layout.payload.path.as_ref().ok_or_else(|| unwritable(layout))?;
         // The server refuses to update a field together with another one inside it (40).
         let inside = format!("{path}.");
@@ -100,15 +120,9 @@ impl Whole<'_> {
         {
             return Err(unwritable(layout));
         }
-        let payload = match self.payload {
-            Content::Value(payload) => {
-                let payload = with_cookie(layout, payload, over, self.expiry.max_age(clock));
-                encode(layout, self.id, &payload, over)?
-            }
-            Content::Encoded(payload) => payload,
-        };
-        fields.value(path.clone(), payload);
-        if !layout.may_be_id(self.id) {
+        let Self { id, payload, expiry } = self;
+        fields.value(path.clone(), stored(payload, &id, expiry, layout, clock)?);
+        if !layout.may_be_id(&id) {
             let (prefix, suffix) = (&layout.id.prefix, &layout.id.suffix);
             return Err(Error::Unsupported(format!(
                 "an id of the layout {} has the form {prefix}...{suffix}",
@@ -119,6 +133,23 @@ impl Whole<'_> {
             true => Ok(fields),
             false => Err(unwritable(layout)),
         }
+    }
+}
+
+fn stored(
+    payload: Content,
+    id: &str,
+    expiry: Expiry,
+    layout: &Layout,
+    clock: Clock,
+) -> Result<Bson> {
+    match payload {
+        Content::Value(payload) => {
+            let over = expiry.instant(clock);
+            let payload = with_cookie(layout, payload, over, expiry.max_age(clock));
+            encode(layout, id, &payload, over)
+        }
+        Content::Encoded(payload) => Ok(payload),
     }
 }
 

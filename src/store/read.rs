@@ -170,9 +170,14 @@ impl Store {
         options.batch_size = Some(size);
         options.sort = reading.reverse.then(|| doc! { "$natural": -1 });
         options.hint = reading.stored.then(|| Hint::Keys(doc! { "$natural": 1 }));
-        options.selection_criteria =
-            self.from_primary.then_some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+        options.selection_criteria = self.criteria();
         self.connection.query(&self.collection, Query::Find(filter, Box::new(options))).await
+    }
+
+    /// Where reads go; `None` is where the connection string says.
+    fn criteria(&self) -> Option<SelectionCriteria> {
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        self.from_primary.then_some(primary)
     }
 
     /// The same for a filter with keys, whose bytes the driver would change.
@@ -284,6 +289,7 @@ impl Store {
         options.collation = collation;
         options.comment = Some(self.comment.as_str().into());
         options.batch_size = Some(READ_BATCH);
+        options.selection_criteria = self.criteria();
         self.connection.query(&self.collection, Query::Aggregate(pipeline, Box::new(options))).await
     }
 }

@@ -1,37 +1,28 @@
-//! The operations of a web application: express-session's get, set, touch, destroy, all, length and
-//! clear, and two variants of set: only if the session exists, or only if it does not.
+//! The operations of a web application that write no whole sessions: express-session's get, touch,
+//! destroy, all, length and clear.
 
 use std::time::{Duration, Instant};
 
 use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
 use bson::{Bson, DateTime, Document, doc};
-use mongodb::options::{
-    FindOneOptions, ReadPreference, SelectionCriteria, UpdateModifications, WriteConcern,
-};
-use mongodb::results::UpdateResult;
+use mongodb::options::{FindOneOptions, ReadPreference, SelectionCriteria, WriteConcern};
 use mongodb::{Client, Collection};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::collection::Store;
-use super::encode::{Content, Touch, Whole};
+use super::encode::Touch;
 use super::expiry::Expiry;
 use super::read::Reading;
 use super::roundtrip;
 use crate::error::{Error, Result};
 use crate::model::document::{Found, find};
-use crate::model::filter::{all, any, exactly};
-use crate::model::layout::Clock;
+use crate::model::filter::{all, exactly};
+use crate::model::key::Key;
 use crate::model::session::{SessionId, State};
 use crate::server::connection::{Asking, LONGEST_READ, Servers};
 use crate::server::flavour::Feature;
 use crate::server::reply::{affected, documents};
-
-/// `DuplicateKey`.
-const DUPLICATE_KEY: i32 = 11000;
-/// An update would replace a session by what is no document.
-const NO_DOCUMENT: i32 = 40228;
 
 /// The result of a find whose reply includes the server's clock.
 enum Sent {
@@ -67,7 +58,7 @@ impl Store {
     /// The result of the expression `part` for the session `id` if it is not over, and the server's
     /// clock. `part` must include the fields of the expiry. Uses the read preference of the
     /// connection string, unless it must be the primary.
-    async fn find_of_live(
+    pub(super) async fn find_of_live(
         &self,
         id: &str,
         part: Bson,
@@ -168,154 +159,24 @@ impl Store {
 
     /// The filter of the session `id`. It does not check first whether the collection has a
     /// collation, by which "1" may equal "01", because that would cost a round trip.
-    fn named(&self, id: &str) -> Document {
+    pub(super) fn named(&self, id: &str) -> Document {
         exactly(&self.layout().id.path, &id.into())
     }
 
+    /// The `_id`s of the session `id`, from the primary: without a unique index on the id, there may
+    /// be several.
+    pub(crate) async fn keys_of(&self, id: &str) -> Result<Vec<Key>> {
+        let mut batches = self.clone().on_primary().read_ids(self.named(id), &[], 100).await?;
+        let mut keys = Vec::new();
+        while let Some(batch) = batches.next().await? {
+            keys.extend(documents(&batch).filter_map(Key::of));
+        }
+        Ok(keys)
+    }
+
     /// The fields of the expiry of the session `id`, from the primary.
-    async fn find_expiry(&self, id: &str) -> Result<Option<(RawDocumentBuf, DateTime)>> {
+    pub(super) async fn find_expiry(&self, id: &str) -> Result<Option<(RawDocumentBuf, DateTime)>> {
         self.find_of_live(id, self.layout().expiry_fields().into(), true).await
-    }
-
-    /// Writes the session `id`, new or not, as the store of this layout would: connect-mongo's
-    /// `set` is such an upsert (`src/lib/MongoStore.ts`). A request that was in flight when the
-    /// session was destroyed resurrects it; [`Store::set_existing`] does not.
-    ///
-    /// The payload is any type that serde can serialize, including the types of `bson`. If the
-    /// layout is one of express-session's stores and `payload` has no cookie, one is added, because
-    /// express-session requires it.
-    ///
-    /// One round trip, or two if the payload contains the expiry, to read the server's clock first:
-    /// for [`Expiry::After`] in the layout of tower-sessions, and for all but [`Expiry::Never`] in
-    /// those of express-session without a cookie. An added cookie contains the lifetime from now,
-    /// so that Express renews the session by the same lifetime.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] if the layout cannot be written, cannot keep a session forever, or has no
-    /// form for this payload; or if the server refuses the command or cannot be reached.
-    pub async fn set<T: Serialize>(&self, id: &str, payload: &T, expiry: Expiry) -> Result<()> {
-        loop {
-            let whole = whole(id, payload, expiry)?;
-            let clock = self.clock(whole.needs_now(self.layout())).await?;
-            let update = whole.update(self.layout(), clock)?;
-            let done = self.update(self.named(id), update, true).await;
-            if !self.lacks_clock(&done) {
-                return done.map(drop);
-            }
-        }
-    }
-
-    /// Writes the session `id` only if it exists and is not over; returns `false` otherwise. A
-    /// session that was destroyed or expired in the meantime stays so: a request in flight cannot
-    /// log a user in again.
-    ///
-    /// # Errors
-    /// As for [`Store::set`].
-    pub async fn set_existing<T: Serialize>(
-        &self,
-        id: &str,
-        payload: &T,
-        expiry: Expiry,
-    ) -> Result<bool> {
-        let done = self.replace(whole(id, payload, expiry)?, true).await?;
-        self.lived(id, &done).await
-    }
-
-    /// Writes an existing session; with `only_live`, only one that is not over.
-    pub(crate) async fn replace(&self, whole: Whole<'_>, only_live: bool) -> Result<UpdateResult> {
-        loop {
-            let began = Instant::now();
-            let (mut query, whole) = (self.named(whole.id), whole.clone());
-            let clock = self.clock(whole.needs_now(self.layout())).await?;
-            let update = match only_live {
-                true if self.has_clock() => whole.replacement(self.layout(), clock)?,
-                true => {
-                    query = self.if_live(query, clock, began);
-                    whole.update(self.layout(), clock)?
-                }
-                false => whole.update(self.layout(), clock)?,
-            };
-            let done = self.update(query, update, false).await;
-            if !self.lacks_clock(&done) {
-                return done;
-            }
-        }
-    }
-
-    /// Whether the server has a clock in updates, as far as is known.
-    fn has_clock(&self) -> bool {
-        !self.connection.flavour().lacks(Feature::NowInUpdate)
-    }
-
-    /// Whether a write failed because the server has no clock in updates. Then it must be repeated
-    /// with a clock that was read before.
-    fn lacks_clock<T>(&self, done: &Result<T>) -> bool {
-        let flavour = self.connection.flavour();
-        done.as_ref().err().is_some_and(|error| flavour.learns(Feature::NowInUpdate, error))
-    }
-
-    /// The same query for a session that is live by a clock that was requested at `began`. The
-    /// reply may have been in transit for all of that time, and the update may take as long again,
-    /// so both are added: a session that expires meanwhile is not revived.
-    fn if_live(&self, query: Document, clock: Clock, began: Instant) -> Document {
-        let Clock::At(now) = clock else { return query };
-        let margin = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let then = DateTime::from_millis(now.timestamp_millis().saturating_add(margin));
-        let layout = self.layout();
-        let lives =
-            any(vec![layout.filter(State::Live, then), layout.filter(State::Endless, then)]);
-        all(vec![query, lives])
-    }
-
-    /// Whether the session was not over when the update ran.
-    async fn lived(&self, id: &str, done: &UpdateResult) -> Result<bool> {
-        match (done.matched_count, done.modified_count) {
-            (0, _) => Ok(false),
-            // The query had the condition.
-            _ if !self.has_clock() => Ok(true),
-            // It was over, or already had these values.
-            (_, 0) => Ok(self.find_expiry(id).await?.is_some()),
-            _ => Ok(true),
-        }
-    }
-
-    /// Writes the session `id` only if no session has that id, not even one that is over; otherwise
-    /// changes nothing and returns `false`.
-    ///
-    /// For layouts whose id is not `_id`, this requires the unique index on the id, which
-    /// [`StoreBuilder::ttl_index`](crate::StoreBuilder::ttl_index) creates.
-    ///
-    /// # Errors
-    /// As for [`Store::set`].
-    pub async fn set_new<T: Serialize>(
-        &self,
-        id: &str,
-        payload: &T,
-        expiry: Expiry,
-    ) -> Result<bool> {
-        self.insert(whole(id, payload, expiry)?).await
-    }
-
-    pub(crate) async fn insert(&self, whole: Whole<'_>) -> Result<bool> {
-        let id = whole.id;
-        let now = match whole.depends_on_now(self.layout()) {
-            true => self.connection.writable().await?,
-            false => DateTime::MIN,
-        };
-        let insertion = whole.insertion(self.layout(), now)?;
-        match self.update(self.named(id), insertion.into(), true).await {
-            Ok(done) => Ok(done.upserted_id.is_some()),
-            // Of two concurrent upserts of one id, the unique index accepted the other.
-            Err(error) if error.code() == Some(DUPLICATE_KEY) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn clock(&self, must_be_known: bool) -> Result<Clock> {
-        Ok(match must_be_known || !self.has_clock() {
-            true => Clock::At(self.connection.writable().await?),
-            false => Clock::Server,
-        })
     }
 
     /// Gives the session `id` a new expiry, and returns whether it is not over. A session that
@@ -352,9 +213,9 @@ impl Store {
                 true => (self.named(id), touch.update(layout, clock)?),
                 false => (self.if_live(self.named(id), clock, began), touch.plain(layout, clock)?),
             };
-            let done = self.update(query, update, false).await;
+            let done = self.update(query, update, false, None).await;
             if !self.lacks_clock(&done) {
-                return self.lived(id, &done?).await;
+                return self.lived(id, done?).await;
             }
         }
     }
@@ -380,43 +241,11 @@ impl Store {
         self
     }
 
-    async fn update(
-        &self,
-        query: Document,
-        update: UpdateModifications,
-        upsert: bool,
-    ) -> Result<UpdateResult> {
-        let comment = Bson::from(self.comment.as_str());
-        let asking = self.asking("update", Servers::Primary);
-        let done = self.connection.ask_repeatable(asking, |client, mut session| {
-            let collection = self.collection_of(&client);
-            let (query, update, comment) = (query.clone(), update.clone(), comment.clone());
-            async move {
-                // The driver repeats this if a primary is lost, which it does not do for a bare
-                // command.
-                let update = collection.update_one(query, update).upsert(upsert).comment(comment);
-                let done = match &mut session {
-                    Some(session) => update.session(session).await,
-                    None => update.await,
-                };
-                (done, session)
-            }
-        });
-        match done.await {
-            Ok((_, done)) => Ok(done),
-            Err(error) if error.code() == Some(NO_DOCUMENT) => {
-                let what = "a field occurs twice in it, so that no update can change it: delete it";
-                Err(Error::Document(what.to_owned()))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn asking<'a>(&'a self, command: &'a str, servers: Servers<'a>) -> Asking<'a> {
+    pub(super) fn asking<'a>(&'a self, command: &'a str, servers: Servers<'a>) -> Asking<'a> {
         Asking { servers, ..Asking::to_primary(command, &self.collection) }
     }
 
-    fn collection_of(&self, client: &Client) -> Collection<RawDocumentBuf> {
+    pub(super) fn collection_of(&self, client: &Client) -> Collection<RawDocumentBuf> {
         client.database(self.connection.database()).collection(&self.collection)
     }
 
@@ -503,32 +332,7 @@ impl Store {
     }
 }
 
-fn whole<'a, T: Serialize>(id: &'a str, payload: &T, expiry: Expiry) -> Result<Whole<'a>> {
-    // Via BSON, because JSON alone would lose its types. Values that only JSON can represent are
-    // serialized as JSON.
-    let payload = match bson::serialize_to_bson(payload) {
-        Ok(payload) if !is_finite(&payload) => {
-            let what = "the payload has a number that is not finite, which no session store \
-                        accepts";
-            return Err(Error::Unsupported(what.to_owned()));
-        }
-        Ok(payload) => payload.into_relaxed_extjson(),
-        Err(_) => serde_json::to_value(payload)
-            .map_err(|error| Error::Unsupported(format!("the payload is not JSON: {error}")))?,
-    };
-    Ok(Whole { id, payload: Content::Value(payload), expiry })
-}
-
-fn is_finite(payload: &Bson) -> bool {
-    match payload {
-        Bson::Double(number) => number.is_finite(),
-        Bson::Array(values) => values.iter().all(is_finite),
-        Bson::Document(fields) => fields.values().all(is_finite),
-        _ => true,
-    }
-}
-
-fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
+pub(super) fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|error| Error::Document(mismatch(&error.to_string())))
 }
 

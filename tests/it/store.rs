@@ -14,11 +14,13 @@ use tower_sessions::SessionStore;
 use crate::expire::read_by_its_store;
 use crate::support::{Db, LAYOUTS, at, own_server, session};
 
+mod by_user;
 mod indexes;
 mod options;
 mod payloads;
 mod racing;
 mod touching;
+mod versions;
 
 const ID: &str = "PCsaD56NfGtaTx59C5w6Lw";
 const OTHER: &str = "AAAAAAAAAAAAAAAAAAAAAA";

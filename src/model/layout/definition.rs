@@ -13,7 +13,7 @@ use crate::error::{Error, Need, Result};
 use crate::model::document::{FieldPath, Unit};
 use crate::model::index_spec::IndexSpec;
 use crate::model::key::Key;
-use crate::model::payload::PayloadPlace;
+use crate::model::payload::{Codec, PayloadPlace, has_dotted_key};
 
 /// How one store writes a session: compiled from one file of `src/model/layout/known/`, or from an
 /// operator's own.
@@ -399,6 +399,50 @@ impl Layout {
             || self.user.iter().any(by_user)
             || self.touched.iter().chain(&self.created).any(|at| *at.path == *field)
             || self.expiry.iter().any(|rule| rule.path.as_deref() == Some(field))
+    }
+
+    /// The fields that an index can find the sessions of a user by: one for each place of the user.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if there is no place, or one that no index can reach, or more places
+    /// than are worth an index each.
+    pub(crate) fn user_index_paths(&self) -> Result<Vec<String>> {
+        const MOST: usize = 3;
+        let refuse = |why: String| Err(Error::Unsupported(why));
+        let name = &self.name;
+        let paths: Vec<_> = self.user.iter().map(|place| self.index_path(place)).collect();
+        match paths.iter().position(Option::is_none) {
+            None if paths.is_empty() => {
+                refuse(format!("the layout {name} does not define where the user is"))
+            }
+            Some(at) if !self.payload.is_document() => refuse(format!(
+                "no index can find a user at {}, because the layout {name} stores the payload in \
+                 a form that the server cannot read",
+                self.user[at]
+            )),
+            Some(at) => refuse(format!(
+                "no index can find a user at {}, because its name has a * or a dot",
+                self.user[at]
+            )),
+            None if paths.len() > MOST => refuse(format!(
+                "the layout {name} looks for the user in {} places: name the one that the \
+                 application uses",
+                paths.len()
+            )),
+            None => Ok(paths.into_iter().flatten().collect()),
+        }
+    }
+
+    fn index_path(&self, place: &UserPlace) -> Option<String> {
+        match place {
+            UserPlace::Field(path) => Some(path.to_string()),
+            UserPlace::Payload(path) if path.contains('*') || has_dotted_key(path) => None,
+            UserPlace::Payload(path) => match (&self.payload.path, &*self.payload.codecs) {
+                (Some(field), [Codec::Document]) => Some(format!("{field}.{path}")),
+                (None, [Codec::Flat]) => Some(path.clone()),
+                _ => None,
+            },
+        }
     }
 
     /// The field of the first rule, if it is a date.

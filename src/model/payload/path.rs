@@ -9,6 +9,17 @@ pub fn get<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     along(path, |key| child(value, key), get)
 }
 
+/// The keys of payloads that contain a dot and hold a user: axum-login's.
+const DOTTED_KEYS: [&str; 1] = ["axum-login.data"];
+
+/// Whether a path begins with a key that contains a dot. The server takes each dot of a path for the
+/// end of a name, so it finds nothing there.
+pub(crate) fn has_dotted_key(path: &str) -> bool {
+    DOTTED_KEYS.iter().any(|key| {
+        path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
 /// Resolves `path`: finds the `child` for a key at its beginning, trying the longest first, and
 /// continues with `get` for the rest.
 pub(super) fn along<T>(

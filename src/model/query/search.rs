@@ -9,7 +9,7 @@ use super::condition::{Condition, Test};
 use super::elsewhere::{is_json, names_a_user};
 use super::users::Users;
 use crate::model::layout::{Layout, UserPlace};
-use crate::model::payload::Codec;
+use crate::model::payload::{Codec, has_dotted_key};
 
 /// The maximum number of users for regular expressions, each of which scans all the text.
 const EXPRESSIONS: usize = 4;
@@ -152,7 +152,7 @@ fn payload(layout: &Layout, paths: &[&str], texts: &[&str]) -> Option<Vec<Docume
 /// One of the values at one of these paths of a document.
 fn at(field: Option<&str>, paths: &[&str], texts: &[&str]) -> Option<Vec<Document>> {
     // The server cannot match a name with `*`, or a key that contains a dot.
-    if paths.iter().any(|path| path.contains('*')) {
+    if paths.iter().any(|path| path.contains('*') || has_dotted_key(path)) {
         return None;
     }
     let values: Vec<_> = texts.iter().flat_map(|text| values(text, text)).collect();

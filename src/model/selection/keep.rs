@@ -31,6 +31,11 @@ impl Keep {
         self.ranks.is_some()
     }
 
+    /// Whether some user has more sessions that can log in than are kept, once they are ranked.
+    pub(crate) fn has_surplus(&self) -> bool {
+        self.ranks.as_ref().is_some_and(|ranks| !ranks.0.is_empty())
+    }
+
     /// The same, with the ranks that the passes over the collection found.
     pub(crate) fn ranked(&self, ranks: Ranks) -> Self {
         Self { ranks: Some(Arc::new(ranks)), ..*self }
@@ -46,7 +51,7 @@ impl Keep {
 
 /// Whether the session can be one of those kept, because it can still log in. Endless sessions can,
 /// too.
-fn logs_in(session: &Session) -> bool {
+pub(crate) fn logs_in(session: &Session) -> bool {
     matches!(session.state, State::Live | State::Endless)
 }
 
@@ -60,7 +65,7 @@ pub(crate) struct Rank {
 }
 
 impl Rank {
-    fn of(document: &RawDocument, session: &Session) -> Self {
+    pub(crate) fn of(document: &RawDocument, session: &Session) -> Self {
         let millis =
             |date: Option<bson::DateTime>| date.map_or(i64::MIN, bson::DateTime::timestamp_millis);
         Self {

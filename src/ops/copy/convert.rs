@@ -220,7 +220,7 @@ impl Converter {
             return Ok(doc! { "_id": id, "data": payload, "updatedAt": touched });
         }
         let expiry = over.map_or(Expiry::Never, Expiry::At);
-        let whole = Whole { id, payload: Content::Encoded(payload), expiry };
+        let whole = Whole { id: id.into(), payload: Content::Encoded(payload), expiry };
         let written = whole.document(&self.target, touched);
         let written = written.map_err(|_| if over.is_none() { Loss::Endless } else { Loss::Id })?;
         if self.target.id.path == "_id" {

@@ -259,6 +259,32 @@ impl Store {
         Ok(())
     }
 
+    /// Creates the indexes by which the sessions of a user are found, unless others find them. The
+    /// collection exists.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if no index can find the user of a session. Any other error if the
+    /// server refuses a command or cannot be reached.
+    pub(crate) async fn make_user_index(&self) -> Result<()> {
+        for layout in self.layouts().iter() {
+            let paths = layout.user_index_paths()?;
+            let indexes = self.indexes().await?;
+            for path in &paths {
+                if indexes.iter().any(|index| index.leads_along(path)) {
+                    continue;
+                }
+                let own = layout.user_index.clone().filter(|_| paths.len() == 1);
+                let name = own.unwrap_or_else(|| format!("{path}_1"));
+                let index = doc! { "name": name, "key": { path: 1 } };
+                let command = doc! {
+                    "createIndexes": self.name(), "indexes": [index], "comment": self.comment(),
+                };
+                self.run("createIndexes", command).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Creates the TTL index, or converts the plain one in its place. Afterwards, the server
     /// deletes expired sessions by itself.
     ///

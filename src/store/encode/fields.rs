@@ -253,7 +253,7 @@ pub(super) fn is_last_touch(rule: &Rule) -> bool {
     rule.lifetime.is_some() || rule.lifetime_from.is_some()
 }
 
-pub(super) fn unwritable(layout: &Layout) -> Error {
+pub(crate) fn unwritable(layout: &Layout) -> Error {
     Error::Unsupported(format!(
         "sessions of the layout {} can be read but not written",
         layout.name

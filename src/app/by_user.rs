@@ -1,0 +1,157 @@
+//! The sessions of one user: which there are, ending them, and at most so many of them.
+
+use bson::RawDocument;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result};
+use crate::model::key::Key;
+use crate::model::layout::Origin;
+use crate::model::query::Query;
+use crate::model::selection::{Except, Keep, Rank, Selection, logs_in};
+use crate::model::session::Session;
+use crate::ops::purge::{Action, Purge, Step};
+use crate::store::{AfterWrite, Reading, Store};
+
+/// How often the sessions of a user are read and deleted again because they changed in between.
+const MOST_ROUNDS: u32 = 20;
+
+/// A session of a user, without its payload.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UserSession {
+    /// Its id, its state, its dates and its user.
+    pub session: Session,
+    /// The client's address and user agent, if the layout or the application stores them.
+    pub origin: Origin,
+}
+
+impl Store {
+    /// The sessions with which `user` is logged in, the most recent first: by last touch, creation,
+    /// expiry and `_id`, as far as the layout stores them. Reads from the primary.
+    ///
+    /// The user is at the places that the layout defines ([`Layout::user`](crate::Layout::user)), or
+    /// at the path that [`StoreBuilder::user_path`](crate::StoreBuilder::user_path) names. The server
+    /// reads every session, unless there is an index on the user, which
+    /// [`StoreBuilder::user_index`](crate::StoreBuilder::user_index) creates. An index only finds
+    /// candidates: whoever wrote a session, its document decides whether it is the user's. A session
+    /// whose payload cannot be decoded, for example because it is encrypted, is nobody's.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the layout does not define where the user is. Otherwise if the
+    /// command cannot be sent or the server rejects it.
+    pub async fn sessions_of(&self, user: &str) -> Result<Vec<UserSession>> {
+        let store = self.clone().on_primary();
+        let selection = Selection::new(Query::of(user), store.primary_now().await?);
+        let mut found = Vec::new();
+        for filter in selection.filter(store.layouts())? {
+            let layouts = store.layouts().clone();
+            let take = move |document: &RawDocument, session: Session| {
+                let origin = layouts.of(document).origin(document);
+                (Rank::of(document, &session), UserSession { session, origin })
+            };
+            let mut judging = store.judge(filter, &Reading::default(), &selection, take).await?;
+            while let Some(judged) = judging.next().await? {
+                let of_user = judged.selected.into_iter();
+                found.extend(of_user.filter(|(_, found)| logs_in(&found.session)));
+            }
+        }
+        found.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
+        Ok(found.into_iter().map(|(_, session)| session).collect())
+    }
+
+    /// Deletes every session of `user`, expired ones too, and returns how many there were: the user
+    /// is logged out everywhere.
+    ///
+    /// A session that changes between the read and the delete is read again. When this returns, no
+    /// session of the user is left that was there when it was called. It continues if this future
+    /// is dropped.
+    ///
+    /// # Errors
+    /// As for [`sessions_of`](Self::sessions_of). [`Error::KeepsChanging`] if sessions of the user
+    /// changed during every attempt. Sessions deleted before an error stay deleted.
+    pub async fn destroy_all_of(&self, user: &str) -> Result<u64> {
+        self.clone().on_primary().destroy_in_task(user, Vec::new()).await
+    }
+
+    /// Like [`destroy_all_of`](Self::destroy_all_of), except the session with the id `keep`: the
+    /// user is logged out everywhere else.
+    ///
+    /// # Errors
+    /// As for [`destroy_all_of`](Self::destroy_all_of).
+    pub async fn destroy_others(&self, user: &str, keep: &str) -> Result<u64> {
+        let store = self.clone().on_primary();
+        let kept = store.keys_of(keep).await?;
+        store.destroy_in_task(user, kept).await
+    }
+
+    /// In its own task: a request that is given up, because its browser is gone, still logs out.
+    async fn destroy_in_task(self, user: &str, kept: Vec<Key>) -> Result<u64> {
+        let user = user.to_owned();
+        let task = tokio::spawn(async move { self.destroy_of(&user, kept).await });
+        // It panicked, and its message was printed.
+        let lost = |_| Err(Error::Unsupported("an internal task panicked".to_owned()));
+        task.await.unwrap_or_else(lost)
+    }
+
+    async fn destroy_of(&self, user: &str, kept: Vec<Key>) -> Result<u64> {
+        let except = Except { keys: kept, ..Except::default() };
+        let mut deleted = 0;
+        for _ in 0..MOST_ROUNDS {
+            let selection = Selection::new(Query::of(user), self.primary_now().await?);
+            let selection = Selection { except: except.clone(), ..selection };
+            let (done, changed) = self.delete_selected(selection).await?;
+            deleted += done;
+            if changed == 0 {
+                return Ok(deleted);
+            }
+        }
+        Err(Error::KeepsChanging(MOST_ROUNDS))
+    }
+
+    /// The same store, which leaves each user at most this many sessions.
+    ///
+    /// Processes that log in the same user at a time need not know of each other: each reads the
+    /// sessions after its own write, ranks them alike, and deletes those beyond the limit. So the
+    /// last one of them sees all others, and a session among the most recent is never deleted. A
+    /// session that changes after the read is not deleted, but ranked again.
+    pub(super) fn limited_per_user(self, most: u32) -> Self {
+        self.after_write(AfterWrite::new(move |store, user| async move {
+            store.clone().on_primary().delete_surplus(&user, most).await
+        }))
+    }
+
+    async fn delete_surplus(&self, user: &str, most: u32) -> Result<()> {
+        for _ in 0..MOST_ROUNDS {
+            let keep = Some(Keep::newest(most));
+            let selection = Selection::new(Query::of(user), self.primary_now().await?);
+            let ranked = self.ranked(Selection { keep, ..selection }).await?;
+            if !ranked.keep.as_ref().is_some_and(Keep::has_surplus) {
+                return Ok(());
+            }
+            self.delete_selected(ranked).await?;
+        }
+        Err(Error::KeepsChanging(MOST_ROUNDS))
+    }
+
+    async fn delete_selected(&self, selection: Selection) -> Result<(u64, u64)> {
+        self.purge_all(Purge::new(selection, Action::Delete)).await
+    }
+
+    /// How many sessions were deleted, and how many changed before they could be.
+    pub(super) async fn purge_all(&self, purge: Purge) -> Result<(u64, u64)> {
+        let mut purging = self.purge(purge, CancellationToken::new())?;
+        let (mut deleted, mut changed) = (0, 0);
+        loop {
+            match purging.next().await {
+                Ok(Some(Step::Batch(batch))) => {
+                    deleted += batch.done;
+                    changed += batch.spared.unwrap_or(0);
+                }
+                Ok(Some(Step::Paused(_))) => {}
+                // The collection is created with the first session.
+                Ok(None) | Err(Error::NoCollection { .. }) => return Ok((deleted, changed)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}

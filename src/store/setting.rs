@@ -1,0 +1,291 @@
+//! Writes whole sessions: express-session's set, and its variants: only a session that exists, only
+//! one that does not, and only one that nobody changed meanwhile.
+
+use std::time::Instant;
+
+use bson::{Bson, DateTime, Document};
+use mongodb::options::{Collation, UpdateModifications, UpdateOptions};
+use serde::Serialize;
+
+use super::collection::Store;
+use super::encode::{Content, Whole};
+use super::expiry::Expiry;
+use super::version::Version;
+use crate::error::{Error, Result};
+use crate::model::filter::{all, any};
+use crate::model::layout::Clock;
+use crate::model::session::State;
+use crate::server::connection::Servers;
+use crate::server::flavour::Feature;
+
+/// `DuplicateKey`.
+const DUPLICATE_KEY: i32 = 11000;
+/// An update would replace a session by what is no document.
+const NO_DOCUMENT: i32 = 40228;
+
+/// Which sessions a write applies to.
+#[derive(Debug, Clone)]
+pub(crate) enum Mode {
+    /// The session, new or not.
+    Any,
+    /// An existing one, even if it is over.
+    #[cfg_attr(not(feature = "tower-sessions"), expect(dead_code, reason = "for frameworks"))]
+    Existing,
+    /// One that is not over.
+    Live,
+    /// One that is not over, and whose payload is still this one.
+    Unchanged(Version),
+    /// A new one.
+    New,
+}
+
+/// The result of a write.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Put {
+    pub(super) matched: bool,
+    pub(super) modified: bool,
+    pub(crate) inserted: bool,
+}
+
+impl Store {
+    /// Writes the session `id`, new or not, as the store of this layout would: connect-mongo's
+    /// `set` is such an upsert (`src/lib/MongoStore.ts`). A request that was in flight when the
+    /// session was destroyed resurrects it; [`Store::set_existing`] does not.
+    ///
+    /// The payload is any type that serde can serialize, including the types of `bson`. If the
+    /// layout is one of express-session's stores and `payload` has no cookie, one is added, because
+    /// express-session requires it.
+    ///
+    /// One round trip, or two if the payload contains the expiry, to read the server's clock first:
+    /// for [`Expiry::After`] in the layout of tower-sessions, and for all but [`Expiry::Never`] in
+    /// those of express-session without a cookie. An added cookie contains the lifetime from now,
+    /// so that Express renews the session by the same lifetime.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the layout cannot be written, cannot keep a session forever, or has no
+    /// form for this payload; or if the server refuses the command or cannot be reached.
+    pub async fn set<T: Serialize>(&self, id: &str, payload: &T, expiry: Expiry) -> Result<()> {
+        self.put(whole(id, payload, expiry)?, Mode::Any).await.map(drop)
+    }
+
+    /// Writes the session `id` only if it exists and is not over; returns `false` otherwise. A
+    /// session that was destroyed or expired in the meantime stays so: a request in flight cannot
+    /// log a user in again.
+    ///
+    /// # Errors
+    /// As for [`Store::set`].
+    pub async fn set_existing<T: Serialize>(
+        &self,
+        id: &str,
+        payload: &T,
+        expiry: Expiry,
+    ) -> Result<bool> {
+        let done = self.put(whole(id, payload, expiry)?, Mode::Live).await?;
+        self.lived(id, done).await
+    }
+
+    /// Writes a session. If the store limits the sessions of each user, this includes the deletion
+    /// of the surplus.
+    pub(crate) async fn put(&self, whole: Whole<'_>, mode: Mode) -> Result<Put> {
+        let after = self.after_write.as_ref();
+        let Some((after, user)) = after.and_then(|after| Some((after, whole.user(self.layout())?)))
+        else {
+            return self.put_alone(whole, mode).await;
+        };
+        let (store, after, whole) = (self.clone(), after.clone(), whole.into_owned());
+        // In its own task: if the request is given up after the write, the rest still follows.
+        let task = tokio::spawn(async move {
+            let is_new = matches!(mode, Mode::New);
+            let done = store.put_alone(whole, mode).await?;
+            if done.inserted || (done.matched && !is_new) {
+                after.run(store, user).await?;
+            }
+            Ok(done)
+        });
+        // It panicked, and its message was printed.
+        let lost = |_| Err(Error::Unsupported("an internal task panicked".to_owned()));
+        task.await.unwrap_or_else(lost)
+    }
+
+    async fn put_alone(&self, whole: Whole<'_>, mode: Mode) -> Result<Put> {
+        if matches!(mode, Mode::New) {
+            return self.insert(whole).await;
+        }
+        let collation = match &mode {
+            // Under a collation, a changed payload may count as equal.
+            Mode::Unchanged(_) => self.is_collated().await?.then(simple),
+            _ => None,
+        };
+        loop {
+            let began = Instant::now();
+            let (mut query, whole) = (self.named(&whole.id), whole.clone());
+            let clock = self.clock(whole.needs_now(self.layout())).await?;
+            if let Mode::Unchanged(version) = &mode {
+                query = all(vec![query, version.condition()?]);
+            }
+            let update = match mode {
+                Mode::Live | Mode::Unchanged(_) if self.has_clock() => {
+                    whole.replacement(self.layout(), clock)?
+                }
+                Mode::Live | Mode::Unchanged(_) => {
+                    query = self.if_live(query, clock, began);
+                    whole.update(self.layout(), clock)?
+                }
+                Mode::Any | Mode::Existing | Mode::New => whole.update(self.layout(), clock)?,
+            };
+            let upsert = matches!(mode, Mode::Any);
+            let done = self.update(query, update, upsert, collation.clone()).await;
+            if !self.lacks_clock(&done) {
+                return done;
+            }
+        }
+    }
+
+    /// Whether the server has a clock in updates, as far as is known.
+    pub(super) fn has_clock(&self) -> bool {
+        !self.connection.flavour().lacks(Feature::NowInUpdate)
+    }
+
+    /// Whether a write failed because the server has no clock in updates. Then it must be repeated
+    /// with a clock that was read before.
+    pub(super) fn lacks_clock<T>(&self, done: &Result<T>) -> bool {
+        let flavour = self.connection.flavour();
+        done.as_ref().err().is_some_and(|error| flavour.learns(Feature::NowInUpdate, error))
+    }
+
+    /// The same query for a session that is live by a clock that was requested at `began`. The
+    /// reply may have been in transit for all of that time, and the update may take as long again,
+    /// so both are added: a session that expires meanwhile is not revived.
+    pub(super) fn if_live(&self, query: Document, clock: Clock, began: Instant) -> Document {
+        let Clock::At(now) = clock else { return query };
+        let margin = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let then = DateTime::from_millis(now.timestamp_millis().saturating_add(margin));
+        let layout = self.layout();
+        let lives =
+            any(vec![layout.filter(State::Live, then), layout.filter(State::Endless, then)]);
+        all(vec![query, lives])
+    }
+
+    /// Whether the session was not over when the update ran.
+    pub(super) async fn lived(&self, id: &str, done: Put) -> Result<bool> {
+        match (done.matched, done.modified) {
+            (false, _) => Ok(false),
+            // The query had the condition.
+            _ if !self.has_clock() => Ok(true),
+            // It was over, or already had these values.
+            (_, false) => Ok(self.find_expiry(id).await?.is_some()),
+            _ => Ok(true),
+        }
+    }
+
+    /// Writes the session `id` only if no session has that id, not even one that is over; otherwise
+    /// changes nothing and returns `false`.
+    ///
+    /// For layouts whose id is not `_id`, this requires the unique index on the id, which
+    /// [`StoreBuilder::ttl_index`](crate::StoreBuilder::ttl_index) creates.
+    ///
+    /// # Errors
+    /// As for [`Store::set`].
+    pub async fn set_new<T: Serialize>(
+        &self,
+        id: &str,
+        payload: &T,
+        expiry: Expiry,
+    ) -> Result<bool> {
+        Ok(self.put(whole(id, payload, expiry)?, Mode::New).await?.inserted)
+    }
+
+    async fn insert(&self, whole: Whole<'_>) -> Result<Put> {
+        let query = self.named(&whole.id);
+        let now = match whole.depends_on_now(self.layout()) {
+            true => self.connection.writable().await?,
+            false => DateTime::MIN,
+        };
+        let insertion = whole.insertion(self.layout(), now)?;
+        match self.update(query, insertion.into(), true, None).await {
+            // Of two concurrent upserts of one id, the unique index accepted the other.
+            Err(error) if error.code() == Some(DUPLICATE_KEY) => Ok(Put::default()),
+            done => done,
+        }
+    }
+
+    pub(super) async fn clock(&self, must_be_known: bool) -> Result<Clock> {
+        Ok(match must_be_known || !self.has_clock() {
+            true => Clock::At(self.connection.writable().await?),
+            false => Clock::Server,
+        })
+    }
+
+    pub(super) async fn update(
+        &self,
+        query: Document,
+        update: UpdateModifications,
+        upsert: bool,
+        collation: Option<Collation>,
+    ) -> Result<Put> {
+        let mut options = UpdateOptions::default();
+        options.upsert = Some(upsert);
+        options.collation = collation;
+        options.comment = Some(self.comment.as_str().into());
+        let asking = self.asking("update", Servers::Primary);
+        let done = self.connection.ask_repeatable(asking, |client, mut session| {
+            let collection = self.collection_of(&client);
+            let (query, update, options) = (query.clone(), update.clone(), options.clone());
+            async move {
+                // The driver repeats this if a primary is lost, which it does not do for a bare
+                // command.
+                let update = collection.update_one(query, update).with_options(options);
+                let done = match &mut session {
+                    Some(session) => update.session(session).await,
+                    None => update.await,
+                };
+                (done, session)
+            }
+        });
+        match done.await {
+            Ok((_, done)) => Ok(Put {
+                matched: done.matched_count > 0,
+                modified: done.modified_count > 0,
+                inserted: done.upserted_id.is_some(),
+            }),
+            Err(error) if error.code() == Some(NO_DOCUMENT) => {
+                let what = "a field occurs twice in it, so that no update can change it: delete it";
+                Err(Error::Document(what.to_owned()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn simple() -> Collation {
+    Collation::builder().locale("simple".to_owned()).build()
+}
+
+pub(super) fn whole<'a, T: Serialize>(
+    id: &'a str,
+    payload: &T,
+    expiry: Expiry,
+) -> Result<Whole<'a>> {
+    // Via BSON, because JSON alone would lose its types. Values that only JSON can represent are
+    // serialized as JSON.
+    let payload = match bson::serialize_to_bson(payload) {
+        Ok(payload) if !is_finite(&payload) => {
+            let what = "the payload has a number that is not finite, which no session store \
+                        accepts";
+            return Err(Error::Unsupported(what.to_owned()));
+        }
+        Ok(payload) => payload.into_relaxed_extjson(),
+        Err(_) => serde_json::to_value(payload)
+            .map_err(|error| Error::Unsupported(format!("the payload is not JSON: {error}")))?,
+    };
+    Ok(Whole { id: id.into(), payload: Content::Value(payload), expiry })
+}
+
+fn is_finite(payload: &Bson) -> bool {
+    match payload {
+        Bson::Double(number) => number.is_finite(),
+        Bson::Array(values) => values.iter().all(is_finite),
+        Bson::Document(fields) => fields.values().all(is_finite),
+        _ => true,
+    }
+}
