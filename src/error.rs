@@ -95,6 +95,9 @@ pub enum Error {
     /// The connection string is invalid. The message does not repeat it.
     #[error("invalid connection string: {0}")]
     Uri(UriFault),
+    /// The client of the application has options that would break what a session store promises.
+    #[error("the MongoDB client cannot be used for sessions: {0}")]
+    UnfitClient(&'static str),
     /// TLS failed with a server.
     #[error("{}", .fault.of(.address))]
     Tls {

@@ -97,7 +97,7 @@ pub use ops::{
 };
 pub use server::{connection, flavour, replication};
 
-pub use app::builder::StoreBuilder;
+pub use app::builder::{StoreBuilder, StoreDatabase};
 pub use app::by_user::UserSession;
 pub use connection::Connection;
 pub use error::{Error, Result};

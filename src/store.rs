@@ -2,6 +2,7 @@
 //! a clear interval), for every layout that can be written, and the reading that the commands do.
 
 mod collection;
+mod compare;
 pub(crate) mod encode;
 mod expiry;
 mod ids;

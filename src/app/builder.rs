@@ -1,7 +1,9 @@
 //! The builder of a store. Its options have the names that express-mongodb uses.
 
+use std::fmt;
 use std::time::Duration;
 
+use mongodb::{Client, Database};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
@@ -13,10 +15,57 @@ use crate::ops::sweep::{ClearInterval, Event, Sweep};
 use crate::server::connection::Connection;
 use crate::store::Store;
 
+/// How the server is reached.
+#[derive(Clone)]
+enum Source {
+    Uri(String),
+    Client(Client),
+    Database(Database),
+}
+
+/// Without the connection string, which may contain a password.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Uri(_) => "Uri(..)",
+            Self::Client(_) => "Client(..)",
+            Self::Database(_) => "Database(..)",
+        })
+    }
+}
+
+/// The database of a store: a name, or a [`mongodb::Database`] of the application.
+#[derive(Debug, Clone)]
+pub struct StoreDatabase(Result<String, Database>);
+
+impl From<&str> for StoreDatabase {
+    fn from(name: &str) -> Self {
+        Self(Ok(name.to_owned()))
+    }
+}
+
+impl From<&String> for StoreDatabase {
+    fn from(name: &String) -> Self {
+        Self(Ok(name.clone()))
+    }
+}
+
+impl From<String> for StoreDatabase {
+    fn from(name: String) -> Self {
+        Self(Ok(name))
+    }
+}
+
+impl From<Database> for StoreDatabase {
+    fn from(database: Database) -> Self {
+        Self(Err(database))
+    }
+}
+
 /// The options of a store: where it is, and express-mongodb's `collection` and `clear_interval`.
 #[derive(Debug, Clone)]
 pub struct StoreBuilder {
-    uri: String,
+    source: Source,
     database: Option<String>,
     collection: String,
     layout: String,
@@ -33,7 +82,7 @@ pub struct StoreBuilder {
 impl Default for StoreBuilder {
     fn default() -> Self {
         Self {
-            uri: "mongodb://localhost:27017".to_owned(),
+            source: Source::Uri("mongodb://localhost:27017".to_owned()),
             database: None,
             collection: "sessions".to_owned(),
             layout: "express-mongodb-1".to_owned(),
@@ -55,14 +104,40 @@ impl StoreBuilder {
     /// number of connections (`maxPoolSize`).
     #[must_use]
     pub fn uri(mut self, uri: &str) -> Self {
-        uri.clone_into(&mut self.uri);
+        self.source = Source::Uri(uri.to_owned());
         self
     }
 
-    /// The database. Default: the one in the connection string, else `test`.
+    /// The client of the application, in place of a connection string: the store shares its pool, and
+    /// opens no connections of its own. Sessions are read from the primary, whatever the client's read
+    /// preference; see [`Connection::from_client`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = mongodb::Client::with_uri_str("mongodb://localhost:27017").await?;
+    /// let (store, _) = sessionctl::Store::builder().client(client).database("shop").open().await?;
+    /// # drop(store);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
-    pub fn database(mut self, database: &str) -> Self {
-        self.database = Some(database.to_owned());
+    pub fn client(mut self, client: Client) -> Self {
+        self.source = Source::Client(client);
+        self
+    }
+
+    /// The database: its name, or a [`mongodb::Database`], whose client is shared as by
+    /// [`client`](Self::client). Default: the one in the connection string, or the default database
+    /// of the client, else `test`.
+    #[must_use]
+    pub fn database(mut self, database: impl Into<StoreDatabase>) -> Self {
+        match database.into().0 {
+            Ok(name) => self.database = Some(name),
+            Err(database) => {
+                self.database = Some(database.name().to_owned());
+                self.source = Source::Database(database);
+            }
+        }
         self
     }
 
@@ -175,7 +250,8 @@ impl StoreBuilder {
     /// guard stops the purging.
     ///
     /// # Errors
-    /// [`Error::Uri`] if the connection string is invalid, [`Error::UnknownLayout`] if the layout
+    /// [`Error::Uri`] if the connection string is invalid, [`Error::UnfitClient`] if the options of the
+    /// client are not right for sessions, [`Error::UnknownLayout`] if the layout
     /// does not exist, [`Error::Driver`] if the name in a `mongodb+srv` string cannot be looked up, and
     /// [`Error::Needs`] if the lifetime of a session is unknown (see [`StoreBuilder::lifetime`]).
     /// [`Error::Unsupported`] if a path of [`user_path`](Self::user_path) is invalid, if no index can
@@ -185,7 +261,7 @@ impl StoreBuilder {
     /// [`Store::install_indexes`].
     pub async fn open(self) -> Result<(Store, Option<ClearInterval>)> {
         let mut layout = self.chosen_layout()?.resolved(self.lifetime, &[]);
-        let connection = Connection::open(&self.uri, self.database.as_deref()).await?;
+        let connection = self.connection().await?;
         if layout.lacks_lifetime() {
             let indexes = connection.indexes(&self.collection).await?.unwrap_or_default();
             layout = layout.resolved(None, &indexes);
@@ -209,6 +285,22 @@ impl StoreBuilder {
         }
         let guard = self.clear_interval.map(|interval| store.clear_interval(interval));
         Ok((store, guard))
+    }
+
+    async fn connection(&self) -> Result<Connection> {
+        let name = self.database.as_deref();
+        match &self.source {
+            Source::Uri(uri) => Connection::open(uri, name).await,
+            Source::Client(client) => {
+                let default = client.default_database();
+                let default = default.as_ref().map(Database::name);
+                Connection::from_client(client, name.or(default).unwrap_or("test")).await
+            }
+            Source::Database(database) => match name.filter(|name| *name != database.name()) {
+                Some(name) => Connection::from_client(database.client(), name).await,
+                None => Connection::from_database(database).await,
+            },
+        }
     }
 
     /// The layout, with the places of the user. Refuses options that it cannot fulfil before a

@@ -46,8 +46,9 @@ impl Store {
         for filter in selection.filter(store.layouts())? {
             let layouts = store.layouts().clone();
             let take = move |document: &RawDocument, session: Session| {
-                let origin = layouts.of(document).origin(document);
-                (Rank::of(document, &session), UserSession { session, origin })
+                let layout = layouts.of(document);
+                let origin = layout.origin(document);
+                (Rank::of(layout, document, &session), UserSession { session, origin })
             };
             let mut judging = store.judge(filter, &Reading::default(), &selection, take).await?;
             while let Some(judged) = judging.next().await? {

@@ -252,7 +252,7 @@ impl Selection {
             return Err(Unselected::Other);
         }
         match &self.keep {
-            Some(keep) if keep.spares(document, &session) => Err(Unselected::Other),
+            Some(keep) if keep.spares(layout, document, &session) => Err(Unselected::Other),
             _ => Ok(session),
         }
     }

@@ -166,8 +166,10 @@ impl Store {
     async fn rank(&self, selection: &Selection, mut ranking: Ranking) -> Result<Option<Ranks>> {
         for part in self.parts(selection).await? {
             for filter in part.filter(self.layouts())? {
-                let take =
-                    |document: &RawDocument, session: Session| Ranked::of(document, &session);
+                let layouts = self.layouts().clone();
+                let take = move |document: &RawDocument, session: Session| {
+                    Ranked::of(layouts.of(document), document, &session)
+                };
                 let mut judging = self.judge(filter, &Reading::default(), selection, take).await?;
                 while let Some(judged) = judging.next().await? {
                     judged.selected.into_iter().flatten().for_each(|ranked| ranking.add(ranked));

@@ -2,11 +2,11 @@
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bson::{Bson, doc};
 use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerAddress};
-use mongodb::{Client, ClientSession, ServerInfo};
+use mongodb::{ClientSession, ServerInfo};
 
 use crate::error::{Error, Result};
 use crate::server::flavour::{Feature, Flavour, Spread};
@@ -15,16 +15,19 @@ use crate::server::scene::Scene;
 mod clients;
 mod commands;
 mod deadline;
+mod handle;
 mod heartbeats;
 mod hello;
 mod logical;
 mod probe;
 mod shards;
+mod shared;
 mod uri;
 
 use clients::Clients;
 pub(crate) use clients::Link;
 use deadline::{Limits, Lost, Pending, Troubles, Undropped, Waits};
+pub(crate) use handle::Handle;
 use heartbeats::Heartbeats;
 pub use hello::Hello;
 use logical::Known;
@@ -67,8 +70,10 @@ struct Asked {
     address: String,
     hosts: Vec<String>,
     login: Option<String>,
-    app_name: String,
-    within: Duration,
+    /// `None` for the client of an application, whose name it has is not known.
+    app_name: Option<String>,
+    /// How long a command waits for a server; `None` if only the application knows.
+    within: Option<Duration>,
     /// Whether reads may go to other servers than the primary.
     reads_elsewhere: bool,
     ignored: Vec<IgnoredOption>,
@@ -127,6 +132,7 @@ impl Connection {
         let tls = options.tls.clone();
         let clients = Clients::new(options, known, flavour.clone())
             .map_err(|error| Error::Uri(uri::client_fault(tls.as_ref(), &error)))?;
+        let (app_name, within) = (Some(app_name), Some(within));
         let asked = Asked { address, hosts, login, app_name, within, reads_elsewhere, ignored };
         Ok(Self {
             database: database.into(),
@@ -153,8 +159,12 @@ impl Connection {
 
     /// A connection to the replica set of a shard, with the same login.
     pub(in crate::server) fn to_set(&self, name: &str, hosts: Vec<ServerAddress>) -> Result<Self> {
-        let mut options = self.clients.login().to_set(name, hosts);
-        options.server_selection_timeout = Some(self.asked.within);
+        let Some(login) = self.clients.login() else {
+            let why = "the client of the application does not reveal the login that the shards need";
+            return Err(Error::Unsupported(why.to_owned()));
+        };
+        let mut options = login.to_set(name, hosts);
+        options.server_selection_timeout = self.asked.within;
         // One for a command, and one to ask about it.
         options.max_pool_size = Some(2);
         let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
@@ -221,7 +231,7 @@ impl Connection {
     /// As the driver reports it.
     pub(crate) fn apart(&self) -> Result<Self> {
         let clients =
-            self.clients.apart().map_err(|error| self.scene("hello", ADMIN).error(error))?;
+            self.clients.apart().map_err(|error| self.scene("hello", ADMIN, Instant::now()).error(error))?;
         let waits = Waits { troubles: Troubles::default(), ..self.waits.clone() };
         Ok(Self { clients: Arc::new(clients), waits, ..self.clone() })
     }
@@ -259,20 +269,20 @@ impl Connection {
     pub(crate) async fn ask<T, F>(
         &self,
         asking: Asking<'_>,
-        work: impl FnOnce(Client, Option<ClientSession>) -> F,
+        work: impl FnOnce(Handle, Option<ClientSession>) -> F,
     ) -> Result<(Arc<Link>, T)>
     where
         T: Send + 'static,
         F: Future<Output = Outcome<T>> + Send + 'static,
     {
-        let link = self.clients.current();
+        let (link, began) = (self.clients.current(), Instant::now());
         let session = link.session().await;
         let id = session.as_ref().and_then(session_id);
         let work = work(link.client.clone(), session);
         let (outcome, session) = self.await_reply(asking, &link, id, work).await?;
         // After a failure, the server may still be using it.
         link.give_back(session.filter(|_| outcome.is_ok()));
-        let value = self.checked(asking, &link, outcome)?;
+        let value = self.checked(asking, &link, began, outcome)?;
         Ok((link, value))
     }
 
@@ -280,7 +290,7 @@ impl Connection {
     pub(crate) async fn ask_again<T, F>(
         &self,
         asking: Asking<'_>,
-        mut work: impl FnMut(Client, Option<ClientSession>) -> F,
+        mut work: impl FnMut(Handle, Option<ClientSession>) -> F,
     ) -> Result<(Arc<Link>, T)>
     where
         T: Send + 'static,
@@ -297,7 +307,7 @@ impl Connection {
     pub(crate) async fn ask_repeatable<T, F>(
         &self,
         asking: Asking<'_>,
-        mut work: impl FnMut(Client, Option<ClientSession>) -> F,
+        mut work: impl FnMut(Handle, Option<ClientSession>) -> F,
     ) -> Result<(Arc<Link>, T)>
     where
         T: Send + 'static,
@@ -330,10 +340,18 @@ impl Connection {
             // No other running command uses this session.
             Some(id) => doc! { "lsid.id": id },
             // The driver's own heartbeats are also such commands, and wait at the server all the time.
-            None => doc! {
-                "appName": &self.asked.app_name, format!("command.{command}"): { "$exists": true },
-                "command.maxAwaitTimeMS": { "$exists": false },
-            },
+            None => {
+                let mut operation = doc! {
+                    format!("command.{command}"): { "$exists": true },
+                    "command.maxAwaitTimeMS": { "$exists": false },
+                };
+                // Without a name, a command of another program may be taken for it: then the wait is
+                // longer than necessary.
+                if let Some(name) = &self.asked.app_name {
+                    operation.insert("appName", name);
+                }
+                operation
+            }
         };
         let pending = Pending { command, operation: &operation, max_time, servers: &servers };
         let reply =
@@ -361,6 +379,7 @@ impl Connection {
         &self,
         asking: Asking<'_>,
         link: &Arc<Link>,
+        began: Instant,
         outcome: mongodb::error::Result<T>,
     ) -> Result<T> {
         let outcome = outcome.map_err(|error| {
@@ -368,7 +387,7 @@ impl Connection {
                 Some(collection) => self.namespace(collection),
                 None => ADMIN.to_owned(),
             };
-            let error = self.scene(asking.command, &namespace).error(error);
+            let error = self.scene(asking.command, &namespace, began).error(error);
             if error.is_lost_message() {
                 self.clients.replace(link);
             }
@@ -383,13 +402,13 @@ impl Connection {
         format!("{}.{collection}", self.database())
     }
 
-    pub(crate) fn scene<'a>(&'a self, command: &'a str, namespace: &'a str) -> Scene<'a> {
+    fn scene<'a>(&'a self, command: &'a str, namespace: &'a str, began: Instant) -> Scene<'a> {
         let obstacle = self.heartbeats.obstacle(&self.asked.address);
         Scene {
             command,
             namespace,
             address: &self.asked.address,
-            within: self.asked.within,
+            within: self.asked.within.unwrap_or_else(|| began.elapsed()),
             obstacle,
         }
     }

@@ -2,20 +2,21 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bson::raw::{RawDocumentBuf, cstr};
 use bson::{Bson, Document};
 use futures_util::StreamExt as _;
+use mongodb::ClientSession;
 use mongodb::action::{Action as _, RunCursorCommand};
 use mongodb::options::{AggregateOptions, FindOptions};
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor, SessionRawBatchCursor};
-use mongodb::{Client, ClientSession};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::server::backoff::Retries;
 use crate::server::connection::{
-    Asking, Connection, LONGEST_READ, LONGEST_READ_MS, Link, Servers, session_id,
+    Asking, Connection, Handle, LONGEST_READ, LONGEST_READ_MS, Link, Servers, session_id,
 };
 use crate::server::reply::documents;
 
@@ -74,7 +75,7 @@ impl Connection {
             _ => asking(command, collection),
         };
         let query = if self.cuts(command) { query.limited() } else { query };
-        let open = |client: Client, session| {
+        let open = |client: Handle, session| {
             let (database, collection) = (self.database().to_owned(), collection.to_owned());
             let query = query.clone();
             async move {
@@ -239,15 +240,15 @@ impl Batches {
             Cursor::Plain(_) => None,
             Cursor::WithSession(_, session) => session_id(session),
         };
-        let asking = asking("getMore", &self.collection);
+        let (asking, began) = (asking("getMore", &self.collection), Instant::now());
         let next = self.connection.await_reply(asking, &self.link, session, cursor.next());
         let (cursor, next) = next.await?;
         let Some(next) = next else {
             self.link.give_back(cursor.session());
             return Ok(None);
         };
-        let next =
-            self.connection.checked(Asking { command: self.command, ..asking }, &self.link, next);
+        let asking = Asking { command: self.command, ..asking };
+        let next = self.connection.checked(asking, &self.link, began, next);
         self.cursor = Some(cursor);
         next.map(Some)
     }

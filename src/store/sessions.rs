@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
 use bson::{Bson, DateTime, Document, doc};
+use mongodb::Collection;
 use mongodb::options::{FindOneOptions, ReadPreference, SelectionCriteria, WriteConcern};
-use mongodb::{Client, Collection};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ use crate::model::document::{Found, find};
 use crate::model::filter::{all, exactly};
 use crate::model::key::Key;
 use crate::model::session::{SessionId, State};
-use crate::server::connection::{Asking, LONGEST_READ, Servers};
+use crate::server::connection::{Asking, Handle, LONGEST_READ, Servers};
 use crate::server::flavour::Feature;
 use crate::server::reply::{affected, documents};
 
@@ -245,7 +245,7 @@ impl Store {
         Asking { servers, ..Asking::to_primary(command, &self.collection) }
     }
 
-    pub(super) fn collection_of(&self, client: &Client) -> Collection<RawDocumentBuf> {
+    pub(super) fn collection_of(&self, client: &Handle) -> Collection<RawDocumentBuf> {
         client.database(self.connection.database()).collection(&self.collection)
     }
 

@@ -15,6 +15,7 @@ use crate::expire::read_by_its_store;
 use crate::support::{Db, LAYOUTS, at, own_server, session};
 
 mod by_user;
+mod client;
 mod indexes;
 mod options;
 mod payloads;

@@ -62,6 +62,13 @@ impl Layout {
         }
     }
 
+    /// The last touch of a session as it follows from its expiry, if nothing else holds it, even if
+    /// that is later than a clock that was read before.
+    pub(crate) fn derived_touch_in(&self, document: &RawDocument) -> Option<DateTime> {
+        self.derived_touch.as_ref()?;
+        self.glance(document, DateTime::MAX).touched
+    }
+
     /// The last touch of a session with this expiry. A result after the cutoff is discarded: the
     /// lifetime must have been another one when the expiry was set.
     fn touch_before(

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bson::RawDocument;
 use bson::raw::RawBsonRef;
 
+use crate::model::layout::Layout;
 use crate::model::session::{Session, State};
 
 /// Spares each user's most recent sessions that can still log in, and every session without a known
@@ -42,10 +43,15 @@ impl Keep {
     }
 
     /// Whether a selected session is spared.
-    pub(super) fn spares(&self, document: &RawDocument, session: &Session) -> bool {
+    pub(super) fn spares(
+        &self,
+        layout: &Layout,
+        document: &RawDocument,
+        session: &Session,
+    ) -> bool {
         let Some(user) = &session.user else { return true };
         let last = self.ranks.as_ref().and_then(|ranks| ranks.0.get(&key(user)));
-        logs_in(session) && last.is_none_or(|last| Rank::of(document, session) >= *last)
+        logs_in(session) && last.is_none_or(|last| Rank::of(layout, document, session) >= *last)
     }
 }
 
@@ -65,11 +71,15 @@ pub(crate) struct Rank {
 }
 
 impl Rank {
-    pub(crate) fn of(document: &RawDocument, session: &Session) -> Self {
+    /// It follows from the document alone, whatever the time. Otherwise, a session that is touched
+    /// after the clock was read would have no last touch, where that follows from the expiry, and
+    /// would be taken for the oldest.
+    pub(crate) fn of(layout: &Layout, document: &RawDocument, session: &Session) -> Self {
+        let touched = session.touched.or_else(|| layout.derived_touch_in(document));
         let millis =
             |date: Option<bson::DateTime>| date.map_or(i64::MIN, bson::DateTime::timestamp_millis);
         Self {
-            touched: millis(session.touched),
+            touched: millis(touched),
             created: millis(session.created),
             expires: millis(session.expires),
             key: key_bytes(document),
@@ -109,9 +119,9 @@ fn key(user: &str) -> u128 {
 pub(crate) struct Ranked(u128, Rank);
 
 impl Ranked {
-    pub(crate) fn of(document: &RawDocument, session: &Session) -> Option<Self> {
+    pub(crate) fn of(layout: &Layout, document: &RawDocument, session: &Session) -> Option<Self> {
         let user = session.user.as_ref().filter(|_| logs_in(session))?;
-        Some(Self(key(user), Rank::of(document, session)))
+        Some(Self(key(user), Rank::of(layout, document, session)))
     }
 }
 
@@ -221,23 +231,26 @@ mod tests {
             session("e", Some("bo"), 1),
             session("f", None, 1),
         ];
+        let layout = Layout::named("express-mongodb-1").unwrap();
         for parts in [1, 7] {
             let keep = Keep::newest(2);
             let mut ranks = Ranks::default();
             for part in 0..parts {
                 let mut ranking = Ranking::new(&keep, (part, parts));
-                let ranked =
-                    |(document, session): &(RawDocumentBuf, _)| Ranked::of(document, session);
+                let ranked = |(document, session): &(RawDocumentBuf, _)| {
+                    Ranked::of(layout, document, session)
+                };
                 sessions.iter().filter_map(ranked).for_each(|ranked| ranking.add(ranked));
                 ranks.join(ranking.ranks());
             }
             let keep = keep.ranked(ranks);
-            let left =
-                sessions.iter().filter(|(document, session)| !keep.spares(document, session));
+            let left = sessions
+                .iter()
+                .filter(|(document, session)| !keep.spares(layout, document, session));
             assert_eq!(left.map(|(_, one)| one.id.full()).collect::<Vec<_>>(), ["b", "c"]);
             let (document, mut dead) = session("g", Some("bo"), 9);
             dead.state = State::Expired;
-            assert!(!keep.spares(&document, &dead));
+            assert!(!keep.spares(layout, &document, &dead));
         }
     }
 

@@ -5,16 +5,17 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use mongodb::options::{ClientOptions, Credential, ServerAddress, Tls};
+use mongodb::options::{ClientOptions, Credential, DatabaseOptions, ServerAddress, Tls};
 use mongodb::{Client, ClientSession};
 
+use super::handle::Handle;
 use super::logical::{Known, LogicalSessions};
 use crate::server::flavour::{Feature, Flavour};
 
 /// A client of the driver, with the sessions that its commands reuse.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub(super) client: Client,
+    pub(super) client: Handle,
     sessions: LogicalSessions,
 }
 
@@ -31,8 +32,8 @@ impl Link {
 
 /// The current client, and a second one while a reply is overdue.
 pub(super) struct Clients {
-    /// What another client of the same login needs.
-    login: Login,
+    /// What another client of the same login needs; `None` for the client of an application.
+    login: Option<Login>,
     /// Creates another client with the same options, apart from the size of its pool.
     make: Arc<Make>,
     /// The maximum size of a pool, if not that of the options.
@@ -84,13 +85,13 @@ impl Clients {
             if flavour.lacks(Feature::RetryableWrites) {
                 options.retry_writes = Some(false);
             }
-            let client = Client::with_options(options)?;
+            let client = Handle::new(Client::with_options(options)?, None);
             Ok(Link { client, sessions: LogicalSessions::new(known.clone()) })
         });
-        Self::made_by(login, make, None)
+        Self::made_by(Some(login), make, None)
     }
 
-    fn made_by(login: Login, make: Arc<Make>, pool: Option<u32>) -> mongodb::error::Result<Self> {
+    fn made_by(login: Option<Login>, make: Arc<Make>, pool: Option<u32>) -> mongodb::error::Result<Self> {
         let current = Mutex::new(Arc::new(make(pool)?));
         Ok(Self { login, make, pool, current, second: Mutex::default() })
     }
@@ -100,8 +101,18 @@ impl Clients {
         Self::made_by(self.login.clone(), self.make.clone(), Some(1))
     }
 
-    pub(super) fn login(&self) -> &Login {
-        &self.login
+    pub(super) fn login(&self) -> Option<&Login> {
+        self.login.as_ref()
+    }
+
+    /// The application's own client. It is never replaced: its pool is the application's.
+    pub(super) fn shared(client: Client, options: DatabaseOptions, known: Known) -> Self {
+        let client = Handle::new(client, Some(options));
+        let link =
+            move || Link { client: client.clone(), sessions: LogicalSessions::new(known.clone()) };
+        let current = Mutex::new(Arc::new(link()));
+        let make: Arc<Make> = Arc::new(move |_| Ok(link()));
+        Self { login: None, make, pool: None, current, second: Mutex::default() }
     }
 
     pub(super) fn current(&self) -> Arc<Link> {

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{DateTime, Document, doc};
+use mongodb::ClientSession;
 use mongodb::action::{Action as _, RunCommand};
 use mongodb::options::SelectionCriteria;
-use mongodb::{Client, ClientSession};
 use tokio_util::sync::CancellationToken;
 
+use super::handle::Handle;
 use super::hello::Hello;
 use super::{ADMIN, Asking, Connection, LONGEST_READ_MS, Servers};
 use crate::error::{Error, Result};
@@ -185,7 +186,7 @@ impl Connection {
             Servers::Primary | Servers::Readable => None,
         };
         let field = field_of_reply(asking.command);
-        let send = |client: Client, mut session: Option<ClientSession>| async move {
+        let send = |client: Handle, mut session: Option<ClientSession>| async move {
             let database = client.database(&database);
             let run = database
                 .run_raw_command(command)

@@ -351,7 +351,7 @@ async fn is_working(
     server: Option<SelectionCriteria>,
     operation: Document,
 ) -> Sign {
-    let Ok(mut session) = link.client.start_session().causal_consistency(false).await else {
+    let Ok(mut session) = link.client.start_session().await else {
         return Sign::Unable;
     };
     let own = doc! { "lsid.id": session.id().get("id") };

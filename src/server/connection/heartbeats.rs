@@ -93,6 +93,15 @@ impl Heartbeats {
         heartbeats
     }
 
+    /// Without heartbeats, which only the application's client gets: the servers that answered it.
+    pub(super) fn of_others(servers: Vec<String>) -> Self {
+        let asked = Asked { set: None, tls: false, authorities: None, with_certificate: false };
+        let heartbeats = Self { asked: Arc::new(asked), seen: Arc::default() };
+        let answered = |name| (name, Server::Answered { set: None, is_member: false });
+        heartbeats.seen().servers.extend(servers.into_iter().map(answered));
+        heartbeats
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bson::Document;
-use mongodb::{Client, ClientSession};
+use mongodb::ClientSession;
+
+use super::handle::Handle;
 
 /// Servers drop idle sessions after 30 minutes; the lowest possible setting is one minute.
 const KEPT: Duration = Duration::from_secs(20);
@@ -40,15 +42,14 @@ impl LogicalSessions {
     }
 
     /// A session for one command, or `None` if the driver should manage its own.
-    pub(super) async fn take(&self, client: &Client) -> Option<ClientSession> {
+    pub(super) async fn take(&self, client: &Handle) -> Option<ClientSession> {
         if !self.known.0.load(Ordering::Relaxed) {
             return None;
         }
         if let Some(session) = self.idle() {
             return Some(session);
         }
-        // Like the driver's implicit sessions, so that commands do not wait for each other.
-        client.start_session().causal_consistency(false).await.ok()
+        client.start_session().await.ok()
     }
 
     /// Keeps a session whose command succeeded. After a failure, the server may still be using it.
