@@ -61,8 +61,10 @@
 //! end in order to keep users logged out. `sessionctl help rights` lists the privileges that each
 //! of these requires.
 //!
-//! With the feature `tower-sessions`, a store also implements the `SessionStore` of tower-sessions:
-//! see `tower_sessions`. With `express-cookie`, users of an Express application are also logged in
+//! With the features `tower-sessions` (0.15) and `tower-sessions-014` (0.14, for axum-login 0.18), a
+//! store also implements the `SessionStore` of tower-sessions, and with `actix-session` that of
+//! actix-session 0.11: see `tower_sessions`, `tower_sessions_014` and `actix_session`. With
+//! `tracing`, each operation is a span. With `express-cookie`, users of an Express application are also logged in
 //! here. [`moving`] describes how to migrate from another store, or share a collection with it.
 //!
 //! The server's clock decides whether a session has expired, never the clock of this process.
@@ -84,10 +86,14 @@ pub mod mongod;
 #[doc = include_str!("app/moving.md")]
 pub mod moving {}
 
+#[cfg(feature = "actix-session")]
+pub use app::actix_session;
 #[cfg(feature = "express-cookie")]
 pub use app::express_cookie;
 #[cfg(feature = "tower-sessions")]
 pub use app::tower_sessions;
+#[cfg(feature = "tower-sessions-014")]
+pub use app::tower_sessions_014;
 #[doc(hidden)]
 pub use model::humanize;
 pub use model::{layout, payload, query, session};

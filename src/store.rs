@@ -6,6 +6,7 @@ mod compare;
 pub(crate) mod encode;
 mod expiry;
 mod ids;
+pub(crate) mod observe;
 mod prefixes;
 mod read;
 pub(crate) mod roundtrip;
@@ -22,5 +23,10 @@ pub use expiry::{DEFAULT_LIFETIME, Expiry};
 pub use ids::{Resolved, Resolver};
 pub use read::{Reading, SortKey};
 pub(crate) use read::{joined, raw_document};
+#[cfg(any(
+    feature = "actix-session",
+    feature = "tower-sessions",
+    feature = "tower-sessions-014"
+))]
 pub(crate) use setting::Mode;
 pub use version::{SetIfUnchanged, Version, Versioned};

@@ -390,8 +390,7 @@ impl Store {
     /// deleted before the error stay deleted.
     pub async fn clear_expired(&self) -> Result<u64> {
         let now = self.primary_now().await?;
-        let (deleted, _) = self.purge_all(Purge::expired(now, now)).await?;
-        Ok(deleted)
+        self.purge_observed("clear_expired", Purge::expired(now, now)).await
     }
 
     /// Deletes the sessions that match `query`, in batches, and returns how many it deleted. This
@@ -423,7 +422,6 @@ impl Store {
         }
         let now = self.primary_now().await?;
         let purge = Purge::new(Selection::new(query, now), Action::Delete);
-        let (deleted, _) = self.purge_all(purge).await?;
-        Ok(deleted)
+        self.purge_observed("destroy_matching", purge).await
     }
 }

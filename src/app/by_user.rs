@@ -10,6 +10,7 @@ use crate::model::query::Query;
 use crate::model::selection::{Except, Keep, Rank, Selection, logs_in};
 use crate::model::session::Session;
 use crate::ops::purge::{Action, Purge, Step};
+use crate::store::observe::in_span;
 use crate::store::{AfterWrite, Reading, Store};
 
 /// How often the sessions of a user are read and deleted again because they changed in between.
@@ -40,6 +41,10 @@ impl Store {
     /// [`Error::Unsupported`] if the layout does not define where the user is. Otherwise if the
     /// command cannot be sent or the server rejects it.
     pub async fn sessions_of(&self, user: &str) -> Result<Vec<UserSession>> {
+        self.observed("sessions_of", self.read_sessions_of(user)).await
+    }
+
+    async fn read_sessions_of(&self, user: &str) -> Result<Vec<UserSession>> {
         let store = self.clone().on_primary();
         let selection = Selection::new(Query::of(user), store.primary_now().await?);
         let mut found = Vec::new();
@@ -71,7 +76,8 @@ impl Store {
     /// As for [`sessions_of`](Self::sessions_of). [`Error::KeepsChanging`] if sessions of the user
     /// changed during every attempt. Sessions deleted before an error stay deleted.
     pub async fn destroy_all_of(&self, user: &str) -> Result<u64> {
-        self.clone().on_primary().destroy_in_task(user, Vec::new()).await
+        let destroyed = self.clone().on_primary().destroy_in_task(user, Vec::new());
+        self.observed("destroy_all_of", destroyed).await
     }
 
     /// Like [`destroy_all_of`](Self::destroy_all_of), except the session with the id `keep`: the
@@ -81,14 +87,17 @@ impl Store {
     /// As for [`destroy_all_of`](Self::destroy_all_of).
     pub async fn destroy_others(&self, user: &str, keep: &str) -> Result<u64> {
         let store = self.clone().on_primary();
-        let kept = store.keys_of(keep).await?;
-        store.destroy_in_task(user, kept).await
+        let destroyed = async {
+            let kept = store.keys_of(keep).await?;
+            store.clone().destroy_in_task(user, kept).await
+        };
+        self.observed("destroy_others", destroyed).await
     }
 
     /// In its own task: a request that is given up, because its browser is gone, still logs out.
     async fn destroy_in_task(self, user: &str, kept: Vec<Key>) -> Result<u64> {
         let user = user.to_owned();
-        let task = tokio::spawn(async move { self.destroy_of(&user, kept).await });
+        let task = tokio::spawn(in_span(async move { self.destroy_of(&user, kept).await }));
         // It panicked, and its message was printed.
         let lost = |_| Err(Error::Unsupported("an internal task panicked".to_owned()));
         task.await.unwrap_or_else(lost)
@@ -117,19 +126,21 @@ impl Store {
     /// session that changes after the read is not deleted, but ranked again.
     pub(super) fn limited_per_user(self, most: u32) -> Self {
         self.after_write(AfterWrite::new(move |store, user| async move {
-            store.clone().on_primary().delete_surplus(&user, most).await
+            store.observed("limit_per_user", store.clone().on_primary().delete_surplus(&user, most)).await?;
+            Ok(())
         }))
     }
 
-    async fn delete_surplus(&self, user: &str, most: u32) -> Result<()> {
+    async fn delete_surplus(self, user: &str, most: u32) -> Result<u64> {
+        let mut deleted = 0;
         for _ in 0..MOST_ROUNDS {
             let keep = Some(Keep::newest(most));
             let selection = Selection::new(Query::of(user), self.primary_now().await?);
             let ranked = self.ranked(Selection { keep, ..selection }).await?;
             if !ranked.keep.as_ref().is_some_and(Keep::has_surplus) {
-                return Ok(());
+                return Ok(deleted);
             }
-            self.delete_selected(ranked).await?;
+            deleted += self.delete_selected(ranked).await?.0;
         }
         Err(Error::KeepsChanging(MOST_ROUNDS))
     }
@@ -138,8 +149,13 @@ impl Store {
         self.purge_all(Purge::new(selection, Action::Delete)).await
     }
 
+    pub(super) async fn purge_observed(&self, name: &'static str, purge: Purge) -> Result<u64> {
+        let purged = async { self.purge_all(purge).await.map(|(deleted, _)| deleted) };
+        self.observed(name, purged).await
+    }
+
     /// How many sessions were deleted, and how many changed before they could be.
-    pub(super) async fn purge_all(&self, purge: Purge) -> Result<(u64, u64)> {
+    async fn purge_all(&self, purge: Purge) -> Result<(u64, u64)> {
         let mut purging = self.purge(purge, CancellationToken::new())?;
         let (mut deleted, mut changed) = (0, 0);
         loop {

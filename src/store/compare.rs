@@ -24,9 +24,8 @@ impl Store {
         &self,
         id: &str,
     ) -> Result<Option<Versioned<T>>> {
-        let Some((session, _)) = self.find_of_live(id, "$$ROOT".into(), true).await? else {
-            return Ok(None);
-        };
+        let found = self.find_of_live(id, "$$ROOT".into(), true);
+        let Some((session, _)) = self.observed("get", found).await? else { return Ok(None) };
         let layout = self.layouts().of(&session);
         let version = Version::of(layout, &session)?;
         let payload = typed(roundtrip::value(layout, &session)?)?;

@@ -15,7 +15,7 @@ use crate::model::payload::{Codec, time};
 use crate::store::expiry::{Expiry, millis};
 
 mod fields;
-#[cfg(feature = "tower-sessions")]
+#[cfg(any(feature = "tower-sessions", feature = "tower-sessions-014"))]
 pub(crate) mod tower;
 
 pub(crate) use fields::unwritable;

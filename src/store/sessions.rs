@@ -52,7 +52,7 @@ impl Store {
 
     /// The whole session `id` if it is not over, and the server's clock.
     pub(crate) async fn find_live(&self, id: &str) -> Result<Option<(RawDocumentBuf, DateTime)>> {
-        self.find_of_live(id, "$$ROOT".into(), false).await
+        self.observed("get", self.find_of_live(id, "$$ROOT".into(), false)).await
     }
 
     /// The result of the expression `part` for the session `id` if it is not over, and the server's
@@ -199,6 +199,10 @@ impl Store {
     /// # Errors
     /// As for [`Store::set`].
     pub async fn touch(&self, id: &str, expiry: Expiry) -> Result<bool> {
+        self.observed("touch", self.touch_if_live(id, expiry)).await
+    }
+
+    async fn touch_if_live(&self, id: &str, expiry: Expiry) -> Result<bool> {
         let (layout, touch, after) = (self.layout(), Touch(expiry), self.touch_after);
         if !after.is_zero() {
             let Some((session, now)) = self.find_expiry(id).await? else { return Ok(false) };
@@ -255,6 +259,10 @@ impl Store {
     /// # Errors
     /// If the server refuses the command or cannot be reached.
     pub async fn destroy(&self, id: &str) -> Result<bool> {
+        self.observed("destroy", self.delete(id)).await
+    }
+
+    async fn delete(&self, id: &str) -> Result<bool> {
         let query = self.named(id);
         if self.layout().id.path != "_id" {
             // Without a unique index, there may be two.
@@ -284,7 +292,7 @@ impl Store {
     /// # Errors
     /// If the server refuses the command or cannot be reached.
     pub async fn clear(&self) -> Result<u64> {
-        self.delete_all(self.layouts.membership()).await
+        self.observed("clear", self.delete_all(self.layouts.membership())).await
     }
 
     async fn delete_all(&self, query: Document) -> Result<u64> {
@@ -302,6 +310,10 @@ impl Store {
     /// # Errors
     /// If the server refuses the command or cannot be reached, or if a payload does not decode into `T`.
     pub async fn all<T: DeserializeOwned>(&self) -> Result<Vec<(SessionId, T)>> {
+        self.observed("all", self.read_all()).await
+    }
+
+    async fn read_all<T: DeserializeOwned>(&self) -> Result<Vec<(SessionId, T)>> {
         let now = self.now().await?;
         let mut batches = self.read(self.not_over(now), &Reading::default()).await?;
         let mut all = Vec::new();
@@ -321,8 +333,8 @@ impl Store {
     /// # Errors
     /// If the server refuses the command or cannot be reached.
     pub async fn length(&self) -> Result<u64> {
-        let now = self.now().await?;
-        self.count(self.not_over(now)).await
+        let counted = async { self.count(self.not_over(self.now().await?)).await };
+        self.observed("length", counted).await
     }
 
     fn not_over(&self, now: DateTime) -> Document {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::collection::Store;
 use super::encode::{Content, Whole};
 use super::expiry::Expiry;
+use super::observe::{Outcome, in_span};
 use super::version::Version;
 use crate::error::{Error, Result};
 use crate::model::filter::{all, any};
@@ -29,7 +30,14 @@ pub(crate) enum Mode {
     /// The session, new or not.
     Any,
     /// An existing one, even if it is over.
-    #[cfg_attr(not(feature = "tower-sessions"), expect(dead_code, reason = "for frameworks"))]
+    #[cfg_attr(
+        not(any(
+            feature = "actix-session",
+            feature = "tower-sessions",
+            feature = "tower-sessions-014"
+        )),
+        expect(dead_code, reason = "only their stores save like this")
+    )]
     Existing,
     /// One that is not over.
     Live,
@@ -39,12 +47,30 @@ pub(crate) enum Mode {
     New,
 }
 
+impl Mode {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Any => "set",
+            Self::Existing => "save",
+            Self::Live => "set_existing",
+            Self::Unchanged(_) => "set_if_unchanged",
+            Self::New => "set_new",
+        }
+    }
+}
+
 /// The result of a write.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Put {
     pub(super) matched: bool,
     pub(super) modified: bool,
     pub(crate) inserted: bool,
+}
+
+impl Outcome for Put {
+    fn sessions(&self) -> u64 {
+        u64::from(self.matched || self.inserted)
+    }
 }
 
 impl Store {
@@ -87,6 +113,10 @@ impl Store {
     /// Writes a session. If the store limits the sessions of each user, this includes the deletion
     /// of the surplus.
     pub(crate) async fn put(&self, whole: Whole<'_>, mode: Mode) -> Result<Put> {
+        self.observed(mode.name(), self.put_within_limit(whole, mode)).await
+    }
+
+    async fn put_within_limit(&self, whole: Whole<'_>, mode: Mode) -> Result<Put> {
         let after = self.after_write.as_ref();
         let Some((after, user)) = after.and_then(|after| Some((after, whole.user(self.layout())?)))
         else {
@@ -94,14 +124,14 @@ impl Store {
         };
         let (store, after, whole) = (self.clone(), after.clone(), whole.into_owned());
         // In its own task: if the request is given up after the write, the rest still follows.
-        let task = tokio::spawn(async move {
+        let task = tokio::spawn(in_span(async move {
             let is_new = matches!(mode, Mode::New);
             let done = store.put_alone(whole, mode).await?;
             if done.inserted || (done.matched && !is_new) {
                 after.run(store, user).await?;
             }
             Ok(done)
-        });
+        }));
         // It panicked, and its message was printed.
         let lost = |_| Err(Error::Unsupported("an internal task panicked".to_owned()));
         task.await.unwrap_or_else(lost)

@@ -39,6 +39,7 @@ mod express;
 mod faults;
 mod fix;
 mod follow;
+mod frameworks;
 mod help;
 mod hold;
 mod index;

@@ -21,6 +21,7 @@ mod options;
 mod payloads;
 mod racing;
 mod touching;
+mod traced;
 mod versions;
 
 const ID: &str = "PCsaD56NfGtaTx59C5w6Lw";

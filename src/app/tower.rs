@@ -1,0 +1,199 @@
+//! The store as `SessionStore` of tower-sessions, for each version of tower-sessions-core: their
+//! traits are the same, but different ones for the compiler.
+
+use std::collections::HashMap;
+
+use bson::DateTime;
+use serde_json::Value;
+use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
+
+use crate::app::builder::StoreBuilder;
+use crate::model::layout::Layout;
+use crate::model::payload::msgpack::TowerExpiry;
+use crate::ops::sweep::{Event, Pass};
+use crate::store::encode::{Content, Whole, is_tower, tower_record};
+use crate::store::{Expiry, Mode, Store};
+
+/// How many ids `create` tries. Ids have 128 random bits and never collide; if all are refused, the
+/// cause is another unique index.
+pub(super) const MOST_IDS: u32 = 8;
+
+/// A builder with the options of tower-sessions-mongodb-store: its layout, and its collection
+/// `sessions`.
+pub fn builder() -> StoreBuilder {
+    Store::builder().layout("tower-sessions")
+}
+
+/// The document to write for a record: its id as text and as a number, its data and its expiry.
+pub(super) fn whole<'a>(
+    layout: &Layout,
+    (id, number): (&'a str, i128),
+    data: &HashMap<String, Value>,
+    expiry: OffsetDateTime,
+) -> Whole<'a> {
+    let unix_nanos = expiry.unix_timestamp_nanos();
+    let payload = match is_tower(layout) {
+        true => {
+            let ahead = expiry.offset().whole_seconds();
+            Content::Encoded(tower_record(number, data, TowerExpiry { unix_nanos, ahead }))
+        }
+        false => {
+            let data = data.iter().map(|(key, value)| (key.clone(), value.clone()));
+            Content::Value(Value::Object(data.collect()))
+        }
+    };
+    let millis = i64::try_from(unix_nanos / 1_000_000).unwrap_or(i64::MAX);
+    Whole { id: id.into(), payload, expiry: Expiry::At(DateTime::from_millis(millis)) }
+}
+
+/// Which sessions `save` writes.
+pub(super) fn saved(store: &Store) -> Mode {
+    // No upsert: it would resurrect a session that a logout deleted during the request.
+    if store.save_only_live { Mode::Live } else { Mode::Existing }
+}
+
+/// The expiry of the document. The payload's expiry is used for its nanoseconds, unless another
+/// tool changed the document's.
+pub(super) fn expiry_date(expires: Option<DateTime>, in_payload: Option<i128>) -> OffsetDateTime {
+    let last = PrimitiveDateTime::MAX.assume_offset(UtcOffset::UTC);
+    let Some(expires) = expires.map(DateTime::timestamp_millis) else { return last };
+    let nanos = match in_payload {
+        Some(nanos) if nanos / 1_000_000 == i128::from(expires) => nanos,
+        _ => i128::from(expires) * 1_000_000,
+    };
+    OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(last)
+}
+
+pub(super) fn log(event: Event) {
+    match event {
+        Event::Passed(Pass { namespace, deleted, error: None, .. }) => {
+            tracing::info!(namespace, deleted, "deleted expired sessions");
+        }
+        Event::Passed(Pass { namespace, deleted, error: Some(error), .. }) => {
+            tracing::warn!(namespace, deleted, %error, "deleted some of the expired sessions");
+        }
+        Event::Away { error, .. } => {
+            tracing::warn!(%error, "could not delete expired sessions yet");
+        }
+        Event::Failed { error, .. } => {
+            tracing::error!(%error, "could not delete expired sessions");
+        }
+        _ => {}
+    }
+}
+
+/// Implements the traits of one version of tower-sessions-core.
+macro_rules! implement {
+    ($core:ident) => {
+        use std::time::Duration;
+
+        use async_trait::async_trait;
+        use $core::session::{Id, Record};
+        use $core::session_store::{Error, Result};
+        use $core::{ExpiredDeletion, SessionStore};
+
+        use crate::app::tower::{MOST_IDS, expiry_date, log, saved, whole};
+        use crate::error;
+        use crate::ops::sweep::Sweep;
+        use crate::store::encode::{Whole, tower};
+        use crate::store::{Mode, Store};
+
+        fn of<'a>(store: &Store, id: &'a str, record: &Record) -> Whole<'a> {
+            whole(store.layout(), (id, record.id.0), &record.data, record.expiry_date)
+        }
+
+        #[async_trait]
+        impl SessionStore for Store {
+            /// Creates a session. If the id is taken, generates another and stores it in `record`.
+            ///
+            /// # Errors
+            /// `Backend` if a command cannot be sent or the server rejects it. `Encode` if the layout
+            /// cannot represent the record.
+            async fn create(&self, record: &mut Record) -> Result<()> {
+                for _ in 0..MOST_IDS {
+                    let id = record.id.to_string();
+                    if self.put(of(self, &id, record), Mode::New).await?.inserted {
+                        return Ok(());
+                    }
+                    // Overwriting would give the session of one visitor to another.
+                    record.id = Id::default();
+                }
+                Err(Error::Backend("the server accepts no new session id".to_owned()))
+            }
+
+            /// Overwrites an existing session, in one round trip. Does nothing if the session was
+            /// deleted.
+            ///
+            /// # Errors
+            /// As for `create`.
+            async fn save(&self, record: &Record) -> Result<()> {
+                let id = record.id.to_string();
+                self.put(of(self, &id, record), saved(self)).await?;
+                Ok(())
+            }
+
+            /// The session, if it has not expired by the server's clock, in one round trip. A session
+            /// that never expires gets the end of the year 9999 as its expiry.
+            ///
+            /// # Errors
+            /// `Backend` if a command cannot be sent or the server rejects it. `Decode` if the payload
+            /// cannot be decoded.
+            async fn load(&self, id: &Id) -> Result<Option<Record>> {
+                let Some((session, now)) = self.find_live(&id.to_string()).await? else {
+                    return Ok(None);
+                };
+                let (_, expires) = self.layout().state_at(&session, now);
+                let (data, nanos) = tower::data(self.layout(), &session)?;
+                Ok(Some(Record {
+                    id: *id,
+                    data: data.into_iter().collect(),
+                    expiry_date: expiry_date(expires, nanos),
+                }))
+            }
+
+            /// Deletes the session, and waits until a majority has confirmed it.
+            ///
+            /// # Errors
+            /// `Backend` if a command cannot be sent or the server rejects it.
+            async fn delete(&self, id: &Id) -> Result<()> {
+                self.destroy(&id.to_string()).await?;
+                Ok(())
+            }
+        }
+
+        #[async_trait]
+        impl ExpiredDeletion for Store {
+            /// [`Store::clear_expired`], without its count.
+            ///
+            /// # Errors
+            /// `Backend` if a command cannot be sent or the server rejects it.
+            async fn delete_expired(&self) -> Result<()> {
+                self.clear_expired().await?;
+                Ok(())
+            }
+
+            /// Deletes expired sessions now and then every `period`, forever. If the server is
+            /// unreachable it waits, and after any other error it retries a period (at least half a
+            /// second) later. Counts and errors are logged with `tracing`. If this future is dropped or
+            /// its task aborted, the current batch is still finished.
+            ///
+            /// # Errors
+            /// Never: it does not return.
+            async fn continuously_delete_expired(self, period: Duration) -> Result<()> {
+                let _guard = self.sweep(Sweep { interval: period, ..Sweep::default() }, log);
+                std::future::pending().await
+            }
+        }
+
+        impl From<error::Error> for Error {
+            fn from(error: error::Error) -> Self {
+                match error {
+                    error::Error::Document(_) => Self::Decode(error.to_string()),
+                    error::Error::Unsupported(_) => Self::Encode(error.to_string()),
+                    error => Self::Backend(error.to_string()),
+                }
+            }
+        }
+    };
+}
+pub(super) use implement;

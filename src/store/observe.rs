@@ -1,0 +1,82 @@
+//! What an application sees of each operation with the feature `tracing`: a span `session` with the
+//! operation and the namespace, and in it an event with the duration and the outcome. Neither has an
+//! id, a user or a payload.
+
+use crate::error::Result;
+use crate::store::collection::Store;
+
+/// How many sessions an operation found or changed.
+pub(crate) trait Outcome {
+    fn sessions(&self) -> u64;
+}
+
+impl Outcome for bool {
+    fn sessions(&self) -> u64 {
+        u64::from(*self)
+    }
+}
+
+impl Outcome for u64 {
+    fn sessions(&self) -> u64 {
+        *self
+    }
+}
+
+impl<T> Outcome for Option<T> {
+    fn sessions(&self) -> u64 {
+        u64::from(self.is_some())
+    }
+}
+
+impl<T> Outcome for Vec<T> {
+    fn sessions(&self) -> u64 {
+        self.len() as u64
+    }
+}
+
+impl Store {
+    /// Waits for an operation, and reports it.
+    #[cfg(feature = "tracing")]
+    pub(crate) async fn observed<T: Outcome>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        use tracing::Instrument as _;
+
+        let span = tracing::info_span!("session", operation, namespace = self.namespace());
+        let observed = async {
+            let began = std::time::Instant::now();
+            let done = work.await;
+            let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            match &done {
+                Ok(done) => tracing::debug!(milliseconds, sessions = done.sessions(), "done"),
+                Err(error) => tracing::warn!(milliseconds, %error, "failed"),
+            }
+            done
+        };
+        observed.instrument(span).await
+    }
+
+    /// Waits for an operation.
+    #[cfg(not(feature = "tracing"))]
+    pub(crate) async fn observed<T: Outcome>(
+        &self,
+        _: &'static str,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        work.await
+    }
+}
+
+/// The same future, in the current span, for a task of its own.
+#[cfg(feature = "tracing")]
+pub(crate) fn in_span<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    tracing::Instrument::in_current_span(work)
+}
+
+/// The same future.
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn in_span<F: Future>(work: F) -> F {
+    work
+}

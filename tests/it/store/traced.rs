@@ -1,0 +1,121 @@
+//! What an application sees of the operations with the feature `tracing`, and what it never sees.
+
+use std::fmt::{Debug, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bson::doc;
+use serde_json::{Value, json};
+use sessionctl::Store;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
+
+use super::{HOUR, ID, OTHER};
+use crate::support::{Db, at};
+
+/// Writes each span and event as a line.
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<String>>>, Arc<AtomicU64>);
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if field.name() != "milliseconds" {
+            write!(self.0, " {field}={value:?}").unwrap();
+        }
+    }
+}
+
+impl Subscriber for Captured {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("sessionctl")
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut line = Line(format!("span {}", span.metadata().name()));
+        span.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+        Id::from_u64(1 + self.1.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(format!("{}", event.metadata().level()));
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn each_operation_is_a_span_with_its_outcome_and_without_ids_users_and_payloads() {
+    let db = Db::new();
+    let builder = Store::builder().uri(&db.uri).database(&db.name).collection("sessions");
+    let builder = builder.user_path("user").limit_per_user(1);
+    let (store, _) = db.runtime.block_on(builder.open()).unwrap();
+    let payload = json!({ "user": "asa-the-user", "card": "4111-secret" });
+    let captured = Captured::default();
+    tracing::dispatcher::with_default(&Dispatch::new(captured.clone()), || {
+        db.runtime.block_on(async {
+            store.set(ID, &payload, HOUR).await.unwrap();
+            assert!(store.set_existing(ID, &payload, HOUR).await.unwrap());
+            assert!(!store.set_new(ID, &payload, HOUR).await.unwrap());
+            store.get::<Value>(ID).await.unwrap().unwrap();
+            assert!(store.get::<Value>(OTHER).await.unwrap().is_none());
+            assert!(store.touch(ID, HOUR).await.unwrap());
+            assert_eq!(store.length().await.unwrap(), 1);
+            assert_eq!(store.sessions_of("asa-the-user").await.unwrap().len(), 1);
+            assert_eq!(store.destroy_others("asa-the-user", ID).await.unwrap(), 0);
+            assert_eq!(store.destroy_all_of("asa-the-user").await.unwrap(), 1);
+            assert!(!store.destroy(ID).await.unwrap());
+            assert_eq!(store.clear_expired().await.unwrap(), 0);
+        });
+    });
+    let lines = captured.0.lock().unwrap().clone();
+    let namespace = format!("namespace=\"{}.sessions\"", db.name);
+    let operations = [
+        ("set", 1), ("set_existing", 1), ("set_new", 1), ("get", 1), ("get", 0), ("touch", 1),
+        ("length", 1), ("sessions_of", 1), ("destroy_others", 0), ("destroy_all_of", 1),
+        ("destroy", 0), ("clear_expired", 0),
+    ];
+    let mut seen = lines.iter();
+    for (operation, sessions) in operations {
+        let span = format!("span session operation=\"{operation}\" {namespace}");
+        assert!(seen.any(|line| *line == span), "{span} in {lines:#?}");
+        let done = format!("DEBUG message=done sessions={sessions}");
+        let mut rest = seen.clone();
+        assert!(rest.any(|line| *line == done), "{operation} {done} in {lines:#?}");
+    }
+    for secret in [ID, &ID[..6], OTHER, "asa", "4111", "card"] {
+        assert!(!lines.iter().any(|line| line.contains(secret)), "{secret} in {lines:#?}");
+    }
+}
+
+#[test]
+fn an_operation_that_fails_is_a_warning_with_the_cause() {
+    let db = Db::new();
+    let store = db.store("connect-mongo-json");
+    db.insert("sessions", [doc! { "_id": ID, "session": "{secret", "expires": at(60) }]);
+    let failing = doc! { "failCommands": ["update", "find"], "errorCode": 13 };
+    let _held = db.fail_commands("alwaysOn", failing);
+    let captured = Captured::default();
+    tracing::dispatcher::with_default(&Dispatch::new(captured.clone()), || {
+        db.runtime.block_on(async {
+            store.get::<Value>(ID).await.unwrap_err();
+            store.touch(ID, HOUR).await.unwrap_err();
+        });
+    });
+    let lines = captured.0.lock().unwrap().clone();
+    let warnings: Vec<_> = lines.iter().filter(|line| line.starts_with(Level::WARN.as_str())).collect();
+    assert_eq!(warnings.len(), 2, "{lines:?}");
+    assert!(warnings.iter().all(|line| line.contains("not authorized")), "{warnings:?}");
+    assert!(!lines.iter().any(|line| line.contains(ID) || line.contains("secret")), "{lines:?}");
+}
