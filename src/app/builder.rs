@@ -10,10 +10,14 @@ use crate::error::{Error, Result};
 use crate::model::layout::{Layout, UserPlace};
 use crate::model::query::Query;
 use crate::model::selection::Selection;
+use crate::ops::collections::Purpose;
 use crate::ops::purge::{Action, Purge};
 use crate::ops::sweep::{ClearInterval, Event, Sweep};
 use crate::server::connection::Connection;
 use crate::store::Store;
+
+/// How many documents are looked at to find out whether they have the layout.
+const LOOKED_AT: i64 = 100;
 
 /// How the server is reached.
 #[derive(Clone)]
@@ -148,9 +152,9 @@ impl StoreBuilder {
         self
     }
 
-    /// The layout, by name. Default: `express-mongodb-1`. It must be the layout of the sessions in
-    /// the collection. This is not checked here; `sessionctl collections` reports it. Sessions can
-    /// be written if the payload is JSON or a document, and in the layout of tower-sessions.
+    /// The layout, by name. Default: `express-mongodb-1`. [`open`](Self::open) refuses a collection
+    /// whose documents have another layout; `sessionctl collections` reports which. Sessions can be
+    /// written if the payload is JSON or a document, and in the layout of tower-sessions.
     #[must_use]
     pub fn layout(mut self, layout: &str) -> Self {
         layout.clone_into(&mut self.layout);
@@ -246,29 +250,22 @@ impl StoreBuilder {
         self
     }
 
-    /// Opens the store. Also returns the guard of its clear interval, if it has one: dropping the
+    /// Opens the store: looks at the collection, and creates the indexes that were requested. Also returns the guard of its clear interval, if it has one: dropping the
     /// guard stops the purging.
     ///
     /// # Errors
-    /// [`Error::Uri`] if the connection string is invalid, [`Error::UnfitClient`] if the options of the
-    /// client are not right for sessions, [`Error::UnknownLayout`] if the layout
-    /// does not exist, [`Error::Driver`] if the name in a `mongodb+srv` string cannot be looked up, and
-    /// [`Error::Needs`] if the lifetime of a session is unknown (see [`StoreBuilder::lifetime`]).
-    /// [`Error::Unsupported`] if a path of [`user_path`](Self::user_path) is invalid, if no index can
-    /// find the user of a session, or if users are to be limited to no session at all, or although the
-    /// layout does not define where the user is. The
-    /// server is contacted only to read or create indexes; if that fails, as for
-    /// [`Store::install_indexes`].
+    /// [`Error::Misnamed`] if the collection has documents, but none of the sampled ones has the
+    /// layout. [`Error::UnfitClient`] if the options of the client are not right for sessions.
+    /// [`Error::Needs`] if the lifetime of a session is unknown (see
+    /// [`lifetime`](Self::lifetime)). [`Error::UnknownLayout`] if the layout does not exist.
+    /// [`Error::Unsupported`] if the user of a session cannot be found as requested: a path of
+    /// [`user_path`](Self::user_path) is invalid, no index can find it, or the layout does not define
+    /// where it is. [`Error::Uri`] if the connection string is invalid. Otherwise if the server cannot
+    /// be reached or rejects a command, and as for [`Store::install_indexes`].
     pub async fn open(self) -> Result<(Store, Option<ClearInterval>)> {
-        let mut layout = self.chosen_layout()?.resolved(self.lifetime, &[]);
+        let layout = self.chosen_layout()?;
         let connection = self.connection().await?;
-        if layout.lacks_lifetime() {
-            let indexes = connection.indexes(&self.collection).await?.unwrap_or_default();
-            layout = layout.resolved(None, &indexes);
-            if layout.lacks_lifetime() {
-                return Err(layout.needs_lifetime());
-            }
-        }
+        let layout = self.found_layout(&connection, layout).await?;
         let mut store = connection
             .store(&self.collection, layout)
             .touch_after(self.touch_after)
@@ -285,6 +282,24 @@ impl StoreBuilder {
         }
         let guard = self.clear_interval.map(|interval| store.clear_interval(interval));
         Ok((store, guard))
+    }
+
+    /// The layout, with the lifetime that the indexes may have. Refuses documents of another layout.
+    async fn found_layout(&self, connection: &Connection, layout: Layout) -> Result<Layout> {
+        let indexes = match connection.indexes(&self.collection).await {
+            Ok(indexes) => indexes.unwrap_or_default(),
+            // A login that may not list the indexes may still read the sessions.
+            Err(Error::Unauthorized { .. }) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let layout = layout.resolved(self.lifetime, &indexes);
+        let sample =
+            connection.sample_with(&self.collection, indexes, Purpose::Changing, LOOKED_AT).await?;
+        sample.allows(&layout.clone().into())?;
+        match layout.lacks_lifetime() {
+            true => Err(layout.needs_lifetime()),
+            false => Ok(layout),
+        }
     }
 
     async fn connection(&self) -> Result<Connection> {

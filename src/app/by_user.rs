@@ -126,7 +126,8 @@ impl Store {
     /// session that changes after the read is not deleted, but ranked again.
     pub(super) fn limited_per_user(self, most: u32) -> Self {
         self.after_write(AfterWrite::new(move |store, user| async move {
-            store.observed("limit_per_user", store.clone().on_primary().delete_surplus(&user, most)).await?;
+            let deleting = store.clone().on_primary().delete_surplus(&user, most);
+            store.observed("limit_per_user", deleting).await?;
             Ok(())
         }))
     }

@@ -160,7 +160,8 @@ impl Connection {
     /// A connection to the replica set of a shard, with the same login.
     pub(in crate::server) fn to_set(&self, name: &str, hosts: Vec<ServerAddress>) -> Result<Self> {
         let Some(login) = self.clients.login() else {
-            let why = "the client of the application does not reveal the login that the shards need";
+            let why =
+                "the client of the application does not reveal the login that the shards need";
             return Err(Error::Unsupported(why.to_owned()));
         };
         let mut options = login.to_set(name, hosts);

@@ -100,7 +100,8 @@ fn an_actix_application_logs_in_and_out_and_out_everywhere() {
         let store = open(&db, layout);
         with_app(&store, |asks| {
             let mut cookies: [Option<Cookie<'static>>; 3] = [const { None }; 3];
-            let user = |cookie: &mut Option<Cookie<'static>>| asks(cookie, TestRequest::get().uri("/")).1;
+            let user =
+                |cookie: &mut Option<Cookie<'static>>| asks(cookie, TestRequest::get().uri("/")).1;
             let [first, second, other] = &mut cookies;
             assert_eq!(user(first), "", "{layout}");
             for (cookie, name) in [(&mut *first, "asa"), (second, "asa"), (other, "bo")] {

@@ -3,12 +3,12 @@
 
 use std::convert::Infallible;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Form, State};
 use axum::http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use axum::http::{Request, StatusCode};
 use axum::routing::{get, post};
-use axum::Router;
 use axum_login::tower_sessions::cookie::time::Duration;
 use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
 use axum_login::{AuthManagerLayerBuilder, AuthSession, AuthUser, AuthnBackend};
@@ -151,7 +151,8 @@ fn in_both_layouts(test: impl Fn(&Db, Router, &str)) {
             _ => Store::builder().layout(layout).user_path("auth.user_id").user_index(true),
         };
         let builder = builder.uri(&db.uri).database(&db.name).collection("sessions");
-        let (store, _) = db.runtime.block_on(builder.ttl_index(true).limit_per_user(4).open()).unwrap();
+        let (store, _) =
+            db.runtime.block_on(builder.ttl_index(true).limit_per_user(4).open()).unwrap();
         let key = (layout != "tower-sessions").then_some("auth");
         test(&db, app(store, key), layout);
     }

@@ -69,12 +69,17 @@ fn who_logs_in_during_a_step_down_is_logged_in_afterwards() {
                     cookies.borrow_mut().extend(done.then_some(cookie));
                     done
                 };
-                let me = |at: usize| asks(&mut cookies.borrow_mut()[at], TestRequest::get().uri("/")).1;
+                let me =
+                    |at: usize| asks(&mut cookies.borrow_mut()[at], TestRequest::get().uri("/")).1;
                 failed = log_in_until(&ends, log_in, me);
             });
             failed
         });
-        becomes("both log in", || began.each_ref().map(|it| it.load(Ordering::Relaxed)), |it| *it == [true; 2]);
+        becomes(
+            "both log in",
+            || began.each_ref().map(|it| it.load(Ordering::Relaxed)),
+            |it| *it == [true; 2],
+        );
         set.step_down();
         ends.store(true, Ordering::Relaxed);
         let failed = [axum.join().unwrap(), actix.join().unwrap()];

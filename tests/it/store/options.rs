@@ -40,14 +40,39 @@ fn the_indexes_are_made_at_once_with_the_names_and_options_of_the_layouts_store(
 }
 
 #[test]
-fn without_being_asked_for_no_index_is_made_and_no_server_is_asked() {
+fn without_being_asked_for_no_index_is_made_and_without_a_server_nothing_is_opened() {
     let db = Db::new();
     db.runtime.block_on(builder(&db, "express-mongodb-1").open()).unwrap();
     assert!(db.collections().is_empty());
     let nowhere = Store::builder().uri("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100");
-    db.runtime.block_on(nowhere.clone().open()).unwrap();
-    let asked = db.runtime.block_on(nowhere.ttl_index(true).open());
-    assert!(matches!(asked, Err(Error::Unreachable { .. })));
+    let asked = db.runtime.block_on(nowhere.open());
+    assert!(matches!(asked, Err(Error::Unreachable { .. })), "{asked:?}");
+}
+
+#[test]
+fn a_collection_of_another_layout_is_refused_before_anything_is_changed() {
+    for (layout, id, _) in LAYOUTS {
+        let db = Db::new();
+        let documents = (0..5).map(|n| session(layout, &format!("{n:022}"), at(600)));
+        db.insert("mysession", documents);
+        for (other, ..) in LAYOUTS {
+            let opened = db.runtime.block_on(builder(&db, other).ttl_index(true).open());
+            // These two have the same fields, with one type or the other.
+            if other == layout {
+                db.run(doc! { "dropIndexes": "mysession", "index": "*" });
+                opened.unwrap();
+                continue;
+            }
+            let refused = opened.map(|(store, _)| store.namespace());
+            assert!(matches!(refused, Err(Error::Misnamed { .. })), "{layout} {other} {refused:?}");
+            assert!(db.indexes("mysession").is_empty(), "{layout} {other}");
+        }
+        assert_eq!(db.count("mysession", doc! { id: { "$exists": true } }), 5);
+        // A site that is partly of another framework.
+        let beside = session("express-mongodb-1", "beside", at(600));
+        db.insert("mysession", [beside]);
+        db.runtime.block_on(builder(&db, layout).open()).unwrap();
+    }
 }
 
 #[test]

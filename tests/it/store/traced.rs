@@ -82,9 +82,18 @@ fn each_operation_is_a_span_with_its_outcome_and_without_ids_users_and_payloads(
     let lines = captured.0.lock().unwrap().clone();
     let namespace = format!("namespace=\"{}.sessions\"", db.name);
     let operations = [
-        ("set", 1), ("set_existing", 1), ("set_new", 1), ("get", 1), ("get", 0), ("touch", 1),
-        ("length", 1), ("sessions_of", 1), ("destroy_others", 0), ("destroy_all_of", 1),
-        ("destroy", 0), ("clear_expired", 0),
+        ("set", 1),
+        ("set_existing", 1),
+        ("set_new", 1),
+        ("get", 1),
+        ("get", 0),
+        ("touch", 1),
+        ("length", 1),
+        ("sessions_of", 1),
+        ("destroy_others", 0),
+        ("destroy_all_of", 1),
+        ("destroy", 0),
+        ("clear_expired", 0),
     ];
     let mut seen = lines.iter();
     for (operation, sessions) in operations {
@@ -114,7 +123,8 @@ fn an_operation_that_fails_is_a_warning_with_the_cause() {
         });
     });
     let lines = captured.0.lock().unwrap().clone();
-    let warnings: Vec<_> = lines.iter().filter(|line| line.starts_with(Level::WARN.as_str())).collect();
+    let warnings: Vec<_> =
+        lines.iter().filter(|line| line.starts_with(Level::WARN.as_str())).collect();
     assert_eq!(warnings.len(), 2, "{lines:?}");
     assert!(warnings.iter().all(|line| line.contains("not authorized")), "{warnings:?}");
     assert!(!lines.iter().any(|line| line.contains(ID) || line.contains("secret")), "{lines:?}");
