@@ -39,30 +39,47 @@ impl fmt::Debug for Source {
 }
 
 /// The database of a store: a name, or a [`mongodb::Database`] of the application.
-#[derive(Debug, Clone)]
-pub struct StoreDatabase(Result<String, Database>);
+#[derive(Clone)]
+pub struct StoreDatabase(DatabaseSource);
+
+#[derive(Clone)]
+enum DatabaseSource {
+    Name(String),
+    Handle(Database),
+}
+
+/// The name alone: a handle knows the login of its client.
+impl fmt::Debug for StoreDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match &self.0 {
+            DatabaseSource::Name(name) => name,
+            DatabaseSource::Handle(database) => database.name(),
+        };
+        f.debug_tuple("StoreDatabase").field(&name).finish()
+    }
+}
 
 impl From<&str> for StoreDatabase {
     fn from(name: &str) -> Self {
-        Self(Ok(name.to_owned()))
+        Self(DatabaseSource::Name(name.to_owned()))
     }
 }
 
 impl From<&String> for StoreDatabase {
     fn from(name: &String) -> Self {
-        Self(Ok(name.clone()))
+        name.as_str().into()
     }
 }
 
 impl From<String> for StoreDatabase {
     fn from(name: String) -> Self {
-        Self(Ok(name))
+        Self(DatabaseSource::Name(name))
     }
 }
 
 impl From<Database> for StoreDatabase {
     fn from(database: Database) -> Self {
-        Self(Err(database))
+        Self(DatabaseSource::Handle(database))
     }
 }
 
@@ -136,8 +153,8 @@ impl StoreBuilder {
     #[must_use]
     pub fn database(mut self, database: impl Into<StoreDatabase>) -> Self {
         match database.into().0 {
-            Ok(name) => self.database = Some(name),
-            Err(database) => {
+            DatabaseSource::Name(name) => self.database = Some(name),
+            DatabaseSource::Handle(database) => {
                 self.database = Some(database.name().to_owned());
                 self.source = Source::Database(database);
             }

@@ -7,6 +7,7 @@ use crate::store::collection::Store;
 
 /// How many sessions an operation found or changed.
 pub(crate) trait Outcome {
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "only spans report it"))]
     fn sessions(&self) -> u64;
 }
 

@@ -259,10 +259,10 @@ impl Store {
     /// # Errors
     /// If the server refuses the command or cannot be reached.
     pub async fn destroy(&self, id: &str) -> Result<bool> {
-        self.observed("destroy", self.delete(id)).await
+        self.observed("destroy", self.destroy_one(id)).await
     }
 
-    async fn delete(&self, id: &str) -> Result<bool> {
+    async fn destroy_one(&self, id: &str) -> Result<bool> {
         let query = self.named(id);
         if self.layout().id.path != "_id" {
             // Without a unique index, there may be two.

@@ -104,7 +104,8 @@ fn an_actix_application_logs_in_and_out_and_out_everywhere() {
                 |cookie: &mut Option<Cookie<'static>>| asks(cookie, TestRequest::get().uri("/")).1;
             let [first, second, other] = &mut cookies;
             assert_eq!(user(first), "", "{layout}");
-            for (cookie, name) in [(&mut *first, "asa"), (second, "asa"), (other, "bo")] {
+            for (cookie, name) in [(&mut *first, "asa"), (&mut *second, "asa"), (&mut *other, "bo")]
+            {
                 assert_eq!(asks(cookie, login_of(name)).0, 200, "{layout}");
                 assert_eq!(user(cookie), name, "{layout}");
             }
@@ -115,7 +116,7 @@ fn an_actix_application_logs_in_and_out_and_out_everywhere() {
             assert_eq!(user(&mut before), "", "{layout}: with the old cookie");
             asks(first, login_of("asa"));
             asks(first, TestRequest::post().uri("/logout-everywhere"));
-            for (cookie, name) in [(first, ""), (second, ""), (other, "bo")] {
+            for (cookie, name) in [(&mut *first, ""), (&mut *second, ""), (&mut *other, "bo")] {
                 assert_eq!(user(cookie), name, "{layout}");
             }
             assert_eq!(db.count("sessions", doc! {}), 1, "{layout}");

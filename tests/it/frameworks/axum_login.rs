@@ -9,12 +9,12 @@ use axum::extract::{Form, State};
 use axum::http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use axum::http::{Request, StatusCode};
 use axum::routing::{get, post};
-use axum_login::tower_sessions::cookie::time::Duration;
 use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
 use axum_login::{AuthManagerLayerBuilder, AuthSession, AuthUser, AuthnBackend};
 use bson::doc;
 use serde::Deserialize;
 use sessionctl::{Store, StoreBuilder, tower_sessions_014};
+use time::Duration;
 use tower::ServiceExt as _;
 
 use crate::support::Db;
@@ -165,7 +165,7 @@ fn axum_login_logs_in_and_out_and_out_everywhere() {
         let [first, second, other] = &mut browsers;
         assert_eq!(first.me(), "", "{layout}");
         assert_eq!(db.count("sessions", doc! {}), 0, "{layout}");
-        for (browser, user) in [(&mut *first, "asa"), (second, "asa"), (other, "bo")] {
+        for (browser, user) in [(&mut *first, "asa"), (&mut *second, "asa"), (&mut *other, "bo")] {
             assert_eq!(browser.log_in(user), 200, "{layout}");
             assert_eq!(browser.me(), user, "{layout}");
         }
@@ -181,7 +181,7 @@ fn axum_login_logs_in_and_out_and_out_everywhere() {
         let stolen = second.cookie.clone();
         assert_eq!(first.sends("POST", "/logout-everywhere", "").0, 200, "{layout}");
         second.cookie = stolen;
-        for (browser, user) in [(&mut *first, ""), (second, ""), (other, "bo")] {
+        for (browser, user) in [(&mut *first, ""), (&mut *second, ""), (&mut *other, "bo")] {
             assert_eq!(browser.me(), user, "{layout}");
         }
         assert_eq!(db.count("sessions", doc! {}), 1, "{layout}");
