@@ -231,8 +231,10 @@ impl Connection {
     /// # Errors
     /// As the driver reports it.
     pub(crate) fn apart(&self) -> Result<Self> {
-        let clients =
-            self.clients.apart().map_err(|error| self.scene("hello", ADMIN, Instant::now()).error(error))?;
+        let clients = self
+            .clients
+            .apart()
+            .map_err(|error| self.scene("hello", ADMIN, Instant::now()).error(error))?;
         let waits = Waits { troubles: Troubles::default(), ..self.waits.clone() };
         Ok(Self { clients: Arc::new(clients), waits, ..self.clone() })
     }

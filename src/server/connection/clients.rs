@@ -91,7 +91,11 @@ impl Clients {
         Self::made_by(Some(login), make, None)
     }
 
-    fn made_by(login: Option<Login>, make: Arc<Make>, pool: Option<u32>) -> mongodb::error::Result<Self> {
+    fn made_by(
+        login: Option<Login>,
+        make: Arc<Make>,
+        pool: Option<u32>,
+    ) -> mongodb::error::Result<Self> {
         let current = Mutex::new(Arc::new(make(pool)?));
         Ok(Self { login, make, pool, current, second: Mutex::default() })
     }
