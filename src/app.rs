@@ -4,6 +4,8 @@
 pub mod actix_session;
 pub mod builder;
 pub mod by_user;
+#[cfg(feature = "devices")]
+pub mod devices;
 #[cfg(feature = "express-cookie")]
 pub mod express_cookie;
 #[cfg(any(feature = "tower-sessions", feature = "tower-sessions-014"))]

@@ -64,8 +64,10 @@
 //! With the features `tower-sessions` (0.15) and `tower-sessions-014` (0.14, for axum-login 0.18), a
 //! store also implements the `SessionStore` of tower-sessions, and with `actix-session` that of
 //! actix-session 0.11: see `tower_sessions`, `tower_sessions_014` and `actix_session`. With
-//! `tracing`, each operation is a span. With `express-cookie`, users of an Express application are also logged in
-//! here. [`moving`] describes how to migrate from another store, or share a collection with it.
+//! `tracing`, each operation is a span. With `express-cookie`, users of an Express application are
+//! also logged in here. With `devices`, users see on a page where they are logged in, and log out
+//! elsewhere. [`moving`] describes how to migrate from another store, or share a collection with it,
+//! and [`comparison`] what other stores do better or worse.
 //!
 //! The server's clock decides whether a session has expired, never the clock of this process.
 //! Deletes go through [`purge`], which repeats its condition in every delete, so a session that is
@@ -83,11 +85,15 @@ pub mod store;
 
 #[cfg(feature = "demo")]
 pub mod mongod;
+#[doc = include_str!("app/comparison.md")]
+pub mod comparison {}
 #[doc = include_str!("app/moving.md")]
 pub mod moving {}
 
 #[cfg(feature = "actix-session")]
 pub use app::actix_session;
+#[cfg(feature = "devices")]
+pub use app::devices;
 #[cfg(feature = "express-cookie")]
 pub use app::express_cookie;
 #[cfg(feature = "tower-sessions")]

@@ -156,7 +156,7 @@ impl Store {
     }
 
     /// How many sessions were deleted, and how many changed before they could be.
-    async fn purge_all(&self, purge: Purge) -> Result<(u64, u64)> {
+    pub(super) async fn purge_all(&self, purge: Purge) -> Result<(u64, u64)> {
         let mut purging = self.purge(purge, CancellationToken::new())?;
         let (mut deleted, mut changed) = (0, 0);
         loop {

@@ -132,6 +132,27 @@ case $tool in
         export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$cache/secantus-packages-$digest
         exec python3 "$packages/server.py" "$@"
         ;;
+    axe)
+        # The source of axe-core, which examines a page that it is run in.
+        packages=$(cd "$(dirname "$0")/../browser" && pwd)
+        find_node
+        folder=browser-packages-$(cat "$packages"/package{,-lock}.json | sha256sum | cut -c 1-16)
+        tool="the npm packages of tests/browser/package-lock.json"
+        remedy="make npm reach its registry, or fill its cache"
+        fetched "$folder" node_packages
+        exec cat "$cache/$folder/node_modules/axe-core/axe.min.js"
+        ;;
+    chromedriver)
+        # A browser needs a hundred other packages, so it is installed, not unpacked: as root.
+        if ! type -P chromedriver chromium >/dev/null; then
+            remedy="install Debian's chromium and chromium-driver, or run this as root"
+            {
+                apt-cache show chromium-driver || apt-get update
+                apt-get install --yes --no-install-recommends chromium chromium-driver
+            } >&2 || fail "could not install $tool: $remedy"
+        fi
+        exec chromedriver "$@"
+        ;;
     mongosh)
         # Always this version: what doctor prints for it is to work as it is printed.
         packages=$(cd "$(dirname "$0")/../mongosh" && pwd)

@@ -22,6 +22,7 @@ mod page;
 
 const SECRET: &str = "keyboard cat";
 const MAX_AGE: Duration = Duration::from_secs(60);
+pub const KEY: &[u8] = b"for tests, and long enough: 32 bytes";
 
 /// A separate browser, with its cookie.
 struct Browser<'a> {
@@ -34,7 +35,7 @@ impl<'a> Browser<'a> {
     fn new(db: &'a Db, store: &Store) -> Self {
         Self {
             db,
-            app: app::router(store.clone(), ExpressCookie::new(SECRET), MAX_AGE),
+            app: app::router(store.clone(), ExpressCookie::new(SECRET), MAX_AGE, KEY).unwrap(),
             cookie: None,
         }
     }
@@ -167,6 +168,34 @@ fn a_cookie_of_another_secret_is_nobodys() {
     let forged = ExpressCookie::new("another secret").set(&browser.id());
     browser.cookie = Some(forged.stripped().to_string());
     assert_eq!(browser.me(), NOBODY);
+}
+
+#[test]
+fn the_page_of_sessions_lists_both_browsers_and_signs_the_other_out() {
+    let db = Db::new();
+    let store = db.store("express-mongodb-1");
+    let mut browsers = [(); 2].map(|()| Browser::new(&db, &store));
+    let [here, there] = &mut browsers;
+    assert_eq!(here.send("GET", "/sessions", "").0, StatusCode::SEE_OTHER, "not logged in");
+    here.logs_in("alice");
+    there.logs_in("alice");
+    let (status, page) = here.send("GET", "/sessions", "");
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert!(page.contains("2 sessions") && page.contains("This session"), "{page}");
+    let token = page.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let form = format!("token={token}");
+    assert_eq!(here.send("POST", "/sessions/sign-out-others", &form).0, StatusCode::SEE_OTHER);
+    assert_eq!(there.me(), NOBODY);
+    assert!(here.me().contains("alice"));
+}
+
+#[test]
+fn the_plain_example_runs() {
+    let db = Db::new();
+    let program = Program::cargo(&["run", "--locked", "--quiet", "--example", "plain"]);
+    let ran = program.env("SESSIONCTL_URI", &db.uri).run().exits(0);
+    let ran = ran.prints("alice saw 1 page; logged in: true").prints("logged out elsewhere: 1");
+    assert!(ran.stdout.ends_with("the phone is logged in: false\nsessions left: 0\n"));
 }
 
 #[test]

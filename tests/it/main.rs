@@ -32,6 +32,7 @@ mod control;
 mod copy;
 mod demo;
 mod deploy;
+mod devices;
 mod doctor;
 mod earlier;
 mod expire;

@@ -1,16 +1,18 @@
 //! The application: who visits is counted, may log in, and may log out here or everywhere.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::extract::{OptionalFromRequestParts, State};
+use axum::extract::{ConnectInfo, Extension, OptionalFromRequestParts, State};
 use axum::http::StatusCode;
-use axum::http::header::{COOKIE, HeaderName, SET_COOKIE};
+use axum::http::header::{COOKIE, HeaderMap, HeaderName, SET_COOKIE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use sessionctl::devices::{Devices, Visitor};
 use sessionctl::express_cookie::{ExpressCookie, cookie, new_id};
 use sessionctl::{Expiry, Query, SessionId, Store};
 
@@ -24,15 +26,27 @@ struct App {
     max_age: Duration,
 }
 
-/// The application whose sessions are in `store`, and their cookie.
-pub fn router(store: Store, cookie: ExpressCookie, max_age: Duration) -> Router {
-    Router::new()
+/// The application whose sessions are in `store`, and their cookie. With the key, users see and end
+/// their sessions under `/sessions`.
+pub fn router(
+    store: Store,
+    cookie: ExpressCookie,
+    max_age: Duration,
+    key: &[u8],
+) -> sessionctl::Result<Router> {
+    let devices = Devices::new(&store, key)?;
+    let app = App { store, cookie, max_age };
+    let visitors = app.clone();
+    let devices = devices.router(move |parts| visitors.clone().visitor(parts));
+    let router = Router::new()
         .route("/", get(front))
         .route("/me", get(me))
         .route("/login", post(login))
         .route("/logout", post(logout))
         .route("/logout-everywhere", post(logout_everywhere))
-        .with_state(App { store, cookie, max_age })
+        .nest("/sessions", devices)
+        .with_state(app);
+    Ok(router)
 }
 
 /// What a session holds.
@@ -42,6 +56,11 @@ pub struct Visit {
     pub user: Option<String>,
     #[serde(default)]
     pub views: u32,
+    /// The browser and the address with which the user logged in, for the page `/sessions`.
+    #[serde(rename = "userAgent", default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
     /// What others put into it, such as express-session its cookie. It is written back as it was.
     #[serde(flatten)]
     others: Map<String, Value>,
@@ -67,6 +86,15 @@ impl OptionalFromRequestParts<App> for Session {
 }
 
 impl App {
+    /// Who asks for the page `/sessions`; whoever is not logged in is sent to the front page.
+    async fn visitor(self, mut parts: Parts) -> Result<Visitor, Response> {
+        let session = Session::from_request_parts(&mut parts, &self).await;
+        match session.map_err(IntoResponse::into_response)? {
+            Some(Session { id, visit: Visit { user: Some(user), .. } }) => Ok(Visitor { id, user }),
+            _ => Err(Redirect::to("/").into_response()),
+        }
+    }
+
     /// Starts a session with a new id, so that whoever knew the previous id does not know this one.
     async fn begin(&self, visit: Visit) -> Result<Session, Unavailable> {
         let id = new_id();
@@ -125,12 +153,22 @@ struct Login {
 async fn login(
     State(app): State<App>,
     session: Option<Session>,
+    from: Option<Extension<ConnectInfo<SocketAddr>>>,
+    headers: HeaderMap,
     Form(Login { user }): Form<Login>,
 ) -> Result<impl IntoResponse, Unavailable> {
     if let Some(before) = session {
         app.store.destroy(&before.id).await?;
     }
-    let session = app.begin(Visit { user: Some(user), ..Visit::default() }).await?;
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let visit = Visit {
+        user: Some(user),
+        agent: agent.map(str::to_owned),
+        // Behind a proxy, this is the proxy: use the address that it reports.
+        ip: from.map(|Extension(ConnectInfo(address))| address.ip().to_string()),
+        ..Visit::default()
+    };
+    let session = app.begin(visit).await?;
     Ok((app.sent(&session), Redirect::to("/")))
 }
 

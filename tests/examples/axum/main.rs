@@ -7,6 +7,8 @@
 //! - `SESSIONCTL_URI`: where the sessions are, such as `mongodb://localhost:27017/shop`;
 //! - `SESSIONCTL_COLLECTION` and `SESSIONCTL_LAYOUT`: `mysession` and `express-mongodb-1` unless set;
 //! - `SESSION_SECRET`: the `secret` that the Express application gives express-session;
+//! - `DEVICES_KEY`: a secret of at least 32 bytes for the page `/sessions`, the same in all processes; a
+//!   random one unless set;
 //! - `SESSION_MAX_AGE`: how many seconds a session lives after its last request, 60 unless set;
 //! - `PORT`: 3000 unless set.
 
@@ -16,11 +18,12 @@ mod app;
 mod page;
 
 use std::env;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use sessionctl::Store;
-use sessionctl::express_cookie::ExpressCookie;
+use sessionctl::express_cookie::{ExpressCookie, new_id};
 use sessionctl::mongod::{Mongod, Options, find_or_fetch};
 use tokio::net::TcpListener;
 
@@ -62,7 +65,9 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let max_age = setting("SESSION_MAX_AGE", "60")
         .parse()
         .map_err(|_| "SESSION_MAX_AGE is a number of seconds")?;
-    let app = app::router(store.clone(), cookie, Duration::from_secs(max_age));
+    let max_age = Duration::from_secs(max_age);
+    let key = setting("DEVICES_KEY", &new_id());
+    let app = app::router(store.clone(), cookie, max_age, key.as_bytes())?;
 
     let address = format!("127.0.0.1:{}", setting("PORT", "3000"));
     let listener = TcpListener::bind(&address)
@@ -76,6 +81,7 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
             std::future::pending::<()>().await;
         }
     };
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).with_graceful_shutdown(ended).await?;
     Ok(())
 }

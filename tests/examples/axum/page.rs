@@ -39,7 +39,7 @@ pub fn front(mine: &Visit, id: &str, all: &[(SessionId, Visit)]) -> String {
 fn who(mine: &Visit) -> Markup {
     match &mine.user {
         Some(user) => html! {
-            p { "You are " strong { (user) } "." }
+            p { "You are " strong { (user) } ". " a href="/sessions" { "Your sessions" } }
             (button("/logout", "Log out"))
             (button("/logout-everywhere", "Log out everywhere"))
         },

@@ -8,7 +8,7 @@ use sessionctl::express_cookie::ExpressCookie;
 use tokio::net::TcpListener;
 
 use super::{Browser, NODE_STORES, Site};
-use crate::axum_example::app;
+use crate::axum_example::{KEY, app};
 use crate::support::Db;
 
 /// What tests/node/server.js signs with, and what it signed with before.
@@ -31,7 +31,8 @@ fn sites() -> impl Iterator<Item = (Site, u16)> {
         let cookie = ExpressCookie::new(today).or(yesterday);
         let axum = serve(
             &site.db,
-            app::router(site.store.clone(), cookie, Duration::from_millis(MINUTE_MS as u64)),
+            app::router(site.store.clone(), cookie, Duration::from_millis(MINUTE_MS as u64), KEY)
+                .unwrap(),
         );
         (site, axum)
     })

@@ -9,7 +9,7 @@ use sessionctl::express_cookie::ExpressCookie;
 
 use super::beside_axum::serve;
 use super::{Browser, Express, NODE_STORES, Site};
-use crate::axum_example::app;
+use crate::axum_example::{KEY, app};
 use crate::patience::limit;
 use crate::rig::ReplicaSet;
 use crate::support::{Db, LONG, becomes, now};
@@ -33,7 +33,7 @@ fn a_held_user_who_logs_in_again_and_again_is_never_in_for_longer_than_stated() 
     let express = Express::start(&db, node, Some(HOUR.as_millis() as i64));
     let site = Site { node, db, store, express, browser: Browser::new() };
     let cookie = ExpressCookie::new("the secret of today");
-    let axum = serve(&site.db, app::router(site.store.clone(), cookie, HOUR));
+    let axum = serve(&site.db, app::router(site.store.clone(), cookie, HOUR, KEY).unwrap());
     site.log_in("bob");
     let bob = site.db.find("sessions", doc! { "session.user": "bob" });
 

@@ -1,0 +1,246 @@
+//! The sessions of a visitor, as the page shows and ends them.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use bson::DateTime;
+
+use super::agent::Agent;
+use super::keyed::Keyed;
+use crate::app::by_user::UserSession;
+use crate::error::{Error, Result};
+use crate::model::layout::{Layout, UserPlace};
+use crate::model::query::Query;
+use crate::model::selection::Selection;
+use crate::ops::purge::{Action, Purge};
+use crate::store::Store;
+
+/// Where applications usually store the client's address and user agent.
+const ADDRESSES: [&str; 4] = ["ip", "ipAddress", "clientIp", "remoteAddress"];
+const AGENTS: [&str; 4] = ["userAgent", "user_agent", "agent", "ua"];
+
+/// Who asks: the current session, and its user.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Visitor {
+    /// The whole id of the session, as the store has it.
+    pub id: String,
+    /// The user, as text.
+    pub user: String,
+}
+
+impl fmt::Debug for Visitor {
+    /// Without the id, which is as good as a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visitor").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// A session of a visitor, for display.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Device {
+    /// The name of the session for [`Devices::sign_out`]: a digest of its id.
+    pub handle: String,
+    /// Whether it is the session that asks.
+    pub current: bool,
+    /// The browser, such as `Firefox`; `None` if it is unknown.
+    pub browser: Option<&'static str>,
+    /// The device, such as `Mac` or `Android phone`; `None` if it is unknown.
+    pub device: Option<&'static str>,
+    /// The address from which the user logged in.
+    pub address: Option<IpAddr>,
+    /// When the session was last used.
+    pub last_seen: Option<DateTime>,
+    /// When it began.
+    pub signed_in: Option<DateTime>,
+    /// When it expires if it is not used.
+    pub expires: Option<DateTime>,
+}
+
+/// The sessions of the visitors of a site.
+#[derive(Debug, Clone)]
+pub struct Devices {
+    pub(super) store: Store,
+    keyed: Keyed,
+    lifetime: Option<Duration>,
+}
+
+impl Devices {
+    /// The sessions in `store`. The key is a secret of the application, of at least 32 bytes, the
+    /// same in all processes that serve the page. If it changes, pages that are open must be
+    /// reloaded.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the key is shorter, or if the layout does not define where the user
+    /// is.
+    pub fn new(store: &Store, key: &[u8]) -> Result<Self> {
+        let keyed = Keyed::new(key)?;
+        if let Some(layout) = store.layouts().iter().find(|layout| layout.user.is_empty()) {
+            let what = format!("the layout {} does not define where the user is", layout.name);
+            return Err(Error::Unsupported(what));
+        }
+        let layouts = store.layouts().clone().map(|mut layout| {
+            if layout.ip.is_empty() {
+                layout.ip = ADDRESSES.map(in_payload).to_vec();
+            }
+            if layout.agent.is_empty() {
+                layout.agent = AGENTS.map(in_payload).to_vec();
+            }
+            layout
+        });
+        Ok(Self { store: store.with_layouts(layouts), keyed, lifetime: None })
+    }
+
+    /// Where the sessions have the client's user agent: a dotted path in the payload, or `/` and a
+    /// field of the document. Default: the places of the layout, or `userAgent`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the path is invalid.
+    pub fn agent_path(self, path: &str) -> Result<Self> {
+        self.with(path, |layout, place| layout.agent = vec![place])
+    }
+
+    /// Where the sessions have the client's address, like [`agent_path`](Self::agent_path). Default:
+    /// the places of the layout, or `ip`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the path is invalid.
+    pub fn address_path(self, path: &str) -> Result<Self> {
+        self.with(path, |layout, place| layout.ip = vec![place])
+    }
+
+    fn with(mut self, path: &str, put: impl Fn(&mut Layout, UserPlace)) -> Result<Self> {
+        let place = UserPlace::try_from(path.to_owned()).map_err(Error::Unsupported)?;
+        let layouts = self.store.layouts().clone().map(|mut layout| {
+            put(&mut layout, place.clone());
+            layout
+        });
+        self.store = self.store.with_layouts(layouts);
+        Ok(self)
+    }
+
+    /// How long a session lives after its last use. If the layout does not store the last use, it is
+    /// the expiry minus this.
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// The sessions with which the visitor is logged in, the current one first, then the most
+    /// recent.
+    ///
+    /// # Errors
+    /// As for [`Store::sessions_of`].
+    pub async fn sessions(&self, visitor: &Visitor) -> Result<Vec<Device>> {
+        let found = self.store.sessions_of(&visitor.user).await?;
+        let mut devices: Vec<_> = found.iter().map(|found| self.device(found, visitor)).collect();
+        // The sort is stable.
+        devices.sort_by_key(|device| !device.current);
+        Ok(devices)
+    }
+
+    fn device(&self, found: &UserSession, visitor: &Visitor) -> Device {
+        let UserSession { session, origin, .. } = found;
+        let id = session.id.full();
+        let Agent { browser, device } = Agent::of(origin.agent.as_deref().unwrap_or_default());
+        let before = |expires: DateTime| {
+            let lifetime = i64::try_from(self.lifetime?.as_millis()).ok()?;
+            Some(DateTime::from_millis(expires.timestamp_millis().checked_sub(lifetime)?))
+        };
+        Device {
+            handle: self.keyed.handle(&id),
+            current: id == visitor.id,
+            browser,
+            device,
+            address: origin.ip.as_deref().and_then(address),
+            last_seen: session.touched.or_else(|| session.expires.and_then(before)),
+            signed_in: session.created,
+            expires: session.expires,
+        }
+    }
+
+    /// Ends one session of the visitor other than the current one, and returns whether it existed.
+    ///
+    /// # Errors
+    /// As for [`Store::sessions_of`] and [`Store::destroy_others`].
+    pub async fn sign_out(&self, visitor: &Visitor, handle: &str) -> Result<bool> {
+        let found = self.store.sessions_of(&visitor.user).await?;
+        let mut ids = found.iter().map(|found| found.session.id.full());
+        let Some(id) = ids.find(|id| self.keyed.handle(id) == handle && *id != visitor.id) else {
+            return Ok(false);
+        };
+        let now = self.store.primary_now().await?;
+        // Of this user still: the condition is repeated in the delete.
+        let selection = Selection {
+            keys: Some(self.store.keys_of(&id).await?),
+            ..Selection::new(Query::of(visitor.user.clone()), now)
+        };
+        let (deleted, _) = self.store.purge_all(Purge::new(selection, Action::Delete)).await?;
+        Ok(deleted > 0)
+    }
+
+    /// Ends all sessions of the visitor but the current one, and returns how many it ended; `None`
+    /// if the current session is not among them, because it has ended: then nothing is done.
+    ///
+    /// # Errors
+    /// As for [`Store::destroy_others`].
+    pub async fn sign_out_others(&self, visitor: &Visitor) -> Result<Option<u64>> {
+        let found = self.store.sessions_of(&visitor.user).await?;
+        if !found.iter().any(|found| found.session.id.full() == visitor.id) {
+            return Ok(None);
+        }
+        self.store.destroy_others(&visitor.user, &visitor.id).await.map(Some)
+    }
+
+    /// A token for the forms of an application that has its own page. It is bound to the session,
+    /// and each one is different.
+    pub fn token(&self, visitor: &Visitor) -> String {
+        self.keyed.token(&visitor.id)
+    }
+
+    /// Whether [`token`](Self::token) made this token for the session of the visitor.
+    pub fn is_token(&self, visitor: &Visitor, token: &str) -> bool {
+        self.keyed.is_token(&visitor.id, token)
+    }
+}
+
+fn in_payload(path: &str) -> UserPlace {
+    UserPlace::Payload(path.to_owned())
+}
+
+/// The address in what an application stored: the first one of a list, perhaps with a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let first = text.split(',').next()?.trim();
+    let with_port = || first.parse::<SocketAddr>().ok().map(|address| address.ip());
+    first.parse().ok().or_else(with_port).map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_address_is_shown_as_one() {
+        let shown = |text| address(text).map(|address| address.to_string());
+        for (text, wanted) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("203.0.113.7:51234", "203.0.113.7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            (" 2001:db8::1 , 10.0.0.1", "2001:db8::1"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+        ] {
+            assert_eq!(shown(text).as_deref(), Some(wanted), "{text}");
+        }
+        for text in ["", "unknown", "<b>1.2.3.4</b>", "1.2.3.4\u{202e}", "256.1.1.1"] {
+            assert_eq!(shown(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn debugging_a_visitor_does_not_give_the_id_away() {
+        let visitor = Visitor { id: "7ZQOhQlxWzrhLkva".into(), user: "alice".into() };
+        assert_eq!(format!("{visitor:?}"), r#"Visitor { user: "alice", .. }"#);
+    }
+}
