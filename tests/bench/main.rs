@@ -2,7 +2,8 @@
 //! the same run. `cargo bench -- list` runs the named sections, each on its own server. If a ratio is worse
 //! than promised (`promises.rs`) by more than its spread, the exit code is 1.
 //!
-//! `order` takes hours, and `recipes` prints times rather than ratios: they run only if they are named.
+//! `order` takes hours, and `latency` and `recipes` print times rather than ratios: they run only if they
+//! are named.
 //!
 //! `SESSIONCTL_BENCH_SESSIONS` changes how many sessions there are (1,000,000),
 //! `SESSIONCTL_BENCH_ROUNDS` how often each side of a ratio is measured (5).
@@ -11,6 +12,7 @@
 
 mod copy;
 mod get;
+mod latency;
 mod list;
 mod order;
 #[path = "../rig/patience.rs"]
@@ -48,6 +50,8 @@ const SECTIONS: &[(&str, Deployment, Section)] = &[
     ("walk", Server::standalone, purge::measure_walk),
     ("foreign", Server::standalone, purge::measure_foreign),
     ("gentle", Server::standalone, purge::measure_gentleness),
+    ("latency", Server::standalone, latency::measure),
+    ("latency", Server::replica_set, latency::measure),
     ("copy", Server::standalone, copy::measure),
     ("replica", Server::replica_set, purge::measure_replica_set),
     ("large", Server::standalone, purge::measure_large),
@@ -58,7 +62,13 @@ const SECTIONS: &[(&str, Deployment, Section)] = &[
     ("get", Server::standalone, get::measure),
 ];
 
+/// These take long, or print no ratios.
+const ONLY_IF_NAMED: [&str; 3] = ["latency", "order", "recipes"];
+
 fn main() -> ExitCode {
+    if latency::is_reader() {
+        return ExitCode::SUCCESS;
+    }
     // Cargo itself adds `--bench`.
     let named: Vec<String> = std::env::args().skip(1).filter(|name| name != "--bench").collect();
     let is_section = |name: &&String| SECTIONS.iter().any(|(section, ..)| section == name);
@@ -69,7 +79,7 @@ fn main() -> ExitCode {
     }
     let mut missed = Vec::new();
     for (section, start, measure) in SECTIONS {
-        let is_asked_for = named.is_empty() && !["order", "recipes"].contains(section);
+        let is_asked_for = named.is_empty() && !ONLY_IF_NAMED.contains(section);
         if is_asked_for || named.iter().any(|name| name == section) {
             let server = start();
             let ratios = Ratios::of(section);

@@ -126,12 +126,12 @@ pub fn measure_large(server: &Server, ratios: &Ratios) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "what everybody runs goes by the client's clock")]
-fn now() -> DateTime {
+pub fn now() -> DateTime {
     DateTime::now()
 }
 
 /// What everybody runs today.
-fn delete_many(server: &Server) {
+pub fn delete_many(server: &Server) {
     let sessions = server.collection("sessions");
     let majority = mongodb::options::WriteConcern::majority();
     let filter = doc! { "expires": { "$lt": now() } };
@@ -139,7 +139,7 @@ fn delete_many(server: &Server) {
     server.wait(deleted.into_future()).expect("a delete");
 }
 
-fn expired(server: &Server) -> u64 {
+pub fn expired(server: &Server) -> u64 {
     let sessions = server.collection("sessions");
     let count = sessions.count_documents(doc! { "expires": { "$lt": now() } });
     server.wait(count.into_future()).expect("a count")

@@ -1,9 +1,15 @@
 //! `--max-latency`: commands that write many sessions slow down rather than let reads of other clients
 //! become slow.
 
-use bson::{Document, doc};
+use std::time::{Duration, Instant};
 
-use crate::support::{Db, Run, at, connect_mongo};
+use bson::{Document, doc};
+use sessionctl::purge::{Action, MaxLatency, Pace, Purge, Purging, Step};
+use sessionctl::{Query, Selection, State};
+use tokio_util::sync::CancellationToken;
+
+use crate::patience::limit;
+use crate::support::{Db, Run, at, becomes, connect_mongo};
 
 /// What the probe says in the profiler.
 const PROBE: &str = "sessionctl probe";
@@ -198,4 +204,100 @@ fn a_verbose_report_shows_what_reads_took() {
     let arguments = ["purge", "--expired", "--rate", "2000", "-v", "--max-latency", "20ms"];
     let run = db.sessionctl(&arguments).exits(0);
     run.says("(goal: 20.0 ms); 90 % took at most").says("waited ").says(" (rate)");
+}
+
+// How it follows
+
+/// A purge of live sessions, which it reads before it deletes them: only the probe sends `find`s.
+fn start(db: &Db, max_latency: MaxLatency) -> Purging {
+    insert(db, 60_000, 900_000);
+    // Without it, the purge would go along the `_id`, with a `find` for each batch.
+    db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });
+    let store = db.store("connect-mongo-json");
+    let selection = Selection::new(Query::state(State::Live), at(0));
+    let purge = Purge {
+        jobs: Some(1),
+        batch_size: Some(1000),
+        // So that the sessions last until the end of the test.
+        pace: Pace { max_latency, rate: Some(5000), ..Pace::default() },
+        trial: Duration::from_secs(3600),
+        ..Purge::new(selection, Action::Delete)
+    };
+    store.purge(purge, CancellationToken::new()).unwrap()
+}
+
+/// Goes on until a batch is of a wanted size.
+#[track_caller]
+fn go_on(db: &Db, purging: &mut Purging, what: &str, is_wanted: impl Fn(u64) -> bool) {
+    let began = Instant::now();
+    let mut sizes = Vec::new();
+    loop {
+        let waited = began.elapsed();
+        assert!(waited < limit(Duration::from_secs(20)), "{what} after {waited:?}: {sizes:?}");
+        match db.runtime.block_on(purging.next()).unwrap() {
+            Some(Step::Batch(batch)) if is_wanted(batch.done) => return,
+            Some(Step::Batch(batch)) => sizes.push(batch.done),
+            Some(Step::Paused(_)) => {}
+            None => panic!("it ended before {what}: {sizes:?}"),
+        }
+    }
+}
+
+#[test]
+fn batches_become_small_while_reads_are_slow_and_large_again_afterwards() {
+    for max_latency in [MaxLatency::Auto, MaxLatency::Within(Duration::from_millis(100))] {
+        let db = Db::new();
+        let mut purging = start(&db, max_latency);
+        let measured =
+            |purging: &Purging| purging.latency().and_then(|latency| latency.baseline).is_some();
+        while !measured(&purging) {
+            go_on(&db, &mut purging, "the baseline", |_| true);
+        }
+        go_on(&db, &mut purging, "large batches", |size| size == 1000);
+        let slow = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 300 };
+        let slow = db.fail_commands("alwaysOn", slow);
+        go_on(&db, &mut purging, "small batches", |size| size <= 200);
+        drop(slow);
+        go_on(&db, &mut purging, "large batches again", |size| size == 1000);
+    }
+}
+
+#[test]
+fn a_purge_at_full_speed_does_not_care() {
+    let db = Db::new();
+    let mut purging = start(&db, MaxLatency::Off);
+    let slow = doc! { "failCommands": ["getMore"], "blockConnection": true, "blockTimeMS": 100 };
+    let _slow = db.fail_commands("alwaysOn", slow);
+    for _ in 0..15 {
+        go_on(&db, &mut purging, "a batch", |size| size == 1000);
+    }
+    assert!(purging.latency().is_none());
+}
+
+#[test]
+fn the_goal_and_a_pause_change_while_it_runs() {
+    let db = Db::new();
+    let mut purging = start(&db, MaxLatency::Off);
+    let control = purging.control();
+    go_on(&db, &mut purging, "the beginning", |size| size == 1000);
+    // Shorter than any read.
+    control.set_max_latency(MaxLatency::Within(Duration::from_micros(1)));
+    go_on(&db, &mut purging, "small batches", |size| size <= 200);
+    assert!(purging.latency().is_some());
+    control.set_max_latency(MaxLatency::Off);
+    go_on(&db, &mut purging, "large batches", |size| size == 1000);
+    assert!(purging.latency().is_none());
+    control.pause();
+    let mut left = None;
+    while let Some(step) = db.runtime.block_on(purging.next()).unwrap() {
+        if matches!(step, Step::Paused(sessionctl::purge::Cause::Paused)) {
+            let now = becomes("a count", || db.count("sessions", doc! {}), |_| true);
+            assert!(left.is_none_or(|left| left == now), "{left:?} {now}");
+            left = Some(now);
+            control.resume();
+            control.set_rate(None);
+        }
+    }
+    assert!(left > Some(0) && purging.is_finished() && purging.is_exact());
+    assert_eq!(db.count("sessions", doc! {}), 0);
 }
