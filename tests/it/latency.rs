@@ -226,16 +226,16 @@ fn start(db: &Db, max_latency: MaxLatency) -> Purging {
     store.purge(purge, CancellationToken::new()).unwrap()
 }
 
-/// Goes on until a batch is of a wanted size.
+/// Goes on until three batches in a row are of a wanted size.
 #[track_caller]
 fn go_on(db: &Db, purging: &mut Purging, what: &str, is_wanted: impl Fn(u64) -> bool) {
     let began = Instant::now();
     let mut sizes = Vec::new();
-    loop {
+    // What was read at once and is too much for one batch leaves a small one, too.
+    while sizes.len() < 3 || !sizes.iter().rev().take(3).all(|size| is_wanted(*size)) {
         let waited = began.elapsed();
         assert!(waited < limit(Duration::from_secs(20)), "{what} after {waited:?}: {sizes:?}");
         match db.runtime.block_on(purging.next()).unwrap() {
-            Some(Step::Batch(batch)) if is_wanted(batch.done) => return,
             Some(Step::Batch(batch)) => sizes.push(batch.done),
             Some(Step::Paused(_)) => {}
             None => panic!("it ended before {what}: {sizes:?}"),
@@ -243,23 +243,41 @@ fn go_on(db: &Db, purging: &mut Purging, what: &str, is_wanted: impl Fn(u64) -> 
     }
 }
 
+/// What makes reads slow while the guard lives.
+fn slow(db: &Db) -> impl Drop + '_ {
+    let slow = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 400 };
+    db.fail_commands("alwaysOn", slow)
+}
+
 #[test]
 fn batches_become_small_while_reads_are_slow_and_large_again_afterwards() {
-    for max_latency in [MaxLatency::Auto, MaxLatency::Within(Duration::from_millis(100))] {
-        let db = Db::new();
-        let mut purging = start(&db, max_latency);
-        let measured =
-            |purging: &Purging| purging.latency().and_then(|latency| latency.baseline).is_some();
-        while !measured(&purging) {
-            go_on(&db, &mut purging, "the baseline", |_| true);
-        }
-        go_on(&db, &mut purging, "large batches", |size| size == 1000);
-        let slow = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 300 };
-        let slow = db.fail_commands("alwaysOn", slow);
-        go_on(&db, &mut purging, "small batches", |size| size <= 200);
-        drop(slow);
-        go_on(&db, &mut purging, "large batches again", |size| size == 1000);
+    let db = Db::new();
+    let mut purging = start(&db, MaxLatency::Within(Duration::from_millis(150)));
+    go_on(&db, &mut purging, "a measurement", |_| true);
+    while purging.latency().is_none_or(|latency| latency.during.is_none()) {
+        go_on(&db, &mut purging, "a measurement", |_| true);
     }
+    go_on(&db, &mut purging, "large batches", |size| size == 1000);
+    let slow = slow(&db);
+    go_on(&db, &mut purging, "small batches", |size| size <= 200);
+    drop(slow);
+    go_on(&db, &mut purging, "large batches again", |size| size == 1000);
+}
+
+#[test]
+fn the_automatic_goal_follows_from_what_reads_took_before() {
+    let db = Db::new();
+    let mut purging = start(&db, MaxLatency::Auto);
+    let goal = loop {
+        go_on(&db, &mut purging, "a baseline", |_| true);
+        if let Some(goal) = purging.latency().and_then(|latency| latency.goal) {
+            break goal;
+        }
+    };
+    let baseline = purging.latency().and_then(|latency| latency.baseline).unwrap();
+    assert_eq!(goal, baseline.mul_f64(1.5).max(baseline + Duration::from_millis(2)));
+    let _slow = slow(&db);
+    go_on(&db, &mut purging, "small batches", |size| size <= 200);
 }
 
 #[test]
@@ -268,8 +286,8 @@ fn a_purge_at_full_speed_does_not_care() {
     let mut purging = start(&db, MaxLatency::Off);
     let slow = doc! { "failCommands": ["getMore"], "blockConnection": true, "blockTimeMS": 100 };
     let _slow = db.fail_commands("alwaysOn", slow);
-    for _ in 0..15 {
-        go_on(&db, &mut purging, "a batch", |size| size == 1000);
+    for _ in 0..5 {
+        go_on(&db, &mut purging, "batches", |size| size == 1000);
     }
     assert!(purging.latency().is_none());
 }

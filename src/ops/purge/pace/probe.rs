@@ -25,8 +25,10 @@ const QUIET_TICK: Duration = Duration::from_millis(8);
 /// The number of probes for the first baseline, and for each that follows.
 const FIRST: usize = 40;
 const NEXT: usize = 16;
-/// How often the baseline is measured again: the pauses for it are 1 % of the time.
+/// How often the baseline is measured again: the pauses for it are 1 % of the time. At a low level it is
+/// more often, since the server may be slow by itself.
 const AGAIN: Duration = Duration::from_secs(15);
+const SOON: Duration = Duration::from_secs(3);
 /// How often the server is asked for other signs.
 const SIGNS: Duration = Duration::from_secs(1);
 /// How long after a batch probes still count as taken beside the work.
@@ -202,9 +204,9 @@ impl Task {
 
     /// Probes beside the work, until the baseline is due again.
     async fn work(&self, reads: &Reads) {
-        let again = Instant::now() + AGAIN;
+        let began = Instant::now();
         let (mut tick, mut asked, mut readable) = (Instant::now(), Instant::now(), true);
-        while Instant::now() < again || !self.follows() {
+        while began.elapsed() < self.again() || !self.follows() {
             if readable && asked.elapsed() >= SIGNS && self.is_working() {
                 asked = Instant::now();
                 match signs::strained(&reads.connection).await {
@@ -221,6 +223,10 @@ impl Task {
             tick = (tick + TICK).max(Instant::now());
             sleep(tick.saturating_duration_since(Instant::now())).await;
         }
+    }
+
+    fn again(&self) -> Duration {
+        if lock(&self.shared).steering.is_low() { SOON } else { AGAIN }
     }
 
     /// Whether the baseline matters now.

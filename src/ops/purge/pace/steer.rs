@@ -42,10 +42,12 @@ const SMALLEST: f64 = 100.0;
 const OVERHEAD: f64 = 100.0;
 /// How the speed grows with the number of batches in flight, as an exponent: 1.35 times with two.
 const PARALLEL: f64 = 0.43;
-/// The share of a new baseline that counts, and by how much the baseline grows at most: a server that
-/// is slow for a moment is left alone, and one that has become slow is believed slowly.
-const NEW: f64 = 0.3;
-const GROWTH: f64 = 0.1;
+/// The share of a new baseline that counts if it is higher, and if it is lower.
+const NEW: [f64; 2] = [0.3, 0.7];
+/// By how much the baseline grows at most: a server that is slow for a moment is left alone, and one that
+/// has become slow is believed slowly. At a low level it is believed sooner, since it is slow by itself.
+const GROWTH: [f64; 2] = [0.1, 0.5];
+const LOW: f64 = 0.05;
 
 /// What a purge may do at a time.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -141,6 +143,11 @@ impl Steering {
         }
     }
 
+    /// Whether so little is done at a time that reads are hardly slow because of it.
+    pub(super) fn is_low(&self) -> bool {
+        self.level < LOW
+    }
+
     /// What reads took while nothing was written.
     pub(super) fn quiet(&mut self, mut took: Vec<Duration>) {
         took.sort_unstable();
@@ -148,6 +155,8 @@ impl Steering {
         else {
             return;
         };
+        let growth = GROWTH[usize::from(self.is_low())];
+        let followed = |before, new| followed(before, new, growth);
         self.baseline = Some(match self.baseline {
             None => (*most, *median),
             Some((before, its)) => (followed(before, *most), followed(its, *median)),
@@ -231,9 +240,9 @@ impl Steering {
     }
 }
 
-fn followed(before: Duration, new: Duration) -> Duration {
+fn followed(before: Duration, new: Duration, growth: f64) -> Duration {
     let (before, new) = (before.as_secs_f64(), new.as_secs_f64());
-    let change = ((new - before) * NEW).min(before * GROWTH);
+    let change = ((new - before) * NEW[usize::from(new < before)]).min(before * growth);
     Duration::from_secs_f64((before + change).max(0.0))
 }
 

@@ -180,6 +180,23 @@ fn the_baseline_follows_the_site_slowly_and_a_moment_hardly_at_all() {
 }
 
 #[test]
+fn a_site_that_is_slow_by_itself_slows_a_purge_down_for_a_while_only() {
+    let mut run = Run::new(MaxLatency::Auto);
+    run.go(seconds(5));
+    run.server.idle = 9.0;
+    let (levels, _) = run.go(seconds(5));
+    assert!(levels.last().is_some_and(|level| *level < LOW), "{levels:?}");
+    for _ in 0..10 {
+        run.go(seconds(3));
+        let nothing = Load { size: 0, ..MOST };
+        let quiet = (0..16).map(|_| run.server.read(nothing)).collect();
+        run.steering.quiet(quiet);
+    }
+    let (levels, _) = run.go(seconds(5));
+    assert!(mean(&levels) > 0.1, "{}", mean(&levels));
+}
+
+#[test]
 fn signs_of_the_server_lower_the_level_but_not_at_once_again() {
     let mut steering = Steering::new(MaxLatency::Auto, 1.0);
     steering.strained(seconds(1));
