@@ -98,7 +98,7 @@ impl Probe {
         let (task, over) = (Task { shared: shared.clone(), began: Instant::now() }, stop.clone());
         tokio::spawn(async move {
             // Reads may be abandoned: the connection finishes them.
-            over.run_until_cancelled(task.run(connection, collection)).await;
+            over.run_until_cancelled(task.run(&connection, &collection)).await;
         });
         Self { shared, _stop: stop.drop_guard() }
     }
@@ -162,9 +162,9 @@ struct Task {
 }
 
 impl Task {
-    async fn run(self, connection: Connection, collection: String) {
+    async fn run(self, connection: &Connection, collection: &str) {
         let reads = loop {
-            match Reads::open(&connection, &collection).await {
+            match Reads::open(connection, collection).await {
                 Ok(reads) => break reads,
                 Err(_) => sleep(FAILED).await,
             }
