@@ -243,7 +243,7 @@ fn purges(index: Index, sessions: i64) {
     other.servers[0].answer(answering);
     let size: i64 = if is_long() { 5000 } else { 100_000 };
     let batch_size = size.to_string();
-    let mut arguments = vec!["purge", "--expired", "--yes", "-o", "json"];
+    let mut arguments = vec!["purge", "--expired", "--yes", "-o", "json", "--max-latency", "off"];
     if !is_long() {
         arguments.extend(["--batch-size", &batch_size]);
     }
