@@ -122,7 +122,7 @@ fn scalars() -> impl Strategy<Value = Value> {
     prop_oneof![
         4 => texts().prop_map(Value::from),
         5 => (-4_i64..5).prop_map(Value::from),
-        1 => (-4_i32..5).prop_map(|halves| json!(f64::from(halves) / 2.0)),
+        1 => (-4_i32..5).prop_map(|whole| json!(f64::from(whole) + 0.5)),
         1 => any::<bool>().prop_map(Value::from),
         1 => Just(Value::Null),
     ]
