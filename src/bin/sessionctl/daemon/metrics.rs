@@ -220,12 +220,17 @@ sessionctl_throttled_seconds_total{namespace=\"app.sessions\",layout=\"connect-m
 sessionctl_throttled_seconds_total{namespace=\"app.sessions\",layout=\"connect-mongo\",cause=\"rest\"} 0.0
 sessionctl_throttled_seconds_total{namespace=\"app.sessions\",layout=\"connect-mongo\",cause=\"lag\"} 3.0
 sessionctl_throttled_seconds_total{namespace=\"app.sessions\",layout=\"connect-mongo\",cause=\"overload\"} 0.0
+sessionctl_throttled_seconds_total{namespace=\"app.sessions\",layout=\"connect-mongo\",cause=\"latency\"} 0.0
+sessionctl_throttled_seconds_total{namespace=\"app.sessions\",layout=\"connect-mongo\",cause=\"paused\"} 0.0
 # TYPE sessionctl_oldest_expired_age_seconds gauge
 sessionctl_oldest_expired_age_seconds{namespace=\"app.sessions\",layout=\"connect-mongo\"} 300.0
 # TYPE sessionctl_backlog_sessions gauge
 sessionctl_backlog_sessions{namespace=\"app.sessions\",layout=\"connect-mongo\"} 7
 # TYPE sessionctl_replication_lag_seconds gauge
 sessionctl_replication_lag_seconds{namespace=\"app.sessions\"} 2.0
+# TYPE sessionctl_read_latency_baseline_seconds gauge
+# TYPE sessionctl_read_latency_p50_seconds gauge
+# TYPE sessionctl_read_latency_p99_seconds gauge
 # TYPE sessionctl_clock_skew_seconds gauge
 sessionctl_clock_skew_seconds{namespace=\"app.sessions\"} -0.25
 # TYPE sessionctl_lease_held gauge
