@@ -15,6 +15,7 @@ mod signs;
 mod steer;
 mod steered;
 mod throttle;
+mod values;
 
 use control::Changes;
 pub use control::PaceControl;
@@ -24,94 +25,7 @@ pub(in crate::ops) use steer::Load;
 use steered::Steered;
 pub(super) use throttle::Overload;
 use throttle::Throttle;
-
-/// The throttling of a purge: a plain value. The default slows down only if the server reports that it
-/// is overloaded.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Pace {
-    /// The maximum number of sessions per second.
-    pub rate: Option<u32>,
-    /// Sleep this multiple of the time that the last batch took.
-    pub sleep_factor: f64,
-    /// Pause while the slowest data-bearing member is further behind the primary than this.
-    pub max_lag: Option<Duration>,
-    /// How long the reads of other clients may take.
-    pub max_latency: MaxLatency,
-}
-
-/// How long the reads of other clients may take while a command writes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum MaxLatency {
-    /// As long as it happens to be: full speed.
-    #[default]
-    Off,
-    /// Half as long again as without the command, or 2 ms longer, whichever is more.
-    Auto,
-    /// This long.
-    Within(Duration),
-}
-
-/// The reason of a wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Cause {
-    /// [`Pace::rate`].
-    Rate,
-    /// [`Pace::sleep_factor`].
-    Rest,
-    /// [`Pace::max_lag`]: a member is this far behind.
-    Lag(Duration),
-    /// [`Pace::max_lag`]: the lag was known before, and is not known now.
-    LagUnknown,
-    /// The server reports that it is overloaded.
-    Overload,
-    /// [`Pace::max_latency`]: reads of other clients take too long.
-    Latency,
-    /// [`PaceControl::pause`].
-    Paused,
-}
-
-/// How long a purge waited, by cause.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "see Cause")]
-pub struct Throttled {
-    pub rate: Duration,
-    pub rest: Duration,
-    pub lag: Duration,
-    pub overload: Duration,
-    pub latency: Duration,
-    pub paused: Duration,
-}
-
-impl Throttled {
-    /// Adds a wait.
-    pub(crate) fn add(&mut self, cause: Cause, waited: Duration) {
-        *match cause {
-            Cause::Rate => &mut self.rate,
-            Cause::Rest => &mut self.rest,
-            Cause::Lag(_) | Cause::LagUnknown => &mut self.lag,
-            Cause::Overload => &mut self.overload,
-            Cause::Latency => &mut self.latency,
-            Cause::Paused => &mut self.paused,
-        } += waited;
-    }
-
-    /// The time of all waits.
-    pub(super) fn total(self) -> Duration {
-        self.rate + self.rest + self.lag + self.overload + self.latency + self.paused
-    }
-}
-
-impl std::ops::AddAssign for Throttled {
-    fn add_assign(&mut self, other: Self) {
-        self.rate += other.rate;
-        self.rest += other.rest;
-        self.lag += other.lag;
-        self.overload += other.overload;
-        self.latency += other.latency;
-        self.paused += other.paused;
-    }
-}
+pub use values::{Cause, MaxLatency, Pace, Throttled};
 
 /// A long wait is reported this often.
 const LONG_WAIT: Duration = Duration::from_secs(10);

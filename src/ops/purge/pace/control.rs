@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{MaxLatency, Pace};
+use super::values::{MaxLatency, Pace};
 
 /// The throttling of a running command. It may change while the command runs; clones share it.
 #[derive(Debug, Clone)]

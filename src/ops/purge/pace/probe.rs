@@ -10,8 +10,9 @@ use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::histogram::Histogram;
+use super::signs::strained;
 use super::steer::{Load, Steering};
-use super::{MaxLatency, signs};
+use super::values::MaxLatency;
 use crate::error::{Error, Result};
 use crate::model::key::{Key, compared};
 use crate::model::raw::Raw;
@@ -209,7 +210,7 @@ impl Task {
         while began.elapsed() < self.again() || !self.follows() {
             if readable && asked.elapsed() >= SIGNS && self.is_working() {
                 asked = Instant::now();
-                match signs::strained(&reads.connection).await {
+                match strained(&reads.connection).await {
                     Ok(true) => lock(&self.shared).steering.strained(self.began.elapsed()),
                     Ok(false) => {}
                     // Not every login may look.

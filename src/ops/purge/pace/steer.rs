@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::MaxLatency;
+use super::values::MaxLatency;
 
 const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)

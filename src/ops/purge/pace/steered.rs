@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::Throttled;
 use super::probe::Probe;
 use super::steer::Load;
+use super::values::Throttled;
 
 /// A command is probed only once it has written so many batches, and for so long: short commands make
 /// no extra round trip.

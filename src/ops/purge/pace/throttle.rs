@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Cause, Pace};
+use super::values::{Cause, Pace};
 
 /// How much a rate may catch up after a slow batch; more would be a burst.
 const SLACK: Duration = Duration::from_millis(250);
