@@ -242,7 +242,7 @@ fn keys_pause_slow_down_and_stop_a_purge_on_a_terminal() {
     running.types("p");
     becomes("it went on", || left(&db), |left| *left < before);
     running.types("?");
-    running.await_printed("q stops after the running batches");
+    running.await_printed("q stops");
     running.types("-");
     running.await_printed("limited to 67 sessions per second");
     running.types("+");

@@ -355,7 +355,7 @@ impl State {
             'q' => self.apply(Instruction::Stop),
             '?' => self.say(
                 "keys",
-                "p pauses or continues, + is faster, - is slower, q stops after the running batches",
+                "p pauses or continues, + and - change the limit, q stops, ? lists the keys",
             ),
             _ => {}
         }
