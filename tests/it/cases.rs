@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::stores::quiet_uri;
 use crate::support::{Db, Run, now};
 
+mod copied;
 mod drafts;
 mod foreign;
 mod known;

@@ -21,6 +21,7 @@ mod from_rust;
 mod held;
 mod indexes;
 mod logins;
+mod moved;
 mod node;
 
 /// A session store of Node.

@@ -23,6 +23,7 @@ use crate::stores::quiet_uri;
 use crate::support::{Db, now};
 
 mod bombs;
+mod copied;
 mod generator;
 mod number;
 mod program;
@@ -134,6 +135,7 @@ fn one(db: &Db, rules: &Rules, seed: u64, round: u64) -> (usize, Vec<String>) {
     run.replace(&documents);
     let all = run.collection();
     run.states(&all);
+    run.copied(&all, seed);
     let whole: Vec<Fields> = all.values().map(|known| known.document.clone()).collect();
     match round % 2 {
         0 => run.purged(&whole, seed),

@@ -83,7 +83,7 @@ impl Follower {
                         self.progress.advance(batch.done());
                     }
                 }
-                Event::Paused(Cause::Paused) => {}
+                Event::Paused(Cause::Latency | Cause::Paused) => {}
                 Event::Paused(cause) => {
                     let kind = std::mem::discriminant(&cause);
                     if self.paused.replace(kind) != Some(kind) {

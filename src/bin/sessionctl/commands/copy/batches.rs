@@ -1,0 +1,72 @@
+//! The loop over the batches of a copy.
+
+use std::time::Instant;
+
+use sessionctl::copy::{Copying, Step};
+use sessionctl::purge::Cause;
+
+use super::report::Report;
+use crate::commands::apply::{pause, remark_pace};
+use crate::commands::control::Control;
+use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::progress::Progress;
+use crate::console::report::say;
+use crate::context::Context;
+
+/// Goes through the batches, unless a signal stops it.
+pub async fn go_through(
+    context: &Context,
+    copying: Copying,
+    report: &mut Report,
+    action: &str,
+    control: &Control,
+) -> Result<Exit, Failure> {
+    let started = Instant::now();
+    let progress = Progress::new("sessions examined", report.matched, context.global.quiet);
+    let beside = control.beside(&progress);
+    let mut copying = copying.controlled_by(control.pace());
+    let mut paused = None;
+    let outcome = loop {
+        match copying.next().await {
+            Ok(None) => break Ok(()),
+            Ok(Some(Step::Batch(batch))) => {
+                paused = None;
+                report.batches += 1;
+                progress.advance(batch.done());
+            }
+            Ok(Some(Step::Paused(Cause::Latency | Cause::Paused))) => {}
+            Ok(Some(Step::Paused(cause))) => {
+                let kind = std::mem::discriminant(&cause);
+                if paused.replace(kind) != Some(kind) && !context.global.quiet {
+                    progress.aside(|| say("note", pause(cause)));
+                }
+            }
+            Err(error) => break Err(error),
+        }
+    };
+    drop(beside);
+    progress.finish();
+    report.took += started.elapsed();
+    remark_pace(context, copying.latency().as_ref(), copying.throttled(), report.took);
+    report.copied = copying.total();
+    report.exact = Some(copying.is_exact());
+    if report.copied.undecided > 0 {
+        let those = crate::console::text::sessions(report.copied.undecided);
+        let text = "cannot be judged, since the payload cannot be decoded: not selected";
+        context.note("note", format!("{those} {text}"));
+    }
+    let left = |report: &Report| {
+        report.matched.map(|matched| matched.saturating_sub(report.copied.done()))
+    };
+    if let Err(error) = outcome {
+        (report.stopped, report.left) = (Some("error"), left(report));
+        return Err(error).doing(action);
+    }
+    match context.signals.stopped() {
+        Some((why, exit)) if !copying.is_finished() => {
+            (report.stopped, report.left) = (Some(why), left(report));
+            Ok(exit)
+        }
+        _ => Ok(Exit::Done),
+    }
+}
