@@ -36,17 +36,17 @@ impl<T> Outcome for Vec<T> {
 }
 
 impl Store {
-    /// Waits for an operation, and reports it.
+    /// An operation that is reported. It is boxed, because the futures of a purge are large, and each
+    /// future around one by value would double that on the stack.
     #[cfg(feature = "tracing")]
-    pub(crate) async fn observed<T: Outcome>(
+    pub(crate) fn observed<T: Outcome>(
         &self,
         operation: &'static str,
         work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        use tracing::Instrument as _;
-
+    ) -> impl Future<Output = Result<T>> {
         let span = tracing::info_span!("session", operation, namespace = self.namespace());
-        let observed = async {
+        let work = Box::pin(work);
+        let observed = async move {
             let began = std::time::Instant::now();
             let done = work.await;
             let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -56,17 +56,17 @@ impl Store {
             }
             done
         };
-        observed.instrument(span).await
+        tracing::Instrument::instrument(observed, span)
     }
 
-    /// Waits for an operation.
+    /// The operation itself.
     #[cfg(not(feature = "tracing"))]
-    pub(crate) async fn observed<T: Outcome>(
+    pub(crate) fn observed<T: Outcome, F: Future<Output = Result<T>>>(
         &self,
         _: &'static str,
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        work.await
+        work: F,
+    ) -> F {
+        work
     }
 }
 
