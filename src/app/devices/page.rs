@@ -13,10 +13,14 @@ use super::sessions::Device;
 use crate::model::humanize::{counted, lasting};
 
 const STYLE: &str = "\
-:root { color-scheme: light dark; --line: #767676; --soft: #595959; --mark: #0b6e3a; --go: #b3261e; }
+:root { color-scheme: light dark; --back: #fff; --text: #1a1a1a; --line: #767676; --soft: #595959;
+  --mark: #0b6e3a; --go: #b3261e; }
 @media (prefers-color-scheme: dark) {
-  :root { --line: #8c8c8c; --soft: #b8b8b8; --mark: #6fd39b; --go: #ffb4ab; }
+  :root { --back: #121212; --text: #f0f0f0; --line: #8c8c8c; --soft: #b8b8b8; --mark: #6fd39b;
+    --go: #ffb4ab; }
 }
+html { background: var(--back); color: var(--text); }
+a { color: inherit; }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 44rem; padding: 1.5rem 1rem 3rem; font: 1rem/1.5 system-ui, sans-serif; }
 h1 { margin: 0 0 .5rem; font-size: 1.5rem; }
