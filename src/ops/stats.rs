@@ -298,7 +298,7 @@ impl Store {
                 }
                 inside(found, "lines").for_each(|line| take(&mut stats, line));
                 let read = |line| Users::read(self.layout(), line, options);
-                stats.users = inside(found, "users").next().map(read);
+                stats.users = inside(found, "users").next().and_then(read);
             }
         }
         stats.end(&histograms, aggregation.created_by());

@@ -427,3 +427,37 @@ fn a_long_list_needs_no_more_memory_than_a_short_one() {
     assert!(long < short + 4_000, "20,000 sessions: {short} kB, 200,000: {long} kB");
     assert!(own < 14_000, "{own} kB");
 }
+
+/// Rows after the first thousand are written where they are read, unless a limit counts them.
+#[test]
+fn a_row_is_the_same_whichever_thread_writes_it() {
+    let db = Db::new();
+    let user = |at: i32| ["åsa\u{9b}", "=1+1", "a\"b\\c", "42"][at as usize % 4];
+    let session = |at: i32| {
+        // The first rows decide that ids are lengthened: those of the last begin alike, too.
+        let id = format!("tenant:{:02}-{at:026}", at % 7);
+        let expires = at_or_none(at);
+        let payload = json!({ "cookie": {}, "passport": { "user": user(at) } }).to_string();
+        let mut session = doc! { "_id": id, "session": payload };
+        session.extend(expires.map(|expires| ("expires".to_owned(), expires.into())));
+        session
+    };
+    db.insert("sessions", (0..2500).map(session));
+    for format in ["ndjson", "json", "csv"] {
+        for columns in [&[][..], &["--columns", "user,id,payload.passport.user,bytes"]] {
+            let list = |more: &[&str]| {
+                let list = [&["list", "-o", format], columns, more].concat();
+                db.sessionctl(&list).exits(0).stdout
+            };
+            let (free, limited) = (list(&[]), list(&["--limit", "5000"]));
+            assert!(free.lines().count() >= 2500, "{format}: {}", free.lines().count());
+            let differs = free.lines().zip(limited.lines()).find(|(one, other)| one != other);
+            assert_eq!(differs, None, "{format}");
+            assert_eq!(free.len(), limited.len(), "{format}");
+        }
+    }
+}
+
+fn at_or_none(number: i32) -> Option<bson::DateTime> {
+    (number % 5 > 0).then(|| at(i64::from(number - 1250) * 3600))
+}

@@ -128,7 +128,10 @@ impl Layout {
                 }
             }
         });
-        let branches: Vec<_> = branches.collect();
+        // Most users are in the first place, which is checked before its root.
+        let has_root = |field: &&UserField| fields.get(1).is_some_and(|one| one.root == field.root);
+        let first = fields.first().filter(has_root).map(branch);
+        let branches: Vec<_> = first.into_iter().chain(branches).collect();
         Some(doc! { "$switch": { "branches": branches, "default": Bson::Null } }.into())
     }
 

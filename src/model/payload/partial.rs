@@ -161,6 +161,27 @@ mod tests {
     }
 
     #[test]
+    fn a_user_among_many_values_is_found_wherever_they_are() {
+        let many = |count: usize| {
+            let members = (0..count).map(|at| format!("\"n{at}\":{{\"id\":{at}}}"));
+            members.collect::<Vec<_>>().join(",")
+        };
+        for count in [0, 1, MOST / 2, MOST / 2 + 1, MOST, 100] {
+            let many = many(count);
+            for user in [
+                format!("{{\"user\":{{\"x\":{{{many}}},\"id\":7}},\"userId\":8}}"),
+                format!("{{\"user\":{{\"id\":7,\"x\":{{{many}}}}},\"userId\":8}}"),
+                format!("{{\"passport\":{{\"user\":{{\"x\":{{{many}}},\"id\":7}},\"y\":[{{}}]}}}}"),
+                format!("{{\"x\":{{{many}}},\"user\":{{\"id\":7}}}}"),
+            ] {
+                let (partial, whole) = both(&user);
+                assert!(whole.contains(&Some(7.into())), "{user}");
+                assert_eq!(partial, Some(whole), "{user}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_not_plain_is_left_to_the_codecs() {
         for text in ["", "[1]", "\"x\"", "{\"userId\":1", "{\"userId\":1}x", r#"{"user\u0049d":1}"#]
         {

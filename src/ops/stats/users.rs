@@ -43,18 +43,24 @@ pub struct Users {
     pub top: Vec<(String, u64)>,
 }
 
+/// What stands for the user of a foreign document. No user is a boolean.
+const FOREIGN: bool = false;
+
 /// The stages that group the sessions by the expression `user`.
 pub(super) fn pipeline(layouts: &Layouts, user: Bson, top: usize) -> Vec<Document> {
     let is_anonymous = doc! { "$eq": ["$_id", Bson::Null] };
-    // One more, because "no user" is one of the values.
-    let most = i64::try_from(top.saturating_add(1)).unwrap_or(i64::MAX);
+    let is_foreign = doc! { "$eq": ["$_id", FOREIGN] };
+    // Two more, because "no user" and "no session" are among the values.
+    let most = i64::try_from(top.saturating_add(2)).unwrap_or(i64::MAX);
+    // Inside a facet, a `$match` on the membership would take as long as the rest, because the
+    // server copies each document for it (mongod 6.0.5).
+    let user = doc! { "$cond": [layouts.membership_fact(), user, FOREIGN] };
     vec![
-        doc! { "$match": layouts.membership() },
         doc! { "$group": { "_id": user, "n": { "$sum": 1 } } },
         doc! { "$group": {
             "_id": Bson::Null,
-            "all": { "$sum": "$n" },
-            "distinct": { "$sum": { "$cond": [&is_anonymous, 0, 1] } },
+            "all": { "$sum": { "$cond": [&is_foreign, 0, "$n"] } },
+            "distinct": { "$sum": { "$cond": [{ "$or": [&is_anonymous, is_foreign] }, 0, 1] } },
             "anonymous": { "$sum": { "$cond": [is_anonymous, "$n", 0] } },
             "top": { "$topN": {
                 "n": most, "sortBy": { "n": -1, "_id": 1 },
@@ -71,8 +77,8 @@ impl Users {
         self.distinct == 0 && self.anonymous > 0
     }
 
-    /// Reads the users from the server's line.
-    pub(super) fn read(layout: &Layout, line: &RawDocument, options: &Options) -> Self {
+    /// Reads the users from the server's line; `None` if there are no sessions.
+    pub(super) fn read(layout: &Layout, line: &RawDocument, options: &Options) -> Option<Self> {
         let count = |line: &RawDocument, key: &str| {
             line.get(key).ok().flatten().and_then(number).unwrap_or(0.0) as u64
         };
@@ -82,16 +88,17 @@ impl Users {
         };
         let found = line.get_array("top").ok().into_iter().flatten();
         let found = found.filter_map(|one| user(one.ok()?.as_document()?));
-        Self {
-            looked_at: count(line, "all"),
-            sessions: count(line, "all"),
+        let sessions = Some(count(line, "all")).filter(|sessions| *sessions > 0)?;
+        Some(Self {
+            looked_at: sessions,
+            sessions,
             sampled: options.sample.is_some(),
             estimated: false,
             distinct: count(line, "distinct"),
             anonymous: count(line, "anonymous"),
             unreadable: 0,
             top: found.take(options.top).collect(),
-        }
+        })
     }
 
     /// The users of sessions that were counted here.
