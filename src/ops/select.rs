@@ -185,7 +185,7 @@ impl Store {
 
 /// The memory limit for the ranks of a pass. Everything else, and the last rank of each user, take about
 /// 40 MB more with a hundred thousand users, so that all of it stays within 64 MB.
-const MOST_BYTES: usize = 24 << 20;
+const MOST_BYTES: usize = 22 << 20;
 
 impl<T: Send + 'static> Judging<T> {
     /// The next batch, in the order of reading; `None` at the end.
