@@ -80,7 +80,7 @@ enum Stage {
     /// Copies everything.
     Copying(Box<Copying>),
     /// Goes through what was copied, and looks for what the source no longer has.
-    Comparing(Batches),
+    Comparing(Box<Batches>),
 }
 
 impl Store {
@@ -191,7 +191,7 @@ impl Following {
                     None if self.cancel.is_cancelled() => Ok(None),
                     None => {
                         self.leave_pass();
-                        self.stage = Stage::Comparing(self.ledger.scan().await?);
+                        self.stage = Stage::Comparing(Box::new(self.ledger.scan().await?));
                         Ok(Some(Event::Batch(Copied::default())))
                     }
                 }

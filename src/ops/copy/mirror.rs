@@ -39,11 +39,10 @@ impl Course {
             (None, None) => Self::Insert,
             (None, Some(entry)) => match entry.place {
                 Place::Ended => Self::Ended,
-                Place::Coming => Self::Insert,
                 // Before it expired, nobody but the application or an operator deletes it.
                 Place::There if entry.expires.is_none_or(|expires| expires > now) => Self::Ended,
                 Place::There if entry.has(source) => Self::Over,
-                Place::There => Self::Insert,
+                Place::Coming | Place::There => Self::Insert,
             },
             (Some(there), Some(entry)) if entry.is_of(there) => match entry.has(source) {
                 true => Self::Same,

@@ -47,7 +47,7 @@ impl Writer {
                 .map(|(new, existing)| {
                     let mut statement = Raw::new();
                     statement.document("q", &as_read(existing, collated)?);
-                    statement.document("u", &*placed(new, existing)?);
+                    statement.document("u", &placed(new, existing)?);
                     Ok(statement.done())
                 })
                 .collect::<Result<_>>()?;

@@ -40,7 +40,7 @@ pub struct Pass {
     /// How much of that time was spent throttled, and why.
     pub throttled: Throttled,
     /// What reads of other clients took meanwhile, if that was measured.
-    pub latency: Option<Latency>,
+    pub latency: Option<Box<Latency>>,
     /// Whether no usable index was found, so that the whole collection was scanned.
     pub walked: bool,
     /// Whether the pass was cancelled before it was complete.

@@ -162,7 +162,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         pass.may_count_twice |= purging.may_count_twice();
         pass.walked |= purging.walks();
         pass.throttled += purging.throttled();
-        pass.latency = purging.latency().or(pass.latency);
+        pass.latency = purging.latency().map(Box::new).or(pass.latency.take());
         self.state.archive.put_back(purging.into_archive());
         outcome
     }

@@ -46,9 +46,8 @@ impl Expression {
             Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
             _ => None,
         };
-        let is = |value: &Value, wanted: &String| {
-            value.as_str() == Some(wanted) || value.to_string() == *wanted
-        };
+        let is = |value: &Value, wanted: &String| let shown = value.to_string();
+            value.as_str() == Some(wanted) || shown == *wanted;
         match self {
             Self::Present => Some(value.is_some()),
             Self::Absent => Some(value.is_none()),

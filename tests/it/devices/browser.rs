@@ -1,8 +1,8 @@
 //! The page in real browsers, with the keyboard alone: one signs the other out.
 //!
 //! `SESSIONCTL_LONG_TESTS=1 cargo test --test it devices::browser -- --nocapture` drives Debian's
-//! headless Chromium over WebDriver, examines the page with axe-core, and names the folder of its
-//! screenshots. `tests/deploy/tools.sh` fetches both.
+//! headless Chromium over `WebDriver`, examines the page with axe-core, and leaves its screenshots in
+//! `target/tmp/devices`. `tests/deploy/tools.sh` fetches both.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -187,7 +187,6 @@ fn one_browser_signs_the_other_out_by_keyboard() {
     let (port, axe, (_driver, driver)) = (serve(&db), axe(), driver());
     let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("devices");
     std::fs::create_dir_all(&shots).unwrap();
-    eprintln!("screenshots are in {}", shots.display());
     let here = Browser::start(driver, &[]);
     let phone = Browser::start(driver, &[&format!("--user-agent={IPHONE}")]);
     here.logs_in(port, "alice");

@@ -47,9 +47,8 @@ impl Client {
     fn acts(&mut self, port: u16) {
         match (self.is_in, self.random() % 4) {
             (true, 0) => self.logs_out(port),
-            (true, _) => self.is_known(port),
             (false, 0 | 1) => self.logs_in(port),
-            (false, _) => self.is_known(port),
+            _ => self.is_known(port),
         }
     }
 

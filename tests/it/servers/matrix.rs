@@ -291,7 +291,7 @@ fn the_table_of_servers_has_each_server_and_each_task() {
 /// The tasks among these that do not work, and why.
 fn failures(server: &Other, runs: impl Fn(&'static str) -> bool) -> Vec<(&'static str, String)> {
     let mut failures = Vec::new();
-    for (name, task) in TASKS.into_iter().filter(|(name, _)| runs(*name)) {
+    for (name, task) in TASKS.into_iter().filter(|(name, _)| runs(name)) {
         if let Err(why) = catch_unwind(AssertUnwindSafe(|| task(server))) {
             let why = why.downcast_ref::<String>().cloned();
             failures.push((name, why.unwrap_or_else(|| "a panic".to_owned())));

@@ -334,7 +334,7 @@ impl State {
     fn key(&self, key: char, times: usize) {
         let Some((pace, is_paused)) = self.first() else { return };
         match key {
-            'p' | ' ' if times % 2 == 0 => {}
+            'p' | ' ' if times.is_multiple_of(2) => {}
             'p' | ' ' if is_paused => self.apply(Instruction::Continue),
             'p' | ' ' => self.apply(Instruction::Pause),
             '+' | '-' => {

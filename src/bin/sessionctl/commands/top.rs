@@ -34,7 +34,7 @@ use view::{Act, View};
 /// top shows the number of sessions in each state, how many are created and removed per second, the
 /// newest sessions, and what the TTL monitor and the sweepers do.
 ///
-/// Keys: arrows, j, k, PgUp, PgDn, Home and End move, Enter inspects a session, / filters by user or by
+/// Keys: arrows, j, k, page up, page down, home and end move, Enter inspects a session, / filters by user or by
 /// an id prefix of at least 8 characters, s filters by state, x or d logs the selected session out after
 /// a confirmation, p pauses, + refreshes half as often, - twice as often, ? shows help, and q, Esc or
 /// Ctrl-C quit.

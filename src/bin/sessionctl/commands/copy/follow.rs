@@ -92,11 +92,9 @@ impl Follower {
                 }
                 Event::Passed => self.passed(report),
                 Event::Slower(means) => self.note("note", &speed(&means)),
-                Event::Away { error, .. } => {
-                    if !std::mem::replace(&mut self.is_away, true) {
-                        let text = format!("{}; retrying until the server is back", why(&error));
-                        self.note("warning", &text);
-                    }
+                Event::Away { error, .. } if !std::mem::replace(&mut self.is_away, true) => {
+                    let text = format!("{}; retrying until the server is back", why(&error));
+                    self.note("warning", &text);
                 }
                 Event::Resumed if self.is_away => {
                     self.note("note", "the server is back: comparing both sides");

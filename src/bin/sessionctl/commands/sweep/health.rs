@@ -202,7 +202,7 @@ impl Health {
                 let layout = pass.layout.as_deref();
                 metrics.passed(namespace, layout, result(pass));
                 metrics.throttled(namespace, layout, pass.throttled);
-                metrics.latency(namespace, pass.latency);
+                metrics.latency(namespace, pass.latency.as_deref().copied());
                 if result(pass) == PassResult::Ok {
                     metrics.succeeded(namespace, ended(pass));
                 }
