@@ -46,8 +46,10 @@ impl Expression {
             Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
             _ => None,
         };
-        let is = |value: &Value, wanted: &String| let shown = value.to_string();
-            value.as_str() == Some(wanted) || shown == *wanted;
+        let is = |value: &Value, wanted: &String| {
+            let shown = value.to_string();
+            value.as_str() == Some(wanted) || shown == *wanted
+        };
         match self {
             Self::Present => Some(value.is_some()),
             Self::Absent => Some(value.is_none()),
