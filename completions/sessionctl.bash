@@ -394,7 +394,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__copy)
-            opts="-y -d -c -o -q -v -h --to-uri --to-uri-file --to-db --to-collection --to-layout --dry-run --check --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --expired --live --endless --malformed --user --users-from --anonymous --where --expires-before --expires-after --touched-before --touched-after --created-before --created-after --idle --active --touch-slack --older --except --except-user --except-users-from --keep --unmatched --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --to-uri --to-uri-file --to-db --to-collection --to-layout --dry-run --check --follow --yes --audit --archive --archive-append --batch-size --jobs --rate --sleep-factor --max-lag --max-latency --control --expired --live --endless --malformed --user --users-from --anonymous --where --expires-before --expires-after --touched-before --touched-after --created-before --created-after --idle --active --touch-slack --older --except --except-user --except-users-from --keep --unmatched --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -424,6 +424,10 @@ _sessionctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --archive)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --batch-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -441,6 +445,14 @@ _sessionctl() {
                     return 0
                     ;;
                 --max-lag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1256,7 +1268,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__expire)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --users-from --anonymous --where --expires-before --expires-after --touched-before --touched-after --created-before --created-after --idle --active --touch-slack --older --except --except-user --except-users-from --keep --unmatched --all --hold --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --max-latency --control --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --users-from --anonymous --where --expires-before --expires-after --touched-before --touched-after --created-before --created-after --idle --active --touch-slack --older --except --except-user --except-users-from --keep --unmatched --all --hold --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1283,6 +1295,14 @@ _sessionctl() {
                     return 0
                     ;;
                 --max-lag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1508,7 +1528,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__fix__subcmd__endless)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --max-latency --control --run-time --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1535,6 +1555,14 @@ _sessionctl() {
                     return 0
                     ;;
                 --max-lag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1606,7 +1634,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__fix__subcmd__expiry)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --max-latency --control --run-time --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1633,6 +1661,14 @@ _sessionctl() {
                     return 0
                     ;;
                 --max-lag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1704,7 +1740,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__help)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help audit changes collections completions copy demo deploy doctor environment expire expiry fix help index inspect layout-file layouts list output purge recipes restore rights safety selection servers speed stats sweep sweep.toml top users"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help audit changes collections completions copy demo deploy doctor environment expire expiry fix help index inspect layout-file layouts list output purge recipes restore rights safety scale selection servers speed stats sweep sweep.toml top users"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1836,7 +1872,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__index__subcmd__install)
-            opts="-y -d -c -o -q -v -h --idle --yes --drain --no-drain --audit --batch-size --jobs --rate --sleep-factor --max-lag --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --idle --yes --drain --no-drain --audit --batch-size --jobs --rate --sleep-factor --max-lag --max-latency --control --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1867,6 +1903,14 @@ _sessionctl() {
                     return 0
                     ;;
                 --max-lag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2000,7 +2044,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__index__subcmd__replace)
-            opts="-y -d -c -o -q -v -h --idle --yes --drain --no-drain --audit --batch-size --jobs --rate --sleep-factor --max-lag --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --idle --yes --drain --no-drain --audit --batch-size --jobs --rate --sleep-factor --max-lag --max-latency --control --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2031,6 +2075,14 @@ _sessionctl() {
                     return 0
                     ;;
                 --max-lag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2582,7 +2634,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__purge)
-            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --users-from --anonymous --where --expires-before --expires-after --touched-before --touched-after --created-before --created-after --idle --active --touch-slack --older --except --except-user --except-users-from --keep --unmatched --all --every-collection --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --yes --audit --batch-size --jobs --rate --sleep-factor --max-lag --max-latency --control --run-time --grace --cutoff --verify --no-repeat --expired --live --endless --malformed --user --users-from --anonymous --where --expires-before --expires-after --touched-before --touched-after --created-before --created-after --idle --active --touch-slack --older --except --except-user --except-users-from --keep --unmatched --all --every-collection --archive --archive-append --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2609,6 +2661,14 @@ _sessionctl() {
                     return 0
                     ;;
                 --max-lag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2764,7 +2824,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__restore)
-            opts="-y -d -c -o -q -v -h --dry-run --only-present --yes --audit --batch-size --expired --live --endless --malformed --user --users-from --anonymous --where --expires-before --expires-after --touched-before --touched-after --created-before --created-after --idle --active --touch-slack --older --except --except-user --except-users-from --keep --unmatched --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --dry-run --only-present --yes --audit --batch-size --max-latency --control --expired --live --endless --malformed --user --users-from --anonymous --where --expires-before --expires-after --touched-before --touched-after --created-before --created-after --idle --active --touch-slack --older --except --except-user --except-users-from --keep --unmatched --all --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2775,6 +2835,14 @@ _sessionctl() {
                     return 0
                     ;;
                 --batch-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3056,7 +3124,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__sweep)
-            opts="-y -d -c -o -q -v -h --interval --jitter --once --grace --idle --yes --config --archive --audit --batch-size --jobs --rate --sleep-factor --max-lag --lease --no-lease --metrics --metrics-file --log-format --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
+            opts="-y -d -c -o -q -v -h --interval --jitter --once --grace --idle --yes --config --check-config --archive --audit --batch-size --jobs --rate --sleep-factor --max-lag --max-latency --control --lease --no-lease --metrics --metrics-file --log-format --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3107,6 +3175,14 @@ _sessionctl() {
                     return 0
                     ;;
                 --max-lag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -28,7 +28,7 @@ complete -c sessionctl -n "__fish_sessionctl_needs_command" -l uri -d 'Connectio
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -93,7 +93,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -103,7 +103,7 @@ complete -c sessionctl -n "__fish_sessionctl_needs_command" -l color -d 'Use col
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -s V -l version -d 'Print version'
@@ -116,24 +116,24 @@ complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "restore" -d '
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "copy" -d 'Copy sessions into another collection, database, server or layout'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "audit" -d 'Read and verify an audit file: who ended which sessions'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "sweep" -d 'Purge expired sessions every interval, as a daemon'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "index" -d 'Manage the TTL index, by which the server deletes expired sessions'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "index" -d 'Manage the TTL index, with which the server deletes expired sessions'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "doctor" -d 'Report why sessions do not expire or are slow to find, with the commands that fix it'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "fix" -d 'Repair the expiries of sessions that would never be deleted'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "fix" -d 'Repair expiries that keep sessions from being deleted'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "stats" -d 'Count sessions by state, size, age, expiry and user'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "top" -d 'Watch a collection live, and log out single sessions'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "collections" -d 'Find the collections that hold sessions, and the layout of each'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "layouts" -d 'List the built-in layouts, print one, or draft one'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "deploy" -d 'Print a systemd unit, a crontab, manifests, alerts or a dashboard for the sweeper'
-complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions, and take a tour'
+complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "demo" -d 'Start a throwaway MongoDB with sample sessions, and run a guided tour'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c sessionctl -n "__fish_sessionctl_needs_command" -f -a "help" -d 'Print the help of a command, or explain a topic'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s n -l limit -d 'Print at most N sessions; 0 prints all [default: 50 in a table, else 0]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l sort -d 'Sort by KEY [default: storage order, which is fastest]' -r -f -a "expires\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l sort -d 'Sort by KEY [default: storage order ($natural), which is fastest]' -r -f -a "expires\t''
 touched\t''
 created\t''
 bytes\t''
 id\t''"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l columns -d 'Print only these columns, in this order. payload.PATH is the value at PATH of the payload, with secrets masked; ip and agent are read where the layout says' -r -f -a "time\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l columns -d 'Print only these columns, in this order. payload.PATH is the value at PATH of the payload, with secrets masked; ip and agent are at the places that the layout defines' -r -f -a "time\t''
 event\t''
 id\t''
 state\t''
@@ -148,7 +148,7 @@ ip\t''
 agent\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l where -d 'Sessions whose payload matches EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expires-after -d 'Sessions expiring at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l touched-before -d 'Sessions last touched before TIME' -r
@@ -157,18 +157,18 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l created-b
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l created-after -d 'Sessions created at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l active -d 'Sessions touched within the last DURATION' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l touch-slack -d 'Assume that a session may have been used up to DURATION after its recorded last touch; set it to the store\'s touchAfter (connect-mongo), or to 0 if the store writes every touch' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l older -d 'Sessions created at least DURATION ago' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except -d 'Spare the session ID; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except-user -d 'Spare the sessions of USER; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except -d 'Exclude the session ID; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except-user -d 'Exclude the sessions of USER; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l except-users-from -d 'Exclude the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l keep -d 'Exclude each user\'s N most recent sessions among those that match all other conditions, and every session without a user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l unmatched -d 'Write to FILE each given user that matches no session, one per line; without --user and --users-from, each given id' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -233,7 +233,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -244,23 +244,23 @@ always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l reverse -d 'Reverse the order'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l follow -d 'List sessions as they are created, renewed, ended and removed, until a signal'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l foreign -d 'List foreign documents instead: documents of the collection that are not sessions'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l foreign -d 'List foreign documents instead: documents of the collection that are not sessions. Their ids may be secrets too, and are shortened unless --full-ids is given'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l expired -d 'Sessions whose expiry is in the past'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l live -d 'Sessions whose expiry is in the future'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l endless -d 'Sessions that the store keeps forever'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l malformed -d 'Sessions with an unusable expiry'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l anonymous -d 'Sessions without a user'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l all -d 'All sessions of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l all -d 'All sessions of the collection; cannot be combined with other conditions'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l every-collection -d 'Every collection of the database that holds sessions, instead of -c'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand list" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s n -l limit -d 'Print at most N users; 0 prints all [default: 50 in a table, else 0]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l min-sessions -d 'Print only users with at least N sessions' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l where -d 'Sessions whose payload matches EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l expires-after -d 'Sessions expiring at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l touched-before -d 'Sessions last touched before TIME' -r
@@ -269,18 +269,18 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l created-
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l created-after -d 'Sessions created at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l active -d 'Sessions touched within the last DURATION' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l touch-slack -d 'Assume that a session may have been used up to DURATION after its recorded last touch; set it to the store\'s touchAfter (connect-mongo), or to 0 if the store writes every touch' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l older -d 'Sessions created at least DURATION ago' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l except -d 'Spare the session ID; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l except-user -d 'Spare the sessions of USER; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l except -d 'Exclude the session ID; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l except-user -d 'Exclude the sessions of USER; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l except-users-from -d 'Exclude the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l keep -d 'Exclude each user\'s N most recent sessions among those that match all other conditions, and every session without a user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l unmatched -d 'Write to FILE each given user that matches no session, one per line; without --user and --users-from, each given id' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -345,7 +345,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -359,17 +359,17 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l live -d 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l endless -d 'Sessions that the store keeps forever'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l malformed -d 'Sessions with an unusable expiry'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l anonymous -d 'Sessions without a user'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l all -d 'All sessions of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l all -d 'All sessions of the collection; cannot be combined with other conditions'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l every-collection -d 'Every collection of the database that holds sessions, instead of -c'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand users" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -434,7 +434,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -446,22 +446,24 @@ never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l reveal -d 'Show values that look like secrets'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l raw -d 'Print the stored documents unmasked, as canonical Extended JSON. sessionctl restore can read the output of --raw -o ndjson'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l batch-size -d 'Process N sessions per batch [default: 1000; 5000 when deleting by ranges of the expiry or of _id]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l jobs -d 'Run N batches at a time [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l rate -d 'Limit to N sessions per second' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l max-latency -d 'Keep reads of other clients within DURATION; auto is 1.5 times, or 2 ms more than, before [default: auto]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l control -d 'Obey the lines of FILE while the command runs: pause, continue, rate N, max-latency DURATION, stop (see sessionctl help safety)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l run-time -d 'Stop after DURATION, at the end of a batch; if sessions are left, the exit code is 5' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l grace -d 'Count sessions that expired less than DURATION ago as live, so that --expired leaves them' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l cutoff -d 'Evaluate expiry as of TIME, such as the cutoff of an earlier report' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'Look again after DURATION, and end sessions that were written back; on a sharded cluster, the default is 1s, because a chunk migration can make a write miss sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l verify -d 'After DURATION, look for sessions that the application wrote back, and end (purge: delete) them again [default on a sharded cluster: 1s, because chunk migrations can hide sessions from a write]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l where -d 'Sessions whose payload matches EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expires-after -d 'Sessions expiring at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l touched-before -d 'Sessions last touched before TIME' -r
@@ -470,20 +472,20 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l created
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l created-after -d 'Sessions created at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l active -d 'Sessions touched within the last DURATION' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l touch-slack -d 'Assume that a session may have been used up to DURATION after its recorded last touch; set it to the store\'s touchAfter (connect-mongo), or to 0 if the store writes every touch' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l older -d 'Sessions created at least DURATION ago' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except -d 'Spare the session ID; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except-user -d 'Spare the sessions of USER; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l hold -d 'Then end each of these sessions that is created or comes back, for DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except -d 'Exclude the session ID; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except-user -d 'Exclude the sessions of USER; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l except-users-from -d 'Exclude the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l keep -d 'Exclude each user\'s N most recent sessions among those that match all other conditions, and every session without a user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l unmatched -d 'Write to FILE each given user that matches no session, one per line; without --user and --users-from, each given id' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l hold -d 'Keep running for DURATION, and end every matching session that is created or written back' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l archive -d 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -548,7 +550,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -557,33 +559,35 @@ csv\t'A header and lines of comma-separated values'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l dry-run -d 'Change nothing: show how many sessions match, some of them, and how they would be found'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l dry-run -d 'Change nothing: show the number of sessions that match, and up to five of them; with -v, also the query plan'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s y -l yes -d 'Skip the confirmation prompt'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l no-repeat -d 'Only report sessions that were written back'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l no-repeat -d 'With --verify, report sessions that were written back, but leave them'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l expired -d 'Sessions whose expiry is in the past'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l live -d 'Sessions whose expiry is in the future'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l endless -d 'Sessions that the store keeps forever'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l malformed -d 'Sessions with an unusable expiry'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l anonymous -d 'Sessions without a user'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l all -d 'All sessions of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l all -d 'All sessions of the collection; cannot be combined with other conditions'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l archive-append -d 'Append to FILE if it exists'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand expire" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l batch-size -d 'Process N sessions per batch [default: 1000; 5000 when deleting by ranges of the expiry or of _id]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l jobs -d 'Run N batches at a time [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l rate -d 'Limit to N sessions per second' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l max-latency -d 'Keep reads of other clients within DURATION; auto is 1.5 times, or 2 ms more than, before [default: auto]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l control -d 'Obey the lines of FILE while the command runs: pause, continue, rate N, max-latency DURATION, stop (see sessionctl help safety)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l run-time -d 'Stop after DURATION, at the end of a batch; if sessions are left, the exit code is 5' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l grace -d 'Count sessions that expired less than DURATION ago as live, so that --expired leaves them' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l cutoff -d 'Evaluate expiry as of TIME, such as the cutoff of an earlier report' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'Look again after DURATION, and end sessions that were written back; on a sharded cluster, the default is 1s, because a chunk migration can make a write miss sessions' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l verify -d 'After DURATION, look for sessions that the application wrote back, and end (purge: delete) them again [default on a sharded cluster: 1s, because chunk migrations can hide sessions from a write]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l where -d 'Sessions whose payload matches EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expires-after -d 'Sessions expiring at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l touched-before -d 'Sessions last touched before TIME' -r
@@ -592,19 +596,19 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l created-
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l created-after -d 'Sessions created at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l active -d 'Sessions touched within the last DURATION' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l touch-slack -d 'Assume that a session may have been used up to DURATION after its recorded last touch; set it to the store\'s touchAfter (connect-mongo), or to 0 if the store writes every touch' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l older -d 'Sessions created at least DURATION ago' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except -d 'Spare the session ID; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except-user -d 'Spare the sessions of USER; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except -d 'Exclude the session ID; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except-user -d 'Exclude the sessions of USER; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l except-users-from -d 'Exclude the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l keep -d 'Exclude each user\'s N most recent sessions among those that match all other conditions, and every session without a user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l unmatched -d 'Write to FILE each given user that matches no session, one per line; without --user and --users-from, each given id' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive -d 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -669,7 +673,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -678,26 +682,28 @@ csv\t'A header and lines of comma-separated values'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l dry-run -d 'Change nothing: show how many sessions match, some of them, and how they would be found'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l dry-run -d 'Change nothing: show the number of sessions that match, and up to five of them; with -v, also the query plan'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s y -l yes -d 'Skip the confirmation prompt'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l no-repeat -d 'Only report sessions that were written back'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l no-repeat -d 'With --verify, report sessions that were written back, but leave them'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l expired -d 'Sessions whose expiry is in the past'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l live -d 'Sessions whose expiry is in the future'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l endless -d 'Sessions that the store keeps forever'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l malformed -d 'Sessions with an unusable expiry'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l anonymous -d 'Sessions without a user'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l all -d 'All sessions of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l all -d 'All sessions of the collection; cannot be combined with other conditions'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l every-collection -d 'Every collection of the database that holds sessions, instead of -c'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l archive-append -d 'Append to FILE if it exists'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand purge" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l batch-size -d 'Sessions per batch' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l batch-size -d 'Process N sessions per batch' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l max-latency -d 'Keep reads of other clients within DURATION; auto is 1.5 times, or 2 ms more than, before [default: auto]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l control -d 'Obey the lines of FILE while the command runs: pause, continue, rate N, max-latency DURATION, stop (see sessionctl help safety)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l where -d 'Sessions whose payload matches EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l expires-after -d 'Sessions expiring at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l touched-before -d 'Sessions last touched before TIME' -r
@@ -706,18 +712,18 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l create
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l created-after -d 'Sessions created at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l active -d 'Sessions touched within the last DURATION' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l touch-slack -d 'Assume that a session may have been used up to DURATION after its recorded last touch; set it to the store\'s touchAfter (connect-mongo), or to 0 if the store writes every touch' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l older -d 'Sessions created at least DURATION ago' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l except -d 'Spare the session ID; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l except-user -d 'Spare the sessions of USER; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l except -d 'Exclude the session ID; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l except-user -d 'Exclude the sessions of USER; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l except-users-from -d 'Exclude the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l keep -d 'Exclude each user\'s N most recent sessions among those that match all other conditions, and every session without a user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l unmatched -d 'Write to FILE each given user that matches no session, one per line; without --user and --users-from, each given id' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -782,7 +788,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -792,16 +798,16 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l color 
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l dry-run -d 'Write nothing: count the sessions that would be restored, and those that would be left alone'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l only-present -d 'Insert nothing: leave sessions alone that were removed since'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l only-present -d 'Do not insert sessions that were deleted since'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s y -l yes -d 'Skip the confirmation prompt'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l expired -d 'Sessions whose expiry is in the past'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l live -d 'Sessions whose expiry is in the future'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l endless -d 'Sessions that the store keeps forever'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l malformed -d 'Sessions with an unusable expiry'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l anonymous -d 'Sessions without a user'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l all -d 'All sessions of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l all -d 'All sessions of the collection; cannot be combined with other conditions'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand restore" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l to-uri -d 'Connection string of the target' -r
@@ -872,14 +878,17 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l archive -d 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l batch-size -d 'Process N sessions per batch [default: 1000; 5000 when deleting by ranges of the expiry or of _id]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l jobs -d 'Run N batches at a time [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l rate -d 'Limit to N sessions per second' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l max-latency -d 'Keep reads of other clients within DURATION; auto is 1.5 times, or 2 ms more than, before [default: auto]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l control -d 'Obey the lines of FILE while the command runs: pause, continue, rate N, max-latency DURATION, stop (see sessionctl help safety)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l where -d 'Sessions whose payload matches EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l expires-after -d 'Sessions expiring at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l touched-before -d 'Sessions last touched before TIME' -r
@@ -888,18 +897,18 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l created-b
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l created-after -d 'Sessions created at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l active -d 'Sessions touched within the last DURATION' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l touch-slack -d 'Assume that a session may have been used up to DURATION after its recorded last touch; set it to the store\'s touchAfter (connect-mongo), or to 0 if the store writes every touch' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l older -d 'Sessions created at least DURATION ago' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l except -d 'Spare the session ID; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l except-user -d 'Spare the sessions of USER; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l except -d 'Exclude the session ID; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l except-user -d 'Exclude the sessions of USER; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l except-users-from -d 'Exclude the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l keep -d 'Exclude each user\'s N most recent sessions among those that match all other conditions, and every session without a user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l unmatched -d 'Write to FILE each given user that matches no session, one per line; without --user and --users-from, each given id' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -964,7 +973,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -975,15 +984,17 @@ always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l dry-run -d 'Write nothing: show five sessions before and after, and how many would be copied'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l check -d 'Write nothing: compare both sides session by session. If they differ, the exit code is 4'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l follow -d 'Then keep the copy up to date, until a signal: sessions that are renewed, logged out or deleted at the source are so at the target, unless they were written there since'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s y -l yes -d 'Skip the confirmation prompt'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l archive-append -d 'Append to FILE if it exists'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l expired -d 'Sessions whose expiry is in the past'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l live -d 'Sessions whose expiry is in the future'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l endless -d 'Sessions that the store keeps forever'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l malformed -d 'Sessions with an unusable expiry'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l anonymous -d 'Sessions without a user'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l all -d 'All sessions of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l all -d 'All sessions of the collection; cannot be combined with other conditions'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand copy" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l user -d 'Print only runs that ended or changed sessions of USER' -r
@@ -992,7 +1003,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l uri -d '
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1057,7 +1068,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1068,23 +1079,25 @@ always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l users -d 'Print one row for each user of each run instead'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand audit" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l interval -d 'Start a pass every DURATION [default: 60]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l interval -d 'Start a pass every DURATION [default: 60s]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l jitter -d 'Delay each pass by up to DURATION, at random' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l idle -d 'Also delete endless sessions that were idle for at least DURATION; requires --yes' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l config -d 'Read the collections to sweep, and their settings, from FILE (see sessionctl help sweep.toml)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l archive -d 'Save each batch to FILE before it is deleted; %Y, %m and %d in its name are the date' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l batch-size -d 'Process N sessions per batch [default: 1000; 5000 when deleting by ranges of the expiry or of _id]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l jobs -d 'Run N batches at a time [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l rate -d 'Limit to N sessions per second' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l max-latency -d 'Keep reads of other clients within DURATION; auto is 1.5 times, or 2 ms more than, before [default: auto]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l control -d 'Obey the lines of FILE while the command runs: pause, continue, rate N, max-latency DURATION, stop (see sessionctl help safety)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l lease -d 'Duration of the lease: if this sweeper disappears, another takes over when the lease expires' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l metrics -d 'Serve /metrics, /livez and /readyz on ADDRESS, such as 127.0.0.1:9464' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l metrics -d 'Serve /metrics, /status, /livez and /readyz on ADDRESS, such as 127.0.0.1:9464' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l metrics-file -d 'Write the metrics to FILE after each pass, for the node exporter' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l log-format -d 'Format of the log on stderr: text, or json with one object per line' -r -f -a "text\t'For people, and with levels where the journal reads along'
 json\t'One JSON object a line'"
@@ -1092,7 +1105,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri -d '
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1157,7 +1170,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1167,17 +1180,18 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l color -d
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l once -d 'Run one pass, then exit'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s y -l yes -d 'Confirm --idle'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l no-lease -d 'Sweep without a lease, even while other sweepers work'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s y -l yes -d 'Allow --idle'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l check-config -d 'Check the options and the file of --config, print the settings in force, and exit. No server is contacted'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l no-lease -d 'Sweep without a lease, at the same time as other sweepers'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand sweep" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1242,7 +1256,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1252,19 +1266,19 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __f
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "status" -d 'Show whether the TTL index that the layout needs exists'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "install" -d 'Create the TTL index, or convert a matching plain index'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "replace" -d 'Replace a TTL index that differs from the one that the layout needs'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and not __fish_seen_subcommand_from status install replace remove" -f -a "remove" -d 'Drop the TTL index, so that the server no longer deletes sessions'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l idle -d 'Use the index for idle sessions instead: it deletes sessions without an expiry that were idle for DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l idle -d 'Act on the idle index instead: it deletes sessions without an expiry once they are idle for DURATION' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1329,7 +1343,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1340,21 +1354,23 @@ always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l check -d 'Exit with code 4 if the index is missing or differs'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l idle -d 'Use the index for idle sessions instead: it deletes sessions without an expiry that were idle for DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l idle -d 'Act on the idle index instead: it deletes sessions without an expiry once they are idle for DURATION' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l batch-size -d 'Process N sessions per batch [default: 1000; 5000 when deleting by ranges of the expiry or of _id]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l jobs -d 'Run N batches at a time [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l rate -d 'Limit to N sessions per second' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l max-latency -d 'Keep reads of other clients within DURATION; auto is 1.5 times, or 2 ms more than, before [default: auto]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l control -d 'Obey the lines of FILE while the command runs: pause, continue, rate N, max-latency DURATION, stop (see sessionctl help safety)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1419,7 +1435,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1429,24 +1445,26 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s y -l yes -d 'Skip the confirmation prompt'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l drain -d 'Purge first even if the server would delete few sessions; index install then does not ask'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l drain -d 'Purge first even if 10,000 or fewer sessions are expired; index install then skips the confirmation'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l no-drain -d 'Do not purge first; the server then deletes all of the sessions at once'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l idle -d 'Use the index for idle sessions instead: it deletes sessions without an expiry that were idle for DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l idle -d 'Act on the idle index instead: it deletes sessions without an expiry once they are idle for DURATION' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l batch-size -d 'Process N sessions per batch [default: 1000; 5000 when deleting by ranges of the expiry or of _id]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l jobs -d 'Run N batches at a time [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l rate -d 'Limit to N sessions per second' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l max-latency -d 'Keep reads of other clients within DURATION; auto is 1.5 times, or 2 ms more than, before [default: auto]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l control -d 'Obey the lines of FILE while the command runs: pause, continue, rate N, max-latency DURATION, stop (see sessionctl help safety)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1511,7 +1529,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1521,18 +1539,18 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s y -l yes -d 'Skip the confirmation prompt'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l drain -d 'Purge first even if the server would delete few sessions; index install then does not ask'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l drain -d 'Purge first even if 10,000 or fewer sessions are expired; index install then skips the confirmation'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l no-drain -d 'Do not purge first; the server then deletes all of the sessions at once'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from replace" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l idle -d 'Use the index for idle sessions instead: it deletes sessions without an expiry that were idle for DURATION' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l idle -d 'Act on the idle index instead: it deletes sessions without an expiry once they are idle for DURATION' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1597,7 +1615,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1608,15 +1626,15 @@ always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Skip the confirmation prompt'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l sample -d 'Check a random sample of N documents [default: all documents; 10,000 in a collection of more than 100,000]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l sample -d 'Check a random sample of N documents [default: all documents; 10,000 in a collection of more than 100,000]. The layout and the users are always taken from 100 random documents' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1681,7 +1699,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1692,14 +1710,14 @@ always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l every-collection -d 'Every collection of the database that holds sessions, instead of -c'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1764,7 +1782,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1774,24 +1792,26 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fis
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -f -a "expiry" -d 'Convert text and numbers to dates where the store expects a date'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and not __fish_seen_subcommand_from expiry endless" -f -a "endless" -d 'Give endless sessions an expiry: a lifetime after their last touch'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l batch-size -d 'Process N sessions per batch [default: 1000; 5000 when deleting by ranges of the expiry or of _id]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l jobs -d 'Run N batches at a time [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l rate -d 'Limit to N sessions per second' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l max-latency -d 'Keep reads of other clients within DURATION; auto is 1.5 times, or 2 ms more than, before [default: auto]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l control -d 'Obey the lines of FILE while the command runs: pause, continue, rate N, max-latency DURATION, stop (see sessionctl help safety)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l run-time -d 'Stop after DURATION, at the end of a batch; if sessions are left, the exit code is 5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l archive -d 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1856,7 +1876,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1865,26 +1885,28 @@ csv\t'A header and lines of comma-separated values'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l dry-run -d 'Change nothing: show how many sessions match, some of them, and how they would be found'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l dry-run -d 'Change nothing: show the number of sessions that match, and up to five of them; with -v, also the query plan'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s y -l yes -d 'Skip the confirmation prompt'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l archive-append -d 'Append to FILE if it exists'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from expiry" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l audit -d 'Append audit records to FILE: lines of JSON about the run and each batch (see sessionctl help safety). If FILE cannot be written, nothing is changed' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l batch-size -d 'Sessions per batch [default: 1000, or 5000 where no ids are needed]' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l jobs -d 'Batches in flight [default: 2 on a standalone, 8 on a replica set]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l batch-size -d 'Process N sessions per batch [default: 1000; 5000 when deleting by ranges of the expiry or of _id]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l jobs -d 'Run N batches at a time [default: 2 on a standalone, 8 on a replica set]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l rate -d 'Limit to N sessions per second' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l sleep-factor -d 'Sleep X times as long as each batch took, such as 0.5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l max-lag -d 'Pause while a replica set member is more than DURATION behind' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l max-latency -d 'Keep reads of other clients within DURATION; auto is 1.5 times, or 2 ms more than, before [default: auto]' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l control -d 'Obey the lines of FILE while the command runs: pause, continue, rate N, max-latency DURATION, stop (see sessionctl help safety)' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l run-time -d 'Stop after DURATION, at the end of a batch; if sessions are left, the exit code is 5' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l archive -d 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -1949,7 +1971,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -1958,18 +1980,18 @@ csv\t'A header and lines of comma-separated values'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l dry-run -d 'Change nothing: show how many sessions match, some of them, and how they would be found'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l dry-run -d 'Change nothing: show the number of sessions that match, and up to five of them; with -v, also the query plan'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s y -l yes -d 'Skip the confirmation prompt'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l archive-append -d 'Append to FILE if it exists'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand fix; and __fish_seen_subcommand_from endless" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l sample -d 'Count a random sample of N sessions, for a collection too large to read whole' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l top -d 'List the N users with the most sessions' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l user -d 'Sessions of USER (see sessionctl help selection for where the user is read); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l users-from -d 'Sessions of the users in FILE, one per line; - reads them from stdin' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l where -d 'Sessions whose payload fulfils EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l where -d 'Sessions whose payload matches EXPR: PATH=VALUE, !=, ~REGEX, <, <=, >, >=, PATH in CIDR, PATH (present) or !PATH (absent); repeatable' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l expires-before -d 'Sessions expiring before TIME, such as +1h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l expires-after -d 'Sessions expiring at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l touched-before -d 'Sessions last touched before TIME' -r
@@ -1978,18 +2000,18 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l created-
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l created-after -d 'Sessions created at or after TIME' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l idle -d 'Sessions idle for at least DURATION, such as 7d or 1d12h' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l active -d 'Sessions touched within the last DURATION' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l touch-slack -d 'Allow for touches that the store has not written, up to DURATION; such as connect-mongo\'s touchAfter' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l touch-slack -d 'Assume that a session may have been used up to DURATION after its recorded last touch; set it to the store\'s touchAfter (connect-mongo), or to 0 if the store writes every touch' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l older -d 'Sessions created at least DURATION ago' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except -d 'Spare the session ID; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except-user -d 'Spare the sessions of USER; repeatable' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except-users-from -d 'Spare the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l keep -d 'Of what is left, spare each user\'s N most recent sessions, and all sessions without a user' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l unmatched -d 'Write the users (or the ids, if no users are given) that match no session to FILE, one per line' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except -d 'Exclude the session ID; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except-user -d 'Exclude the sessions of USER; repeatable' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l except-users-from -d 'Exclude the sessions of the users in FILE, one per line; - reads them from stdin' -r -F
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l keep -d 'Exclude each user\'s N most recent sessions among those that match all other conditions, and every session without a user' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l unmatched -d 'Write to FILE each given user that matches no session, one per line; without --user and --users-from, each given id' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2054,7 +2076,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2068,10 +2090,10 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l live -d 
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l endless -d 'Sessions that the store keeps forever'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l malformed -d 'Sessions with an unusable expiry'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l anonymous -d 'Sessions without a user'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l all -d 'All sessions of the collection'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l all -d 'All sessions of the collection; cannot be combined with other conditions'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l every-collection -d 'Every collection of the database that holds sessions, instead of -c'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand stats" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l interval -d 'Refresh every DURATION' -r
@@ -2080,7 +2102,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l uri -d 'Co
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2145,7 +2167,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2155,14 +2177,14 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l color -d '
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand top" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2227,7 +2249,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2237,14 +2259,14 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l co
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand collections" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2309,7 +2331,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2319,7 +2341,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not _
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and not __fish_seen_subcommand_from show draft" -f -a "show" -d 'Print a layout as TOML, to edit and pass with --layout-file'
@@ -2328,7 +2350,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fis
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2393,7 +2415,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2403,14 +2425,14 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fis
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2475,7 +2497,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2485,14 +2507,14 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fis
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from draft" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2557,7 +2579,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2567,7 +2589,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and not __fish_seen_subcommand_from systemd cron kubernetes prometheus grafana" -f -a "systemd" -d 'Print a hardened systemd unit that keeps the sweeper running'
@@ -2587,7 +2609,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2652,7 +2674,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2662,7 +2684,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from systemd" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l grace -d 'Spare sessions that expired less than DURATION ago' -r
@@ -2677,7 +2699,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2742,7 +2764,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2752,7 +2774,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from cron" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l interval -d 'Start a pass every DURATION [default: 60s, or the interval in the file of --config]' -r
@@ -2771,7 +2793,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2836,7 +2858,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2847,7 +2869,7 @@ always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l cron -d 'Print a CronJob that runs single passes, instead of a Deployment'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from kubernetes" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l job -d 'Watch the sweepers of scrape job NAME [default: all jobs]' -r
@@ -2860,7 +2882,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -2925,7 +2947,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -2935,7 +2957,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from prometheus" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l title -d 'Title of the dashboard' -r
@@ -2944,7 +2966,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -3009,7 +3031,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -3019,7 +3041,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand deploy; and __fish_seen_subcommand_from grafana" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l port -d 'Listen on PORT [default: a free port]' -r
@@ -3027,7 +3049,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri -d 'C
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -3092,7 +3114,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -3104,14 +3126,14 @@ never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l exit -d 'Exit after the tour; the default without a terminal'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l keep -d 'Keep the data folder, and print its path'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -3176,7 +3198,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -3186,14 +3208,14 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l co
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l uri -d 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l uri-file -d 'Read the connection string from FILE, so that ps does not show it' -r -F
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s d -l db -d 'Database NAME [default: the one in the connection string, else test]' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s c -l collection -d 'Collection NAME [default: sessions]; repeatable for list, users, stats, doctor, expire, purge, sweep and deploy' -r
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l layout -d 'Layout NAME of the sessions (see sessionctl layouts); auto detects it. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l layout -d 'Use layout NAME (see sessionctl layouts); auto detects the layout. Repeat --layout for a collection with sessions of several layouts' -r -f -a "auto\t''
 connect-mongo-json\t''
 express-session-object\t''
 better-auth\t''
@@ -3258,7 +3280,7 @@ async-mongodb-session-1\t''
 connect-mongodb\t''
 aspnet-session-state\t''"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l layout-file -d 'Read your own layout from FILE (see sessionctl help layout-file)' -r -F
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l lifetime -d 'Lifetime after the last touch, if neither the document nor a TTL index stores it' -r
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l lifetime -d 'Session lifetime, counted from the last touch, for layouts that store it neither in the document nor in a TTL index' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l user-path -d 'Read the user from PATH in the payload, such as account.id, instead of the paths of the layout; repeatable. A leading / means a field of the document itself, such as /user_id' -r
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s o -l format -d 'Output format: table (for people), json, ndjson or csv' -r -f -a "table\t'For people: times relative to now, columns that fit the terminal'
 json\t'One JSON array or object'
@@ -3268,9 +3290,9 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l color -d 
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s q -l quiet -d 'Print failures only: no notes, and no report in table format'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -s h -l help -d 'Print help'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand layouts; and __fish_seen_subcommand_from show" -f -a "connect-mongo-json express-session-object better-auth authjs flask-session spring-jdk spring-jackson symfony laravel-mongodb laravel-database parse-server django-db django-mongoengine django-mongo-sessions express-mongodb-1 express-mongodb-legacy koa-session-mongoose koa-session-mongo koa-generic-session-mongo mongoose-session express-session-mongo lucia catbox-mongodb shopify accounts-js tower-sessions axum-session async-mongodb-session actix-session-mongodb aiohttp-session-mongo sanic-session flask-mongoengine flask-mongo-sessions beaker gin-mongostore scs fiber mongo-session-store mongoid-session-store apache-session prisma-session-store librechat chat-ui yii2 laminas laravel4-jenssegers laravel-1ff jetty graylog keyv session-mongoose session-mongoose-ttl sessionstore lucia-2 go-session foal aiohttp-session-mongo-key catbox-mongodb-1 catbox-mongodb-1-key oak-sessions async-mongodb-session-1 connect-mongodb aspnet-session-state"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand completions" -f -a "bash elvish fish powershell zsh"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -f -a "audit changes collections completions copy demo deploy doctor environment expire expiry fix help index inspect layout-file layouts list output purge recipes restore rights safety selection servers speed stats sweep sweep.toml top users"
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand help" -f -a "audit changes collections completions copy demo deploy doctor environment expire expiry fix help index inspect layout-file layouts list output purge recipes restore rights safety scale selection servers speed stats sweep sweep.toml top users"

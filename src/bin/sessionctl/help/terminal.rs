@@ -145,15 +145,18 @@ fn whole_words(head: &[Line], rows: &[Vec<Line>], width: usize) -> Vec<ColumnCon
     };
     let columns = head.len();
     let mut left = width.saturating_sub(columns * (PADDING + NARROWEST));
-    (0..columns)
-        .map(|at| {
-            let more = longest(at).saturating_sub(NARROWEST);
-            let granted = if more <= left { more } else { 0 };
-            left -= granted;
-            let narrowest = NARROWEST.min(longest(at)) + granted;
-            ColumnConstraint::LowerBoundary(Width::Fixed(u16::try_from(narrowest).unwrap_or(0)))
-        })
-        .collect()
+    let mut widths = vec![0; columns];
+    let mut order: Vec<_> = (0..columns).collect();
+    // Columns of short words first: they need least.
+    order.sort_by_key(|at| longest(*at));
+    for at in order {
+        let more = longest(at).saturating_sub(NARROWEST);
+        let granted = if more <= left { more } else { 0 };
+        left -= granted;
+        widths[at] = NARROWEST.min(longest(at)) + granted;
+    }
+    let least = |width| ColumnConstraint::LowerBoundary(Width::Fixed(width));
+    widths.into_iter().map(|width| least(u16::try_from(width).unwrap_or(0))).collect()
 }
 
 #[cfg(test)]
