@@ -155,8 +155,9 @@ fn whole_words(head: &[Line], rows: &[Vec<Line>], width: usize) -> Vec<ColumnCon
         left -= granted;
         widths[at] = NARROWEST.min(longest(at)) + granted;
     }
+    // A boundary includes the padding.
     let least = |width| ColumnConstraint::LowerBoundary(Width::Fixed(width));
-    widths.into_iter().map(|width| least(u16::try_from(width).unwrap_or(0))).collect()
+    widths.into_iter().map(|width| least(u16::try_from(width + PADDING).unwrap_or(0))).collect()
 }
 
 #[cfg(test)]
