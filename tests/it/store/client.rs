@@ -123,7 +123,7 @@ fn sessions_are_read_from_the_primary_whatever_the_client_prefers() {
     let set = ReplicaSet::start(2, &[("enableTestCommands", "1")]);
     let db = Db::on(&set.uri());
     // Settled before the secondary stays behind.
-    db.insert("sessions", [doc! { "_id": "foreign" }]);
+    db.insert("settled", [doc! { "_id": 1 }]);
     let lagging = client(&db, |options| {
         options.selection_criteria =
             Some(ReadPreference::SecondaryPreferred { options: None }.into());
