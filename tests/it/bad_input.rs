@@ -86,7 +86,7 @@ fn a_connection_string_in_the_wrong_place_is_not_repeated_with_its_password() {
         (&["list", "-o", &uri], 2),
         (&["list", "--uri-file", &uri], 1),
         (&["list", "--layout-file", &uri], 1),
-        (&["list", "--layout", &uri], 1),
+        (&["list", "--layout", &uri], 2),
         (&["list", &uri], 1),
         (&["list", "--user", &uri], 1),
         (&["list", "-d", &uri], 1),
@@ -167,7 +167,7 @@ fn a_layout_file_and_a_named_layout_are_those_of_a_mixed_collection() {
         db.insert("sessions", [own, connect_mongo(&format!("builtin {end}"), at(end))]);
     }
     let purge = ["purge", "--expired", "--layout-file", file, "--layout", "connect-mongo-object"];
-    db.sessionctl(&purge).exits(1);
+    db.sessionctl(&purge).exits(2);
     let purge = ["purge", "--expired", "--layout-file", file, "--layout", "connect-mongo-json"];
     db.sessionctl(&purge).exits(0).prints("deleted 2 expired sessions");
     let own = db.count("sessions", doc! { "sid": "own 60" });
@@ -478,7 +478,7 @@ fn hostile_text_on_the_command_line_reaches_no_terminal() {
     for (arguments, code) in [
         (&["list", "-c", HOSTILE][..], 1),
         (&["list", "-d", HOSTILE], 1),
-        (&["list", "--layout", HOSTILE], 1),
+        (&["list", "--layout", HOSTILE], 2),
         (&["list", "--layout-file", HOSTILE], 1),
         (&["list", "--layout-file", file.to_str().unwrap()], 1),
         (&["list", "--uri-file", HOSTILE], 1),

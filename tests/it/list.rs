@@ -365,7 +365,8 @@ fn a_list_into_a_file_shows_on_the_terminal_how_far_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sessions.csv");
     // Long enough to be drawn twice.
-    let data = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 1000 };
+    let data =
+        doc! { "failCommands": ["find", "getMore"], "blockConnection": true, "blockTimeMS": 1500 };
     let slow = db.fail_commands("alwaysOn", data);
     let listed = |arguments: &[&str]| {
         let shell = format!("$sessionctl >{}", file.display());

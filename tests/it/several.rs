@@ -94,7 +94,6 @@ fn every_collection_with_sessions_is_read_and_only_expired_ones_are_purged() {
         let run = db.sessionctl(&every).exits(code);
         assert_eq!(namespaces(&run.json()), ["a", "b"], "{arguments:?}");
     }
-    let why = "user 42 of one application is not user 42 of another";
     let refused: [&[&str]; 6] = [
         &["purge", "--every-collection", "--user", "42", "--yes"],
         &["purge", "--every-collection", "--expired", "--user", "42", "--yes"],
@@ -104,6 +103,14 @@ fn every_collection_with_sessions_is_read_and_only_expired_ones_are_purged() {
         &["sweep", "--every-collection", "--once"],
     ];
     for arguments in refused {
+        let why = match arguments[0] {
+            "purge" => {
+                "requires --expired and no other condition, because user 42 of one application"
+            }
+            _ => {
+                "--every-collection works with list, users, stats, doctor and purge --expired only"
+            }
+        };
         db.sessionctl(arguments).exits(2).says(why);
     }
     let usage: [&[&str]; 4] = [

@@ -444,7 +444,7 @@ fn a_question_that_does_not_fit_is_not_answered() {
     let db = some();
     let view = Terminal::sized(&db, (60, 24), &[]);
     view.shows("odd000000000  malformed");
-    view.tmux(&["resize-window", "-t", "top", "-x", "60", "-y", "2"]);
+    view.tmux(&["resize-window", "-t", "top", "-x", "30", "-y", "2"]);
     view.press(&["x"]);
     let screen = view.shows("Log out session");
     assert!(!screen.contains("[y/N]"), "{screen}");

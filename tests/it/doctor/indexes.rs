@@ -34,7 +34,7 @@ fn seconds_on_an_expiry_lengthen_every_life() {
     let db = Db::new();
     db.insert("sessions", [connect_mongo(LIVE, at(600))]);
     ttl(&db, doc! { "expireAfterSeconds": 3600 });
-    let found = finds(&db, "ttl-seconds", "warn", "60 minutes after expires");
+    let found = finds(&db, "ttl-seconds", "warn", "60 minutes after they expire");
     assert_eq!(mend(&db, &found), "sessionctl index replace -d DB -c sessions");
     run_mend(&db, &found);
     passes(&db, "ttl-seconds");
