@@ -361,12 +361,12 @@ fn an_empty_selection_has_no_rows_and_is_fine() {
 #[test]
 fn a_list_into_a_file_shows_on_the_terminal_how_far_it_is() {
     let db = Db::new();
-    db.insert("sessions", (0..1200).map(|n| dated(&format!("session-{n}"), n)));
+    db.insert("sessions", (0..6000).map(|n| dated(&format!("session-{n}"), n)));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sessions.csv");
     // Long enough to be drawn twice.
     let data =
-        doc! { "failCommands": ["find", "getMore"], "blockConnection": true, "blockTimeMS": 1500 };
+        doc! { "failCommands": ["find", "getMore"], "blockConnection": true, "blockTimeMS": 1000 };
     let slow = db.fail_commands("alwaysOn", data);
     let listed = |arguments: &[&str]| {
         let shell = format!("$sessionctl >{}", file.display());
@@ -374,8 +374,8 @@ fn a_list_into_a_file_shows_on_the_terminal_how_far_it_is() {
         (run.typed_on_terminal(&shell, &[]).exits(0).stdout, std::fs::read_to_string(&file))
     };
     let (screen, rows) = listed(&[]);
-    assert!(screen.contains(" of 1,200  ") && screen.contains(" left"), "{screen}");
-    assert_eq!(rows.unwrap().lines().count(), 1201);
+    assert!(screen.contains(" of 6,000  ") && screen.contains(" left"), "{screen}");
+    assert_eq!(rows.unwrap().lines().count(), 6001);
     let (screen, _) = listed(&["--limit", "20"]);
     assert!(screen.contains(" of 20  "), "{screen}");
     // The number of matches would require reading them.
