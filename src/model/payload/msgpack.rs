@@ -8,7 +8,7 @@
 mod tower;
 mod value;
 
-#[cfg(any(test, feature = "tower-sessions"))]
+#[cfg(any(test, feature = "tower-sessions", feature = "tower-sessions-014"))]
 pub use tower::tower_record;
 pub use tower::{TowerExpiry, encode, encode_tower, tower, tower_id};
 pub use value::map;
