@@ -27,6 +27,10 @@ fn pagers() -> Vec<Command> {
             // Like man and git, run it with a shell: it may have options, or be a pipeline.
             let mut shell = Command::new("sh");
             shell.args(["-c", &typed]);
+            // As git does: a plain `less` would print the codes of bold text instead of bold text.
+            if std::env::var_os("LESS").is_none() {
+                shell.env("LESS", "FRX");
+            }
             vec![shell]
         }
         _ => {
