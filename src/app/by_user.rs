@@ -1,4 +1,4 @@
-//! The sessions of one user: which there are, ending them, and at most so many of them.
+//! The sessions of one user: listing, ending and limiting them.
 
 use bson::RawDocument;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,7 @@ impl Store {
     /// at the path that [`StoreBuilder::user_path`](crate::StoreBuilder::user_path) names. The server
     /// reads every session, unless there is an index on the user, which
     /// [`StoreBuilder::user_index`](crate::StoreBuilder::user_index) creates. An index only finds
-    /// candidates: whoever wrote a session, its document decides whether it is the user's. A session
+    /// candidates: whichever application wrote a session, its document decides whether it is the user's. A session
     /// whose payload cannot be decoded, for example because it is encrypted, is nobody's.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! `SessionStore` and `ExpiredDeletion` of tower-sessions 0.14, for axum-login 0.18 and everything
-//! else that is not released for 0.15 yet. What is said about `tower_sessions` applies here as well,
+//! else that is not released for 0.15 yet. The documentation of `tower_sessions` applies here as well,
 //! and both features can be enabled together.
 //!
 //! axum-login keeps the user under the key `axum-login.data`, where

@@ -36,7 +36,7 @@ impl File {
     }
 }
 
-/// A collection with so many expired sessions.
+/// A collection with this number of expired sessions.
 fn expired(count: usize) -> Db {
     let db = Db::new();
     db.insert("sessions", (0..count).map(|at_| connect_mongo(&format!("gone-{at_:027}"), at(-60))));

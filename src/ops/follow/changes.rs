@@ -143,7 +143,7 @@ impl Changes {
                         self.batches = Some(batches);
                         self.backoff.reset();
                         if std::mem::take(&mut self.is_forgotten) && self.token.is_some() {
-                            // Nothing was missed: whoever is slow must not begin anew each time.
+                            // Nothing was missed: a slow copy must not begin again each time.
                             continue;
                         }
                         let lost = self.lost.take().or_else(|| self.token.is_none().then(no_place));

@@ -86,7 +86,7 @@ impl OptionalFromRequestParts<App> for Session {
 }
 
 impl App {
-    /// Who asks for the page `/sessions`; whoever is not logged in is sent to the front page.
+    /// Who asks for the page `/sessions`; visitors who are not logged in are sent to the front page.
     async fn visitor(self, mut parts: Parts) -> Result<Visitor, Response> {
         let session = Session::from_request_parts(&mut parts, &self).await;
         match session.map_err(IntoResponse::into_response)? {

@@ -1,4 +1,4 @@
-//! The sessions of one user: listed, ended and limited, whoever wrote them.
+//! The sessions of one user: listed, ended and limited, whichever application wrote them.
 
 use std::time::Duration;
 

@@ -38,7 +38,7 @@ const RECOVERED: f64 = 0.6;
 const LOWEST: f64 = 0.0005;
 /// The smallest batch: below it rests begin.
 const SMALLEST: f64 = 100.0;
-/// About so many sessions take as long as what a batch costs in addition to its sessions.
+/// The fixed cost of a batch, in sessions that could be written in the same time.
 const OVERHEAD: f64 = 100.0;
 /// How the speed grows with the number of batches in flight, as an exponent: 1.35 times with two.
 const PARALLEL: f64 = 0.43;

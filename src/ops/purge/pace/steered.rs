@@ -6,7 +6,7 @@ use super::probe::Probe;
 use super::steer::Load;
 use super::values::Throttled;
 
-/// A command is probed only once it has written so many batches, and for so long: short commands make
+/// A command is probed only after this number of batches and this time: short commands make
 /// no extra round trip.
 const SHORT: (u32, Duration) = (3, Duration::from_millis(250));
 /// The longest rest after a batch.

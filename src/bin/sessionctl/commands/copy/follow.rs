@@ -128,7 +128,7 @@ impl Follower {
     }
 }
 
-/// What is said before anything is written.
+/// The notes before anything is written.
 fn begins(means: &Means, report: &Report) -> String {
     let Report { namespace, target, .. } = report;
     match means {

@@ -165,7 +165,7 @@ mod tests {
         for (before, after) in [(0.4, 0.05), (0.05, 0.4)] {
             let took = |batch| if batch < 300 { before } else { after };
             let within = |share: f64| match share {
-                // What is to come cannot be known before it begins.
+                // Later batches cannot be known before the first one.
                 ..0.6 => None,
                 _ => Some(0.25),
             };
