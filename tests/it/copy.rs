@@ -89,7 +89,7 @@ fn the_report_of_a_copy_has_the_keys_of_the_contract_in_their_order() {
     let other = Db::new();
     other.run(doc! { "create": "sessions" });
     let run = other.sessionctl(&["copy", "--to-collection", "more", "--yes"]).exits(0);
-    run.prints("no sessions to copy");
+    run.prints("no sessions in ");
 }
 
 /// The one that was written last stays, at whichever side it was.
@@ -166,8 +166,9 @@ fn a_collection_is_not_copied_into_itself_under_whichever_name() {
     let db = Db::new();
     db.insert("sessions", [connect_mongo("a", at(60))]);
     let elsewhere = db.server.replace("127.0.0.1", "localhost");
-    let refused = [vec![], vec!["--to-collection", "sessions"], vec!["--to-uri", &elsewhere]];
-    for arguments in refused {
+    let nowhere = db.sessionctl(&["copy", "--to-layout", "tower-sessions", "--yes"]).exits(2);
+    nowhere.fails_in_one_sentence().says("no target to copy to");
+    for arguments in [["--to-collection", "sessions"], ["--to-uri", &elsewhere]] {
         for how in ["--yes", "--dry-run"] {
             let whole = [&["copy", how], &arguments[..]].concat();
             let run = db.sessionctl(&whole).exits(1).fails_in_one_sentence();

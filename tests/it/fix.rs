@@ -44,7 +44,7 @@ fn become_dates(expiries: &[(Bson, Option<i64>)]) {
     let clear = expiries.len() - unclear;
     assert_eq!((report["matched"].clone(), report["mended"].clone()), (clear.into(), clear.into()));
     if unclear > 0 {
-        run.says(&format!("{unclear} texts or numbers left unchanged")).says("--malformed");
+        run.says(&format!("could not fix {unclear} expiries in ")).says("--malformed");
     }
 }
 

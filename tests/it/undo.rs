@@ -165,7 +165,7 @@ fn every_format_says_that_its_sessions_were_expired_and_gives_them_back_byte_by_
         db.sessionctl(&["expire", "--all", "--archive", &file, "--yes"]).exits(0);
         assert!(stored(&db).iter().zip(&before).all(|(now, before)| now != before), "{name}");
         let run = db.sessionctl(&["restore", &file, "--yes"]).exits(0);
-        run.prints(&format!("reverted 4 sessions, from {file} into "));
+        run.prints("reverted 4 sessions in ").prints(&format!(" s, using {file}"));
         assert!(stored(&db) == before, "{name}");
         // The note is no session.
         assert_eq!(Reader::open(file.as_ref()).unwrap().map(Result::unwrap).count(), 4);

@@ -110,6 +110,7 @@ impl Command {
     fn check_selection(&self) -> Result<(), Refusal> {
         match self {
             Self::Purge(args) => args.check()?,
+            Self::Copy(args) => args.target.check()?,
             Self::Restore(args) => return args.check(),
             _ => {}
         }

@@ -84,7 +84,7 @@ impl Loss {
             Self::Encrypted => "the payload is encrypted",
             Self::Undecodable => "the payload cannot be decoded",
             Self::Values => "the payload has values that the other store cannot hold",
-            Self::Id => "the id is hashed, or not an id of the other store",
+            Self::Id => "the id is hashed, or is not valid in the other store",
             Self::Malformed => "the expiry is unusable",
             Self::Endless => "it never expires, and sessions of the other store do",
             Self::Expired => "it has expired, and the other store does not check that",

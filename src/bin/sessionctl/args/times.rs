@@ -95,7 +95,11 @@ pub fn time(text: &str) -> Result<Time, String> {
     };
     timestamp
         .map(|timestamp| Time::At(DateTime::from_millis(timestamp.as_millisecond())))
-        .ok_or_else(|| FORMS.to_owned())
+        .ok_or_else(|| match duration(text) {
+            // Past times are more common.
+            Ok(_) => format!("{FORMS}; did you mean -{text}?"),
+            Err(_) => FORMS.to_owned(),
+        })
 }
 
 /// The possible readings of a date and time without a zone. They are hours apart, so none is

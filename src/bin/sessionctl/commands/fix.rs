@@ -109,7 +109,8 @@ async fn prepare(context: &Context, typed: &Typed<'_>, fault: Fault) -> Result<P
         };
         context.note("note", text);
     }
-    job.end = end(unclear, &job.action);
+    job.end = end(unclear, &job.report.namespace);
+    job.report.unclear = unclear;
     job.report.words = words(fault);
     let question = match (fault, job.report.matched) {
         (Fault::Endless(lifetime), Some(matched)) => format!(
@@ -142,16 +143,15 @@ fn written(fault: Fault) -> Value {
 }
 
 /// The failure if expiries had no clear meaning: they are left, and the others are fixed.
-fn end(unclear: u64, action: &str) -> Result<Exit, Failure> {
-    if unclear == 0 {
-        return Ok(Exit::Done);
-    }
-    let those = match unclear {
-        1 => "1 text or number".to_owned(),
-        unclear => format!("{} texts or numbers", grouped(unclear)),
+fn end(unclear: u64, namespace: &str) -> Result<Exit, Failure> {
+    let sentence = match unclear {
+        0 => return Ok(Exit::Done),
+        1 => format!("could not fix 1 expiry in {namespace}: it is not an unambiguous date"),
+        unclear => format!(
+            "could not fix {} expiries in {namespace}: they are not unambiguous dates",
+            grouped(unclear)
+        ),
     };
-    let sentence =
-        format!("could not {action} whose expiry has no unambiguous date: {those} left unchanged");
     Err(Failure::new(Exit::Failed, sentence)
         .hint("`sessionctl list --malformed` shows them, and `purge --malformed` deletes them"))
 }

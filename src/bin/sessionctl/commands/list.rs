@@ -168,6 +168,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             context.note("note", text);
         }
     }
+    context.note_user_places(&store);
     let limit = args.limit.unwrap_or(match context.global.format {
         Format::Table => TABLE_LIMIT,
         _ => 0,

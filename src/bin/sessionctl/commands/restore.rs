@@ -21,6 +21,7 @@ use crate::console::progress::Progress;
 use crate::console::redact::{is_like_id, short_id};
 use crate::console::text::{counted, sessions};
 use crate::context::Context;
+use crate::context::words::Words;
 
 mod chosen;
 mod report;
@@ -214,6 +215,7 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
         took: Duration::ZERO,
         stopped: None,
         left: None,
+        words: Words::of(&args.selection, now),
     };
     let mut prepared = Prepared {
         connection,

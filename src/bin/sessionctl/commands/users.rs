@@ -58,6 +58,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let typed = &args.selection;
     let selected =
         context.selected("list the users of", &store, typed, now, Purpose::Reading).await?;
+    context.note_user_places(&store);
     let is_table = context.global.format == Format::Table;
     let limit = args.limit.unwrap_or(if is_table { TABLE_LIMIT } else { 0 });
     let options = Options {

@@ -23,12 +23,18 @@ const COUNT: &str = "{spinner} {msg} {human_pos}  {rate:.dim}{keys:.dim}";
 /// How often a line is logged without a terminal.
 const EVERY: Duration = Duration::from_secs(30);
 
+/// How long work must take for its bar to be drawn: one that flashes up only distracts.
+const SOON: Duration = Duration::from_millis(700);
+
 /// A bar on stderr, lines in a log, or nothing.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
     pace: Shared,
-    log: Option<AbortHandle>,
+    /// Whether it is drawn on a terminal, if the work takes long enough.
+    is_drawn: bool,
+    /// What draws the bar later, or logs the lines.
+    later: Option<AbortHandle>,
 }
 
 /// The pace, and whether keys are read, for everyone who shows or changes them.
@@ -73,7 +79,7 @@ impl Progress {
     /// The progress of `total` sessions, or of an unknown number.
     pub fn new(what: &'static str, total: Option<u64>, quiet: bool) -> Self {
         if quiet {
-            return Self { bar: ProgressBar::hidden(), pace: shared(total), log: None };
+            return Self { bar: ProgressBar::hidden(), pace: shared(total), is_drawn: false, later: None };
         }
         if !report::is_seen() {
             return Self::logged(what, total, EVERY, |line| report::say("progress", line));
@@ -82,12 +88,18 @@ impl Progress {
             Some(total) => (ProgressBar::new(total), BAR),
             None => (ProgressBar::new_spinner(), COUNT),
         };
-        // Five frames per second are smooth enough, and few enough for a slow connection.
-        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+        bar.set_draw_target(ProgressDrawTarget::hidden());
         bar.set_message(what);
-        let progress = Self { bar, pace: shared(total), log: None };
+        let drawn = bar.clone();
+        let drawing = tokio::spawn(async move {
+            tokio::time::sleep(SOON).await;
+            // Five frames per second are smooth enough, and few enough for a slow connection.
+            drawn.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+            drawn.enable_steady_tick(Duration::from_millis(500));
+        });
+        let later = Some(drawing.abort_handle());
+        let progress = Self { bar, pace: shared(total), is_drawn: true, later };
         progress.style(template);
-        progress.bar.enable_steady_tick(Duration::from_millis(500));
         progress
     }
 
@@ -112,7 +124,7 @@ impl Progress {
                 log(line(what, done, total, began.elapsed(), left));
             }
         });
-        Self { bar, pace, log: Some(logging.abort_handle()) }
+        Self { bar, pace, is_drawn: false, later: Some(logging.abort_handle()) }
     }
 
     /// The progress of an index build, which the server may not report.
@@ -170,7 +182,7 @@ impl Progress {
 
     /// Whether it is drawn on a terminal.
     pub fn is_shown(&self) -> bool {
-        !self.bar.is_hidden()
+        self.is_drawn
     }
 
     /// Whether progress is shown.
@@ -189,8 +201,8 @@ impl Progress {
     }
 
     pub fn finish(&self) {
-        if let Some(log) = &self.log {
-            log.abort();
+        if let Some(later) = &self.later {
+            later.abort();
         }
         self.bar.finish_and_clear();
     }
@@ -198,7 +210,7 @@ impl Progress {
     /// Removes the bar when dropped, even if the work was abandoned.
     pub fn cleared(&self) -> Self {
         let (bar, pace) = (self.bar.clone(), Arc::clone(&self.pace));
-        Self { bar, pace, log: self.log.clone() }
+        Self { bar, pace, is_drawn: self.is_drawn, later: self.later.clone() }
     }
 }
 

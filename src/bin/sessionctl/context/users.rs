@@ -90,6 +90,14 @@ impl Context {
         })
     }
 
+    /// With `-v`, names the places where the users of sessions are read.
+    pub fn note_user_places(&self, store: &Store) {
+        if self.global.verbose && store.layouts().iter().any(|layout| !layout.user.is_empty()) {
+            let places = user_places(store.layouts());
+            self.note("note", format!("the user is the first value at {places}"));
+        }
+    }
+
     /// Finds the places of users in some sessions.
     pub async fn look_for_users(&self, store: &Store, now: DateTime) -> sessionctl::Result<Seen> {
         let mut seen = Seen::default();
@@ -222,22 +230,26 @@ impl Context {
     }
 }
 
+/// Where these layouts look for the user of a session, in this order.
+fn user_places(layouts: &Layouts) -> String {
+    let mut user: Vec<&UserPlace> = Vec::new();
+    for place in layouts.iter().flat_map(|layout| &layout.user) {
+        if !user.contains(&place) {
+            user.push(place);
+        }
+    }
+    let named: Vec<_> = user.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = match user.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" or {more} other places"),
+    };
+    format!("{}{more}", neutral(&named.join(", ")))
+}
+
 impl Seen {
     /// The message that no session has a user in these places.
     pub fn nobody(&self, layouts: &Layouts) -> String {
-        let mut user: Vec<&UserPlace> = Vec::new();
-        for place in layouts.iter().flat_map(|layout| &layout.user) {
-            if !user.contains(&place) {
-                user.push(place);
-            }
-        }
-        let named: Vec<_> = user.iter().take(NAMED).map(ToString::to_string).collect();
-        let more = match user.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(" or {more} other places"),
-        };
-        let named = named.join(", ");
-        let mut text = format!("no session has a user at {}{more}", neutral(&named));
+        let mut text = format!("no session has a user at {}", user_places(layouts));
         if self.unreadable == self.sessions
             && let Some(reason) = &self.reason
         {

@@ -85,7 +85,7 @@ impl Words {
         });
         let payload = payload.iter().map(|one| fulfilling(one, now));
         let parts = [
-            named(ids),
+            selected(ids),
             of_users,
             anonymous.then(|| "without a user".to_owned()),
             lasting(idle).map(|idle| format!("idle for at least {idle}")),
@@ -129,6 +129,14 @@ impl Words {
         let space = if self.kind.is_empty() { "" } else { " " };
         let noun = if count == 1 { "session" } else { "sessions" };
         format!("{}{space}{noun}{}", self.kind, self.rest)
+    }
+}
+
+/// Several selected ids are not named: some of them may match no session.
+fn selected(ids: &[String]) -> Option<String> {
+    match ids.len() {
+        0 | 1 => named(ids),
+        _ => Some("with the given ids".to_owned()),
     }
 }
 
@@ -247,7 +255,7 @@ mod tests {
         };
         let id = "7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN";
         assert_eq!(words(&[id]), "1 session with the id 7ZQOhQlxWzrh...");
-        assert_eq!(words(&["12345678", id]), "1 session with the ids 1234..., 7ZQOhQlxWzrh...");
+        assert_eq!(words(&["12345678", id]), "1 session with the given ids");
         assert_eq!(words(&["-"]), "1 session with the given ids");
         assert_eq!(words(&[id, id, id, id]), "1 session with the given ids");
         let user = vec!["a\u{1b}[2J".to_owned()];

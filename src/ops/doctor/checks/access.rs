@@ -141,7 +141,14 @@ pub(super) fn layout(facts: &Facts) -> Result<Finding, Unknown> {
         }
         None => {
             let meaning = "they are not sessions: no command reads or changes them";
-            Finding::warn(what, meaning)
+            match facts.layout_to_name() {
+                None => Finding::warn(what, meaning),
+                Some(_) => {
+                    let then = "to get the commands that fix other findings, examine it again with \
+                                the layout named";
+                    Finding::warn(what, format!("{meaning}; {then}")).remedy(Remedy::NameLayout)
+                }
+            }
         }
     })
 }

@@ -125,6 +125,8 @@ pub struct Report {
     pub already: Option<u64>,
     /// How many sessions of a selection without conditions can still log in.
     pub live: Option<u64>,
+    /// How many expiries have no unambiguous date, so that they cannot be fixed.
+    pub unclear: u64,
 }
 
 impl Report {
@@ -157,6 +159,7 @@ impl Report {
             held: None,
             already: None,
             live: None,
+            unclear: 0,
         }
     }
 
@@ -268,7 +271,10 @@ impl Report {
         let (namespace, except) = (&self.namespace, self.words.except());
         // `fix expiry` selects by the fault alone: "no sessions" would be wrong.
         if self.verb == Verb::FIX && self.words == Words::default() {
-            return format!("no expiry to fix in {namespace}");
+            return match self.unclear {
+                0 => format!("no expiry to fix in {namespace}"),
+                _ => format!("fixed no expiry in {namespace}"),
+            };
         }
         let none = self.words.none();
         if self.verb != Verb::EXPIRE || !self.words.is_any_state() {

@@ -99,7 +99,7 @@ impl Report {
         let Copied { read, copied, replaced, unchanged, kept, lost, .. } = &self.copied;
         let Copied { removed, ended, .. } = &self.copied;
         if (*read, *removed, self.stopped) == (0, 0, None) {
-            return format!("no sessions to copy in {}", self.namespace);
+            return format!("{} in {}{}", self.words.none(), self.namespace, self.words.except());
         }
         let (those, took) = (sessions(*copied), elapsed(self.took));
         let mut parts = vec![match self.is_dry {

@@ -7,7 +7,7 @@ use sessionctl::error::reason;
 use sessionctl::{Connection, Error, Layout, Layouts, Store};
 
 use crate::args::{Completed, Secret, layouts};
-use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::failure::{Doing as _, Exit, Failure, Refusal};
 use crate::context::Context;
 use crate::input::read_text;
 
@@ -44,6 +44,20 @@ pub struct TargetArgs {
 }
 
 impl TargetArgs {
+    /// What clap cannot check.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let Self { to_uri, to_uri_file, to_db, to_collection, to_layout: _ } = self;
+        let is_given = to_uri.is_some()
+            || [to_uri_file.is_some(), to_db.is_some(), to_collection.is_some()].contains(&true);
+        match is_given {
+            true => Ok(()),
+            false => Err(Refusal::Own(
+                "no target to copy to".into(),
+                "pass --to-collection, --to-db or --to-uri",
+            )),
+        }
+    }
+
     /// The store of the target, which may not exist yet.
     pub async fn store(&self, context: &Context, source: &Store) -> Result<Store, Failure> {
         self.look(context, source).await.map_err(|failure| {

@@ -110,7 +110,7 @@ fn done(namespace: &str, installed: Installed) -> String {
         }
         Installed::Created => format!("created the TTL index of {namespace}"),
         Installed::Converted => {
-            format!("converted the index of {namespace} to the TTL index")
+            format!("converted the existing index of {namespace} to a TTL index")
         }
     }
 }

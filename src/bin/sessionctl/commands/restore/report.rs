@@ -7,6 +7,7 @@ use sessionctl::restore::Restored;
 use crate::commands::apply::stopped;
 use crate::console::output::{Cell, Row};
 use crate::console::text::{elapsed, grouped, sessions};
+use crate::context::words::Words;
 
 pub const HEADER: &[&str] = &[
     "namespace",
@@ -40,6 +41,8 @@ pub struct Report {
     pub stopped: Option<&'static str>,
     /// How many of the archive's sessions were left when it was stopped. This is not a key.
     pub left: Option<u64>,
+    /// Which sessions of the archive these are. This is not a key.
+    pub words: Words,
 }
 
 /// The phrase for both kinds of sessions, such as `reverted 3 sessions and restored 2 that were removed
@@ -70,7 +73,7 @@ impl Report {
                     Some(rest) => format!("Restore{rest}"),
                     None => wanted,
                 };
-                format!("{wanted}, from {file} into {namespace}?")
+                format!("{wanted} in {namespace}, using {file}?")
             }
             None => format!("Restore {} from {file} into {namespace}?", sessions(planned)),
         }
@@ -81,7 +84,7 @@ impl Report {
         let Self { namespace, file, .. } = self;
         let Some(counts) = self.counts.filter(|counts| counts.read > 0 || self.stopped.is_some())
         else {
-            return format!("no sessions in {file}");
+            return format!("{} in {file}{}", self.words.none(), self.words.except());
         };
         let mut parts = Vec::new();
         let took = elapsed(self.took);
@@ -95,11 +98,11 @@ impl Report {
             }
             (true, true) => {
                 let done = both(("reverted", "restored"), &counts);
-                format!("{done}, from {file} into {namespace} in {took}")
+                format!("{done} in {namespace} in {took}, using {file}")
             }
             (true, false) => {
                 let wanted = both(("revert", "restore"), &counts);
-                format!("would {wanted}, from {file} into {namespace}")
+                format!("would {wanted} in {namespace}, using {file}")
             }
             (false, true) => {
                 let those = sessions(counts.inserted);
@@ -202,23 +205,24 @@ mod tests {
             took: Duration::from_millis(420),
             stopped: None,
             left: None,
+            words: Words::default(),
         };
         assert_eq!(
             report.question(0),
-            "Revert 1,000 sessions and restore 2 that were removed since, from undo.bson into \
-             shop.sessions?"
+            "Revert 1,000 sessions and restore 2 that were removed since in shop.sessions, using \
+             undo.bson?"
         );
         assert_eq!(
             report.sentence(),
-            "reverted 1,000 sessions and restored 2 that were removed since, from undo.bson into \
-             shop.sessions in 0.4 s; 12 sessions changed since and were left alone; 1 session \
+            "reverted 1,000 sessions and restored 2 that were removed since in shop.sessions in \
+             0.4 s, using undo.bson; 12 sessions changed since and were left alone; 1 session \
              needs no change"
         );
         counts.reverted = 0;
         let removed = Report { counts: Some(counts), is_done: false, ..report };
         assert_eq!(
             removed.question(0),
-            "Restore 2 sessions that were removed since, from undo.bson into shop.sessions?"
+            "Restore 2 sessions that were removed since in shop.sessions, using undo.bson?"
         );
     }
 }
