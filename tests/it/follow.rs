@@ -204,6 +204,8 @@ fn a_server_that_comes_back_is_followed_on() {
     before(&db);
     let mut running = follow(&db, &[]);
     running.await_said(" s; a session that");
+    // What is not in the journal yet would be lost, and the collection with it.
+    db.admin(doc! { "fsync": 1 });
     server.kill();
     running.await_said("retrying until the server is back");
     server.restart().unwrap();
