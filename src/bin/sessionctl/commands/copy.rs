@@ -52,7 +52,7 @@ use target::TargetArgs;
   sessionctl copy --follow --to-uri-file new-cluster.uri --yes")]
 pub struct Args {
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetArgs,
 
     /// Write nothing: show five sessions before and after, and how many would be copied
     #[arg(long)]
