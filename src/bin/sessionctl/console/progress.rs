@@ -79,7 +79,12 @@ impl Progress {
     /// The progress of `total` sessions, or of an unknown number.
     pub fn new(what: &'static str, total: Option<u64>, quiet: bool) -> Self {
         if quiet {
-            return Self { bar: ProgressBar::hidden(), pace: shared(total), is_drawn: false, later: None };
+            return Self {
+                bar: ProgressBar::hidden(),
+                pace: shared(total),
+                is_drawn: false,
+                later: None,
+            };
         }
         if !report::is_seen() {
             return Self::logged(what, total, EVERY, |line| report::say("progress", line));
