@@ -189,10 +189,18 @@ fn the_page_of_sessions_lists_both_browsers_and_signs_the_other_out() {
     assert!(here.me().contains("alice"));
 }
 
+/// Built first, however long that takes: where only this test is built, the example is not.
+pub fn example(name: &str) -> Program {
+    let arguments = |command| [command, "--locked", "--quiet", "--example", name];
+    let built = Program::cargo(&arguments("build")).spawn().wait_with_output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    Program::cargo(&arguments("run"))
+}
+
 #[test]
 fn the_plain_example_runs() {
     let db = Db::new();
-    let program = Program::cargo(&["run", "--locked", "--quiet", "--example", "plain"]);
+    let program = example("plain");
     let ran = program.env("SESSIONCTL_URI", &db.uri).run().exits(0);
     let ran = ran.prints("alice saw 1 page; logged in: true").prints("logged out elsewhere: 1");
     assert!(ran.stdout.ends_with("the phone is logged in: false\nsessions left: 0\n"));
@@ -200,7 +208,7 @@ fn the_plain_example_runs() {
 
 #[test]
 fn the_one_command_starts_it_on_a_throwaway_mongodb() {
-    let program = Program::cargo(&["run", "--locked", "--quiet", "--example", "axum"]);
+    let program = example("axum");
     let mut running = program.env("PORT", "0").start();
     running.await_printed("http://");
     let printed = running.await_printed("\n");

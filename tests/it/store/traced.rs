@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bson::doc;
 use serde_json::{Value, json};
@@ -17,6 +17,16 @@ use crate::support::{Db, at};
 /// Writes each span and event as a line.
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<String>>>, Arc<AtomicU64>);
+
+impl Captured {
+    /// With a single subscriber in the process, tracing asks only the thread that reaches an event first
+    /// whether anybody listens, and remembers the answer. That can be the thread of another test.
+    fn listens(&self) -> Dispatch {
+        static SECOND: OnceLock<Dispatch> = OnceLock::new();
+        SECOND.get_or_init(|| Dispatch::new(Self::default()));
+        Dispatch::new(self.clone())
+    }
+}
 
 struct Line(String);
 
@@ -63,7 +73,7 @@ fn each_operation_is_a_span_with_its_outcome_and_without_ids_users_and_payloads(
     let (store, _) = db.runtime.block_on(builder.open()).unwrap();
     let payload = json!({ "user": "asa-the-user", "card": "4111-secret" });
     let captured = Captured::default();
-    tracing::dispatcher::with_default(&Dispatch::new(captured.clone()), || {
+    tracing::dispatcher::with_default(&captured.listens(), || {
         db.runtime.block_on(async {
             store.set(ID, &payload, HOUR).await.unwrap();
             assert!(store.set_existing(ID, &payload, HOUR).await.unwrap());
@@ -116,7 +126,7 @@ fn an_operation_that_fails_is_a_warning_with_the_cause() {
     let failing = doc! { "failCommands": ["update", "find"], "errorCode": 13 };
     let _held = db.fail_commands("alwaysOn", failing);
     let captured = Captured::default();
-    tracing::dispatcher::with_default(&Dispatch::new(captured.clone()), || {
+    tracing::dispatcher::with_default(&captured.listens(), || {
         db.runtime.block_on(async {
             store.get::<Value>(ID).await.unwrap_err();
             store.touch(ID, HOUR).await.unwrap_err();
