@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use bson::{Document, doc};
 use sessionctl::archive::{Archive, Reader};
-use sessionctl::purge::{Purge, Step, Strategy};
+use sessionctl::purge::{Action, Purge, Purging, Step, Strategy};
+use sessionctl::{Query, Selection};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -136,6 +137,74 @@ fn whatever_a_server_answers_once_or_twice_a_purge_gets_through_and_counts_hones
             assert_eq!(outcome.spared, 0, "{case}");
         }
     }
+}
+
+/// Pulls all batches; how many sessions were written, and whether the purge came to its end.
+fn carry_out(db: &Db, purging: &mut Purging) -> (u64, bool) {
+    let mut done = 0;
+    while let Some(step) = db.runtime.block_on(purging.next()).unwrap() {
+        if let Step::Batch(batch) = step {
+            done += batch.done;
+        }
+    }
+    (done, purging.is_finished())
+}
+
+#[test]
+fn a_read_that_fails_at_the_last_window_does_not_make_a_purge_say_that_nothing_has_expired() {
+    let db = Db::new();
+    db.insert("sessions", sessions(3, 1));
+    arrange(&db, Strategy::ExpiryWindows);
+    let purge = Purge::expired(at(0), at(0));
+    let store = db.store("connect-mongo-json");
+    let mut purging = store.purge(purge, CancellationToken::new()).unwrap();
+    // The first one looks for the end of a full batch, and the second for any session at all.
+    let data = doc! { "failCommands": ["find"], "errorCode": 50 };
+    let failing = db.fail_commands(doc! { "skip": 1 }, data);
+    let outcome = thread::scope(|scope| {
+        let purge = scope.spawn(|| carry_out(&db, &mut purging));
+        failing.wait(1);
+        drop(failing);
+        purge.join().unwrap()
+    });
+    assert_eq!((outcome, dead(&db)), ((3, true), 0));
+}
+
+#[test]
+fn a_cursor_that_is_lost_while_changed_sessions_are_read_again_leaves_none_of_them() {
+    let db = Db::new();
+    let ids = ["a", "b", "c"];
+    db.insert("sessions", ids.map(|id| connect_mongo(id, at(3600))));
+    let store = db.store("connect-mongo-json");
+    let selection = Selection::new(Query::of("42"), at(0));
+    let mut purge = Purge::new(selection, Action::Delete);
+    (purge.batch_size, purge.jobs) = (Some(1), Some(1));
+    let mut purging = store.purge(purge, CancellationToken::new()).unwrap();
+    let mut step = || match db.runtime.block_on(purging.next()).unwrap() {
+        Some(Step::Batch(batch)) => (batch.done, batch.spared),
+        other => panic!("{other:?}"),
+    };
+    // Two sessions change between their read and their delete.
+    for id in &ids[..2] {
+        let delete =
+            doc! { "failCommands": ["delete"], "blockConnection": true, "blockTimeMS": 1000 };
+        let held = db.fail_commands(doc! { "times": 1 }, delete);
+        let spared = thread::scope(|scope| {
+            let deleting = scope.spawn(&mut step);
+            held.wait(1);
+            let changed = doc! { "$set": { "session": r#"{"userId":42,"views":2}"# } };
+            db.update("sessions", doc! { "_id": id }, changed);
+            deleting.join().unwrap()
+        });
+        assert_eq!(spared, (0, Some(1)), "{id}");
+    }
+    // The third one, and the first one again.
+    assert_eq!((step(), step()), ((1, Some(0)), (1, Some(0))));
+    let lost = doc! { "failCommands": ["getMore"], "errorCode": 43 };
+    let failing = db.fail_commands(doc! { "times": 1 }, lost);
+    let outcome = carry_out(&db, &mut purging);
+    failing.wait(1);
+    assert_eq!((outcome, db.count("sessions", doc! {})), ((1, true), 0));
 }
 
 /// Arguments of a purge that goes this way.

@@ -76,9 +76,11 @@ impl Ids {
                 }
                 Ok(None) => self.reader = None,
                 Err(error) => {
-                    // The cursor is lost; a new one finds the rest.
+                    // The cursor is lost; a new one finds the rest. Sessions that were spared in an
+                    // earlier round may not have been read yet, so the round is made again.
                     self.reader = None;
                     self.rounds -= 1;
+                    self.spared = self.spared.max(1);
                     return Err(error);
                 }
             }

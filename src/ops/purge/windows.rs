@@ -73,17 +73,18 @@ impl Expiry {
             let range = self.range("$lt", &self.below);
             let bound = by.bound(&range, &self.path, &self.index, by.most).await?;
             let Some(bound) = bound else {
-                self.ended = true;
                 // Most passes of a sweep find nothing, so they need no delete.
                 let is_empty = self.from.is_none()
                     && by.bound(&range, &self.path, &self.index, 0).await?.is_none();
+                // Only now: after an error, the same call is made again and must not find the end.
+                self.ended = true;
                 return Ok((!is_empty).then(|| self.window(range, by.most)));
             };
             let begins = matches!(&self.from, Some(("$gte", from)) if *from == bound);
             if !bound.is_scalar() {
                 // An array instead of a single time: a window cannot end there.
-                self.ended = true;
                 self.burst = Some((bound, self.ids(&range)?));
+                self.ended = true;
             } else if begins {
                 // More sessions with the same expiry than fit a batch: no window can be narrower.
                 let instant = compared(&self.path, &[("$eq", &bound)]);
