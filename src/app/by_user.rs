@@ -76,7 +76,7 @@ impl Store {
     /// As for [`sessions_of`](Self::sessions_of). [`Error::KeepsChanging`] if sessions of the user
     /// changed during every attempt. Sessions deleted before an error stay deleted.
     pub async fn destroy_all_of(&self, user: &str) -> Result<u64> {
-        let destroyed = self.clone().on_primary().destroy_in_task(user, Vec::new());
+        let destroyed = self.clone().on_primary().destroy_in_task(user, None, Vec::new());
         self.observed("destroy_all_of", destroyed).await
     }
 
@@ -89,26 +89,41 @@ impl Store {
         let store = self.clone().on_primary();
         let destroyed = async {
             let kept = store.keys_of(keep).await?;
-            store.clone().destroy_in_task(user, kept).await
+            store.clone().destroy_in_task(user, None, kept).await
         };
         self.observed("destroy_others", destroyed).await
     }
 
+    /// Deletes one session of `user`, like [`destroy_all_of`](Self::destroy_all_of). It is left alone
+    /// if it has become another user's.
+    #[cfg(feature = "devices")]
+    pub(super) async fn destroy_one_of(&self, user: &str, id: &str) -> Result<u64> {
+        let store = self.clone().on_primary();
+        let keys = store.keys_of(id).await?;
+        store.destroy_in_task(user, Some(keys), Vec::new()).await
+    }
+
     /// In its own task: a request that is given up, because its browser is gone, still logs out.
-    async fn destroy_in_task(self, user: &str, kept: Vec<Key>) -> Result<u64> {
+    async fn destroy_in_task(
+        self,
+        user: &str,
+        only: Option<Vec<Key>>,
+        kept: Vec<Key>,
+    ) -> Result<u64> {
         let user = user.to_owned();
-        let task = tokio::spawn(in_span(async move { self.destroy_of(&user, kept).await }));
+        let task = tokio::spawn(in_span(async move { self.destroy_of(&user, only, kept).await }));
         // It panicked, and its message was printed.
         let lost = |_| Err(Error::Unsupported("an internal task panicked".to_owned()));
         task.await.unwrap_or_else(lost)
     }
 
-    async fn destroy_of(&self, user: &str, kept: Vec<Key>) -> Result<u64> {
+    /// Deletes the sessions of a user, or `only` these, but not those `kept`.
+    async fn destroy_of(&self, user: &str, only: Option<Vec<Key>>, kept: Vec<Key>) -> Result<u64> {
         let except = Except { keys: kept, ..Except::default() };
         let mut deleted = 0;
         for _ in 0..MOST_ROUNDS {
             let selection = Selection::new(Query::of(user), self.primary_now().await?);
-            let selection = Selection { except: except.clone(), ..selection };
+            let selection = Selection { keys: only.clone(), except: except.clone(), ..selection };
             let (done, changed) = self.delete_selected(selection).await?;
             deleted += done;
             if changed == 0 {

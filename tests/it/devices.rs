@@ -291,6 +291,27 @@ fn a_session_that_became_somebody_elses_is_not_signed_out() {
 }
 
 #[test]
+fn a_session_that_is_used_while_it_is_signed_out_is_gone_nevertheless() {
+    let db = Db::new();
+    let site = Site::new(&db, "express-mongodb-1");
+    let here = site.log_in("alice", CHROME, "203.0.113.7");
+    let there = site.log_in("alice", IPHONE, "203.0.113.8");
+    let page = site.json(&here, "alice");
+    let other = handle_of(&page, |session| session["current"] == false);
+    let fields = json!({ "token": page["token"], "handle": other });
+    let delete = doc! { "failCommands": ["delete"], "blockConnection": true, "blockTimeMS": 1000 };
+    let held = db.fail_commands(doc! { "times": 1 }, delete);
+    let answer = std::thread::scope(|scope| {
+        let request = scope.spawn(|| site.post(&here, "alice", "sign-out", &fields));
+        held.wait(1);
+        db.update("sessions", doc! { "_id": &there }, doc! { "$set": { "session.views": 2 } });
+        request.join().unwrap()
+    });
+    assert_eq!(answer, (StatusCode::OK, json!({ "signed_out": 1 })));
+    assert_eq!(db.ids("sessions"), [here]);
+}
+
+#[test]
 fn an_unreachable_server_is_not_an_empty_page() {
     let db = Db::new();
     let site = Site::new(&db, "express-mongodb-1");

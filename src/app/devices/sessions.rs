@@ -11,9 +11,6 @@ use super::keyed::Keyed;
 use crate::app::by_user::UserSession;
 use crate::error::{Error, Result};
 use crate::model::layout::{Layout, UserPlace};
-use crate::model::query::Query;
-use crate::model::selection::Selection;
-use crate::ops::purge::{Action, Purge};
 use crate::store::Store;
 
 /// Where applications usually store the client's address and user agent.
@@ -171,14 +168,7 @@ impl Devices {
         let Some(id) = ids.find(|id| self.keyed.handle(id) == handle && *id != visitor.id) else {
             return Ok(false);
         };
-        let now = self.store.primary_now().await?;
-        // Of this user still: the condition is repeated in the delete.
-        let selection = Selection {
-            keys: Some(self.store.keys_of(&id).await?),
-            ..Selection::new(Query::of(visitor.user.clone()), now)
-        };
-        let (deleted, _) = self.store.purge_all(Purge::new(selection, Action::Delete)).await?;
-        Ok(deleted > 0)
+        Ok(self.store.destroy_one_of(&visitor.user, &id).await? > 0)
     }
 
     /// Ends all sessions of the visitor but the current one, and returns how many it ended; `None`
