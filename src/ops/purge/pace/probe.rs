@@ -78,6 +78,13 @@ enum Phase {
     Working,
 }
 
+impl State {
+    /// Whether sessions are being written, or were a moment ago. One batch may take long.
+    fn is_working(&self) -> bool {
+        self.in_flight > 0 || self.worked.elapsed() <= NEAR
+    }
+}
+
 impl Probe {
     /// Starts to measure beside work on a collection. `level` is the first level.
     pub(super) fn start(
@@ -200,7 +207,7 @@ impl Task {
         if took.len() == probes {
             state.steering.quiet(took);
         }
-        (state.phase, state.worked) = (Phase::Working, Instant::now());
+        state.phase = Phase::Working;
     }
 
     /// Probes beside the work, until the baseline is due again.
@@ -236,7 +243,7 @@ impl Task {
     }
 
     fn is_working(&self) -> bool {
-        lock(&self.shared).worked.elapsed() <= NEAR
+        lock(&self.shared).is_working()
     }
 
     /// One probe. While its reply is late, that counts already.
@@ -311,4 +318,26 @@ impl Reads {
 fn first(reply: &Document) -> Option<&Document> {
     let batch = reply.get_document("cursor").ok()?.get_array("firstBatch").ok()?;
     batch.first()?.as_document()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_go_on_beside_a_batch_that_takes_long_and_end_a_while_after_the_last_one() {
+        let long_ago = Instant::now().checked_sub(NEAR * 5).unwrap();
+        let mut state = State {
+            steering: Steering::new(MaxLatency::Auto, 1.0),
+            phase: Phase::Working,
+            in_flight: 1,
+            worked: long_ago,
+            during: Histogram::default(),
+        };
+        assert!(state.is_working());
+        state.in_flight = 0;
+        assert!(!state.is_working());
+        state.worked = Instant::now();
+        assert!(state.is_working());
+    }
 }
