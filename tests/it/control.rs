@@ -192,7 +192,9 @@ fn a_sweeper_is_paused_and_stopped_by_its_control_file() {
     let (db, file) = (expired(30), File::new("pause"));
     let address = address();
     let arguments = ["sweep", "--interval", "1", "--metrics", &address, "--control", file.path()];
-    let sweep = db.command(&arguments).start();
+    let mut sweep = db.command(&arguments).start();
+    // What an old file says holds from the start, so it is said.
+    sweep.await_said("paused");
     let one = |key: &str| -> Value {
         let status = get(&address, "/status").map(|(_, text)| text).unwrap_or_default();
         let status: Value = serde_json::from_str(&status).unwrap_or_default();

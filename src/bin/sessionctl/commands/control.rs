@@ -106,7 +106,7 @@ struct State {
 }
 
 /// What was asked for so far, for the collections that a sweeper begins later.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Orders {
     paused: bool,
     rate: Option<Option<u32>>,
@@ -259,25 +259,24 @@ impl State {
 
     /// Obeys the lines of the file, in order.
     fn obey(&self, text: &str, path: &Path) {
-        let before = self.first();
+        // Not the paces: a sweeper has none yet when it starts with what an old file says.
+        let before = *lock(&self.orders);
         let (instructions, wrong) = instruction::read(text);
         for instruction in instructions {
             self.apply(instruction);
         }
-        let after = self.first();
+        let after = *lock(&self.orders);
         let path = path.display();
-        if let (Some((was, was_paused)), Some((is, is_paused))) = (before, after) {
-            if is.rate != was.rate {
-                self.say("note", &format!("{path}: {}", rate_limit(is.rate)));
-            }
-            if is.max_latency != was.max_latency {
-                self.say("note", &format!("{path}: {}", latency_goal(is.max_latency)));
-            }
-            match (was_paused, is_paused) {
-                (false, true) => self.say("note", &format!("{path}: paused")),
-                (true, false) => self.say("note", &format!("{path}: continuing")),
-                _ => {}
-            }
+        if let Some(rate) = after.rate.filter(|_| after.rate != before.rate) {
+            self.say("note", &format!("{path}: {}", rate_limit(rate)));
+        }
+        if let Some(goal) = after.max_latency.filter(|_| after.max_latency != before.max_latency) {
+            self.say("note", &format!("{path}: {}", latency_goal(goal)));
+        }
+        match (before.paused, after.paused) {
+            (false, true) => self.say("note", &format!("{path}: paused")),
+            (true, false) => self.say("note", &format!("{path}: continuing")),
+            _ => {}
         }
         if self.signals.is_stopped_by_operator() {
             self.say("note", &format!("{path}: stopping"));
