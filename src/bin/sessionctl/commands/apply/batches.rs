@@ -108,6 +108,8 @@ impl Batches<'_> {
             purging = purging.archive_to(archive);
         }
         let (mut ids, mut unwritten) = (Vec::new(), None);
+        // A hold and `--verify` come to the same sessions again: each is counted once.
+        let refused_before = std::mem::take(&mut report.refused);
         let (mut warned, mut paused, mut reordered) = (None, None, false);
         let outcome = loop {
             match purging.next().await {
@@ -146,6 +148,7 @@ impl Batches<'_> {
             }
         };
         progress.finish();
+        report.refused = report.refused.max(refused_before);
         report.took += started.elapsed();
         report.throttled += purging.throttled();
         report.latency = purging.latency().or(report.latency);

@@ -79,7 +79,6 @@ impl Job {
         };
         let outcome = match ran {
             Ok((Ran { stopped: None, ids, unwritten: None }, hold)) => {
-                let left_alone = batches.report.failure(&action);
                 let again = match hold {
                     Some(hold) => hold.run(&mut batches, &action, confirmed).await,
                     None => {
@@ -87,6 +86,8 @@ impl Job {
                         again.await.map(|()| Exit::Done)
                     }
                 };
+                // The server may have refused sessions during the hold or the check, too.
+                let left_alone = batches.report.failure(&action);
                 again.and_then(|exit| match left_alone {
                     Some(failure) => Err(failure),
                     None if exit == Exit::Done => end,

@@ -195,8 +195,11 @@ impl Report {
         self.kept += batch.kept;
         self.refused += batch.refused;
         self.why_refused = self.why_refused.take().or_else(|| batch.why.clone());
-        let room = NAMED.saturating_sub(self.left_alone.len());
-        self.left_alone.extend(batch.left.iter().take(room).cloned());
+        for id in &batch.left {
+            if self.left_alone.len() < NAMED && !self.left_alone.contains(id) {
+                self.left_alone.push(id.clone());
+            }
+        }
         self.exact = Some(self.exact.unwrap_or(true) && batch.exact);
         self.batches += 1;
     }
