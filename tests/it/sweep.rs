@@ -124,6 +124,73 @@ fn a_sweep_that_is_stopped_during_a_pass_finishes_the_batch() {
 }
 
 #[test]
+fn a_sweep_that_is_stopped_while_the_backlog_is_counted_does_not_wait_for_the_count() {
+    let db = Db::new();
+    expired(&db, "one");
+    let data =
+        doc! { "failCommands": ["aggregate"], "blockConnection": true, "blockTimeMS": 60_000 };
+    let slow = db.fail_commands("alwaysOn", data);
+    let address = crate::watch::address();
+    let arguments = [&EVERY_SECOND[..], &["--metrics", &address]].concat();
+    let mut sweep = db.command(&arguments).start();
+    slow.wait(1);
+    sweep.signal("TERM");
+    sweep.wait().exits(0).soon();
+}
+
+/// A pass that was stopped so has this under `stopped` in the audit file.
+fn is_recorded_as(
+    stop: impl FnOnce(&mut crate::support::Running, &std::path::Path),
+    stopped: &str,
+) {
+    let db = Db::new();
+    db.insert("sessions", (0..95).map(|number| connect_mongo(&format!("{number:05}"), at(-60))));
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (config, audit, control) = (path("sweep.toml"), path("audit"), path("control"));
+    let text = format!(
+        "interval = 1\nbatch_size = 10\njobs = 1\n[collections.\"{}.sessions\"]\n",
+        db.name
+    );
+    std::fs::write(&config, text).unwrap();
+    let data = doc! { "failCommands": ["delete"], "blockConnection": true, "blockTimeMS": 100 };
+    let slow = db.fail_commands("alwaysOn", data);
+    let sweep = ["sweep", "--no-lease", "--config", &config, "--audit", &audit];
+    let mut sweep = db.command(&[&sweep[..], &["--control", &control]].concat()).start();
+    slow.wait(2);
+    stop(&mut sweep, folder.path());
+    let first_end = || -> Option<serde_json::Value> {
+        let text = std::fs::read_to_string(&audit).ok()?;
+        let mut lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+        lines.find(|line: &serde_json::Value| line["event"] == "ended")
+    };
+    let ended = crate::support::becomes("the pass had ended", first_end, Option::is_some);
+    let ended = ended.unwrap();
+    assert_eq!(
+        (&ended["stopped"], &ended["result"]["stopped"]),
+        (&stopped.into(), &stopped.into())
+    );
+}
+
+#[test]
+fn what_stopped_a_pass_is_recorded_as_it_was() {
+    is_recorded_as(|sweep, _| sweep.signal("TERM"), "signal");
+    is_recorded_as(
+        |_, folder| std::fs::write(folder.join("control"), "stop\n").unwrap(),
+        "operator",
+    );
+    is_recorded_as(
+        |sweep, folder| {
+            let config = folder.join("sweep.toml");
+            let text = std::fs::read_to_string(&config).unwrap();
+            std::fs::write(&config, text.replace("interval = 1", "interval = 2")).unwrap();
+            sweep.signal("HUP");
+        },
+        "reload",
+    );
+}
+
+#[test]
 fn a_pass_that_breaks_off_is_gone_on_with() {
     let db = Db::new();
     expired(&db, "one");

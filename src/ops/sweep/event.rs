@@ -160,3 +160,11 @@ pub struct Backlog {
     /// date.
     pub oldest: Option<DateTime>,
 }
+
+impl Backlog {
+    /// Whether there may be more: the count ended at
+    /// [`MOST_COUNTED`](crate::sweep::MOST_COUNTED).
+    pub fn is_lower_bound(&self) -> bool {
+        self.sessions >= super::measure::MOST_COUNTED
+    }
+}

@@ -103,36 +103,57 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         // A long pass has metrics from its beginning. Without an index, measuring would cost a full
         // scan.
         if sweep.measure && !self.state.walks {
-            (self.on_event)(store.measured().await);
+            self.measure(&store, guard).await;
+            if guard.over.is_cancelled() {
+                return Ok(None);
+            }
         }
         let layout = store.layouts().name();
         (self.on_event)(Event::Begins { layout, now, cutoff });
+        // A pass that finished did everything, even if it is cancelled a moment later.
+        let mut is_finished = true;
         for purge in purges {
-            // Reported with the pass, because the sessions deleted before the error stay deleted.
-            if let Err(error) = self.purge(&store, purge, guard, &mut pass).await {
-                pass.error = Some(error);
-                break;
+            match self.purge(&store, purge, guard, &mut pass).await {
+                Ok(finished) => is_finished &= finished,
+                // Reported with the pass, because the sessions deleted before the error stay deleted.
+                Err(error) => {
+                    pass.error = Some(error);
+                    is_finished = false;
+                    break;
+                }
             }
         }
-        let stopped = guard.over.is_cancelled();
+        let stopped = !is_finished && guard.over.is_cancelled();
         pass.interrupted = stopped && control.cancel.is_cancelled();
         // The guard ends in both cases; only the caller's token shows which it was.
         pass.lost_lease = stopped && !pass.interrupted;
         pass.took = started.elapsed();
         self.state.walks = pass.walked;
-        if sweep.measure && !stopped {
-            (self.on_event)(store.measured().await);
+        if sweep.measure {
+            self.measure(&store, guard).await;
         }
         Ok(Some(pass))
     }
 
+    /// Reports what remains, unless it is cancelled first: the count may take seconds, and a process
+    /// that is to stop does not wait for it. In its own task, because a future of the driver must not
+    /// be dropped.
+    async fn measure(&mut self, store: &Store, guard: &LeaseGuard) {
+        let store = store.clone();
+        let measuring = tokio::spawn(async move { store.measured().await });
+        if let Some(Ok(measured)) = guard.over.run_until_cancelled(measuring).await {
+            (self.on_event)(measured);
+        }
+    }
+
+    /// Runs one purge, and returns whether it came to its end.
     async fn purge(
         &mut self,
         store: &Store,
         purge: Purge,
         guard: &LeaseGuard,
         pass: &mut Pass,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let now = purge.selection.now;
         let mut purging = store.purge(purge, guard.over.clone())?;
         if let Some(pace) = &self.control.pace {
@@ -143,7 +164,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         }
         let outcome = loop {
             match purging.next().await {
-                Ok(None) => break Ok(()),
+                Ok(None) => break Ok(purging.is_finished()),
                 Ok(Some(Step::Batch(batch))) => {
                     pass.deleted += batch.done;
                     pass.spared = sum(pass.spared, batch.spared);

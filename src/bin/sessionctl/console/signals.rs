@@ -35,13 +35,14 @@ pub fn signals(number: i32) -> io::Result<Signal> {
 }
 
 impl Signals {
+    /// Before any signal, and without listening.
+    pub fn none() -> Self {
+        Self { asked: CancellationToken::new(), first: Arc::default(), operator: Arc::default() }
+    }
+
     /// Starts to listen. Requires a runtime.
     pub fn listen(hangup: Hangup) -> io::Result<Self> {
-        let signals = Self {
-            asked: CancellationToken::new(),
-            first: Arc::default(),
-            operator: Arc::default(),
-        };
+        let signals = Self::none();
         let armed = Arc::new(AtomicBool::new(false));
         for number in [SIGINT, SIGTERM, SIGHUP] {
             if (number, hangup) == (SIGHUP, Hangup::Reloads) {

@@ -395,6 +395,8 @@ pub fn stopped(why: &str, left: Option<u64>) -> String {
         "run-time" => "stopped by --run-time",
         "operator" => "stopped by the operator",
         "error" => "stopped by an error",
+        "reload" => "stopped, because the settings changed",
+        "failure" => "stopped, because the sweeper failed elsewhere",
         "lease" => "stopped, because another sweeper holds the lease",
         other => return format!("stopped by {other}"),
     };

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::args::ServiceArgs;
 use super::config::Plan;
 use super::in_force::row;
+use super::report::Stops;
 use super::status::Statuses;
 use crate::console::failure::Failure;
 use crate::console::report::warn;
@@ -46,10 +47,11 @@ pub struct Health {
 
 impl Health {
     /// Starts to listen. Requires a runtime.
-    pub fn open(context: &Context, args: &ServiceArgs) -> Result<Self, Failure> {
+    pub fn open(context: &Context, stops: Stops, args: &ServiceArgs) -> Result<Self, Failure> {
         let metrics = Metrics::default();
         let notify = Notify::from_env();
-        let heartbeats = Arc::new(Heartbeats::new(notify.watchdog().unwrap_or(LONGEST_SILENCE)));
+        let heartbeats =
+            Arc::new(Heartbeats::new(stops, notify.watchdog().unwrap_or(LONGEST_SILENCE)));
         let server = match args.metrics {
             Some(address) => {
                 let listener = http::bind(address)?;
@@ -292,9 +294,9 @@ impl Heartbeat {
 }
 
 impl Heartbeats {
-    fn new(longest: Duration) -> Self {
+    fn new(stops: Stops, longest: Duration) -> Self {
         let longest = longest.clamp(SHORTEST_SILENCE, LONGEST_SILENCE);
-        let (connection, statuses) = (OnceLock::new(), Statuses::new());
+        let (connection, statuses) = (OnceLock::new(), Statuses::new(stops));
         Self { longest, connection, statuses, beats: Mutex::default() }
     }
 
@@ -385,9 +387,14 @@ impl Probes for Heartbeats {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::signals::Signals;
+
+    fn stops() -> Stops {
+        Stops::new(&Signals::none())
+    }
 
     fn heartbeats(namespaces: &[&str]) -> Heartbeats {
-        let heartbeats = Heartbeats::new(LONGEST_SILENCE);
+        let heartbeats = Heartbeats::new(stops(), LONGEST_SILENCE);
         let beat = || Heartbeat::new(heartbeats.silence(Duration::from_secs(60)));
         let beats = namespaces.iter().map(|name| ((*name).to_owned(), beat()));
         heartbeats.beats().extend(beats);
@@ -421,10 +428,10 @@ mod tests {
 
     #[test]
     fn a_silence_of_two_intervals_is_too_long_but_for_short_and_long_intervals() {
-        let heartbeats = Heartbeats::new(LONGEST_SILENCE);
+        let heartbeats = Heartbeats::new(stops(), LONGEST_SILENCE);
         let silence = |seconds| heartbeats.silence(Duration::from_secs(seconds)).as_secs();
         assert_eq!((silence(1), silence(60), silence(3600)), (30, 120, 300));
-        let watched = Heartbeats::new(Duration::from_secs(90));
+        let watched = Heartbeats::new(stops(), Duration::from_secs(90));
         assert_eq!(watched.silence(Duration::from_secs(60)).as_secs(), 90);
     }
 

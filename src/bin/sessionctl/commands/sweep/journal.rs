@@ -4,7 +4,7 @@ use bson::DateTime;
 use serde_json::json;
 use sessionctl::sweep::{Event, Pass};
 
-use super::log::report;
+use super::report::{Stops, report};
 use crate::audit::{Audit, AuditArgs, Began, Intent, run_id};
 use crate::console::failure::{Doing as _, Failure};
 
@@ -13,6 +13,7 @@ use crate::console::failure::{Doing as _, Failure};
 pub struct Journal {
     args: AuditArgs,
     command_line: Vec<String>,
+    stops: Stops,
     server: String,
     login: Option<String>,
     namespace: String,
@@ -26,6 +27,7 @@ impl Journal {
     /// Of the sweep of a namespace, as the command line says; `idle` is the idle rule, in seconds.
     pub fn new(
         (args, command_line): (&AuditArgs, &[String]),
+        stops: Stops,
         (server, login): (&str, Option<&str>),
         namespace: &str,
         idle: Option<f64>,
@@ -33,6 +35,7 @@ impl Journal {
         Self {
             args: args.clone(),
             command_line: command_line.to_vec(),
+            stops,
             server: server.to_owned(),
             login: login.map(str::to_owned),
             namespace: namespace.to_owned(),
@@ -93,6 +96,6 @@ impl Journal {
         let Some((began, _)) = self.pass.take() else { return Ok(()) };
         let failed = pass.error.clone().map_or(Ok(()), Err);
         let failed = failed.doing(&format!("sweep {}", self.namespace));
-        began.after(&report(pass).row(), failed.err().as_ref())
+        began.after(&report(pass, &self.stops).row(), failed.err().as_ref())
     }
 }

@@ -10,19 +10,20 @@ use sessionctl::purge::Batch;
 use sessionctl::sweep::{Event, Pass};
 
 use super::args::Args;
+use super::report::{Stops, report};
 use crate::args::Format;
-use crate::commands::apply::{HEADER, Report, Verb};
+use crate::commands::apply::{HEADER, Report};
 use crate::console::failure::Failure;
 use crate::console::output::{Row, Rows};
 use crate::console::progress::Progress;
 use crate::console::report::{Level, LogFormat, event, is_seen};
 use crate::console::text::sessions;
 use crate::context::Context;
-use crate::context::words::Words;
 
 /// Everything that a sweep reports.
 pub struct Log<'a> {
     context: &'a Context,
+    stops: Stops,
     rows: Rows<Stdout>,
     once: bool,
     logs_passes: bool,
@@ -48,12 +49,13 @@ struct Logged {
 }
 
 impl<'a> Log<'a> {
-    pub fn new(context: &'a Context, rows: Rows<Stdout>, args: &Args) -> Self {
+    pub fn new(context: &'a Context, stops: Stops, rows: Rows<Stdout>, args: &Args) -> Self {
         // A pass is reported in one place only; a single pass is reported on stdout.
         let is_table = context.global.format == Format::Table;
         let logs_passes = is_table && !args.once || args.service.log_format == LogFormat::Json;
         Self {
             context,
+            stops,
             rows,
             once: args.once,
             logs_passes: logs_passes && !context.global.quiet,
@@ -180,10 +182,7 @@ impl<'a> Log<'a> {
         if !quiet {
             logged.remark(pass, once);
         }
-        let mut report = report(pass);
-        if pass.interrupted {
-            report.stopped = self.context.signals.stopped().map(|(why, _)| why).or(report.stopped);
-        }
+        let report = report(pass, &self.stops);
         let is_worth_a_line = pass.error.is_none() || pass.deleted > 0;
         if self.logs_passes && is_worth_a_line {
             event(Level::Info, &report.sentence(), fields(&report.row()));
@@ -274,25 +273,4 @@ impl Logged {
 /// A holder without the random part of its name.
 pub(super) fn whom(holder: &str) -> &str {
     holder.rsplit_once(':').map_or(holder, |(who, _)| who)
-}
-
-pub fn report(pass: &Pass) -> Report {
-    let stopped = match pass {
-        Pass { error: Some(_), .. } => Some("error"),
-        Pass { lost_lease: true, .. } => Some("lease"),
-        Pass { interrupted: true, .. } => Some("signal"),
-        _ => None,
-    };
-    Report {
-        words: Words::of_kind("expired"),
-        done: Some(pass.deleted),
-        exact: Some(pass.exact),
-        may_count_twice: pass.may_count_twice,
-        archived: pass.archived,
-        renewed: pass.spared,
-        batches: pass.batches,
-        took: pass.took,
-        stopped,
-        ..Report::new(Verb::PURGE, pass.namespace.clone(), pass.layout.clone(), pass.cutoff)
-    }
 }

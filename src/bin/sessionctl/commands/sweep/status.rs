@@ -10,7 +10,8 @@ use sessionctl::payload::time;
 use sessionctl::purge::PaceControl;
 use sessionctl::sweep::{Backlog, Event, Pass};
 
-use super::log::{report, whom};
+use super::log::whom;
+use super::report::{Stops, report};
 use crate::console::json::pretty_text;
 use crate::console::text::{neutral, without_password};
 
@@ -20,6 +21,7 @@ const PASSES: usize = 10;
 /// The state of all sweeps.
 #[derive(Debug)]
 pub struct Statuses {
+    stops: Stops,
     started: DateTime,
     server: Mutex<Option<String>>,
     namespaces: Mutex<BTreeMap<String, Status>>,
@@ -60,7 +62,7 @@ struct Running {
     cutoff: DateTime,
     deleted: u64,
     batches: u64,
-    /// The backlog when it began.
+    /// The backlog when it began, unless there were more than are counted.
     backlog: Option<u64>,
 }
 
@@ -73,8 +75,8 @@ const SWEEPING: &str = "sweeping";
 const IDLE: &str = "idle";
 
 impl Statuses {
-    pub fn new() -> Self {
-        Self { started: now(), server: Mutex::default(), namespaces: Mutex::default() }
+    pub fn new(stops: Stops) -> Self {
+        Self { stops, started: now(), server: Mutex::default(), namespaces: Mutex::default() }
     }
 
     /// Sets the hosts, without any credentials.
@@ -99,7 +101,7 @@ impl Statuses {
     /// Takes an event into account.
     pub fn event(&self, namespace: &str, event: &Event) {
         if let Some(status) = self.lock().get_mut(namespace) {
-            status.event(event);
+            status.event(event, &self.stops);
         }
     }
 
@@ -146,7 +148,7 @@ impl Status {
         self.reason = reason;
     }
 
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, event: &Event, stops: &Stops) {
         match event {
             Event::Holds(fence) => {
                 self.lease = Lease { is_used: true, fence: Some(*fence), holder: None };
@@ -166,7 +168,10 @@ impl Status {
                     cutoff: *cutoff,
                     deleted: 0,
                     batches: 0,
-                    backlog: self.backlog.map(|(backlog, _)| backlog.sessions),
+                    backlog: self
+                        .backlog
+                        .filter(|(backlog, _)| !backlog.is_lower_bound())
+                        .map(|(backlog, _)| backlog.sessions),
                 });
                 self.turn(SWEEPING, None);
             }
@@ -178,7 +183,7 @@ impl Status {
                 }
             }
             Event::Measured { backlog, .. } => self.backlog = *backlog,
-            Event::Passed(pass) => self.passed(pass),
+            Event::Passed(pass) => self.passed(pass, stops),
             Event::Waiting(error) | Event::Away { error, .. } | Event::Failed { error, .. } => {
                 self.pass = None;
                 self.turn(WAITING, Some(error.to_string()));
@@ -187,9 +192,9 @@ impl Status {
         }
     }
 
-    fn passed(&mut self, pass: &Pass) {
+    fn passed(&mut self, pass: &Pass, stops: &Stops) {
         self.pass = None;
-        let mut row = report(pass).row().json();
+        let mut row = report(pass, stops).row().json();
         row["began"] = time(pass.began).into();
         row["error"] = pass.error.as_ref().map(|error| harmless(&error.to_string())).into();
         self.passes.push_front(row);
@@ -218,6 +223,7 @@ impl Status {
         let backlog = self.backlog.map(|(backlog, counted)| {
             json!({
                 "sessions": backlog.sessions,
+                "at_least": backlog.is_lower_bound(),
                 "oldest": backlog.oldest.and_then(time),
                 "counted": time(counted),
             })
@@ -253,6 +259,7 @@ fn now() -> DateTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::signals::Signals;
 
     fn unpaced() -> PaceControl {
         PaceControl::new(sessionctl::purge::Pace::default())
@@ -264,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_sweep_that_lost_its_lease_shows_no_pass_and_no_backlog() {
-        let statuses = Statuses::new();
+        let statuses = Statuses::new(Stops::new(&Signals::none()));
         statuses.begins("a.s", json!({ "interval": 60.0 }), true, unpaced());
         let date = DateTime::from_millis(1_795_428_000_000);
         let measured = |sessions| Event::Measured {
@@ -293,8 +300,28 @@ mod tests {
     }
 
     #[test]
+    fn a_backlog_that_was_not_counted_to_its_end_says_so_and_nobody_is_told_what_is_left() {
+        let statuses = Statuses::new(Stops::new(&Signals::none()));
+        statuses.begins("a.s", Value::Null, false, unpaced());
+        let date = DateTime::from_millis(1_795_428_000_000);
+        for (sessions, at_least, left) in
+            [(99_999, false, json!(99_999)), (100_000, true, Value::Null)]
+        {
+            let backlog = Some((Backlog { sessions, oldest: None }, date));
+            let layout = "x".to_owned();
+            statuses.event("a.s", &Event::Measured { layout: layout.clone(), backlog, lag: None });
+            statuses.event("a.s", &Event::Begins { layout, now: date, cutoff: date });
+            let one = &page(&statuses)["namespaces"][0];
+            assert_eq!(
+                (&one["backlog"]["at_least"], &one["pass"]["left"]),
+                (&at_least.into(), &left)
+            );
+        }
+    }
+
+    #[test]
     fn a_name_brings_neither_a_password_nor_an_escape_to_the_page() {
-        let statuses = Statuses::new();
+        let statuses = Statuses::new(Stops::new(&Signals::none()));
         statuses.begins("a\u{1b}[2J mongodb://u:pw@h", Value::Null, false, unpaced());
         let text = statuses.page();
         assert!(!text.contains("pw") && !text.contains('\u{1b}'), "{text}");

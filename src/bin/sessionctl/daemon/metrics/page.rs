@@ -102,7 +102,7 @@ impl Page<'_, '_> {
     fn states(&mut self) -> fmt::Result {
         let help = "Time since the oldest expired session expired; 0 if no session is expired.";
         self.backlog("oldest_expired_age_seconds", help, |backlog| backlog.oldest.map(seconds))?;
-        let help = "Expired sessions that are not deleted yet.";
+        let help = "Expired sessions that are not deleted yet, counted up to 100000.";
         self.backlog("backlog_sessions", help, |backlog| Some(backlog.sessions))?;
         let help = "Lag of the slowest replica set member behind the primary.";
         self.gauge("replication_lag_seconds", help, |swept| swept.lag.map(seconds))?;
