@@ -5,7 +5,7 @@ use bson::{Document, doc};
 use serde_json::Value;
 
 use crate::rig::ReplicaSet;
-use crate::support::{Db, at, becomes, long_id, now};
+use crate::support::{Db, Running, at, becomes, long_id, now};
 
 fn of(id: &str, user: &str, seconds: i64) -> Document {
     let session = format!("{{\"cookie\":{{\"path\":\"/\"}},\"userId\":\"{user}\"}}");
@@ -140,6 +140,112 @@ fn a_sweeper_holds_the_users_of_a_file_and_reads_it_again_when_it_changes() {
     // Whoever has the lease by now holds them.
     second.await_said("continuing with the previous users");
     assert!(!second.end().stderr.contains("holding"));
+}
+
+/// The server refuses to end the session `stuck`.
+fn refuse_to_end(db: &Db, stuck: &str) {
+    let valid =
+        doc! { "$or": [{ "_id": { "$ne": long_id(stuck) } }, { "expires": { "$gt": at(60) } }] };
+    db.run(doc! { "collMod": "sessions", "validator": valid });
+}
+
+#[test]
+fn a_session_that_cannot_be_ended_during_a_hold_fails_the_command_and_counts_once() {
+    let db = Db::new();
+    db.insert("sessions", [of("one", "asa", 600)]);
+    refuse_to_end(&db, "stuck");
+    let hold = ["expire", "--user", "asa", "--hold", "1h", "--yes"];
+    let mut hold = db.command(&hold).start();
+    hold.await_said("holding for 1h");
+    db.await_count("sessions", is_over("one"), 1);
+    // Scans come to the session that cannot be ended again and again.
+    for next in ["two", "three"] {
+        db.insert(
+            "sessions",
+            [of("stuck", "asa", 600), of(next, "asa", 600)].into_iter().filter(|session| {
+                next == "two" || session.get_str("_id").unwrap() != long_id("stuck")
+            }),
+        );
+        db.await_count("sessions", is_over(next), 1);
+    }
+    hold.signal("TERM");
+    let run = hold.wait().exits(1).says("refused 1 session").says("Document failed validation");
+    run.prints("1 session could not be changed");
+    assert_eq!(db.count("sessions", is_live("stuck")), 1);
+}
+
+/// A sweeper that holds the users `asa` and `bo`, with an audit file and a control file.
+struct Held {
+    _folder: tempfile::TempDir,
+    config: String,
+    audit: String,
+    control: String,
+}
+
+impl Held {
+    fn new(db: &Db) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let (config, audit, control) = (path("sweep.toml"), path("audit"), path("control"));
+        let text =
+            format!("interval = 1\n[collections.\"{}.sessions\"]\nhold = \"held\"\n", db.name);
+        std::fs::write(&config, text).unwrap();
+        std::fs::write(path("held"), "asa\nbo\n").unwrap();
+        Self { _folder: folder, config, audit, control }
+    }
+
+    fn start(&self, db: &Db) -> Running {
+        let sweep = ["sweep", "--no-lease", "--config", &self.config, "--audit", &self.audit];
+        db.command(&[&sweep[..], &["--control", &self.control]].concat()).start()
+    }
+
+    /// The lines of the audit file about holds.
+    fn lines(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(&self.audit).unwrap_or_default();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let lines: Vec<Value> = lines.collect();
+        let is_hold = |line: &&Value| line["command"] == "hold";
+        let runs: Vec<_> = lines.iter().filter(is_hold).map(|line| line["run"].clone()).collect();
+        lines.into_iter().filter(|line| runs.contains(&line["run"])).collect()
+    }
+}
+
+#[test]
+fn a_sweeper_records_whom_it_holds_and_says_what_it_cannot_end() {
+    let db = Db::new();
+    db.insert("sessions", [of("one", "asa", 600), of("stuck", "bo", 600)]);
+    refuse_to_end(&db, "stuck");
+    let held = Held::new(&db);
+    std::fs::write(&held.control, "pause\n").unwrap();
+    let mut sweep = held.start(&db);
+    sweep.await_said("holding 2 users of");
+    // Paused, nobody is logged out, and a line says that it will be done.
+    becomes("the hold was recorded", || held.lines().len(), |lines| *lines == 1);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert_eq!(db.count("sessions", is_live("one")), 1);
+    std::fs::write(&held.control, "continue\n").unwrap();
+    db.await_count("sessions", is_live("one"), 0);
+    sweep.await_said("refused to end 1 session of held users");
+    db.insert("sessions", [of("two", "asa", 600)]);
+    db.await_count("sessions", is_live("two"), 0);
+    let run = sweep.end().says("Document failed validation");
+    assert_eq!(run.stderr.matches("refused to end").count(), 1, "{run:?}");
+    let lines = held.lines();
+    assert_eq!((&lines[0]["event"], &lines[0]["selection"]["users"]), (&"began".into(), &2.into()));
+    let names_asa = |line: &&Value| line["sessions"][0]["user"] == "asa";
+    assert_eq!(lines.iter().filter(names_asa).count(), 2, "{lines:?}");
+    let last = lines.last().unwrap();
+    assert_eq!((&last["event"], &last["stopped"]), (&"ended".into(), &"signal".into()), "{last}");
+}
+
+#[test]
+fn a_sweeper_that_cannot_record_whom_it_logs_out_logs_nobody_out() {
+    let db = Db::new();
+    db.insert("sessions", [of("one", "asa", 600)]);
+    let held = Held::new(&db);
+    std::fs::create_dir(&held.audit).unwrap();
+    held.start(&db).wait().exits(1).says("could not write to the audit file");
+    assert_eq!(db.count("sessions", is_live("one")), 1);
 }
 
 #[test]

@@ -133,6 +133,14 @@ impl Audit {
         self.0.is_some()
     }
 
+    /// Whether the path leads to another file by now, or to none.
+    pub fn is_rotated(&self) -> bool {
+        let Some(sink) = &self.0 else { return false };
+        let of = |about: std::fs::Metadata| (about.dev(), about.ino());
+        let (opened, now) = (sink.file.metadata().map(of), sink.path.metadata().map(of));
+        opened.ok() != now.ok()
+    }
+
     /// Writes that nothing matched: an auditor may also ask whether somebody looked.
     ///
     /// # Errors

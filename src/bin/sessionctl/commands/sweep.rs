@@ -15,6 +15,8 @@ mod hold;
 mod in_force;
 mod journal;
 mod log;
+mod records;
+mod report;
 mod status;
 mod supervise;
 
@@ -22,6 +24,7 @@ pub use args::{Args, nothing_beside_config};
 
 use health::Health;
 use log::Log;
+use report::Stops;
 use supervise::Supervisor;
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
@@ -32,11 +35,12 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     }
     let plans = args.plans(&context.global)?;
     config::check_holds(&plans)?;
-    let mut health = Health::open(context, &args.service)?;
+    let stops = Stops::new(&context.signals);
+    let mut health = Health::open(context, stops.clone(), &args.service)?;
     let connection = context.connect().await?;
     health.watch(connection.clone());
-    let log = Log::new(context, context.rows(Shape::Stream, HEADER), args);
-    let mut supervisor = Supervisor::new(context, args, connection, log, health)?;
+    let log = Log::new(context, stops.clone(), context.rows(Shape::Stream, HEADER), args);
+    let mut supervisor = Supervisor::new(context, args, stops, connection, log, health)?;
     supervisor.apply(plans);
     supervisor.run().await
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sessionctl::Connection;
 use sessionctl::error::reason;
+use sessionctl::purge::PaceControl;
 use sessionctl::sweep::{self, Event, Target};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::signal_name;
@@ -18,6 +19,8 @@ use super::health::Health;
 use super::hold::Held;
 use super::journal::Journal;
 use super::log::Log;
+use super::records::Records;
+use super::report::Stops;
 use crate::commands::control::Control;
 use crate::console::failure::{Exit, Failure};
 use crate::console::report::say;
@@ -28,6 +31,7 @@ use crate::context::Context;
 pub struct Supervisor<'a> {
     context: &'a Context,
     args: &'a Args,
+    stops: Stops,
     connection: Connection,
     log: Log<'a>,
     health: Health,
@@ -50,6 +54,7 @@ impl<'a> Supervisor<'a> {
     pub fn new(
         context: &'a Context,
         args: &'a Args,
+        stops: Stops,
         connection: Connection,
         log: Log<'a>,
         health: Health,
@@ -65,6 +70,7 @@ impl<'a> Supervisor<'a> {
         Ok(Self {
             context,
             args,
+            stops,
             connection,
             log,
             health,
@@ -122,9 +128,11 @@ impl<'a> Supervisor<'a> {
         let control =
             sweep::Control { cancel, pace: Some(pace.clone()), ..sweep::Control::default() };
         let (sweep, told, events) = (plan.sweep.clone(), control.clone(), self.sender.clone());
+        let stops = self.stops.clone();
         let Context { command_line, .. } = self.context;
         let mut journal = Journal::new(
             (&self.args.audit, command_line),
+            self.stops.clone(),
             (target.connection.address(), target.connection.login()),
             &namespace,
             sweep.idle.map(|idle| idle.as_secs_f64()),
@@ -140,6 +148,7 @@ impl<'a> Supervisor<'a> {
             let name = namespace.clone();
             let on_event = |event| {
                 if !journal.event(&event) {
+                    stops.fails();
                     told.cancel.cancel();
                 }
                 // The receiver is only gone when the program ends.
@@ -162,6 +171,10 @@ impl<'a> Supervisor<'a> {
             file,
             quiet: self.context.global.quiet,
             metrics: self.health.metrics(),
+            records: Records::new(&self.args.audit, &self.context.command_line),
+            pace: control.pace.clone().unwrap_or_else(|| PaceControl::new(plan.sweep.pace)),
+            stops: self.stops.clone(),
+            sweep: control.cancel.clone(),
             cancel: cancel.clone(),
         };
         self.release(namespace);
@@ -266,6 +279,7 @@ impl<'a> Supervisor<'a> {
     /// A sweep that cannot continue ends all of them, so that the service manager notices.
     fn fail(&mut self, failure: Failure) {
         self.next.clear();
+        self.stops.fails();
         self.running.values().for_each(|(_, control)| control.cancel.cancel());
         match &self.failure {
             None => self.failure = Some(failure),
