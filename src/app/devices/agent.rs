@@ -12,7 +12,7 @@ pub(super) struct Agent {
 /// Longer than what browsers send. The rest of a longer text is not read.
 const LONGEST: usize = 512;
 
-const BROWSERS: [(&str, &str); 14] = [
+const BROWSERS: [(&str, &str); 13] = [
     ("Chrome", "Chrome"),
     ("Firefox", "Firefox"),
     ("Safari", "Safari"),
@@ -24,9 +24,8 @@ const BROWSERS: [(&str, &str); 14] = [
     ("Internet Explorer", "Internet Explorer"),
     ("Google Search App", "Google app"),
     ("Webview", "An app"),
-    ("curl", "curl"),
+    ("HTTP Library", "A program"),
     ("Sleipnir", "Sleipnir"),
-    ("Silk", "Silk"),
 ];
 
 impl Agent {
@@ -46,8 +45,8 @@ fn device(os: &str, category: &str) -> Option<&'static str> {
         "iPhone" => "iPhone",
         "iPad" => "iPad",
         "iPod" => "iPod",
-        "Android" if is_phone => "Android device",
-        "Android" => "Android tablet",
+        // woothee takes tablets for phones.
+        "Android" => "Android device",
         "ChromeOS" => "Chromebook",
         "Mac OSX" | "Mac OS Classic" => "Mac",
         "Linux" => "Linux computer",
@@ -123,7 +122,65 @@ mod tests {
                 Some("Chrome"),
                 Some("Linux computer"),
             ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) FxiOS/143.0 Mobile/15E148 Safari/605.1.15",
+                Some("Firefox"),
+                Some("iPhone"),
+            ),
+            (
+                "Mozilla/5.0 (iPad; CPU OS 17_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.7 Mobile/15E148 Safari/604.1",
+                Some("Safari"),
+                Some("iPad"),
+            ),
+            (
+                "Mozilla/5.0 (Android 15; Mobile; rv:143.0) Gecko/143.0 Firefox/143.0",
+                Some("Firefox"),
+                Some("Android device"),
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+                Some("Chrome"),
+                Some("Android device"),
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 10; HD1913) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36 EdgA/140.0.0.0",
+                Some("Edge"),
+                Some("Android device"),
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 OPR/124.0.0.0",
+                Some("Opera"),
+                Some("Windows computer"),
+            ),
+        ] {
+            assert_eq!(Agent::of(text), Agent { browser, device }, "{text}");
+        }
+    }
+
+    #[test]
+    fn bots_programs_and_made_up_texts_show_nothing_of_what_they_sent() {
+        let long = format!("Mozilla/5.0 ({}) Firefox/143.0", "Windows NT 10.0; ".repeat(10_000));
+        for (text, browser, device) in [
+            (
+                "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+                None,
+                None,
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+                None,
+                None,
+            ),
+            ("Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", None, None),
+            ("curl/8.14.1", Some("A program"), None),
+            ("python-requests/2.32.5", None, None),
             ("", None, None),
+            ("-", None, None),
+            ("Firefox", None, None),
+            ("Chrome/140.0.0.0\r\nSet-Cookie: a=b", None, None),
+            ("\0\u{202e}\u{1f600}", None, None),
+            // The name stands behind what is read.
+            (&long, None, Some("Windows computer")),
             ("<script>alert(1)</script>", None, None),
             ("Chrom\u{e9}".repeat(200).as_str(), None, None),
         ] {
