@@ -11,9 +11,11 @@ use sessionctl::{Expiry, Store};
 use crate::patience::limit;
 use crate::support::{Db, LONG};
 
-use node::Express;
+pub use node::Express;
 
-mod beside_axum;
+mod beside_actix;
+pub mod beside_axum;
+mod beside_axum_login;
 mod copied;
 mod ending;
 mod from_express;
@@ -111,6 +113,15 @@ impl Browser {
             false => request.send_form(form.iter().copied()),
         };
         response.is_ok_and(|response| response.status() == 200)
+    }
+
+    /// The page to which this leads.
+    #[track_caller]
+    pub fn page(&self, port: u16, path: &str) -> String {
+        let mut response = self.agent.get(address(port, path)).call().unwrap();
+        let body = response.body_mut().read_to_string().unwrap();
+        assert_eq!(response.status(), 200, "{body}");
+        body
     }
 
     /// Express fails there, and this is in what it says.

@@ -1,91 +1,75 @@
-//! actix-session 0.11: an application that logs in and out, and each method of its store.
+//! actix-session 0.11: the example, which logs in and out, and each method of its store.
 
 use std::collections::HashMap;
+use std::net::TcpListener;
+use std::sync::mpsc;
+use std::thread;
 
-use actix_session::config::PersistentSession;
 use actix_session::storage::{LoadError, SaveError, SessionStore};
-use actix_session::{Session, SessionMiddleware};
+use actix_web::cookie::Key;
 use actix_web::cookie::time::Duration;
-use actix_web::cookie::{Cookie, Key};
-use actix_web::http::StatusCode;
-use actix_web::test::{TestRequest, init_service, read_body, try_call_service};
-use actix_web::{App, HttpResponse, web};
+use actix_web::dev::ServerHandle;
+use actix_web::rt::System;
+use actix_web::{App, HttpServer};
 use bson::doc;
-use serde::Deserialize;
+use sessionctl::express_cookie::ExpressCookie;
 use sessionctl::{Expiry, Store};
 
+use super::{PASSWORD, accounts, page};
+use crate::express::Browser;
 use crate::support::{Db, LAYOUTS, at, session, with};
+
+#[path = "../../examples/actix/app.rs"]
+mod app;
+#[path = "../../examples/actix/express.rs"]
+mod express;
 
 const HOUR: Duration = Duration::HOUR;
 
-#[derive(Deserialize)]
-struct Login {
-    user: String,
+/// The example, served until this is dropped.
+pub struct Served {
+    pub port: u16,
+    handle: ServerHandle,
 }
 
-async fn log_in(session: Session, login: web::Form<Login>) -> HttpResponse {
-    session.renew();
-    session.insert("user", &login.user).unwrap();
-    HttpResponse::Ok().finish()
+impl Served {
+    /// With the cookie of an Express application.
+    pub fn start(store: &Store, express: ExpressCookie) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (store, express) = (store.clone(), Some(express));
+        let site = app::Site { store, accounts: accounts(), key: Key::from(&[7; 64]), express };
+        let (sends, receives) = mpsc::channel();
+        thread::spawn(move || {
+            System::new().block_on(async move {
+                let server = HttpServer::new(move || {
+                    let site = site.clone();
+                    App::new().configure(|config| app::configure(config, site))
+                });
+                let server = server.workers(1).disable_signals().listen(listener).unwrap().run();
+                sends.send(server.handle()).unwrap();
+                server.await.unwrap();
+            });
+        });
+        Self { port, handle: receives.recv().unwrap() }
+    }
+
+    /// The user who is logged in, or nobody.
+    #[track_caller]
+    pub fn me(&self, browser: &Browser) -> String {
+        browser.get(self.port, "/me")["user"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn log_in(&self, browser: &Browser, user: &str) -> bool {
+        browser.tries(self.port, "/login", &[("user", user), ("password", PASSWORD)])
+    }
 }
 
-async fn me(session: Session) -> HttpResponse {
-    let user: Option<String> = session.get("user").unwrap();
-    HttpResponse::Ok().body(user.unwrap_or_default())
-}
-
-async fn log_out(session: Session) -> HttpResponse {
-    session.purge();
-    HttpResponse::Ok().finish()
-}
-
-async fn log_out_everywhere(session: Session, store: web::Data<Store>) -> HttpResponse {
-    let user: String = session.get("user").unwrap().unwrap();
-    session.purge();
-    store.destroy_all_of(&user).await.unwrap();
-    HttpResponse::Ok().finish()
-}
-
-/// Runs `test` with an application on this store, which answers a request with a status and a body;
-/// the cookie is the browser's.
-pub fn with_app(
-    store: &Store,
-    test: impl FnOnce(&dyn Fn(&mut Option<Cookie<'static>>, TestRequest) -> (StatusCode, String)),
-) {
-    let system = actix_web::rt::System::new();
-    let sessions = SessionMiddleware::builder(store.clone(), Key::from(&[7; 64]))
-        .session_lifecycle(PersistentSession::default().session_ttl(HOUR));
-    let app = App::new()
-        .app_data(web::Data::new(store.clone()))
-        .wrap(sessions.build())
-        .route("/", web::get().to(me))
-        .route("/login", web::post().to(log_in))
-        .route("/logout", web::post().to(log_out))
-        .route("/logout-everywhere", web::post().to(log_out_everywhere));
-    let app = system.block_on(init_service(app));
-    test(&|cookie, mut request| {
-        if let Some(cookie) = &*cookie {
-            request = request.cookie(cookie.clone());
-        }
-        system.block_on(async {
-            let answer = match try_call_service(&app, request.to_request()).await {
-                Ok(answer) => answer,
-                // The middleware failed, and the server would answer with this.
-                Err(error) => return (error.as_response_error().status_code(), String::new()),
-            };
-            for set in answer.response().cookies() {
-                let is_removal = set.value().is_empty();
-                *cookie = Some(set.into_owned()).filter(|_| !is_removal);
-            }
-            let status = answer.status();
-            let body = read_body(answer).await;
-            (status, String::from_utf8(body.to_vec()).unwrap())
-        })
-    });
-}
-
-pub fn login_of(user: &str) -> TestRequest {
-    TestRequest::post().uri("/login").set_form([("user", user)])
+impl Drop for Served {
+    fn drop(&mut self) {
+        // The command is sent before there is anything to wait for.
+        drop(self.handle.stop(false));
+    }
 }
 
 fn open(db: &Db, layout: &str) -> Store {
@@ -97,30 +81,32 @@ fn open(db: &Db, layout: &str) -> Store {
 fn an_actix_application_logs_in_and_out_and_out_everywhere() {
     for (layout, ..) in LAYOUTS.iter().filter(|(layout, ..)| *layout != "tower-sessions") {
         let db = Db::new();
-        let store = open(&db, layout);
-        with_app(&store, |asks| {
-            let mut cookies: [Option<Cookie<'static>>; 3] = [const { None }; 3];
-            let user =
-                |cookie: &mut Option<Cookie<'static>>| asks(cookie, TestRequest::get().uri("/")).1;
-            let [first, second, other] = &mut cookies;
-            assert_eq!(user(first), "", "{layout}");
-            for (cookie, name) in [(&mut *first, "asa"), (&mut *second, "asa"), (&mut *other, "bo")]
-            {
-                assert_eq!(asks(cookie, login_of(name)).0, 200, "{layout}");
-                assert_eq!(user(cookie), name, "{layout}");
-            }
-            assert_eq!(db.count("sessions", doc! {}), 3, "{layout}");
-            let mut before = first.clone();
-            asks(first, TestRequest::post().uri("/logout"));
-            assert_eq!(db.count("sessions", doc! {}), 2, "{layout}");
-            assert_eq!(user(&mut before), "", "{layout}: with the old cookie");
-            asks(first, login_of("asa"));
-            asks(first, TestRequest::post().uri("/logout-everywhere"));
-            for (cookie, name) in [(&mut *first, ""), (&mut *second, ""), (&mut *other, "bo")] {
-                assert_eq!(user(cookie), name, "{layout}");
-            }
-            assert_eq!(db.count("sessions", doc! {}), 1, "{layout}");
-        });
+        let site = Served::start(&open(&db, layout), ExpressCookie::new("the secret of today"));
+        let browsers: [Browser; 3] = std::array::from_fn(|_| Browser::new());
+        let [first, second, other] = &browsers;
+        assert_eq!(site.me(first), "", "{layout}");
+        assert!(first.page(site.port, "/").contains(r#"name="password""#), "{layout}");
+        let wrong = [("user", "asa"), ("password", "another")];
+        assert!(!first.tries(site.port, "/login", &wrong), "{layout}");
+        assert_eq!(db.count("sessions", doc! {}), 0, "{layout}");
+        for (browser, name) in [(first, "asa"), (second, "asa"), (other, "bo")] {
+            assert!(site.log_in(browser, name), "{layout}");
+            assert_eq!(site.me(browser), name, "{layout}");
+        }
+        assert_eq!(db.count("sessions", doc! {}), 3, "{layout}");
+        let page = first.page(site.port, "/");
+        assert!(page.contains("<strong>asa</strong>, logged in with 2 "), "{layout}: {page}");
+        let before = first.cookie().unwrap();
+        first.send(site.port, "/logout", &[]);
+        assert_eq!((first.cookie(), db.count("sessions", doc! {})), (None, 2), "{layout}");
+        first.set_cookie(&before);
+        assert_eq!(site.me(first), "", "{layout}: with the old cookie");
+        assert!(site.log_in(first, "asa"), "{layout}");
+        first.send(site.port, "/logout-everywhere", &[]);
+        for (browser, name) in [(first, ""), (second, ""), (other, "bo")] {
+            assert_eq!(site.me(browser), name, "{layout}");
+        }
+        assert_eq!(db.count("sessions", doc! {}), 1, "{layout}");
     }
 }
 

@@ -1,0 +1,80 @@
+//! axum-login 0.18 with its sessions in MongoDB: a login form, a page for users, and log-out here,
+//! elsewhere and everywhere.
+//!
+//! `cargo run --example axum_login` starts it on a throwaway MongoDB; open <http://127.0.0.1:3000>. The
+//! users are `alice` with the password `wonderland`, and `bob` with `builder`. With other settings it
+//! stores its sessions beside those of an Express application, and "log out everywhere" ends both:
+//!
+//! - `SESSIONCTL_URI`: where the sessions are, such as `mongodb://localhost:27017/shop`;
+//! - `SESSIONCTL_COLLECTION` and `SESSIONCTL_LAYOUT`: `sessions` and `express-mongodb-1` unless set;
+//! - `PORT`: 3000 unless set.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it says where it is to be seen")]
+
+#[path = "../common/accounts.rs"]
+mod accounts;
+mod app;
+#[path = "../common/page.rs"]
+mod page;
+
+use std::env;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use sessionctl::Store;
+use sessionctl::mongod::{Mongod, Options, find_or_fetch};
+use tokio::net::TcpListener;
+
+use accounts::Accounts;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+    let setting = |name: &str, usual: &str| env::var(name).unwrap_or_else(|_| usual.to_owned());
+    let throwaway = match env::var_os("SESSIONCTL_URI") {
+        Some(_) => None,
+        None => {
+            let binary = find_or_fetch(&mut |doing| println!("{doing}"))?;
+            Some(Mongod::start(&binary, Options::default())?)
+        }
+    };
+    let uri = throwaway.as_ref().map_or_else(|| setting("SESSIONCTL_URI", ""), Mongod::uri);
+
+    let (store, _clear_interval) = Store::builder()
+        .uri(&uri)
+        .collection(&setting("SESSIONCTL_COLLECTION", "sessions"))
+        .layout(&setting("SESSIONCTL_LAYOUT", "express-mongodb-1"))
+        .clear_interval(Duration::from_secs(60))
+        .ttl_index(true)
+        // Where axum-login has the user, and where the Express application has it.
+        .user_path("auth.user_id")
+        .user_path("user")
+        .open()
+        .await?;
+    let accounts = Accounts::new([("alice", "wonderland"), ("bob", "builder")]);
+    let app = app::router(store.clone(), accounts, "auth");
+
+    let address = format!("127.0.0.1:{}", setting("PORT", "3000"));
+    let listener = TcpListener::bind(&address)
+        .await
+        .map_err(|error| format!("could not listen at {address}: {error}"))?;
+    println!("the sessions are in {} at {}", store.namespace(), store.connection().address());
+    println!("http://{} (Ctrl-C ends it)", listener.local_addr()?);
+    let ended = async {
+        // Without signals it ends when it is killed.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    axum::serve(listener, app).with_graceful_shutdown(ended).await?;
+    Ok(())
+}
