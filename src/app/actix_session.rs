@@ -20,6 +20,9 @@
 //! `session.insert("user", "alice")` becomes `{ user: "alice" }`. With the layouts of
 //! express-session's stores, `load` also returns their `cookie`.
 //!
+//! `cargo run --example actix` runs an application (`tests/examples/actix`), which can share its logins
+//! with an Express application.
+//!
 //! Differences from the stores of actix-session:
 //!
 //! - The server's clock decides whether a session has expired, and the lifetime counts from it.

@@ -25,6 +25,8 @@
 //! # }
 //! ```
 //!
+//! `cargo run --example axum_login` runs such an application (`tests/examples/axum_login`).
+//!
 //! `logout` of an `AuthSession` ends this session. To end the others as well, call
 //! [`destroy_all_of`](Store::destroy_all_of) with the user's id, or
 //! [`destroy_others`](Store::destroy_others) with the id and the session to keep.
