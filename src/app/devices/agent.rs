@@ -153,7 +153,7 @@ mod tests {
                 Some("Windows computer"),
             ),
         ] {
-            assert_eq!(Agent::of(text), Agent { browser, device }, "{text}");
+            assert_eq!(Agent::of(text), Agent { browser, device }, "{text:.200}");
         }
     }
 
@@ -184,7 +184,7 @@ mod tests {
             ("<script>alert(1)</script>", None, None),
             ("Chrom\u{e9}".repeat(200).as_str(), None, None),
         ] {
-            assert_eq!(Agent::of(text), Agent { browser, device }, "{text}");
+            assert_eq!(Agent::of(text), Agent { browser, device }, "{text:.200}");
         }
     }
 }
