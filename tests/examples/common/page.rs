@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 /// What only users see. `actions` are paths and the labels of their buttons.
 pub fn front(user: &str, sessions: usize, actions: &[(&str, &str)]) -> String {
-    page(html! {
+    page(&html! {
         p { "You are " strong { (user) } ", logged in with " (sessions) " session(s)." }
         @for (path, label) in actions {
             form method="post" action=(path) style="display: inline" { button { (label) } }
@@ -13,7 +13,7 @@ pub fn front(user: &str, sessions: usize, actions: &[(&str, &str)]) -> String {
 }
 
 pub fn login(was_refused: bool) -> String {
-    page(html! {
+    page(&html! {
         @if was_refused { p role="alert" { "Wrong name or password." } }
         form method="post" action="/login" {
             label { "Name " input name="user" autocomplete="username" required autofocus; }
@@ -26,7 +26,7 @@ pub fn login(was_refused: bool) -> String {
     })
 }
 
-fn page(content: Markup) -> String {
+fn page(content: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {

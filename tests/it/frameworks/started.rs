@@ -3,12 +3,11 @@
 use bson::{Document, doc};
 
 use crate::express::Browser;
-use crate::support::{Db, Program, Running};
+use crate::support::{Db, Running};
 
 /// Starts an example on this database; where it listens.
 fn start(example: &str, db: &Db, uri: &str) -> (Running, u16) {
-    let program = Program::cargo(&["run", "--locked", "--quiet", "--example", example]);
-    let program = program.env("SESSIONCTL_URI", uri).env("PORT", "0");
+    let program = crate::axum_example::example(example).env("SESSIONCTL_URI", uri).env("PORT", "0");
     let mut running = program.env("SESSIONCTL_COLLECTION", "members").start();
     running.await_printed("http://127.0.0.1:");
     let printed = running.await_printed(" ");
