@@ -31,7 +31,7 @@
 //! - `create` never overwrites an existing session: if the id is taken, it generates another.
 //! - `save` never creates a session. If the session was deleted while a request was running (a
 //!   logout), `save` does nothing and the next `load` returns `None`. With
-//!   [`save_only_live`](StoreBuilder::save_only_live) the same holds for an expired session.
+//!   [`save_only_live`](crate::StoreBuilder::save_only_live) the same holds for an expired session.
 //! - `delete_expired` works in batches and spares sessions that are renewed in the meantime.
 //!   [`continuously_delete_expired`](ExpiredDeletion::continuously_delete_expired) continues after
 //!   errors and logs the number of deleted sessions with `tracing`. [`Store::sweep`] reports it to

@@ -4,7 +4,7 @@
 //! A session that the target does not have is inserted; one that it has is replaced only if the
 //! target's is older. So a copy can be interrupted at any point and repeated.
 //!
-//! A [`Copy`] is a plain value; [`Store::copy_to`](crate::Store::copy_to) begins it.
+//! A [`struct@Copy`] is a plain value; [`Store::copy_to`](crate::Store::copy_to) begins it.
 
 mod convert;
 mod dialect;

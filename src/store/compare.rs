@@ -18,8 +18,8 @@ impl Store {
     /// primary.
     ///
     /// # Errors
-    /// As for [`get`](Self::get). [`Error::Unsupported`] if the layout spreads the payload over the
-    /// document.
+    /// As for [`get`](Self::get). [`Unsupported`](crate::Error::Unsupported) if the layout spreads
+    /// the payload over the document.
     pub async fn get_versioned<T: DeserializeOwned>(
         &self,
         id: &str,

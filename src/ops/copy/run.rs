@@ -104,7 +104,7 @@ impl Store {
     /// pulled.
     ///
     /// # Errors
-    /// As for [`Selection::filter`].
+    /// As for [`Selection::filter`](crate::Selection::filter).
     pub async fn copy_to(
         &self,
         target: &Self,
