@@ -53,7 +53,12 @@ impl Store {
     /// # Errors
     /// If the command cannot be sent or the server rejects it.
     pub async fn lifetime_of_index(&self) -> Result<Option<Duration>> {
-        let Ok(status) = self.index_status(None).await else { return Ok(None) };
+        let status = match self.index_status(None).await {
+            // Layouts of several families have no index in common.
+            Err(Error::Unsupported(_) | Error::NoCollection { .. }) => return Ok(None),
+            // With the lifetime of its layout instead, the target would delete sessions too early.
+            status => status?,
+        };
         let seconds = status.found.as_ref().and_then(IndexSpec::seconds);
         let counts = self.layouts().first().lifetime_from_index();
         Ok(seconds.filter(|seconds| counts && *seconds > 0).map(Duration::from_secs))
