@@ -5,7 +5,7 @@ use bson::{Document, doc};
 use serde_json::Value;
 
 use crate::rig::ReplicaSet;
-use crate::support::{Db, Running, at, becomes, long_id, now};
+use crate::support::{Db, Running, at, becomes, eventually, long_id, now};
 
 fn of(id: &str, user: &str, seconds: i64) -> Document {
     let session = format!("{{\"cookie\":{{\"path\":\"/\"}},\"userId\":\"{user}\"}}");
@@ -246,6 +246,32 @@ fn a_sweeper_that_cannot_record_whom_it_logs_out_logs_nobody_out() {
     std::fs::create_dir(&held.audit).unwrap();
     held.start(&db).wait().exits(1).says("could not write to the audit file");
     assert_eq!(db.count("sessions", is_live("one")), 1);
+}
+
+/// Its last word must not be that everything was ended.
+#[test]
+fn a_hold_whose_time_is_over_while_the_server_is_away_fails() {
+    let set = ReplicaSet::start(1, &[("enableTestCommands", "1")]);
+    let db = Db::on(&set.uri());
+    // On a busy machine the time may be over before anything fails.
+    for seconds in ["3s", "15s", "60s"] {
+        db.insert("sessions", [of(&format!("{seconds}-"), "asa", 600)]);
+        let hold = ["expire", "--user", "asa", "--hold", seconds, "--yes", "-o", "json"];
+        let mut hold = db.command(&hold).start();
+        hold.await_said("within a second");
+        let away = doc! { "failCommands": ["aggregate", "getMore"], "errorCode": 11602 };
+        let failing = db.fail_commands("alwaysOn", away);
+        eventually("it has ended", || hold.has_ended());
+        drop(failing);
+        let run = hold.wait();
+        if !run.stderr.contains("retrying until the server is back") {
+            continue;
+        }
+        let run = run.exits(1).says("the hold ended while");
+        assert_eq!(run.json()["stopped"], "error");
+        return;
+    }
+    panic!("the server was never away");
 }
 
 #[test]

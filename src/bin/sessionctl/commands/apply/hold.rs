@@ -53,6 +53,8 @@ pub struct Hold {
     /// Cancelled by the end of the time or by a signal.
     over: CancellationToken,
     is_away: bool,
+    /// Why sessions may have been created that nothing has ended yet.
+    behind: Option<sessionctl::Error>,
 }
 
 impl Hold {
@@ -66,7 +68,7 @@ impl Hold {
         let Some(time) = time else { return Ok(None) };
         let over = signals.asked.child_token();
         let holding = store.hold(purge.clone(), over.clone()).await?;
-        Ok(Some(Self { time, holding, since: Instant::now(), over, is_away: false }))
+        Ok(Some(Self { time, holding, since: Instant::now(), over, is_away: false, behind: None }))
     }
 
     /// Runs the hold after the selection was ended once.
@@ -88,7 +90,7 @@ impl Hold {
                         return Ok(exit);
                     }
                 }
-                Due::Away { error, .. } => self.is_away(quiet, &error),
+                Due::Away { error, .. } => self.is_away(quiet, error),
                 Due::Resumed if std::mem::take(&mut self.is_away) => {
                     note(quiet, "note", "the server is back: ending what was created meanwhile");
                 }
@@ -100,6 +102,16 @@ impl Hold {
         if let Some((why, exit)) = signals.stopped() {
             batches.report.stopped = Some(why);
             return Ok(exit);
+        }
+        if let Some(error) = self.behind {
+            batches.report.stopped = Some("error");
+            let sentence = format!(
+                "could not {action}: the hold ended while sessions could not be ended: {}",
+                why(&error)
+            );
+            let hint = "sessions that were created or written back since may be live: run the same \
+                        command again";
+            return Err(Failure::new(Exit::Failed, sentence).hint(hint));
         }
         Ok(Exit::Done)
     }
@@ -119,12 +131,12 @@ impl Hold {
         match ran {
             Ok(Ran { unwritten: Some(failure), .. }) => return Err(failure),
             Ok(Ran { stopped, .. }) => {
-                self.is_away = false;
+                (self.is_away, self.behind) = (false, None);
                 return Ok(stopped);
             }
             Err(error) => {
                 if let Due::Away { error, .. } = self.holding.failed(error).doing(action)? {
-                    self.is_away(batches.means.quiet, &error);
+                    self.is_away(batches.means.quiet, error);
                 }
                 // The hold continues.
                 batches.report.stopped = None;
@@ -133,11 +145,12 @@ impl Hold {
         Ok(None)
     }
 
-    fn is_away(&mut self, quiet: bool, error: &sessionctl::Error) {
+    fn is_away(&mut self, quiet: bool, error: sessionctl::Error) {
         if !std::mem::replace(&mut self.is_away, true) {
-            let text = format!("{}; retrying until the server is back", why(error));
+            let text = format!("{}; retrying until the server is back", why(&error));
             note(quiet, "warning", &text);
         }
+        self.behind = Some(error);
     }
 
     fn begins(&self) -> String {
