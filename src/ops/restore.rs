@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::model::key::Key;
+use crate::model::layout::Layouts;
 use crate::ops::archive::{Change, Entry};
 use crate::ops::purge::{Gate, Latency, Pace, PaceControl, Throttled};
 use crate::server::backoff::{Retries, may_pass};
@@ -41,7 +42,7 @@ pub struct Restored {
     pub skipped: u64,
     /// Those that were changed since, and left alone.
     pub changed: u64,
-    /// Those that are gone, and were not to be inserted.
+    /// Those that are gone, and were not to be inserted, or that a fix left live: somebody ended them.
     pub absent: u64,
     /// Whether `inserted` is exact. If a connection broke during a write, it is "at least", and
     /// `skipped` is "at most".
@@ -75,6 +76,7 @@ pub struct Restoring<I> {
     batches: Batches<I>,
     batch_size: u32,
     only_present: bool,
+    layouts: Option<Layouts>,
     /// The documents of the last batch, if requested.
     reported: Option<Vec<RawDocumentBuf>>,
     /// Whether texts are compared by a collation, once that matters.
@@ -104,6 +106,7 @@ impl Connection {
             batches: Batches::new(entries.into_iter(), batch_size.max(1)),
             batch_size: batch_size.max(1),
             only_present: false,
+            layouts: None,
             reported: None,
             collated: None,
             total: Restored::NONE,
@@ -126,6 +129,14 @@ where
     #[must_use]
     pub fn only_present(mut self, only_present: bool) -> Self {
         self.only_present = only_present;
+        self
+    }
+
+    /// The layouts of the sessions. They tell which sessions are live after a fix: one of these that is
+    /// gone was ended since, and is not inserted. Without them, none that is gone is inserted.
+    #[must_use]
+    pub fn layouts(mut self, layouts: Option<Layouts>) -> Self {
+        self.layouts = layouts;
         self
     }
 
@@ -209,11 +220,13 @@ where
         let Some(batch) = self.batches.next().transpose()? else { return Ok(None) };
         let mut restored = Restored { read: batch.documents.len() as u64, ..Restored::NONE };
         match &batch.change {
-            None => self.leave_out(&batch.documents, &mut restored).await?,
+            None => {
+                self.leave_out(&batch.documents, &mut restored).await?;
+                if !self.only_present {
+                    restored.inserted = std::mem::take(&mut restored.absent);
+                }
+            }
             Some(change) => self.look(change, &batch.documents, &mut restored).await?,
-        }
-        if !self.only_present {
-            restored.inserted = std::mem::take(&mut restored.absent);
         }
         self.total.add(restored);
         Ok(Some(restored))

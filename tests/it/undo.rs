@@ -176,7 +176,8 @@ fn every_format_says_that_its_sessions_were_expired_and_gives_them_back_byte_by_
 fn a_fix_is_undone_too() {
     let (db, folder) = (Db::new(), Folder::new());
     let text = with(of("a", "text-"), doc! { "expires": "2036-01-02T03:04:05Z" });
-    let number = with(of("a", "number-"), doc! { "expires": 2_082_726_245_000_i64 });
+    // Expired once it is a date.
+    let number = with(of("a", "number-"), doc! { "expires": 1_582_726_245_000_i64 });
     let mut endless = of("b", "endless-");
     endless.remove("expires");
     db.insert("sessions", [text, number, endless, of("b", "whole-")]);
@@ -192,6 +193,53 @@ fn a_fix_is_undone_too() {
     let report = db.sessionctl(&["restore", &first, "--yes", "-o", "json"]).exits(0).json();
     assert_eq!(counts(&report), [Some(1), Some(1), Some(0), Some(0)], "{report}");
     assert!(stored(&db) == before && fixed != before);
+}
+
+/// A session that a fix left live, and that is gone, was logged out by its user.
+#[test]
+fn undoing_a_fix_inserts_no_session_that_somebody_ended_since() {
+    let (db, folder) = (Db::new(), Folder::new());
+    let [dates, lifetimes] = ["dates.bson", "lifetimes.ndjson"].map(|name| folder.file(name));
+    let endless = |name: &str| {
+        let mut session = of("b", name);
+        session.remove("expires");
+        session
+    };
+    let text = |name: &str, date: &str| with(of("a", name), doc! { "expires": date });
+    let live = "2096-01-02T03:04:05Z";
+    let texts = [text("over-", "2016-01-02T03:04:05Z"), text("live-", live)];
+    db.insert("sessions", texts.into_iter().chain([of("a", "whole-")]));
+    db.sessionctl(&["fix", "expiry", "--yes", "--archive", &dates]).exits(0);
+    db.insert("sessions", [endless("ended-"), endless("there-")]);
+    let fix = ["fix", "endless", "--lifetime", "1d", "--yes", "--archive", &lifetimes];
+    db.sessionctl(&fix).exits(0);
+    // Some log out, and the TTL index removes what is over: nothing is left to compute with.
+    let ended = ["over-", "live-", "ended-"].map(long_id);
+    for all in [false, true] {
+        delete(
+            &db,
+            if all {
+                doc! {}
+            } else {
+                doc! { "_id": { "$in": &ended } }
+            },
+        );
+        for (archive, back) in [(&lifetimes, &[][..]), (&dates, &["over-"])] {
+            let restore = ["restore", archive, "-o", "json", "--layout", "connect-mongo-json"];
+            // The collection tells its layout, unless it is empty.
+            let restore = if all { &restore[..] } else { &restore[..4] };
+            let dry = db.sessionctl(&[restore, &["--dry-run"]].concat()).exits(0).json();
+            assert_eq!(dry["to_restore"], back.len(), "{dry}");
+            let run = db.sessionctl(&[restore, &["--yes"]].concat()).exits(0);
+            let report = run.json();
+            assert_eq!(report["restored"], back.len(), "{report}");
+            let gone = if archive == &lifetimes && all { 2 } else { 1 };
+            assert_eq!(report["absent"], gone, "{report}");
+        }
+        let there = if all { &["over-"][..] } else { &["over-", "there-", "whole-"] };
+        let there: Vec<String> = there.iter().map(|name| long_id(name)).collect();
+        assert_eq!(db.ids("sessions"), there);
+    }
 }
 
 #[test]

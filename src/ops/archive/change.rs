@@ -48,6 +48,7 @@ pub(crate) enum Update {
 const ACTION: &str = "sessionctl";
 /// The action that needs no note, unless others came before it in the same archive.
 const PURGE: &str = "purge";
+const FIX: &str = "fix";
 const UPDATES: &str = "updates";
 
 impl Change {
@@ -64,6 +65,11 @@ impl Change {
     /// `expire` or `fix`.
     pub fn action(&self) -> &str {
         &self.action
+    }
+
+    /// Whether its sessions may be live afterwards, so that one that is gone may have been logged out.
+    pub(crate) fn may_leave_live(&self) -> bool {
+        self.action == FIX
     }
 
     pub(crate) fn updates(&self) -> &[Update] {

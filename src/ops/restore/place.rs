@@ -106,16 +106,32 @@ impl Place {
             return Ok(Vec::new());
         }
         // The documents take the place of the first one there is: `$documents` came with MongoDB 5.1.
+        let first = rawdoc! { "$limit": 1 };
+        let mut made = self.computed_from(&first, stages, batch).await?;
+        if made.is_empty() {
+            // An empty collection has none, but `$facet` makes one.
+            let one = rawdoc! { "$facet": { "none": [{ "$limit": 1 }] } };
+            made = self.computed_from(&one, stages, batch).await?;
+        }
+        Ok(made)
+    }
+
+    async fn computed_from(
+        &self,
+        first: &RawDocument,
+        stages: &[Document],
+        batch: &[&RawDocumentBuf],
+    ) -> Result<Vec<RawDocumentBuf>> {
         let mut literal = Raw::new();
         literal.documents("$literal", batch.iter().map(|document| &***document));
         let (mut field, mut projection) = (Raw::new(), Raw::new());
         field.document("one", &literal.done());
         projection.document("$project", &field.done());
         let stages = stages.iter().map(raw_document).collect::<Result<Vec<_>>>()?;
-        let (limit, projection) = (rawdoc! { "$limit": 1 }, projection.done());
+        let projection = projection.done();
         let unwind = rawdoc! { "$unwind": "$one" };
         let replace = rawdoc! { "$replaceRoot": { "newRoot": "$one" } };
-        let before = [&*limit, &*projection, &*unwind, &*replace];
+        let before = [first, &*projection, &*unwind, &*replace];
         let mut parts = Raw::new();
         parts.documents("pipeline", before.into_iter().chain(stages.iter().map(|one| &**one)));
         let mut command = joined(&rawdoc! { "aggregate": &*self.collection }, &parts.done());

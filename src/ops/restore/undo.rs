@@ -1,5 +1,6 @@
 //! Undoing what was done to documents that are still there. A document becomes what it was if it is what
 //! the change made of it; one that was removed since is inserted; any other was changed by somebody else.
+//! What a fix left live, and is gone, was ended by its user or an operator: it stays so.
 
 use bson::raw::RawDocumentBuf;
 
@@ -7,6 +8,7 @@ use super::place::Place;
 use super::{Restored, Restoring};
 use crate::error::Result;
 use crate::model::key::Key;
+use crate::model::session::State;
 use crate::ops::archive::Update;
 use crate::ops::archive::{Change, Entry};
 use crate::server::backoff::Retries;
@@ -20,8 +22,10 @@ enum Fate {
     AsBefore,
     /// It is what the change made of it: this.
     AsChanged(RawDocumentBuf),
-    /// It is not there.
+    /// It is not there, because it expired.
     Gone,
+    /// It is not there, though it would not have expired.
+    Ended,
     /// Somebody else changed it.
     Changed,
 }
@@ -84,7 +88,7 @@ where
         restored: &mut Restored,
     ) -> Result<()> {
         let before: Vec<_> = left.iter().map(|one| &one.before).collect();
-        let fates = self.place.fates(change, &before).await?;
+        let fates = self.fates(change, &before).await?;
         let (mut replaced, mut inserted) = (Vec::new(), Vec::new());
         for (Unsettled { before, tried }, fate) in std::mem::take(left).into_iter().zip(fates) {
             match (fate, tried) {
@@ -92,6 +96,7 @@ where
                 (Fate::AsBefore, Some(Tried::Replacing)) => restored.reverted += 1,
                 (Fate::AsBefore, Some(Tried::Inserting)) => restored.inserted += 1,
                 (Fate::Changed, _) => restored.changed += 1,
+                (Fate::Ended, _) => restored.absent += 1,
                 (Fate::Gone, _) if self.only_present => restored.absent += 1,
                 (Fate::Gone, _) => inserted.push(before),
                 (Fate::AsChanged(there), _) => replaced.push((there, before)),
@@ -130,15 +135,55 @@ where
         restored: &mut Restored,
     ) -> Result<()> {
         let batch: Vec<_> = batch.iter().collect();
-        for fate in self.place.fates(change, &batch).await? {
+        for fate in self.fates(change, &batch).await? {
             *match fate {
                 Fate::AsBefore => &mut restored.skipped,
                 Fate::AsChanged(_) => &mut restored.reverted,
-                Fate::Gone => &mut restored.absent,
+                Fate::Gone if !self.only_present => &mut restored.inserted,
+                Fate::Gone | Fate::Ended => &mut restored.absent,
                 Fate::Changed => &mut restored.changed,
             } += 1;
         }
         Ok(())
+    }
+
+    /// What became of documents that `change` was applied to.
+    async fn fates(&self, change: &Change, before: &[&RawDocumentBuf]) -> Result<Vec<Fate>> {
+        let mut fates = self.place.fates(change, before).await?;
+        if change.may_leave_live() {
+            let gone = (0..before.len()).filter(|at| matches!(fates[*at], Fate::Gone));
+            let gone: Vec<usize> = gone.collect();
+            let documents: Vec<_> = gone.iter().map(|at| before[*at]).collect();
+            let are_over = self.are_over(change, &documents).await?;
+            for (at, _) in gone.into_iter().zip(are_over).filter(|(_, is_over)| !is_over) {
+                fates[at] = Fate::Ended;
+            }
+        }
+        Ok(fates)
+    }
+
+    /// Whether what `change` made of each document is expired by now. What nobody can tell is not.
+    async fn are_over(&self, change: &Change, before: &[&RawDocumentBuf]) -> Result<Vec<bool>> {
+        let mut are_over = vec![false; before.len()];
+        let Some(layouts) = self.layouts.as_ref().filter(|_| !before.is_empty()) else {
+            return Ok(are_over);
+        };
+        let now = self.place.connection.deciding_clock(Some(&self.place.collection)).await?;
+        for update in change.updates() {
+            let made: Vec<_> = match update {
+                Update::Set(_) => before.iter().map(|document| update.set(document)).collect(),
+                Update::Computed(stages) => {
+                    self.place.computed(stages, before).await?.into_iter().map(Some).collect()
+                }
+            };
+            for (is_over, made) in are_over.iter_mut().zip(made) {
+                *is_over |= made.is_some_and(|made| {
+                    layouts.describes(&made)
+                        && layouts.of(&made).glance(&made, now).state == State::Expired
+                });
+            }
+        }
+        Ok(are_over)
     }
 }
 

@@ -40,7 +40,8 @@ use source::Source;
 ///
 /// An archive written by expire or fix undoes that command: each session gets back its archived
 /// document, unless it changed since. Sessions that were deleted since, by a TTL index or a sweeper, are
-/// inserted. If the archive contains a changed session twice, the last copy counts. The prompt and
+/// inserted. Sessions that a fix left live and that were deleted since stay deleted: their users logged
+/// out. If the archive contains a changed session twice, the last copy counts. The prompt and
 /// --dry-run report both counts.
 ///
 /// With --archive-append, one archive can hold the sessions of several commands. Each session is then
@@ -156,6 +157,9 @@ struct Prepared {
     source: Source,
     contents: Arc<Contents>,
     chosen: Option<Arc<Chosen>>,
+    /// The layouts of the sessions, where they are needed and known: for the users in the audit file, and
+    /// for what a fix left live.
+    layouts: Option<Layouts>,
     /// The selection, for the audit file.
     written: Value,
     /// How many sessions of the archive are to be restored.
@@ -204,10 +208,17 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
             all.extend(how);
         }
     }
+    let is_undo = contents.superseded.changed() > 0;
+    let of_archive = || context.layouts_of_archive(&source, &contents, &action).ok();
+    let layouts = match (&chosen, is_undo) {
+        (_, true) => context.layouts_of_collection().await.or_else(of_archive),
+        (Some(chosen), false) => Some(chosen.layouts().clone()),
+        (None, false) => args.audit.audit.as_ref().and_then(|_| of_archive()),
+    };
     let report = Report {
         namespace,
         file,
-        is_undo: contents.superseded.changed() > 0,
+        is_undo,
         only_present: args.only_present,
         counts: None,
         is_done: false,
@@ -224,6 +235,7 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
         source,
         contents,
         chosen,
+        layouts,
         written,
         planned,
         report,
@@ -245,7 +257,8 @@ async fn preview(context: &Context, args: &Args, prepared: &Prepared) -> Result<
     let asked = context.signals.asked.clone();
     let mut restoring = connection
         .restore(context.collection(), entries, args.batch_size, asked)
-        .only_present(args.only_present);
+        .only_present(args.only_present)
+        .layouts(prepared.layouts.clone());
     while let Some(batch) = restoring.preview().await.doing(action)? {
         progress.advance(batch.read);
     }
@@ -307,13 +320,8 @@ async fn carry_out(
     let control = args.control.open(pace, &context.signals, context.global.quiet)?;
     let audit = Audit::open(&args.audit, &context.command_line)?;
     let run = run_id();
-    let Prepared { connection, action, source, contents, chosen, .. } = prepared;
-    let named = match chosen {
-        Some(chosen) => Some(chosen.layouts().clone()),
-        // Users are named where it is known where they are.
-        None if audit.is_wanted() => context.layouts_of_archive(source, contents, action).ok(),
-        None => None,
-    };
+    let Prepared { connection, layouts: named, .. } = &*prepared;
+    let named = named.clone();
     let layout = named.as_ref().map(Layouts::name);
     let (server, login) = (connection.address().to_owned(), connection.login().map(str::to_owned));
     let intent = Intent {
@@ -358,8 +366,18 @@ async fn restore(
     (control, _): (&Control, Confirmed),
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let Prepared { connection, action, source, contents, chosen, planned, report, now, .. } =
-        prepared;
+    let Prepared {
+        connection,
+        action,
+        source,
+        contents,
+        chosen,
+        layouts,
+        planned,
+        report,
+        now,
+        ..
+    } = prepared;
     let progress = Progress::new("sessions read", Some(*planned), context.global.quiet);
     let beside = control.beside(&progress);
     let entries = source.entries(contents).doing(action)?.filter(is_chosen(chosen.as_ref()));
@@ -367,6 +385,7 @@ async fn restore(
     let mut restoring = connection
         .restore(context.collection(), entries, args.batch_size, asked)
         .only_present(args.only_present)
+        .layouts(layouts.clone())
         .controlled_by(control.pace())
         .reporting(audited.is_some());
     let outcome = loop {

@@ -90,6 +90,13 @@ impl Context {
         Ok(self.with_user_paths(layouts.clone()))
     }
 
+    /// Those of the collection, if they are certain. The sessions of a fix have no expiry by which an
+    /// archive would show its layout.
+    pub async fn layouts_of_collection(&self) -> Option<Layouts> {
+        let store = self.store("restore", Purpose::Changing).await.ok().flatten();
+        store.map(|store| store.layouts().clone())
+    }
+
     /// The sessions of an archive that were chosen; none where all are restored.
     pub async fn choose(
         &self,

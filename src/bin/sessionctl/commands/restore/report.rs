@@ -162,6 +162,7 @@ impl Report {
             false => Cell::Null,
         };
         let only = |is: bool, cell: Cell| if is { cell } else { Cell::Null };
+        let tells_absent = self.only_present || counts.is_some_and(|counts| counts.absent > 0);
         let exact = counts.filter(|_| self.is_done).map(|counts| counts.exact);
         let mut row = Row(vec![
             ("namespace", Cell::Text(self.namespace.clone())),
@@ -171,7 +172,7 @@ impl Report {
             ("reverted", only(self.is_undo, done(|counts| counts.reverted))),
             ("skipped", Cell::Count(counts.map_or(0, |counts| counts.skipped))),
             ("changed", only(self.is_undo, count(|counts| counts.changed))),
-            ("absent", only(self.only_present, count(|counts| counts.absent))),
+            ("absent", only(tells_absent, count(|counts| counts.absent))),
             ("exact", Cell::maybe(exact, Cell::Flag)),
             ("batches", Cell::Count(self.batches)),
             ("seconds", Cell::Seconds(self.took.as_secs_f64())),
