@@ -40,6 +40,7 @@ pub async fn run(
         following: following.controlled_by(control.pace()),
         progress,
         passes: 0,
+        is_current: false,
         is_away: false,
         paused: None,
         quiet: context.global.quiet,
@@ -55,9 +56,14 @@ pub async fn run(
         return Err(error).doing(action);
     }
     let usual = context.signals.received().is_none_or(|signal| [SIGINT, SIGTERM].contains(&signal));
-    if usual && follower.passes > 0 {
+    if usual && follower.is_current {
         // A signal and the operator are the usual ways to end it.
         return Ok(Exit::Done);
+    }
+    if follower.passes > 0 {
+        let text = "it was stopped before both sides were compared again: the last changes of the \
+                    source may be missing at the target; run the same command again to copy them";
+        context.note("warning", text);
     }
     report.stopped = context.signals.stopped().map(|(why, _)| why);
     Ok(context.signals.exit())
@@ -67,6 +73,8 @@ struct Follower {
     following: Following,
     progress: Progress,
     passes: u64,
+    /// Whether the target has everything that was noticed at the source.
+    is_current: bool,
     is_away: bool,
     paused: Option<std::mem::Discriminant<Cause>>,
     quiet: bool,
@@ -75,6 +83,11 @@ struct Follower {
 impl Follower {
     async fn run(&mut self, report: &mut Report) -> sessionctl::Result<()> {
         while let Some(event) = self.following.next().await? {
+            match &event {
+                Event::Passed => self.is_current = true,
+                Event::Begins | Event::Away { .. } | Event::Resumed => self.is_current = false,
+                _ => {}
+            }
             match event {
                 Event::Batch(batch) => {
                     self.paused = None;
