@@ -16,5 +16,6 @@ pub use hold::{Due, Holding};
 pub use run::Following;
 pub use step::{Change, Event, Means, Step};
 
+pub(in crate::ops) use clock::Clock;
 pub(in crate::ops) use scan::check;
 pub(in crate::ops) use watch::{Noticed, Watch};

@@ -11,6 +11,7 @@ use crate::support::{Db, at, becomes, connect_mongo, own_server, session, with};
 
 mod following;
 mod layouts;
+mod passes;
 
 /// What is in a collection, byte by byte.
 fn stored(db: &Db, collection: &str) -> Vec<RawDocumentBuf> {
@@ -359,4 +360,40 @@ fn a_check_says_whether_both_sides_agree_and_in_what_they_differ() {
         assert_eq!((&report["extra"], &report["agree"]), (&1.into(), &false.into()), "{report}");
         db.run(doc! { "drop": "copies" });
     }
+}
+
+/// A cursor that is lost begins the reading anew, and nothing that was counted is at the target.
+#[test]
+fn a_comparison_that_loses_its_cursor_counts_each_session_once() {
+    let db = Db::new();
+    db.insert(
+        "sessions",
+        (0..5000).map(|number| connect_mongo(&format!("s{number:05}"), at(3600))),
+    );
+    let namespace = format!("{}.sessions", db.name);
+    for mode in ["--check", "--dry-run"] {
+        let lost = doc! { "failCommands": ["getMore"], "namespace": &namespace, "errorCode": 43 };
+        let failing = db.fail_commands(doc! { "times": 1 }, lost);
+        let copy = ["copy", "--to-collection", "copies", "-o", "json", mode];
+        let run = db.sessionctl(&copy).exits(if mode == "--check" { 4 } else { 0 });
+        assert_eq!(failing.end(), 1);
+        let report = run.json();
+        assert_eq!(counts(&report), [5000, 0, 0, 0, 0], "{mode} {report}");
+        assert_eq!(report["read"], 5000, "{mode} {report}");
+    }
+}
+
+#[test]
+fn a_ttl_index_that_cannot_be_read_is_not_taken_for_none() {
+    let db = Db::new();
+    db.insert("sessions", [doc! { "_id": "one", "data": {}, "updatedAt": at(0) }]);
+    let index = doc! { "key": { "updatedAt": 1 }, "name": "updatedAt_1", "expireAfterSeconds": 60 };
+    db.create_index("sessions", index);
+    let store = db.store("koa-session-mongoose");
+    let lifetime = || db.runtime.block_on(store.lifetime_of_index());
+    let failing = doc! { "failCommands": ["listIndexes"], "errorCode": 13 };
+    let failing = db.fail_commands("alwaysOn", failing);
+    assert!(lifetime().is_err());
+    drop(failing);
+    assert_eq!(lifetime().unwrap(), Some(Duration::from_secs(60)));
 }

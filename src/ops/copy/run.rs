@@ -11,9 +11,9 @@ use futures_util::stream::FuturesUnordered;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::convert::{Converter, Loss};
+use super::convert::Loss;
 use super::spec::{Copied, Copy, Step};
-use super::write::{Item, Origin, Writer, Written};
+use super::write::{Intake, Item, Taken, Writer, Written};
 use crate::error::{Error, Result};
 use crate::model::filter::Filter;
 use crate::model::key::Key;
@@ -29,33 +29,10 @@ use crate::store::{Batches, Reading, Store};
 /// Sessions per batch, and the most bytes of them, unless a single one is larger.
 const BATCH_SIZE: u32 = 1000;
 const BATCH_BYTES: usize = 4 << 20;
+/// The most copies to be deleted that gather before they are.
+const MOST_OVER: usize = 1000;
 /// At a limited rate, at least this many batches start per second: small ones, rather than bursts.
 const STARTS_A_SECOND: u32 = 4;
-
-/// A session as it is to be written; or why it cannot be, and its `_id` if what is copied is recorded.
-type Taken = Result<Item, (Loss, Option<Key>)>;
-
-/// What is taken from each session that is read.
-#[derive(Debug, Clone)]
-pub(super) struct Intake {
-    pub(super) converter: Option<Converter>,
-    /// Whether what is copied is recorded.
-    pub(super) records: bool,
-}
-
-impl Intake {
-    pub(super) fn take(&self, document: &RawDocument) -> Taken {
-        let of = || Origin::of(document).filter(|_| self.records);
-        let converted = match &self.converter {
-            Some(converter) => converter.convert(document),
-            None => Ok(document.to_owned()),
-        };
-        match converted {
-            Ok(document) => Ok(Item { origin: of(), document }),
-            Err(loss) => Err((loss, of().map(|origin| origin.key))),
-        }
-    }
-}
 
 /// Where sessions come from.
 enum Source {
@@ -236,6 +213,10 @@ impl Copying {
                 }
             }
             match self.batch().await {
+                Ok(batch) if batch.is_empty() && self.over.len() > MOST_OVER => {
+                    let since = std::mem::take(&mut self.since);
+                    return Ok(Some(Step::Batch(self.counted(since))));
+                }
                 Ok(batch) if batch.is_empty() => {}
                 Ok(batch) => self.start(batch),
                 Err(error) => self.failure = Some(error),
@@ -306,18 +287,18 @@ impl Copying {
         self.gate.throttled
     }
 
-    /// The sessions of the next batch; none at the end, and when it was cancelled.
+    /// The sessions of the next batch; none at the end, when it was cancelled, and if most have expired.
     async fn batch(&mut self) -> Result<Vec<Item>> {
         let most = self.load().size as usize;
         let mut retries = Retries::default();
         let cancel = self.cancel.clone();
-        while !self.dry && self.waiting.len() < most {
+        while !self.dry && self.waiting.len() < most && self.over.len() <= MOST_OVER {
             match cancel.run_until_cancelled(self.read()).await {
                 None => return Ok(Vec::new()),
                 Some(Ok(())) => {}
                 Some(Err(error)) => {
                     retries.pause(&cancel, error).await?;
-                    self.begin_anew()?;
+                    self.begin_anew().await?;
                 }
             }
         }
@@ -332,10 +313,18 @@ impl Copying {
     }
 
     /// After a lost cursor the reading begins anew: what is at the target by then is found there.
-    fn begin_anew(&mut self) -> Result<()> {
+    async fn begin_anew(&mut self) -> Result<()> {
         self.reading = None;
         self.waiting.clear();
         self.filters = self.copy.selection.filter(self.source.layouts())?.into();
+        if self.copy.dry_run {
+            // Nothing is found there, so all is counted again, also what is being looked up.
+            while let Some(counted) = self.flights.next().await {
+                self.landed(counted.ok());
+            }
+            (self.total, self.since) = (Copied::default(), Copied::default());
+            return Ok(());
+        }
         self.before = self.total.copied + self.total.replaced;
         let Copied { copied, replaced, .. } = self.total;
         self.total = Copied { copied, replaced, ..Copied::default() };

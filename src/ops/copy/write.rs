@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bson::raw::RawDocumentBuf;
-use bson::{DateTime, Document, RawDocument};
+use bson::{Document, RawDocument};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::convert::{Converter, Loss};
 use super::dialect::without_max_age;
 use super::ledger::{Digest, Ledger, digest};
 use super::spec::Copy;
@@ -20,10 +21,11 @@ use crate::model::key::Key;
 use crate::model::layout::Layout;
 use crate::model::payload::Payload;
 use crate::ops::archive::Archive;
+use crate::ops::follow::Clock;
 use crate::ops::insert::{Inserted, Inserter};
 use crate::server::backoff::Retries;
 use crate::server::reply::documents;
-use crate::store::Store;
+use crate::store::{Identity, Store};
 
 /// What came of a batch.
 #[derive(Debug, Default)]
@@ -45,14 +47,16 @@ pub(super) struct Writer {
     pub(super) target: Store,
     /// Whether sessions were converted, so that what is known only at the time of the copy differs.
     pub(super) converts: bool,
-    /// The target's clock when the copy began.
-    pub(super) now: DateTime,
+    /// The target's clock. It runs, because a pass may take hours.
+    pub(super) clock: Clock,
     /// Whether nothing is written: what would be done is counted.
     pub(super) dry_run: bool,
     /// Whether the last batch was there already: then the next is looked for before it is inserted.
     pub(super) looks_first: Arc<AtomicBool>,
     /// What was copied, where the copy follows its source.
     pub(super) ledger: Option<Ledger>,
+    /// The collection of the target when it began to follow.
+    pub(super) identity: Option<Identity>,
     /// Where each session goes before it is overwritten.
     pub(super) archive: Option<Arc<Mutex<Archive>>>,
     pub(super) cancel: CancellationToken,
@@ -88,6 +92,31 @@ impl Origin {
     }
 }
 
+/// A session as it is to be written; or why it cannot be, and its `_id` if what is copied is recorded.
+pub(super) type Taken = Result<Item, (Loss, Option<Key>)>;
+
+/// What is taken from each session that is read.
+#[derive(Debug, Clone)]
+pub(super) struct Intake {
+    pub(super) converter: Option<Converter>,
+    /// Whether what is copied is recorded.
+    pub(super) records: bool,
+}
+
+impl Intake {
+    pub(super) fn take(&self, document: &RawDocument) -> Taken {
+        let of = || Origin::of(document).filter(|_| self.records);
+        let converted = match &self.converter {
+            Some(converter) => converter.convert(document),
+            None => Ok(document.to_owned()),
+        };
+        match converted {
+            Ok(document) => Ok(Item { origin: of(), document }),
+            Err(loss) => Err((loss, of().map(|origin| origin.key))),
+        }
+    }
+}
+
 /// A session, and the one that it replaces.
 pub(super) type Replacement = (RawDocumentBuf, RawDocumentBuf);
 
@@ -96,10 +125,11 @@ impl Writer {
         Self {
             target: target.clone().on_primary(),
             converts: copy.converter.is_some(),
-            now: copy.now,
+            clock: Clock::at(copy.now),
             dry_run: copy.dry_run,
             looks_first: Arc::default(),
             ledger: None,
+            identity: None,
             archive: None,
             cancel,
         }
@@ -231,7 +261,8 @@ impl Writer {
         if !layouts.describes(existing) {
             return Standing::Kept;
         }
-        let of = |document: &RawDocument| layouts.of(document).glance(document, self.now);
+        let now = self.clock.now();
+        let of = |document: &RawDocument| layouts.of(document).glance(document, now);
         let (ours, theirs) = (of(new), of(existing));
         // Where the touch decides, that may be the time of the copy.
         let by_touch = self.target.layout().expiry[0].lifetime.is_some();

@@ -10,17 +10,22 @@ use crate::store::Store;
 
 /// The server's clock: read once, then advanced by ours.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
+pub(in crate::ops) struct Clock {
     now: DateTime,
     since: Instant,
 }
 
 impl Clock {
-    pub(super) async fn read(store: &Store) -> Result<Self> {
-        Ok(Self { now: store.connection().primary_now().await?, since: Instant::now() })
+    /// A clock that was just read.
+    pub(in crate::ops) fn at(now: DateTime) -> Self {
+        Self { now, since: Instant::now() }
     }
 
-    pub(super) fn now(self) -> DateTime {
+    pub(super) async fn read(store: &Store) -> Result<Self> {
+        store.connection().primary_now().await.map(Self::at)
+    }
+
+    pub(in crate::ops) fn now(self) -> DateTime {
         let since = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
         DateTime::from_millis(self.now.timestamp_millis().saturating_add(since))
     }

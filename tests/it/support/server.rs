@@ -92,13 +92,16 @@ impl<'a> FailPoint<'a> {
         let command = doc! { "configureFailPoint": name, "mode": mode.into(), "data": data };
         let reply =
             db.runtime.block_on(server.database("admin").run_command(command).into_future());
-        let reply = reply.unwrap();
-        let entered = reply.get("count").map_or(0, |count| match count {
-            Bson::Int32(count) => i64::from(*count),
-            Bson::Int64(count) => *count,
-            _ => 0,
-        });
+        let entered = entered(&reply.unwrap());
         Self { db, server, name, entered, _turn: turn }
+    }
+
+    /// Ends it. How often it was hit.
+    pub fn end(self) -> i64 {
+        let command = doc! { "configureFailPoint": self.name, "mode": "off" };
+        let admin = self.server.database("admin");
+        let reply = self.db.runtime.block_on(admin.run_command(command).into_future());
+        entered(&reply.unwrap()) - self.entered
     }
 
     /// Waits until a delete from this database's `sessions` stands at the server. The count of a fail
@@ -124,6 +127,15 @@ impl<'a> FailPoint<'a> {
         met.unwrap_or_else(|error| {
             panic!("waited until {} was entered {times} times: {error}", self.name)
         });
+    }
+}
+
+/// How often a fail point had been entered, as the server answers when it is set.
+fn entered(reply: &Document) -> i64 {
+    match reply.get("count") {
+        Some(Bson::Int32(count)) => i64::from(*count),
+        Some(Bson::Int64(count)) => *count,
+        _ => 0,
     }
 }
 
