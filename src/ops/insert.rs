@@ -18,6 +18,8 @@ use crate::store::joined;
 
 /// How long the server may work on one batch, in milliseconds.
 pub(crate) const BATCH_MAX_MS: i64 = 60_000;
+/// How long the server may wait until a majority has what was written, in milliseconds.
+const COMMITTED_MAX_MS: i64 = 5_000;
 /// `DuplicateKey`.
 const DUPLICATE_KEY: i32 = 11000;
 /// How many `_id`s are looked up in one batch of a cursor.
@@ -93,7 +95,10 @@ impl Inserter {
         // The server repeats a taken id in its reply, which the driver could not decode.
         let odd = batch.iter().filter_map(|document| Key::of(document));
         let odd: Vec<Key> = odd.filter(|key| key.bson().is_none()).collect();
-        let there = if odd.is_empty() { HashSet::new() } else { self.there(&odd).await? };
+        let there = match odd.is_empty() {
+            true => HashSet::new(),
+            false => self.there("_id", &odd, None).await?,
+        };
         let is_there = |document: &RawDocumentBuf| {
             !there.is_empty() && Key::of(document).is_some_and(|key| there.contains(&key))
         };
@@ -122,12 +127,35 @@ impl Inserter {
         Ok(reply)
     }
 
-    /// Those of `keys` that the collection has.
-    async fn there(&self, keys: &[Key]) -> Result<HashSet<Key>> {
+    /// Those of the ids that the collection has, and that no failover takes away again.
+    pub(crate) async fn committed(&self, ids: &[Key]) -> Result<HashSet<Key>> {
+        // Whatever was written before is read, as soon as a majority has it.
+        match self.there(&self.id, ids, Some(rawdoc! { "level": "linearizable" })).await {
+            // A standalone server does not have it.
+            Err(error) if !error.is_transient() => {
+                self.there(&self.id, ids, Some(rawdoc! { "level": "majority" })).await
+            }
+            there => there,
+        }
+    }
+
+    /// Those of `keys` that the collection has in this field.
+    async fn there(
+        &self,
+        field: &str,
+        keys: &[Key],
+        concern: Option<RawDocumentBuf>,
+    ) -> Result<HashSet<Key>> {
         let mut parts = Raw::new();
-        parts.document("filter", &among("_id", keys));
+        parts.document("filter", &among(field, keys));
+        let mut projection = Raw::new();
+        projection.key(field, &Key::from(&Bson::Int32(1)));
+        parts.document("projection", &projection.done());
         let mut find = joined(&rawdoc! { "find": &*self.collection }, &parts.done());
-        find.append(cstr!("projection"), rawdoc! { "_id": 1 });
+        if let Some(concern) = concern {
+            find.append(cstr!("readConcern"), concern);
+            find.append(cstr!("maxTimeMS"), COMMITTED_MAX_MS);
+        }
         find.append(cstr!("comment"), self.comment.as_str());
         let query = Query::Raw(RawQuery {
             name: "find",
@@ -139,7 +167,7 @@ impl Inserter {
         let mut found = self.connection.query(&self.collection, query).await?;
         let mut there = HashSet::new();
         while let Some(batch) = found.next().await? {
-            there.extend(documents(&batch).filter_map(Key::of));
+            there.extend(documents(&batch).filter_map(|document| Key::at(document, field)));
         }
         Ok(there)
     }
@@ -149,7 +177,7 @@ impl Inserter {
 pub(crate) struct Reply {
     pub(crate) inserted: u64,
     /// The places of the documents that are there already.
-    taken: Vec<usize>,
+    pub(crate) taken: Vec<usize>,
     pub(crate) failure: Option<Error>,
 }
 

@@ -2,28 +2,28 @@
 //! at again, and written or deleted at the target. What is written depends only on what both sides have and on
 //! what was copied, so that any change may be looked at twice, and after an interruption everything is.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bson::Document;
 use tokio_util::sync::CancellationToken;
 
-use super::convert::Loss;
 use super::ledger::Ledger;
-use super::run::{Copying, Intake};
+use super::run::Copying;
 use super::spec::{Copied, Copy, Step};
-use super::write::{Item, Writer, Written};
+use super::write::Writer;
 use crate::error::{Error, Result};
 use crate::model::filter::Filter;
 use crate::model::key::Key;
 use crate::model::selection::{MOST_BYTES, Selection, chunks};
 use crate::ops::archive::Archive;
-use crate::ops::follow::{Means, Noticed, Watch, check};
+use crate::ops::follow::{Clock, Means, Noticed, Watch, check};
 use crate::ops::purge::{Cause, Gate, PaceControl};
-use crate::server::backoff::Retries;
 use crate::server::reply::documents;
 use crate::store::{Batches, Identity, Store};
+
+mod changes;
 
 /// Sessions that are read at once, and the most bytes of them that are written at once, unless a single one
 /// is larger.
@@ -38,6 +38,9 @@ pub enum Event {
     Batch(Copied),
     /// It waits, as in [`Step::Paused`].
     Paused(Cause),
+    /// A pass begins: from now on everything is compared, and the target may lack changes until
+    /// [`Passed`](Event::Passed).
+    Begins,
     /// Everything was compared.
     Passed,
     /// Nothing happened for a second.
@@ -102,6 +105,7 @@ impl Store {
         let ledger = Ledger::open(self, target, cancel.clone()).await?;
         writer.ledger = Some(ledger.clone());
         let identities = (self.identity().await?, target.identity().await?);
+        writer.identity = Some(identities.1.clone());
         let watch = Watch::of_keys(source.clone(), cancel.clone()).await?;
         let control = PaceControl::new(copy.pace);
         let gate = Gate::new((target.connection().clone(), target.name()), control, cancel.clone());
@@ -177,25 +181,22 @@ impl Following {
 
     async fn advance(&mut self) -> Result<Option<Event>> {
         match &mut self.stage {
-            Stage::Copying(copying) => {
-                let step = copying.next().await?;
-                let over = copying.take_over();
-                match step {
-                    Some(Step::Batch(mut batch)) => {
-                        if !over.is_empty() {
-                            batch.add(&self.remove(over).await?);
-                        }
-                        Ok(Some(Event::Batch(batch)))
+            Stage::Copying(copying) => match copying.next().await? {
+                Some(Step::Batch(mut batch)) => {
+                    let over = copying.take_over();
+                    if !over.is_empty() {
+                        batch.add(&self.remove(over).await?);
                     }
-                    Some(Step::Paused(cause)) => Ok(Some(Event::Paused(cause))),
-                    None if self.cancel.is_cancelled() => Ok(None),
-                    None => {
-                        self.leave_pass();
-                        self.stage = Stage::Comparing(Box::new(self.ledger.scan().await?));
-                        Ok(Some(Event::Batch(Copied::default())))
-                    }
+                    Ok(Some(Event::Batch(batch)))
                 }
-            }
+                Some(Step::Paused(cause)) => Ok(Some(Event::Paused(cause))),
+                None if self.cancel.is_cancelled() => Ok(None),
+                None => {
+                    self.leave_pass();
+                    self.stage = Stage::Comparing(Box::new(self.ledger.scan().await?));
+                    Ok(Some(Event::Batch(Copied::default())))
+                }
+            },
             Stage::Comparing(batches) => {
                 let cancel = self.cancel.clone();
                 let Some(batch) = cancel.run_until_cancelled(batches.next()).await else {
@@ -212,7 +213,7 @@ impl Following {
                 None => Ok(None),
                 Some(Noticed::All) => {
                     self.begin_pass().await?;
-                    Ok(Some(Event::Batch(Copied::default())))
+                    Ok(Some(Event::Begins))
                 }
                 Some(Noticed::Keys(keys)) => self.follow(keys).await.map(Event::Batch).map(Some),
                 Some(Noticed::Idle) => Ok(Some(Event::Idle)),
@@ -225,10 +226,10 @@ impl Following {
 
     async fn begin_pass(&mut self) -> Result<()> {
         self.writer.target.still_is(&self.identities.1).await?;
-        self.writer.now = self.writer.target.primary_now().await?;
+        self.writer.clock = Clock::at(self.writer.target.primary_now().await?);
         let copy = Copy {
             selection: self.selection(),
-            now: self.writer.now,
+            now: self.writer.clock.now(),
             converter: self.copy.converter.clone().map(|one| one.at(self.watch.now())),
             ..self.copy.clone()
         };
@@ -273,111 +274,5 @@ impl Following {
             true => Ok(Copied::default()),
             false => self.follow(gone).await,
         }
-    }
-
-    /// Copies these sessions as the source has them now, and removes those that it no longer has.
-    async fn follow(&mut self, keys: Vec<Key>) -> Result<Copied> {
-        let mut done = Copied::default();
-        for some in chunks(&keys, BATCH as usize, MOST_BYTES) {
-            let mut retries = Retries::default();
-            let (seen, gone) = loop {
-                match self.follow_some(some, &mut done).await {
-                    Ok(both) => break both,
-                    Err(error) => retries.pause(&self.cancel, error).await?,
-                }
-            };
-            self.total.add(&seen);
-            done.add(&seen);
-            if !gone.is_empty() {
-                // A collection that was dropped has nothing, which is no log-out of everybody.
-                self.source.still_is(&self.identities.0).await?;
-                let removed = self.remove(gone).await?;
-                done.add(&removed);
-            }
-        }
-        Ok(done)
-    }
-
-    /// Copies some of these sessions, and adds what was written to `done`. How many were read and lost,
-    /// and those whose copies are to be deleted.
-    async fn follow_some(&mut self, keys: &[Key], done: &mut Copied) -> Result<(Copied, Vec<Key>)> {
-        let selection = self.selection();
-        let converter = self.copy.converter.clone().map(|one| one.at(selection.now));
-        let intake = Intake { converter, records: true };
-        let is_of_all = selection.is_of_all();
-        // What was copied is kept up to date, whether it is still selected or not.
-        let known = match is_of_all {
-            true => HashMap::new(),
-            false => self.ledger.entries(keys).await?,
-        };
-        let (mut seen, mut over) = (Copied::default(), Vec::new());
-        let mut left: HashSet<Key> = keys.iter().cloned().collect();
-        let filter = Filter::keyed("_id", keys.to_vec(), Document::new());
-        let mut batches = self.source.read_whole(filter, BATCH).await?;
-        while let Some(batch) = batches.next().await? {
-            let (mut items, mut bytes) = (Vec::new(), 0);
-            for document in documents(&batch) {
-                let Some(key) = Key::of(document).filter(|key| left.remove(key)) else { continue };
-                let layouts = self.source.layouts();
-                // A document that is no session any more, such as one in a new layout, is no log-out.
-                let is_wanted = layouts.describes(document)
-                    && (is_of_all
-                        || known.contains_key(&key)
-                        || selection.holds(layouts, document));
-                if !is_wanted {
-                    continue;
-                }
-                seen.read += 1;
-                match intake.take(document) {
-                    Ok(item) => {
-                        bytes += item.document.as_bytes().len();
-                        items.push(item);
-                    }
-                    Err((loss, key)) => {
-                        *seen.lost.entry(loss).or_default() += 1;
-                        over.extend(key.filter(|_| loss == Loss::Expired));
-                    }
-                }
-                if bytes > BATCH_BYTES {
-                    done.add(&self.write(std::mem::take(&mut items)).await?);
-                    bytes = 0;
-                }
-            }
-            done.add(&self.write(items).await?);
-        }
-        over.extend(left);
-        Ok((seen, over))
-    }
-
-    async fn write(&mut self, items: Vec<Item>) -> Result<Copied> {
-        if items.is_empty() {
-            return Ok(Copied::default());
-        }
-        self.gate.wait().await?;
-        self.gate.begin(items.len() as u64);
-        self.writer.now = self.watch.now();
-        // In its own task, because a driver future must not be dropped.
-        let written = tokio::spawn(self.writer.clone().write(items)).await;
-        self.landed(written.ok())
-    }
-
-    /// Deletes the copies of these sessions.
-    async fn remove(&mut self, keys: Vec<Key>) -> Result<Copied> {
-        let written = tokio::spawn(self.writer.clone().remove(keys)).await;
-        self.landed(written.ok())
-    }
-
-    fn landed(&mut self, written: Option<Written>) -> Result<Copied> {
-        let lost = || Error::Unsupported("a batch was lost".into());
-        let Some(written) = written else { return Err(lost()) };
-        let Written { copied, replaced, removed, unchanged, kept, ended, exact, took, error } =
-            written;
-        let done = copied + replaced + unchanged + kept + ended;
-        self.gate.end(done, done, took);
-        self.exact &= exact;
-        let done =
-            Copied { copied, replaced, removed, unchanged, kept, ended, ..Copied::default() };
-        self.total.add(&done);
-        error.map_or(Ok(done), Err)
     }
 }

@@ -1,6 +1,8 @@
 //! Writes one batch of a copy that follows its source: what was copied before is replaced or deleted as
 //! long as the target has it as it was copied, and what was ended at the target is not copied again.
 
+use std::collections::HashSet;
+
 use bson::raw::RawDocumentBuf;
 use bson::{DateTime, RawDocument};
 
@@ -9,6 +11,8 @@ use super::overwrite::placed;
 use super::write::{Item, Origin, Replacement, Standing, Writer, Written};
 use crate::error::Result;
 use crate::model::key::Key;
+use crate::ops::insert::Reply;
+use crate::server::backoff::Retries;
 
 /// What is done with a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +67,29 @@ impl Course {
 struct Plan {
     /// What is known of each session once the rest is done, or if it is not.
     entries: Vec<(Key, Entry)>,
-    inserted: Vec<RawDocumentBuf>,
+    inserted: Coming,
     replaced: Vec<Replacement>,
-    /// The sessions of both.
+    replaced_keys: Vec<Key>,
+}
+
+/// What is to be inserted, and the sessions of the source that it was made from.
+#[derive(Default)]
+struct Coming {
+    documents: Vec<RawDocumentBuf>,
     keys: Vec<Key>,
+}
+
+impl Coming {
+    /// Takes out those whose ids, which are in the same order, are there already.
+    fn split_off_those(&mut self, ids: &[Option<Key>], there: &HashSet<Key>) -> Vec<Key> {
+        let is_there = |id: &Option<Key>| id.as_ref().is_some_and(|id| there.contains(id));
+        let mut each = ids.iter().map(is_there);
+        self.documents.retain(|_| !each.next().unwrap_or_default());
+        let both = std::mem::take(&mut self.keys).into_iter().zip(ids.iter().map(is_there));
+        let (landed, left): (Vec<_>, Vec<_>) = both.partition(|(_, is_there)| *is_there);
+        self.keys = left.into_iter().map(|(key, _)| key).collect();
+        landed.into_iter().map(|(key, _)| key).collect()
+    }
 }
 
 impl Writer {
@@ -82,6 +105,8 @@ impl Writer {
             batch.iter().filter_map(|item| Key::at(&item.document, self.id())).collect();
         let mut entries = ledger.entries(&keys).await?;
         let mut existing = self.existing(&ids).await?;
+        // Read after what is there: what is gone by then was deleted before it expired, or after.
+        let now = self.clock.now();
         let mut plan = Plan::default();
         for Item { origin, document } in batch {
             let (Some(origin), Some(id)) = (origin, Key::at(&document, self.id())) else {
@@ -89,26 +114,73 @@ impl Writer {
                 continue;
             };
             let (entry, there) = (entries.remove(&origin.key), existing.remove(&id));
-            self.plan(origin, id, document, (entry, there), &mut plan, written)?;
+            self.plan(origin, (id, now), document, (entry, there), &mut plan, written)?;
+        }
+        if let Some(identity) = &self.identity
+            && plan.entries.iter().any(|(_, entry)| entry.place == Place::Ended)
+        {
+            // A collection that was dropped or replaced has nothing, which is no log-out of everybody.
+            self.target.still_is(identity).await?;
         }
         // First, because a session that was written and is not recorded would never be removed.
         ledger.write(&plan.entries).await?;
-        if !plan.inserted.is_empty() {
-            let (done, outcome) = self.inserter().insert(&plan.inserted).await;
-            written.copied += done.inserted;
-            // Somebody else inserted these since: the next change of the source compares them.
-            written.kept += done.taken.len() as u64;
-            written.exact &= done.exact;
-            outcome?;
-        }
+        self.insert(ledger, plan.inserted, written).await?;
         self.replace(plan.replaced, written).await?;
-        ledger.done(&plan.keys).await
+        ledger.done(&plan.replaced_keys).await
+    }
+
+    /// Inserts sessions. As soon as one is known to be at the target, that is recorded: from then on, a
+    /// session that is missing was logged out there, and neither another attempt nor another pass may
+    /// insert it again.
+    async fn insert(
+        &self,
+        ledger: &Ledger,
+        mut coming: Coming,
+        written: &mut Written,
+    ) -> Result<()> {
+        let inserter = self.inserter();
+        let mut retries = Retries::default();
+        while !coming.documents.is_empty() {
+            let (inserted, error) = match inserter.attempt(&coming.documents).await {
+                Ok(Reply { inserted, taken, failure: None }) => {
+                    written.copied += inserted;
+                    // Somebody else inserted these since: the next change of the source compares them.
+                    written.kept += taken.len() as u64;
+                    return ledger.done(&coming.keys).await;
+                }
+                Ok(Reply { inserted, failure: Some(error), .. }) => (Some(inserted), error),
+                Err(error) => (None, error),
+            };
+            if inserted.is_some() || !error.is_refusal() {
+                let ids: Vec<_> = coming.documents.iter().map(|one| self.id_of(one)).collect();
+                let known: Vec<_> = ids.iter().flatten().cloned().collect();
+                // What cannot be read is tried again.
+                let there = inserter.committed(&known).await.unwrap_or_default();
+                let landed = coming.split_off_those(&ids, &there);
+                ledger.done(&landed).await?;
+                let is_certain = inserted.is_some() && !error.is_transient();
+                written.exact &= is_certain;
+                written.copied += match inserted {
+                    Some(inserted) if is_certain => inserted,
+                    _ => landed.len() as u64,
+                };
+            }
+            retries.pause(&self.cancel, error.clone()).await?;
+            if !self.target.connection().reach(&mut retries, &self.cancel).await? {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn id_of(&self, document: &RawDocument) -> Option<Key> {
+        Key::at(document, self.id())
     }
 
     fn plan(
         &self,
         origin: Origin,
-        id: Key,
+        (id, now): (Key, DateTime),
         document: RawDocumentBuf,
         (entry, there): (Option<Entry>, Option<RawDocumentBuf>),
         plan: &mut Plan,
@@ -120,13 +192,13 @@ impl Writer {
             Some(there) => self.standing(&document, there),
             None => Standing::Kept,
         };
-        let course = Course::of(entry.as_ref(), found, source, self.now, standing);
+        let course = Course::of(entry.as_ref(), found, source, now, standing);
         let mut next = Entry {
             target: id,
             copy: found.unwrap_or_default(),
             before: None,
             source,
-            expires: self.expires(&document),
+            expires: self.expires(&document, now),
             place: Place::There,
             is_done: true,
         };
@@ -134,15 +206,15 @@ impl Writer {
             Course::Insert => {
                 next.copy = digest(&document);
                 (next.place, next.is_done) = (Place::Coming, false);
-                plan.keys.push(key.clone());
-                plan.inserted.push(document);
+                plan.inserted.keys.push(key.clone());
+                plan.inserted.documents.push(document);
             }
             Course::Replace => {
                 let Some(there) = there else { return Ok(()) };
                 let document = placed(&document, &there)?.into_owned();
                 (next.copy, next.before) = (digest(&document), found);
                 next.is_done = false;
-                plan.keys.push(key.clone());
+                plan.replaced_keys.push(key.clone());
                 plan.replaced.push((document, there));
             }
             Course::Same => written.unchanged += 1,
@@ -167,8 +239,8 @@ impl Writer {
         Ok(())
     }
 
-    fn expires(&self, document: &RawDocument) -> Option<DateTime> {
-        self.target.layouts().of(document).glance(document, self.now).expires
+    fn expires(&self, document: &RawDocument, now: DateTime) -> Option<DateTime> {
+        self.target.layouts().of(document).glance(document, now).expires
     }
 
     /// Deletes the copies of sessions that the source no longer has.

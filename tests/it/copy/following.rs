@@ -6,34 +6,34 @@ use serde_json::json;
 use crate::rig::ReplicaSet;
 use crate::support::{Db, Running, at, becomes, connect_mongo, with};
 
-const FOLLOWS: [&str; 6] =
+pub(super) const FOLLOWS: [&str; 6] =
     ["copy", "--follow", "--to-collection", "copies", "--layout", "connect-mongo-json"];
 
 /// Begins to follow, and waits until everything was copied.
-fn follow(db: &Db, more: &[&str]) -> Running {
+pub(super) fn follow(db: &Db, more: &[&str]) -> Running {
     let arguments = [&FOLLOWS[..], &["--yes", "-o", "json"], more].concat();
     let mut running = db.command(&arguments).start();
     running.await_said("; following: ");
     running
 }
 
-fn of(id: &str, user: &str, seconds: i64) -> Document {
+pub(super) fn of(id: &str, user: &str, seconds: i64) -> Document {
     let text = json!({ "cookie": {}, "userId": user }).to_string();
     with(connect_mongo(id, at(seconds)), doc! { "session": text })
 }
 
-fn set(db: &Db, collection: &str, id: &str, set: Document) {
+pub(super) fn set(db: &Db, collection: &str, id: &str, set: Document) {
     db.update(collection, doc! { "_id": id }, doc! { "$set": set });
 }
 
-fn delete(db: &Db, collection: &str, id: &str) {
+pub(super) fn delete(db: &Db, collection: &str, id: &str) {
     let collection = db.collection(collection);
     let deleted = collection.delete_one(doc! { "_id": id }).into_future();
     assert_eq!(db.runtime.block_on(deleted).unwrap().deleted_count, 1);
 }
 
 /// The user and the expiry of a session, if it is there.
-fn there(db: &Db, id: &str) -> Option<(String, bson::DateTime)> {
+pub(super) fn there(db: &Db, id: &str) -> Option<(String, bson::DateTime)> {
     let found = db.find("copies", doc! { "_id": id }).pop()?;
     let user = match found.get("session").unwrap() {
         bson::Bson::String(text) => {
@@ -46,7 +46,7 @@ fn there(db: &Db, id: &str) -> Option<(String, bson::DateTime)> {
 }
 
 #[track_caller]
-fn is_there(db: &Db, id: &str, user: &str, expires: bson::DateTime) {
+pub(super) fn is_there(db: &Db, id: &str, user: &str, expires: bson::DateTime) {
     let wanted = Some((user.to_owned(), expires));
     becomes(&format!("{id} is as at the source"), || there(db, id), |seen| *seen == wanted);
 }
@@ -54,6 +54,11 @@ fn is_there(db: &Db, id: &str, user: &str, expires: bson::DateTime) {
 #[track_caller]
 fn is_gone(db: &Db, id: &str) {
     becomes(&format!("{id} is gone"), || there(db, id), Option::is_none);
+}
+
+/// A TTL index that does not act during a test. A plain index would be made one that does.
+fn never() -> Document {
+    doc! { "key": { "expires": 1 }, "name": "expires_1", "expireAfterSeconds": 1_000_000_000 }
 }
 
 const ALL: [&str; 6] = ["renewed", "expired", "deleted", "taken", "ended", "quiet"];
@@ -92,7 +97,7 @@ fn every_change_arrives(db: &Db) {
     assert_eq!(db.count("copies", doc! { "a": 1 }), 0);
 }
 
-fn before(db: &Db) {
+pub(super) fn before(db: &Db) {
     db.insert("sessions", ALL.map(|id| of(id, "ann", 600)));
     db.insert("sessions", [doc! { "_id": "foreign", "a": 1 }]);
 }
@@ -103,9 +108,9 @@ fn changes_at_the_source_arrive_in_the_same_layout_and_in_another_one() {
     for layout in [&[][..], &["--to-layout", "express-session-object"]] {
         let db = Db::on(&one.uri());
         before(&db);
-        // No TTL index, or mongod deletes what is expired.
+        // Or mongod deletes what is expired.
         db.run(doc! { "create": "copies" });
-        let index = doc! { "key": { "expires": 1 }, "name": "expires_1" };
+        let index = never();
         db.run(doc! { "createIndexes": "copies", "indexes": [index] });
         let mut running = follow(&db, layout);
         every_change_arrives(&db);
@@ -125,13 +130,17 @@ fn without_a_change_stream_both_sides_are_compared_again_and_again() {
     let db = Db::new();
     before(&db);
     db.run(doc! { "create": "copies" });
-    let index = doc! { "key": { "expires": 1 }, "name": "expires_1" };
+    let index = never();
     db.run(doc! { "createIndexes": "copies", "indexes": [index] });
     let mut running = follow(&db, &[]);
     every_change_arrives(&db);
     running.signal("TERM");
-    let run = running.wait().exits(0);
-    run.says("no change streams");
+    let run = running.wait().says("no change streams");
+    // A pass may be under way.
+    match run.json()["stopped"].as_str() {
+        None => run.exits(0),
+        Some(_) => run.exits(143),
+    };
 }
 
 /// What happened while no copy was running is made up for, in both directions.
@@ -167,7 +176,7 @@ fn only_selected_sessions_are_followed_and_what_was_copied_once_is_kept_up_to_da
     let db = Db::on(&one.uri());
     db.insert("sessions", [of("a", "ann", 600), of("b", "bob", 600), of("c", "ann", -600)]);
     db.run(doc! { "create": "copies" });
-    let index = doc! { "key": { "expires": 1 }, "name": "expires_1" };
+    let index = never();
     db.run(doc! { "createIndexes": "copies", "indexes": [index] });
     let running = follow(&db, &["--user", "ann", "--live"]);
     assert_eq!(db.ids("copies"), ["a"]);
