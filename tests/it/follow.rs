@@ -136,6 +136,8 @@ fn changes_of_the_selected_sessions_are_listed_and_no_others() {
     let lost = doc! { "failCommands": ["getMore"], "errorCode": 286 };
     let failing = db.fail_commands(doc! { "times": 1 }, lost);
     running.await_said("changes were lost");
+    // It remembers no session by which it could tell.
+    running.await_said("the changes in between are not listed");
     drop(failing);
     db.insert("sessions", [of("after", "cy", 600)]);
     assert_eq!(words(&events(&running, 2))[1], "created cy -");

@@ -136,9 +136,13 @@ impl Follower<'_> {
                 }
                 Step::Lost(error) => {
                     self.is_away = false;
+                    // What was seen before is compared only if all of it is remembered.
+                    let next = match following.is_complete() {
+                        true => "sessions that differ from what was seen before are listed next",
+                        false => "the changes in between are not listed",
+                    };
                     let text = format!(
-                        "changes were lost, because the server no longer has them: {}; sessions that \
-                         differ from what was seen before are listed next",
+                        "changes were lost, because the server no longer has them: {}; {next}",
                         why(&error)
                     );
                     self.context.note("warning", text);
