@@ -411,6 +411,29 @@ fn a_selection_restores_those_that_the_archive_itself_shows_to_match() {
     asked.says("restore 3 sessions");
 }
 
+#[test]
+fn the_audit_file_names_whom_a_batch_that_failed_in_part_brought_back() {
+    let (db, folder) = (Db::new(), Folder::new());
+    let [file, audit] = ["a.bson", "audit.ndjson"].map(|name| folder.file(name));
+    db.insert(
+        "sessions",
+        [with(of("asa", "one-"), doc! { "n": 1 }), with(of("bo", "two-"), doc! { "n": 2 })],
+    );
+    db.sessionctl(&["purge", "--all", "--archive", &file, "--yes"]).exits(0);
+    db.create_index("sessions", doc! { "key": { "n": 1 }, "name": "n_1", "unique": true });
+    db.insert("sessions", [doc! { "_id": "taken", "n": 2 }]);
+    db.sessionctl(&["restore", &file, "--audit", &audit, "--yes"]).exits(1);
+    assert_eq!(db.ids("sessions"), [long_id("one-"), "taken".to_owned()]);
+    let text = fs::read_to_string(&audit).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let batches: Vec<Value> = lines.filter(|line| line["event"] == "batch").collect();
+    assert_eq!(batches.len(), 1, "{text}");
+    assert_eq!(
+        (&batches[0]["done"], &batches[0]["sessions"][0]["user"]),
+        (&json!(1), &json!("asa"))
+    );
+}
+
 /// As sessionctl 0.1.0 wrote it, and as other programs do.
 #[test]
 fn an_archive_without_a_note_is_one_of_a_purge() {

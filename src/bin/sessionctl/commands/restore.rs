@@ -351,6 +351,18 @@ async fn carry_out(
     Ok(outcome.and_then(|exit| written.map(|()| exit)))
 }
 
+/// What was done in between.
+fn since(total: Restored, before: Restored) -> Restored {
+    let mut done = total;
+    done.read -= before.read;
+    done.inserted -= before.inserted;
+    done.reverted -= before.reverted;
+    done.skipped -= before.skipped;
+    done.changed -= before.changed;
+    done.absent -= before.absent;
+    done
+}
+
 /// Where each batch is written down, and how its users are read.
 struct Audited<'a> {
     began: &'a Began,
@@ -389,20 +401,25 @@ async fn restore(
         .controlled_by(control.pace())
         .reporting(audited.is_some());
     let outcome = loop {
-        match restoring.next().await {
-            Ok(Some(batch)) => {
-                report.batches += 1;
-                progress.advance(batch.read);
-                if let Some(Audited { began, layouts }) = &audited {
-                    let documents = restoring.batch();
-                    let written = began.restored(report.batches, &batch, documents, *layouts, *now);
-                    if let Err(failure) = written {
-                        break Err(failure);
-                    }
-                }
-            }
+        let before = restoring.total();
+        let (batch, error) = match restoring.next().await {
+            Ok(Some(batch)) => (batch, None),
             Ok(None) => break Ok(()),
-            Err(error) => break Err(error).doing(action),
+            // A part of the batch may have been written.
+            Err(error) => (since(restoring.total(), before), Some(error)),
+        };
+        let is_written = error.is_none() || batch.inserted + batch.reverted > 0;
+        report.batches += u64::from(is_written);
+        progress.advance(batch.read);
+        if let Some(Audited { began, layouts }) = audited.as_ref().filter(|_| is_written) {
+            let documents = restoring.batch();
+            let written = began.restored(report.batches, &batch, documents, *layouts, *now);
+            if let Err(failure) = written {
+                break Err(failure);
+            }
+        }
+        if let Some(error) = error {
+            break Err(error).doing(action);
         }
     };
     drop(beside);
