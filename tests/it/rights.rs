@@ -113,6 +113,31 @@ fn following_and_holding_need_each_right_of_their_roles() {
 }
 
 #[test]
+fn a_missing_right_on_the_record_of_a_followed_copy_is_reported_before_the_question() {
+    let set = ReplicaSet::guarded(1);
+    let mut db = Db::on(&set.uri());
+    db.name = "test".to_owned();
+    db.insert("sessions", [connect_mongo("one", at(3600))]);
+    let on = |collection: &str, actions: &[&str]| {
+        doc! { "resource": { "db": "test", "collection": collection }, "actions": actions }
+    };
+    let mut privileges = vec![
+        on("sessions", &["find", "listIndexes", "changeStream"]),
+        on("copies", &["find", "listIndexes", "insert", "update", "createIndex", "remove"]),
+    ];
+    db.admin(doc! { "createRole": "copier", "privileges": &privileges, "roles": [] });
+    db.admin(doc! { "createUser": "copier", "pwd": "copier", "roles": ["copier"] });
+    let uri = set.uri().replace("root:root@", "copier:copier@");
+    let uri = format!("{uri}&authSource=admin");
+    let copy = ["copy", "--follow", "--to-collection", "copies"];
+    let run = || Program::new(&copy).env("SESSIONCTL_URI", &uri).run();
+    run().exits(1).says("lacks the right find on test.sessionctl_copies_");
+    privileges.push(on("", &["find", "insert", "update", "remove", "createIndex"]));
+    db.admin(doc! { "updateRole": "copier", "privileges": privileges });
+    run().exits(3);
+}
+
+#[test]
 fn each_role_of_the_topic_on_rights_is_enough_for_its_commands_and_no_right_can_be_left_out() {
     let server = own_server(Options { args: vec!["--auth".to_owned()], ..Options::default() });
     // The first user may be made without one.

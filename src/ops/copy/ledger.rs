@@ -141,16 +141,7 @@ impl Ledger {
                 _ => {}
             }
         }
-        let mut all = Sha256::new();
-        for store in [source, target] {
-            let identity = match store.identity().await? {
-                Identity::Known(uuid) => uuid.to_string(),
-                _ => format!("{} {}", store.connection().address(), store.namespace()),
-            };
-            all.update(identity + "\n");
-        }
-        let name: String = all.finalize()[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-        let name = format!("{LEDGERS}{name}");
+        let name = Self::name_of(source, target).await?;
         let store = target.connection().store(&name, target.layouts().clone()).on_primary();
         let index = doc! {
             "key": { "e": 1 }, "name": "e_1",
@@ -163,7 +154,21 @@ impl Ledger {
         Ok(Self { store, cancel })
     }
 
-    /// The name of its collection.
+    /// The name of its collection, as long as both collections exist.
+    pub(super) async fn name_of(source: &Store, target: &Store) -> Result<String> {
+        let mut all = Sha256::new();
+        for store in [source, target] {
+            let identity = match store.identity().await? {
+                Identity::Known(uuid) => uuid.to_string(),
+                _ => format!("{} {}", store.connection().address(), store.namespace()),
+            };
+            all.update(identity + "\n");
+        }
+        let name: String = all.finalize()[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(format!("{LEDGERS}{name}"))
+    }
+
+    /// The name of its collection, which it has already.
     pub(super) fn name(&self) -> &str {
         self.store.name()
     }

@@ -320,6 +320,11 @@ async fn confirm(
         let rights = ["find", "listIndexes", "insert", "update", "createIndex", "remove"];
         let rights = if args.follow { &rights[..] } else { &rights[..5] };
         context.check_rights(target.connection(), target.name(), rights, action).await?;
+        if args.follow {
+            let ledger = source.ledger_of_copy(target).await.doing(action)?;
+            let rights = ["find", "insert", "update", "remove", "createIndex"];
+            context.check_rights(target.connection(), &ledger, &rights, action).await?;
+        }
     }
     let expired = match beforehand {
         Some(_) => None,
