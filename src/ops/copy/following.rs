@@ -56,6 +56,12 @@ pub enum Event {
     },
     /// The server is back. Everything is compared next.
     Resumed,
+    /// The server no longer has the changes that came meanwhile, for example because a pass took longer
+    /// than its oplog reaches. Everything is compared next.
+    Lost {
+        /// The error.
+        error: Error,
+    },
 }
 
 /// A copy that follows its source.
@@ -122,6 +128,17 @@ impl Store {
             exact: true,
             cancel,
         })
+    }
+}
+
+impl Store {
+    /// The collection in the database of `target` that would record what is copied there. A target that
+    /// does not exist yet will have another one.
+    ///
+    /// # Errors
+    /// If a command cannot be sent or the server rejects it.
+    pub async fn ledger_of_copy(&self, target: &Self) -> Result<String> {
+        Ledger::name_of(self, target).await
     }
 }
 
@@ -220,6 +237,7 @@ impl Following {
                 Some(Noticed::Slower(means)) => Ok(Some(Event::Slower(means))),
                 Some(Noticed::Away(error, pause)) => Ok(Some(Event::Away { error, pause })),
                 Some(Noticed::Resumed) => Ok(Some(Event::Resumed)),
+                Some(Noticed::Lost(error)) => Ok(Some(Event::Lost { error })),
             },
         }
     }

@@ -96,7 +96,7 @@ impl Holding {
             Noticed::Idle => Due::Idle,
             Noticed::Slower(means) => Due::Slower(means),
             Noticed::Away(error, pause) => Due::Away { error, pause },
-            Noticed::Resumed => Due::Resumed,
+            Noticed::Resumed | Noticed::Lost(_) => Due::Resumed,
         }))
     }
 

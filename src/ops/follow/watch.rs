@@ -55,6 +55,8 @@ pub(in crate::ops) enum Noticed {
     Away(Error, Duration),
     /// The server is back. Everything is due next.
     Resumed,
+    /// The server no longer has the changes since the last one that was noticed. Everything is due next.
+    Lost(Error),
 }
 
 impl Watch {
@@ -158,10 +160,13 @@ impl Watch {
                         Heard::Idle => return Ok(Noticed::Idle),
                         Heard::Away(error, pause) => return Ok(Noticed::Away(error, pause)),
                         // Everything is due, so nothing is missed.
-                        Heard::Resumed | Heard::Lost(_) => {
+                        heard @ (Heard::Resumed | Heard::Lost(_)) => {
                             self.is_due = true;
                             self.clock = Clock::read(&self.store).await.unwrap_or(self.clock);
-                            return Ok(Noticed::Resumed);
+                            return Ok(match heard {
+                                Heard::Lost(error) => Noticed::Lost(error),
+                                _ => Noticed::Resumed,
+                            });
                         }
                         Heard::Batch(batch) => {
                             let keys = self.changed(&batch, &concerns)?;

@@ -202,6 +202,22 @@ fn a_copy_that_ends_while_its_server_is_away_says_that_changes_may_be_missing() 
     }
 }
 
+/// As a pass that takes longer than the oplog reaches does, which would otherwise repeat in silence.
+#[test]
+fn changes_that_the_server_no_longer_has_are_reported_and_made_up_for() {
+    let one = faulty();
+    let db = Db::on(&one.uri());
+    before(&db);
+    let mut running = follow(&db, &[]);
+    let lost = doc! { "failCommands": ["getMore"], "errorCode": 286 };
+    let failing = db.fail_commands(doc! { "times": 1 }, lost);
+    running.await_said("changes were lost");
+    drop(failing);
+    let later = at(1800);
+    set(&db, "sessions", "renewed", doc! { "expires": later });
+    is_there(&db, "renewed", "ann", later);
+}
+
 #[test]
 fn a_copy_that_ends_within_a_pass_reports_that_it_was_stopped() {
     let db = Db::new();

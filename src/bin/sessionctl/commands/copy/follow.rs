@@ -85,7 +85,9 @@ impl Follower {
         while let Some(event) = self.following.next().await? {
             match &event {
                 Event::Passed => self.is_current = true,
-                Event::Begins | Event::Away { .. } | Event::Resumed => self.is_current = false,
+                Event::Begins | Event::Away { .. } | Event::Resumed | Event::Lost { .. } => {
+                    self.is_current = false;
+                }
                 _ => {}
             }
             match event {
@@ -111,6 +113,17 @@ impl Follower {
                 }
                 Event::Resumed if self.is_away => {
                     self.note("note", "the server is back: comparing both sides");
+                }
+                Event::Resumed => {
+                    self.note("note", "the change stream was interrupted: comparing both sides");
+                }
+                Event::Lost { error } => {
+                    let text = format!(
+                        "changes were lost, because the server no longer has them: {}; comparing both \
+                         sides, so they arrive once that is done",
+                        why(&error)
+                    );
+                    self.note("warning", &text);
                 }
                 _ => {}
             }
