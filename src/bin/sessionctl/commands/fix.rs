@@ -114,7 +114,8 @@ async fn prepare(context: &Context, typed: &Typed<'_>, fault: Fault) -> Result<P
     job.report.words = words(fault);
     let question = match (fault, job.report.matched) {
         (Fault::Endless(lifetime), Some(matched)) => format!(
-            "Set the expiry of {} in {} to {} after their last touch?",
+            "Set the expiry of {} in {} to {} after their last touch, or from now where no touch \
+             is stored?",
             words(fault).counted(matched),
             job.report.namespace,
             exact_duration(lifetime)
