@@ -206,6 +206,25 @@ fn a_verbose_report_shows_what_reads_took() {
     run.says("(goal: 20.0 ms); 90 % took at most").says("waited ").says(" (rate)");
 }
 
+#[test]
+fn the_control_file_sets_another_latency_while_a_purge_runs() {
+    let db = Db::new();
+    insert(&db, RATE, -60);
+    profile(&db);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control");
+    std::fs::write(&path, "pause").unwrap();
+    let path = path.to_str().unwrap();
+    let arguments = ["purge", "--expired", "--rate", "2000", "--max-latency", "off"];
+    let mut purging = db.command(&[&arguments[..], &["-y", "--control", path]].concat()).start();
+    purging.await_said("paused");
+    assert_eq!(probes(&db), 0);
+    std::fs::write(path, "max-latency 50ms\ncontinue").unwrap();
+    purging.wait().exits(0);
+    assert!(probes(&db) >= 40, "{} probes", probes(&db));
+    assert_eq!(db.count("sessions", doc! {}), 0);
+}
+
 // How it follows
 
 /// A purge of live sessions, which it reads before it deletes them: only the probe sends `find`s.
