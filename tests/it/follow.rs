@@ -269,6 +269,11 @@ fn each_of_many_changes_is_listed_once_through_a_step_down_and_a_restart() {
     let count = sessions();
     let all: Vec<usize> = (0..count).collect();
     for step in 0..3 {
+        // Stopped for a while, it must resume where it was: otherwise all changes might have arrived
+        // before the server is gone.
+        if step > 0 {
+            running.signal("STOP");
+        }
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for some in all.chunks(20) {
@@ -276,14 +281,30 @@ fn each_of_many_changes_is_listed_once_through_a_step_down_and_a_restart() {
                     db.runtime.block_on(join_all(writes));
                 }
             });
+            if step == 0 {
+                return;
+            }
             match step {
                 1 => drop(set.step_down()),
-                2 => {
+                _ => {
                     let killed = set.kill_primary();
                     set.restart(killed);
                 }
-                _ => {}
             }
+            let half = count as u64 / 2;
+            let (done, what) = match step {
+                1 => (doc! { "expires": { "$gt": at(900) } }, "half of them are renewed"),
+                _ => (doc! {}, "half of them are removed"),
+            };
+            becomes(
+                what,
+                || db.count("sessions", done.clone()),
+                |some| match step {
+                    1 => *some >= half,
+                    _ => *some <= half,
+                },
+            );
+            running.signal("CONT");
         });
     }
     let events = events(&running, 3 * count);
