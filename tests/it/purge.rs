@@ -505,9 +505,13 @@ fn a_question_on_the_terminal_is_asked_with_count_and_namespace() {
     let asked = db.command(&["purge", "--expired"]);
     asked.on_terminal(&[("[y/N]", "maybe\r")]).exits(3);
     assert_eq!(db.count("sessions", doc! {}), 7);
-    let asked = db.command(&["purge", "--expired"]);
+    // A bar is drawn if the work takes long enough.
+    let data = doc! { "failCommands": ["delete"], "blockConnection": true, "blockTimeMS": 1500 };
+    let slow = db.fail_commands("alwaysOn", data);
+    let asked = db.command(&["purge", "--expired", "--batch-size", "1", "--jobs", "1"]);
     let run = asked.on_terminal(&[("[y/N]", "y\r")]).exits(0);
-    assert!(run.stdout.contains("0 of 2 ") && run.stdout.contains(" left"), "{run:#?}");
+    drop(slow);
+    assert!(run.stdout.contains("1 of 2 ") && run.stdout.contains(" left"), "{run:#?}");
     assert_eq!(db.count("sessions", doc! {}), 5);
 }
 
