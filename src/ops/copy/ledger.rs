@@ -55,6 +55,8 @@ pub(super) enum Place {
 pub(super) struct Entry {
     /// The id of the session at the target.
     pub(super) target: Key,
+    /// Its id before, if that changed: until the write was carried out, the copy still has it.
+    pub(super) from: Option<Key>,
     /// What was written there.
     pub(super) copy: Digest,
     /// What that replaced, which is still there if the write was not carried out.
@@ -79,9 +81,17 @@ impl Entry {
         self.is_done && self.source == source
     }
 
+    /// The ids that the copy may have.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.target).chain(&self.from)
+    }
+
     fn document(&self) -> RawDocumentBuf {
         let mut raw = Raw::new();
         raw.key("t", &self.target);
+        if let Some(from) = &self.from {
+            raw.key("f", from);
+        }
         let mut document = raw.done();
         document.append(cstr!("d"), bytes(&self.copy));
         if let Some(before) = &self.before {
@@ -100,6 +110,7 @@ impl Entry {
         let digest = |name| Digest::try_from(document.get_binary(name).ok()?.bytes).ok();
         Some(Self {
             target: Key::at(document, "t")?,
+            from: Key::at(document, "f"),
             copy: digest("d")?,
             before: digest("p"),
             source: digest("s")?,

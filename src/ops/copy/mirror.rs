@@ -101,9 +101,14 @@ impl Writer {
     ) -> Result<()> {
         let keys: Vec<Key> =
             batch.iter().filter_map(|item| Some(item.origin.as_ref()?.key.clone())).collect();
-        let ids: Vec<Key> =
+        let mut ids: Vec<Key> =
             batch.iter().filter_map(|item| Key::at(&item.document, self.id())).collect();
         let mut entries = ledger.entries(&keys).await?;
+        // A store that changes the id of a session in place leaves its copy with the id before.
+        let moves = self.id() != "_id";
+        if moves {
+            ids.extend(entries.values().flat_map(Entry::ids).cloned());
+        }
         let mut existing = self.existing(&ids).await?;
         // Read after what is there: what is gone by then was deleted before it expired, or after.
         let now = self.clock.now();
@@ -113,8 +118,15 @@ impl Writer {
                 written.kept += 1;
                 continue;
             };
-            let (entry, there) = (entries.remove(&origin.key), existing.remove(&id));
-            self.plan(origin, (id, now), document, (entry, there), &mut plan, written)?;
+            let (entry, mut there) = (entries.remove(&origin.key), existing.remove(&id));
+            let mut from = None;
+            if let Some(entry) = entry.as_ref().filter(|_| moves && there.is_none()) {
+                let is_copy =
+                    |id: &&Key| existing.get(*id).is_some_and(|one| entry.is_of(digest(one)));
+                from = entry.ids().find(is_copy).cloned();
+                there = from.as_ref().and_then(|from| existing.remove(from));
+            }
+            self.plan(origin, (id, from, now), document, (entry, there), &mut plan, written)?;
         }
         if let Some(identity) = &self.identity
             && plan.entries.iter().any(|(_, entry)| entry.place == Place::Ended)
@@ -180,7 +192,7 @@ impl Writer {
     fn plan(
         &self,
         origin: Origin,
-        (id, now): (Key, DateTime),
+        (id, from, now): (Key, Option<Key>, DateTime),
         document: RawDocumentBuf,
         (entry, there): (Option<Entry>, Option<RawDocumentBuf>),
         plan: &mut Plan,
@@ -195,6 +207,7 @@ impl Writer {
         let course = Course::of(entry.as_ref(), found, source, now, standing);
         let mut next = Entry {
             target: id,
+            from,
             copy: found.unwrap_or_default(),
             before: None,
             source,
@@ -231,6 +244,7 @@ impl Writer {
                 let Some(entry) = &entry else { return Ok(()) };
                 // Still what was copied, which the target no longer has.
                 (next.copy, next.before) = (entry.copy, entry.before);
+                (next.target, next.from) = (entry.target.clone(), entry.from.clone());
             }
         }
         if entry.as_ref() != Some(&next) {
@@ -254,11 +268,11 @@ impl Writer {
 
     async fn remove_all(&self, ledger: &Ledger, keys: &[Key], written: &mut Written) -> Result<()> {
         let entries = ledger.entries(keys).await?;
-        let ids: Vec<Key> = entries.values().map(|entry| entry.target.clone()).collect();
+        let ids: Vec<Key> = entries.values().flat_map(Entry::ids).cloned().collect();
         let mut existing = self.existing(&ids).await?;
         let mut doomed = Vec::new();
         for entry in entries.values() {
-            match existing.remove(&entry.target) {
+            match entry.ids().find_map(|id| existing.remove(id)) {
                 None => {}
                 Some(there) if entry.is_of(digest(&there)) => doomed.push(there),
                 // Written at the target since: it is a session of the target alone.
@@ -282,6 +296,7 @@ mod tests {
     fn entry(place: Place, expires: i64) -> Entry {
         Entry {
             target: "a".into(),
+            from: None,
             copy: COPY,
             before: None,
             source: SOURCE,
