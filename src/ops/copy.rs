@@ -21,4 +21,4 @@ pub use convert::{Converter, Loss, TARGETS};
 pub use following::{Event, Following};
 pub use ledger::LEDGERS;
 pub use run::Copying;
-pub use spec::{Copied, Copy, Step};
+pub use spec::{Changes, Copied, Copy, Step};

@@ -16,6 +16,7 @@ use bson::oid::ObjectId;
 use bson::{DateTime, RawDocumentBuf};
 use nix::unistd::{Uid, User, gethostname};
 use serde_json::{Value, json};
+use sessionctl::copy::Changes;
 use sessionctl::error::reason;
 use sessionctl::payload::time;
 use sessionctl::purge::Batch;
@@ -222,6 +223,22 @@ impl Began {
             batch.ids.extend(Key::at(document, path).or_else(|| Key::of(document)));
             batch.users.extend(layout.map(|layout| layout.glance(document, now).user));
         }
+        self.batch(number, &batch)
+    }
+
+    /// Writes what a copy wrote at the target, if it wrote anything, as [`Began::batch`]. The users are
+    /// those whose sessions were replaced or deleted there.
+    ///
+    /// # Errors
+    /// If the line cannot be written and synced.
+    pub fn copied(&self, number: u64, changes: Changes, exact: bool) -> Result<(), Failure> {
+        let mut batch = Batch::default();
+        batch.done = changes.copied + changes.replaced + changes.removed;
+        if batch.done == 0 && changes.sessions.is_empty() {
+            return Ok(());
+        }
+        batch.exact = exact;
+        (batch.ids, batch.users) = changes.sessions.into_iter().unzip();
         self.batch(number, &batch)
     }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ledger::Ledger;
 use super::run::Copying;
-use super::spec::{Copied, Copy, Step};
+use super::spec::{Changes, Copied, Copy, Step};
 use super::write::Writer;
 use crate::error::{Error, Result};
 use crate::model::filter::Filter;
@@ -77,6 +77,8 @@ pub struct Following {
     identities: (Identity, Identity),
     stage: Stage,
     total: Copied,
+    /// What was written since the caller took it last.
+    changes: Changes,
     exact: bool,
     cancel: CancellationToken,
 }
@@ -125,6 +127,7 @@ impl Store {
             identities,
             stage: Stage::Watching,
             total: Copied::default(),
+            changes: Changes::default(),
             exact: true,
             cancel,
         })
@@ -155,6 +158,21 @@ impl Following {
     pub fn archive_to(mut self, archive: Archive) -> Self {
         self.writer.archive = Some(Arc::new(Mutex::new(archive)));
         self
+    }
+
+    /// Reports whose sessions were replaced or deleted, for [`Following::take_changes`].
+    #[must_use]
+    pub fn reporting(mut self, reports: bool) -> Self {
+        self.writer.reports = reports;
+        self
+    }
+
+    /// What was written since the last call, also by a batch that failed.
+    pub fn take_changes(&mut self) -> Changes {
+        if let Stage::Copying(copying) = &mut self.stage {
+            self.changes.add(copying.take_changes());
+        }
+        std::mem::take(&mut self.changes)
     }
 
     /// What was done so far, by all passes and all changes.
@@ -260,7 +278,8 @@ impl Following {
 
     /// Counts what the pass did, whether it ended or failed.
     fn leave_pass(&mut self) {
-        if let Stage::Copying(copying) = std::mem::replace(&mut self.stage, Stage::Watching) {
+        if let Stage::Copying(mut copying) = std::mem::replace(&mut self.stage, Stage::Watching) {
+            self.changes.add(copying.take_changes());
             self.total.add(&copying.total());
             self.exact &= copying.is_exact();
         }

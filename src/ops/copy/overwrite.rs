@@ -51,7 +51,9 @@ impl Writer {
                     Ok(statement.done())
                 })
                 .collect::<Result<_>>()?;
-            let replaced = self.change(Change::Update, &statements, written).await?;
+            let replaced = self.change(Change::Update, &statements, written).await;
+            self.note(replaced.as_ref(), older.iter().map(|(_, existing)| existing), written);
+            let replaced = replaced?;
             written.replaced += replaced;
             written.kept += (older.len() as u64).saturating_sub(replaced);
             older = rest;
@@ -78,7 +80,9 @@ impl Writer {
                     Ok(statement)
                 })
                 .collect::<Result<_>>()?;
-            let removed = self.change(Change::Delete, &statements, written).await?;
+            let removed = self.change(Change::Delete, &statements, written).await;
+            self.note(removed.as_ref(), some.iter(), written);
+            let removed = removed?;
             written.removed += removed;
             written.kept += (some.len() as u64).saturating_sub(removed);
         }
@@ -108,6 +112,24 @@ impl Writer {
         let all: Vec<T> = writing.await.unwrap_or_else(|_| Err(lost()))?;
         written.kept += (before - all.len()) as u64;
         Ok(all)
+    }
+
+    /// Notes whose sessions were replaced or deleted, unless none was.
+    fn note<'a>(
+        &self,
+        changed: Result<&u64, &Error>,
+        there: impl Iterator<Item = &'a RawDocumentBuf>,
+        written: &mut Written,
+    ) {
+        if !self.reports || changed.is_ok_and(|changed| *changed == 0) {
+            return;
+        }
+        let now = self.clock.now();
+        written.sessions.extend(there.filter_map(|document| {
+            let layout = self.target.layouts().of(document);
+            let id = Key::at(document, &layout.id.path).or_else(|| Key::of(document))?;
+            Some((id, layout.glance(document, now).user))
+        }));
     }
 
     /// How many documents these statements changed.

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::convert::Loss;
-use super::spec::{Copied, Copy, Step};
+use super::spec::{Changes, Copied, Copy, Step};
 use super::write::{Intake, Item, Taken, Writer, Written};
 use crate::error::{Error, Result};
 use crate::model::filter::Filter;
@@ -61,6 +61,8 @@ pub struct Copying {
     jobs: usize,
     flights: FuturesUnordered<JoinHandle<Written>>,
     total: Copied,
+    /// What was written since the caller took it last.
+    changes: Changes,
     /// What was done before the reading began anew.
     before: u64,
     exact: bool,
@@ -124,6 +126,7 @@ impl Store {
             dry: false,
             flights: FuturesUnordered::new(),
             total: Copied::default(),
+            changes: Changes::default(),
             before: 0,
             exact: true,
             finished: false,
@@ -159,6 +162,18 @@ impl Copying {
     pub fn archive_to(mut self, archive: Archive) -> Self {
         self.writer.archive = Some(Arc::new(Mutex::new(archive)));
         self
+    }
+
+    /// Reports whose sessions were replaced or deleted, for [`Copying::take_changes`].
+    #[must_use]
+    pub fn reporting(mut self, reports: bool) -> Self {
+        self.writer.reports = reports;
+        self
+    }
+
+    /// What was written since the last call, also by a batch that failed.
+    pub fn take_changes(&mut self) -> Changes {
+        std::mem::take(&mut self.changes)
     }
 
     /// The sessions that expired since the last call, so that their copies are to be deleted.
@@ -237,8 +252,9 @@ impl Copying {
 
     fn landed(&mut self, written: Option<Written>) -> Copied {
         let lost = || Error::Unsupported("a batch was lost".into());
-        let written =
+        let mut written =
             written.unwrap_or_else(|| Written { error: Some(lost()), ..Written::default() });
+        self.changes.add(written.take_changes());
         let Written { copied, replaced, unchanged, kept, ended, exact, took, error, .. } = written;
         let done = copied + replaced + unchanged + kept + ended;
         self.gate.end(done, done, took);

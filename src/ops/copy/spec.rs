@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bson::DateTime;
 
 use super::convert::{Converter, Loss};
+use crate::model::key::Key;
 use crate::model::selection::Selection;
 use crate::ops::purge::{Cause, Pace};
 
@@ -71,6 +72,30 @@ impl Copied {
     /// How many sessions are known to be dealt with.
     pub fn done(&self) -> u64 {
         self.copied + self.replaced + self.unchanged + self.kept + self.ended + self.lost()
+    }
+}
+
+/// What was written at the target, for a record of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Changes {
+    /// Sessions that the target did not have.
+    pub copied: u64,
+    /// Sessions that replaced an older one.
+    pub replaced: u64,
+    /// Sessions that were deleted.
+    pub removed: u64,
+    /// The ids and users of the sessions that were to be replaced or deleted, if requested, whatever
+    /// became of each.
+    pub sessions: Vec<(Key, Option<String>)>,
+}
+
+impl Changes {
+    pub(super) fn add(&mut self, other: Self) {
+        self.copied += other.copied;
+        self.replaced += other.replaced;
+        self.removed += other.removed;
+        self.sessions.extend(other.sessions);
     }
 }
 

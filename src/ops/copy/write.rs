@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::convert::{Converter, Loss};
 use super::dialect::without_max_age;
 use super::ledger::{Digest, Ledger, digest};
-use super::spec::Copy;
+use super::spec::{Changes, Copy};
 use crate::error::{Error, Result};
 use crate::model::filter::Filter;
 use crate::model::key::Key;
@@ -39,6 +39,16 @@ pub(super) struct Written {
     pub(super) exact: bool,
     pub(super) took: Duration,
     pub(super) error: Option<Error>,
+    /// The ids and users of those that were replaced or deleted, if they are reported.
+    pub(super) sessions: Vec<(Key, Option<String>)>,
+}
+
+impl Written {
+    pub(super) fn take_changes(&mut self) -> Changes {
+        let sessions = std::mem::take(&mut self.sessions);
+        let Self { copied, replaced, removed, .. } = *self;
+        Changes { copied, replaced, removed, sessions }
+    }
 }
 
 /// Writes batches into the target, several at a time.
@@ -53,6 +63,8 @@ pub(super) struct Writer {
     pub(super) dry_run: bool,
     /// Whether the last batch was there already: then the next is looked for before it is inserted.
     pub(super) looks_first: Arc<AtomicBool>,
+    /// Whether it reports whose sessions were replaced or deleted.
+    pub(super) reports: bool,
     /// What was copied, where the copy follows its source.
     pub(super) ledger: Option<Ledger>,
     /// The collection of the target when it began to follow.
@@ -128,6 +140,7 @@ impl Writer {
             clock: Clock::at(copy.now),
             dry_run: copy.dry_run,
             looks_first: Arc::default(),
+            reports: false,
             ledger: None,
             identity: None,
             archive: None,

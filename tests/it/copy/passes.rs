@@ -218,6 +218,61 @@ fn changes_that_the_server_no_longer_has_are_reported_and_made_up_for() {
     is_there(&db, "renewed", "ann", later);
 }
 
+/// As better-auth does when it refreshes a session: it keeps the document, and changes its token.
+#[test]
+fn a_session_whose_id_changes_in_place_is_followed() {
+    let one = faulty();
+    let db = Db::on(&one.uri());
+    let session = |id: &str| {
+        doc! {
+            "_id": id, "token": format!("first-{id}"), "userId": "ann", "expiresAt": at(600),
+            "createdAt": at(-60), "updatedAt": at(-60),
+        }
+    };
+    db.insert("sessions", ["a", "b"].map(session));
+    let copy = ["copy", "--follow", "--to-collection", "copies", "--layout", "better-auth"];
+    let mut running = db.command(&[&copy[..], &["--yes"]].concat()).start();
+    running.await_said("; following: ");
+    let tokens = |collection: &str| {
+        let mut tokens: Vec<_> = db
+            .find(collection, doc! {})
+            .iter()
+            .map(|session| session.get_str("token").unwrap().to_owned())
+            .collect();
+        tokens.sort();
+        tokens
+    };
+    assert_eq!(tokens("copies"), ["first-a", "first-b"]);
+    set(&db, "sessions", "a", doc! { "token": "second-a", "updatedAt": at(0) });
+    becomes("the new id is there", || tokens("copies"), |seen| *seen == ["first-b", "second-a"]);
+    running.end();
+}
+
+/// The audit file says whose sessions were replaced or deleted, also while it follows.
+#[test]
+fn the_audit_file_names_whose_sessions_a_copy_replaced_or_deleted() {
+    let one = faulty();
+    let db = Db::on(&one.uri());
+    before(&db);
+    let folder = tempfile::tempdir().unwrap();
+    let audit = folder.path().join("audit.ndjson");
+    let running = follow(&db, &["--audit", audit.to_str().unwrap()]);
+    let later = at(1800);
+    set(&db, "sessions", "renewed", doc! { "expires": later });
+    is_there(&db, "renewed", "ann", later);
+    delete(&db, "sessions", "deleted");
+    db.await_gone("copies", "deleted");
+    running.end();
+    let text = std::fs::read_to_string(&audit).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let lines: Vec<_> = lines.filter(|line| line["event"] == "batch").collect();
+    let done: u64 = lines.iter().map(|line| line["done"].as_u64().unwrap()).sum();
+    assert_eq!(done, 8, "{text}");
+    let names_ann = |line: &&serde_json::Value| line["sessions"][0]["user"] == "ann";
+    assert_eq!(lines.iter().filter(names_ann).count(), 2, "{text}");
+    db.sessionctl(&["audit", audit.to_str().unwrap()]).exits(0);
+}
+
 #[test]
 fn a_copy_that_ends_within_a_pass_reports_that_it_was_stopped() {
     let db = Db::new();

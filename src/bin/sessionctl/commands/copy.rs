@@ -12,7 +12,7 @@ use sessionctl::{Error, Query, Selection, State, Store};
 use super::apply::{ArchiveArgs, ThrottleArgs};
 use super::control::Control;
 use crate::args::SelectionArgs;
-use crate::audit::{Audit, AuditArgs, Intent, run_id};
+use crate::audit::{Audit, AuditArgs, Began, Intent, run_id};
 use crate::console::confirm::{Confirmed, Question, Yes, ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::Cell;
@@ -143,7 +143,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let archive = args.archive.open(context, archive).doing(&prepared.action);
     let outcome = match archive {
         Ok(archive) => {
-            let means = (&control, &confirmed);
+            let means = (&control, &confirmed, &began);
             write(context, args, &mut prepared, &target, archive, means).await
         }
         Err(failure) => Err(failure),
@@ -164,14 +164,16 @@ async fn write(
     prepared: &mut Prepared,
     target: &Store,
     archive: Option<Archive>,
-    means: (&Control, &Confirmed),
+    means: (&Control, &Confirmed, &Began),
 ) -> Result<Exit, Failure> {
+    let names_users = args.audit.audit.is_some();
     let Prepared { source, copy, action, report, end, .. } = prepared;
     let lifetime = context.global.lifetime;
     make_indexes(context, source, target, lifetime).await.doing(action)?;
     let cancel = context.signals.asked.clone();
     if args.follow {
         let following = source.copy_following(target, copy.clone(), cancel).await.doing(action)?;
+        let following = following.reporting(names_users);
         let following = match archive {
             Some(archive) => following.archive_to(archive),
             None => following,
@@ -179,6 +181,7 @@ async fn write(
         return follow::run(context, following, report, action, means).await;
     }
     let copying = source.copy_to(target, copy.clone(), cancel).await.doing(action)?;
+    let copying = copying.reporting(names_users);
     let copying = match archive {
         Some(archive) => copying.archive_to(archive),
         None => copying,
@@ -341,7 +344,7 @@ async fn check(context: &Context, prepared: Prepared, control: &Control) -> Resu
     let is_of_all = copy.selection.is_of_all();
     let copying = source.copy_to(&target, copy, context.signals.asked.clone());
     let copying = copying.await.doing(&action)?;
-    let outcome = go_through(context, copying, &mut report, &action, control).await;
+    let outcome = go_through(context, copying, &mut report, &action, (control, None)).await;
     let mut extra = None;
     if matches!(outcome, Ok(Exit::Done)) && is_of_all {
         let there = match target.count(target.layouts().membership()).await {
@@ -372,7 +375,7 @@ async fn dry_run(
     let sample = preview::sample(context, &source, &target, &copy).await.doing(&action)?;
     let asked = context.signals.asked.clone();
     let copying = source.copy_to(&target, copy, asked).await.doing(&action)?;
-    let outcome = go_through(context, copying, &mut report, &action, control).await;
+    let outcome = go_through(context, copying, &mut report, &action, (control, None)).await;
     report.is_dry = true;
     let outcome = outcome.and_then(|exit| if matches!(exit, Exit::Done) { end } else { Ok(exit) });
     preview::print(context, &report, sample, outcome)
@@ -383,7 +386,7 @@ async fn carry_out(
     copying: Copying,
     report: &mut Report,
     action: &str,
-    (control, _): (&Control, &Confirmed),
+    (control, _, began): (&Control, &Confirmed, &Began),
 ) -> Result<Exit, Failure> {
-    go_through(context, copying, report, action, control).await
+    go_through(context, copying, report, action, (control, Some(began))).await
 }

@@ -113,9 +113,11 @@ impl Following {
 
     fn landed(&mut self, written: Option<Written>) -> Result<Copied> {
         let lost = || Error::Unsupported("a batch was lost".into());
-        let Some(written) = written else { return Err(lost()) };
-        let Written { copied, replaced, removed, unchanged, kept, ended, exact, took, error } =
-            written;
+        let Some(mut written) = written else { return Err(lost()) };
+        self.changes.add(written.take_changes());
+        let Written {
+            copied, replaced, removed, unchanged, kept, ended, exact, took, error, ..
+        } = written;
         let done = copied + replaced + unchanged + kept + ended;
         self.gate.end(done, done, took);
         self.exact &= exact;

@@ -6,6 +6,7 @@ use sessionctl::copy::{Copying, Step};
 use sessionctl::purge::Cause;
 
 use super::report::Report;
+use crate::audit::Began;
 use crate::commands::apply::{pause, remark_pace};
 use crate::commands::control::Control;
 use crate::console::failure::{Doing as _, Exit, Failure};
@@ -19,7 +20,7 @@ pub async fn go_through(
     copying: Copying,
     report: &mut Report,
     action: &str,
-    control: &Control,
+    (control, began): (&Control, Option<&Began>),
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
     let progress = Progress::new("sessions examined", report.matched, context.global.quiet);
@@ -27,7 +28,15 @@ pub async fn go_through(
     let mut copying = copying.controlled_by(control.pace());
     let mut paused = None;
     let outcome = loop {
-        match copying.next().await {
+        let step = copying.next().await;
+        if let Some(began) = began {
+            let changes = copying.take_changes();
+            // What cannot be written down is not continued.
+            if let Err(failure) = began.copied(report.batches + 1, changes, copying.is_exact()) {
+                break Err(failure);
+            }
+        }
+        match step {
             Ok(None) => break Ok(()),
             Ok(Some(Step::Batch(batch))) => {
                 paused = None;
@@ -41,7 +50,7 @@ pub async fn go_through(
                     progress.aside(|| say("note", pause(cause)));
                 }
             }
-            Err(error) => break Err(error),
+            Err(error) => break Err(error).doing(action),
         }
     };
     drop(beside);
@@ -58,9 +67,9 @@ pub async fn go_through(
     let left = |report: &Report| {
         report.matched.map(|matched| matched.saturating_sub(report.copied.done()))
     };
-    if let Err(error) = outcome {
+    if let Err(failure) = outcome {
         (report.stopped, report.left) = (Some("error"), left(report));
-        return Err(error).doing(action);
+        return Err(failure);
     }
     match context.signals.stopped() {
         Some((why, exit)) if !copying.is_finished() => {

@@ -8,6 +8,7 @@ use sessionctl::purge::Cause;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::report::Report;
+use crate::audit::Began;
 use crate::commands::apply::pause;
 use crate::commands::control::Control;
 use crate::console::confirm::Confirmed;
@@ -30,7 +31,7 @@ pub async fn run(
     following: Following,
     report: &mut Report,
     action: &str,
-    (control, _): (&Control, &Confirmed),
+    (control, _, began): (&Control, &Confirmed, &Began),
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
     context.note("note", begins(&following.means(), report));
@@ -42,18 +43,19 @@ pub async fn run(
         passes: 0,
         is_current: false,
         is_away: false,
+        began,
         paused: None,
         quiet: context.global.quiet,
     };
-    let outcome = follower.run(report).await;
+    let outcome = follower.run(report, action).await;
     drop(beside);
     follower.progress.finish();
     report.took += started.elapsed();
     report.copied = follower.following.total();
     report.exact = Some(follower.following.is_exact());
-    if let Err(error) = outcome {
+    if let Err(failure) = outcome {
         report.stopped = Some("error");
-        return Err(error).doing(action);
+        return Err(failure);
     }
     let usual = context.signals.received().is_none_or(|signal| [SIGINT, SIGTERM].contains(&signal));
     if usual && follower.is_current {
@@ -69,20 +71,26 @@ pub async fn run(
     Ok(context.signals.exit())
 }
 
-struct Follower {
+struct Follower<'a> {
     following: Following,
     progress: Progress,
     passes: u64,
     /// Whether the target has everything that was noticed at the source.
     is_current: bool,
     is_away: bool,
+    began: &'a Began,
     paused: Option<std::mem::Discriminant<Cause>>,
     quiet: bool,
 }
 
-impl Follower {
-    async fn run(&mut self, report: &mut Report) -> sessionctl::Result<()> {
-        while let Some(event) = self.following.next().await? {
+impl Follower<'_> {
+    async fn run(&mut self, report: &mut Report, action: &str) -> Result<(), Failure> {
+        loop {
+            let event = self.following.next().await;
+            // Also what was written before it failed.
+            let (changes, exact) = (self.following.take_changes(), self.following.is_exact());
+            self.began.copied(report.batches + 1, changes, exact)?;
+            let Some(event) = event.doing(action)? else { return Ok(()) };
             match &event {
                 Event::Passed => self.is_current = true,
                 Event::Begins | Event::Away { .. } | Event::Resumed | Event::Lost { .. } => {
@@ -128,7 +136,6 @@ impl Follower {
                 _ => {}
             }
         }
-        Ok(())
     }
 
     /// Everything was compared: from now on only changes are copied.
