@@ -275,13 +275,14 @@ impl Copying {
             return Some(Step::Paused(cause));
         }
         let (cancel, began) = (self.cancel.clone(), Instant::now());
+        let beside = !self.flights.is_empty();
         let sleep = self.gate.sleep(wait);
         let landed = tokio::select! {
             written = self.flights.next(), if !self.flights.is_empty() => written,
             () = sleep => None,
             () = cancel.cancelled() => None,
         };
-        self.gate.throttled.add(cause, began.elapsed());
+        self.gate.waited(cause, began.elapsed(), beside);
         Some(Step::Batch(self.landed(landed?.ok())))
     }
 

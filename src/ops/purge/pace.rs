@@ -22,7 +22,7 @@ pub use control::PaceControl;
 pub use probe::Latency;
 use probe::Probe;
 pub(in crate::ops) use steer::Load;
-use steered::Steered;
+use steered::{Steered, full_speed};
 pub(super) use throttle::Overload;
 use throttle::Throttle;
 pub use values::{Cause, MaxLatency, Pace, Throttled};
@@ -172,9 +172,8 @@ impl Gate {
     /// What reads of other clients took, if that was measured.
     pub(in crate::ops) fn latency(&self) -> Option<Latency> {
         let Steered { probe, busy, passed, .. } = &self.steered;
-        let all = *passed + self.throttled.latency;
-        let full_speed = all.as_secs_f64() / busy.as_secs_f64().max(1e-6);
-        probe.as_ref().map(|probe| probe.latency(full_speed.max(1.0)))
+        let full_speed = full_speed(*passed, *busy, self.throttled);
+        probe.as_ref().map(|probe| probe.latency(full_speed))
     }
 
     /// Waits until the next batch may begin, or until the token is cancelled.
@@ -184,10 +183,19 @@ impl Gate {
             && let Some((wait, cause)) = self.delay().await?
         {
             let began = Instant::now();
+            let beside = self.steered.in_flight > 0;
             cancel.run_until_cancelled(self.sleep(wait)).await;
-            self.throttled.add(cause, began.elapsed());
+            self.waited(cause, began.elapsed(), beside);
         }
         Ok(())
+    }
+
+    /// Records a wait, and whether it was `beside` a batch in flight.
+    pub(in crate::ops) fn waited(&mut self, cause: Cause, time: Duration, beside: bool) {
+        // That batch is the work of the time: the wait for the sake of others cost nothing.
+        if !(beside && cause == Cause::Latency) {
+            self.throttled.add(cause, time);
+        }
     }
 
     /// Whether to report the wait now: at once if the server has to catch up, and then every

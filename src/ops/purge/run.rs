@@ -326,7 +326,7 @@ impl Purging {
         if self.gate.is_worth_telling(cause) {
             return Some(Step::Paused(cause));
         }
-        let began = Instant::now();
+        let (began, beside) = (Instant::now(), !self.flights.is_empty());
         let cancel = self.cancel.clone();
         let sleep = self.gate.sleep(wait);
         let landed = tokio::select! {
@@ -334,7 +334,7 @@ impl Purging {
             () = sleep => None,
             () = cancel.cancelled() => None,
         };
-        self.gate.throttled.add(cause, began.elapsed());
+        self.gate.waited(cause, began.elapsed(), beside);
         self.landed(landed?).await.map(Step::Batch)
     }
 }

@@ -85,3 +85,38 @@ impl Steered {
         self.busy += passed.mul_f64(self.load.effort(self.most));
     }
 }
+
+/// How many times as fast full speed might have been: without the steering, but with every other wait.
+/// `busy` is how long the work would have taken then, of the time that `passed` without waits. A pause
+/// counts for neither.
+pub(super) fn full_speed(passed: Duration, busy: Duration, throttled: Throttled) -> f64 {
+    let saved = throttled.latency + passed.saturating_sub(busy);
+    let all = (passed + throttled.total()).saturating_sub(throttled.paused);
+    let rest = all.saturating_sub(saved).as_secs_f64();
+    if rest > 0.0 { (all.as_secs_f64() / rest).max(1.0) } else { 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_speed_is_compared_with_what_a_limit_on_the_rate_allows_anyway() {
+        let seconds = Duration::from_secs;
+        let speed = |passed, busy, rate, latency| {
+            let throttled = Throttled {
+                rate: seconds(rate),
+                latency: seconds(latency),
+                paused: seconds(1000),
+                ..Throttled::default()
+            };
+            full_speed(seconds(passed), seconds(busy), throttled)
+        };
+        // Without a limit: small batches and waits for others took four times as long.
+        assert_eq!(speed(20, 10, 0, 20), 4.0);
+        // With one, most of the time is the limit's.
+        assert_eq!(speed(20, 10, 80, 0), 100.0 / 90.0);
+        assert_eq!(speed(10, 10, 90, 0), 1.0);
+        assert_eq!(speed(0, 0, 0, 0), 1.0);
+    }
+}
