@@ -198,6 +198,20 @@ fn the_variable_and_wrong_values_of_the_option() {
 }
 
 #[test]
+fn a_latency_that_reads_exceed_anyway_is_a_warning_and_the_purge_goes_on() {
+    for more in [&["purge", "--expired"][..], &["sweep", "--once", "--no-lease"]] {
+        let db = Db::new();
+        insert(&db, RATE, -60);
+        let data = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 20 };
+        let _slow = db.fail_commands("alwaysOn", data);
+        let run = db.sessionctl(&[more, &["--rate", "2000", "--max-latency", "5ms"]].concat());
+        let run = run.exits(0).says("out of reach");
+        assert_eq!(run.stderr.matches("out of reach").count(), 1, "{run:?}");
+        assert_eq!(db.count("sessions", doc! {}), 0);
+    }
+}
+
+#[test]
 fn a_verbose_report_shows_what_reads_took() {
     let db = Db::new();
     insert(&db, RATE, -60);

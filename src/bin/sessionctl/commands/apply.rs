@@ -31,7 +31,7 @@ pub use batches::Means;
 pub use hold::HoldArgs;
 pub use job::{Applied, Job};
 pub use report::{HEADER, Report, Verb, remark_pace, stopped};
-pub use throttle::{GentleArgs, ThrottleArgs, factor, max_latency, pause};
+pub use throttle::{GentleArgs, ThrottleArgs, factor, max_latency, out_of_reach, pause};
 pub use verify::VerifyArgs;
 
 /// The options of commands that write many sessions.

@@ -11,7 +11,7 @@ use sessionctl::purge::Pace;
 use sessionctl::restore::{BATCH_SIZE, Restored};
 use sessionctl::{Connection, Error, Layouts};
 
-use super::apply::{GentleArgs, remark_pace};
+use super::apply::{GentleArgs, out_of_reach, remark_pace};
 use crate::args::SelectionArgs;
 use crate::audit::{Audit, AuditArgs, Began, Intent, run_id};
 use crate::commands::control::{Control, ControlArgs};
@@ -425,7 +425,9 @@ async fn restore(
     drop(beside);
     progress.finish();
     report.took = started.elapsed();
-    remark_pace(context, restoring.latency().as_ref(), restoring.throttled(), report.took);
+    let latency = restoring.latency();
+    out_of_reach(latency.as_ref()).iter().for_each(|text| context.note("warning", text));
+    remark_pace(context, latency.as_ref(), restoring.throttled(), report.took);
     let total = restoring.total();
     report.counts = Some(total);
     let left = planned.saturating_sub(total.settled());

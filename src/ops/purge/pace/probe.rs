@@ -45,11 +45,21 @@ pub struct Latency {
     pub baseline: Option<Duration>,
     /// How long a read may take, as it was last.
     pub goal: Option<Duration>,
+    /// How long it was to take at most, with [`MaxLatency::Within`].
+    pub asked: Option<Duration>,
     /// The median of the reads beside the work, and what 99 of 100 did not exceed; `None` if there were
     /// none.
     pub during: Option<(Duration, Duration)>,
     /// How many times as fast full speed might have been.
     pub full_speed: f64,
+}
+
+impl Latency {
+    /// What was asked for and what reads took anyway, if that is more: then nothing that is written at
+    /// a time is small enough, and the goal is a little more than what they took.
+    pub fn out_of_reach(&self) -> Option<(Duration, Duration)> {
+        self.asked.zip(self.baseline).filter(|(asked, baseline)| asked < baseline)
+    }
 }
 
 /// Measures until it is dropped.
@@ -154,6 +164,7 @@ impl Probe {
         Latency {
             baseline: state.steering.baseline(),
             goal: state.steering.goal(),
+            asked: state.steering.asked(),
             during: (during.total() > 0).then(|| (during.quantile(0.5), during.quantile(0.99))),
             full_speed,
         }

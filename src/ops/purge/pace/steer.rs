@@ -34,6 +34,8 @@ const ACCELERATION: f64 = 0.04;
 const WARM: f64 = 0.7;
 /// If the median falls below this share of what the last cut lets expect, the server has recovered.
 const RECOVERED: f64 = 0.6;
+/// The least goal, as a multiple of the baseline.
+const FLOOR: f64 = 1.1;
 /// The lowest level.
 const LOWEST: f64 = 0.0005;
 /// The smallest batch: below it rests begin.
@@ -112,7 +114,19 @@ impl Steering {
 
     /// Whether the goal depends on the baseline.
     pub(super) fn follows(&self) -> bool {
-        self.max == MaxLatency::Auto
+        match self.max {
+            MaxLatency::Off => false,
+            MaxLatency::Auto => true,
+            MaxLatency::Within(asked) => self.goal() != Some(asked),
+        }
+    }
+
+    /// How long a read may take as it was asked for, unless that follows from the baseline.
+    pub(super) fn asked(&self) -> Option<Duration> {
+        match self.max {
+            MaxLatency::Within(asked) => Some(asked),
+            MaxLatency::Off | MaxLatency::Auto => None,
+        }
     }
 
     /// Nine of ten reads are as fast as this while nothing is written.
@@ -124,7 +138,10 @@ impl Steering {
     pub(super) fn goal(&self) -> Option<Duration> {
         match self.max {
             MaxLatency::Off => None,
-            MaxLatency::Within(goal) => Some(goal),
+            // A goal below what reads take anyway would pin the level at the lowest for nothing.
+            MaxLatency::Within(goal) => {
+                Some(self.baseline().map_or(goal, |usual| goal.max(usual.mul_f64(FLOOR))))
+            }
             MaxLatency::Auto => {
                 self.baseline().map(|usual| usual.mul_f64(1.5).max(usual + millis(2)))
             }
@@ -181,9 +198,12 @@ impl Steering {
         }
     }
 
-    /// The server shows another sign of having too much to do.
+    /// The server shows another sign of having too much to do. That may be the usual state of the site,
+    /// such as a full cache, whatever the purge does: below a low level only slow reads count.
     pub(super) fn strained(&mut self, now: Duration) {
-        self.cut(now, CUTS[1]);
+        if self.level > LOW {
+            self.cut(now, CUTS[1].max(LOW / self.level));
+        }
     }
 
     fn cut(&mut self, now: Duration, factor: f64) {

@@ -10,7 +10,7 @@ use sessionctl::{Key, Store};
 use tokio_util::sync::CancellationToken;
 
 use super::report::Report;
-use super::throttle::pause;
+use super::throttle::{out_of_reach, pause};
 use crate::audit::{Audit, Began};
 use crate::commands::control::Control;
 use crate::console::confirm::Confirmed;
@@ -111,6 +111,7 @@ impl Batches<'_> {
         // A hold and `--verify` come to the same sessions again: each is counted once.
         let refused_before = std::mem::take(&mut report.refused);
         let (mut warned, mut paused, mut reordered) = (None, None, false);
+        let mut out_of_reach_said = false;
         let outcome = loop {
             match purging.next().await {
                 Ok(None) => break Ok(()),
@@ -137,6 +138,10 @@ impl Batches<'_> {
                     }
                 }
                 Err(error) => break Err(error),
+            }
+            if !out_of_reach_said && let Some(text) = out_of_reach(purging.latency().as_ref()) {
+                out_of_reach_said = true;
+                note("warning", &text);
             }
             if purging.prefers_stored() && !std::mem::replace(&mut reordered, true) {
                 note("note", STORED);

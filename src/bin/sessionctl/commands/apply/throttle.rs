@@ -158,6 +158,16 @@ pub fn felt(latency: Option<&Latency>, took: Duration, verbose: bool) -> Option<
     }
 }
 
+/// The warning if reads take longer than asked for, whatever is written.
+pub fn out_of_reach(latency: Option<&Latency>) -> Option<String> {
+    let (asked, usual) = latency?.out_of_reach()?;
+    let (asked, usual) = (fine(asked), fine(usual));
+    Some(format!(
+        "the limit of {asked} on reads of other clients is out of reach: \
+         1 of 10 takes more than {usual} even while nothing is written"
+    ))
+}
+
 /// How long a command waited, by cause.
 pub fn waited(throttled: Throttled) -> Option<String> {
     let Throttled { rate, rest, lag, overload, latency, paused } = throttled;

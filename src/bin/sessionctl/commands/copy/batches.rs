@@ -7,7 +7,7 @@ use sessionctl::purge::Cause;
 
 use super::report::Report;
 use crate::audit::Began;
-use crate::commands::apply::{pause, remark_pace};
+use crate::commands::apply::{out_of_reach, pause, remark_pace};
 use crate::commands::control::Control;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::progress::Progress;
@@ -56,7 +56,9 @@ pub async fn go_through(
     drop(beside);
     progress.finish();
     report.took += started.elapsed();
-    remark_pace(context, copying.latency().as_ref(), copying.throttled(), report.took);
+    let latency = copying.latency();
+    out_of_reach(latency.as_ref()).iter().for_each(|text| context.note("warning", text));
+    remark_pace(context, latency.as_ref(), copying.throttled(), report.took);
     report.copied = copying.total();
     report.exact = Some(copying.is_exact());
     if report.copied.undecided > 0 {

@@ -12,7 +12,7 @@ use sessionctl::sweep::{Event, Pass};
 use super::args::Args;
 use super::report::{Stops, report};
 use crate::args::Format;
-use crate::commands::apply::{HEADER, Report};
+use crate::commands::apply::{HEADER, Report, out_of_reach};
 use crate::console::failure::Failure;
 use crate::console::output::{Row, Rows};
 use crate::console::progress::Progress;
@@ -42,6 +42,8 @@ struct Logged {
     last: Option<String>,
     walks: bool,
     overran: bool,
+    /// Whether reads take longer than they should whatever is written.
+    out_of_reach: bool,
     /// Whether it was logged that the clocks of the cluster differ.
     clocks_differ: bool,
     /// Whether it was logged that this sweeper does the work.
@@ -249,6 +251,11 @@ impl Logged {
             );
         }
         self.walks = pass.walked;
+        let unreachable = out_of_reach(pass.latency.as_deref());
+        if let Some(text) = unreachable.as_ref().filter(|_| !self.out_of_reach) {
+            warn(namespace, &format!("{namespace}: {text}"));
+        }
+        self.out_of_reach = unreachable.is_some();
         let overran = pass.took > self.interval && !once;
         if overran && !self.overran {
             let (took, interval) = (pass.took.as_secs_f64(), self.interval.as_secs_f64());

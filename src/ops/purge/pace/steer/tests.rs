@@ -213,3 +213,30 @@ fn the_effort_counts_batches_that_are_too_small_and_too_few() {
     assert!((0.7..0.8).contains(&effort(1, 5000)));
     assert!((0.6..0.7).contains(&effort(1, 500)), "{}", effort(1, 500));
 }
+
+#[test]
+fn signs_of_the_server_alone_do_not_hold_a_purge_up_for_good() {
+    let mut steering = Steering::new(MaxLatency::Auto, 1.0);
+    for second in 1..1000 {
+        steering.strained(seconds(second));
+    }
+    assert_eq!(steering.level, LOW);
+    steering.quiet(vec![millis(1); 20]);
+    steering.probe(seconds(2000), millis(500));
+    assert!(steering.level < LOW);
+}
+
+#[test]
+fn a_goal_below_what_reads_take_anyway_is_a_little_more_than_that() {
+    let mut run = Run::new(MaxLatency::Within(Duration::from_micros(100)));
+    let usual = run.steering.baseline().unwrap();
+    assert_eq!(run.steering.goal(), Some(usual.mul_f64(FLOOR)));
+    assert!(run.steering.follows());
+    // A server that is not disturbed is used.
+    run.server.load = 0.0;
+    run.go(seconds(20));
+    let (levels, _) = run.go(seconds(10));
+    assert!(mean(&levels) > 0.5, "{}", mean(&levels));
+    run.steering.set(MaxLatency::Within(millis(5)));
+    assert!(run.steering.goal() == Some(millis(5)) && !run.steering.follows());
+}
