@@ -54,6 +54,20 @@ fn check_config_names_the_file_the_line_and_the_key_of_a_fault() {
     let gone = "[collections.\"a.s\"]\narchive = \"/nowhere/%Y.bson\"\n";
     std::fs::write(&path, gone).unwrap();
     file().run().exits(1).fails_in_one_sentence().says("/nowhere is not a folder");
+    // A folder that depends on the date need not exist today, but the rest of it does.
+    let dated =
+        |folder: &str| format!("[collections.\"a.s\"]\narchive = \"{folder}/%Y/%m.bson\"\n");
+    std::fs::write(&path, dated(std::env::temp_dir().to_str().unwrap())).unwrap();
+    file().run().exits(0);
+    std::fs::write(&path, dated("/nowhere")).unwrap();
+    file().run().exits(1).fails_in_one_sentence().says("/nowhere is not a folder");
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap();
+    for (option, why) in [("--control", "it is not a regular file"), ("--audit", "it is a folder")]
+    {
+        let run = check(&["-c", "web", option, folder]).run();
+        run.exits(1).fails_in_one_sentence().says(why);
+    }
     check(&["--config", "/nowhere.toml"]).run().exits(2).says("/nowhere.toml");
     check(&["--idle", "30d"]).run().exits(3).says("--yes");
     let uri = check(&[]).env("SESSIONCTL_URI", "mongodb://here:port").run();

@@ -58,9 +58,17 @@ impl ControlArgs {
         Ok(control)
     }
 
+    /// Checks that the file can be read once it exists.
+    ///
+    /// # Errors
+    /// If it could never be read.
+    pub fn check(&self) -> Result<(), Failure> {
+        self.control.as_deref().map_or(Ok(()), check)
+    }
+
     fn follow(&self, control: &Control) -> Result<(), Failure> {
+        self.check()?;
         if let Some(path) = &self.control {
-            check(path)?;
             control.follow(path);
         }
         Ok(())

@@ -196,6 +196,10 @@ impl Args {
         }
     }
 
+    pub fn check_control(&self) -> Result<(), Failure> {
+        self.throttle.control.check()
+    }
+
     pub fn control(&self, context: &Context) -> Result<Control, Failure> {
         self.throttle.control.open_for_several(&context.signals, context.global.quiet)
     }

@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use sessionctl::Connection;
+use sessionctl::error::reason;
 
 use super::args::Args;
 use super::config::{self, Plan};
@@ -26,7 +28,9 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     }
     if let Some(audit) = &args.audit.audit {
         check_folder("the audit file", audit)?;
+        check_writable("the audit file", audit)?;
     }
+    args.check_control()?;
     if let Some(metrics) = &args.service.metrics_file {
         check_folder("the metrics file", metrics)?;
         TextFile::new(metrics.clone())?;
@@ -39,13 +43,30 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 /// The file itself may not exist yet, but its folder must.
 fn check_folder(what: &str, file: &Path) -> Result<(), Failure> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
-    if folder.is_dir() {
+    let mut folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
+    // A folder that depends on the date need not exist today.
+    while folder.to_string_lossy().contains('%') && folder.pop() {}
+    if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
     }
     let (file, folder) = (file.display(), folder.display());
     let sentence = format!("could not use {what} {file}: {folder} is not a folder");
     Err(Failure::new(Exit::Failed, sentence).hint("create the folder, or choose another one"))
+}
+
+/// A file that exists must be writable, else its folder.
+fn check_writable(what: &str, file: &Path) -> Result<(), Failure> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let written = if file.exists() { file } else { folder.unwrap_or(Path::new(".")) };
+    let why = match access(written, Access::WRITE_OK) {
+        Ok(()) if !file.is_dir() => return Ok(()),
+        Ok(()) => "it is a folder".to_owned(),
+        Err(error) => reason(&error.into()),
+    };
+    let (file, written) = (file.display(), written.display());
+    let sentence = format!("could not use {what} {file}: {written}: {why}");
+    Err(Failure::new(Exit::Failed, sentence)
+        .hint("the user of the sweeper must be able to write it"))
 }
 
 fn print(context: &Context, plans: &[Plan], database: &str) -> Result<(), Failure> {
