@@ -128,10 +128,12 @@ fn a_sweep_that_is_stopped_while_the_backlog_is_counted_does_not_wait_for_the_co
     let db = Db::new();
     expired(&db, "one");
     let data =
-        doc! { "failCommands": ["aggregate"], "blockConnection": true, "blockTimeMS": 60_000 };
+        doc! { "failCommands": ["aggregate"], "blockConnection": true, "blockTimeMS": 10_000 };
     let slow = db.fail_commands("alwaysOn", data);
     let address = crate::watch::address();
-    let arguments = [&EVERY_SECOND[..], &["--metrics", &address]].concat();
+    // A layout that is named is not detected, which would need an aggregation, too.
+    let more = ["--metrics", &address, "--layout", "connect-mongo-json"];
+    let arguments = [&EVERY_SECOND[..], &more].concat();
     let mut sweep = db.command(&arguments).start();
     slow.wait(1);
     sweep.signal("TERM");
