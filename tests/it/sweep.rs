@@ -1,9 +1,11 @@
 //! `sessionctl sweep`: the daemon.
 
+use std::sync::Barrier;
 use std::time::Duration;
 
 use bson::doc;
 use sessionctl::mongod::Options;
+use sessionctl::sweep::{Control, Event, Sweep, Target};
 
 use crate::support::{Db, Program, Running, at, connect_mongo, own_server, session};
 
@@ -127,17 +129,37 @@ fn a_sweep_that_is_stopped_during_a_pass_finishes_the_batch() {
 fn a_sweep_that_is_stopped_while_the_backlog_is_counted_does_not_wait_for_the_count() {
     let db = Db::new();
     expired(&db, "one");
+    let store = db.store("connect-mongo-json");
+    let target = Target::of(&store);
+    let (sweep, control) = (Sweep { measure: true, ..Sweep::default() }, Control::default());
     let data =
         doc! { "failCommands": ["aggregate"], "blockConnection": true, "blockTimeMS": 10_000 };
-    let slow = db.fail_commands("alwaysOn", data);
-    let address = crate::watch::address();
-    // A layout that is named is not detected, which would need an aggregation, too.
-    let more = ["--metrics", &address, "--layout", "connect-mongo-json"];
-    let arguments = [&EVERY_SECOND[..], &more].concat();
-    let mut sweep = db.command(&arguments).start();
-    slow.wait(1);
-    sweep.signal("TERM");
-    sweep.wait().exits(0).soon();
+    // Between the server's first answer and the count.
+    let (answered, count) = (Barrier::new(2), Barrier::new(2));
+    let begun = std::thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            let mut begun = false;
+            let on_event = |event| match event {
+                Event::Answered(_) => {
+                    answered.wait();
+                    count.wait();
+                }
+                Event::Begins { .. } => begun = true,
+                _ => {}
+            };
+            db.runtime.block_on(sweep.run(&target, &control, on_event)).unwrap();
+            begun
+        });
+        answered.wait();
+        let slow = db.fail_commands("alwaysOn", data);
+        count.wait();
+        slow.wait(1);
+        control.cancel.cancel();
+        run.join().unwrap()
+    });
+    // Whoever waits for the count begins the pass after it.
+    assert!(!begun);
+    assert_eq!(db.count("sessions", doc! {}), 1);
 }
 
 /// A pass that was stopped so has this under `stopped` in the audit file.
