@@ -279,11 +279,12 @@ fn the_audit_file_says_what_was_copied_from_where() {
     copy(&db, &["--audit", audit.to_str().unwrap()]);
     let text = std::fs::read_to_string(&audit).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((lines.len(), &lines[0]["command"]), (2, &json!("copy")));
+    assert_eq!((lines.len(), &lines[0]["command"]), (3, &json!("copy")));
     assert_eq!(lines[0]["namespace"], format!("{}.copies", db.name));
     let from = format!("{}.sessions", db.name);
     assert_eq!(lines[0]["selection"]["from"]["namespace"], from);
-    assert_eq!(lines[1]["result"]["copied"], 1);
+    assert_eq!((&lines[1]["event"], &lines[1]["done"]), (&json!("batch"), &json!(1)));
+    assert_eq!(lines[2]["result"]["copied"], 1);
     db.sessionctl(&["audit", audit.to_str().unwrap()]).exits(0);
 }
 
