@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod follow;
 pub mod index;
 mod insert;
+mod lease;
 pub mod purge;
 pub mod restore;
 mod rights;

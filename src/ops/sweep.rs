@@ -8,18 +8,16 @@
 
 mod archive_rotation;
 mod event;
-mod lease;
-mod lease_task;
 mod measure;
 mod pass;
 mod run;
 mod schedule;
 mod settings;
 
+pub use crate::ops::lease::{LEASES, Terms};
 pub use crate::server::backoff::may_pass;
 pub use archive_rotation::archive_path;
 pub use event::{Backlog, Event, Pass};
-pub use lease::{LEASES, Terms};
 pub use measure::MOST_COUNTED;
 pub use run::ClearInterval;
 pub use settings::{Control, Sweep, Target};

@@ -24,6 +24,9 @@ use crate::server::reply::documents;
 use crate::store::{Batches, Identity, Store};
 
 mod changes;
+mod turn;
+
+use turn::Turn;
 
 /// Sessions that are read at once, and the most bytes of them that are written at once, unless a single one
 /// is larger.
@@ -43,6 +46,12 @@ pub enum Event {
     Begins,
     /// Everything was compared.
     Passed,
+    /// Another copy follows this source into this target, or was killed a moment ago. It is waited for
+    /// some seconds.
+    Taken {
+        /// What it is.
+        by: String,
+    },
     /// Nothing happened for a second.
     Idle,
     /// Passes have become slower.
@@ -71,6 +80,7 @@ pub struct Following {
     copy: Copy,
     writer: Writer,
     ledger: Ledger,
+    turn: Turn,
     watch: Watch,
     gate: Gate,
     /// The collections of the source and the target when it began.
@@ -97,7 +107,8 @@ enum Stage {
 impl Store {
     /// Begins to copy sessions into `target` and to keep them up to date. The change stream is opened
     /// first, and then everything is copied, so that no change is missed. What was copied is recorded in
-    /// a collection beside the target.
+    /// a collection beside the target. It has a lease, too, because only one copy at a time may follow a
+    /// source into a target.
     ///
     /// # Errors
     /// As for [`Store::copy_to`] and [`Store::follow`].
@@ -117,11 +128,13 @@ impl Store {
         let watch = Watch::of_keys(source.clone(), cancel.clone()).await?;
         let control = PaceControl::new(copy.pace);
         let gate = Gate::new((target.connection().clone(), target.name()), control, cancel.clone());
+        let turn = Turn::begin(target, &ledger, cancel.clone());
         Ok(Following {
             source,
             copy,
             writer,
             ledger,
+            turn,
             watch,
             gate,
             identities,
@@ -204,10 +217,27 @@ impl Following {
     /// # Errors
     /// An error that cannot go away by itself, at either side.
     pub async fn next(&mut self) -> Result<Option<Event>> {
+        let next = self.next_in_turn().await;
+        if matches!(next, Ok(None) | Err(_)) {
+            self.turn.end().await;
+        }
+        next
+    }
+
+    async fn next_in_turn(&mut self) -> Result<Option<Event>> {
+        if !self.turn.is_ours() && !self.cancel.is_cancelled() {
+            // Another copy may have written meanwhile, so everything is compared once it is ours.
+            self.leave_pass().await;
+            self.watch.repeat();
+            let waiting = self.turn.next(&self.cancel).await?;
+            if waiting.is_some() {
+                return Ok(waiting);
+            }
+        }
         match self.advance().await {
             Ok(event) => Ok(event),
             Err(error) => {
-                self.leave_pass();
+                self.leave_pass().await;
                 let (error, pause) = self.watch.failed(error)?;
                 Ok(Some(Event::Away { error, pause }))
             }
@@ -227,7 +257,7 @@ impl Following {
                 Some(Step::Paused(cause)) => Ok(Some(Event::Paused(cause))),
                 None if self.cancel.is_cancelled() => Ok(None),
                 None => {
-                    self.leave_pass();
+                    self.leave_pass().await;
                     self.stage = Stage::Comparing(Box::new(self.ledger.scan().await?));
                     Ok(Some(Event::Batch(Copied::default())))
                 }
@@ -276,9 +306,12 @@ impl Following {
         Ok(())
     }
 
-    /// Counts what the pass did, whether it ended or failed.
-    fn leave_pass(&mut self) {
+    /// Counts what the pass did, whether it ended or failed. Its batches in flight are finished before
+    /// anything else is written: two that write the same session would each take the other for the
+    /// application.
+    async fn leave_pass(&mut self) {
         if let Stage::Copying(mut copying) = std::mem::replace(&mut self.stage, Stage::Watching) {
+            copying.finish_flights().await;
             self.changes.add(copying.take_changes());
             self.total.add(&copying.total());
             self.exact &= copying.is_exact();

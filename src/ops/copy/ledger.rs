@@ -22,6 +22,8 @@ use crate::store::{Batches, Identity, Store, joined};
 
 /// The name of its collection begins with this.
 pub const LEDGERS: &str = "sessionctl_copies_";
+/// The `_id` of the lease on following among the entries.
+pub(super) const LEASE: &str = "sessionctl lease";
 /// An entry is kept for this long after the copied session expired.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Entries per batch when all are read.
@@ -213,7 +215,7 @@ impl Ledger {
 
     /// The `_id`s of all entries.
     pub(super) async fn scan(&self) -> Result<Batches> {
-        self.store.read_ids(Document::new(), &[], BATCH).await
+        self.store.read_ids(doc! { "_id": { "$ne": LEASE } }, &[], BATCH).await
     }
 
     /// Writes these entries. Done again, it changes nothing.

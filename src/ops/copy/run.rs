@@ -176,6 +176,13 @@ impl Copying {
         std::mem::take(&mut self.changes)
     }
 
+    /// Waits for the batches in flight, and counts them.
+    pub(super) async fn finish_flights(&mut self) {
+        while let Some(written) = self.flights.next().await {
+            self.landed(written.ok());
+        }
+    }
+
     /// The sessions that expired since the last call, so that their copies are to be deleted.
     pub(super) fn take_over(&mut self) -> Vec<Key> {
         std::mem::take(&mut self.over)
@@ -336,9 +343,7 @@ impl Copying {
         self.filters = self.copy.selection.filter(self.source.layouts())?.into();
         if self.copy.dry_run {
             // Nothing is found there, so all is counted again, also what is being looked up.
-            while let Some(counted) = self.flights.next().await {
-                self.landed(counted.ok());
-            }
+            self.finish_flights().await;
             (self.total, self.since) = (Copied::default(), Copied::default());
             return Ok(());
         }

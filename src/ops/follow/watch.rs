@@ -95,7 +95,7 @@ impl Watch {
     }
 
     /// Makes everything due next.
-    pub(super) fn repeat(&mut self) {
+    pub(in crate::ops) fn repeat(&mut self) {
         self.is_due = true;
     }
 

@@ -6,12 +6,12 @@ use bson::DateTime;
 
 use super::archive_rotation::ArchiveRotation;
 use super::event::{Event, Pass};
-use super::lease_task::LeaseGuard;
 use super::settings::{Control, Sweep, Target};
 use crate::error::{Certainty, Error, Result};
 use crate::model::query::{Query, ago};
 use crate::model::selection::Selection;
 use crate::model::session::State;
+use crate::ops::lease::LeaseGuard;
 use crate::ops::purge::{Action, Purge, Step};
 use crate::server::backoff::may_pass;
 use crate::store::Store;

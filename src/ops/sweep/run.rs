@@ -7,12 +7,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::event::Event;
-use super::lease::{Lease, Terms};
-use super::lease_task::{LeaseGuard, LeaseState, LeaseTask};
 use super::pass::{SweepRun, SweepState, lost};
 use super::schedule::Schedule;
 use super::settings::{Control, Sweep, Target};
 use crate::error::{Error, Result};
+use crate::ops::lease::{LEASES, Lease, LeaseGuard, LeaseState, LeaseTask, Terms};
 use crate::server::backoff::{Backoff, FIRST_PAUSE, may_pass};
 use crate::store::Store;
 
@@ -41,7 +40,8 @@ impl Sweep {
         let mut lease = self.lease.clone().map(|terms| {
             let connection = target.connection.clone();
             let terms = Terms { life: terms.life.max(Terms::SHORTEST), ..terms };
-            let lease = Lease { connection, namespace: target.namespace(), terms };
+            let id = target.namespace();
+            let lease = Lease { connection, collection: LEASES.to_owned(), id, terms };
             LeaseTask::start(lease, control.cancel.clone())
         });
         let ended = run.sweep_while_leased(lease.as_mut()).await;

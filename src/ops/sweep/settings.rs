@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::lease::Terms;
 use crate::error::Result;
 use crate::model::layout::{Layouts, UserPlace};
 use crate::ops::collections::Purpose;
+use crate::ops::lease::Terms;
 use crate::ops::purge::{Pace, PaceControl};
 use crate::server::connection::Connection;
 use crate::store::Store;

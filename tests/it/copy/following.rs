@@ -226,6 +226,36 @@ fn what_is_overwritten_or_deleted_at_the_target_is_archived_before() {
 }
 
 #[test]
+fn only_one_copy_at_a_time_follows_a_source_into_a_target() {
+    let one = ReplicaSet::start(1, &[]);
+    let db = Db::on(&one.uri());
+    before(&db);
+    let mut first = follow(&db, &[]);
+    let second = db.command(&[&FOLLOWS[..], &["--yes"]].concat()).run().exits(1);
+    second.fails_in_one_sentence().says("another copy follows it already: ");
+    db.insert("sessions", [of("new", "bob", 600)]);
+    becomes("the first one follows still", || there(&db, "new").is_some(), |is| *is);
+    // A successor waits until the lease of a killed one has run out, and no longer.
+    first.child().kill().unwrap();
+    first.wait();
+    let mut next = db.command(&[&FOLLOWS[..], &["--yes"]].concat()).start();
+    next.await_said("waiting for another copy");
+    next.await_said("; following: ");
+    // One that ends gives it back.
+    next.signal("TERM");
+    next.wait().exits(0);
+    let mut last = follow(&db, &[]);
+    last.signal("TERM");
+    let run = last.wait().exits(0);
+    assert!(!run.stderr.contains("waiting for another copy"), "{}", run.stderr);
+    // Its record has no entry for a session that does not exist.
+    let ledgers = db.client.database(&db.name).list_collection_names().into_future();
+    let ledgers = db.runtime.block_on(ledgers).unwrap();
+    let ledger = ledgers.iter().find(|name| name.starts_with("sessionctl_copies_")).unwrap();
+    assert_eq!(db.count(ledger, doc! { "_id": "sessionctl lease" }), 1);
+}
+
+#[test]
 fn what_cannot_be_followed_is_refused() {
     let db = Db::new();
     before(&db);

@@ -15,7 +15,7 @@ use crate::console::confirm::Confirmed;
 use crate::console::failure::{Doing as _, Exit, Failure, why};
 use crate::console::progress::Progress;
 use crate::console::report::say;
-use crate::console::text::sessions;
+use crate::console::text::{neutral, sessions};
 use crate::context::Context;
 
 /// The source has no sessions, and so no layout.
@@ -93,7 +93,11 @@ impl Follower<'_> {
             let Some(event) = event.doing(action)? else { return Ok(()) };
             match &event {
                 Event::Passed => self.is_current = true,
-                Event::Begins | Event::Away { .. } | Event::Resumed | Event::Lost { .. } => {
+                Event::Taken { .. }
+                | Event::Begins
+                | Event::Away { .. }
+                | Event::Resumed
+                | Event::Lost { .. } => {
                     self.is_current = false;
                 }
                 _ => {}
@@ -114,6 +118,14 @@ impl Follower<'_> {
                     }
                 }
                 Event::Passed => self.passed(report),
+                Event::Taken { by } => {
+                    let text = format!(
+                        "waiting for another copy that follows this source, or was killed a moment ago: \
+                         {}",
+                        neutral(&by)
+                    );
+                    self.note("note", &text);
+                }
                 Event::Slower(means) => self.note("note", &speed(&means)),
                 Event::Away { error, .. } if !std::mem::replace(&mut self.is_away, true) => {
                     let text = format!("{}; retrying until the server is back", why(&error));

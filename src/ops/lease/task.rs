@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::lease::{Answer, Lease};
+use super::{Answer, Lease};
 use crate::error::{Error, Result};
 use crate::server::backoff::{jittered, may_pass};
 
@@ -21,7 +21,7 @@ const AFTER_FAILURE: Duration = Duration::from_millis(250);
 
 /// Who holds the lease.
 #[derive(Debug, Clone, Default)]
-pub(super) enum LeaseState {
+pub(in crate::ops) enum LeaseState {
     /// No server has answered yet.
     #[default]
     Unknown,
@@ -37,23 +37,23 @@ pub(super) enum LeaseState {
 
 /// The permission to run passes, and when it ends.
 #[derive(Debug, Clone)]
-pub(super) struct LeaseGuard {
-    pub(super) fence: Option<i64>,
+pub(in crate::ops) struct LeaseGuard {
+    pub(in crate::ops) fence: Option<i64>,
     /// Cancelled when the permission ends: the caller cancelled, or the lease was lost.
-    pub(super) over: CancellationToken,
+    pub(in crate::ops) over: CancellationToken,
 }
 
 /// A task that renews the lease, or waits for it.
 #[derive(Debug)]
-pub(super) struct LeaseTask {
-    pub(super) state: watch::Receiver<LeaseState>,
+pub(in crate::ops) struct LeaseTask {
+    pub(in crate::ops) state: watch::Receiver<LeaseState>,
     end: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl LeaseTask {
     /// Starts requesting the lease. Cancelling `stop` also ends the work under the lease.
-    pub(super) fn start(lease: Lease, stop: CancellationToken) -> Self {
+    pub(in crate::ops) fn start(lease: Lease, stop: CancellationToken) -> Self {
         let (sender, state) = watch::channel(LeaseState::default());
         let end = CancellationToken::new();
         let task_loop = LeaseLoop { lease, stop, end: end.clone(), sender, held: None };
@@ -61,14 +61,21 @@ impl LeaseTask {
     }
 
     /// Ends the task and gives the lease back.
-    pub(super) async fn end(self) {
+    pub(in crate::ops) async fn end(mut self) {
         self.end.cancel();
         // If no server answers, the task continues alone: a future of the driver must not be
         // dropped.
         tokio::select! {
-            _ = self.task => {}
+            _ = &mut self.task => {}
             () = sleep(RELEASE_WAIT) => {}
         }
+    }
+}
+
+impl Drop for LeaseTask {
+    /// The lease is given back in the background.
+    fn drop(&mut self) {
+        self.end.cancel();
     }
 }
 

@@ -1,7 +1,7 @@
-//! The lease on sweeping a collection: of any number of sweepers, only one works.
+//! A lease: of any number of sweepers of a collection, or of copies that follow one, only one works.
 //!
-//! The lease is a document in `sessionctl_leases`, in the database of the sessions. Only the
-//! server's clock decides whether it has run out.
+//! The lease is a document, for a sweeper in `sessionctl_leases`, in the database of the sessions. Only
+//! the server's clock decides whether it has run out.
 
 use std::time::Duration;
 
@@ -11,7 +11,11 @@ use crate::error::{Error, Result};
 use crate::server::connection::Connection;
 use crate::server::flavour::Feature;
 
-/// The collection that contains the leases.
+mod task;
+
+pub(in crate::ops) use task::{LeaseGuard, LeaseState, LeaseTask};
+
+/// The collection that contains the leases of sweepers.
 pub const LEASES: &str = "sessionctl_leases";
 
 /// `DuplicateKey`: two sweepers created the lease at the same time.
@@ -36,15 +40,17 @@ impl Terms {
 
 /// The lease of one namespace.
 #[derive(Debug, Clone)]
-pub(super) struct Lease {
-    pub(super) connection: Connection,
-    pub(super) namespace: String,
-    pub(super) terms: Terms,
+pub(in crate::ops) struct Lease {
+    pub(in crate::ops) connection: Connection,
+    /// The collection that contains it, and its `_id`.
+    pub(in crate::ops) collection: String,
+    pub(in crate::ops) id: String,
+    pub(in crate::ops) terms: Terms,
 }
 
 /// The result of a request for the lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(in crate::ops) enum Answer {
     /// We hold the lease, for its lifetime from the time of the request. `fence` increases each
     /// time the lease changes hands.
     Ours { fence: i64 },
@@ -95,7 +101,7 @@ impl Lease {
             "until": { "$cond": [{ "$or": [is_free.clone(), is_ours] }, until, "$until"] },
         } };
         let lease = self.find_and_modify(doc! {
-            "query": { "_id": &self.namespace },
+            "query": { "_id": &self.id },
             "update": [update],
             "upsert": true,
             "fields": { "holder": 1, "fence": 1, "remaining": { "$subtract": ["$until", "$$NOW"] } },
@@ -116,11 +122,11 @@ impl Lease {
     /// on the server only: the holder counts from before the first request.
     async fn compare_and_set(&self) -> Result<Answer> {
         let Terms { holder, life } = &self.terms;
-        let mut answer = taken("another sweeper", 0);
+        let mut answer = taken("another process", 0);
         // If another sweeper is faster, it holds the lease, or the lease is free again.
         for _ in 0..3 {
             let lease = self.find_and_modify(doc! {
-                "query": { "_id": &self.namespace },
+                "query": { "_id": &self.id },
                 "update": { "$currentDate": { "asked": true } },
                 "upsert": true,
             });
@@ -142,7 +148,7 @@ impl Lease {
             if is_free {
                 set.insert("since", asked);
             }
-            let mut as_read = doc! { "_id": &self.namespace };
+            let mut as_read = doc! { "_id": &self.id };
             for field in ["holder", "fence", "until"] {
                 let value = lease.get(field).cloned();
                 as_read.insert(field, value.unwrap_or_else(|| doc! { "$exists": false }.into()));
@@ -151,7 +157,7 @@ impl Lease {
                 self.find_and_modify(doc! { "query": as_read, "update": { "$set": set } });
             match changed.await? {
                 Some(_) => return Ok(Answer::Ours { fence }),
-                None => answer = taken(held_by.unwrap_or("another sweeper"), 0),
+                None => answer = taken(held_by.unwrap_or("another process"), 0),
             }
         }
         Ok(answer)
@@ -161,7 +167,7 @@ impl Lease {
     async fn find_and_modify(&self, what: Document) -> Result<Option<Document>> {
         // A member that does not respond must not delay a renewal beyond the next one.
         let timeout = i64::try_from(self.terms.life.as_millis() / 3).unwrap_or(i64::MAX).max(500);
-        let mut command = doc! { "findAndModify": LEASES };
+        let mut command = doc! { "findAndModify": &self.collection };
         command.extend(what);
         command.extend(doc! {
             "new": true,
@@ -170,27 +176,27 @@ impl Lease {
             "writeConcern": { "w": "majority", "wtimeout": timeout },
             "comment": concat!("sessionctl ", env!("CARGO_PKG_VERSION"), " lease"),
         });
-        let reply = self.connection.run("findAndModify", LEASES, command).await?;
+        let reply = self.connection.run("findAndModify", &self.collection, command).await?;
         Ok(reply.get_document("value").ok().cloned())
     }
 
     fn unreadable(&self) -> Error {
-        Error::Unsupported(format!("the lease of {} is malformed", self.namespace))
+        Error::Unsupported(format!("the lease of {} is malformed", self.id))
     }
 
     /// Gives the lease back, so that another sweeper can acquire it immediately. Does nothing if it
     /// is not ours.
     pub(super) async fn release(&self) -> Result<()> {
         let command = doc! {
-            "update": LEASES,
+            "update": &self.collection,
             // Only our own: a late sweeper must not give away the lease of its successor.
             "updates": [{
-                "q": { "_id": &self.namespace, "holder": &self.terms.holder },
+                "q": { "_id": &self.id, "holder": &self.terms.holder },
                 "u": { "$currentDate": { "until": true }, "$unset": { "holder": "" } },
             }],
             "comment": concat!("sessionctl ", env!("CARGO_PKG_VERSION"), " lease"),
         };
-        self.connection.run("update", LEASES, command).await.map(drop)
+        self.connection.run("update", &self.collection, command).await.map(drop)
     }
 }
 
